@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, CorruptBlobError, MissingBlobError
+from farm.blobs import BlobStore
 from farm.countersign.advised import PublishedAdvisories
 from farm.countersign.builds import Builds, Grounds, check_builds, read_evidence
 from farm.countersign.case import Case
@@ -19,7 +19,7 @@ from farm.countersign.foreign import check_foreign
 from farm.countersign.gates import check_gates
 from farm.countersign.interfaces import check_interfaces
 from farm.countersign.moves import moves_of
-from farm.countersign.newest_tests import check_tests_named
+from farm.countersign.newest_tests import NewestTests, named_tests
 from farm.countersign.orders import Orders, Permitted
 from farm.countersign.outputs import Outputs, check_departures, check_together, stand_so
 from farm.countersign.ownership import Ownership, ReleasedRecipes
@@ -30,15 +30,16 @@ from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.test_record import CheckedTests, PassedTest, TestRecord
+from farm.countersign.test_record import CheckedTests, Found, PassedTest, TestRecord
 from farm.countersign.tested import AskedTests, ReleasedTests, SignedResults
 from farm.countersign.transitions import check_transitions
+from farm.errors import FarmError
 from farm.recipe import AbiGate, HardeningGate, TestsGate
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
-from farm.trust.release_evidence import InvalidEvidenceError
+from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_summary import evidence_of
 from farm.trust.repository import check_follows
 from farm.trust.signed_policy import policy_in_force, who_may_order
@@ -96,10 +97,11 @@ class Decision:
 
     def prepare(self) -> None:
         """Read what is published now, which the first check would do otherwise. Raises as `check`."""
+        builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._record.catch_up(self._repository, self._clock())
         for newest in self._newest():
             self._sets.read(newest)
-            self._remember_tests(newest, self._repository.builders())
+            self._remember_tests(newest, builders, policy)
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
@@ -122,20 +124,20 @@ class Decision:
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)
         self._checked_at.clear()
-        if previous is not None:
-            self._remember_tests(previous, builders)
+        for newest in self._newest():  # what counts for the tests of a package, one channel says for all
+            self._remember_tests(newest, builders, policy)
         change = ReleaseChange.of(release, previous, self._blobs)
         check_release(change, self._blobs, builders, self._record)
         trial = self._sets.prove(change)
         checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
-        passed: tuple[PassedTest, ...] = ()
+        found = Found()
         if policy is None:
             _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
         else:
-            permitted, passed = self._check_policy(change, trial, evidence, builders, policy)
+            permitted, found = self._check_policy(change, trial, evidence, builders, policy)
             checked += _checked_by(policy, _policy_of(release.channel, policy))
         self._proven[release.channel] = release
-        self._checked[release.channel] = CheckedTests(release.digest, self._clock(), passed)
+        self._checked[release.channel] = CheckedTests(release.digest, self._clock(), found)
         return _verified(change, builders, evidence, checked, permitted)
 
     def _check_policy(
@@ -145,10 +147,10 @@ class Decision:
         evidence: Digest,
         builders: AllowedBuilders,
         policy: SignedPolicy,
-    ) -> tuple[Permitted, tuple[PassedTest, ...]]:
+    ) -> tuple[Permitted, Found]:
         """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates.
 
-        Return what is permitted, and which tests have passed.
+        Return what is permitted, and what is to be kept of its tests.
         """
         release, previous = change.release, change.previous
         brought = read_evidence(self._blobs, evidence)
@@ -172,19 +174,22 @@ class Decision:
         outputs = Outputs(change, self._blobs)
         permitted = orders.check(outputs, moves, brought.orders)
         check_reports(moves, channel, state)
-        passed: tuple[PassedTest, ...] = ()
         # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
-        if not permitted.goes_back:
-            self._check_outputs(outputs, channel, permitted)
-            check_transitions(moves, channel, permitted)
-            source = self._repository.current(channel.from_channel).release if channel.from_channel else None
-            check_said(change.put, (previous, source), grounds)
-            if any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates):
-                check_tests_named(outputs, self._past, ownership)
-            case = Case(release, previous, self._blobs, builders, plans, brought, builds)
-            check_gates(change, self._asked(case, channel, policy, state, permitted))
-            passed = self._ask_of_the_set(case, channel, trial)
-        return permitted, passed
+        if permitted.goes_back:
+            return permitted, Found()
+        self._check_outputs(outputs, channel, permitted)
+        check_transitions(moves, channel, permitted)
+        source = self._repository.current(channel.from_channel).release if channel.from_channel else None
+        check_said(change.put, (previous, source), grounds)
+        described = Described(self._blobs)
+        newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
+        if _asks_recipes(channel):
+            newest.check(change.put)
+        case = Case(release, previous, self._blobs, builders, plans, brought, builds)
+        check_gates(change, self._asked(case, channel, policy, state, permitted))
+        passed = self._ask_of_the_set(case, channel, trial, newest)
+        named = named_tests(outputs, self._blobs, ownership, brought.submissions) if _asks_recipes(channel) else ()
+        return permitted, Found(passed, named)
 
     def _newest(self) -> Iterator[Release]:
         for channel in channels_of(self._repository.head().targets):
@@ -233,29 +238,43 @@ class Decision:
             taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
         )
 
-    def _ask_of_the_set(self, case: Case, channel: ChannelPolicy, trial: TrialSet) -> tuple[PassedTest, ...]:
+    def _ask_of_the_set(
+        self, case: Case, channel: ChannelPolicy, trial: TrialSet, newest: NewestTests
+    ) -> tuple[PassedTest, ...]:
         passed: tuple[PassedTest, ...] = ()
         for gate in channel.gates:
             if isinstance(gate, AbiGate):
                 check_interfaces(case, trial)
             elif isinstance(gate, TestsGate):
-                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests, self._past)
+                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests, self._past, newest)
                 passed = self._tests.check(case.release, case.previous, trial, asked)
         return passed
 
-    def _remember_tests(self, newest: Release, builders: AllowedBuilders) -> None:
+    def _remember_tests(self, newest: Release, builders: AllowedBuilders, policy: SignedPolicy | None) -> None:
         """Keep how the tests went of what a channel has released since that was last asked for."""
 
-        def published(release: Release) -> tuple[PassedTest, ...]:
-            summary = self._repository.summary(release.digest)
-            named = evidence_of(summary) if summary else None
-            try:
-                brought = read_evidence(self._blobs, named).tests if named else ()
-            except (MissingBlobError, CorruptBlobError, InvalidEvidenceError):
-                return ()  # nobody may have it any more
-            return SignedResults(brought, builders, release.channel, self._blobs).passed()
+        def published(release: Release, before: Release | None) -> Found:
+            brought, channel = self._brought_with(release), policy and policy.policies.policies.get(release.channel)
+            passed = SignedResults(brought.tests, builders, release.channel, self._blobs).passed()
+            if policy is None or not channel or not _asks_recipes(channel):
+                return Found(passed)
+            outputs = Outputs(ReleaseChange.of(release, before, self._blobs), self._blobs)
+            ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+            return Found(passed, named_tests(outputs, self._blobs, ownership, brought.submissions))
 
         self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
+
+    def _brought_with(self, release: Release) -> ReleaseEvidence:
+        """Return what was brought with a published release; nothing where nobody may have it any more, or none is it.
+
+        Whoever asked for that release has chosen it, so no fault of it may keep later ones from being looked at.
+        """
+        summary = self._repository.summary(release.digest)
+        named = evidence_of(summary) if summary else None
+        try:
+            return read_evidence(self._blobs, named) if named else ReleaseEvidence()
+        except FarmError:
+            return ReleaseEvidence()
 
     def _is_envelope(self, digest: Digest) -> bool:
         return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
@@ -290,6 +309,11 @@ def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
     owned = [Checked.OWNERS] if policy.policies.owners is not None else []
     tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
     return [Checked.PLANS, *owned, Checked.GATES, *tested]
+
+
+def _asks_recipes(channel: ChannelPolicy) -> bool:
+    """Say whether anything is decided by whose tests a release names: by these, or by what the recipe waives."""
+    return any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates)
 
 
 def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:

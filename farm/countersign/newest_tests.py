@@ -1,55 +1,138 @@
 """Whose tests and waivers count for a package does not go back, once a release has named newer ones.
 
 The pipeline takes the newest recipe that comes to the package's plan. Which one that is, its database says. Here it is
-what releases have named, in turn; an owner may go back, by a signature that is younger than what it takes the place of.
+the one that an owner has signed last, of those that releases of any channel have named: so an owner goes back by
+signing the older one again, and nobody else does. Where no owners are signed, nobody can say which of two is the newer:
+whoever asks for a release chooses.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from farm.countersign.described import Described
+from farm.countersign.plans import PlanMismatchError
 from farm.countersign.refusal import Faults, RefusedReleaseError
+from farm.countersign.test_record import Build, NamedTests
+from farm.errors import FarmError
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.submission_statement import shown_submission
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.blobs import BlobStore
     from farm.countersign.outputs import Outputs
     from farm.countersign.ownership import Ownership
-    from farm.countersign.test_record import NamedTests, TestRecord
+    from farm.countersign.plans import Plans
+    from farm.countersign.test_record import CountedTests, TestRecord
+    from farm.names import Digest
+    from farm.plan import Plan
     from farm.trust.release_index import ReleaseEntry
+    from farm.trust.submission_statement import SignedSubmission
+
+_YEARS = range(1970, 9999)
+"""Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
 
 
 class OlderTestsError(RefusedReleaseError):
-    """A release names, for the tests of a package, a recipe that one before it had replaced."""
+    """A release names, for the tests of a package, a recipe that an owner has signed before one that counts already."""
 
     code = "older-tests"
 
-    def __init__(self, entry: ReleaseEntry, channel: str, newest: NamedTests) -> None:
+    def __init__(self, entry: ReleaseEntry, channel: str, newest: CountedTests) -> None:
         super().__init__(
             f"{entry.name} would be tested by the recipe {entry.tested_by} on {channel}, and release {newest.number} "
-            f"has named a newer one, {newest.recipe}",
+            f"of {newest.channel} has named a newer one, {newest.recipe}",
             remedy="Release it with the newer one; submit that again where the farm has lost it. To go back, let an "
             "owner submit the older recipe again.",
         )
 
 
-def check_tests_named(outputs: Outputs, record: TestRecord, ownership: Ownership) -> None:
-    """See that no entry that is put in names older tests than the channel has had for the package.
+@dataclass(frozen=True, slots=True)
+class NewestTests:
+    """Knows of the packages of one release whether the tests that are named for them are the newest.
 
-    Raises `OlderTestsError`, and as `Outputs`.
+    `owned` says whether owners are signed.
     """
-    faults, channel = Faults(), outputs.change.release.channel
-    for entry in outputs.change.put:
-        newest = _newer_than(entry, record.named(channel, entry.descriptor.digest))
-        if newest is None:
-            continue
-        with faults.of(entry.name):
-            if not ownership.is_signed_since(outputs.of(entry).recipe, entry.tested_by, newest.since):
-                raise OlderTestsError(entry, channel, newest)
-    faults.check()
 
+    outputs: Outputs
+    described: Described
+    record: TestRecord
+    ownership: Ownership
+    plans: Plans
+    owned: bool
 
-def _newer_than(entry: ReleaseEntry, named: tuple[NamedTests, ...]) -> NamedTests | None:
-    """Return what has taken the place of an entry's tests: those of the recipe that it was built from are the first."""
-    if not named or entry.tested_by == named[-1].recipe:
+    def check(self, entries: Iterable[ReleaseEntry]) -> None:
+        """See that none of these entries of the release names older tests than releases have had for the package.
+
+        Raises `OlderTestsError`, `MissingBlobError` and the like, and as `Outputs`.
+        """
+        if not self.owned:
+            return
+        faults = Faults()
+        builds = [(entry, _build(entry, self.described)) for entry in entries]
+        counted = self.record.counted(build for _, build in builds)
+        for entry, build in builds:
+            with faults.of(entry.name):
+                newest = self._newer_than(entry, build, counted[build])
+                if newest is not None:
+                    raise OlderTestsError(entry, self.outputs.change.release.channel, newest)
+        faults.check()
+
+    def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:
+        """Return what counts already and is newer than the tests of an entry."""
+        for newest in reversed(counted):
+            if newest.recipe == entry.tested_by:
+                return None
+            output = self.outputs.of(entry)
+            # What counts for another build may be a recipe by which this one could not have been built.
+            if newest.plan == build.plan or self._comes_to(output.plan, newest.recipe):
+                is_newer = self.ownership.is_signed_since(output.recipe, entry.tested_by, newest.signed)
+                return None if is_newer else newest
         return None
-    older = {entry.recipe, *(each.recipe for each in named)}
-    return named[-1] if entry.tested_by in older else None
+
+    def _comes_to(self, plan: Plan, recipe: Digest) -> bool:
+        try:
+            self.plans.check(plan, recipe)
+        except PlanMismatchError:
+            return False
+        return True
+
+
+def named_tests(
+    outputs: Outputs, blobs: BlobStore, ownership: Ownership, envelopes: Iterable[Digest]
+) -> tuple[NamedTests, ...]:
+    """Return whose tests a release names for what it puts in, and when an owner has signed that last.
+
+    `envelopes` are submissions, and `ownership` knows which of them count. Raises as `Outputs`.
+    """
+    described, said = Described(blobs), tuple(_shown(envelopes, blobs))
+
+    def signed(entry: ReleaseEntry) -> datetime | None:
+        return _signed_at(outputs.of(entry).recipe, entry.tested_by, said, ownership) if said else None
+
+    return tuple(NamedTests(_build(each, described), each.tested_by, signed(each)) for each in outputs.change.put)
+
+
+def _build(entry: ReleaseEntry, described: Described) -> Build:
+    plan = described.descriptor(entry.descriptor.digest).plan
+    return Build(plan, entry.name, entry.version, entry.revision)
+
+
+def _signed_at(name: str, recipe: Digest, said: Iterable[SignedSubmission], ownership: Ownership) -> datetime | None:
+    times = {each.at for each in said if each.recipes.get(name) == recipe and each.at.year in _YEARS}
+    newest_first = sorted(times, reverse=True)
+    return next((at for at in newest_first if ownership.is_signed_since(name, recipe, at - datetime.resolution)), None)
+
+
+def _shown(envelopes: Iterable[Digest], blobs: BlobStore) -> Iterator[SignedSubmission]:
+    """Give what envelopes say, whoever has signed them: what counts of it is asked afterwards."""
+    for digest in envelopes:
+        try:
+            if blobs.size(digest) <= LARGEST_ENVELOPE:
+                yield shown_submission(blobs.read(digest)).said
+        except FarmError:
+            continue

@@ -1,4 +1,4 @@
-"""The checker's own record of tests: which have passed for a release, and whose tests a release has named.
+"""The checker's own record of tests: which have passed for a release, and whose tests releases have named.
 
 Of what it lets in, the checker knows how the tests went; what is brought later, or kept back, changes nothing of that.
 What was lost is filled anew from the releases, and from the evidence that their summaries name.
@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from farm.countersign.described import Described
 from farm.names import Digest
-from farm.trust.index_tree import difference
 from farm.trust.published_identities import PublishedRecordError, steps_since
 from farm.trust.release_time import released_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -32,20 +30,80 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS passed (
   channel TEXT NOT NULL, test TEXT NOT NULL, tester TEXT NOT NULL, PRIMARY KEY (channel, test, tester)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS named (
-  channel TEXT NOT NULL, descriptor TEXT NOT NULL, recipe TEXT NOT NULL, number INTEGER NOT NULL, since TEXT NOT NULL,
-  PRIMARY KEY (channel, descriptor, recipe)
+CREATE TABLE IF NOT EXISTS ever_passed (
+  channel TEXT NOT NULL, package TEXT NOT NULL, test TEXT NOT NULL, PRIMARY KEY (channel, package, test)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counted (
+  plan TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, recipe TEXT NOT NULL,
+  channel TEXT NOT NULL, number INTEGER NOT NULL, signed TEXT NOT NULL, PRIMARY KEY (plan, name, recipe)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counted_for ON counted (name, version, revision);
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
+"""
+_VERSION = 1
+"""What a file of an earlier form lacks is filled from the releases; what has passed stays, for evidence may be gone."""
+_COUNT = "INSERT OR IGNORE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT_AS_SIGNED = """
+INSERT INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET signed = max(signed, excluded.signed)
+"""
+_OF_THE_PLAN = "SELECT plan, recipe, channel, number, signed FROM counted WHERE plan = ? ORDER BY signed, number"
+_OF_THE_IDENTITY = """
+SELECT plan, recipe, channel, number, signed FROM counted WHERE plan IN (
+  SELECT plan FROM counted WHERE name = ? AND version = ? AND revision = ?
+) ORDER BY signed, number
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PassedTest:
-    """That these testers (by key id) have signed that a test, in one very order, has passed."""
+    """That these testers (by key id) have signed that a test, in one very order, has passed.
+
+    It is the test of this `name` in the recipe of the `package`; neither is known where that cannot be read any more.
+    """
 
     test: Digest
-    testers: frozenset[str]
+    testers: frozenset[str] = frozenset()
+    package: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What tests count for: a package, by name, version and revision, as it was built by this plan."""
+
+    plan: Digest
+    name: str
+    version: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTests:
+    """That a release names a recipe for the tests of a package, and when an owner has signed that; None: not known."""
+
+    build: Build
+    recipe: Digest
+    signed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedTests:
+    """That a recipe counts for the tests of a build since a release has named it, by an owner's word of that time."""
+
+    plan: Digest
+    recipe: Digest
+    channel: str
+    number: int
+    signed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be kept of a release: which tests have passed for it, and whose tests it names."""
+
+    passed: tuple[PassedTest, ...] = ()
+    named: tuple[NamedTests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +112,7 @@ class CheckedTests:
 
     release: Digest
     at: datetime
-    passed: tuple[PassedTest, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NamedTests:
-    """That a release was the first to name this recipe for the tests of a package, of what is released since then."""
-
-    recipe: Digest
-    number: int
-    since: datetime
+    found: Found
 
 
 class TestRecord:
@@ -81,45 +130,41 @@ class TestRecord:
             found = database.execute("SELECT tester FROM passed WHERE channel = ? AND test = ?", (channel, test))
             return frozenset(tester for (tester,) in found)
 
-    def named(self, channel: str, descriptor: Digest) -> tuple[NamedTests, ...]:
-        """Return which recipes releases of a channel have named for the tests of a package; the newest last."""
-        query = "SELECT recipe, number, since FROM named WHERE channel = ? AND descriptor = ? ORDER BY number"
+    def has_ever_passed(self, channel: str, package: str, test: str) -> bool:
+        """Say whether a test of a package's recipe, by its name, has passed for any release of a channel."""
+        query = "SELECT 1 FROM ever_passed WHERE channel = ? AND package = ? AND test = ?"
         with self._open() as database:
-            return tuple(
-                NamedTests(Digest(recipe), number, datetime.fromisoformat(since))
-                for recipe, number, since in database.execute(query, (channel, descriptor))
-            )
+            return database.execute(query, (channel, package, test)).fetchone() is not None
+
+    def counted(self, builds: Iterable[Build]) -> Mapping[Build, tuple[CountedTests, ...]]:
+        """Return which recipes releases, of any channel, have named for the tests of packages; the newest last.
+
+        For a plan that none has had yet those of other builds of the same version and revision.
+        """
+        with self._open() as database:
+            return {each: _counted(database, each) for each in builds}
 
     def catch_up(
         self,
         newest: Release,
         now: datetime,
         checked: CheckedTests | None,
-        published: Callable[[Release], Collection[PassedTest]],
+        published: Callable[[Release, Release | None], Found],
     ) -> None:
         """Read what a channel has released since it was last asked to.
 
-        Of the release that was `checked` last it is known how its tests went, of others by what is `published`. These
-        are of `now`, or of the time that they say themselves where nothing is remembered of the channel.
+        What there is to keep of the release that was `checked` last is known, of others it is `published`: of each
+        with the one before it. These are of `now`, or of the time that they say themselves where nothing is remembered
+        of the channel.
         Raises `PublishedRecordError`, `InvalidReleaseError`, `MissingBlobError` and the like.
         """
-        read, channel = Described(self._blobs).blob, newest.channel
+        channel = newest.channel
         with self._open() as database:
             seen = database.execute("SELECT release FROM seen WHERE channel = ?", (channel,)).fetchone()
             for release, before in steps_since(seen[0] if seen else "", newest, self._blobs):
                 known = checked if checked is not None and checked.release == release.digest else None
-                passed = known.passed if known else published(release)
                 at = known.at if known else now if seen else released_time(release) + _ROUNDED
-                database.executemany(
-                    "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
-                    [(channel, each.test, tester) for each in passed for tester in sorted(each.testers)],
-                )
-                put = difference(read, before.index if before else None, release.index).put
-                time = at.astimezone(UTC).isoformat()
-                database.executemany(
-                    "INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?, ?)",
-                    [(channel, each.descriptor.digest, each.tested_by, release.number, time) for each in put],
-                )
+                _keep(database, release, known.found if known else published(release, before), at)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (channel, release.digest))
 
     @contextmanager
@@ -127,9 +172,43 @@ class TestRecord:
         try:
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.executescript(_TABLES)
+                if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                    database.execute("DROP TABLE IF EXISTS named")
+                    database.execute("DELETE FROM seen")
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
                 yield database
         except sqlite3.Error as error:
             raise PublishedRecordError(
                 f"the record of tests, {self._path}, cannot be kept: {error}",
                 remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
             ) from error
+
+
+def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, ...]:
+    found = database.execute(_OF_THE_PLAN, (build.plan,)).fetchall() or database.execute(
+        _OF_THE_IDENTITY, (build.name, build.version, build.revision)
+    )
+    return tuple(
+        CountedTests(Digest(plan), Digest(recipe), channel, number, datetime.fromisoformat(signed))
+        for plan, recipe, channel, number, signed in found
+    )
+
+
+def _keep(database: sqlite3.Connection, release: Release, found: Found, at: datetime) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
+        [(release.channel, each.test, tester) for each in found.passed for tester in sorted(each.testers)],
+    )
+    database.executemany(
+        "INSERT OR IGNORE INTO ever_passed VALUES (?, ?, ?)",
+        [(release.channel, each.package, each.name) for each in found.passed if each.package],
+    )
+    for each in found.named:
+        build = each.build
+        row = build.plan, build.name, build.version, build.revision, each.recipe, release.channel, release.number
+        # Where nobody can say when it was signed: before it was released, and another release says no more of that.
+        database.execute(_COUNT if each.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(each.signed or at, at))))
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -6,13 +6,14 @@ that the release names. A test that fails may have failed on the set before alre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.compat import TestNeedIndex, Unrunnable, is_foreign, test_closures, tested_names
+from farm.countersign.described import Described
 from farm.countersign.job_orders import read_job_order
 from farm.countersign.plans import UnreadableRecipeError
-from farm.countersign.refusal import RefusedReleaseError
+from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.countersign.test_record import PassedTest
 from farm.errors import FarmError
 from farm.names import Digest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from farm.blobs import BlobStore
     from farm.compat import Member, MemberSet, TrialSet
+    from farm.countersign.newest_tests import NewestTests
     from farm.countersign.plans import Plans
     from farm.countersign.test_record import TestRecord
     from farm.plan import BlobRef
@@ -70,6 +72,24 @@ class _Expected:
         return _identity(self.test, self.subject, self.limits, there)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """A test of a release that has not passed; `plan` is that of its package, which the release `moves`, or has had."""
+
+    recipe: Recipe
+    expected: _Expected | Unrunnable
+    plan: Digest
+    moves: bool
+
+    @property
+    def name(self) -> str:
+        return _name(self.expected)
+
+    @property
+    def told(self) -> str:
+        return f"{self.name!r} of {self.recipe.name}"
+
+
 def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
     said = {
         "test": test.to_dict(),
@@ -78,6 +98,21 @@ def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple
         "there": [list(each) for each in there],
     }
     return Digest.of_json(said)
+
+
+def _identity_of(order: TestOrder) -> Digest | None:
+    """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
+
+    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
+    """
+    name: object = order.test.name
+    if not isinstance(name, str):
+        return None
+    try:
+        there = [(each.store, each.descriptor, each.tree) for each in order.closure]
+        return _identity(order.test, order.subject, order.limits, there)
+    except (FarmError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 class SignedResults:
@@ -96,10 +131,21 @@ class SignedResults:
         """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
         return len(self._who(test, passed=passed)) >= self.needed
 
-    def passed(self, tests: Iterable[Digest] | None = None) -> tuple[PassedTest, ...]:
-        """Return which testers have passed these tests, or all that there are results of."""
-        found = {test: self._who(test, passed=True) for test in (self._by_test() if tests is None else tests)}
-        return tuple(PassedTest(test, who) for test, who in found.items() if len(who) >= self.needed)
+    def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
+        """Return who has passed these tests, or all that there are results of: those that enough testers have."""
+        named = self._named() if tests is None else tests
+        found = (replace(each, testers=self._who(each.test, passed=True)) for each in named)
+        return tuple(each for each in found if len(each.testers) >= self.needed)
+
+    def _named(self) -> Iterator[PassedTest]:
+        described = Described(self._blobs)
+        for test, orders in self._by_test().items():
+            order, _ = orders[0]
+            try:
+                package = described.descriptor(order.subject).name.short
+            except FarmError:  # nobody may have it any more
+                package = ""
+            yield PassedTest(test, package=package, name=order.test.name)
 
     def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
         told = (
@@ -122,9 +168,8 @@ class SignedResults:
         if self._orders is None:
             self._orders = {}
             for signed in self._brought:
-                if order := read_job_order(self._blobs, signed.order, TestOrder.from_dict):
-                    there = [(each.store, each.descriptor, each.tree) for each in order.closure]
-                    test = _identity(order.test, order.subject, order.limits, there)
+                order = read_job_order(self._blobs, signed.order, TestOrder.from_dict)
+                if order is not None and (test := _identity_of(order)) is not None:
                     self._orders.setdefault(test, []).append((order, signed))
         return self._orders
 
@@ -133,7 +178,7 @@ class SignedResults:
 class AskedTests:
     """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results.
 
-    `record` knows which have passed for what is released.
+    `record` knows which have passed for what is released, `newest` whether the recipes are the newest.
     """
 
     scope: TestScope
@@ -141,6 +186,7 @@ class AskedTests:
     builders: AllowedBuilders
     brought: Sequence[SignedTest]
     record: TestRecord
+    newest: NewestTests
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +197,21 @@ class _Known:
     index: TestNeedIndex
     steps: tuple[Digest, ...]
     unread: Mapping[str, ReleaseEntry]
+
+
+class _NeedsNow(TestNeedIndex):
+    """An index of before, without changing it, in which the tests of some packages need other ones."""
+
+    def __init__(self, before: TestNeedIndex, named: Mapping[str, frozenset[str]]) -> None:
+        super().__init__()
+        self._before = before
+        self._named = named.keys()
+        for name, needs in named.items():
+            self.put(name, needs)
+
+    def testers(self, names: Iterable[str]) -> set[str]:
+        wanted = tuple(names)
+        return (self._before.testers(wanted) - self._named) | super().testers(wanted)
 
 
 class ReleasedTests:
@@ -166,19 +227,26 @@ class ReleasedTests:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
 
         Return those that have passed.
-        Raises `UntestedReleaseError`, `RefusedReleaseError` when a recipe cannot be read, `MissingBlobError` and the
-        like.
+        Raises `UntestedReleaseError`, `OlderTestsError`, `RefusedReleaseError` when a recipe cannot be read,
+        `MissingBlobError` and the like.
         """
         plans = asked.plans
         results = SignedResults(asked.brought, asked.builders, release.channel, self._blobs)
-        index = self._needs(previous, plans) if previous else TestNeedIndex()
+        index = self._needs_now(release, previous, plans) if previous else TestNeedIndex()
         changes = dict(trial.placed)
         now = _Tests(IndexTree(self._read, release.index), plans, trial)
         wanted = list(now.expected(tested_names(asked.scope, trial, changes, index), changes))
-        passed = results.passed(each.identity for _, each in wanted if isinstance(each, _Expected))
+        asked.newest.check(entry for name in sorted(now.counting) if (entry := now.entry(name)))
+        passed = results.passed(
+            PassedTest(each.identity, package=recipe.name, name=each.test.name)
+            for recipe, each in wanted
+            if isinstance(each, _Expected)
+        )
         green = {each.test for each in passed}
         failing = [
-            (recipe, each) for recipe, each in wanted if isinstance(each, Unrunnable) or each.identity not in green
+            _Failing(recipe, each, trial.members[recipe.name].descriptor.plan, recipe.name in changes)
+            for recipe, each in wanted
+            if isinstance(each, Unrunnable) or each.identity not in green
         ]
         if not failing:
             return passed
@@ -186,16 +254,16 @@ class ReleasedTests:
         trial.place({})  # its base, on which a test may have failed as well
         try:
             before = _Tests(IndexTree(self._read, previous.index), plans, trial) if previous else None
-            missing = [
-                f"{_name(expected)!r} of {recipe.name}"
-                for recipe, expected in failing
-                if before is None or not _was_red(before, recipe, _name(expected), results, past)
-            ]
+            _check_failing(release, failing, before, past)
         finally:
             trial.place(changes)
-        if missing:
-            raise UntestedReleaseError(release, results.needed, missing)
         return passed
+
+    def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
+        """Return whose tests need what in a release: as in the one before, but for what it names anew."""
+        put = difference(self._read, previous.index, release.index).put
+        named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
+        return _NeedsNow(self._needs(previous, plans), named)
 
     def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
         known = self._known.get(previous.channel)
@@ -231,6 +299,15 @@ class _Past:
         """Say whether enough of those who are testers now have passed a test then."""
         return len(self.record.testers_of(self.channel, test) & self.results.testers.keys()) >= self.results.needed
 
+    def was_red(self, test: Digest) -> bool:
+        """Say whether a test failed on the base, as far as testers have said and have not said otherwise."""
+        results = self.results
+        return not self.has_passed(test) and results.agree(test, passed=False) and not results.agree(test, passed=True)
+
+    def could_be_run(self, failing: _Failing) -> bool:
+        """Say whether a test, as it is named, has passed for any release: then it is wanted, and not a broken one."""
+        return self.record.has_ever_passed(self.channel, failing.recipe.name, failing.name)
+
 
 class _Tests:
     """The tests of the packages of one set, by the recipes that its release names."""
@@ -239,6 +316,8 @@ class _Tests:
         self._tree = tree
         self._plans = plans
         self._members = members
+        self.counting: set[str] = set()
+        """The packages whose own entries name the recipes of which tests were given."""
 
     def expected(self, names: Collection[str], new: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
         """Give the tests of these packages; those of a recipe once, for the package of its name.
@@ -252,16 +331,22 @@ class _Tests:
                 continue
             subject, plan = recipe.name, self._members.members[name].descriptor.plan
             # Another build stands there where an order lets it, or the source has it so: then its tests are those.
-            asked = recipe if name in new and main.descriptor.plan == plan else self.recipe_of(subject)
+            counting = name if name in new and main.descriptor.plan == plan else subject
+            asked = self.recipe_of(counting)
             if asked is not None and (subject, asked.digest) not in seen:
                 seen.add((subject, asked.digest))
+                self.counting.add(counting)
                 yield from self._of(asked, subject)
 
-    def of(self, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
-        """Give the tests of the package of a recipe's name."""
+    def of(self, failing: _Failing) -> Iterator[_Expected | Unrunnable]:
+        """Give the tests of the package of a recipe's name, as it is here; none where it is not."""
+        name = failing.recipe.name
         recipe = self.recipe_of(name)
-        if recipe is not None:
-            yield from self._of(recipe, name)
+        if recipe is None:
+            return
+        # Of one build it is the newer recipe whose tests count: what is named anew changes nothing of the package.
+        same = self._members.members[name].descriptor.plan == failing.plan
+        yield from (each for _, each in self._of(failing.recipe if same else recipe, name))
 
     def _of(self, recipe: Recipe, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
         subject = self._members.members[name].descriptor.digest
@@ -272,22 +357,32 @@ class _Tests:
                 yield recipe, _Expected(test, subject, closure, recipe.limits)
 
     def recipe_of(self, name: str) -> Recipe | None:
-        entry = self._tree.entry(name)
+        entry = self.entry(name)
         return self._plans.read(entry.tested_by, entry.name) if entry else None
 
+    def entry(self, name: str) -> ReleaseEntry | None:
+        return self._tree.entry(name)
 
-def _was_red(before: _Tests, recipe: Recipe, test: str, results: SignedResults, past: _Past) -> bool:
-    if before.recipe_of(recipe.name) is None:
-        return False
-    for _, expected in before.of(recipe.name):
-        if _name(expected) == test:
-            # Whether it can be run there, the set says and nobody else.
-            return isinstance(expected, Unrunnable) or (
-                not past.has_passed(expected.identity)
-                and results.agree(expected.identity, passed=False)
-                and not results.agree(expected.identity, passed=True)
-            )
-    return False
+
+def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests | None, past: _Past) -> None:
+    """See that each of these tests had failed on the base as well.
+
+    Whether it can be run there, the set says and nobody else. One that cannot was red; but of a package that comes
+    itself not where it has passed already: else what it needs would go first, and then what it would find wrong come.
+    That is the package's fault alone, so it is named.
+    """
+    faults, missing = Faults(), []
+    for each in failing:
+        was = next((other for other in before.of(each) if _name(other) == each.name), None) if before else None
+        if isinstance(was, Unrunnable) and each.moves and past.could_be_run(each):
+            with faults.of(each.recipe.name):
+                told = f"{each.told}, which has passed before and cannot be run on the release before: {was.reason}"
+                raise UntestedReleaseError(release, past.results.needed, [told])
+        elif not isinstance(was, Unrunnable) and not (was is not None and past.was_red(was.identity)):
+            missing.append(each.told)
+    if missing:
+        raise UntestedReleaseError(release, past.results.needed, missing)
+    faults.check()
 
 
 def _name(expected: _Expected | Unrunnable) -> str:

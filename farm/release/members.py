@@ -114,6 +114,10 @@ class MemberShelf:
         """Return the newest recipe revision that comes to the plan of a package: its tests are those that count."""
         return self._tests.get(package.plan) or self.revision(desk, package)
 
+    def has_revised_tests(self, plan: Digest) -> bool:
+        """Say whether another recipe has come to a plan than the one by which it was built."""
+        return plan in self._tests
+
     def tested_recipe(self, desk: Desk, package: Package) -> Recipe:
         """Return the newest recipe that comes to the plan of a package."""
         return desk.shelf.recipe(self.tested_revision(desk, package))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from farm.compat import is_foreign
+from farm.compat import is_foreign, tested_names
 from farm.compat.abi import LinkedFiles, loads_touched
 from farm.control.ordering import held_among
 from farm.database import candidates, excuses, foreign, orders, releases
@@ -354,6 +354,7 @@ class Pipeline:
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
             say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
             return Step(candidate.channel, StepState.OPEN, message)
+        scope = self._scope()
         record, release = record_release(
             desk,
             candidate,
@@ -363,6 +364,7 @@ class Pipeline:
             shelf=self._shelf,
             public=self._public,
             with_tests=self._asks_recipes and not candidate.source.is_rollback,
+            tested=tested_names(scope, docket.trial, verdict.accepted, self._state.test_needs) if scope else (),
         )
         by = f"release {record.number} of {candidate.channel}"
         excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)

@@ -8,12 +8,14 @@ from farm.compat import is_foreign, needs_of, needs_touched
 from farm.control.sboms import sbom_of
 from farm.database import releases
 from farm.release.importing import make_imports
+from farm.release.named_anew import named_anew
 from farm.release.publication import entry_of, make_release
 from farm.release.rebuilt import grown, rebuilds_of
 from farm.release.sources import sources_of
+from farm.trust.index_tree import IndexTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from farm.compat import Member, TrialSet
     from farm.control.desk import Desk
@@ -36,17 +38,21 @@ def record_release(
     shelf: MemberShelf,
     public: PublicStore,
     with_tests: bool,
+    tested: Collection[str] = (),
 ) -> tuple[ReleaseRecord, Release]:
     """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
 
     What was rebuilt since the base is named in it too; `with_tests` also the newest recipes, whose tests and
-    waivers count. Costs what changed.
+    waivers count: also of what is `tested` in the set, where the base names others. Costs what changed, and what is
+    tested.
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
     imports = make_imports(desk, candidate, trial, previous.imports if previous else ())
     rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
+    if previous and with_tests:
+        touched |= named_anew(desk, trial, tested, shelf, IndexTree(public.read, previous.index))
     needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
     own = {name: member for name, member in changes.items() if not is_foreign(name)}
     records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}

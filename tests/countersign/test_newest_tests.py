@@ -58,7 +58,7 @@ def named(tmp_path: Path) -> Named:
 
 
 def test_none_is_as_old_as_the_build(named: Named) -> None:
-    with pytest.raises(OlderTestsError, match="and release 2 has named a newer one") as refused:
+    with pytest.raises(OlderTestsError, match="and release 2 of edge has named a newer one") as refused:
         named.sign(None)
     assert set(refused.value.by_package) == {"jq"}
     named.edge.decision = named.edge.deciding()
@@ -70,7 +70,7 @@ def test_the_same_and_newer_ones_are_named_and_what_they_replaced_is_not(named: 
     _, second, third = named.recipes
     named.sign(third)
     for older in (None, second):
-        with pytest.raises(OlderTestsError, match="release 3 has named"):
+        with pytest.raises(OlderTestsError, match="release 3 of edge has named"):
             named.sign(older)
     named.sign(third)
     assert named.edge.released == 4

@@ -122,6 +122,23 @@ def test_a_test_that_had_failed_before_the_change_too_holds_nothing_back(edge: C
     assert edge.released == 3
 
 
+def test_newer_tests_that_fail_on_what_is_released_hold_nobody_else_back(edge: Channel) -> None:
+    """The farm tries them on the base, and names them with the next release: they had failed before that."""
+    _both(edge)
+    builder, png = edge.builder, edge.builder.built["png"]
+    more = TESTED.replace("works", "strict") + "requires: [zlib]\n"
+    strict = replace(png, recipe=builder.recipe("png", more=more, needs=("zlib",)))
+    builder.built["png"] = strict
+    before = builder.test("png", ["png", "zlib"], TESTER, passed=False)
+    _newer_zlib(edge)
+    newer, named = builder.built["zlib"], replace(png, tests=strict.recipe.digest)
+    now = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER, passed=False)]
+    with pytest.raises(UntestedReleaseError, match="'strict' of png"):
+        edge.sign(newer, named, tests=now)
+    edge.sign(newer, named, tests=[*now, before])
+    assert edge.released == 2
+
+
 class TestWhatHasPassedForTheBase:
     """A test that has passed for what is released was not red on it, whatever is brought and whatever is kept back."""
 
@@ -197,6 +214,20 @@ def test_whose_tests_need_what_changed_is_tested_too(edge: Channel) -> None:
     with pytest.raises(UntestedReleaseError, match="'works' of tool"):
         edge.sign(builder.built["zlib"], tests=[own])
     edge.sign(builder.built["zlib"], tests=[own, builder.test("tool", ["tool", "zlib"], TESTER)])
+
+
+def test_what_newer_tests_do_not_need_any_more_may_move_without_them(edge: Channel) -> None:
+    builder = edge.builder
+    zlib = builder.build(_recipe(edge, "zlib"))
+    tool = builder.build(builder.recipe("tool", more=TESTED.replace("works]", "works], needs: [zlib]")))
+    first = [builder.test("zlib", ["zlib"], TESTER), builder.test("tool", ["tool", "zlib"], TESTER)]
+    edge.sign(zlib, tool, tests=first)
+    _newer_zlib(edge)
+    own = [builder.test("zlib", ["zlib"], TESTER)]
+    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+        edge.sign(builder.built["zlib"], tests=own)
+    edge.sign(builder.built["zlib"], replace(tool, tests=_recipe(edge, "tool").digest), tests=own)
+    assert edge.released == 2
 
 
 def test_a_test_that_cannot_be_run_is_none_that_has_passed(edge: Channel) -> None:

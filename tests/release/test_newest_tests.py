@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from farm.control.requests import retry
-from farm.database import candidates, excuses, jobs, releases
+from farm.database import candidates, excuses, jobs, recipes, releases
 from farm.database.states import JobKind
 from farm.release.forms import retry_command
 from farm.trust.index_tree import entries
 from farm.trust.release_index import ReleaseEntry
 from tests.control.small_farm import recipe
+from tests.release.two_channels import order
 
 if TYPE_CHECKING:
     from farm.names import Digest
@@ -180,3 +181,58 @@ def told(releasing: ReleasingFarm) -> list[tuple[str, str]]:
     with releasing.farm.office.reading() as desk:
         standing = excuses.standing(desk.session, "edge")
     return sorted((each.excuse.package, each.excuse.gate) for each in standing)
+
+
+def test_whoever_is_tested_in_a_release_is_named_with_the_newest_tests(releasing: ReleasingFarm) -> None:
+    """By what is named the signer asks for tests: others than those that ran would keep the release from it."""
+    releasing.farm.shape("app", "1.0", {}, requires=("package:lib",))
+    releasing.farm.submit(recipe("lib"), with_tests("app", "weak"))
+    releasing.settle()
+    releasing.farm.submit(with_tests("app", "strong"))
+    releasing.settle()
+    assert entry(releasing, "app").tests is None
+    releasing.test_runs.clear()
+    releasing.farm.submit(recipe("lib", version="2.0"))
+    releasing.settle()
+    assert releasing.test_runs == ["strong"]
+    assert entry(releasing, "app").tests == newest(releasing, "app")
+
+
+def test_so_it_is_once_a_rollback_has_named_those_that_it_was_built_with(releasing: ReleasingFarm) -> None:
+    for version in ("1.0", "2.0"):
+        releasing.farm.shape("app", version, {}, requires=("package:lib",))
+    releasing.farm.submit(recipe("lib"), with_tests("app", "weak"))
+    releasing.settle()
+    releasing.farm.submit(with_tests("app", "strong"))
+    releasing.settle()
+    strong = newest(releasing, "app")
+    for changed in (recipe("lib", version="2.0"), with_tests("app", "weak", version="2.0")):
+        releasing.farm.submit(changed)
+        releasing.settle()
+    order(releasing, "rollback", {"number": 2})
+    releasing.settle()
+    assert (releasing.releases(), entry(releasing, "app").tests) == (4, None)
+    releasing.farm.submit(recipe("lib", version="3.0"))
+    releasing.settle()
+    assert releasing.versions() == {"app": "1.0", "lib": "3.0"}
+    assert entry(releasing, "app").tests == strong
+
+
+def test_so_it_is_where_older_tests_would_have_run_and_the_newest_need_not(releasing: ReleasingFarm) -> None:
+    needing = recipe("app", more="tests:\n  - {name: old, command: [x], needs: [lib]}\n")
+    releasing.farm.submit(recipe("lib"), recipe("apart"), needing)
+    releasing.settle()
+    releasing.farm.submit(with_tests("app", "new"))
+    releasing.settle()
+    releasing.farm.submit(recipe("apart", version="2.0"))
+    releasing.settle()
+    assert entry(releasing, "app").tests is None
+    releasing.farm.submit(recipe("lib", version="2.0"))
+    releasing.settle()
+    assert entry(releasing, "app").tests == newest(releasing, "app")
+
+
+def newest(releasing: ReleasingFarm, name: str) -> Digest:
+    """The recipe of this name that was submitted last."""
+    with releasing.farm.office.reading() as desk:
+        return recipes.current_digests(desk.session, [name])[name]
