@@ -38,6 +38,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.checked import MOST_PROVENANCES, Checked, VerifiedRelease
 from farm.trust.delegation import channels_of
 from farm.trust.layout import BLOBS
+from farm.trust.published_builds import PublishedBuilds
 from farm.trust.release_evidence import InvalidEvidenceError
 from farm.trust.release_summary import evidence_of
 from farm.trust.repository import check_follows
@@ -125,7 +126,7 @@ class Decision:
         if previous is not None:
             self._remember_tests(previous, builders)
         change = ReleaseChange.of(release, previous, self._blobs)
-        check_release(change, self._blobs, builders, self._record)
+        check_release(change, self._blobs, builders, PublishedBuilds(self._record.directory))
         trial = self._sets.prove(change)
         checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
         passed: tuple[PassedTest, ...] = ()

@@ -69,11 +69,16 @@ def _vouched(
     taken = []
     for provenance in provenances:
         said = _read(desk, provenance, allowed, descriptor, package.recipe)
-        # One that was leased as another build of the very same files says nothing of this one.
-        if said and said.builder not in builders and (first is None or said.build == first.build):
+        # One that was leased as another build of the very same files says nothing of this one, and who tells of other
+        # outputs has not come to the same.
+        if said and said.builder not in builders and (first is None or _agree(said, first)):
             builders.add(said.builder)
             taken.append(provenance)
     return tuple(taken)
+
+
+def _agree(one: Vouched, other: Vouched) -> bool:
+    return (one.build, one.outputs) == (other.build, other.outputs)
 
 
 def _read(

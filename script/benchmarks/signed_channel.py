@@ -19,7 +19,7 @@ from farm.trust.ceremony import found_repository, online_signers
 from farm.trust.dsse import sign_statement
 from farm.trust.layout import BLOBS
 from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.published_identities import PublishedRecord
+from farm.trust.published_builds import PublishedBuilds
 from farm.trust.release_index import ReleaseEntry
 from farm.trust.repository import Repository
 
@@ -62,7 +62,7 @@ class SignedChannel:
         self._store = PublicStore(self.public, self._built)
         self.newest: Release | None = None
         # Nothing is written there: what is listed only has no provenance to be read. Looking things up costs the same.
-        self._record = PublishedRecord(self.public.parent / "record")
+        self._record = PublishedBuilds(self.public.parent / "record")
 
     def build(
         self, name: str, version: str, tree: Path, *, summary: str = "A sample", needs: tuple[str, ...] = ()

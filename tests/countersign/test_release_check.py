@@ -21,7 +21,7 @@ from farm.trust.builders import AllowedBuilders
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.index_node import Leaf, listing_of, write_node
 from farm.trust.provenance import ProvenanceError
-from farm.trust.published_identities import PublishedRecord
+from farm.trust.published_builds import PublishedBuilds
 from farm.trust.release_index import InvalidReleaseError, Release, ReleaseEntry
 from tests.client.distribution import DISTRIBUTION, SmallDistribution
 from tests.trust.index_entries import NOW
@@ -38,7 +38,7 @@ class Signer:
         self.packages.package("greet", {"share/greet/word": "hello"})
         self.packages.package("say", {"bin/say": "say"})
         self.builders = AllowedBuilders([self.packages.builder.public_key], {})
-        self.published = PublishedRecord(folder / "record")
+        self.published = PublishedBuilds(folder / "record")
 
     def entry(self, name: str, **changes: Any) -> ReleaseEntry:
         return replace(self.packages.entries[name][0], **changes)

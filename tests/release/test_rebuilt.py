@@ -9,7 +9,7 @@ from farm.countersign.change import ReleaseChange
 from farm.countersign.release_check import check_release
 from farm.database import releases
 from farm.trust.index_tree import difference
-from farm.trust.published_identities import PublishedRecord
+from farm.trust.published_builds import PublishedBuilds
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
 from tests.control.small_farm import recipe
@@ -64,7 +64,7 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
     assert written(farm, 2) == ["a", "c"]
     builders = Repository(farm.public.root.parent).builders()
     change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
-    check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer takes it
+    check_release(change, farm.public, builders, PublishedBuilds(tmp_path / "record"))  # the signer takes it
     assert [each.name for each in change.put] == ["a", "c"]
     released_with(farm, "d")
     assert written(farm, 3) == ["d"]
