@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign, needs_of, needs_touched
@@ -9,7 +10,7 @@ from farm.control.sboms import sbom_of
 from farm.database import releases
 from farm.release.importing import make_imports
 from farm.release.publication import entry_of, make_release
-from farm.release.rebuilt import grown, rebuilds_of
+from farm.release.rebuilt import grown, rebuilds_of, words_of_others
 from farm.release.sources import sources_of
 
 if TYPE_CHECKING:
@@ -77,15 +78,19 @@ def _entries(
     public: PublicStore,
 ) -> list[ReleaseEntry]:
     rebuilt = rebuilds_of(desk, records.values(), public)
+    words = words_of_others(desk, records.values(), public)
+    vouched = {
+        name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
+    }
     return [
         entry_of(
             record,
             needs[name],
-            rebuilds=rebuilt.get(record.digest, ()),
+            rebuilds=set(rebuilt.get(record.digest, ())) - {record.provenance},
             sbom=sbom_of(desk, record),
             tests=tests.get(name),
         )
-        for name, record in sorted(records.items())
+        for name, record in sorted(vouched.items())
     ]
 
 

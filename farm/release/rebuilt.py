@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farm.database import attestations, lookups
 from farm.errors import FarmError
 from farm.package import Descriptor
+from farm.trust.dsse import named_keys
 from farm.trust.index_tree import IndexTree
 from farm.trust.provenance import verify_provenance
 
@@ -43,6 +44,13 @@ def rebuilds_of(desk: Desk, packages: Iterable[Package], public: PublicStore) ->
     }
 
 
+def words_of_others(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
+    """Return another builder's word on each package whose own is not on the signed list, where there is one."""
+    allowed = public.builders()
+    unlisted = [each for each in packages if not named_keys(desk.blobs.read(each.provenance.digest)) & allowed.keys()]
+    return {digest: words[0] for digest, words in rebuilds_of(desk, unlisted, public).items() if words}
+
+
 def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
     """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
 
@@ -55,7 +63,7 @@ def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore
     found = set()
     for name, digest in members.items():
         entry = tree.entry(name) if digest in rebuilt else None
-        if entry is not None and set(rebuilt[digest]) - set(entry.rebuilds):
+        if entry is not None and set(rebuilt[digest]) - {entry.provenance, *entry.rebuilds}:
             found.add(name)
     return found
 

@@ -118,6 +118,9 @@ class _Nothing:
     def has(self, _descriptor: Digest) -> bool:
         return False
 
+    def channels_of(self, _descriptor: Digest) -> frozenset[str]:
+        return frozenset()
+
 
 @dataclass
 class Builder:
@@ -289,7 +292,7 @@ class Builder:
             withdrawn=self.withdrawn,
         )
         grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
-        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
+        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds, "edge")
         return sorted(each.name.short for each in found.values())
 
     def test(
