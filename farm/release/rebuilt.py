@@ -54,15 +54,17 @@ def words_of_others(desk: Desk, packages: Iterable[Package], public: PublicStore
 def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
     """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
 
-    Costs what was rebuilt since that release, not what it holds.
+    Not those whose own builder is off the list: by another's word an entry would not be that of before, to which a
+    rollback may go. Costs what was rebuilt since that release, not what it holds.
     """
     members = attestations.attested_members(desk.session, base.channel, since=base.released_at - _LATE)
     packages = lookups.packages_by_digest(desk.session, members.values())
     rebuilt = rebuilds_of(desk, packages.values(), public)
+    reworded = words_of_others(desk, packages.values(), public)
     tree = IndexTree(public.read, release.index)
     found = set()
     for name, digest in members.items():
-        entry = tree.entry(name) if digest in rebuilt else None
+        entry = tree.entry(name) if digest in rebuilt.keys() - reworded.keys() else None
         if entry is not None and set(rebuilt[digest]) - {entry.provenance, *entry.rebuilds}:
             found.add(name)
     return found
