@@ -12,7 +12,7 @@ from farm.control.copies import holders_of_old_code, holds_old_code
 from farm.control.planning import plan_for, recipe_of
 from farm.control.rebuild_policy import files_of, is_rebuilt
 from farm.database import jobs, packages, recipes, work_orders
-from farm.database.build_numbers import give_number
+from farm.database.build_numbers import TooManyBuildsError, give_number
 from farm.database.dependent_builds import open_builds
 from farm.database.states import ENDED, JobKind, JobState
 from farm.errors import FarmError
@@ -101,7 +101,10 @@ def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
         return _answer(desk, job, plan)
     if jobs.has_active(desk.session, plan.digest):
         return False
-    give_number(desk.session, plan, output_names(plan))
+    try:
+        give_number(desk.session, plan, output_names(plan))
+    except TooManyBuildsError as error:
+        return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
     return jobs.move(desk.session, job, JobState.READY, now=desk.now)
 
 

@@ -48,12 +48,12 @@ class RefusedOutcomeError(FarmError):
 
 
 class ProvenanceCheck(Protocol):
-    """Checks the signed provenance of one package; raises a `FarmError` when it does not vouch for it."""
+    """Checks the signed provenance of a build; raises a `FarmError` when it does not vouch for its packages."""
 
     def __call__(
-        self, envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
+        self, envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
     ) -> tuple[Consumption, ...]:
-        """Check the envelope of `worker` for a package made from `recipe`, as the build of this number.
+        """Check the envelope of `worker` for all packages that it made from `recipe`, as the build of this number.
 
         Returns what the build says it opened.
         """
@@ -75,9 +75,9 @@ def finish_build(office: Office, holder: Holder, outcome: BuildOutcome, *, check
         number = number_of(desk.session, plan.digest)
     _check_packages(office, plan, outcome)
     envelope = office.blobs.read(outcome.provenance)
-    consumed: tuple[Consumption, ...] = ()
+    reported = [built.descriptor for built in outcome.packages]
+    consumed = check_provenance(envelope, holder.worker, reported, revision.digest, number)
     for built in outcome.packages:
-        consumed = check_provenance(envelope, holder.worker, built.descriptor, revision.digest, number)
         office.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
     keep_log(office, holder.attempt_id, outcome.log)

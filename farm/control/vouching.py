@@ -14,6 +14,8 @@ from farm.trust.test_result import verify_test_result
 from farm.trust.tester_statement import InvalidResultError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from securesystemslib.signer import Key
 
     from farm.database.records import Worker
@@ -23,19 +25,23 @@ if TYPE_CHECKING:
 
 
 def check_with_workers_key(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
+    envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
-    """Check the provenance of a package made from `recipe` by `worker`, as the build of the number that it was given.
+    """Check the provenance of all that a build put out, made from `recipe` by `worker`, under the number it was given.
 
-    Returns what its build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
+    It tells of these packages and no other: the signer asks whoever builds them again to tell of the same.
+    Returns what the build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
     """
     key = key_of(worker)
-    vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
-    if vouched.build != build:
-        raise ProvenanceError(
-            describe(descriptor),
-            f"it names it build {vouched.build}, and it was leased as build {build}",
-        )
+    for descriptor in packages:
+        vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+        if vouched.build != build:
+            raise ProvenanceError(
+                describe(descriptor),
+                f"it names it build {vouched.build}, and it was leased as build {build}",
+            )
+        if beyond := vouched.outputs - {each.digest for each in packages}:
+            raise ProvenanceError(describe(descriptor), f"it tells of {min(beyond)}, too, which is not reported")
     return read_consumed(envelope, {key.keyid: key})
 
 

@@ -1,6 +1,7 @@
 """Whether packages were built as their recipes say: provenance, plan, and the same of all that they were built against.
 
-A dependency that was never released is checked like one that is: code of it may be in what was built against it.
+A dependency that was never released is checked like one that is: code of it may be in what was built against it. What
+was released before is in order but for one thing: its builder may not be believed any more.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from farm.fileset import Manifest
 from farm.names import Digest
 from farm.package import Descriptor, PackageFacts
 from farm.plan import describe_output, differing_fields, output_names
+from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.provenance import describe, verify_provenance
 from farm.trust.release_evidence import LARGEST_EVIDENCE, BuiltAgainst, InvalidEvidenceError, ReleaseEvidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from farm.blobs import BlobStore
     from farm.compat import Member
@@ -40,6 +42,9 @@ class Verified(Protocol):
     def has(self, descriptor: Digest) -> bool:
         """Say whether the build of a package was checked, or the package was signed, before."""
 
+    def channels_of(self, descriptor: Digest) -> Collection[str]:
+        """Return the channels in which a package was released."""
+
 
 class UnknownDependencyError(RefusedReleaseError):
     """A package was built against something of which nobody has shown how it was built."""
@@ -51,6 +56,22 @@ class UnknownDependencyError(RefusedReleaseError):
             f"{package} was built against {dependency.name} {dependency.version} ({dependency.tree}), and there is no "
             "provenance of that",
             remedy="Build both again on this farm.",
+        )
+
+
+class RemovedBuilderError(RefusedReleaseError):
+    """A package was built against something whose builder is not allowed, or not any more."""
+
+    code = "removed-builder"
+
+    def __init__(self, plan: Plan, dependency: Descriptor, why: str) -> None:
+        name, package = dependency.name.short, plan.name.short
+        super().__init__(
+            f"{plan.name} {plan.version}-{plan.revision} was built against {describe(dependency)}, and no allowed "
+            f"builder vouches for that: {why}",
+            remedy=f"Raise the revision in the recipe that makes {name}, so that an allowed builder makes it, and in "
+            f"that of {package} where that is not built again by itself; submit both. If the builder of {name} is to "
+            "be believed after all, allow it: `farm keys draft targets --allow-builder`.",
         )
 
 
@@ -73,10 +94,11 @@ class Grounds:
 
 
 def check_builds(
-    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, grounds: Grounds
+    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, grounds: Grounds, channel: str
 ) -> Mapping[Digest, Descriptor]:
     """See that the new packages of a release were built as their recipes say, and all that they were built against.
 
+    Of what is new to the channel alone it is seen that its ingredients are by builders who are allowed.
     Returns what was looked at, by descriptor: all but what was verified before.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
@@ -85,6 +107,9 @@ def check_builds(
         package = _built(entry)
         with faults.of(entry.name):
             builds.check(package)
+            known_in = grounds.verified.channels_of(package.descriptor.digest)
+            if known_in and channel not in known_in:
+                builds.check_ingredients(package)
             if entry.tests:
                 builds.check_recipe(package, entry.tests)
     faults.check()
@@ -116,6 +141,7 @@ class Builds:
         self._dependencies = dependencies
         self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
         self._members: dict[Digest, Member] = {}
+        self._believed: set[BuiltAgainst] = set()
         self._described = Described(grounds.blobs)
         self.checked = dict(checked)
 
@@ -133,10 +159,35 @@ class Builds:
             plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
             self._grounds.ownership.check(plan.name.short, each.recipe)
-            found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
+            found = self._ingredients(plan)
             _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
         self.checked |= seen  # all of it, or none: what else was built against the same is told of, too
+
+    def check_ingredients(self, package: BuiltAgainst) -> None:
+        """See that builders who are allowed have made what a package was built against that was found in order before.
+
+        Code of it may be in the package, whose own builder cannot know.
+        """
+        content = self._read(package.provenance, "provenance")
+        descriptor = self._descriptor(package.descriptor)
+        self._ingredients(verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan)
+
+    def _ingredients(self, plan: Plan) -> list[BuiltAgainst]:
+        found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
+        for each in found:
+            if each not in self._believed:
+                self._believe(each, plan)
+        return found
+
+    def _believe(self, package: BuiltAgainst, plan: Plan) -> None:
+        """See that a builder who is allowed vouches for what a plan was carried out with, also if it was released."""
+        content, descriptor = self._read(package.provenance, "provenance"), self._descriptor(package.descriptor)
+        try:
+            verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+        except InvalidEnvelopeError as error:
+            raise RemovedBuilderError(plan, descriptor, error.message) from error
+        self._believed.add(package)
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[Vouched, Recipe]:
         """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""

@@ -167,7 +167,7 @@ class Decision:
             withdrawn=state.withdrawn_statements,
         )
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
-        builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds))
+        builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds, release.channel))
         channel = _policy_of(release.channel, policy)
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())

@@ -12,11 +12,14 @@ from farm.blobs import archive_chunks
 from farm.countersign.described import Described
 from farm.countersign.refusal import Faults, OtherSizeError, RefusedReleaseError
 from farm.fileset import STORE_ROOT, InvalidArchiveError, Manifest
+from farm.names import LAST_BUILD
 from farm.package import Descriptor, PackageFacts, check_declared, sensitive_files_of
+from farm.plan import output_names
 from farm.trust.archive_contents import read_contents
+from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.imports import imported_packages
 from farm.trust.index_tree import IndexTree
-from farm.trust.provenance import printed_identity, verify_provenance
+from farm.trust.provenance import describe, printed_identity, verify_provenance
 from farm.trust.rebuilds import check_agreement
 
 if TYPE_CHECKING:
@@ -26,8 +29,16 @@ if TYPE_CHECKING:
     from farm.countersign.change import ReleaseChange
     from farm.names import Digest, PrintedIdentity
     from farm.trust.builders import AllowedBuilders
+    from farm.trust.provenance import Vouched
     from farm.trust.published_identities import PublishedIdentities
     from farm.trust.release_index import Release, ReleaseEntry
+
+
+MOST_UNPUBLISHED = 10_000
+"""So far a build number may be beyond the published ones: control numbers builds too that are never released."""
+
+
+_SHOWN = 3
 
 
 class OtherContentError(RefusedReleaseError):
@@ -43,15 +54,45 @@ class OtherContentError(RefusedReleaseError):
         self.identity = identity
 
 
+class FarBuildNumberError(RefusedReleaseError):
+    """A package is said to be a build far beyond those that were published: control could not count on from there."""
+
+    code = "far-build-number"
+
+    def __init__(self, identity: PrintedIdentity, highest: int) -> None:
+        known = f"the highest published build of that revision is {highest}" if highest else "none was published"
+        most = min(highest + MOST_UNPUBLISHED, LAST_BUILD)
+        super().__init__(
+            f"{identity} cannot be the number of a build: {known}, so that a new one has a number up to {most}",
+            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it. If the farm has not "
+            "built it so often, do not trust who numbered it.",
+        )
+        self.identity = identity
+
+
+class OtherOutputsError(RefusedReleaseError):
+    """The builders who came to a package do not say that the same came of the build besides."""
+
+    code = "other-outputs"
+
+    def __init__(self, descriptor: Descriptor, apart: Collection[Digest]) -> None:
+        super().__init__(
+            f"the builders of {describe(descriptor)} do not agree on what its build put out: not all of their "
+            f"provenances tell of {' and '.join(sorted(apart)[:_SHOWN])}",
+            remedy="Do not trust the builder that differs; have the package built again, by another.",
+        )
+
+
 def check_release(
     change: ReleaseChange, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
 ) -> None:
     """Check every package that is new in a release. All blobs must be in `blobs`.
 
     Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
-    archive, and have provenances by `builders` that name its recipe and one build number. What was `published` under
-    its name, version, revision and that number, it must be. Of packages that are imported it is only looked at
-    whether all that they need is there: what they are, their own distribution signs.
+    archive, and have provenances by `builders` that name its recipe, one build number and the same outputs. What was
+    `published` under its name, version, revision and that number, it must be, and the number not far beyond those.
+    Of packages that are imported it is only looked at whether all that they need is there: what they are, their own
+    distribution signs.
     Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
     `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
@@ -107,12 +148,17 @@ class _Check:
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))
 
-    def _identity(self, descriptor: Descriptor, build: int) -> None:
-        """See that what is printed of a package means what it has meant before."""
-        identity = printed_identity(descriptor, build)
+    def _identity(self, descriptor: Descriptor, vouched: Vouched) -> None:
+        """See that what is printed of a package means what it has meant before, and that its number is one."""
+        identity = printed_identity(descriptor, vouched.build)
         known = self._published.trees_of(identity)
         if known and descriptor.tree not in known:
             raise OtherContentError(identity, descriptor.tree, known)
+        if not known and vouched.build > MOST_UNPUBLISHED:
+            together = output_names(vouched.plan)  # they have one number
+            highest = self._published.highest_build(together, identity.version, identity.revision)
+            if vouched.build > highest + MOST_UNPUBLISHED:
+                raise FarBuildNumberError(identity, highest)
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
         """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
@@ -139,26 +185,33 @@ class _Check:
                 remedy="Do not trust the worker that built it; build the package again, with a worker of this version.",
             )
 
-    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
-        """See who has built a package; return its build number."""
-        found: list[str] = []
-        numbers: set[int] = set()
+    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> Vouched:
+        """See who has built a package, and that they agree; return what they say.
+
+        On all that came of the build: what is beside a package is told by its provenance, and by the first one alone.
+        """
+        found: dict[str, Vouched] = {}
         for blob in (entry.provenance, *entry.rebuilds):
-            vouched = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
-            builder = vouched.builder
-            numbers.add(vouched.build)
-            if builder in found:
+            try:
+                vouched = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
+            except InvalidEnvelopeError as error:
+                told = f"the provenance of {describe(descriptor)} does not count: {error.message}"
+                raise InvalidEnvelopeError(told, remedy=error.remedy) from error
+            if vouched.builder in found:
                 raise RefusedReleaseError(
-                    f"two provenances of {descriptor.name} are by the builder {builder}",
+                    f"two provenances of {descriptor.name} are by the builder {vouched.builder}",
                     remedy="A rebuild counts when another builder made it.",
                 )
-            found.append(builder)
+            found[vouched.builder] = vouched
         channel = self._release.channel
         check_agreement(found, self._builders.needed(channel), descriptor, channel)
-        if len(numbers) > 1:
-            told = " and ".join(map(str, sorted(numbers)))
+        first, *others = found.values()
+        if numbers := {each.build for each in others} - {first.build}:
+            told = " and ".join(map(str, sorted({first.build, *numbers})))
             raise RefusedReleaseError(
                 f"the provenances of {descriptor.name} say that it is build {told}",
                 remedy="A rebuild has the number of what it rebuilds: have it built again.",
             )
-        return numbers.pop()
+        if apart := {digest for each in others for digest in first.outputs ^ each.outputs}:
+            raise OtherOutputsError(descriptor, apart)
+        return first

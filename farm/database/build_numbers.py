@@ -11,7 +11,8 @@ from farm.database.package_rows import PackageRow
 from farm.database.parts import in_parts
 from farm.database.recipe_rows import RecipeRevisionRow
 from farm.database.states import ACTIVE
-from farm.names import FIRST_BUILD, Digest
+from farm.errors import FarmError
+from farm.names import FIRST_BUILD, LAST_BUILD, Digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,12 +22,27 @@ if TYPE_CHECKING:
     from farm.plan import Plan
 
 
+class TooManyBuildsError(FarmError):
+    """A version and revision was built so often that there is no number left for another build."""
+
+    code = "too-many-builds"
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(
+            f"{plan.name} {plan.version}-{plan.revision} has no build number left after {LAST_BUILD}. "
+            f"Raise the revision in the recipe {plan.name.short}, and submit it"
+        )
+
+
 def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
     """Give a plan that was never carried out the next number of its version and revision, and return it.
 
     `names` are the packages that it may put out. What was given to a plan that never came to packages is given again.
+    Raises `TooManyBuildsError`.
     """
     number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1
+    if number > LAST_BUILD:
+        raise TooManyBuildsError(plan)
     session.exec(update(PlanRow).where(col(PlanRow.digest) == plan.digest).values(build=number))
     return number
 

@@ -7,12 +7,13 @@ from farm.names.digest import Digest, InvalidDigestError
 from farm.names.hardening import HardeningProperty, HardeningWaiver
 from farm.names.package_name import InvalidPackageNameError, PackageName
 from farm.names.platform import ARCHITECTURES, InvalidPlatformError, Platform
-from farm.names.printed_version import FIRST_BUILD, PrintedIdentity, printed_version, without_build
+from farm.names.printed_version import FIRST_BUILD, LAST_BUILD, PrintedIdentity, printed_version, without_build
 from farm.names.version import InvalidVersionError, Version
 
 __all__ = [
     "ARCHITECTURES",
     "FIRST_BUILD",
+    "LAST_BUILD",
     "Digest",
     "HardeningProperty",
     "HardeningWaiver",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from farm.names.version import Version
 
 FIRST_BUILD = 1
+LAST_BUILD = 1_000_000_000
+"""The highest build number: no farm builds one revision so often, and a database counts on in 32 bits beyond it."""
 _BUILD = re.compile(r"\+b\d+\Z")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from farm.names import FIRST_BUILD, Digest, canonical_json
+from farm.names import FIRST_BUILD, LAST_BUILD, Digest, canonical_json
 from farm.package import Descriptor
 from farm.plan.plan import Plan
 from farm.plan.record import Record
@@ -131,7 +131,9 @@ class BuildOrder:
             source_origins=record.each("source-origins", SourceOrigin.from_dict),
             limits=record.read("limits", Limits.from_dict),
             archives=record.each("archives", DependencyArchive.from_dict),
-            build=record.number("build", minimum=FIRST_BUILD + 1) if "build" in value else FIRST_BUILD,
+            build=record.number("build", minimum=FIRST_BUILD + 1, maximum=LAST_BUILD)
+            if "build" in value
+            else FIRST_BUILD,
         )
         record.end()
         return order

@@ -52,11 +52,13 @@ class Record:
         """Take a digest; raises `InvalidDigestError` too."""
         return Digest(self.text(key))
 
-    def number(self, key: str, *, minimum: int = 0) -> int:
-        """Take an integer that is not below `minimum`."""
+    def number(self, key: str, *, minimum: int = 0, maximum: int | None = None) -> int:
+        """Take an integer that is neither below `minimum` nor above `maximum`."""
         number = self._as(int, key, self.value(key))
         if number < minimum:
             raise InvalidRecordError(self._name, key, f"is {number}, below {minimum}")
+        if maximum is not None and number > maximum:
+            raise InvalidRecordError(self._name, key, f"is above {maximum}")
         return number
 
     def flag(self, key: str) -> bool:

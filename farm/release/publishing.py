@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.compat import is_foreign, needs_of, needs_touched
@@ -10,7 +11,7 @@ from farm.database import releases
 from farm.release.importing import make_imports
 from farm.release.named_anew import named_anew
 from farm.release.publication import entry_of, make_release
-from farm.release.rebuilt import grown, rebuilds_of
+from farm.release.rebuilt import grown, rebuilds_of, words_of_others
 from farm.release.sources import sources_of
 from farm.trust.index_tree import IndexTree
 
@@ -83,15 +84,19 @@ def _entries(
     public: PublicStore,
 ) -> list[ReleaseEntry]:
     rebuilt = rebuilds_of(desk, records.values(), public)
+    words = words_of_others(desk, records.values(), public)
+    vouched = {
+        name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
+    }
     return [
         entry_of(
             record,
             needs[name],
-            rebuilds=rebuilt.get(record.digest, ()),
+            rebuilds=set(rebuilt.get(record.digest, ())) - {record.provenance},
             sbom=sbom_of(desk, record),
             tests=tests.get(name),
         )
-        for name, record in sorted(records.items())
+        for name, record in sorted(vouched.items())
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from farm.database import attestations, lookups
 from farm.errors import FarmError
 from farm.package import Descriptor
+from farm.trust.dsse import named_keys
 from farm.trust.index_tree import IndexTree
 from farm.trust.provenance import verify_provenance
 
@@ -43,19 +44,28 @@ def rebuilds_of(desk: Desk, packages: Iterable[Package], public: PublicStore) ->
     }
 
 
+def words_of_others(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
+    """Return another builder's word on each package whose own is not on the signed list, where there is one."""
+    allowed = public.builders()
+    unlisted = [each for each in packages if not named_keys(desk.blobs.read(each.provenance.digest)) & allowed.keys()]
+    return {digest: words[0] for digest, words in rebuilds_of(desk, unlisted, public).items() if words}
+
+
 def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
     """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
 
-    Costs what was rebuilt since that release, not what it holds.
+    Not those whose own builder is off the list: by another's word an entry would not be that of before, to which a
+    rollback may go. Costs what was rebuilt since that release, not what it holds.
     """
     members = attestations.attested_members(desk.session, base.channel, since=base.released_at - _LATE)
     packages = lookups.packages_by_digest(desk.session, members.values())
     rebuilt = rebuilds_of(desk, packages.values(), public)
+    reworded = words_of_others(desk, packages.values(), public)
     tree = IndexTree(public.read, release.index)
     found = set()
     for name, digest in members.items():
-        entry = tree.entry(name) if digest in rebuilt else None
-        if entry is not None and set(rebuilt[digest]) - set(entry.rebuilds):
+        entry = tree.entry(name) if digest in rebuilt.keys() - reworded.keys() else None
+        if entry is not None and set(rebuilt[digest]) - {entry.provenance, *entry.rebuilds}:
             found.add(name)
     return found
 
@@ -69,11 +79,16 @@ def _vouched(
     taken = []
     for provenance in provenances:
         said = _read(desk, provenance, allowed, descriptor, package.recipe)
-        # One that was leased as another build of the very same files says nothing of this one.
-        if said and said.builder not in builders and (first is None or said.build == first.build):
+        # One that was leased as another build of the very same files says nothing of this one, and who tells of other
+        # outputs has not come to the same.
+        if said and said.builder not in builders and (first is None or _agree(said, first)):
             builders.add(said.builder)
             taken.append(provenance)
     return tuple(taken)
+
+
+def _agree(one: Vouched, other: Vouched) -> bool:
+    return (one.build, one.outputs) == (other.build, other.outputs)
 
 
 def _read(

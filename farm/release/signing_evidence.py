@@ -17,6 +17,7 @@ from farm.database import comparisons, foreign, lookups, orders, packages, work_
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
 from farm.release.attested import attestations_of
+from farm.release.rebuilt import words_of_others
 from farm.release.sources import recipe_blobs
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree, difference
@@ -51,7 +52,9 @@ def bring_evidence(
     compared = _compared(desk, signed)
     rebuilt = tuple(_rebuilt(desk, loading))
     built = [*own.values(), *loading, *rebuilt, *compared]
-    dependencies = tuple(_built_against(desk, built, besides=compared))
+    against = [*compared, *_built_against(desk, built)]
+    words = words_of_others(desk, against, public)
+    dependencies = tuple(_of(each, words.get(each.digest)) for each in against)
     described = [*dependencies, *map(_of, rebuilt)]
     found = [digest for each in described for digest in recipe_blobs(desk, each.recipe)]
     found += [blob.digest for each in described for blob in each.blobs]
@@ -77,9 +80,8 @@ def bring_evidence(
     return public.put(evidence.to_json())
 
 
-def _built_against(desk: Desk, built: Iterable[Package], besides: Iterable[Package] = ()) -> Iterator[BuiltAgainst]:
-    """Give all that packages were built against, and those in turn, each once; and some `besides`, before them."""
-    yield from map(_of, besides)
+def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[Package]:
+    """Give all that packages were built against, and those in turn, each once."""
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
@@ -87,11 +89,13 @@ def _built_against(desk: Desk, built: Iterable[Package], besides: Iterable[Packa
         found = packages.packages_of_tree(desk.session, wanted)
         seen |= plans
         plans = {package.plan for package in found.values()} - seen
-        yield from (_of(package) for _, package in sorted(found.items()))
+        yield from (package for _, package in sorted(found.items()))
 
 
-def _of(package: Package) -> BuiltAgainst:
-    return BuiltAgainst(package.descriptor, package.facts, package.manifest, package.provenance, package.recipe)
+def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
+    """Return a package as evidence: by the `word` of who has built it, or of another who came to the same."""
+    provenance = word or package.provenance
+    return BuiltAgainst(package.descriptor, package.facts, package.manifest, provenance, package.recipe)
 
 
 def _approvals(

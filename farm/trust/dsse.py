@@ -38,6 +38,14 @@ def sign_statement(statement: Mapping[str, Any], *signers: Signer) -> bytes:
     return canonical_json(envelope.to_dict())
 
 
+def named_keys(content: bytes) -> frozenset[str]:
+    """Return the ids of the keys that an envelope names as having signed it; nothing of that is verified."""
+    try:
+        return frozenset(Envelope.from_dict(json.loads(content)).signatures)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return frozenset()
+
+
 def open_envelope(
     content: bytes, allowed: Mapping[str, Key], *, remedy: str = _OF_A_BUILDER
 ) -> tuple[dict[str, Any], Key]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
-from farm.names import FIRST_BUILD, Digest, InvalidDigestError, PrintedIdentity
+from farm.names import FIRST_BUILD, LAST_BUILD, Digest, InvalidDigestError, PrintedIdentity
 from farm.plan import Consumption, Plan
 from farm.plan.debian import DebianBinary
 from farm.trust.dsse import open_envelope
@@ -109,8 +109,8 @@ def _numbered(build: int) -> dict[str, int]:
 
 def _number(parameters: Mapping[str, Any]) -> int:
     build = parameters.get(_BUILD, FIRST_BUILD)
-    if type(build) is not int or build < FIRST_BUILD:
-        raise TypeError(f"a build number in place of {build!r:.100}")
+    if type(build) is not int or not FIRST_BUILD <= build <= LAST_BUILD:
+        raise TypeError(f"a build number from {FIRST_BUILD} to {LAST_BUILD} in place of {build!r:.100}")
     return build
 
 
@@ -135,11 +135,15 @@ def describe(descriptor: Descriptor) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number."""
+    """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number.
+
+    `outputs` are the descriptors of all that it says to have come of that.
+    """
 
     plan: Plan
     build: int
     builder: str
+    outputs: frozenset[Digest]
 
 
 def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Vouched:
@@ -151,7 +155,7 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
     package = describe(descriptor)
     statement, key = open_envelope(content, allowed)
     try:
-        subjects = {each["digest"]["sha256"] for each in statement["subject"]}
+        outputs = frozenset(Digest.from_hex(each["digest"]["sha256"]) for each in statement["subject"])
         definition = statement["predicate"]["buildDefinition"]
         named_recipe = definition["externalParameters"]["recipe"]["digest"]["sha256"]
         plan = Plan.from_dict(definition["internalParameters"]["plan"])
@@ -160,12 +164,12 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
     except (KeyError, TypeError) as error:
         raise ProvenanceError(package, f"the statement lacks {error}") from error
     except FarmError as error:
-        raise ProvenanceError(package, f"its plan cannot be read: {error}") from error
+        raise ProvenanceError(package, f"what it says cannot be read: {error}") from error
     if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise ProvenanceError(package, "the statement is no SLSA v1 provenance")
     if definition.get("buildType") != BUILD_TYPE:
         raise ProvenanceError(package, f"the build type is {definition.get('buildType')!r}")
-    if descriptor.digest.hex not in subjects:
+    if descriptor.digest not in outputs:
         raise ProvenanceError(package, f"it speaks of other packages than {descriptor.digest}")
     if named_recipe != recipe.hex:
         raise ProvenanceError(package, f"it was built from recipe sha256:{named_recipe}, the release names {recipe}")
@@ -173,7 +177,7 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
         raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
     if builder != f"urn:farm:builder:{key.keyid}":
         raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
-    return Vouched(plan, build, key.keyid)
+    return Vouched(plan, build, key.keyid, outputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,9 @@ class PublishedIdentities(Protocol):
     def trees_of(self, identity: PrintedIdentity) -> Collection[Digest]:
         """Return the trees that were published; none for what never was, and more than one only from before."""
 
+    def highest_build(self, names: Iterable[str], version: str, revision: int) -> int:
+        """Return the highest build number under which one of these packages was published; 0 when none was."""
+
 
 class PublishedRecord:
     """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
@@ -138,6 +141,13 @@ class PublishedRecord:
             return None
         descriptor, since, until = found
         return Stay(Digest(descriptor), datetime.fromisoformat(since), until and datetime.fromisoformat(until))
+
+    def highest_build(self, names: Iterable[str], version: str, revision: int) -> int:
+        """Return the highest build number under which one of these packages was published; 0 when none was."""
+        query = "SELECT MAX(build) FROM published WHERE name = ? AND version = ? AND revision = ?"
+        with self._open() as database:
+            found = (database.execute(query, (name, version, revision)).fetchone()[0] for name in names)
+            return max(map(int, filter(None, found)), default=0)
 
     def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
         """Return what a channel holds under a name, or held last; None when it never held any."""

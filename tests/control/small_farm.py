@@ -95,7 +95,7 @@ def _said(files: Mapping[str, bytes], key: str) -> str:
 
 
 def accept_provenance(
-    envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
+    envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
     assert envelope
     return ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from securesystemslib.signer import CryptoSigner
+from sqlalchemy import text
 
 from farm.control import access
 from farm.control.finishing import finish_build
@@ -18,8 +19,8 @@ from farm.database import jobs, packages, recipes
 from farm.database.consumed import copied_from
 from farm.database.dependent_builds import open_builds
 from farm.database.states import JobState
-from farm.names import Digest
-from farm.plan import BuildOrder, Consumption, OpenedFiles
+from farm.names import LAST_BUILD, Digest
+from farm.plan import BuildOrder, Consumption, InvalidRecordError, OpenedFiles
 from farm.trust.dsse import sign_statement
 from farm.trust.provenance import BuildRun, ProvenanceError, build_statement
 from tests.control.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
@@ -169,6 +170,31 @@ def change_library(farm: SmallFarm, revision: int) -> Lease:
     lease = farm.claim()
     assert lease.job.name == "app"
     return lease
+
+
+def test_a_worker_carries_out_no_build_whose_number_nobody_could_count_on_from(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    order = ordered(farm.claim()).to_dict()
+    assert BuildOrder.from_dict(order | {"build": LAST_BUILD}).build == LAST_BUILD
+    with pytest.raises(InvalidRecordError, match="'build' is above 1000000000"):
+        BuildOrder.from_dict(order | {"build": LAST_BUILD + 1})
+
+
+def test_after_the_last_number_comes_none_and_all_else_goes_on(always: SmallFarm) -> None:
+    """A build of the last number can have been published by who had taken over control; it was taken up since."""
+    with always.office.database.connection() as connection:
+        for statement in ("UPDATE plan SET build = :last", "UPDATE package SET build = :last"):
+            connection.execute(text(statement), {"last": LAST_BUILD})
+    always.submit(recipe("lib", revision=2))
+    assert always.finish(always.claim()).state is JobState.SUCCEEDED
+    with always.office.reading() as desk:
+        (failed,) = [job for job in jobs.list_jobs(desk.session, limit=9) if job.state is JobState.FAILED]
+    assert (failed.name, failed.error_code) == ("app", "too-many-builds")
+    assert "app 1.0-1 has no build number left" in failed.error
+    assert "Raise the revision in the recipe app, and submit it" in failed.error
+    always.submit(recipe("app", needs=("lib",), revision=2), recipe("other"))
+    always.build_all()
+    assert printed(always, "app") == "1.0-2"
 
 
 class TestARebuildWithTheSameFiles:

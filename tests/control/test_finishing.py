@@ -32,7 +32,7 @@ from farm.trust.provenance import ProvenanceError
 from tests.control.small_farm import WORLD, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from farm.database.records import Worker
     from farm.package import Descriptor
@@ -105,9 +105,9 @@ def test_the_outcome_of_another_build_is_refused(farm: SmallFarm) -> None:
 
 def test_a_provenance_that_does_not_vouch_is_refused(farm: SmallFarm) -> None:
     def refuse(
-        envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int
+        envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
     ) -> tuple[Consumption, ...]:
-        raise ProvenanceError(descriptor.name.short, "nobody signed it")
+        raise ProvenanceError(packages[0].name.short, "nobody signed it")
 
     farm.submit(recipe("a"))
     lease = farm.claim()

@@ -20,6 +20,8 @@ from farm.trust.provenance import ProvenanceError
 from tests.control.small_farm import TOOLCHAIN, WORLD, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from farm.database.attestations import Attestation, Difference
     from farm.database.records import Job, Package, Worker
     from farm.package import Descriptor
@@ -172,8 +174,8 @@ def test_a_rebuild_is_no_unfinished_build_and_no_job_of_the_recipe(farm: SmallFa
 
 
 def test_what_is_not_vouched_for_or_is_no_outcome_is_refused_as_for_a_build(farm: SmallFarm) -> None:
-    def refuse(envelope: bytes, worker: Worker, descriptor: Descriptor, recipe: Digest, build: int) -> None:
-        raise ProvenanceError(descriptor.name.short, f"{worker.name} did not sign it")
+    def refuse(envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int) -> None:
+        raise ProvenanceError(packages[0].name.short, f"{worker.name} did not sign it")
 
     built_by_one(farm)
     rebuild(farm, "a")

@@ -16,7 +16,7 @@ from farm.countersign.builds import Grounds, check_builds
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.fileset import File, Manifest
-from farm.names import Digest, PackageName, Platform, canonical_json
+from farm.names import FIRST_BUILD, Digest, PackageName, Platform, canonical_json
 from farm.package import gather_facts, package_name
 from farm.plan import (
     AbiOrder,
@@ -117,6 +117,9 @@ class _Nothing:
 
     def has(self, _descriptor: Digest) -> bool:
         return False
+
+    def channels_of(self, _descriptor: Digest) -> frozenset[str]:
+        return frozenset()
 
 
 @dataclass
@@ -224,30 +227,42 @@ class Builder:
                 recipe=recipe.digest,
             )
             wanted = () if output else tuple(sorted({*recipe.requires, *needs}))
-            sbom = package_sbom(
-                descriptor,
-                plan,
-                archive=archive.digest,
-                manifest=manifest,
-                addresses=source_addresses(plan, recipe, LOCK),
-                lock=LOCK.digest,
-            )
-            package = Package(
-                descriptor, plan, built, said, manifest, archive, recipe, None, wanted, (), self.keep(sbom)
-            )
+            package = Package(descriptor, plan, built, said, manifest, archive, recipe, None, wanted)
+            package = replace(package, sbom=self._sbom(package))
             self.built[descriptor.name.short] = package
             self.ever.append(package)
         return self.built[recipe.name]
 
     def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
-        """Let other workers come to the same package."""
-        archive = package.archive.digest
-        signed = []
-        for worker in workers:
-            run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
-            statement = build_statement(package.plan, package.recipe.digest, [(package.descriptor, archive)], (), run)
-            signed.append(self.keep(sign_statement(statement, worker)))
+        """Let other workers come to the same package, and to all that its build put out."""
+        beside = [each for each in self.ever if each.built.provenance == package.built.provenance]
+        signed = [self.said(worker, *beside) for worker in workers]
         return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
+
+    def said(self, worker: CryptoSigner, *packages: Package, build: int = FIRST_BUILD) -> BlobRef:
+        """Let a worker say that these packages came of their build, and nothing else."""
+        run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=build)
+        subjects = [(each.descriptor, each.archive.digest) for each in packages]
+        statement = build_statement(packages[0].plan, packages[0].recipe.digest, subjects, (), run)
+        return self.keep(sign_statement(statement, worker))
+
+    def numbered(self, package: Package, number: int) -> Package:
+        """Return a package as the build of this number."""
+        provenance = self.said(self.worker, package, build=number)
+        again = replace(package, built=replace(package.built, provenance=provenance))
+        return replace(again, sbom=self._sbom(again, number))
+
+    def _sbom(self, package: Package, build: int = FIRST_BUILD) -> BlobRef:
+        bill = package_sbom(
+            package.descriptor,
+            package.plan,
+            archive=package.archive.digest,
+            manifest=package.manifest,
+            addresses=source_addresses(package.plan, package.recipe, LOCK),
+            lock=LOCK.digest,
+            build=build,
+        )
+        return self.keep(bill)
 
     def _pack(
         self,
@@ -277,7 +292,7 @@ class Builder:
             withdrawn=self.withdrawn,
         )
         grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
-        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds)
+        found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds, "edge")
         return sorted(each.name.short for each in found.values())
 
     def test(

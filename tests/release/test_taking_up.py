@@ -19,24 +19,28 @@ from farm.control.access import audit
 from farm.control.desk import Office
 from farm.database import candidates, identities, packages, releases
 from farm.database.session import Database
-from farm.names import Digest
+from farm.names import LAST_BUILD, Digest
 from farm.release import taking_up
 from farm.release.pipeline import Pipeline
 from farm.release.publication import PublicStore, make_release
 from farm.release.signer_client import SignerUnreachableError
 from farm.release.status import channel_status
 from farm.release.unknown_packages import UnknownPackageError
+from farm.trust.dsse import sign_statement
 from farm.trust.imports import Import, ImportedPackage
 from farm.trust.index_tree import IndexTree
+from farm.trust.provenance import BuildRun, build_statement
 from farm.trust.release_index import Release
-from tests.control.small_farm import recipe
+from tests.control.small_farm import SmallFarm, recipe
 from tests.release.conftest import EDGE, ReleasingFarm
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from farm.database.records import AuditEvent
     from farm.database.releases import ReleaseRecord
+    from farm.plan import BuildOrder, BuiltPackage
 
 
 @pytest.fixture
@@ -118,6 +122,37 @@ def test_it_is_corrected_by_a_control_that_remembers_nothing(released: Releasing
     edit(released, *EDITS["both unpublished"])
     begins_anew(released)
     goes_on(released)
+
+
+def test_a_build_of_the_last_number_is_taken_up(releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As who holds control may have had one signed, step by step: the database has room for it."""
+    farm = releasing.farm
+    farm.enrol("builder", tests=False)
+    farm.builder = farm.signers["builder"]
+
+    def provenance(_farm: SmallFarm, order: BuildOrder, packages: Sequence[BuiltPackage]) -> bytes:
+        assert farm.builder is not None
+        number = LAST_BUILD if order.plan.name.short == "b" else 1
+        run = BuildRun(farm.builder.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=number)
+        built = [(each.descriptor, each.archive.digest) for each in packages]
+        return sign_statement(build_statement(order.plan, order.recipe_digest, built, (), run), farm.builder)
+
+    monkeypatch.setattr(SmallFarm, "_provenance", provenance)
+    farm.submit(recipe("a"))
+    releasing.settle()
+    farm.submit(recipe("b", needs=("a",)))
+    releasing.settle()
+    edit(
+        releasing,
+        "DELETE FROM membership WHERE since = 2",
+        "DELETE FROM release WHERE number = 2",
+        "DELETE FROM candidate_change WHERE name = 'b'",
+        "UPDATE recipe SET built_plan = NULL, built_id = NULL WHERE name = 'b'",
+        "DELETE FROM package WHERE name = 'b'",
+    )
+    begins_anew(releasing)
+    goes_on(releasing)
+    assert farm.current()["b"].build == LAST_BUILD
 
 
 def test_a_release_that_somebody_else_had_signed_is_taken_up(released: ReleasingFarm) -> None:

@@ -30,7 +30,7 @@ from farm.release.pipeline import Pipeline
 from farm.trust.ceremony import found_repository, online_signers
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.index_tree import entries
-from farm.trust.provenance import BuildRun, build_statement
+from farm.trust.provenance import BuildRun, ProvenanceError, build_statement
 from farm.trust.rebuilds import verified_builder
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
@@ -169,6 +169,26 @@ def test_a_worker_that_puts_in_other_bytes_keeps_the_package_out_and_both_are_na
     assert (excuse.package, excuse.gate, excuse.job) == ("a", "reproduced", ended.id)
     assert excuse.reason == "two built it again and came to something else than one: share/a/x differs in a"
     assert "one and two" in excuse.remedy
+
+
+@pytest.mark.parametrize("liar", ["one", "two"])
+def test_a_worker_that_signs_for_more_than_it_reports_is_refused_at_once(farm: KeyedFarm, liar: str) -> None:
+    """The farm would count it, and the signer would find that the two do not agree."""
+    if liar == "two":
+        farm.report(farm.small.claim("one"))
+        farm.pipeline.advance()
+    lease = farm.small.claim(liar)
+    outcome = farm.small.outcome(lease)
+    (built,) = outcome.packages
+    invented = replace(built, descriptor=replace(built.descriptor, diff_id=Digest.of(b"invented")))
+    lie = farm.signed(lease, replace(outcome, packages=(built, invented)), liar)
+    with pytest.raises(ProvenanceError, match=f"it tells of {invented.descriptor.digest}, too, which is not reported"):
+        finish_build(
+            farm.small.office,
+            farm.small.holder(lease),
+            replace(lie, packages=(built,)),
+            check_provenance=check_with_workers_key,
+        )
 
 
 def test_a_liar_that_differs_from_an_honest_build_can_be_outvoted_by_a_third(farm: KeyedFarm) -> None:
