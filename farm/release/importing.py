@@ -89,18 +89,19 @@ class Importer:
         changes = _between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
-    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Imports:
-        """Return what comes along with a promotion: where packages are named, what these need.
+    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
+        """Return what comes along with a promotion: where packages are named, what those of them need that come.
 
-        Where that cannot be pinned beside what is here of the same distribution, all of it comes: the signer says
+        `own` are the changes of own packages by it. Where that cannot be pinned beside what is here of the same distribution, all of it comes: the signer says
         whether it may.
         """
         channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
         whole, record = self.taken(desk, newest, channel, number), releases.release(desk.session, channel, number)
         if not named or record is None:
             return whole
-        source = self._public.release(record.digest)
-        needed = needed_in(source, IndexTree(self._public.read, source.index), named)
+        source, moving = self._public.release(record.digest), own | whole.changes
+        coming = [name for name in named if name in moving and moving[name][1] is not None]
+        needed = needed_in(source, IndexTree(self._public.read, source.index), coming)
         here, there = self._held(newest), imported_descriptors(source.imports)
         changes: Differences = {}
         for owner in sorted({_owner(name) for name in whole.changes}):

@@ -255,6 +255,30 @@ class TestPromoted:
         self.promoted(taking, "web")()
         assert taking.edge.named("stable").released == 2
 
+    def test_it_does_not_come_without_what_is_promoted(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        sign = self.promoted(taking, "web")
+        stable = taking.edge.named("stable")
+        target = stable.newest("edge").digest
+        order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"web": None}, at=taking.edge.now)
+        with pytest.raises(GateRefusedError, match="soak") as refused:
+            stable.sign(**self.taken(taking), orders=[order])
+        assert refused.value.by_package.keys() == {LIB}
+        sign()
+        assert stable.released == 2
+
+    def test_it_comes_alone_where_it_is_promoted_by_its_own_name(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        self.promoted(taking, "web")
+        stable = taking.edge.named("stable")
+        order = stable.order(
+            Act.PROMOTE, origin="edge", target=stable.newest("edge").digest, packages={LIB: None}, at=taking.edge.now
+        )
+        stable.sign(**self.taken(taking), orders=[order])
+        assert stable.released == 2
+
     def test_another_that_has_become_newer_does_not(self, taking: Taking) -> None:
         lib = taking.theirs.package(taking.own, revision=2)
         taking.theirs.publish(lib, taking.theirs.package(taking.other, "other", revision=2))

@@ -147,6 +147,19 @@ def test_a_rollback_is_found_in_the_ledger_though_nobody_names_it(edge: Channel)
     assert edge.released == 3
 
 
+def test_an_order_is_not_used_up_by_a_release_in_which_nothing_moves_by_it(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(one)
+    target = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    order = edge.order(Act.ROLLBACK, target=target)
+    edge.sign(orders=[order])
+    edge.sign(package(edge, name="zlib"), orders=[order])
+    assert edge.ledger.state().permits[order].used_by is None
+    edge.sign(one, remove=["zlib"], orders=[order])
+    assert edge.ledger.state().permits[order].used_by == edge.newest().digest
+
+
 def test_a_rollback_lets_nothing_move_that_is_held(edge: Channel) -> None:
     one = package(edge)
     edge.sign(one)
