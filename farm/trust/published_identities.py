@@ -52,15 +52,17 @@ CREATE TABLE IF NOT EXISTS last_held (
   channel TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL,
   PRIMARY KEY (channel, name)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS last_taken (
-  channel TEXT NOT NULL, distribution TEXT NOT NULL, their_channel TEXT NOT NULL, number INTEGER NOT NULL,
-  PRIMARY KEY (channel, distribution, their_channel)
+CREATE TABLE IF NOT EXISTS newest_taken (
+  channel TEXT NOT NULL, distribution TEXT NOT NULL, their_channel TEXT NOT NULL, root TEXT NOT NULL,
+  number INTEGER NOT NULL, PRIMARY KEY (channel, distribution, their_channel)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 2
 """What a file of an earlier form lacks is filled from the releases, so all of it is."""
 _REMEMBERED = 1024
+_TAKEN = "/taken"
+"""What stands after a channel's name, which no name can have: up to where it is noted what was taken of others."""
 _NEW = ("", "")
 """What stands for no channel: that nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
@@ -146,9 +148,12 @@ class PublishedRecord:
             found = database.execute(query, (channel, name)).fetchone()
             return PrintedIdentity(*found) if found else None
 
-    def last_taken(self, channel: str, distribution: str, their_channel: str) -> int:
-        """Return which release of another distribution a channel takes packages of, or took last; 0 for none."""
-        query = "SELECT number FROM last_taken WHERE channel = ? AND distribution = ? AND their_channel = ?"
+    def newest_taken(self, channel: str, distribution: str, their_channel: str) -> int:
+        """Return the newest release of another distribution that a channel ever took packages of; 0 for none.
+
+        Under another root than before their numbers begin anew, with the first of their releases that is taken then.
+        """
+        query = "SELECT number FROM newest_taken WHERE channel = ? AND distribution = ? AND their_channel = ?"
         with self._open() as database:
             found = database.execute(query, (channel, distribution, their_channel)).fetchone()
             return int(found[0]) if found else 0
@@ -192,8 +197,8 @@ class PublishedRecord:
 
         count = 0
         with self._open() as database:
-            seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
-            for release, before in steps_since(seen[0] if seen else "", newest, blobs):
+            self._take(database, newest, blobs)
+            for release, before in steps_since(_seen(database, newest.channel), newest, blobs):
                 change = difference(read, before.index if before else None, release.index)
                 put = change.put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
@@ -202,6 +207,22 @@ class PublishedRecord:
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count
+
+    @staticmethod
+    def _take(database: sqlite3.Connection, newest: Release, blobs: BlobStore) -> None:
+        """Note what was taken of others. It has a mark of its own, for a record of before has all but this."""
+        mark = f"{newest.channel}{_TAKEN}"
+        for release, _ in steps_since(_seen(database, mark), newest, blobs):
+            database.executemany(
+                "INSERT INTO newest_taken VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (channel, distribution, their_channel) DO UPDATE SET root = excluded.root, "
+                "number = CASE WHEN root = excluded.root THEN max(number, excluded.number) ELSE excluded.number END",
+                (
+                    (release.channel, each.distribution, each.channel, each.root, each.number)
+                    for each in release.imports
+                ),
+            )
+        database.execute("REPLACE INTO seen VALUES (?, ?)", (mark, newest.digest))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -217,6 +238,11 @@ class PublishedRecord:
                 f"the record of what was published, {self._path}, cannot be kept: {error}",
                 remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
             ) from error
+
+
+def _seen(database: sqlite3.Connection, mark: str) -> str:
+    found = database.execute("SELECT release FROM seen WHERE channel = ?", (mark,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def steps_since(seen: str, newest: Release, blobs: BlobStore) -> Iterable[tuple[Release, Release | None]]:
@@ -261,10 +287,6 @@ def _move(
     database: sqlite3.Connection, release: Release, before: Release | None, change: Difference, at: datetime
 ) -> None:
     """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
-    database.executemany(
-        "REPLACE INTO last_taken VALUES (?, ?, ?, ?)",
-        ((release.channel, each.distribution, each.channel, each.number) for each in release.imports),
-    )
     taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
     there = {each.name: each.descriptor.digest for each in change.put} | taken
     gone = {*change.removed, *(had.keys() - taken.keys())}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,6 +126,55 @@ def test_that_their_metadata_has_expired_since_takes_nothing_back(taking: Taking
         assert datetime.fromisoformat(said["expires"].replace("Z", "+00:00")) < edge.now, said["_type"]
     edge.sign(imports=(taking.theirs.taken(lib),), abroad=(shown,))
     assert edge.released == 1
+
+
+def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taking: Taking) -> None:
+    """Their `other` is the same in all of their releases, so that nothing comes when its release is an earlier one."""
+    edge, theirs = taking.edge, taking.theirs
+    libs = [taking.release(number, "other") for number in (1, 2, 3)]
+    other = theirs.held[theirs.releases[0].digest][1]
+    old = {"imports": (theirs.taken(libs[0], other, number=1),), "abroad": (theirs.shown(1),)}
+    edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other, number=1),), abroad=(theirs.shown(1),))
+    with pytest.raises(UnorderedError, match="it is older than that of release 3") as refused:
+        edge.sign(**old)
+    assert refused.value.by_package.keys() == {LIB}
+    assert f"farm candidate retry edge {LIB}" in refused.value.remedy
+    edge.order(Act.RETRY, packages={LIB: libs[0].digest})
+    edge.sign(**old)
+    edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))  # newer it becomes by itself
+    assert edge.released == 5
+
+
+def test_a_record_of_before_learns_what_was_taken_newest(taking: Taking) -> None:
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    newer = taking.release(2)
+    edge.sign(imports=(theirs.taken(newer),), abroad=(theirs.shown(),))
+    edge.decision.prepare()
+    with closing(sqlite3.connect(edge.record.directory / "published.sqlite")) as database, database:
+        database.execute("DROP TABLE newest_taken")
+        database.execute("DELETE FROM seen WHERE channel LIKE '%/%'")
+    edge.decision = edge.deciding()
+    with pytest.raises(UnorderedError, match="it is older than that of release 2"):
+        edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
+
+
+def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: Path) -> None:
+    edge, theirs = taking.edge, taking.theirs
+    lib = [taking.release(number) for number in (1, 2, 3)][-1]
+    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    anew = taking.theirs = Theirs(tmp_path / "anew", edge.builder.blobs)
+    taking.allow(anew.signed)
+    lib = taking.release(4)
+    first = {"imports": (anew.taken(lib),), "abroad": (anew.shown(),)}
+    with pytest.raises(UnorderedError):
+        edge.sign(**first)
+    edge.order(Act.RETRY, packages={LIB: lib.digest})
+    edge.sign(**first)
+    lib = taking.release(5)
+    edge.sign(imports=(anew.taken(lib),), abroad=(anew.shown(),))
+    assert edge.released == 3
 
 
 FORGERIES: dict[str, Callable[[Taking, Theirs, ShownRelease], ShownRelease]] = {}
