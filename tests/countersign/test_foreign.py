@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.countersign.foreign import UnshownImportError
+from farm.blobs import MissingBlobError
+from farm.countersign.foreign import NeedlessShowingError, UnknownOriginError, UnshownImportError
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.orders import UnorderedError
 from farm.countersign.refusal import RefusedReleaseError
@@ -174,6 +175,57 @@ def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: P
     edge.sign(**first)
     lib = taking.release(5)
     edge.sign(imports=(anew.taken(lib),), abroad=(anew.shown(),))
+    assert edge.released == 3
+
+
+def test_what_shows_it_is_brought_once_and_nothing_besides(taking: Taking) -> None:
+    """Control of a later time goes by it: a spoiled document beside the good one would mislead that."""
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    good, taken = theirs.shown(), (theirs.taken(lib),)
+    bad = replace(good, timestamp=Digest.of(b"a document that is nowhere"))
+    for brought, error in {
+        (bad,): MissingBlobError,
+        (bad, good): MissingBlobError,
+        (good, bad): NeedlessShowingError,
+        (good, replace(good)): NeedlessShowingError,
+    }.items():
+        with pytest.raises(error):
+            edge.sign(imports=taken, abroad=brought)
+    edge.sign(imports=taken, abroad=(good,))
+    for needless in (good, bad):
+        with pytest.raises(NeedlessShowingError):
+            edge.sign(imports=taken, abroad=(needless,))
+    assert edge.released == 1
+
+
+def test_what_is_brought_though_it_was_shown_before_is_looked_at(taking: Taking) -> None:
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release(1, "other")
+    (_, other) = theirs.held[theirs.releases[0].digest]
+    edge.sign(imports=(theirs.taken(lib, other),), abroad=(theirs.shown(),))
+    bad = replace(theirs.shown(), snapshot=theirs.shown().targets)
+    with pytest.raises(UnsignedAbroadError):
+        edge.sign(imports=(theirs.taken(lib),), abroad=(bad,))
+    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    assert edge.released == 2
+
+
+def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
+    """The address too: who gets the release goes there."""
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    first, elsewhere = theirs.taken(lib), theirs.taken(lib, address="https://elsewhere.example")
+    with pytest.raises(UnknownOriginError, match=r"at https://elsewhere\.example under the root") as refused:
+        edge.sign(imports=(elsewhere,), abroad=(theirs.shown(),))
+    assert refused.value.by_package.keys() == {LIB}
+    edge.sign(imports=(first,), abroad=(theirs.shown(),))
+    with pytest.raises(UnknownOriginError):
+        edge.sign(imports=(elsewhere,))
+    moved = theirs.signed["distributions.yaml"].replace(b"https://" + THEM.encode(), b"https://elsewhere.example")
+    taking.allow({"distributions.yaml": moved})
+    zlib = edge.builder.build(edge.builder.recipe("zlib"))
+    edge.sign(zlib, imports=(first,))  # what stays as it was is of the address of that time
+    edge.sign(imports=(elsewhere,))
+    with pytest.raises(UnknownOriginError):
+        edge.sign(imports=(first,))
     assert edge.released == 3
 
 
