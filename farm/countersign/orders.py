@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from farm.countersign.coverage import Coverage, Releases
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
-from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, CuratorOrderError, read_order
+from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, read_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -176,8 +176,12 @@ class Orders:
     def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
         found = {}
         for permit in self._state.usable(release.channel, release.digest, self._now):
-            if is_by_somebody(permit, self._people) and self._releases.is_ancestor(permit.order.base, previous):
-                found[permit.order.digest] = permit.order
+            order = permit.order
+            # One that was taken before there was any release may be one to another distribution.
+            if order.distribution != release.distribution or not is_by_somebody(permit, self._people):
+                continue
+            if self._releases.is_ancestor(order.base, previous):
+                found[order.digest] = order
         return found
 
     def _why_not(self, digest: Digest, release: Release, previous: Release | None) -> str:
@@ -187,8 +191,8 @@ class Orders:
             return f"{told}, and the ledger has none such: it has expired, or was never brought"
         order = permit.order
         why = f"and {order.curator} is not among the signed curators and operators, or has another key"
-        if order.channel != release.channel:
-            why = f"which is one to {order.channel}"
+        if (order.distribution, order.channel) != (release.distribution, release.channel):
+            why = f"which is one to {order.channel} of {order.distribution[:100]}"
         elif permit.used_by not in (None, release.digest):
             why = f"which release {permit.used_by} has used already"
         elif (withdrawal := self._state.withdrawal(order)) is not None:
@@ -226,8 +230,6 @@ def check_brought(
     order = read_order(envelope, people)
     current = newest(order.channel) if order.channel != EVERY_CHANNEL else None
     releases = Releases(blobs)
-    if current is not None and order.distribution != current.distribution:
-        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {current.distribution}")
     if now >= order.expires:
         raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=_AGAIN)
     if order.at > now + TOLERANCE:
