@@ -90,7 +90,7 @@ def _check_whose(state: LedgerState, order: CuratorOrder) -> None:
         if each.distribution != order.distribution:
             raise NothingToEndError(
                 f"{order.told} is one to {order.distribution[:100]}, and {each.told} one to {each.distribution[:100]}",
-                remedy=f"If nobody has given that one, hold or freeze {order.channel} anew without an end, and end that.",
+                remedy=f"If nobody has given that one, hold or freeze {order.channel} anew with no end, and end that.",
             )
 
 

@@ -347,7 +347,7 @@ class TestAnotherDistribution:
         edge.order(Act.FREEZE, distribution=self.OTHER)
         with pytest.raises(NothingToEndError) as refused:
             edge.order(Act.THAW)
-        assert "freeze edge anew without an end" in refused.value.remedy
+        assert "freeze edge anew with no end" in refused.value.remedy
         edge.order(Act.FREEZE)
         edge.order(Act.THAW)
         edge.sign(package(edge))
