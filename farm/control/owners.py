@@ -21,7 +21,6 @@ from farm.recipe.curators import everybody
 from farm.recipe.errors import RecipeError
 from farm.recipe.owners import OWNERS, read_owners
 from farm.trust.approval import ApprovalError
-from farm.trust.curator_order import TOLERANCE
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.submission_statement import SubmissionStatementError, read_submission
 
@@ -119,11 +118,6 @@ def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str
         raise SubmissionStatementError(
             f"it is for {said.distribution[:100]}, and this is {desk.world.distribution}",
             "Sign for this one: run `farm submit` in its tree of recipes.",
-        )
-    if said.at > desk.now + TOLERANCE:
-        raise SubmissionStatementError(
-            f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
-            "Set the clock of the machine where you sign, and submit again.",
         )
     for name, digest in said.recipes.items():
         if wanted.get(name) != digest:

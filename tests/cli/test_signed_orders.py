@@ -590,6 +590,17 @@ def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(
     assert [list(each.packages) for each in ann.signer.taken] == [["EXAMPLE-2026-1"]]
 
 
+def test_what_advises_is_withdrawn_by_its_digest(ann: Shell, tmp_path: Path) -> None:
+    (tmp_path / "jq.json").write_bytes(osv(fixed=""))
+    ann.run("advisory", "add", str(tmp_path / "jq.json"))
+    (order,) = ann.signer.taken
+    said = ann.run("order", "withdraw", "advisories", "--order", order.digest, "--why", "nobody gave it")
+    assert said == f"the order {order.digest} permits nothing on advisories any more\n"
+    withdrawal = ann.signer.taken[-1]
+    assert (withdrawal.act, withdrawal.channel, withdrawal.target) == (Act.WITHDRAW_ORDER, "advisories", order.digest)
+    assert ann.signer.ledger.withdrawal(order) == withdrawal
+
+
 def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path: Path) -> None:
     shell.lists("00" * 32)
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
