@@ -53,8 +53,8 @@ CREATE TABLE IF NOT EXISTS last_held (
   PRIMARY KEY (channel, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest_taken (
-  channel TEXT NOT NULL, distribution TEXT NOT NULL, their_channel TEXT NOT NULL, root TEXT NOT NULL,
-  number INTEGER NOT NULL, PRIMARY KEY (channel, distribution, their_channel)
+  channel TEXT NOT NULL, their_channel TEXT NOT NULL, name TEXT NOT NULL, root TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (channel, their_channel, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -148,15 +148,15 @@ class PublishedRecord:
             found = database.execute(query, (channel, name)).fetchone()
             return PrintedIdentity(*found) if found else None
 
-    def newest_taken(self, channel: str, distribution: str, their_channel: str) -> int:
-        """Return the newest release of another distribution that a channel ever took packages of; 0 for none.
+    def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
+        """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any.
 
-        Under another root than before their numbers begin anew, with the first of their releases that is taken then.
+        It goes by its full name, and by what was taken of its distribution at all: it may be new here.
         """
-        query = "SELECT number FROM newest_taken WHERE channel = ? AND distribution = ? AND their_channel = ?"
+        query = "SELECT max(number) FROM newest_taken WHERE channel = ? AND their_channel = ? AND name IN (?, ?)"
         with self._open() as database:
-            found = database.execute(query, (channel, distribution, their_channel)).fetchone()
-            return int(found[0]) if found else 0
+            (found,) = database.execute(query, (channel, their_channel, name, name.rpartition("/")[0])).fetchone()
+            return int(found or 0)
 
     def catch_up(
         self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
@@ -212,15 +212,12 @@ class PublishedRecord:
     def _take(database: sqlite3.Connection, newest: Release, blobs: BlobStore) -> None:
         """Note what was taken of others. It has a mark of its own, for a record of before has all but this."""
         mark = f"{newest.channel}{_TAKEN}"
-        for release, _ in steps_since(_seen(database, mark), newest, blobs):
+        for release, before in steps_since(_seen(database, mark), newest, blobs):
             database.executemany(
-                "INSERT INTO newest_taken VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (channel, distribution, their_channel) DO UPDATE SET root = excluded.root, "
-                "number = CASE WHEN root = excluded.root THEN max(number, excluded.number) ELSE excluded.number END",
-                (
-                    (release.channel, each.distribution, each.channel, each.root, each.number)
-                    for each in release.imports
-                ),
+                "INSERT INTO newest_taken VALUES (?1, ?2, ?3, ?4, ?5) "
+                "ON CONFLICT (channel, their_channel, name) DO UPDATE SET root = ?4, "
+                "number = CASE WHEN ?6 OR root != ?4 THEN ?5 ELSE max(number, ?5) END",
+                _taken(release, before),
             )
         database.execute("REPLACE INTO seen VALUES (?, ?)", (mark, newest.digest))
 
@@ -268,6 +265,19 @@ def _release(blobs: BlobStore, after: Release) -> Release:
             f"the release before release {after.number} of {after.channel} cannot be read: {error.message}",
             remedy="Bring the repository's blobs back from a backup: what was published has to be known.",
         ) from error
+
+
+def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str, str, str, int, bool]]:
+    """Yield what a release takes of others, and of whom, and whether that came with it.
+
+    What came of an earlier release than before, somebody has ordered: it counts from there. What stays as it is becomes
+    no older by that.
+    """
+    had = imported_descriptors(before.imports if before else ())
+    for each in release.imports:
+        came = {name: had.get(name) != digest for name, digest in imported_descriptors([each]).items()}
+        for name, is_new in {each.distribution: any(came.values()), **came}.items():
+            yield release.channel, each.channel, name, each.root, each.number, is_new
 
 
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:

@@ -144,8 +144,27 @@ def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taki
     assert f"farm candidate retry edge {LIB}" in refused.value.remedy
     edge.order(Act.RETRY, packages={LIB: libs[0].digest})
     edge.sign(**old)
-    edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))  # newer it becomes by itself
-    assert edge.released == 5
+    # From there on it becomes newer by itself, as where a number that they never had was believed once.
+    for number in (2, 3):
+        edge.sign(imports=(theirs.taken(libs[number - 1], other, number=number),), abroad=(theirs.shown(number),))
+    assert edge.released == 6
+
+
+def test_that_one_becomes_older_by_an_order_makes_no_other_so(taking: Taking) -> None:
+    edge, theirs = taking.edge, taking.theirs
+    other = [theirs.package(taking.other, "other", revision=number) for number in (1, 2)]
+    libs = [theirs.package(taking.own, revision=number) for number in (1, 2)]
+    for packages in zip(libs, other, strict=True):
+        theirs.publish(*packages)
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other[1]),), abroad=(theirs.shown(),))
+    edge.order(Act.RETRY, packages={f"{THEM}/other": other[0].digest})
+    edge.sign(imports=(theirs.taken(other[0], number=1),), abroad=(theirs.shown(1),))
+    with pytest.raises(UnorderedError) as refused:
+        edge.sign(imports=(theirs.taken(libs[0], other[0], number=1),), abroad=(theirs.shown(1),))
+    assert refused.value.by_package.keys() == {LIB}
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
+    assert edge.released == 4
 
 
 def test_a_record_of_before_learns_what_was_taken_newest(taking: Taking) -> None:
