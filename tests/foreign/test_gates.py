@@ -276,8 +276,14 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
                 approve(desk, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy
         # What an earlier farm has taken so, of a package of others, counts no more: it is waited for.
-        before = signed(descriptors[1], "").decode()
-        add_approval(desk.session, Approval("edge", descriptors[1].digest, "alice", before, desk.now))
+        kept = Approval(
+            channel="edge",
+            package=descriptors[1].digest,
+            curator="alice",
+            envelope=signed(descriptors[1], "").decode(),
+            at=desk.now,
+        )
+        add_approval(desk.session, kept)
         approve(desk, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
         assert [each.approved_by for each in in_question(desk, "edge")] == [("alice",), (), ()]
         approve(desk, ANN, "edge", [signed(each, desk.world.distribution) for each in descriptors])
