@@ -43,11 +43,6 @@ class AdvisoryClient(FarmClient):
         """Return which packages were looked at, against what and when; or of one package."""
         return self._get_json("/api/v1/reviews", answers.REVIEWS, package=package or None)
 
-    def distribution(self) -> str:
-        """Return the distribution that advisories are of; empty where the farm is too old to say so."""
-        page = self._get_json("/api/v1/advisories", answers.ADVISORIES, limit=1)
-        return str(page.get("distribution", ""))
-
     def advisory(self, number: str) -> dict[str, Any]:
         """Return one advisory, and which newest releases it hits."""
         return self._get_json(f"/api/v1/advisories/{segment(number)}", answers.ADVISORY)

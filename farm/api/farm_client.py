@@ -172,6 +172,11 @@ class FarmClient:
         """Return how a channel stands, as `farm.release.status` spells it."""
         return self._get_json(channel_path(name), answers.STATUS)
 
+    def distribution(self) -> str:
+        """Return the distribution of the farm; empty where the farm is too old to say so."""
+        page = self._get_json("/api/v1/advisories", answers.ADVISORIES, limit=1)
+        return str(page.get("distribution", ""))
+
     def channels(self) -> list[dict[str, Any]]:
         """Return how every channel stands."""
         found: list[dict[str, Any]] = self._get_json("/api/v1/channels", answers.STATUSES)["channels"]

@@ -91,10 +91,13 @@ def approve(
             return 0
         wanted = [_wanted(each, own.name, after) for each in chosen]
         signer = own.signer()
+        distribution = str(farm.channel(channel).get("distribution", ""))
         say_lines(_told(waiting, chosen), err=True)
+        if distribution:
+            say(f"what you sign counts on {channel} of {distribution} alone", err=True)
         if not yes:
             _ask(len(chosen))
-        answer = farm.approve(channel, _signed(wanted, channel, own.name, signer))
+        answer = farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
     if as_json:
         say_json(answer)
         return 0
@@ -238,7 +241,7 @@ def _wanted(waiting: dict[str, Any], name: str, after: str | None) -> tuple[Desc
 
 
 def _signed(
-    wanted: Iterable[tuple[Descriptor, bool, Digest | None]], channel: str, name: str, signer: Signer
+    wanted: Iterable[tuple[Descriptor, bool, Digest | None]], distribution: str, channel: str, name: str, signer: Signer
 ) -> list[bytes]:
     from farm.trust.approval import approval_statement
     from farm.trust.dsse import sign_statement
@@ -246,7 +249,10 @@ def _signed(
     now = datetime.now(UTC)
     return [
         sign_statement(
-            approval_statement(each, channel=channel, curator=name, removed=removed, at=now, after=after), signer
+            approval_statement(
+                each, channel=channel, curator=name, removed=removed, at=now, after=after, distribution=distribution
+            ),
+            signer,
         )
         for each, removed, after in wanted
     ]

@@ -32,12 +32,17 @@ def can_sign() -> bool:
 def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
     """Return the envelope in which the holder of the own key orders something of a channel; None without a key.
 
-    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. A farm that does
+    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. The channel may
+    be the role `advisories`. A farm that does
     not say which distribution it is of takes no orders that are signed.
     """
     own = _own_key()
     if own is None:
         return None
+    from farm.trust.layout import ADVISORIES
+
+    if channel == ADVISORIES:  # which has no release
+        return _sign(own, act, whose, channel, **said) if (whose := farm.distribution()) else None
     status = farm.channel(channel)
     if "distribution" not in status:
         return None

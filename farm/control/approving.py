@@ -92,7 +92,7 @@ def in_question(desk: Desk, channel: str) -> list[InQuestion]:
         given = approvals.approvals_of(desk.session, channel, digests)
         for package in found:
             signed = given.get(package.digest, ())
-            names = tuple(each.curator for each in signed if counts(each, wanted.keys, removed=removed))
+            names = tuple(each.curator for each in signed if counts(desk, each, wanted.keys, removed=removed))
             listed.append(InQuestion(package, names, len(names) >= wanted.count, removed))
     return listed
 
@@ -129,6 +129,12 @@ def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) 
 
 def _check_counts(desk: Desk, said: SignedApproval, withdrawn: Digest | None) -> None:
     """See that the signer will count an approval. `withdrawn` is the order by which one was taken back, if it was."""
+    if not said.is_to(desk.world.distribution):
+        to = f"one to {said.distribution[:100]}" if said.distribution else "to no distribution that it names"
+        raise ApprovalError(
+            f"for {said.label[:200]} it is {to}, and this is {desk.world.distribution}",
+            remedy="Sign with `farm approve` of this version, connected to this farm.",
+        )
     if said.at is not None and said.at > desk.now + TOLERANCE:
         raise ApprovalError(
             f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
@@ -199,7 +205,7 @@ def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approva
     keys, name = asked(desk, channel).keys, own_name(desk, name)
     found = approvals.given_by(desk.session, channel, curator, name)
     done = _released(desk, channel, [name]).values()
-    if left := [each for each in found if each.package not in done or counts(each, keys, removed=True)]:
+    if left := [each for each in found if each.package not in done or counts(desk, each, keys, removed=True)]:
         return left
     if found:
         raise AlreadyError(
@@ -237,10 +243,11 @@ def _forget(desk: Desk, actor: Actor, gone: _Withdrawn) -> None:
     audit(desk, actor, "withdraw-approval", f"{gone.label} on {gone.channel}", kept(told), channel=gone.channel)
 
 
-def counts(approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
+def counts(desk: Desk, approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
     """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name.
 
-    What was signed must be that the package may come in, or, when it is to be `removed`, that it may go.
+    What was signed must be that the package may come in, or, when it is to be `removed`, that it may go; here, and not
+    in another distribution that takes it too.
     """
     public = keys.get(approval.curator)
     return public is not None and is_approval(
@@ -250,6 +257,7 @@ def counts(approval: Approval, keys: Mapping[str, str], *, removed: bool = False
         package=approval.package,
         curator=approval.curator,
         removed=removed,
+        distribution=desk.world.distribution,
     )
 
 

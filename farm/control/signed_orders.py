@@ -5,6 +5,7 @@ Where targets sign no policy, nobody has to sign what he orders, and an envelope
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,15 @@ from farm.control.channel_checks import CurationError
 from farm.database import refusals, releases, signed_orders
 from farm.database.signed_orders import SignedOrder
 from farm.trust.advice import words_to_sign
-from farm.trust.curator_order import NO_RELEASE, TOLERANCE, Act, CuratorOrderError, kept_order, read_order
+from farm.trust.curator_order import (
+    EVERY_CHANNEL,
+    NO_RELEASE,
+    TOLERANCE,
+    Act,
+    CuratorOrderError,
+    kept_order,
+    read_order,
+)
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.layout import ADVISORIES
 
@@ -111,7 +120,7 @@ def take_signed(
     )
     signed_orders.keep(desk.session, kept)
     # It may be what the signer has waited for.
-    everywhere = order.act in (Act.ADVISE, Act.WITHDRAW_SUBMISSION)
+    everywhere = order.channel in (ADVISORIES, EVERY_CHANNEL)
     refusals.ask_again(desk.session, now=desk.now, channel=None if everywhere else order.channel)
     return order
 
@@ -161,6 +170,16 @@ def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str
             if key not in newest or newest[key].at <= order.at:
                 newest[key] = order
     return {key: order.digest for key, order in newest.items()}
+
+
+def withdrawn_orders(desk: Desk, channel: str) -> frozenset[Digest]:
+    """Return which orders to a channel, or to another role, somebody has withdrawn."""
+    found: set[Digest] = set()
+    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_ORDER):
+        with suppress(CuratorOrderError):  # somebody has edited it: the signer refuses it
+            if target := kept_order(kept.envelope.encode()).target:
+                found.add(target)
+    return frozenset(found)
 
 
 def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:

@@ -8,6 +8,7 @@ from farm.blobs import BlobStore
 from farm.countersign.orders import UnusableOrderError, check_brought
 from farm.names import Digest
 from farm.trust.checked import CheckedOrder
+from farm.trust.curator_order import CuratorOrderError
 from farm.trust.layout import BLOBS
 from farm.trust.signed_policy import policy_in_force, who_may_order
 
@@ -34,4 +35,8 @@ def checked_order(repository: Repository, envelope: bytes, now: datetime) -> Che
         return repository.current(channel).release
 
     order = check_brought(envelope, people, newest=newest, blobs=BlobStore(repository.root / BLOBS), now=now)
+    # The channel may have no release yet, or it is about none: another one tells whose repository it is.
+    for owner in repository.distributions(repository.head()):
+        if order.distribution != owner:
+            raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {owner}")
     return CheckedOrder(asked=Digest.of(envelope), order=order.digest)

@@ -165,6 +165,7 @@ class Decision:
             self._blobs,
             released=released.has,
             withdrawn=state.withdrawn_statements,
+            now=self._clock(),
         )
         grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
         builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds, release.channel))
@@ -224,11 +225,15 @@ class Decision:
         """Return what the gates of single packages go by."""
         curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
-        now = self._clock()
+        whose, now = case.release.distribution, self._clock()
+
+        def does_count(approval: bytes) -> bool:
+            return all(state.counts(approval, people, whose, now) for people in curators.values())
+
         return Asked(
             policy=channel,
             curators=curators,
-            approvals=[each for each in given if all(state.counts(each, people, now) for people in curators.values())],
+            approvals=list(filter(does_count, given)),
             described=described,
             plans=case.plans,
             advisories=PublishedAdvisories(self._repository, described),

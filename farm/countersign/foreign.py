@@ -1,7 +1,8 @@
 """Whether what is taken of other distributions comes from where targets have signed, and is what these have signed.
 
 What a release takes anew is shown by the other distribution's metadata, from the signed fingerprint of its root on.
-What the release of before has taken already was shown then.
+What the release of before has taken already was shown then. Whatever is brought besides is looked at too, or refused:
+others go by it who look for what has shown a release.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.countersign.refusal import Faults, RefusedReleaseError
-from farm.recipe.distributions import DISTRIBUTIONS
+from farm.recipe.distributions import DISTRIBUTIONS, ForeignDistribution
 from farm.trust.index_tree import IndexTree
 from farm.trust.shown_release import verify_shown
 
@@ -18,20 +19,19 @@ if TYPE_CHECKING:
 
     from farm.countersign.described import Described
     from farm.names import Digest
-    from farm.recipe.distributions import ForeignDistribution
     from farm.trust.imports import Import, ImportedPackage
     from farm.trust.release_index import Release
     from farm.trust.shown_release import ShownRelease
 
 
 class UnknownOriginError(RefusedReleaseError):
-    """A release takes packages of a distribution, or of a channel or under a root of it, that nobody has signed."""
+    """A release takes packages of a distribution, or by a channel, root or address of it, that nobody has signed."""
 
     code = "unknown-origin"
 
     def __init__(self, taken: Import) -> None:
         super().__init__(
-            f"{taken} under the root {taken.root} is none that packages may be taken of",
+            f"{taken} at {taken.address} under the root {taken.root} is none that packages may be taken of",
             remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy RECIPES`.",
         )
 
@@ -42,6 +42,18 @@ class UnshownImportError(RefusedReleaseError):
     code = "unshown-import"
 
 
+class NeedlessShowingError(RefusedReleaseError):
+    """What is brought to show a release of another distribution shows none that is taken anew, or is one too many."""
+
+    code = "needless-showing"
+
+    def __init__(self, shown: ShownRelease) -> None:
+        super().__init__(
+            f"{shown.release}, which is said to be shown, is shown already, or is no release that is taken anew",
+            remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
+        )
+
+
 def check_foreign(
     release: Release,
     previous: Release | None,
@@ -49,25 +61,28 @@ def check_foreign(
     shown: Sequence[ShownRelease],
     described: Described,
 ) -> None:
-    """See that what is taken of others anew comes from channels and roots that are `signed`, and that it is theirs.
+    """See that what is taken of others anew comes from where it is `signed` that they are, and that it is theirs.
 
-    `shown` is what was brought to show it. Raises `UnknownOriginError`, `UnshownImportError`, `UnsignedAbroadError`,
-    and what reading a blob raises; it says of all packages what is wrong with them.
+    `shown` is what was brought to show it. Raises `NeedlessShowingError`, `UnknownOriginError`, `UnshownImportError`,
+    `UnsignedAbroadError`, and what reading a blob raises; it says of all packages what is wrong with them.
     """
-    by_release = {each.release: each for each in shown}
     before = {each.distribution: each for each in previous.imports} if previous else {}
+    anew = [each for each in release.imports if each != before.get(each.distribution)]
+    by_release: dict[Digest, ShownRelease] = {}
+    needless = [each for each in shown if by_release.setdefault(each.release, each) is not each]
+    needless += [each for each in by_release.values() if each.release not in {one.release for one in anew}]
     faults = Faults()
-    for taken in release.imports:
-        earlier = before.get(taken.distribution)
-        if taken == earlier:
-            continue
+    for taken in anew:
+        earlier, brought = before.get(taken.distribution), by_release.get(taken.release)
         with faults.of_all(taken.names):
             known = signed.get(taken.distribution)
-            if known is None or (known.channel, known.root) != (taken.channel, taken.root):
+            if known is None or known != ForeignDistribution(known.name, taken.address, taken.channel, taken.root):
                 raise UnknownOriginError(taken)
-            if earlier is None or not _was_shown(taken, earlier):
-                _check_shown(taken, by_release.get(taken.release), described, faults)
+            if brought or earlier is None or not _was_shown(taken, earlier):
+                _check_shown(taken, brought, described, faults)
     faults.check()
+    if needless:
+        raise NeedlessShowingError(needless[0])
 
 
 def _was_shown(taken: Import, earlier: Import) -> bool:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
             """Return what a channel held last under a name; None when it never held any."""
 
-        def last_taken(self, channel: str, distribution: str, their_channel: str) -> int:
-            """Return which release of another distribution a channel took packages of last; 0 for none."""
+        def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
+            """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def _foreign(release: Release, previous: Release | None, held: LastHeld) -> Iter
         older = ""
         if new is not None:
             taken = new[0]
-            last = held.last_taken(release.channel, taken.distribution, taken.channel)
-            if taken.number < last:
-                older = f"that of release {last} of {taken.distribution}/{taken.channel}"
+            newest = held.newest_taken(release.channel, taken.channel, name)
+            if taken.number < newest:
+                older = f"that of release {newest} of {taken.distribution}/{taken.channel}"
         yield Move(name, before, after, f"{name} of {new[0]}" if new else "", older)
 
 

@@ -16,6 +16,7 @@ from farm.errors import FarmError
 from farm.recipe.curators import everybody
 from farm.recipe.owners import Owners, read_owners
 from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.curator_order import TOLERANCE
 from farm.trust.index_tree import IndexTree
 from farm.trust.submission_statement import read_submission
 
@@ -63,7 +64,7 @@ class Ownership:
     `envelopes` are blobs; one that is no signed submission of a known person counts for nothing, nor does one whose
     statement is `withdrawn` (by digest, with who has done that) for what is not released. `released` says of a recipe,
     by name and digest, whether a release has it: then all that it was submitted with was signed at that time, by who
-    owned it then.
+    owned it then. Nothing is newer than something else by a time that is to come `now`.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Ownership:
         *,
         released: Callable[[str, Digest], bool] = lambda _name, _recipe: False,
         withdrawn: Mapping[Digest, str] = MappingProxyType({}),
+        now: datetime | None = None,
     ) -> None:
         said = policy.policies
         self._owners: Owners | None = None
@@ -86,6 +88,7 @@ class Ownership:
         self._blobs = blobs
         self._released = released
         self._withdrawn = withdrawn
+        self._latest = now + TOLERANCE if now else None
 
     def check(self, name: str, recipe: Digest) -> None:
         """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
@@ -105,11 +108,16 @@ class Ownership:
             raise self._half(its)
 
     def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
-        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it.
+
+        A clock that was ahead makes nothing newer than all that comes: such a statement says no time.
+        """
         return self._owners is not None and any(
-            each.said.at > since and each.said.recipes.get(name) == recipe and self._owns(each.said.submitter, name)
+            each.said.recipes.get(name) == recipe and self._owns(each.said.submitter, name)
             for each in self._statements
             if each.statement not in self._withdrawn
+            and each.said.at > since
+            and (self._latest is None or each.said.at <= self._latest)
         )
 
     def _half(self, its: _Recipe) -> UnsignedRecipeError:

@@ -61,6 +61,7 @@ class SignedWords:
             if each.order.act is Act.ADVISE
             and each.order.distribution == distribution
             and now < each.order.expires
+            and state.withdrawal(each.order) is None
             and is_by_somebody(each, people)
         ]
         return cls({digest for order in orders for digest in order.packages.values() if digest is not None})

@@ -43,7 +43,9 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
             f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
         )
-    if order.act is Act.CLOSE_REPORT:
+    if order.act in (Act.LIFT, Act.THAW) or order.until is not None:
+        _check_whose(state, order)
+    elif order.act is Act.CLOSE_REPORT:
         _check_closing(state, order)
     elif order.act is Act.WITHDRAW_ORDER:
         _check_withdrawal(state, order)
@@ -56,21 +58,40 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
 
 def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
     """Give what was signed after an order about the same things: in a few words, and when."""
-    channel, found = order.channel, []
-    if order.act in (Act.HOLD, Act.LIFT):
-        found = [state.holds.get((channel, name)) for name in order.packages]
-    elif order.act in (Act.FREEZE, Act.THAW):
-        found = [state.freezes.get(channel)]
-    elif order.act is Act.WITHDRAW_APPROVAL:
+    channel, found = order.channel, _standing(state, order)
+    if order.act is Act.WITHDRAW_APPROVAL:
         for package in order.packages.values():
             withdrawal = state.withdrawn.get((channel, package, order.curator)) if package else None
             if withdrawal is not None and withdrawal.at > order.at:
                 yield f"the withdrawal {withdrawal.order} by {order.curator}", withdrawal.at
-    yield from ((each.told, each.at) for each in found if each is not None and each.at > order.at)
+    yield from ((each.told, each.at) for each in found if each.at > order.at)
+
+
+def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:
+    """Return the last words about what an order holds, freezes or lets go."""
+    found: list[CuratorOrder | None] = []
+    if order.act in (Act.HOLD, Act.LIFT):
+        found = [state.holds.get((order.channel, name)) for name in order.packages]
+    elif order.act in (Act.FREEZE, Act.THAW):
+        found = [state.freezes.get(order.channel)]
+    return [each for each in found if each is not None]
 
 
 def _second(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _check_whose(state: LedgerState, order: CuratorOrder) -> None:
+    """See that what ends was ordered of the same distribution: before its first release nothing else tells whose.
+
+    To hold or freeze anew until some time is to end it too, at that time.
+    """
+    for each in _standing(state, order):
+        if each.distribution != order.distribution:
+            raise NothingToEndError(
+                f"{order.told} is one to {order.distribution[:100]}, and {each.told} one to {each.distribution[:100]}",
+                remedy=f"If nobody has given that one, hold or freeze {order.channel} anew with no end, and end that.",
+            )
 
 
 def _check_closing(state: LedgerState, order: CuratorOrder) -> None:

@@ -143,8 +143,8 @@ class LedgerState:
         """Return the order by which another was withdrawn, if it was."""
         return self.withdrawn_orders.get((order.channel, order.digest))
 
-    def counts(self, approval: bytes, people: Mapping[str, str], now: datetime) -> bool:
-        """Say whether no curator among `people` has withdrawn an approval, and it is of no time to come.
+    def counts(self, approval: bytes, people: Mapping[str, str], distribution: str, now: datetime) -> bool:
+        """Say whether no curator among `people` has withdrawn an approval, and it is to this distribution and of now.
 
         One that names the last withdrawal was given after it: of times alone a clock that was ahead decides. What is
         none counts nothing anyway.
@@ -153,7 +153,7 @@ class LedgerState:
             said = read_approval(approval, people)
         except FarmError:
             return True
-        if said.at is not None and said.at > now + TOLERANCE:
+        if not said.is_to(distribution) or (said.at is not None and said.at > now + TOLERANCE):
             return False
         withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
         return withdrawn is None or said.after == withdrawn.order

@@ -121,6 +121,7 @@ def _state(desk: Desk) -> object:
         rows.state_of_advisories(desk.session),
         reviews.state_of_reviews(desk.session),
         signed_orders.state_of_brought(desk.session, Act.ADVISE),
+        signed_orders.state_of_brought(desk.session, Act.WITHDRAW_ORDER),
     )
 
 

@@ -127,7 +127,7 @@ class Collector:
         else:
             own = _promoted(desk, name, newest, order)
             came_from = str(order.detail["from"])
-            imports = self._importer.promoted(desk, newest, order)
+            imports = self._importer.promoted(desk, newest, order, own)
         return Proposal(own | imports.changes, Source(_origin(order), came_from, number), order, imports.pins)
 
     def _differences(

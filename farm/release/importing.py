@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farm.database.orders import Order
     from farm.database.releases import ReleaseRecord
     from farm.names import Digest
+    from farm.recipe.distributions import ForeignDistribution
     from farm.release.channel_state import ChannelState
     from farm.release.members import MemberShelf
     from farm.release.publication import PublicStore
@@ -89,18 +90,19 @@ class Importer:
         changes = _between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
-    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Imports:
-        """Return what comes along with a promotion: where packages are named, what these need.
+    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
+        """Return what comes along with a promotion: where packages are named, what those of them need that come.
 
-        Where that cannot be pinned beside what is here of the same distribution, all of it comes: the signer says
-        whether it may.
+        `own` are the changes of own packages by it. Where what comes along cannot be pinned beside what is here of the
+        same distribution, all of it comes: the signer says whether it may.
         """
         channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
         whole, record = self.taken(desk, newest, channel, number), releases.release(desk.session, channel, number)
         if not named or record is None:
             return whole
-        source = self._public.release(record.digest)
-        needed = needed_in(source, IndexTree(self._public.read, source.index), named)
+        source, moving = self._public.release(record.digest), own | whole.changes
+        coming = [name for name in named if name in moving and moving[name][1] is not None]
+        needed = needed_in(source, IndexTree(self._public.read, source.index), coming)
         here, there = self._held(newest), imported_descriptors(source.imports)
         changes: Differences = {}
         for owner in sorted({_owner(name) for name in whole.changes}):
@@ -119,11 +121,14 @@ class Importer:
         return self._public.release(record.digest).imports if record else ()
 
 
-def make_imports(desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequence[Import]) -> tuple[Import, ...]:
+def make_imports(
+    desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequence[Import], public: PublicStore
+) -> tuple[Import, ...]:
     """Return what a release of the set on `trial` takes of other distributions; `base` is what the one before took.
 
     All packages of a distribution are of one of its releases: the one that the candidate was pinned to or, where that
-    was held back, the one of before. Raises `UnpinnedPackagesError`, `OpenSetError`.
+    was held back, the one of before. Its address is the one that is signed by now, where any is.
+    Raises `UnpinnedPackagesError`, `OpenSetError`.
     """
     members = {name: member for name, member in trial.members.items() if is_foreign(name)}
     needs = needs_of(trial, members)
@@ -131,10 +136,15 @@ def make_imports(desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequen
     for _, member in sorted(members.items()):
         by_owner[member.descriptor.name.distribution].append(member)
     pins = foreign.pins_of(desk.session, candidate.id)
-    before = {each.distribution: each for each in base}
-    return tuple(
-        _pinned(desk, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner)
-    )
+    before, addresses = {each.distribution: each for each in base}, public.signed_distributions() if by_owner else {}
+    found = (_pinned(desk, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
+    return tuple(_as_signed(each, addresses.get(each.distribution)) for each in found)
+
+
+def _as_signed(taken: Import, signed: ForeignDistribution | None) -> Import:
+    if signed is None or (signed.channel, signed.root) != (taken.channel, taken.root):
+        return taken
+    return replace(taken, address=signed.address)
 
 
 def _pinned(

@@ -18,13 +18,14 @@ from farm.trust.repository import Repository
 from farm.trust.signed_policy import policy_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from farm.database.records import Package
     from farm.names import Digest
     from farm.plan import BlobRef
+    from farm.recipe.distributions import ForeignDistribution
     from farm.trust.builders import AllowedBuilders
     from farm.trust.imports import Import
     from farm.trust.index_tree import Read
@@ -158,6 +159,10 @@ class PublicStore:
         except (MissingBlobError, CorruptBlobError):
             return self._blobs.read(digest)
 
+    def size(self, digest: Digest) -> int:
+        """Return how many bytes a blob has, which are not looked at. Raises `MissingBlobError`."""
+        return (self._public if self._public.has(digest) else self._blobs).size(digest)
+
     def lacks(self, digest: Digest, size: int | None = None) -> bool:
         """Say whether a blob is not there, or has another size; its bytes are not looked at."""
         return not self._public.has(digest) or (size is not None and self._public.size(digest) != size)
@@ -227,6 +232,14 @@ class PublicStore:
         """
         policy = policy_in_force(Repository(self._repository))
         return (*policy.steps, *(each.lock for each in policy.toolchains)) if policy else ()
+
+    def signed_distributions(self) -> Mapping[str, ForeignDistribution]:
+        """Return where the signed policy says that other distributions are, by name; nothing where none is signed.
+
+        Raises `RepositoryStateError`.
+        """
+        policy = policy_in_force(Repository(self._repository))
+        return policy.distributions if policy else {}
 
     def bring_blobs(self, digests: Iterable[Digest]) -> None:
         """Put blobs in place that somebody will want to see, of those that the farm has."""

@@ -49,7 +49,7 @@ def record_release(
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
-    imports = make_imports(desk, candidate, trial, previous.imports if previous else ())
+    imports = make_imports(desk, candidate, trial, previous.imports if previous else (), public)
     rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
     touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
     if previous and with_tests:

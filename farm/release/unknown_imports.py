@@ -15,9 +15,13 @@ from farm.database import foreign
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import IndexTree
 from farm.trust.release_index import Release
+from farm.trust.shown_release import UnsignedAbroadError, verify_shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from farm.control.desk import Desk
+    from farm.names import Digest
     from farm.plan import BlobRef
     from farm.release.publication import PublicStore
     from farm.trust.imports import Import
@@ -37,30 +41,37 @@ def unknown_imports(desk: Desk, release: Release) -> list[str]:
 def record_imports(desk: Desk, release: Release, public: PublicStore) -> None:
     """Record what a release takes of others and the database does not know, as far as it is shown what it is.
 
-    What was published has passed the signer, so that nothing of it is verified again.
+    Whatever was brought for it is tried until something shows it: an earlier signer let more be brought than that.
     """
+
+    def within(digest: Digest, most: int) -> bytes:
+        if (size := public.size(digest)) > most:
+            raise UnsignedAbroadError(f"the blob {digest} has {size} bytes, and the most is {most}")
+        return public.read_digest(digest)
+
     unknown = set(unknown_imports(desk, release))
     for taken in release.imports:
         if unknown.isdisjoint(taken.names):
             continue
-        with suppress(MissingBlobError, CorruptBlobError):  # it stays unknown then, which is told
-            shown = _shown(release, taken, public)
-            if shown is not None:
+        for shown in _brought(release, taken, public):
+            with suppress(MissingBlobError, CorruptBlobError, UnsignedAbroadError):  # the next may show it
+                verify_shown(shown, taken, within)
                 _record(desk, taken, shown, public)
+                break
 
 
-def _shown(release: Release, taken: Import, public: PublicStore) -> ShownRelease | None:
-    """Return what was brought when this was taken anew, in this release or in one before it."""
+def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ShownRelease]:
+    """Yield what was brought to show what is taken, with this release and those before it that take it too."""
     for _ in range(_MOST_STEPS):
-        for shown in public.evidence(release.digest).abroad:
-            if shown.release == taken.release:
-                return shown
+        yield from (each for each in public.evidence(release.digest).abroad if each.release == taken.release)
         if release.previous is None:
-            return None
-        release = public.release(release.previous)
+            return
+        try:
+            release = public.release(release.previous)
+        except (MissingBlobError, CorruptBlobError):
+            return
         if taken.release not in {each.release for each in release.imports}:
-            return None
-    return None
+            return
 
 
 def _record(desk: Desk, taken: Import, shown: ShownRelease, public: PublicStore) -> None:

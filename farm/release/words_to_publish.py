@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import BlobStore
 from farm.compat.openvex import read_published
+from farm.control.signed_orders import withdrawn_orders
 from farm.database import signed_orders
 from farm.errors import FarmError
 from farm.trust.advice import Word, review_word, statement_word
@@ -86,11 +87,14 @@ def signed_words(desk: Desk) -> Collection[Digest] | None:
     if people is None:
         return None
     found: set[Digest] = set()
+    withdrawn = withdrawn_orders(desk, ADVISORIES)
     for kept in signed_orders.brought_since(desk.session, Act.ADVISE, desk.now - LONGEST_LIFETIME):
         try:
             order = read_order(kept.envelope.encode(), people)
         except FarmError:
             continue  # of somebody who may not order any more
+        if order.digest in withdrawn:
+            continue
         if order.act is Act.ADVISE and order.distribution == desk.world.distribution and desk.now < order.expires:
             found.update(digest for digest in order.packages.values() if digest is not None)
     return found

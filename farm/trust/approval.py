@@ -45,7 +45,8 @@ class SignedApproval:
     """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called.
 
     When it is `removed`, the curator lets that package be taken out. It was given at `at`, which approvals of before
-    do not say, and `after` this order by which the same curator had taken an approval of the package back.
+    do not say, and `after` this order by which the same curator had taken an approval of the package back. It is one to
+    `distribution`, which those of before do not say either.
     """
 
     channel: str
@@ -55,6 +56,14 @@ class SignedApproval:
     removed: bool = False
     at: datetime | None = None
     after: Digest | None = None
+    distribution: str = ""
+
+    def is_to(self, distribution: str) -> bool:
+        """Say whether a distribution is meant: the same person may approve for several, which take the same package.
+
+        Where none is said, it is the one whose package it is: no other one has that as its own.
+        """
+        return (self.distribution or self.label.partition("/")[0]) == distribution
 
 
 def approval_statement(
@@ -65,19 +74,23 @@ def approval_statement(
     removed: bool = False,
     at: datetime | None = None,
     after: Digest | None = None,
+    distribution: str = "",
 ) -> dict[str, Any]:
     """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out.
+
+    `distribution` is whose channel that is. Without, it counts for packages of the distribution's own alone.
 
     Once withdrawn, it counts only when it names the last order by which it was (`after`): else it could not be told
     from what was given before, whatever time that says.
     """
     time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
     again = {"after": {"sha256": after.hex}} if after else {}
+    whose = {"distribution": distribution} if distribution else {}
     return {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
         "predicateType": REMOVAL_TYPE if removed else PREDICATE_TYPE,
-        "predicate": {"channel": channel, "curator": curator, **time, **again},
+        "predicate": {"channel": channel, "curator": curator, **time, **again, **whose},
     }
 
 
@@ -105,28 +118,40 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         package = Digest(f"sha256:{subject['digest']['sha256']}")
         predicate = statement["predicate"]
         label, channel, curator = subject["name"], predicate["channel"], predicate["curator"]
+        distribution = predicate.get("distribution", "")
         at = datetime.fromisoformat(predicate["time"]) if "time" in predicate else None
         after = Digest.from_hex(predicate["after"]["sha256"]) if "after" in predicate else None
-    except (KeyError, TypeError, ValueError, FarmError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
         raise ApprovalError(f"the statement lacks what it is about: {error}") from error
-    if not all(isinstance(text, str) for text in (label, channel, curator)):
+    if not all(isinstance(text, str) for text in (label, channel, curator, distribution)):
         raise ApprovalError("the statement holds something else than names")
     if curator not in keys or keys[curator].keyid != key.keyid:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
     if at is not None and at.tzinfo is None:
         raise ApprovalError("the time in the statement names no time zone")
-    return SignedApproval(channel, curator, package, label, removed=kind == REMOVAL_TYPE, at=at, after=after)
+    removed = kind == REMOVAL_TYPE
+    return SignedApproval(channel, curator, package, label, removed, at, after, distribution)
 
 
 def is_approval(
-    envelope: bytes, public: str, *, channel: str, package: Digest, curator: str, removed: bool = False
+    envelope: bytes,
+    public: str,
+    *,
+    channel: str,
+    package: Digest,
+    curator: str,
+    removed: bool = False,
+    distribution: str = "",
 ) -> bool:
     """Say whether an envelope that was kept is still this curator's approval, with the key that the curator has now.
 
-    One that lets the package be `removed` does not let it in, nor the other way round.
+    One that lets the package be `removed` does not let it in, nor the other way round. Where a `distribution` is told,
+    it has to be one to that.
     """
     try:
         said = read_approval(envelope, {curator: public})
     except FarmError:
+        return False
+    if distribution and not said.is_to(distribution):
         return False
     return (said.channel, said.package, said.curator, said.removed) == (channel, package, curator, removed)

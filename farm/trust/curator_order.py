@@ -62,6 +62,7 @@ _OF_PACKAGES = _BY_DIGEST | {Act.HOLD, Act.LIFT}
 EVERY_CHANNEL = "*"
 """What an order is to that is about no channel more than another: none can have that name."""
 _ELSEWHERE = {Act.ADVISE: ADVISORIES, Act.WITHDRAW_SUBMISSION: EVERY_CHANNEL}
+"""What is ordered of no channel, and of what instead. What advises is withdrawn where it is given."""
 
 
 TOLERANCE = timedelta(minutes=5)
@@ -197,8 +198,10 @@ def kept_order(envelope: bytes) -> CuratorOrder:
     return order_of(statement)
 
 
-def order_of(statement: Mapping[str, Any]) -> CuratorOrder:
+def order_of(statement: Any) -> CuratorOrder:
     """Return the order that a statement is, whoever has signed it. Raises `CuratorOrderError`."""
+    if not isinstance(statement, dict):
+        raise CuratorOrderError("the statement is none")
     if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise CuratorOrderError("the statement says something else")
     try:
@@ -224,7 +227,7 @@ def order_of(statement: Mapping[str, Any]) -> CuratorOrder:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, FarmError) as error:
         raise CuratorOrderError(f"the statement lacks what it is about: {error!r:.200}") from error
     # An order is known by its statement: one that says more, or the same in other words, would be another.
-    if canonical != dict(statement):
+    if canonical != statement:
         raise CuratorOrderError("the statement says more than this farm knows", "Upgrade the farm.")
     return order
 
@@ -238,11 +241,13 @@ def _check_whole(order: CuratorOrder) -> None:
         raise ValueError("only a promotion is from a channel")
     if order.act in _BY_DIGEST and None in order.packages.values():
         raise ValueError(f"{order.act} of a package without its descriptor")
+    is_elsewhere = order.channel in _ELSEWHERE.values()
+    may_be = order.act is Act.WITHDRAW_ORDER and order.channel == ADVISORIES
     if _ELSEWHERE.get(order.act, order.channel) != order.channel or (
-        order.act not in _ELSEWHERE and order.channel in _ELSEWHERE.values()
+        is_elsewhere and order.act not in _ELSEWHERE and not may_be
     ):
         raise ValueError(f"{order.act} of {order.channel}")
-    if order.act in _ELSEWHERE and order.base != NO_RELEASE:
+    if is_elsewhere and order.base != NO_RELEASE:
         raise ValueError(f"{order.channel} has no release")
     if not order.at < order.expires <= order.at + LONGEST_LIFETIME:
         raise ValueError(f"it is good for longer than {LONGEST_LIFETIME.days} days, or for no time")

@@ -52,15 +52,17 @@ CREATE TABLE IF NOT EXISTS last_held (
   channel TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, build INTEGER NOT NULL,
   PRIMARY KEY (channel, name)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS last_taken (
-  channel TEXT NOT NULL, distribution TEXT NOT NULL, their_channel TEXT NOT NULL, number INTEGER NOT NULL,
-  PRIMARY KEY (channel, distribution, their_channel)
+CREATE TABLE IF NOT EXISTS newest_taken (
+  channel TEXT NOT NULL, their_channel TEXT NOT NULL, name TEXT NOT NULL, root TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (channel, their_channel, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 2
 """What a file of an earlier form lacks is filled from the releases, so all of it is."""
 _REMEMBERED = 1024
+_TAKEN = "/taken"
+"""What stands after a channel's name, which no name can have: up to where it is noted what was taken of others."""
 _NEW = ("", "")
 """What stands for no channel: that nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
@@ -156,12 +158,15 @@ class PublishedRecord:
             found = database.execute(query, (channel, name)).fetchone()
             return PrintedIdentity(*found) if found else None
 
-    def last_taken(self, channel: str, distribution: str, their_channel: str) -> int:
-        """Return which release of another distribution a channel takes packages of, or took last; 0 for none."""
-        query = "SELECT number FROM last_taken WHERE channel = ? AND distribution = ? AND their_channel = ?"
+    def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
+        """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any.
+
+        It goes by its full name, and by what was taken of its distribution at all: it may be new here.
+        """
+        query = "SELECT max(number) FROM newest_taken WHERE channel = ? AND their_channel = ? AND name IN (?, ?)"
         with self._open() as database:
-            found = database.execute(query, (channel, distribution, their_channel)).fetchone()
-            return int(found[0]) if found else 0
+            (found,) = database.execute(query, (channel, their_channel, name, name.rpartition("/")[0])).fetchone()
+            return int(found or 0)
 
     def catch_up(
         self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
@@ -202,8 +207,8 @@ class PublishedRecord:
 
         count = 0
         with self._open() as database:
-            seen = database.execute("SELECT release FROM seen WHERE channel = ?", (newest.channel,)).fetchone()
-            for release, before in steps_since(seen[0] if seen else "", newest, blobs):
+            self._take(database, newest, blobs)
+            for release, before in steps_since(_seen(database, newest.channel), newest, blobs):
                 change = difference(read, before.index if before else None, release.index)
                 put = change.put
                 _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
@@ -212,6 +217,19 @@ class PublishedRecord:
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
                 count += len(put)
         return count
+
+    @staticmethod
+    def _take(database: sqlite3.Connection, newest: Release, blobs: BlobStore) -> None:
+        """Note what was taken of others. It has a mark of its own, for a record of before has all but this."""
+        mark = f"{newest.channel}{_TAKEN}"
+        for release, before in steps_since(_seen(database, mark), newest, blobs):
+            database.executemany(
+                "INSERT INTO newest_taken VALUES (?1, ?2, ?3, ?4, ?5) "
+                "ON CONFLICT (channel, their_channel, name) DO UPDATE SET root = ?4, "
+                "number = CASE WHEN ?6 OR root != ?4 THEN ?5 ELSE max(number, ?5) END",
+                _taken(release, before),
+            )
+        database.execute("REPLACE INTO seen VALUES (?, ?)", (mark, newest.digest))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -227,6 +245,11 @@ class PublishedRecord:
                 f"the record of what was published, {self._path}, cannot be kept: {error}",
                 remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
             ) from error
+
+
+def _seen(database: sqlite3.Connection, mark: str) -> str:
+    found = database.execute("SELECT release FROM seen WHERE channel = ?", (mark,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def steps_since(seen: str, newest: Release, blobs: BlobStore) -> Iterable[tuple[Release, Release | None]]:
@@ -254,6 +277,19 @@ def _release(blobs: BlobStore, after: Release) -> Release:
         ) from error
 
 
+def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str, str, str, int, bool]]:
+    """Yield what a release takes of others, and of whom, and whether that came with it.
+
+    What came of an earlier release than before, somebody has ordered: it counts from there. What stays as it is becomes
+    no older by that.
+    """
+    had = imported_descriptors(before.imports if before else ())
+    for each in release.imports:
+        came = {name: had.get(name) != digest for name, digest in imported_descriptors([each]).items()}
+        for name, is_new in {each.distribution: any(came.values()), **came}.items():
+            yield release.channel, each.channel, name, each.root, each.number, is_new
+
+
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
     held = [(each.descriptor.digest, channel) for each, _ in entries]
     database.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", held)
@@ -271,10 +307,6 @@ def _move(
     database: sqlite3.Connection, release: Release, before: Release | None, change: Difference, at: datetime
 ) -> None:
     """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
-    database.executemany(
-        "REPLACE INTO last_taken VALUES (?, ?, ?, ?)",
-        ((release.channel, each.distribution, each.channel, each.number) for each in release.imports),
-    )
     taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
     there = {each.name: each.descriptor.digest for each in change.put} | taken
     gone = {*change.removed, *(had.keys() - taken.keys())}

@@ -332,11 +332,15 @@ class Repository:
                 remedy=f"Make {self.root / SUMMARIES} a directory that the signer may write to: `farm up` does.",
             ) from error
 
+    def distributions(self, head: Head) -> Iterator[str]:
+        """Yield whose the newest release of each channel says that it is; nothing before the first release of all."""
+        for name in channels_of(head.targets):
+            if target := self.delegated(head, name).targets.get(release_target(name)):
+                yield Release.from_json(self.read_target(target)).distribution
+
     def _check_owner(self, head: Head, release: Release) -> None:
         """All channels of a repository are of one distribution: the one that its first release has named."""
-        for name in channels_of(head.targets):
-            target = self.delegated(head, name).targets.get(release_target(name))
-            owner = Release.from_json(self.read_target(target)).distribution if target else release.distribution
+        for owner in self.distributions(head):
             if owner != release.distribution:
                 raise DelegationError(
                     f"release {release.number} of {release.channel} is of {release.distribution}, and this repository "

@@ -28,7 +28,7 @@ from farm.names import Digest
 from farm.release.order_delivery import OrderDelivery
 from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.release.signing_evidence import _orders
-from farm.trust.approval import ApprovalError
+from farm.trust.approval import ApprovalError, read_approval
 from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order
 from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -439,7 +439,7 @@ def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
     with shell.stocked.small.office.reading() as desk:
         people = signed_orders.who_orders(desk.session) or {}
         found = approvals.given_by(desk.session, "stable", "ann", name)
-    return [shell.signer.ledger.counts(each.envelope.encode(), people, at) for each in found]
+    return [shell.signer.ledger.counts(each.envelope.encode(), people, "dist.example.org", at) for each in found]
 
 
 def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
@@ -449,7 +449,7 @@ def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
     assert approver.run("approve", "stable", "jq", "--withdraw") == "1 approval of ann on stable no longer counts\n"
     now = datetime.now(UTC)
     people = {"ann": approver.json("keys", "me")["key"]}
-    assert not approver.signer.ledger.counts(first.envelope.encode(), people, now)
+    assert not approver.signer.ledger.counts(first.envelope.encode(), people, "dist.example.org", now)
     with approver.stocked.small.office.writing() as desk, pytest.raises(ApprovalError, match="does not name that"):
         approving.approve(desk, Actor("token:ann"), "stable", [first.envelope.encode()])
     approver.run("approve", "stable", "jq", "--yes")
@@ -485,7 +485,7 @@ def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(
     (order,) = approver.signer.taken
     assert dict(order.packages) == {"jq": digest, str(unknown): unknown}
     people = {"ann": approver.json("keys", "me")["key"]}
-    assert not approver.signer.ledger.counts(kept.envelope.encode(), people, datetime.now(UTC))
+    assert not approver.signer.ledger.counts(kept.envelope.encode(), people, "dist.example.org", datetime.now(UTC))
     for wrong in (["jq", "--withdraw", "--descriptor", digest], ["--descriptor", digest]):
         approver.run("approve", "stable", *wrong, status=2)
 
@@ -590,6 +590,17 @@ def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(
     assert [list(each.packages) for each in ann.signer.taken] == [["EXAMPLE-2026-1"]]
 
 
+def test_what_advises_is_withdrawn_by_its_digest(ann: Shell, tmp_path: Path) -> None:
+    (tmp_path / "jq.json").write_bytes(osv(fixed=""))
+    ann.run("advisory", "add", str(tmp_path / "jq.json"))
+    (order,) = ann.signer.taken
+    said = ann.run("order", "withdraw", "advisories", "--order", order.digest, "--why", "nobody gave it")
+    assert said == f"the order {order.digest} permits nothing on advisories any more\n"
+    withdrawal = ann.signer.taken[-1]
+    assert (withdrawal.act, withdrawal.channel, withdrawal.target) == (Act.WITHDRAW_ORDER, "advisories", order.digest)
+    assert ann.signer.ledger.withdrawal(order) == withdrawal
+
+
 def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path: Path) -> None:
     shell.lists("00" * 32)
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
@@ -603,3 +614,13 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
     shell.signer.state = "refuses"
     shell.run("advisory", "add", str(tmp_path / "jq.json"), status=1)
     assert "the signer refuses the order: it was given on another release" in shell.told
+
+
+def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) -> None:
+    """The same person may be a curator of several, which take the same package of another."""
+    approver.run("approve", "stable", "jq", "--yes")
+    assert "what you sign counts on stable of dist.example.org alone" in approver.told
+    with approver.stocked.small.office.reading() as desk:
+        (given,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+    people = {"ann": approver.json("keys", "me")["key"]}
+    assert read_approval(given.envelope.encode(), people).distribution == "dist.example.org"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.countersign.foreign import UnshownImportError
+from farm.blobs import MissingBlobError
+from farm.countersign.foreign import NeedlessShowingError, UnknownOriginError, UnshownImportError
 from farm.countersign.gates import GateRefusedError
 from farm.countersign.orders import UnorderedError
 from farm.countersign.refusal import RefusedReleaseError
@@ -124,6 +127,125 @@ def test_that_their_metadata_has_expired_since_takes_nothing_back(taking: Taking
         assert datetime.fromisoformat(said["expires"].replace("Z", "+00:00")) < edge.now, said["_type"]
     edge.sign(imports=(taking.theirs.taken(lib),), abroad=(shown,))
     assert edge.released == 1
+
+
+def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taking: Taking) -> None:
+    """Their `other` is the same in all of their releases, so that nothing comes when its release is an earlier one."""
+    edge, theirs = taking.edge, taking.theirs
+    libs = [taking.release(number, "other") for number in (1, 2, 3)]
+    other = theirs.held[theirs.releases[0].digest][1]
+    old = {"imports": (theirs.taken(libs[0], other, number=1),), "abroad": (theirs.shown(1),)}
+    edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other, number=1),), abroad=(theirs.shown(1),))
+    with pytest.raises(UnorderedError, match="it is older than that of release 3") as refused:
+        edge.sign(**old)
+    assert refused.value.by_package.keys() == {LIB}
+    assert f"farm candidate retry edge {LIB}" in refused.value.remedy
+    edge.order(Act.RETRY, packages={LIB: libs[0].digest})
+    edge.sign(**old)
+    # From there on it becomes newer by itself, as where a number that they never had was believed once.
+    for number in (2, 3):
+        edge.sign(imports=(theirs.taken(libs[number - 1], other, number=number),), abroad=(theirs.shown(number),))
+    assert edge.released == 6
+
+
+def test_that_one_becomes_older_by_an_order_makes_no_other_so(taking: Taking) -> None:
+    edge, theirs = taking.edge, taking.theirs
+    other = [theirs.package(taking.other, "other", revision=number) for number in (1, 2)]
+    libs = [theirs.package(taking.own, revision=number) for number in (1, 2)]
+    for packages in zip(libs, other, strict=True):
+        theirs.publish(*packages)
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
+    edge.sign(imports=(theirs.taken(other[1]),), abroad=(theirs.shown(),))
+    edge.order(Act.RETRY, packages={f"{THEM}/other": other[0].digest})
+    edge.sign(imports=(theirs.taken(other[0], number=1),), abroad=(theirs.shown(1),))
+    with pytest.raises(UnorderedError) as refused:
+        edge.sign(imports=(theirs.taken(libs[0], other[0], number=1),), abroad=(theirs.shown(1),))
+    assert refused.value.by_package.keys() == {LIB}
+    edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
+    assert edge.released == 4
+
+
+def test_a_record_of_before_learns_what_was_taken_newest(taking: Taking) -> None:
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    newer = taking.release(2)
+    edge.sign(imports=(theirs.taken(newer),), abroad=(theirs.shown(),))
+    edge.decision.prepare()
+    with closing(sqlite3.connect(edge.record.directory / "published.sqlite")) as database, database:
+        database.execute("DROP TABLE newest_taken")
+        database.execute("DELETE FROM seen WHERE channel LIKE '%/%'")
+    edge.decision = edge.deciding()
+    with pytest.raises(UnorderedError, match="it is older than that of release 2"):
+        edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
+
+
+def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: Path) -> None:
+    edge, theirs = taking.edge, taking.theirs
+    lib = [taking.release(number) for number in (1, 2, 3)][-1]
+    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    anew = taking.theirs = Theirs(tmp_path / "anew", edge.builder.blobs)
+    taking.allow(anew.signed)
+    lib = taking.release(4)
+    first = {"imports": (anew.taken(lib),), "abroad": (anew.shown(),)}
+    with pytest.raises(UnorderedError):
+        edge.sign(**first)
+    edge.order(Act.RETRY, packages={LIB: lib.digest})
+    edge.sign(**first)
+    lib = taking.release(5)
+    edge.sign(imports=(anew.taken(lib),), abroad=(anew.shown(),))
+    assert edge.released == 3
+
+
+def test_what_shows_it_is_brought_once_and_nothing_besides(taking: Taking) -> None:
+    """Control of a later time goes by it: a spoiled document beside the good one would mislead that."""
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    good, taken = theirs.shown(), (theirs.taken(lib),)
+    bad = replace(good, timestamp=Digest.of(b"a document that is nowhere"))
+    for brought, error in {
+        (bad,): MissingBlobError,
+        (bad, good): MissingBlobError,
+        (good, bad): NeedlessShowingError,
+        (good, replace(good)): NeedlessShowingError,
+    }.items():
+        with pytest.raises(error):
+            edge.sign(imports=taken, abroad=brought)
+    edge.sign(imports=taken, abroad=(good,))
+    for needless in (good, bad):
+        with pytest.raises(NeedlessShowingError):
+            edge.sign(imports=taken, abroad=(needless,))
+    assert edge.released == 1
+
+
+def test_what_is_brought_though_it_was_shown_before_is_looked_at(taking: Taking) -> None:
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release(1, "other")
+    (_, other) = theirs.held[theirs.releases[0].digest]
+    edge.sign(imports=(theirs.taken(lib, other),), abroad=(theirs.shown(),))
+    bad = replace(theirs.shown(), snapshot=theirs.shown().targets)
+    with pytest.raises(UnsignedAbroadError):
+        edge.sign(imports=(theirs.taken(lib),), abroad=(bad,))
+    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
+    assert edge.released == 2
+
+
+def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
+    """The address too: who gets the release goes there."""
+    edge, theirs, lib = taking.edge, taking.theirs, taking.release()
+    first, elsewhere = theirs.taken(lib), theirs.taken(lib, address="https://elsewhere.example")
+    with pytest.raises(UnknownOriginError, match=r"at https://elsewhere\.example under the root") as refused:
+        edge.sign(imports=(elsewhere,), abroad=(theirs.shown(),))
+    assert refused.value.by_package.keys() == {LIB}
+    edge.sign(imports=(first,), abroad=(theirs.shown(),))
+    with pytest.raises(UnknownOriginError):
+        edge.sign(imports=(elsewhere,))
+    moved = theirs.signed["distributions.yaml"].replace(b"https://" + THEM.encode(), b"https://elsewhere.example")
+    taking.allow({"distributions.yaml": moved})
+    zlib = edge.builder.build(edge.builder.recipe("zlib"))
+    edge.sign(zlib, imports=(first,))  # what stays as it was is of the address of that time
+    edge.sign(imports=(elsewhere,))
+    with pytest.raises(UnknownOriginError):
+        edge.sign(imports=(first,))
+    assert edge.released == 3
 
 
 FORGERIES: dict[str, Callable[[Taking, Theirs, ShownRelease], ShownRelease]] = {}
@@ -254,6 +376,30 @@ class TestPromoted:
         taking.theirs.publish(lib, other)
         self.promoted(taking, "web")()
         assert taking.edge.named("stable").released == 2
+
+    def test_it_does_not_come_without_what_is_promoted(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        sign = self.promoted(taking, "web")
+        stable = taking.edge.named("stable")
+        target = stable.newest("edge").digest
+        order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"web": None}, at=taking.edge.now)
+        with pytest.raises(GateRefusedError, match="soak") as refused:
+            stable.sign(**self.taken(taking), orders=[order])
+        assert refused.value.by_package.keys() == {LIB}
+        sign()
+        assert stable.released == 2
+
+    def test_it_comes_alone_where_it_is_promoted_by_its_own_name(self, taking: Taking) -> None:
+        lib, other = taking.theirs.package(taking.own, revision=2), taking.theirs.package(taking.other, "other")
+        taking.theirs.publish(lib, other)
+        self.promoted(taking, "web")
+        stable = taking.edge.named("stable")
+        order = stable.order(
+            Act.PROMOTE, origin="edge", target=stable.newest("edge").digest, packages={LIB: None}, at=taking.edge.now
+        )
+        stable.sign(**self.taken(taking), orders=[order])
+        assert stable.released == 2
 
     def test_another_that_has_become_newer_does_not(self, taking: Taking) -> None:
         lib = taking.theirs.package(taking.own, revision=2)

@@ -14,7 +14,7 @@ from farm.trust.ceremony import sign_policy
 from farm.trust.curator_order import Act
 from farm.trust.dsse import sign_statement
 from farm.trust.repository import Repository
-from tests.countersign.built import Builder
+from tests.countersign.built import DISTRIBUTION, Builder
 from tests.countersign.channel import Channel, opened_channel
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def test_a_host_that_is_not_promised_is_not_asked_for(channel: Callable[[bytes],
         ("alice", {"curator": "ben"}),
         ("alice", {"channel": "stable"}),
         ("alice", {"removed": True}),
+        ("alice", {"distribution": "quite.another.example"}),
         ("nobody", {}),
     ],
 )
@@ -77,7 +78,7 @@ def test_without_the_approvals_of_signed_curators_nothing_enters(
     wrong = [] if signer == "nobody" else [approval(signer, **changes)]
     with pytest.raises(GateRefusedError, match="1 of 2 of the group curators have signed for it"):
         edge.sign(package, approvals=[*given, *wrong])
-    edge.sign(package, approvals=[*given, *wrong, approval("alice")])
+    edge.sign(package, approvals=[*given, *wrong, approval("alice", distribution=DISTRIBUTION)])
     assert edge.released == 1
 
 

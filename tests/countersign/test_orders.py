@@ -27,6 +27,7 @@ from farm.trust.approval import approval_statement
 from farm.trust.ceremony import sign_policy
 from farm.trust.curator_order import EVERY_CHANNEL, NO_RELEASE, Act, CuratorOrderError
 from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.layout import ADVISORIES
 from farm.trust.repository import Repository
 from farm.trust.revision import Revision
 from farm.trust.submission_statement import shown_submission
@@ -145,6 +146,19 @@ def test_a_rollback_is_found_in_the_ledger_though_nobody_names_it(edge: Channel)
     edge.order(Act.ROLLBACK, target=target)
     edge.sign(one)
     assert edge.released == 3
+
+
+def test_an_order_is_not_used_up_by_a_release_in_which_nothing_moves_by_it(edge: Channel) -> None:
+    one = package(edge)
+    edge.sign(one)
+    target = edge.newest().digest
+    edge.sign(package(edge, "2.0"))
+    order = edge.order(Act.ROLLBACK, target=target)
+    edge.sign(orders=[order])
+    edge.sign(package(edge, name="zlib"), orders=[order])
+    assert edge.ledger.state().permits[order].used_by is None
+    edge.sign(one, remove=["zlib"], orders=[order])
+    assert edge.ledger.state().permits[order].used_by == edge.newest().digest
 
 
 def test_a_rollback_lets_nothing_move_that_is_held(edge: Channel) -> None:
@@ -294,6 +308,58 @@ def test_an_order_names_a_release_of_the_channel_that_there_was(edge: Channel) -
     base = edge.newest().digest
     edge.sign(package(edge, "2.0"))
     edge.order(Act.LIFT, packages={"x": None}, base=base)
+
+
+class TestAnotherDistribution:
+    """The same person, with the same key, orders of two distributions; what is given there is brought here."""
+
+    OTHER = "quite.another.example"
+
+    def test_nothing_that_was_ordered_there_counts_on_a_channel_without_a_release(self, tmp_path: Path) -> None:
+        stable = opened_channel(tmp_path, PROOF, name="stable", policies={"channels/stable.yaml": PROOF})
+        jq = package(stable)
+        stable.named("edge").sign(jq)
+        stable.order(Act.FREEZE)
+        about = {"channel": ADVISORIES, "packages": {"word": Digest.of(b"word")}}
+        for act, said in ((Act.THAW, {}), (Act.HOLD, {"packages": {"jq": None}}), (Act.ADVISE, about)):
+            with pytest.raises(CuratorOrderError, match=f"it is one to {self.OTHER}, and this is dist.example.org"):
+                stable.order(act, distribution=self.OTHER, **said)
+        with pytest.raises(FrozenChannelError):
+            stable.sign(jq)
+        stable.order(Act.THAW)
+        stable.sign(jq)
+        assert stable.released == 1
+
+    def test_nor_does_it_end_anything_before_the_first_release_of_all(self, edge: Channel) -> None:
+        edge.order(Act.FREEZE)
+        edge.order(Act.HOLD, packages={"jq": None})
+        soon, jq = {"until": edge.now + timedelta(seconds=1)}, {"packages": {"jq": None}}
+        for act, said in ((Act.THAW, {}), (Act.LIFT, jq), (Act.FREEZE, soon), (Act.HOLD, jq | soon)):
+            with pytest.raises(NothingToEndError, match=r"one to dist\.example\.org"):
+                edge.order(act, distribution=self.OTHER, **said)
+        edge.order(Act.THAW)
+        with pytest.raises(HeldPackageError):
+            edge.sign(package(edge))
+        edge.order(Act.LIFT, packages={"jq": None})
+        edge.sign(package(edge))
+
+    def test_what_is_held_by_an_order_from_there_is_let_go_in_the_end(self, edge: Channel) -> None:
+        edge.order(Act.FREEZE, distribution=self.OTHER)
+        with pytest.raises(NothingToEndError) as refused:
+            edge.order(Act.THAW)
+        assert "freeze edge anew with no end" in refused.value.remedy
+        edge.order(Act.FREEZE)
+        edge.order(Act.THAW)
+        edge.sign(package(edge))
+
+    def test_nor_does_it_permit_anything_later(self, edge: Channel) -> None:
+        old = package(edge)
+        order = edge.order(Act.RETRY, distribution=self.OTHER, packages={"jq": old.descriptor.digest})
+        edge.sign(package(edge, "2.0"))
+        with pytest.raises(UnorderedError):
+            edge.sign(old)
+        with pytest.raises(UnusableOrderError, match=f"which is one to edge of {self.OTHER}"):
+            edge.sign(old, orders=[order])
 
 
 def test_whoever_is_not_signed_orders_nothing(edge: Channel) -> None:

@@ -22,6 +22,7 @@ from tests.countersign.channel import Channel, opened_channel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.names import Digest
     from farm.trust.release_evidence import SignedTest
     from tests.countersign.built import Package
 
@@ -349,6 +350,23 @@ class TestTransitions:
                 stable.sign(newer[0], orders=[order])
         order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"zlib": None})
         stable.sign(newer[0], orders=[order])
+        assert stable.released == 2
+
+    def test_two_promotions_together_part_nothing_that_each_alone_does_not(self, edge: Channel) -> None:
+        """One names a package alone, of an earlier release; the other names both, of a later one."""
+        stable = edge.named("stable")
+
+        def promotion(revision: int, *names: str) -> tuple[Package, Digest]:
+            newer = [plain(edge, name, revision) for name in ("zlib", "jq")]
+            edge.sign(*newer)
+            target, packages = edge.newest().digest, dict.fromkeys(names)
+            return newer[0], stable.order(Act.PROMOTE, origin="edge", target=target, packages=packages)
+
+        second, alone = promotion(2, "zlib")
+        third, both = promotion(3, "zlib", "jq")
+        with pytest.raises(PartedTransitionError):
+            stable.sign(third, orders=[alone, both])
+        stable.sign(second, orders=[alone])
         assert stable.released == 2
 
     def test_a_rollback_brings_back_what_there_was(self, edge: Channel) -> None:

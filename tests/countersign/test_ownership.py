@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.countersign.ownership import UnsignedRecipeError
+from farm.countersign.ownership import Ownership, UnsignedRecipeError
 from farm.countersign.plans import PlanMismatchError
 from farm.names import Digest
 from farm.trust.submission_statement import shown_submission
-from tests.countersign.built import Builder
+from tests.countersign.built import DISTRIBUTION, Builder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,23 @@ def test_what_no_owner_has_signed_is_refused(
     assert "Let alice submit it" in refused.value.remedy
     farm.sign("alice", ALICE, recipe)
     assert farm.check(package) == ["zlib"]
+
+
+def test_nothing_is_signed_since_by_a_clock_that_was_ahead(farm: Builder) -> None:
+    """It would be newer than all that comes. It is signed all the same, whenever that was."""
+    recipe, now = farm.recipe("zlib"), datetime.now(UTC)
+    asked = "zlib", recipe.digest, now - timedelta(days=1)
+
+    def ownership(at: datetime) -> Ownership:
+        policy = farm.policy()
+        return Ownership(DISTRIBUTION, policy, farm.submissions, farm.blobs, now=at)
+
+    farm.sign("alice", ALICE, recipe, at=now + timedelta(days=365))
+    assert not ownership(now).is_signed_since(*asked)
+    ownership(now).check("zlib", recipe.digest)
+    farm.sign("alice", ALICE, recipe, at=now + timedelta(minutes=4))
+    assert ownership(now).is_signed_since(*asked)
+    assert not ownership(now).is_signed_since("zlib", recipe.digest, now + timedelta(minutes=10))
 
 
 def test_a_dependency_that_no_owner_has_signed_is_refused_although_it_is_never_released(farm: Builder) -> None:

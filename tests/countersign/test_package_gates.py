@@ -36,7 +36,7 @@ from tests.countersign.built import DISTRIBUTION
 from tests.countersign.channel import Channel, Clock, opened_channel
 from tests.countersign.checked_signing import ChecksHere
 from tests.countersign.libraries import library, needs_compiler
-from tests.countersign.theirs import Theirs
+from tests.countersign.theirs import THEM, Theirs
 from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
@@ -427,15 +427,24 @@ class TestPackagesOfOthers:
         self.allow(edge, b"gates: [proof, approvals: {count: 1}]\n", theirs)
         good = self.release(edge, theirs)
         taken = theirs.package(edge.builder.build(edge.builder.recipe("pattern")))
-        said = [
-            sign_statement(approval_statement(taken, channel="edge", curator="alice", removed=removed), ALICE)
-            for removed in (False, True)
-        ]
+
+        def signed(distribution: str = DISTRIBUTION) -> list[bytes]:
+            about: dict[str, Any] = {"channel": "edge", "curator": "alice", "distribution": distribution}
+            return [
+                sign_statement(approval_statement(taken, **about, removed=removed), ALICE) for removed in (False, True)
+            ]
+
+        # Alice may be a curator of others too, which take it as well; a client of before did not say for which it is.
+        of_others = [*signed(""), *signed(THEM), *signed("quite.another.example")]
+        for given in ([], of_others):
+            with pytest.raises(GateRefusedError, match="may not enter edge: 0 of 1"):
+                edge.sign(**good, approvals=given)
+        said = signed()
         with pytest.raises(GateRefusedError, match="may not enter edge: 0 of 1"):
             edge.sign(**good, approvals=said[1:])
         edge.sign(**good, approvals=said[:1])
         with pytest.raises(GateRefusedError, match="may not leave edge: 0 of 1"):
-            edge.sign(approvals=said[:1])
+            edge.sign(approvals=[*said[:1], *of_others])
         edge.sign(approvals=said[1:])
         assert edge.released == 2
 

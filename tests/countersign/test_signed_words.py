@@ -15,14 +15,17 @@ from farm.compat.reviews import Review
 from farm.countersign.lists import checked_advisories
 from farm.countersign.orders import UnusableOrderError
 from farm.countersign.signed_words import UnsignedWordError
+from farm.ledger.endings import NothingToEndError
+from farm.ledger.ledger import Ledger
 from farm.plan import BlobRef
 from farm.trust.advice import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory, document_of
 from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.curator_order import Act, CuratorOrderError
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError
 from farm.trust.drafting import TargetsEdit, draft_targets
 from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.keys import load_key
+from farm.trust.layout import ADVISORIES
 from farm.trust.promotion import publish_draft
 from farm.trust.repository import Repository
 from farm.trust.review_list import InvalidReviewListError, ReviewList
@@ -257,3 +260,18 @@ def _no_longer_an_operator(channel: Channel) -> None:
     draft = draft_targets(Repository(channel.public), edit, datetime.now(UTC))
     draft = draft.signed_by(load_key(channel.keys / "offline" / "targets"))
     publish_draft(Repository(channel.public), draft, online_signers(channel.keys / "online"), datetime.now(UTC))
+
+
+def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, desk: Desk) -> None:
+    order = edge.advise(advisory_word(advisory()))
+    there: dict[str, Any] = {"channel": ADVISORIES, "base": NO_RELEASE}
+    with pytest.raises(NothingToEndError, match="is one to advisories"):
+        edge.order(Act.WITHDRAW_ORDER, target=order)
+    with pytest.raises(CuratorOrderError):
+        edge.order(Act.FREEZE, **there)
+    edge.order(Act.WITHDRAW_ORDER, target=order, **there)
+    assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
+    with pytest.raises(UnsignedWordError):
+        desk.list(advisory())
+    edge.advise(advisory_word(advisory()), at=edge.now)
+    assert desk.list(advisory())

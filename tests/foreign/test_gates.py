@@ -15,6 +15,7 @@ from farm.control.approving import approve, in_question
 from farm.control.channel_checks import NotInQuestionError
 from farm.control.curation import report, resolve
 from farm.database import excuses, releases
+from farm.database.approvals import Approval, add_approval
 from farm.names import HostNeeds
 from farm.package import Descriptor
 from farm.recipe import ChannelPolicy, ProofGate
@@ -26,7 +27,7 @@ from farm.release.gates.licences import Licences
 from farm.release.gates.reproduced import Reproduced
 from farm.release.gates.soak import Soak
 from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
-from farm.trust.approval import approval_statement
+from farm.trust.approval import ApprovalError, approval_statement
 from farm.trust.ceremony import online_signers
 from farm.trust.dsse import sign_statement
 from farm.trust.repository import Repository
@@ -264,11 +265,28 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
     with taking.farm.office.writing() as desk:
         waiting = in_question(desk, "edge")
         assert [each.package.name for each in waiting] == ["web", SSL, SAY]
-        envelopes = []
-        for each in waiting:
-            descriptor = Descriptor.from_json(desk.blobs.read(each.package.digest))
-            envelopes.append(sign_statement(approval_statement(descriptor, channel="edge", curator="alice"), key))
-        approve(desk, ANN, "edge", envelopes)
+        descriptors = [Descriptor.from_json(desk.blobs.read(each.package.digest)) for each in waiting]
+
+        def signed(descriptor: Descriptor, distribution: str) -> bytes:
+            said = approval_statement(descriptor, channel="edge", curator="alice", distribution=distribution)
+            return sign_statement(said, key)
+
+        for wrong, told in (("", "to no distribution that it names"), (FIRST, f"one to {FIRST}")):
+            with pytest.raises(ApprovalError, match=told) as refused:
+                approve(desk, ANN, "edge", [signed(descriptors[1], wrong)])
+            assert "farm approve" in refused.value.remedy
+        # What an earlier farm has taken so, of a package of others, counts no more: it is waited for.
+        kept = Approval(
+            channel="edge",
+            package=descriptors[1].digest,
+            curator="alice",
+            envelope=signed(descriptors[1], "").decode(),
+            at=desk.now,
+        )
+        add_approval(desk.session, kept)
+        approve(desk, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
+        assert [each.approved_by for each in in_question(desk, "edge")] == [("alice",), (), ()]
+        approve(desk, ANN, "edge", [signed(each, desk.world.distribution) for each in descriptors])
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
     assert [each.name for each in taking.taken().packages] == ["openssl", "say"]

@@ -410,15 +410,39 @@ def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking
     taking.follow()
     taking.decide()
     assert names(taking) == ["openssl", "say", "unused"]
+    promote_web(taking)
+    assert names(taking, "stable") == ["openssl", "say"]
+
+
+def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: TakingFarm, neighbours: Neighbours) -> None:
+    """The signer would refuse that: it is no promotion of a program to bring a library."""
+    submit_web(taking)
+    taking.follow()
+    taking.decide()
+    promote_web(taking)
+    update(neighbours, "3.1")
+    taking.follow()
+    taking.decide()
+    assert taking.taken().number == 2
+    assert "nothing" in promote_web(taking)
+    assert taking.head("stable").number == 1
+
+
+def promote_web(taking: TakingFarm) -> str:
+    """Order it, let stable come as far as that, and return what came of it."""
     with taking.farm.office.writing() as desk:
         detail = {"number": taking.head().number, "from": "edge", "packages": ["web"]}
-        orders.add_order(
+        order = orders.add_order(
             desk.session, "stable", OrderKind.PROMOTE, detail=detail, reason="so", ordered_by="ann", now=desk.now
         )
     stable = taking.channel(STABLE)
-    while taking.signer.repository.current("stable").release is None:
+    for _ in range(30):
         stable.advance()
-    assert names(taking, "stable") == ["openssl", "say"]
+        with taking.farm.office.reading() as desk:
+            done = orders.order(desk.session, order.id)
+        if done is not None and done.done_at is not None:
+            return done.outcome
+    raise AssertionError("it is not done")
 
 
 def test_a_curator_can_hold_a_foreign_package(taking: TakingFarm, neighbours: Neighbours) -> None:

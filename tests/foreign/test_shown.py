@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +12,14 @@ from sqlalchemy import text
 from farm.blobs import BlobStore
 from farm.countersign.described import Described
 from farm.countersign.foreign import UnshownImportError, check_foreign
+from farm.database import foreign
 from farm.names import Digest
 from farm.recipe import ChannelPolicy, ProofGate
 from farm.recipe.distributions import ForeignDistribution
+from farm.trust.ceremony import sign_policy
 from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release
+from farm.trust.signed_policy import policy_of_files
 from tests.control.small_farm import recipe
 from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.foreign.farming import TakingFarm
@@ -119,10 +124,44 @@ def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
     taking: TakingFarm, neighbours: Neighbours
 ) -> None:
     """Their newest release is another by now: no look at them would make known what is in force here."""
+    lose_what_is_known(taking, neighbours)
+    taking.follow()
+    taking.decide()
+    assert taking.head().number == 3
+    assert taking.taken().number == 2
+
+
+@pytest.mark.parametrize("where", ["before it", "after it", "with a later release"])
+def test_a_spoiled_document_beside_that_is_passed_over(
+    taking: TakingFarm, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Earlier signers have let it be brought, beside the good one or where nothing was taken anew."""
+    public, sign, good = BlobStore(taking.signer.repository.root / "blobs"), taking.signer.sign, []
+
+    def spoiled(release: Release, evidence: Digest) -> None:
+        told = ReleaseEvidence.from_json(public.read(evidence))
+        good.extend(told.abroad)
+        bad = [replace(good[0], timestamp=each) for each in (Digest.of(b"nowhere"), good[0].snapshot)]
+        first, later = {
+            "before it": ((*bad, *told.abroad), ()),
+            "after it": ((*told.abroad, *bad), ()),
+            "with a later release": (told.abroad, bad),
+        }[where]
+        brought = tuple(first if told.abroad else later)
+        sign(release, public.put_bytes(replace(told, abroad=brought).to_json()))
+
+    monkeypatch.setattr(taking.signer, "sign", spoiled)
+    lose_what_is_known(taking, neighbours)
+    monkeypatch.setattr(taking.signer, "sign", sign)
+    with taking.farm.office.reading() as desk:
+        assert foreign.shown(desk.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
+
+
+def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
+    """Make two releases, lose what the database knows of them, and let what they took be taken up again."""
     taking.signer.states = True
     taking.follow()
     taking.decide()
-    assert check_newest(taking, neighbours).abroad
     taking.farm.submit(recipe("own"))
     taking.decide()
     with taking.farm.office.database.connection() as connection:
@@ -131,7 +170,19 @@ def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
     update(neighbours, "3.1")
     taking.pipeline = taking.channel(EDGE)
     assert taking.pipeline.advance().state == "released"
+
+
+def test_a_release_names_the_address_that_is_signed(taking: TakingFarm, neighbours: Neighbours) -> None:
+    """The signer asks for it, whichever was followed when their release was seen."""
+    assert neighbours.first.founded is not None
     taking.follow()
     taking.decide()
-    assert taking.head().number == 3
-    assert taking.taken().number == 2
+    assert taking.taken().address == neighbours.address
+    there = f"{{address: https://moved.example, channel: edge, root: '{neighbours.first.founded.fingerprint}'}}"
+    policy = policy_of_files({"distributions.yaml": f"{FIRST}: {there}\n".encode()}, [], None)
+    assert taking.folder
+    sign_policy(taking.signer.repository, taking.folder / "keys", policy, taking.farm.office.clock())
+    taking.farm.submit(recipe("own"))
+    taking.decide()
+    assert taking.head().number == 2
+    assert taking.taken().address == "https://moved.example"

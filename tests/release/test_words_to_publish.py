@@ -16,6 +16,7 @@ from farm.compat.openvex import read_openvex, read_published
 from farm.compat.reviews import Review
 from farm.control.access import Actor
 from farm.control.advisories import StaleAdvisoryError, add_advisory, add_statements
+from farm.control.ordering import withdraw_with_signer
 from farm.control.signed_orders import UnsignedOrderError, take_words
 from farm.database import reviews as review_rows
 from farm.database import signed_orders
@@ -27,7 +28,7 @@ from farm.release.signer_client import SignerRefusedError
 from farm.trust.advice import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.advisory_index import AdvisoryIndex
 from farm.trust.ceremony import online_signers
-from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError
+from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError, kept_order
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_target
 from farm.trust.repository import Repository
 from farm.trust.review_list import ReviewList
@@ -172,6 +173,27 @@ def test_what_is_signed_is_published_once_the_signer_has_the_order(newsroom: New
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-1": "2024-11-20T10:00:00Z"}, ["not_affected"], [])
     assert newsroom.unsigned() == []
+
+
+def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -> None:
+    """The signer would refuse the whole list for it."""
+    other, envelope = osv(id="EXAMPLE-2026-2", package="zlib"), newsroom.signed(word(osv()))
+    newsroom.add(osv(), envelope)
+    newsroom.delivery.deliver()
+    target, now = kept_order(envelope).digest, newsroom.farm.clock.now
+    about: dict[str, Any] = {"channel": ADVISORIES, "base": NO_RELEASE, "at": now, "expires": now + timedelta(days=1)}
+    given = newsroom.signer.channel.given(Act.WITHDRAW_ORDER, target=target, reason="oops", **about)
+    with newsroom.farm.office.writing() as desk:
+        withdrawal = newsroom.signer.channel.signed(given)
+        withdraw_with_signer(desk, ALICE, ADVISORIES, target, why="oops", envelope=withdrawal)
+    newsroom.add(other, newsroom.signed(word(other)))
+    newsroom.turn()
+    assert newsroom.published()[0].keys() == {"EXAMPLE-2026-2"}
+    assert newsroom.unsigned() == ["EXAMPLE-2026-1"]
+    newsroom.farm.clock.now += timedelta(seconds=1)
+    newsroom.add(osv(), newsroom.signed(word(osv())))
+    newsroom.turn()
+    assert newsroom.published()[0].keys() == {"EXAMPLE-2026-1", "EXAMPLE-2026-2"}
 
 
 def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) -> None:

@@ -64,6 +64,7 @@ def test_nobody_signs_for_somebody_else() -> None:
         {"predicate": {"channel": "stable"}},
         {"predicate": {"channel": ["stable"], "curator": "alice"}},
         {"predicate": {"channel": "stable", "curator": ["alice"]}},
+        {"predicate": {"channel": "stable", "curator": "alice", "distribution": ["dist.example.org"]}},
         {"predicate": None},
         {"subject": None},
     ],
@@ -90,3 +91,13 @@ def test_a_kept_approval_counts_with_todays_key_for_what_it_says_only() -> None:
     assert not is_approval(signed, KEYS["bob"], **meant)
     for other in ({"channel": "edge"}, {"package": ONE}, {"curator": "bob"}):
         assert not is_approval(signed, KEYS["alice"], **meant | other)
+
+
+@pytest.mark.parametrize(("said", "own"), [("", True), ("dist.example.org", True), ("other.example", False)])
+def test_it_is_to_one_distribution_and_that_of_before_to_the_package_s_own(said: str, *, own: bool) -> None:
+    signed = sign_statement(approval_statement(JQ, channel="stable", curator="alice", distribution=said), ALICE)
+    read = read_approval(signed, KEYS)
+    assert (read.distribution, read.is_to("dist.example.org"), read.is_to("other.example")) == (said, own, not own)
+    meant: dict[str, Any] = {"channel": "stable", "package": JQ.digest, "curator": "alice"}
+    assert is_approval(signed, KEYS["alice"], **meant)
+    assert is_approval(signed, KEYS["alice"], **meant, distribution="dist.example.org") == own

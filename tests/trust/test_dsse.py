@@ -8,8 +8,12 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
+from farm.errors import FarmError
+from farm.trust.approval import read_approval
 from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.curator_order import kept_order, read_order
 from farm.trust.dsse import PAYLOAD_TYPE, InvalidEnvelopeError, open_envelope, sign_statement
+from farm.trust.submission_statement import read_submission, shown_submission
 
 BUILDER = CryptoSigner.generate_ed25519()
 ALLOWED = {BUILDER.public_key.keyid: BUILDER.public_key}
@@ -49,8 +53,23 @@ def test_bytes_that_are_no_envelope_are_refused(content: bytes) -> None:
         open_envelope(content, ALLOWED)
 
 
-@pytest.mark.parametrize("payload", [b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b'"text"'])
+@pytest.mark.parametrize("payload", [b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b"1", b'"text"'])
 def test_a_payload_that_is_no_statement_is_refused_though_an_allowed_key_signed_it(payload: bytes) -> None:
     """An allowed builder may lie about anything; its lie must not bring down who reads it."""
     with pytest.raises(InvalidEnvelopeError):
         open_envelope(signed(payload), ALLOWED)
+
+
+@pytest.mark.parametrize("payload", [b"", b"no JSON", b"\xff", b"[" * 100_000, b"[]", b"null", b"1", b'"text"', b"{}"])
+def test_nor_is_it_an_order_an_approval_or_a_submission(payload: bytes) -> None:
+    """The signer reads an order first, and has it looked at then."""
+    people = {"ann": str(BUILDER.public_key.keyval["public"])}
+    for read in (
+        kept_order,
+        shown_submission,
+        lambda envelope: read_order(envelope, people),
+        lambda envelope: read_approval(envelope, people),
+        lambda envelope: read_submission(envelope, people),
+    ):
+        with pytest.raises(FarmError):
+            read(signed(payload))

@@ -42,7 +42,7 @@ class Approvals:
         found = {}
         for package in packages:
             given = signed.get(package.digest, ())
-            valid = {each.curator for each in given if counts(each, self.keys, removed=removed)}
+            valid = {each.curator for each in given if counts(desk, each, self.keys, removed=removed)}
             if len(valid) < self.count:
                 found[package.name] = self._waiting(channel, package, valid, "that it goes" if removed else "it")
         return found
