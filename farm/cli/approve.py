@@ -17,7 +17,7 @@ from farm.cli.signed_acts import can_sign, sign_act, tell_signed
 from farm.names import FIRST_BUILD, printed_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from securesystemslib.signer import Signer
@@ -137,10 +137,16 @@ def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, a
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
         status = tell_signed(farm, answer)
     if status == 0:
-        count = len(answer["withdrawn"])
-        said = f"{count} approval{'' if count == 1 else 's'} of {name} on {channel} no longer count{'s' * (count == 1)}"
-        tell_result([said], answer, as_json=as_json)
+        tell_result(list(_told_withdrawn(answer, channel, name)), answer, as_json=as_json)
     return status
+
+
+def _told_withdrawn(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
+    # A farm of before tells of digests alone.
+    for each in answer["withdrawn"]:
+        yield f"the approval of {name} for {each.get('package', each['digest'])} on {channel} no longer counts"
+    for label in answer.get("released", ()):
+        yield f"{label} is in a release of {channel}, and stays there: `farm rollback {channel} NUMBER` takes it out"
 
 
 def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *, as_json: bool) -> int:
@@ -157,7 +163,7 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
         )
         status = tell_signed(farm, answer)
     if status == 0:
-        said = [f"what you have signed for {each} on {channel} no longer counts with the signer" for each in digests]
+        said = [f"you have withdrawn what you signed for {each} on {channel}" for each in digests]
         tell_result(said, answer, as_json=as_json)
     return status
 

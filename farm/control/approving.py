@@ -159,7 +159,7 @@ def withdraw(
     *,
     why: str = "",
     envelope: bytes | None = None,
-) -> list[Approval]:
+) -> TakenBack:
     """Take back what `curator` has signed for any build of packages: for all of these or for none.
 
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
@@ -172,7 +172,8 @@ def withdraw(
     packages = named((name, each.package) for name, each in taken)
     wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
     take_signed(desk, wanted, envelope)
-    return [each for _, each in taken]
+    released = _labels(desk, list(_released(desk, channel, names).values()))
+    return TakenBack({each.package: labels[each.package] for _, each in taken}, tuple(sorted(released.values())))
 
 
 def withdraw_with_signer(
@@ -210,7 +211,7 @@ def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approva
     if found:
         raise AlreadyError(
             f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
-            remedy=f"Go back with `farm rollback {channel}`.",
+            remedy=f"Go back to a release without it: `farm rollback {channel} NUMBER`.",
         )
     known = {each.package.name for each in in_question(desk, channel) if curator in each.approved_by}
     by_digest = f"What the farm does not know of: `farm approve {channel} --withdraw --descriptor DIGEST`."
@@ -224,6 +225,14 @@ def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approva
 def _labels(desk: Desk, digests: Sequence[Digest]) -> dict[Digest, str]:
     own, others = lookups.packages_by_digest(desk.session, digests), foreign.packages_by_digest(desk.session, digests)
     return {digest: f"{each.name} {each.printed_version}" for digest, each in (others | own).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Packages, by descriptor, with version, of which an approval counts no more; and those released, which stay."""
+
+    packages: Mapping[Digest, str]
+    released: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

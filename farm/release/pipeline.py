@@ -354,6 +354,8 @@ class Pipeline:
             message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
             say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
             return Step(candidate.channel, StepState.OPEN, message)
+        if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(desk.session, candidate.id)):
+            say_gate(desk, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
         scope = self._scope()
         record, release = record_release(
             desk,

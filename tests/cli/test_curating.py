@@ -370,7 +370,7 @@ def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
     shell.run("approve", "stable", "jq", *signing)
     back = ("--withdraw", "--name", "alice")
     said = shell.run("approve", "stable", "jq", *back, "--why", "it loses data")
-    assert said == "1 approval of alice on stable no longer counts\n"
+    assert said == "the approval of alice for jq 1.7.1-1 on stable no longer counts\n"
     assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
     assert "alice has approved no jq on stable" in shell.run("approve", "stable", "jq", *back, status=1)
     shell.run("approve", "stable", *signing)

@@ -446,7 +446,8 @@ def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
     with approver.stocked.small.office.reading() as desk:
         (first,) = approvals.given_by(desk.session, "stable", "ann", "jq")
-    assert approver.run("approve", "stable", "jq", "--withdraw") == "1 approval of ann on stable no longer counts\n"
+    said = approver.run("approve", "stable", "jq", "--withdraw")
+    assert said == "the approval of ann for jq 1.7.1-1 on stable no longer counts\n"
     now = datetime.now(UTC)
     people = {"ann": approver.json("keys", "me")["key"]}
     assert not approver.signer.ledger.counts(first.envelope.encode(), people, "dist.example.org", now)
@@ -481,7 +482,7 @@ def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(
         (kept,) = approvals.given_by(desk.session, "stable", "ann", "jq")
         approvals.withdraw_approval(desk.session, "stable", digest, "ann")  # as who has the database can
     said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
-    assert f"what you have signed for {digest} on stable no longer counts with the signer" in said
+    assert f"you have withdrawn what you signed for {digest} on stable" in said
     (order,) = approver.signer.taken
     assert dict(order.packages) == {"jq": digest, str(unknown): unknown}
     people = {"ann": approver.json("keys", "me")["key"]}

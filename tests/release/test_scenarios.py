@@ -397,6 +397,11 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
     assert releasing.releases() == 0
     releasing.farm.clock.passes(2 * 3600)
     assert releasing.advance() == "released"
+    latest = releasing.status().latest
+    assert latest is not None
+    assert [(each.state, each.summary) for each in latest.gates if each.gate == "freeze"] == [
+        ("passed", "edge is frozen no more")
+    ]
 
 
 @many_rounds

@@ -170,8 +170,11 @@ def withdraw(
             why=body.why,
             envelope=envelope_of(body),
         )
-        withdrawn = [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]
-        return {"withdrawn": withdrawn, **signed_part(desk, body)}
+        withdrawn = [
+            {"channel": name, "digest": digest, "package": label, "curator": body.curator}
+            for digest, label in taken.packages.items()
+        ]
+        return {"withdrawn": withdrawn, "released": list(taken.released), **signed_part(desk, body)}
 
 
 @router.get("/channels/{name}/approvals/revocable")
