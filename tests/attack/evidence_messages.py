@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from farm.package import Descriptor
@@ -76,6 +77,8 @@ EVIDENCE = (
     _approved("an approval for another channel", "lone", ALICE, channel="edge"),
     _approved("an approval of another package", "lib", ALICE),
     _approved("an approval of its removal", "lone", ALICE, removed=True),
+    _approved("an approval to another distribution", "lone", ALICE, distribution="evil.example.org"),
+    _approved("an approval of a time to come", "lone", ALICE, at=datetime.now(UTC) + timedelta(days=1)),
     _approved("an approval in another curator's name", "lone", ALICE, curator="bob"),
 )
 """What is brought with a release to show that it may be signed."""

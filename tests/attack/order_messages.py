@@ -115,6 +115,7 @@ ORDERS = (
     _order("a curator's in another's name", lambda liar: _thaw(liar, curator="bob")),
     _order("a signature below something else", _exchanged),
     _order("an approval", _approval),
+    _order("no statement, signed by a curator", lambda _: sign_statement([], ALICE)),  # type: ignore[arg-type]
     _order("one of another distribution", lambda liar: _thaw(liar, distribution="evil.example.org")),
     _order("one on a release that there never was", lambda liar: _thaw(liar, base=Digest.of(b"never"))),
     _order(
