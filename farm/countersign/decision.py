@@ -193,8 +193,9 @@ class Decision:
         return permitted, Found(passed, named)
 
     def _newest(self) -> Iterator[Release]:
-        for channel in channels_of(self._repository.head().targets):
-            if (release := self._repository.current(channel).release) is not None:
+        head = self._repository.head()
+        for channel in channels_of(head.targets):
+            if (release := self._repository.current_of(head, channel).release) is not None:
                 yield release
 
     def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:

@@ -178,7 +178,10 @@ class Repository:
 
     def current(self, channel: str) -> Published:
         """Read what is published on a channel, from the timestamp down; raises `RepositoryStateError`."""
-        head = self.head()
+        return self.current_of(self.head(), channel)
+
+    def current_of(self, head: Head, channel: str) -> Published:
+        """Read what is published on a channel, below a head that was read; raises `RepositoryStateError`."""
         document = self.delegated(head, channel)
         target = document.targets.get(release_target(channel))
         return Published(head, document, Release.from_json(self.read_target(target)) if target else None)
