@@ -30,7 +30,7 @@ from farm.countersign.release_check import check_release
 from farm.countersign.reports import check_reports
 from farm.countersign.said import check_said
 from farm.countersign.sets import ReleasedSets
-from farm.countersign.test_record import CheckedTests, Found, PassedTest, TestRecord
+from farm.countersign.test_record import CheckedTests, Found, NamedTests, PassedTest, TestRecord
 from farm.countersign.tested import AskedTests, ReleasedTests, SignedResults
 from farm.countersign.transitions import check_transitions
 from farm.errors import FarmError
@@ -189,7 +189,7 @@ class Decision:
         case = Case(release, previous, self._blobs, builders, plans, brought, builds)
         check_gates(change, self._asked(case, channel, policy, state, permitted))
         passed = self._ask_of_the_set(case, channel, trial, newest)
-        named = named_tests(outputs, self._blobs, ownership, brought.submissions) if _asks_recipes(channel) else ()
+        named = self._named(outputs, ownership, channel)
         return permitted, Found(passed, named)
 
     def _newest(self) -> Iterator[Release]:
@@ -262,13 +262,26 @@ class Decision:
         def published(release: Release, before: Release | None) -> Found:
             brought, channel = self._brought_with(release), policy and policy.policies.policies.get(release.channel)
             passed = SignedResults(brought.tests, builders, release.channel, self._blobs).passed()
-            if policy is None or not channel or not _asks_recipes(channel):
+            if policy is None or not channel:
                 return Found(passed)
             outputs = Outputs(ReleaseChange.of(release, before, self._blobs), self._blobs)
             ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
-            return Found(passed, named_tests(outputs, self._blobs, ownership, brought.submissions))
+            try:
+                return Found(passed, self._named(outputs, ownership, channel))
+            except FarmError:
+                if _asks_recipes(channel):
+                    raise
+                return Found(passed)  # nothing of it is decided by what is lost
 
         self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
+
+    def _named(self, outputs: Outputs, ownership: Ownership, channel: ChannelPolicy) -> tuple[NamedTests, ...]:
+        """Return whose tests a release names. Where nothing is decided by them, what an owner has signed tells when.
+
+        Else whoever brings that package into another channel could keep the signature back, and have it count as new.
+        """
+        named = named_tests(outputs, self._blobs, ownership)
+        return named if _asks_recipes(channel) else tuple(each for each in named if each.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
         """Return what was brought with a published release; nothing where nobody may have it any more, or none is it.

@@ -9,19 +9,16 @@ whoever asks for a release chooses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from farm.countersign.described import Described
 from farm.countersign.plans import PlanMismatchError
 from farm.countersign.refusal import Faults, RefusedReleaseError
 from farm.countersign.test_record import Build, NamedTests
-from farm.errors import FarmError
-from farm.trust.blob_limits import LARGEST_ENVELOPE
-from farm.trust.submission_statement import shown_submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from farm.blobs import BlobStore
     from farm.countersign.outputs import Outputs
@@ -31,10 +28,6 @@ if TYPE_CHECKING:
     from farm.names import Digest
     from farm.plan import Plan
     from farm.trust.release_index import ReleaseEntry
-    from farm.trust.submission_statement import SignedSubmission
-
-_YEARS = range(1970, 9999)
-"""Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
 
 
 class OlderTestsError(RefusedReleaseError):
@@ -102,17 +95,15 @@ class NewestTests:
         return True
 
 
-def named_tests(
-    outputs: Outputs, blobs: BlobStore, ownership: Ownership, envelopes: Iterable[Digest]
-) -> tuple[NamedTests, ...]:
+def named_tests(outputs: Outputs, blobs: BlobStore, ownership: Ownership) -> tuple[NamedTests, ...]:
     """Return whose tests a release names for what it puts in, and when an owner has signed that last.
 
-    `envelopes` are submissions, and `ownership` knows which of them count. Raises as `Outputs`.
+    Raises as `Outputs`.
     """
-    described, said = Described(blobs), tuple(_shown(envelopes, blobs))
+    described = Described(blobs)
 
     def signed(entry: ReleaseEntry) -> datetime | None:
-        return _signed_at(outputs.of(entry).recipe, entry.tested_by, said, ownership) if said else None
+        return ownership.last_signed(outputs.of(entry).recipe, entry.tested_by)
 
     return tuple(NamedTests(_build(each, described), each.tested_by, signed(each)) for each in outputs.change.put)
 
@@ -120,19 +111,3 @@ def named_tests(
 def _build(entry: ReleaseEntry, described: Described) -> Build:
     plan = described.descriptor(entry.descriptor.digest).plan
     return Build(plan, entry.name, entry.version, entry.revision)
-
-
-def _signed_at(name: str, recipe: Digest, said: Iterable[SignedSubmission], ownership: Ownership) -> datetime | None:
-    times = {each.at for each in said if each.recipes.get(name) == recipe and each.at.year in _YEARS}
-    newest_first = sorted(times, reverse=True)
-    return next((at for at in newest_first if ownership.is_signed_since(name, recipe, at - datetime.resolution)), None)
-
-
-def _shown(envelopes: Iterable[Digest], blobs: BlobStore) -> Iterator[SignedSubmission]:
-    """Give what envelopes say, whoever has signed them: what counts of it is asked afterwards."""
-    for digest in envelopes:
-        try:
-            if blobs.size(digest) <= LARGEST_ENVELOPE:
-                yield shown_submission(blobs.read(digest)).said
-        except FarmError:
-            continue

@@ -146,13 +146,13 @@ class Orders:
 
     def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
         channel = release.channel
-        if (freeze := self._state.frozen(channel, self._now)) is not None:
+        if (freeze := self._state.frozen(channel, release.distribution, self._now)) is not None:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
             raise FrozenChannelError(
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
                 remedy=f"`farm thaw {channel}` lets it go on, also where the farm knows of no freeze.",
             )
-        held, faults = self._state.held(channel, self._now), Faults()
+        held, faults = self._state.held(channel, release.distribution, self._now), Faults()
         for move in moves:
             if (hold := held.get(move.name)) is None:
                 continue
@@ -162,7 +162,8 @@ class Orders:
 
     def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
         """See that nothing moves that would have to move with what is held, as outputs of one build do."""
-        held, faults = self._state.held(outputs.change.release.channel, self._now), Faults()
+        release, faults = outputs.change.release, Faults()
+        held = self._state.held(release.channel, release.distribution, self._now)
         for move in moves if held else ():
             if "/" in move.name:
                 continue

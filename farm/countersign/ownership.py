@@ -5,6 +5,7 @@ A submission is taken all together: a statement counts once each recipe that it 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
     _Recipe: TypeAlias = tuple[str, Digest]
     _Signers: TypeAlias = Mapping[_Recipe, set[str]]
+
+
+_YEARS = range(1970, 9999)
+"""Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
 
 
 class UnsignedRecipeError(RefusedReleaseError):
@@ -108,16 +113,27 @@ class Ownership:
             raise self._half(its)
 
     def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
-        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it.
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        last = self.last_signed(name, recipe)
+        return last is not None and last > since
+
+    def last_signed(self, name: str, recipe: Digest) -> datetime | None:
+        """Return when an owner of the recipe `name` has signed it as it is, and not withdrawn it, last; None: never.
 
         A clock that was ahead makes nothing newer than all that comes: such a statement says no time.
         """
-        return self._owners is not None and any(
-            each.said.recipes.get(name) == recipe and self._owns(each.said.submitter, name)
-            for each in self._statements
-            if each.statement not in self._withdrawn
-            and each.said.at > since
-            and (self._latest is None or each.said.at <= self._latest)
+        if self._owners is None:
+            return None
+        return max(
+            (
+                each.said.at
+                for each in self._by_recipe.get((name, recipe), ())
+                if each.statement not in self._withdrawn
+                and self._owns(each.said.submitter, name)
+                and each.said.at.year in _YEARS
+                and (self._latest is None or each.said.at <= self._latest)
+            ),
+            default=None,
         )
 
     def _half(self, its: _Recipe) -> UnsignedRecipeError:
@@ -144,6 +160,14 @@ class Ownership:
     @cached_property
     def _statements(self) -> Sequence[OpenedSubmission]:
         return [opened for digest in self._envelopes if (opened := self._opened(digest)) is not None]
+
+    @cached_property
+    def _by_recipe(self) -> Mapping[_Recipe, Sequence[OpenedSubmission]]:
+        found: defaultdict[_Recipe, list[OpenedSubmission]] = defaultdict(list)
+        for each in self._statements:
+            for its in each.said.recipes.items():
+                found[its].append(each)
+        return found
 
     @cached_property
     def _given(self) -> _Signers:

@@ -43,9 +43,7 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
             f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
         )
-    if order.act in (Act.LIFT, Act.THAW) or order.until is not None:
-        _check_whose(state, order)
-    elif order.act is Act.CLOSE_REPORT:
+    if order.act is Act.CLOSE_REPORT:
         _check_closing(state, order)
     elif order.act is Act.WITHDRAW_ORDER:
         _check_withdrawal(state, order)
@@ -71,27 +69,14 @@ def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:
     """Return the last words about what an order holds, freezes or lets go."""
     found: list[CuratorOrder | None] = []
     if order.act in (Act.HOLD, Act.LIFT):
-        found = [state.holds.get((order.channel, name)) for name in order.packages]
+        found = [state.holds.get((order.channel, order.distribution, name)) for name in order.packages]
     elif order.act in (Act.FREEZE, Act.THAW):
-        found = [state.freezes.get(order.channel)]
+        found = [state.freezes.get((order.channel, order.distribution))]
     return [each for each in found if each is not None]
 
 
 def _second(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _check_whose(state: LedgerState, order: CuratorOrder) -> None:
-    """See that what ends was ordered of the same distribution: before its first release nothing else tells whose.
-
-    To hold or freeze anew until some time is to end it too, at that time.
-    """
-    for each in _standing(state, order):
-        if each.distribution != order.distribution:
-            raise NothingToEndError(
-                f"{order.told} is one to {order.distribution[:100]}, and {each.told} one to {each.distribution[:100]}",
-                remedy=f"If nobody has given that one, hold or freeze {order.channel} anew with no end, and end that.",
-            )
 
 
 def _check_closing(state: LedgerState, order: CuratorOrder) -> None:

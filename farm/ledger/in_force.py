@@ -5,11 +5,16 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from farm.ledger.state import keeps_still
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.ledger.state import LedgerState
     from farm.trust.curator_order import CuratorOrder
+
+
+_KEY = itemgetter(0)
 
 
 def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
@@ -21,14 +26,8 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
             {"channel": name, "release": each.release, "release-number": each.number}
             for name, each in sorted(state.channels.items())
         ],
-        "freezes": [
-            order_form(each) for name in sorted(state.freezes) if (each := state.frozen(name, now)) is not None
-        ],
-        "holds": [
-            order_form(each)
-            for channel in sorted({channel for channel, _ in state.holds})
-            for _, each in sorted(state.held(channel, now).items())
-        ],
+        "freezes": [order_form(each) for _, each in sorted(state.freezes.items(), key=_KEY) if keeps_still(each, now)],
+        "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if keeps_still(each, now)],
         "reports": [each.to_dict() for _, each in sorted(state.reports.items())],
         "orders": [
             order_form(each.order)
@@ -48,7 +47,7 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
                 "order": each.order,
                 "package": package,
             }
-            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=itemgetter(0))
+            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=_KEY)
         ],
     }
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.signer")
 FILE = "ledger"
 STATE_FILE = "ledger.state"
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 STATE_EVERY = 500
 """So many entries may come after those that `ledger.state` has counted together."""
 BEFORE_THE_FIRST = Digest.of(b"")

@@ -68,17 +68,19 @@ class Withdrawal:
 class LedgerState:
     """What counts after an entry. Nothing in it changes: `after` returns another.
 
-    `holds` has the last word about a package of a channel, to hold it or to let it go; `freezes` likewise about a
-    channel. Reports are by channel, number and package (nobody signs the number), withdrawals of
-    approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and order, also of
-    one that has not come yet. `entered` has until when each order that was taken is good: it is not taken twice.
+    `holds` has the last word about a package of a channel, to hold it or to let it go, by channel, distribution and
+    package; `freezes` likewise about a channel: until that has a release, nothing tells of which distribution it is,
+    and orders of one end nothing of another. Reports are by channel, number and package (nobody signs the number),
+    withdrawals of approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and
+    order, also of one that has not come yet. `entered` has until when each order that was taken is good: it is not
+    taken twice.
     """
 
     root: RootPinned | None = None
     targets: TargetsSeen | None = None
     channels: Mapping[str, Standing] = field(default_factory=lambda: _NOTHING)
-    holds: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
-    freezes: Mapping[str, CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    holds: Mapping[tuple[str, str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    freezes: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
     permits: Mapping[Digest, Permit] = field(default_factory=lambda: _NOTHING)
     entered: Mapping[Digest, datetime] = field(default_factory=lambda: _NOTHING)
@@ -109,18 +111,18 @@ class LedgerState:
                 state = self
         return state
 
-    def held(self, channel: str, now: datetime) -> Mapping[str, CuratorOrder]:
-        """Return the holds that are in force on a channel, by package."""
+    def held(self, channel: str, distribution: str, now: datetime) -> Mapping[str, CuratorOrder]:
+        """Return the holds that are in force on a channel of a distribution, by package."""
         return {
             package: order
-            for (where, package), order in self.holds.items()
-            if where == channel and order.act is Act.HOLD and _lasts(order, now)
+            for (where, whose, package), order in self.holds.items()
+            if (where, whose) == (channel, distribution) and keeps_still(order, now)
         }
 
-    def frozen(self, channel: str, now: datetime) -> CuratorOrder | None:
-        """Return the freeze that is in force on a channel."""
-        order = self.freezes.get(channel)
-        return order if order is not None and order.act is Act.FREEZE and _lasts(order, now) else None
+    def frozen(self, channel: str, distribution: str, now: datetime) -> CuratorOrder | None:
+        """Return the freeze that is in force on a channel of a distribution."""
+        order = self.freezes.get((channel, distribution))
+        return order if order is not None and keeps_still(order, now) else None
 
     def reported(self, channel: str, package: Digest) -> ReportOpened | None:
         """Return a report on a package of a channel that nobody has closed."""
@@ -222,8 +224,8 @@ class LedgerState:
                 name: Standing(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
-            holds={(each.channel, package): each for each in holds for package in each.packages},
-            freezes={each.channel: each for each in map(order_of, form["freezes"])},
+            holds={(each.channel, each.distribution, package): each for each in holds for package in each.packages},
+            freezes={(each.channel, each.distribution): each for each in map(order_of, form["freezes"])},
             reports={each.key: each for each in reports},
             permits={each.order.digest: each for each in permits},
             entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
@@ -239,16 +241,18 @@ class LedgerState:
 
 def _hold_or_lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
     # Each package has an order of its own in the state, so that one of them can be let go.
-    one = {(order.channel, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
+    where = order.channel, order.distribution
+    one = {(*where, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
     newest = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
     return replace(state, holds={**state.holds, **newest})
 
 
 def _freeze_or_thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
-    before = state.freezes.get(order.channel)
+    where = order.channel, order.distribution
+    before = state.freezes.get(where)
     if before is not None and before.at > order.at:
         return state
-    return replace(state, freezes=_with(state.freezes, order.channel, order))
+    return replace(state, freezes=_with(state.freezes, where, order))
 
 
 def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
@@ -289,8 +293,9 @@ _ACTS = {
 }
 
 
-def _lasts(order: CuratorOrder, now: datetime) -> bool:
-    return order.until is None or now < order.until
+def keeps_still(order: CuratorOrder, now: datetime) -> bool:
+    """Say whether the last word about something is to hold or freeze it, and still is."""
+    return order.act in (Act.HOLD, Act.FREEZE) and (order.until is None or now < order.until)
 
 
 def _with(mapping: Mapping[_Key, _Value], key: _Key, value: _Value) -> Mapping[_Key, _Value]:

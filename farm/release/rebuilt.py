@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.database import attestations, lookups
 from farm.errors import FarmError
 from farm.package import Descriptor
@@ -47,8 +48,16 @@ def rebuilds_of(desk: Desk, packages: Iterable[Package], public: PublicStore) ->
 def words_of_others(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
     """Return another builder's word on each package whose own is not on the signed list, where there is one."""
     allowed = public.builders()
-    unlisted = [each for each in packages if not named_keys(desk.blobs.read(each.provenance.digest)) & allowed.keys()]
+    unlisted = [each for each in packages if not _is_listed(each, allowed, public)]
     return {digest: words[0] for digest, words in rebuilds_of(desk, unlisted, public).items() if words}
+
+
+def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) -> bool:
+    """Say whether a package's provenance names an allowed key. Where nobody has it any more, the signer asks for it."""
+    try:
+        return bool(named_keys(public.read_digest(package.provenance.digest)) & allowed.keys())
+    except (MissingBlobError, CorruptBlobError):
+        return True
 
 
 def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
@@ -82,6 +91,7 @@ def _vouched(
         # One that was leased as another build of the very same files says nothing of this one, and who tells of other
         # outputs has not come to the same.
         if said and said.builder not in builders and (first is None or _agree(said, first)):
+            first = first or said
             builders.add(said.builder)
             taken.append(provenance)
     return tuple(taken)

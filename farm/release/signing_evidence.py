@@ -16,6 +16,7 @@ from farm.control.signed_orders import signature_of
 from farm.database import comparisons, foreign, lookups, orders, packages, work_orders
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
+from farm.plan import TestOrder
 from farm.release.attested import attestations_of
 from farm.release.rebuilt import words_of_others
 from farm.release.sources import recipe_blobs
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from farm.plan import BlobRef
     from farm.release.publication import PublicStore
     from farm.trust.index_tree import Difference
+    from farm.trust.release_index import ReleaseEntry
 
 
 def bring_evidence(
@@ -64,14 +66,16 @@ def bring_evidence(
     abroad = _abroad(desk, release, previous)
     found += [digest for each in abroad for digest in _blobs_abroad(desk, each, release)]
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
-    recipes = {recipe for entry in new for recipe in entry.recipes} | {each.recipe for each in described}
+    tests, tested = _tests(desk, candidate, public)
+    counting = [*new, *_entries_of(desk, release, public, tested)]
+    recipes = {recipe for entry in counting for recipe in entry.recipes} | {each.recipe for each in described}
     submissions = signatures_of(desk, recipes)
     public.bring_blobs(submissions)
     evidence = ReleaseEvidence(
         dependencies=dependencies,
         submissions=submissions,
         approvals=tuple(map(public.put, _approvals(desk, release, previous, moved, public))),
-        tests=tuple(_tests(desk, candidate, public)),
+        tests=tests,
         comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
         rebuilt=tuple(map(_of, rebuilt)),
         orders=tuple(_orders(desk, candidate)),
@@ -142,13 +146,25 @@ def _attested(desk: Desk, candidate: Candidate) -> Mapping[Digest, list[Digest]]
     return dict(sorted(by_order.items()))
 
 
-def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> Iterator[SignedTest]:
+def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> tuple[tuple[SignedTest, ...], set[Digest]]:
+    """Return the signed results of tests, which lie in the public store then, and which packages were tested."""
+    tests, subjects = [], set()
     for order, results in _attested(desk, candidate).items():
         text = work_orders.find_test_text(desk.session, order)
         if text is not None:  # the others are comparisons
             public.put(text.encode())
             public.bring_blobs(results)
-            yield SignedTest(order, tuple(results))
+            tests.append(SignedTest(order, tuple(results)))
+            subjects.add(TestOrder.from_dict(json.loads(text)).subject)
+    return tuple(tests), subjects
+
+
+def _entries_of(desk: Desk, release: Release, public: PublicStore, tested: Iterable[Digest]) -> Iterator[ReleaseEntry]:
+    """Give the entries of packages that were tested though nothing changes of them: whose tests count is asked too."""
+    tree = IndexTree(public.read, release.index)
+    for package in lookups.packages_by_digest(desk.session, tested).values():
+        if (entry := tree.entry(package.name)) is not None:
+            yield entry
 
 
 def _comparisons(desk: Desk, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:

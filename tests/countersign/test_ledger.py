@@ -227,7 +227,8 @@ def test_the_state_survives_being_written_down(tmp_path: Path) -> None:
     (permit,) = ledger.state().permits
     ledger.append(Signing("edge", 1, D, ("k",), (permit,), (D,)), Released("edge", D), Signing("edge", 2, D, ("k",)))
     state = ledger.state()
-    assert (list(state.held("edge", NOW)), list(state.freezes), len(state.entered)) == (["jq"], ["edge"], 5)
+    assert list(state.held("edge", "dist.example.org", NOW)) == ["jq"]
+    assert (list(state.freezes), len(state.entered)) == ([("edge", "dist.example.org")], 5)
     assert state.permits[permit].used_by == D
     assert type(state).from_dict(json.loads(json.dumps(state.to_dict()))) == state
 

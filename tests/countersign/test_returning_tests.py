@@ -268,6 +268,26 @@ def test_what_another_channel_has_replaced_is_not_named_first_elsewhere(tmp_path
     edge.named("stable").sign(replace(jq, tests=second.digest), tests=results, submissions=submissions)
 
 
+def test_a_signature_that_is_kept_back_makes_nothing_newer_than_it_is(tmp_path: Path) -> None:
+    """What a channel without tests has released needs none to come into another: then it would count as signed now."""
+    stable = {"channels/stable.yaml": b"from: edge\n" + POLICY}
+    how = {"name": "stable", "testers": [TESTER], "policies": stable}
+    edge = owned(opened_channel(tmp_path, b"gates: [proof]\n", **how).named("edge"))
+    builder = edge.builder
+    weak, strong = (builder.recipe("jq", more=TESTED % test) for test in ("one", "two"))
+    builder.sign("alice", ALICE, weak, at=edge.now - timedelta(days=3))
+    jq = builder.build(weak)
+    edge.sign(jq, submissions=tuple(builder.submissions))
+    builder.sign("alice", ALICE, strong, at=edge.now - timedelta(days=1))
+    it, passed = edge.named("stable"), builder.test("jq", ["jq"], TESTER)
+    it.sign(jq, tests=[passed], submissions=())
+    builder.built["jq"] = replace(jq, recipe=strong)
+    newest = builder.test("jq", ["jq"], TESTER)
+    it.sign(replace(jq, tests=strong.digest), tests=[newest], submissions=tuple(builder.submissions))
+    with pytest.raises(OlderTestsError):
+        it.sign(jq, tests=[passed], submissions=tuple(builder.submissions))
+
+
 class TestTheRecord:
     def started_anew(self, png: Strengthened) -> None:
         png.edge.decision = png.edge.deciding()

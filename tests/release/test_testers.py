@@ -23,7 +23,7 @@ from farm.countersign.interfaces import InterfaceRefusedError, check_interfaces
 from farm.countersign.ownership import Ownership
 from farm.countersign.plans import Plans
 from farm.countersign.sets import ReleasedSets
-from farm.database import attempts, candidates, jobs, releases
+from farm.database import attempts, candidates, jobs, recipes, releases, submissions
 from farm.database.session import Database
 from farm.database.states import JobKind, JobState
 from farm.names import Digest, canonical_json
@@ -206,6 +206,28 @@ def test_the_result_of_a_listed_tester_counts_and_the_release_rests_on_it(testin
     content = testing.farm.office.blobs.read(testing.counted()[0])
     key = testing.key("one")
     assert verify_test_result(content, {key.keyid: key}, order=lease.order).outcome.passed
+
+
+def test_the_signer_is_brought_who_signed_the_tests_of_what_does_not_move(empty: TestedFarm) -> None:
+    """It asks whether they are the newest of all that is tested: an owner may have gone back to them."""
+    empty.lists("one")
+    empty.farm.shape("app", "1.0", {}, requires=("package:lib",))
+    said = empty.farm.submit(recipe("lib"), with_test("app"))
+    empty.wishes()
+    empty.runs("one")
+    empty.advance()
+    envelope = empty.farm.office.blobs.put_bytes(b"what the owner of app has signed")
+    with empty.farm.office.writing() as desk:
+        app = recipes.current_digests(desk.session, ["app"]).values()
+        signed = {"recipes": app, "person": "alice", "submission": said.id, "now": desk.now}
+        submissions.add_signatures(desk.session, envelope=envelope, **signed)
+    empty.farm.submit(recipe("lib", version="2.0"))
+    empty.wishes()
+    empty.runs("one")
+    empty.advance()
+    assert empty.released() == 2
+    brought = ReleaseEvidence.from_json(BlobStore(empty.repository.root / BLOBS).read(empty.signer.evidence[-1]))
+    assert brought.submissions == (envelope,)
 
 
 def test_who_is_not_listed_gets_nothing_to_test(testing: TestedFarm) -> None:
