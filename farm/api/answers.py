@@ -144,7 +144,7 @@ IN_QUESTION: dict[str, Shape] = {
 }
 REVOCABLE: dict[str, Shape] = {"approvals": [{"package": str, "digest": str}]}
 APPROVED: dict[str, Shape] = {"approvals": [{}]}
-WITHDRAWN: dict[str, Shape] = {"withdrawn": [{}]}
+WITHDRAWN: dict[str, Shape] = {"withdrawn": [{"digest": str, "package": Absent(str)}], "released": Absent([str])}
 TRAIL: dict[str, Shape] = {
     "trail": [
         {

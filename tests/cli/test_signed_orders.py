@@ -408,8 +408,8 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     by_a_clock(monkeypatch, "farm.cli.signed_acts", timedelta(minutes=4, seconds=30))
     assert ann.run("thaw", "edge") == "edge goes on\n"
     assert ann.run("hold", "edge", "jq", "--lift") == "jq may move on edge again\n"
-    assert not ann.signer.ledger.held("edge", freeze.at)
-    assert ann.signer.ledger.frozen("edge", freeze.at) is None
+    assert not ann.signer.ledger.held("edge", "dist.example.org", freeze.at)
+    assert ann.signer.ledger.frozen("edge", "dist.example.org", freeze.at) is None
     assert "is refused by the signer" not in ann.run("channel", "show", "edge")
 
 
@@ -420,7 +420,10 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
     assert "nobody holds jqq on edge" in (ann.run("hold", "edge", "jqq", "--lift", status=1) + ann.told)
     assert ann.run("hold", "edge", "dist.example.org/jq", "--lift") == "dist.example.org/jq may move on edge again\n"
     now = datetime.now(UTC)
-    assert (ann.signer.ledger.frozen("edge", now), ann.signer.ledger.held("edge", now)) == (None, {})
+    assert (
+        ann.signer.ledger.frozen("edge", "dist.example.org", now),
+        ann.signer.ledger.held("edge", "dist.example.org", now),
+    ) == (None, {})
 
 
 @pytest.fixture

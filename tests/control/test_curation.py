@@ -178,8 +178,8 @@ def test_packages_are_approved_by_those_who_sign_for_them(farm: StockedFarm) -> 
 def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(farm: StockedFarm) -> None:
     signed = envelope(farm, "jq")
     act(farm, approving.approve, "stable", [signed, envelope(farm, "jq", BOB), envelope(farm, "glibc")])
-    (taken,) = act(farm, approving.withdraw, "stable", "alice", ["jq"], why="it loses data")
-    assert (taken.package, taken.curator) == (package(farm, "jq").digest, "alice")
+    taken = act(farm, approving.withdraw, "stable", "alice", ["jq"], why="it loses data")
+    assert (taken.packages, taken.released) == ({package(farm, "jq").digest: "jq 1.7.1-1"}, ())
     approved = {
         each.package.name: each.approved_by for each in look(farm, lambda d: approving.in_question(d, "stable"))
     }
@@ -237,7 +237,7 @@ def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> 
     assert trail(farm)[-1][:3] == ("token:ann", "approve-removal", "dist.example.org/jq 1.7.1-1 on stable")
     (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
     assert (waiting.approved_by, waiting.enough) == (("alice",), True)
-    assert len(act(farm, approving.withdraw, "stable", "alice", ["jq"])) == 1
+    assert len(act(farm, approving.withdraw, "stable", "alice", ["jq"]).packages) == 1
     (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
     assert waiting.approved_by == ()
 
