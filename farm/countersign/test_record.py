@@ -6,18 +6,19 @@ What was lost is filled anew from the releases, and from the evidence that their
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from farm.names import Digest
-from farm.trust.published_identities import PublishedRecordError, steps_since
+from farm.trust.checker_record import opened_record
+from farm.trust.published_identities import steps_since
 from farm.trust.release_time import released_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from farm.blobs import BlobStore
@@ -167,21 +168,9 @@ class TestRecord:
                 _keep(database, release, known.found if known else published(release, before), at)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (channel, release.digest))
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path)) as database, database:
-                database.executescript(_TABLES)
-                if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-                    database.execute("DROP TABLE IF EXISTS named")
-                    database.execute("DELETE FROM seen")
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-                yield database
-        except sqlite3.Error as error:
-            raise PublishedRecordError(
-                f"the record of tests, {self._path}, cannot be kept: {error}",
-                remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
-            ) from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        outdated = ("DROP TABLE IF EXISTS named", "DELETE FROM seen")
+        return opened_record(self._path, _TABLES, _VERSION, outdated=outdated, what="tests")
 
 
 def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, ...]:

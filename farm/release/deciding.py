@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.compat.problem import listed
-from farm.database import candidates, excuses, orders
+from farm.database import candidates, excuses, orders, releases
 from farm.database.pipeline_states import CandidateState, ChangeState, GateState, OrderEnding, OrderKind, StepState
 from farm.recipe.gate_kind import GateKind
 
@@ -109,6 +109,18 @@ def say_interfaces(desk: Desk, candidate: Candidate, count: InterfaceCount) -> N
     if count.not_judged:
         told += f", {len(count.not_judged)} not judged: {listed(count.not_judged)}"
     say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, told)
+
+
+def say_freeze(desk: Desk, candidate: Candidate) -> Step | None:
+    """Write down that a channel is frozen, and return that step; nothing where it is not, or is no more."""
+    if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
+        until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
+        message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
+        say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
+        return Step(candidate.channel, StepState.OPEN, message)
+    if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(desk.session, candidate.id)):
+        say_gate(desk, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
+    return None
 
 
 def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:

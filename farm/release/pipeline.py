@@ -33,6 +33,7 @@ from farm.release.deciding import (
     Step,
     end_order,
     refuse,
+    say_freeze,
     say_gate,
     say_interfaces,
     was_decided,
@@ -349,13 +350,8 @@ class Pipeline:
         if tests.interfaces is not None:
             say_interfaces(desk, candidate, tests.interfaces)
         self._say_tests(desk, candidate, tests)
-        if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
-            until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
-            message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
-            say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
-            return Step(candidate.channel, StepState.OPEN, message)
-        if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(desk.session, candidate.id)):
-            say_gate(desk, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
+        if frozen := say_freeze(desk, candidate):
+            return frozen
         scope = self._scope()
         record, release = record_release(
             desk,

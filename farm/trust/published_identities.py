@@ -7,8 +7,6 @@ each channel it knows up to which release, and reads on from there. What was los
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.blobs import BlobStore
 from farm.errors import FarmError
 from farm.names import Digest, PrintedIdentity
+from farm.trust.checker_record import PublishedRecordError, opened_record
 from farm.trust.delegation import channels_of
 from farm.trust.imports import imported_descriptors
 from farm.trust.index_tree import difference
@@ -27,7 +26,9 @@ from farm.trust.release_index import Release
 from farm.trust.release_time import released_time
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from farm.plan import BlobRef
@@ -66,12 +67,6 @@ _TAKEN = "/taken"
 _NEW = ("", "")
 """What stands for no channel: that nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
-
-
-class PublishedRecordError(FarmError):
-    """The record of what was published cannot be kept: others could change it, or it cannot be read or filled."""
-
-    code = "published-record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,20 +226,9 @@ class PublishedRecord:
             )
         database.execute("REPLACE INTO seen VALUES (?, ?)", (mark, newest.digest))
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path)) as database, database:
-                database.executescript(_TABLES)
-                if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-                    database.execute("DELETE FROM seen")
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-                yield database
-        except sqlite3.Error as error:
-            raise PublishedRecordError(
-                f"the record of what was published, {self._path}, cannot be kept: {error}",
-                remedy="See that there is room. A damaged file may be removed: it is filled anew from the releases.",
-            ) from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        outdated = ("DELETE FROM seen",)
+        return opened_record(self._path, _TABLES, _VERSION, outdated=outdated, what="what was published")
 
 
 def _seen(database: sqlite3.Connection, mark: str) -> str:

@@ -20,7 +20,8 @@ from farm.countersign.release_check import OtherContentError
 from farm.names import PrintedIdentity
 from farm.release.publication import make_release
 from farm.release.signer_client import SignerClient, SignerRefusedError
-from farm.trust.published_identities import PublishedRecord, PublishedRecordError
+from farm.trust.checker_record import PublishedRecordError
+from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_evidence import ReleaseEvidence
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
