@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 import farm
 from farm.api.wire import ErrorWire
 from farm.control.vouching import check_with_workers_key
-from web import pages, problems, registry
+from web import problems
 from web.api import (
     advisories,
     blobs,
@@ -27,7 +27,9 @@ from web.api import (
 )
 from web.bodies import BodyBounds
 from web.event_streams import EventStreams
+from web.pages.installation import install_pages
 from web.refusals import RefusalBudget, Refusals, StrangerTally
+from web.registry.installation import install_registry
 from web.routes import Routes
 from web.settings import WebSettings
 
@@ -76,7 +78,7 @@ def create_app(
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     if repository is not None and images:
-        registry.install(app, repository, image_signer)
-    pages.install(app, repository, images=images)
+        install_registry(app, repository, image_signer)
+    install_pages(app, repository, images=images)
     app.add_middleware(BodyBounds, settings=app.state.settings, office=office, routes=Routes(routers))
     return app

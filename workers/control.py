@@ -28,7 +28,7 @@ from farm.database.pipeline_states import StepState
 from farm.engine.address_guard import AddressGuard
 from farm.errors import FarmError, Place, plain_text
 from farm.release.advisory_publication import AdvisoryPublication
-from farm.release.gates import package_gates
+from farm.release.gates.registry import package_gates
 from farm.release.lost_blobs import BlobWatch
 from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import curator
+from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.own_key import find_own_key, own_key_options, own_name
-from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.signed_acts import can_sign, sign_act, tell_signed

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import channel_option
 from farm.cli.output import Line, say, say_json, say_lines
-from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 
@@ -89,7 +89,7 @@ def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]
 def _running(host: Host, settings: Settings) -> list[Audit]:
     from farm.client.audit_subjects import running_subject
     from farm.client.auditing import Auditor
-    from farm.client.references import states
+    from farm.client.known_roots import states
     from farm.client.running import bubblewrap_runs, starts
     from farm.client.running_containers import RunningContainers
     from farm.engine.image_store import ImageShelf

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.local_builds import local_builds
+from farm.cli.options import json_option
 from farm.cli.output import say, say_document, say_json, say_lines, styled
-from farm.cli.packages import json_option
 from farm.cli.recipes_option import recipes_option
-from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.building.local import LocalBuilds
-    from farm.engine.log_record import LogRecord
 
 names_argument = click.argument("names", nargs=-1)
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the builds' output as it comes.")
@@ -143,51 +138,7 @@ def plan(name: str, recipes: Path | None) -> None:
         say_document(builds.plan(name).to_json())
 
 
-@contextlib.contextmanager
-def local_builds(
-    recipes: Path | None, *, verbose: bool = False, instead: Path | None = None
-) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
-    """Open the local builds of a tree of recipes, with progress on standard error; yields its recipes' names too.
-
-    `instead` is the directory of one recipe, which is taken in place of the tree's of that name.
-    """
-    from farm.building.local import LocalBuilds, Reports
-    from farm.building.local_state import LocalState
-    from farm.building.recipe_directory import read_recipe_directory, with_recipe
-    from farm.cli.progress import building
-    from farm.engine.address_guard import AddressGuard
-    from farm.engine.source_download import DownloadPolicy
-    from farm.names import Platform
-    from farm.recipe import load_tree
-
-    settings = Settings.from_environment()
-    files = read_recipe_directory(recipes or settings.recipes)
-    if instead:
-        files = with_recipe(files, instead)
-    tree = load_tree(files)
-    with building() as show:
-        reports = Reports(
-            progress=show,
-            log=_print_line if verbose else lambda _record: None,
-            say=partial(say, err=True),
-        )
-        builds = LocalBuilds(
-            tree,
-            files,
-            LocalState(settings.state, settings.host),
-            platform=Platform("linux", "amd64"),
-            docker=settings.docker,
-            policy=DownloadPolicy(guard=AddressGuard.of(settings.allowed_networks)),
-            reports=reports,
-        )
-        yield builds, tuple(tree.recipes)
-
-
 def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:
     if everything == bool(names):
         raise click.UsageError("Name packages, or say --all.")
     return every if everything else names
-
-
-def _print_line(record: LogRecord) -> None:
-    say(f"{record.step} | {record.text}", err=True)

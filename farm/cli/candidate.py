@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, tell_order, wait_option
+from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.signed_acts import can_sign, sign_act
 from farm.cli.trouble import say_trouble
 

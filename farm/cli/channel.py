@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator, in_brief, until_text
+from farm.cli.options import json_option
 from farm.cli.output import Line, say_json, say_lines, styled
-from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

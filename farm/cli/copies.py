@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
 _WORDS = {

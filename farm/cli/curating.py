@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.candidate_lines import candidate_line
 from farm.cli.output import say, say_json
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.signed_acts import tell_signed
-from farm.cli.submit import candidate_line
 from farm.cli.trouble import say_trouble
 
 if TYPE_CHECKING:

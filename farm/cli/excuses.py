@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator
+from farm.cli.options import json_option
 from farm.cli.output import Line, joined, say_json, say_lines, styled
-from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import curator, until_option, until_text, why_option
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.result import tell_result
 from farm.cli.signed_acts import sign_act, tell_signed
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json
-from farm.cli.packages import json_option
 from farm.cli.root_change import tell_waiting
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host

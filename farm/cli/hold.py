@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import clock, curator, until_option, until_text
+from farm.cli.options import json_option
 from farm.cli.output import say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.signed_acts import sign_act, tell_signed
 

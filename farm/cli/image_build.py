@@ -10,9 +10,9 @@ import click
 
 from farm.cli.image_loading import load, now
 from farm.cli.image_options import ConfigOptions, output_option
+from farm.cli.options import channel_option, json_option
 from farm.cli.output import say
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
@@ -183,7 +183,7 @@ def _source(
 
 
 def _local(store: BlobStore, names: tuple[str, ...], wanted: ImageFile | None, recipes: Path | None) -> _Source:
-    from farm.cli.build import local_builds
+    from farm.cli.local_builds import local_builds
     from farm.client.image_parts import ImagePart
     from farm.fileset import Manifest
     from farm.package import PackageFacts

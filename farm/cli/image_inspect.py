@@ -8,9 +8,9 @@ import click
 
 from farm.cli.image_form import foreign_lines, layers_form, set_form
 from farm.cli.image_opening import opened
+from farm.cli.options import json_option
 from farm.cli.output import Line, say, styled
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.name_and_value import name_and_value
+from farm.cli.options import name_and_value
 
 if TYPE_CHECKING:
     from farm.oci.image_config import ImageConfig

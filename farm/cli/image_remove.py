@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.image_form import record_form
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 

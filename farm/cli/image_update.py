@@ -9,9 +9,9 @@ import click
 from farm.cli.image_loading import load, now
 from farm.cli.image_opening import opened
 from farm.cli.image_options import output_option
+from farm.cli.options import channel_option, json_option
 from farm.cli.output import say
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import channel_option, json_option
 from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.key_sheet import names_option
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

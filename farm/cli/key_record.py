@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.result import tell_result
 
 

@@ -12,8 +12,8 @@ from farm.cli.key_drafts import draft, publish, sign
 from farm.cli.key_ledger import ledger
 from farm.cli.key_record import record
 from farm.cli.key_sheet import show
+from farm.cli.options import json_option
 from farm.cli.output import say, say_document, say_json
-from farm.cli.packages import json_option
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import Line, say_json, say_lines
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.root_change import open_root
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.options import channel_option, json_option
 from farm.cli.override_source import source_of
-from farm.cli.packages import channel_option, json_option
 from farm.cli.recipes_option import recipes_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings

@@ -33,7 +33,7 @@ def _built(name: str, directory: Path | None, recipes: Path | None) -> BuiltHere
     """Build a package here, from a recipe in a directory of its own or from the tree's."""
     from farm.building.local_state import LocalState
     from farm.building.recipe_directory import name_of_recipe
-    from farm.cli.build import local_builds
+    from farm.cli.local_builds import local_builds
     from farm.client.built_here import built_here
     from farm.client.overrides import OverrideError
 

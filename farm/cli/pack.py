@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -82,7 +82,7 @@ def pack(
 
 
 def _sensitive_file(text: str) -> SensitiveFile:
-    from farm.cli.name_and_value import name_and_value
+    from farm.cli.options import name_and_value
     from farm.names import SensitiveFile
 
     path, reason = name_and_value(text)

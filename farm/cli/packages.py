@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import channel_option, json_option
 from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host, open_host
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from farm.client.catalogue import Catalogue, VerifiedPackage
     from farm.client.host import Host
-
-channel_option = click.option("--channel", default="", help="DISTRIBUTION/CHANNEL, where there are several.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()

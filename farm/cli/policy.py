@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.severity_option import policy_in_force, policy_option
 

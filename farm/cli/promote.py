@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import curator, tell_order, wait_option
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.signed_acts import can_sign, sign_act
 
 if TYPE_CHECKING:

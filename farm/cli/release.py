@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from farm.cli.curating import number_type
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 
 

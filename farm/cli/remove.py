@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.root_change import dry_run_option, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curating import clock, curator, number_type
+from farm.cli.options import json_option
 from farm.cli.output import say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.result import tell_result
 from farm.cli.signed_acts import can_sign, sign_act, tell_signed
 

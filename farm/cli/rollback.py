@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import curator, number_type, tell_order, wait_option
-from farm.cli.packages import json_option
+from farm.cli.options import json_option
 from farm.cli.signed_acts import sign_act
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import click
 
 from farm.cli.entry import words_of
 from farm.cli.mount_option import read_mounts
+from farm.cli.options import channel_option
 from farm.cli.output import say
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import channel_option
 from farm.cli.publish_option import check_publishing, read_ports
 from farm.cli.root_change import tell_waiting
 from farm.cli.run_finding import find_packages

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from farm.cli.options import channel_option
 from farm.cli.output import say_document
-from farm.cli.packages import channel_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import looking_host
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.curating import clock, number_type
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
 from farm.cli.own_key import find_own_key, own_key_options
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.signed_acts import sign_withdrawal, tell_signed
 from farm.cli.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.candidate_lines import (
+    candidate_line,
+    passed_gates,
+    waiting_line,
+    waits_for_signer,
+    waits_for_thaw,
+)
 from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.own_key import find_own_key, own_key_options
 from farm.cli.settings import Settings
@@ -26,8 +33,6 @@ _RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
 _WAITS = 3
 """The exit status where a person has to do something before anything goes on."""
-_SIGNING_SECONDS = 10.0
-"""Signing takes less; after that the signer is probably away."""
 
 
 @click.command()
@@ -143,7 +148,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
         if reason := waits_for_thaw(status):
             say(f"{reason}; it is released once that ends", err=True)
             return 1
-        now = candidate_line(status) or _waiting_line(status)
+        now = candidate_line(status) or waiting_line(status)
         if now and now != said:
             say(candidate_line(status, shown) or now, err=True)
             said, since = now, time.monotonic()
@@ -194,47 +199,3 @@ def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submit
 def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
     for reason in dict.fromkeys(each["reason"] for each in excuses):
         say(f"  {reason}", err=True)
-
-
-def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
-    """Say in a line how the candidate at a channel's gates stands; empty when there is none.
-
-    What a gate has come to is left out where it is among `shown`: a proof has much to say.
-    """
-    candidate = status["candidate"]
-    if not candidate or candidate["state"] != "open":
-        return ""
-    gates = [
-        f"{each['gate']} {each['state']}" + ("" if each["summary"] in shown else f" ({each['summary']})")
-        for each in candidate["gates"]
-    ]
-    return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"
-
-
-def passed_gates(status: dict[str, Any]) -> set[str]:
-    """Return what the gates say that the candidate has passed."""
-    candidate = status["candidate"] or {"gates": ()}
-    return {each["summary"] for each in candidate["gates"] if each["state"] == "passed"}
-
-
-def _waiting_line(status: dict[str, Any]) -> str:
-    """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
-    reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
-    return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
-
-
-def waits_for_thaw(status: dict[str, Any]) -> str:
-    """Return why the channel's candidate, which has passed its gates, waits for as long as the channel is frozen."""
-    candidate = status["candidate"]
-    if not status["frozen"] or not candidate or candidate["state"] != "open":
-        return ""
-    said = [each["summary"] for each in candidate["gates"] if each["gate"] == "freeze" and each["state"] == "pending"]
-    return f"candidate {candidate['id']}: {said[0]}" if said else ""
-
-
-def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
-    """Say whether the channel's candidate has passed all gates and nothing has come of it in `quiet` seconds."""
-    candidate = status["candidate"]
-    if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
-        return False
-    return bool(candidate["gates"]) and all(each["state"] == "passed" for each in candidate["gates"])

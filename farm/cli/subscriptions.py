@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -85,7 +85,7 @@ def unsubscribe(name: str, force: bool) -> None:
     Example:
       farm unsubscribe dist.example.org/edge
     """
-    from farm.client.references import roots_from
+    from farm.client.known_roots import roots_from
     from farm.client.subscriptions import SubscriptionError
 
     host = open_host(Settings.from_environment())

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from farm.cli.curating import clock, curator, in_brief, number_type, read_since
+from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
-from farm.cli.packages import json_option
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.packages import channel_option, json_option
+from farm.cli.options import channel_option, json_option
 from farm.cli.root_change import dry_run_option, newest_for, open_root, root_option, tell, terms
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, severity_check

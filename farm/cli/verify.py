@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.options import json_option
 from farm.cli.output import say_json, say_lines
 from farm.cli.override_lines import override_lines
-from farm.cli.packages import json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.options import channel_option, json_option
 from farm.cli.output import Line, say, say_json
-from farm.cli.packages import channel_option, json_option
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 

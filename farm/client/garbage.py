@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from farm.blobs.partial import sweep_partial
 from farm.client.generations import Root, RootError
-from farm.client.references import newest_releases, ran, referred, roots, states
+from farm.client.known_roots import roots, states
+from farm.client.references import newest_releases, ran, referred
 from farm.client.run_links import unused_links
 from farm.client.store_survey import StoreSurvey, nodes_of
 from farm.client.waiting_lock import in_silence

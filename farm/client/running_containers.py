@@ -17,8 +17,8 @@ from farm.client.container_mounts import bound_stores, hidden_in, not_late_bound
 from farm.client.image_accounting import unvouched
 from farm.client.image_making import FILES, IMPORTS, RECORD, REPLACES, SET
 from farm.client.known_image import Engine, open_image
+from farm.client.known_roots import states
 from farm.client.own_files_of import LayerSource
-from farm.client.references import states
 from farm.client.running import Running
 from farm.engine.empty_image import EmptyImage
 from farm.errors import FarmError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.references import roots, states
+from farm.client.known_roots import roots, states
 from farm.errors import FarmError
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.control.leases import digest_of
 from farm.control.wording import kept
 from farm.database import identities
 from farm.database.records import AuditEvent, Worker
@@ -35,14 +34,19 @@ def issue_token(desk: Desk, *, name: str, role: Role, lasts: timedelta) -> tuple
     """Make a token and return it with what is kept of it. It cannot be seen again."""
     text = f"farm_{role}_{secrets.token_urlsafe(32)}"
     kept = identities.add_token(
-        desk.session, digest=digest_of(text), name=name, role=role, now=desk.now, expires_at=desk.now + lasts
+        desk.session,
+        digest=identities.token_digest(text),
+        name=name,
+        role=role,
+        now=desk.now,
+        expires_at=desk.now + lasts,
     )
     return text, kept
 
 
 def find_token(desk: Desk, text: str) -> Token | None:
     """Return the token that this text is, if it is one, whether or not it is still good."""
-    return identities.token(desk.session, digest_of(text))
+    return identities.token(desk.session, identities.token_digest(text))
 
 
 def enrol(desk: Desk, *, name: str, public_key: str, builds: bool, tests: bool, by: str) -> Worker:

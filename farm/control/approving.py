@@ -22,7 +22,6 @@ from farm.database import (
     differences,
     excuses,
     foreign,
-    lookups,
     packages,
     refusals,
     releases,
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 
     from farm.control.access import Actor
     from farm.control.desk import Desk
-    from farm.database.foreign import ForeignPackage
-    from farm.database.records import Package
+    from farm.database.records import ForeignPackage, Package
     from farm.names import Digest
     from farm.trust.approval import SignedApproval
 
@@ -83,7 +81,7 @@ def in_question(desk: Desk, channel: str) -> list[InQuestion]:
     wanted = asked(desk, channel)
     listed = []
     for digests, removed in ((_arriving(desk, channel), False), (_departing(desk, channel), True)):
-        own = lookups.packages_by_digest(desk.session, digests).values()
+        own = packages.by_digest(desk.session, digests).values()
         others = foreign.packages_by_digest(desk.session, digests).values()
         found: list[Package | ForeignPackage] = [
             *sorted(own, key=lambda each: (each.name, each.built_at)),
@@ -223,7 +221,7 @@ def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approva
 
 
 def _labels(desk: Desk, digests: Sequence[Digest]) -> dict[Digest, str]:
-    own, others = lookups.packages_by_digest(desk.session, digests), foreign.packages_by_digest(desk.session, digests)
+    own, others = packages.by_digest(desk.session, digests), foreign.packages_by_digest(desk.session, digests)
     return {digest: f"{each.name} {each.printed_version}" for digest, each in (others | own).items()}
 
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from farm.control.wording import kept
-from farm.database import lookups, releases
+from farm.database import releases
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class AlreadyError(CurationError):
 
 def policy_of(desk: Desk, channel: str) -> dict[str, Any]:
     """Return the policy in force on a channel as plain values. Raises `UnknownChannelError`."""
-    text = lookups.channel_policy(desk.session, channel)
+    text = releases.policy_text(desk.session, channel)
     if text is None:
         known = releases.channels(desk.session)
         raise UnknownChannelError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known))

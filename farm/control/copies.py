@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database import lookups, packages
+from farm.database import packages
 from farm.database.consumed import copied_from, copied_into
 from farm.fileset import Manifest
 from farm.package import is_header, is_static_code
@@ -49,7 +49,7 @@ def _outdated(desk: Desk, copies: Iterable[Copied]) -> set[str]:
 
 
 def _has_changed(desk: Desk, copied: Copied) -> bool:
-    current = lookups.current_package(desk.session, copied.library)
+    current = packages.current(desk.session, copied.library)
     if current is not None and current.tree == copied.tree:
         return False
     if not _counts(desk, copied):

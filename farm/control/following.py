@@ -17,7 +17,7 @@ from tuf.api.metadata import Metadata, Root
 from farm.control.foreign_advisories import keep_abroad, read_abroad
 from farm.control.wording import kept_error
 from farm.database import foreign, foreign_troubles, jobs, recipes
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.errors import FarmError
 from farm.names import Digest
 from farm.plan import BlobRef

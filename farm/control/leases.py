@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from farm.control.dependents import settle_all
 from farm.control.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
 from farm.control.troubles import after_trouble, taken
 from farm.control.wording import kept
-from farm.database import attempts, jobs
+from farm.database import attempts, identities, jobs
 from farm.database.states import AttemptState, JobKind, JobState
 from farm.errors import FarmError
 from farm.plan.trouble import Trouble
@@ -84,16 +83,11 @@ def claim(
     return None
 
 
-def digest_of(token: str) -> str:
-    """Return the form in which tokens are kept. They are 256 random bits, so that a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def held(desk: Desk, holder: Holder, *, lock: bool = False) -> Attempt:
     """Return the attempt whose live lease this is. Raises `LeaseLostError`."""
     number = holder.attempt_id
     attempt = attempts.holder(
-        desk.session, number, worker=holder.worker.name, token_digest=digest_of(holder.token), lock=lock
+        desk.session, number, worker=holder.worker.name, token_digest=identities.token_digest(holder.token), lock=lock
     )
     if attempt is None:
         raise LeaseLostError(number, "it was never this worker's")
@@ -185,7 +179,7 @@ def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt:
             desk.session,
             job_id=job.id,
             worker=worker.name,
-            token_digest=digest_of(token),
+            token_digest=identities.token_digest(token),
             now=desk.now,
             expires_at=desk.now + desk.terms.lease,
         )

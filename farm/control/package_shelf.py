@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from farm.compat import Member
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts
 

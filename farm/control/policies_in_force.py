@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.control.access import Actor, audit
 from farm.control.owners import take_up_owners
-from farm.database import channel_troubles, lookups, releases
+from farm.database import channel_troubles, releases
 from farm.names import canonical_json
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def take_up(desk: Desk, said: Policies) -> None:
     owners = (said.owners_unsigned,) if said.owners_unsigned else ()
     for name, policy in said.policies.items():
         text = canonical_json(in_force(policy, said.curators)).decode()
-        before = lookups.channel_policy(desk.session, name)
+        before = releases.policy_text(desk.session, name)
         if before and before != text:
             audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
         releases.ensure_channel(desk.session, name, text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from farm.control.copies import holders_of_old_code
 from farm.control.interface import interface_of
 from farm.control.planning import plan_of
-from farm.database import lookups, packages
+from farm.database import packages, releases
 from farm.package import DEBUG, package_name
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def is_outdated(desk: Desk, dependent: str, built_by: Digest, names: Collection[
 
 def _policy(desk: Desk) -> str:
     """Return what the channel's policy says is rebuilt, as it is in force now."""
-    kept = json.loads(lookups.channel_policy(desk.session, desk.terms.channel) or "{}")
+    kept = json.loads(releases.policy_text(desk.session, desk.terms.channel) or "{}")
     return str(kept.get("rebuild", desk.terms.rebuild))

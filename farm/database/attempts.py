@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select, update
@@ -102,6 +103,15 @@ def attempts_of(session: Session, job_id: int) -> list[Attempt]:
     """Return all tries at a job, the first first."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
     return [attempt_of_row(row) for row in session.exec(query)]
+
+
+def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
+    """Return the attempts at each of these jobs, the first first; jobs that nobody has tried are left out."""
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    query = select(AttemptRow).where(col(AttemptRow.job_id).in_(sorted(job_ids))).order_by(col(AttemptRow.number))
+    for row in session.exec(query):
+        found[row.job_id].append(attempt_of_row(row))
+    return dict(found)
 
 
 def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:

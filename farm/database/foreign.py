@@ -17,8 +17,9 @@ from farm.database.foreign_rows import (
 )
 from farm.database.parts import in_parts
 from farm.database.pipeline_states import ChangeState
+from farm.database.records import ForeignPackage
 from farm.database.release_rows import CandidateRow, ReleaseRow
-from farm.names import FIRST_BUILD, Digest, printed_version
+from farm.names import Digest
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
@@ -39,32 +40,6 @@ class ForeignRelease:
     number: int
     root: Digest
     address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignPackage:
-    """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
-
-    name: str
-    digest: Digest
-    descriptor: BlobRef
-    version: str
-    revision: int
-    tree: Digest
-    manifest: BlobRef
-    facts: BlobRef
-    archive: BlobRef
-    needs: tuple[str, ...]
-
-    @property
-    def build(self) -> int:
-        """Its build number: only its own distribution tells one from the others."""
-        return FIRST_BUILD
-
-    @property
-    def printed_version(self) -> str:
-        """Version and revision as people see them."""
-        return printed_version(self.version, self.revision)
 
 
 def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ForeignRelease | None:

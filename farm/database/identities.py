@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 _LATE = timedelta(minutes=1)
 """Lines written side by side may have their numbers in another order than their times, by less than this."""
+
+
+def token_digest(token: str) -> str:
+    """Return the form in which tokens are kept. They are 256 random bits, so that a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def enrol_worker(session: Session, worker: Worker) -> None:

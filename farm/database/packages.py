@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import aliased
-from sqlmodel import col, select
+from sqlmodel import col, func, or_, select
 
 from farm.database.package_rows import PackageRow
+from farm.database.parts import in_parts
 from farm.database.recipe_rows import RecipeRow
 from farm.database.records import Package
-from farm.names import Digest
+from farm.names import Digest, printed_version
 from farm.plan import BlobRef
 
 if TYPE_CHECKING:
@@ -132,6 +133,55 @@ def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     """Return the packages ever built under a name, the newest first."""
     query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)
     return [package_of_row(row) for row in session.exec(query)]
+
+
+def search(session: Session, text: str, *, after: str = "", limit: int = 50) -> list[Package]:
+    """Return one page of the current packages whose name or summary contains `text`, by name, those after `after`."""
+    query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+    if text:
+        query = query.where(
+            or_(
+                col(PackageRow.name).icontains(text, autoescape=True),
+                col(PackageRow.summary).icontains(text, autoescape=True),
+            )
+        )
+    query = query.where(col(PackageRow.name) > after).order_by(col(PackageRow.name)).limit(limit)
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def count(session: Session) -> int:
+    """Return how many current packages there are."""
+    joined = col(RecipeRow.built_plan) == col(PackageRow.plan)
+    return session.exec(select(func.count()).select_from(PackageRow).join(RecipeRow, joined)).one()
+
+
+def current(session: Session, name: str) -> Package | None:
+    """Return the package of a name out of the newest successful build of its recipe."""
+    query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
+    row = session.exec(query.where(PackageRow.name == name)).first()
+    return package_of_row(row) if row else None
+
+
+def by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Package]:
+    """Return these packages by the digest of their descriptor."""
+    found: dict[Digest, Package] = {}
+    for some in in_parts(digests):
+        query = select(PackageRow).where(col(PackageRow.digest).in_(some))
+        found |= {Digest(row.digest): package_of_row(row) for row in session.exec(query)}
+    return found
+
+
+def dropped_for(session: Session, plans: Iterable[Digest]) -> dict[Digest, str]:
+    """Return the version of what is kept in place of the packages of these plans, of those that were dropped."""
+    kept = aliased(PackageRow)
+    query = select(PackageRow.plan, kept.version, kept.revision, kept.build).join(
+        kept, col(kept.digest) == col(PackageRow.same_as)
+    )
+    found: dict[Digest, str] = {}
+    for some in in_parts(plans):
+        for plan, version, revision, build in session.exec(query.where(col(PackageRow.plan).in_(some))):
+            found[Digest(plan)] = printed_version(version, revision, build)
+    return found
 
 
 def names(session: Session) -> set[str]:

@@ -202,3 +202,29 @@ class Ring:
     id: int
     task: str
     job_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignPackage:
+    """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
+
+    name: str
+    digest: Digest
+    descriptor: BlobRef
+    version: str
+    revision: int
+    tree: Digest
+    manifest: BlobRef
+    facts: BlobRef
+    archive: BlobRef
+    needs: tuple[str, ...]
+
+    @property
+    def build(self) -> int:
+        """Its build number: only its own distribution tells one from the others."""
+        return FIRST_BUILD
+
+    @property
+    def printed_version(self) -> str:
+        """Version and revision as people see them."""
+        return printed_version(self.version, self.revision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import and_, col, delete, or_, select, update
+from sqlmodel import and_, col, delete, func, or_, select, update
 
 from farm.database.package_rows import PackageRow
 from farm.database.packages import package_of_row
@@ -31,6 +31,14 @@ class Freeze:
     why: str
     by: str
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The newest published release of a channel that holds a package, by number."""
+
+    channel: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +139,48 @@ def held_in(channel: str, number: int) -> ColumnElement[bool]:
         col(MembershipRow.since) <= number,
         or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > number),
     )
+
+
+def release_page(session: Session, channel: str, number: int, *, after: str = "", limit: int = 500) -> list[Package]:
+    """Return one page of the packages of a release, by name, those after the name `after`."""
+    query = (
+        select(PackageRow)
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .where(held_in(channel, number), col(MembershipRow.name) > after)
+        .order_by(col(MembershipRow.name))
+        .limit(limit)
+    )
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def release_size(session: Session, channel: str, number: int) -> int:
+    """Return how many bytes the archives of a release have together."""
+    joined = col(MembershipRow.package) == col(PackageRow.digest)
+    query = select(func.sum(PackageRow.archive_size)).join(MembershipRow, joined)
+    return int(session.exec(query.where(held_in(channel, number))).one() or 0)
+
+
+def releases_with(session: Session, package: Digest) -> list[Membership]:
+    """Return, for each channel that has ever held a package, the newest published release that does."""
+    query = (
+        select(ReleaseRow.channel, func.max(ReleaseRow.number))
+        .join(MembershipRow, col(MembershipRow.channel) == col(ReleaseRow.channel))
+        .where(
+            MembershipRow.package == package,
+            col(MembershipRow.since) <= col(ReleaseRow.number),
+            or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > col(ReleaseRow.number)),
+            col(ReleaseRow.published_at).is_not(None),
+        )
+        .group_by(ReleaseRow.channel)
+        .order_by(ReleaseRow.channel)
+    )
+    return [Membership(channel, number) for channel, number in session.exec(query)]
+
+
+def policy_text(session: Session, name: str) -> str | None:
+    """Return the canonical JSON of a channel's policy, None when there is no such channel."""
+    row = session.get(ChannelRow, name)
+    return row.policy if row else None
 
 
 def release_members(session: Session, channel: str, number: int) -> list[Package]:

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
     from farm.database.candidates import SetRun
     from farm.database.excuses import KeptExcuse
-    from farm.database.foreign import ForeignPackage
     from farm.database.holds import Hold
     from farm.database.orders import Order
-    from farm.database.records import Package
+    from farm.database.records import ForeignPackage, Package
     from farm.database.releases import Freeze, ReleaseRecord
     from farm.database.reports import Report
     from farm.database.signed_orders import SignedOrder

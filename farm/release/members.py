@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farm.compat import Member
 from farm.database import foreign, jobs, packages, recipes
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.errors import FarmError
 from farm.fileset import Manifest
 from farm.package import Descriptor, PackageFacts

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.compat import Unrunnable, test_closures
 from farm.database import foreign
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.plan import DependencyArchive, TestOrder
 from farm.recipe.gate_kind import GateKind
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
-from farm.database import attestations, lookups
+from farm.database import attestations, packages
 from farm.errors import FarmError
 from farm.package import Descriptor
 from farm.trust.dsse import named_keys
@@ -67,9 +67,9 @@ def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore
     rollback may go. Costs what was rebuilt since that release, not what it holds.
     """
     members = attestations.attested_members(desk.session, base.channel, since=base.released_at - _LATE)
-    packages = lookups.packages_by_digest(desk.session, members.values())
-    rebuilt = rebuilds_of(desk, packages.values(), public)
-    reworded = words_of_others(desk, packages.values(), public)
+    attested = packages.by_digest(desk.session, members.values())
+    rebuilt = rebuilds_of(desk, attested.values(), public)
+    reworded = words_of_others(desk, attested.values(), public)
     tree = IndexTree(public.read, release.index)
     found = set()
     for name, digest in members.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from farm.database import foreign, lookups, releases
+from farm.database import foreign, packages, releases
 from farm.database.candidates import Change
 from farm.release.forms import version_text
 from farm.release.taken import imports_of
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.control.desk import Desk
-    from farm.database.foreign import ForeignPackage
-    from farm.database.records import Package
+    from farm.database.records import ForeignPackage, Package
     from farm.names import Digest
 
 
@@ -65,7 +64,7 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     some = found[:limit]
     digests = {digest for each in some for digest in (each.before, each.after) if digest}
     known: dict[Digest, Package | ForeignPackage] = {
-        **lookups.packages_by_digest(session, digests),
+        **packages.by_digest(session, digests),
         **foreign.packages_by_digest(session, digests),
     }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from farm.control.owners import signatures_of
 from farm.control.planning import plan_of
 from farm.control.signed_orders import signature_of
-from farm.database import comparisons, foreign, lookups, orders, packages, work_orders
+from farm.database import comparisons, foreign, orders, packages, work_orders
 from farm.database.approvals import approvals_of
 from farm.names import Digest, canonical_json
 from farm.plan import TestOrder
@@ -49,7 +49,7 @@ def bring_evidence(
     previous = public.release(release.previous) if release.previous else None
     moved = difference(public.read, previous.index if previous else None, release.index)
     new = moved.put
-    own = lookups.packages_by_digest(desk.session, (entry.descriptor.digest for entry in new))
+    own = packages.by_digest(desk.session, (entry.descriptor.digest for entry in new))
     signed = _comparisons(desk, candidate, public) if loading else {}
     compared = _compared(desk, signed)
     rebuilt = tuple(_rebuilt(desk, loading))
@@ -162,7 +162,7 @@ def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> tuple[tuple
 def _entries_of(desk: Desk, release: Release, public: PublicStore, tested: Iterable[Digest]) -> Iterator[ReleaseEntry]:
     """Give the entries of packages that were tested though nothing changes of them: whose tests count is asked too."""
     tree = IndexTree(public.read, release.index)
-    for package in lookups.packages_by_digest(desk.session, tested).values():
+    for package in packages.by_digest(desk.session, tested).values():
         if (entry := tree.entry(package.name)) is not None:
             yield entry
 
@@ -181,7 +181,7 @@ def _compared(desk: Desk, ordered: Iterable[Digest]) -> list[Package]:
     """Return the packages whose libraries were compared: of equal files they may be other builds than are released."""
     orders = [each.order for each in comparisons.comparisons(desk.session, ordered).values()]
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
-    found = lookups.packages_by_digest(desk.session, sides)
+    found = packages.by_digest(desk.session, sides)
     return [found[digest] for digest in sorted(found)]
 
 

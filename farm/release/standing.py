@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.control.desk import Desk
-    from farm.database.foreign import ForeignPackage
-    from farm.database.records import Package
+    from farm.database.records import ForeignPackage, Package
     from farm.recipe.gate_kind import GateKind
 
 Arrival: TypeAlias = "Package | ForeignPackage"

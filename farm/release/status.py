@@ -15,7 +15,6 @@ from farm.database import (
     foreign_troubles,
     holds,
     jobs,
-    lookups,
     orders,
     recipes,
     releases,
@@ -294,7 +293,7 @@ def _nothing_new(session: Session, channel: str, latest: Candidate | None, stand
 
 def _origin(session: Session, channel: str) -> str:
     """Return which channel this one takes packages from; nothing when it takes fresh builds."""
-    policy = json.loads(lookups.channel_policy(session, channel) or "{}")
+    policy = json.loads(releases.policy_text(session, channel) or "{}")
     return str(policy.get("from", ""))
 
 

@@ -12,7 +12,7 @@ from farm.trust.release_index import Release
 
 if TYPE_CHECKING:
     from farm.control.desk import Desk
-    from farm.database.foreign import ForeignPackage
+    from farm.database.records import ForeignPackage
     from farm.database.releases import ReleaseRecord
     from farm.trust.imports import Import
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from farm.blobs import CorruptBlobError, MissingBlobError
 from farm.control.dependents import record_built, settle_all
-from farm.control.leases import digest_of
 from farm.control.owners import keep_published_signature
 from farm.control.recipe_graph import graph_around
 from farm.control.vouching import key_of
-from farm.database import attempts, attestations, identities, jobs, lookups, packages, recipes, work_orders
+from farm.database import attempts, attestations, identities, jobs, packages, recipes, work_orders
 from farm.database.attestations import Attestation
 from farm.database.build_numbers import keep_number
 from farm.database.consumed import add_consumed
@@ -80,7 +79,7 @@ def record_unknown(desk: Desk, release: Release, entries: Sequence[ReleaseEntry]
     A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
     Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
     """
-    known = lookups.packages_by_digest(desk.session, (each.descriptor.digest for each in entries))
+    known = packages.by_digest(desk.session, (each.descriptor.digest for each in entries))
     unknown = [each for each in entries if each.descriptor.digest not in known]
     if not unknown:
         return
@@ -210,7 +209,7 @@ def _done(
         desk.session,
         job_id=job.id,
         worker=worker,
-        token_digest=digest_of(secrets.token_urlsafe()),  # nobody has it
+        token_digest=identities.token_digest(secrets.token_urlsafe()),  # nobody has it
         now=desk.now,
         expires_at=desk.now,
     )

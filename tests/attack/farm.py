@@ -31,7 +31,7 @@ from farm.names import Digest
 from farm.package import PackageFacts, package_name
 from farm.plan import BuildOrder, BuiltPackage, TestOrder, TestOutcome, describe_output
 from farm.release.advisory_publication import AdvisoryPublication
-from farm.release.gates import package_gates
+from farm.release.gates.registry import package_gates
 from farm.release.order_delivery import OrderDelivery
 from farm.release.pipeline import Pipeline
 from farm.release.signer_client import SignerClient

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from zstandard import ZstdCompressor
 
-from farm.database import lookups, recipes
+from farm.database import packages, recipes
 from farm.fileset import File, Manifest
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts
@@ -77,7 +77,7 @@ class Liar:
     def package(self, name: str, version: str = "1.0") -> Package:
         (row,) = self.rows("SELECT digest FROM package WHERE name = ? AND version = ?", name, version)[:1]
         with self.farm.office.reading() as desk:
-            return lookups.packages_by_digest(desk.session, [Digest(row["digest"])])[Digest(row["digest"])]
+            return packages.by_digest(desk.session, [Digest(row["digest"])])[Digest(row["digest"])]
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with closing(sqlite3.connect(self.farm.folder / "farm.db")) as database:

@@ -12,11 +12,11 @@ import pytest
 from farm.control import access, curation
 from farm.control.access import Actor
 from farm.control.finishing import finish_build, finish_test
-from farm.control.leases import Holder, claim, digest_of
+from farm.control.leases import Holder, claim
 from farm.control.signed_orders import UnsignedOrderError
 from farm.control.submission import submit
 from farm.control.vouching import check_with_workers_key
-from farm.database import holds, releases
+from farm.database import holds, identities, releases
 from farm.database.states import Role
 from farm.names import Digest, canonical_json
 from farm.package import Descriptor, PackageFacts, Script
@@ -110,7 +110,7 @@ def takes_a_lease(farm: AttackedFarm, facts: Facts) -> None:
         f"UPDATE attempt SET state = 'leased', worker = 'mallory', token_digest = :token, finished_at = NULL, "
         f"expires_at = '2999-01-01 00:00:00.000000' WHERE job_id = {_LAST_FAILED};\n"
         f"UPDATE job SET state = 'leased', finished_at = NULL WHERE id = {_LAST_FAILED}",
-        {**facts, "token": digest_of("token")},
+        {**facts, "token": identities.token_digest("token")},
     )
     liar, farm_hands = Liar(farm), farm.enrolled()
     (row,) = liar.rows(

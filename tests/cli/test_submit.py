@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from farm.cli.candidate_lines import waits_for_signer, waits_for_thaw
 from farm.cli.main import main
-from farm.cli.submit import waits_for_signer, waits_for_thaw
 from farm.control import access
 from farm.database.states import Role
 from tests.control.small_farm import SmallFarm, recipe

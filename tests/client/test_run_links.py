@@ -12,7 +12,7 @@ import pytest
 
 from farm.client.garbage import collect_garbage
 from farm.client.host import composition_of
-from farm.client.references import UnreadableStateError, states
+from farm.client.known_roots import UnreadableStateError, states
 from farm.client.run_links import links_directory
 from farm.client.run_record import append_run, run_form
 from tests.client.images import subscribe

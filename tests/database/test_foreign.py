@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.database import foreign, lookups
-from farm.database.foreign import ForeignPackage
+from farm.database import foreign, packages
+from farm.database.records import ForeignPackage
 from farm.names import Digest
 from farm.plan import BlobRef
 from tests.control.small_farm import SmallFarm
@@ -101,5 +101,5 @@ def test_packages_are_asked_for_by_more_digests_than_a_statement_takes(farm: Sma
         driver = desk.session.connection().connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
             driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)  # as SQLite comes; Debian's takes more
-        assert lookups.packages_by_digest(desk.session, digests) == {}
+        assert packages.by_digest(desk.session, digests) == {}
         assert foreign.packages_by_digest(desk.session, digests) == {}

@@ -442,7 +442,7 @@ def test_what_goes_wrong_inside_is_not_told_to_visitors(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the secret path /srv/farm")
 
-    monkeypatch.setattr("farm.database.lookups.count_packages", broken)
+    monkeypatch.setattr("farm.database.packages.count", broken)
     html = page(browser, "/packages", 500)
     assert "secret" not in html
     assert "RuntimeError" not in html

@@ -13,12 +13,12 @@ from securesystemslib.signer import CryptoSigner
 from farm.control.approving import asked
 from farm.control.owners import OwnershipTroubleError
 from farm.control.settings import FarmSettings, open_office
-from farm.database import identities, lookups, signed_orders
+from farm.database import identities, releases, signed_orders
 from farm.database.ownership import Ownership, ownership
 from farm.database.signed_orders import SignedOrder
 from farm.names import Digest
 from farm.recipe.policies import Policies
-from farm.release.gates import package_gates
+from farm.release.gates.registry import package_gates
 from farm.release.pipeline import Pipeline
 from farm.release.status import channel_status
 from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
@@ -121,7 +121,7 @@ def test_a_channel_that_comes_to_wait_keeps_the_policy_that_it_had_for_whoever_l
     running.write("channels/stable.yaml", "from: egde\ngates: [proof]\n")
     assert advance(channels) == ["edge"]
     with running.farm.office.reading() as desk:
-        assert json.loads(lookups.channel_policy(desk.session, "stable") or "")["from"] == "edge"
+        assert json.loads(releases.policy_text(desk.session, "stable") or "")["from"] == "edge"
     assert "Did you mean edge?" in running.trouble("stable")[0]
 
 
@@ -211,7 +211,7 @@ def unsigned(running: Running, channel: str) -> tuple[str, ...]:
 
 def gates_in_force(running: Running, channel: str) -> list[str]:
     with running.farm.office.reading() as desk:
-        return [each["gate"] for each in json.loads(lookups.channel_policy(desk.session, channel))["gates"]]
+        return [each["gate"] for each in json.loads(releases.policy_text(desk.session, channel))["gates"]]
 
 
 def test_a_file_can_ask_for_more_than_is_signed_and_never_for_less(running: Running) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from farm.api import wire
-from farm.database import lookups
+from farm.database import job_lookups, packages
 from farm.database.build_numbers import numbers_of
 from farm.database.states import JobKind, JobState
 from farm.names import FIRST_BUILD
@@ -26,8 +26,8 @@ def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[wire.JobWire, ...]
     """Return jobs as the API lists them: with the versions of those that are no first builds."""
     numbers = numbers_of(session, {job.subject for job in jobs if job.subject})
     again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
-    versions = lookups.versions_of_jobs(session, again)
-    dropped = lookups.dropped_for(session, {job.subject for job in jobs if job.subject})
+    versions = job_lookups.versions(session, again)
+    dropped = packages.dropped_for(session, {job.subject for job in jobs if job.subject})
     return tuple(job_form(job, versions.get(job.id, ""), _same_as(job, dropped)) for job in jobs)
 
 

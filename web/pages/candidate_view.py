@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import candidates, lookups
+from farm.database import candidates, job_lookups
 from farm.release.set_changes import with_packages
 from farm.release.status import candidate_status
 from web.pages.excuse_cards import ExcuseCard, cards
@@ -85,7 +85,7 @@ def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> C
     status = candidate_status(session, candidate)
     changed = candidates.changes_of(session, candidate.id)
     changes = with_packages(session, changed, limit=CHANGES)
-    tests, all_tests = lookups.tests_of_candidate(session, candidate.id, limit=_TESTS)
+    tests, all_tests = job_lookups.tests_of_candidate(session, candidate.id, limit=_TESTS)
     shown_runs = status.runs[-_RUNS:]
     return CandidateView(
         candidate=candidate,

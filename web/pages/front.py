@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from farm.database import lookups, releases
+from farm.database import job_lookups, packages, releases
 from farm.database.states import ENDED, LEASED, PENDING, JobKind
 from web.auth import OfficeHere
 from web.pages.job_lines import job_lines
@@ -23,14 +23,14 @@ def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLRespons
     with office.reading() as desk:
         session = desk.session
         channels = [(name, releases.newest_release(session, name)) for name in releases.channels(session)]
-        at_work = lookups.search_jobs(session, states=LEASED, limit=20)
-        next_up = lookups.search_jobs(session, states=PENDING, limit=10)
-        recent = lookups.search_jobs(session, states=ENDED, kind=JobKind.BUILD, limit=12)
+        at_work = job_lookups.search(session, states=LEASED, limit=20)
+        next_up = job_lookups.search(session, states=PENDING, limit=10)
+        recent = job_lookups.search(session, states=ENDED, kind=JobKind.BUILD, limit=12)
         return pages.page(
             request,
             "front.html",
             channels=channels,
-            packages=lookups.count_packages(session),
+            packages=packages.count(session),
             at_work=job_lines(session, at_work, now=desk.now),
             next_up=job_lines(session, next_up, now=desk.now),
             recent=job_lines(session, recent, now=desk.now),

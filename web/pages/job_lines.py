@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import comparisons, lookups
+from farm.database import attempts, comparisons, job_lookups, packages
 from farm.database.states import JobKind
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class JobLine:
 
 def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[JobLine]:
     """Return the lines of these jobs, in their order."""
-    attempts = lookups.attempts_of_jobs(session, [job.id for job in jobs])
-    versions = lookups.versions_of_jobs(session, jobs)
-    tests = lookups.tests_of_digests(session, {job.subject for job in jobs if job.kind is JobKind.TEST and job.subject})
-    subjects = lookups.packages_by_digest(session, {test.subject for test in tests.values()})
+    attempts_by_job = attempts.attempts_of_jobs(session, [job.id for job in jobs])
+    versions = job_lookups.versions(session, jobs)
+    tests = job_lookups.tests_of_digests(
+        session, {job.subject for job in jobs if job.kind is JobKind.TEST and job.subject}
+    )
+    subjects = packages.by_digest(session, {test.subject for test in tests.values()})
     compared = comparisons.comparisons(
         session, {job.subject for job in jobs if job.kind is JobKind.COMPARISON and job.subject}
     )
@@ -47,7 +49,7 @@ def job_lines(session: Session, jobs: Sequence[Job], *, now: datetime) -> list[J
             title = f"{of}: {test.test}"
         if job.kind is JobKind.COMPARISON and job.subject in compared:
             title = f"{job.name}: interface of {compared[job.subject].soname}"
-        tries = attempts.get(job.id, [])
+        tries = attempts_by_job.get(job.id, [])
         last = tries[-1] if tries else None
         lines.append(JobLine(job, title, last.worker if last else "", time_of(last, now), len(tries)))
     return lines

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from farm.api.wire import Number
 from farm.control.planning import plan_of
 from farm.control.requests import find_job
-from farm.database import attempts, attestations, comparisons, jobs, lookups, packages, submissions
+from farm.database import attempts, attestations, comparisons, job_lookups, jobs, packages, submissions
 from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import OfficeHere
 from web.pages.job_lines import JobLine, job_lines, time_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.attestations import Difference
     from farm.database.comparisons import Comparison
-    from farm.database.lookups import TestName
+    from farm.database.job_lookups import TestName
     from farm.database.records import Attempt, Job, Package
     from farm.plan import Plan
 
@@ -53,7 +53,7 @@ def job_list(
     if (state and not states) or (kind and not kinds):
         raise NotFoundError("There is no such state or kind of job.")
     with office.reading() as desk:
-        found = lookups.search_jobs(
+        found = job_lookups.search(
             desk.session, before=before, limit=_PAGE + 1, states=states, kind=kinds[0] if kinds else None, name=name
         )
         lines = job_lines(desk.session, found[:_PAGE], now=desk.now)
@@ -133,7 +133,7 @@ def _look(desk: Desk, job: Job) -> JobView:
     plan = plan_of(desk, job.subject) if job.kind is JobKind.BUILD and job.subject else None
     test = subject = None
     if job.kind is JobKind.TEST and job.subject:
-        test = lookups.tests_of_digests(session, [job.subject]).get(job.subject)
+        test = job_lookups.tests_of_digests(session, [job.subject]).get(job.subject)
         subject = packages.package(session, test.subject) if test else None
     recorded = packages.packages_of_plan(session, plan.digest) if plan else []
     tries = attempts.attempts_of(session, job.id)

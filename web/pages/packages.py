@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from farm.compat import called_commands
 from farm.control.copies import copies_of
 from farm.control.planning import plan_of
-from farm.database import attempts, attestations, lookups, packages, recipes, releases
+from farm.database import attempts, attestations, packages, recipes, releases
 from farm.database.consumed import kinds_of
 from farm.names import Digest, InvalidDigestError
 from farm.package import Descriptor
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from farm.control.desk import Desk
     from farm.database.attestations import Attestation, Difference
     from farm.database.consumed import Copied
-    from farm.database.lookups import Membership
     from farm.database.records import Attempt, Package
-    from farm.database.releases import ReleaseRecord
+    from farm.database.releases import Membership, ReleaseRecord
     from farm.plan import Plan
     from farm.recipe import Recipe
     from web.pages.package_advisories import AdvisoryLine
@@ -59,8 +58,8 @@ def package_list(
     """List the current packages by name; `q` is looked for in names and summaries."""
     text = q.strip()
     with office.reading() as desk:
-        found = lookups.search_packages(desk.session, text, after=after, limit=_PAGE + 1)
-        total = lookups.count_packages(desk.session)
+        found = packages.search(desk.session, text, after=after, limit=_PAGE + 1)
+        total = packages.count(desk.session)
     chosen = {"q": text} if text else {}
     following = urlencode({**chosen, "after": found[_PAGE - 1].name}) if len(found) > _PAGE else ""
     return pages.page(
@@ -155,7 +154,7 @@ def _find(desk: Desk, name: str, build: str) -> Package:
         if package is None or package.name != name:
             raise NotFoundError(f"The package {name[:100]} has no such build.")
         return package
-    package = lookups.current_package(desk.session, name)
+    package = packages.current(desk.session, name)
     if package is None:
         builds = packages.builds_of(desk.session, name, limit=1)
         if not builds:
@@ -178,8 +177,8 @@ def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView
         sources=_sources(desk, package, plan),
         toolchain=toolchains.get(plan.toolchain, ""),
         builds=packages.builds_of(session, package.name, limit=20),
-        current=lookups.current_package(session, package.name),
-        memberships=lookups.releases_with(session, package.digest),
+        current=packages.current(session, package.name),
+        memberships=releases.releases_with(session, package.digest),
         release=release,
         needs=shelf.of(desk, release) if release else NOTHING,
         copies=copies_of(desk, package.name),

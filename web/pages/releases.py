@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.database import lookups, releases
+from farm.database import releases
 from farm.release.set_changes import between
 from farm.release.taken import taken_by
 from web.auth import OfficeHere
@@ -42,11 +42,11 @@ def release_page(
         if against and base is None:
             raise NotFoundError(f"The channel {name[:100]} has no release {against}.")
         changes = between(desk, name, base.number, number, limit=_CHANGES) if base else None
-        shown = lookups.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
+        shown = releases.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
         newest = releases.newest_release(desk.session, name)
         taken = taken_by(desk, release)
         told = UnblockingTests.of(desk.session, release)
-        total_size = lookups.release_size(desk.session, name, number)
+        total_size = releases.release_size(desk.session, name, number)
     return pages.page(
         request,
         "release.html",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.control.hardening import hardening_of
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.package import tell_lacking
 from farm.recipe.gate_kind import GateKind
 from farm.release.standing import Standing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database.foreign import ForeignPackage
+from farm.database.records import ForeignPackage
 from farm.recipe.gate_kind import GateKind
 from farm.recipe.licence import licences_in_the_way
 from farm.release.standing import Standing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.database import lookups, releases, signed_orders
+from farm.database import packages, releases, signed_orders
 from farm.database.records import Package
 from farm.names import Version
 from farm.recipe.gate_kind import GateKind
@@ -32,7 +32,7 @@ class Older:
             return {}
         own = [each for each in arrivals if isinstance(each, Package) and each.name not in self._ordered]
         last = releases.last_members(desk.session, channel, (each.name for each in own))
-        known = lookups.packages_by_digest(desk.session, last.values())
+        known = packages.by_digest(desk.session, last.values())
         found = {}
         for package in own:
             before = known.get(last[package.name]) if package.name in last else None

@@ -12,8 +12,8 @@ from farm.recipe import (
     SoakGate,
     TestsGate,
 )
-from farm.release.gates import package_gates
 from farm.release.gates.approvals import Approvals
+from farm.release.gates.registry import package_gates
 from farm.release.gates.soak import Soak
 
 CURATORS = {"curators": {"alice": "0" * 64}}

@@ -1,8 +1,11 @@
-"""Options of the form NAME=VALUE."""
+"""Options that many verbs have."""
 
 from __future__ import annotations
 
 import click
+
+channel_option = click.option("--channel", default="", help="DISTRIBUTION/CHANNEL, where there are several.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def name_and_value(text: str) -> tuple[str, str]:

@@ -1,0 +1,55 @@
+"""How the candidate at a channel's gates stands, in lines for whoever waits for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_SIGNING_SECONDS = 10.0
+"""Signing takes less; after that the signer is probably away."""
+
+
+def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
+    """Say in a line how the candidate at a channel's gates stands; empty when there is none.
+
+    What a gate has come to is left out where it is among `shown`: a proof has much to say.
+    """
+    candidate = status["candidate"]
+    if not candidate or candidate["state"] != "open":
+        return ""
+    gates = [
+        f"{each['gate']} {each['state']}" + ("" if each["summary"] in shown else f" ({each['summary']})")
+        for each in candidate["gates"]
+    ]
+    return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"
+
+
+def passed_gates(status: dict[str, Any]) -> set[str]:
+    """Return what the gates say that the candidate has passed."""
+    candidate = status["candidate"] or {"gates": ()}
+    return {each["summary"] for each in candidate["gates"] if each["state"] == "passed"}
+
+
+def waiting_line(status: dict[str, Any]) -> str:
+    """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
+    reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
+    return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
+
+
+def waits_for_thaw(status: dict[str, Any]) -> str:
+    """Return why the channel's candidate, which has passed its gates, waits for as long as the channel is frozen."""
+    candidate = status["candidate"]
+    if not status["frozen"] or not candidate or candidate["state"] != "open":
+        return ""
+    said = [each["summary"] for each in candidate["gates"] if each["gate"] == "freeze" and each["state"] == "pending"]
+    return f"candidate {candidate['id']}: {said[0]}" if said else ""
+
+
+def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
+    """Say whether the channel's candidate has passed all gates and nothing has come of it in `quiet` seconds."""
+    candidate = status["candidate"]
+    if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
+        return False
+    return bool(candidate["gates"]) and all(each["state"] == "passed" for each in candidate["gates"])

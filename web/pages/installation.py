@@ -1,0 +1,47 @@
+"""The pages for people: HTML rendered here, out of what the database and the log store say. They change nothing.
+
+They work without scripts, except for following a log live; nothing that a stranger wrote reaches a page unescaped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse
+
+from web.pages import channels, errors, excuses, front, jobs, log, packages, releases, submissions
+from web.pages.assets import StaticAssets
+from web.pages.headers import PageHeaders
+from web.pages.rendering import Pages
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["install_pages", "router"]
+
+STATIC = Path(__file__).parent.parent / "static"
+
+router = APIRouter(include_in_schema=False)
+for _part in (front, packages, jobs, log, channels, excuses, releases, submissions):
+    for _route in _part.router.routes:
+        # Who asks for the head of a page gets it: tools that look whether a link holds do. The server sends no body
+        # then; but what is followed live has no end.
+        if isinstance(_route, APIRoute) and _route.response_class is not EventSourceResponse:
+            _route.methods = {*(_route.methods or ()), "HEAD"}
+    router.include_router(_part.router)
+
+
+def install_pages(app: FastAPI, repository: Path | None, *, images: bool) -> None:
+    """Add the pages, the files that they need, their headers and their error pages.
+
+    `app.state.office` is there already, and so are the error handlers of the API, which go on answering for it.
+    `repository` is what the application publishes below `/repository`, if it does, and with `images` as images.
+    """
+    app.state.pages = Pages.open(app.state.office, STATIC, repository, images=images)
+    app.include_router(router)
+    app.mount("/static", StaticAssets(STATIC), name="static")
+    app.add_middleware(PageHeaders)
+    errors.install(app)
