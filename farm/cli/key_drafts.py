@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.key_sheet import names_option
-from farm.cli.options import json_option
+from farm.cli.options import json_option, names_option
 from farm.cli.output import say, say_json, say_lines
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.options import json_option
+from farm.cli.options import json_option, names_option
 from farm.cli.result import tell_result
 
 if TYPE_CHECKING:
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 
     from farm.trust.draft import Draft
     from farm.trust.key_names import KeyNames
-
-names_option = click.option(
-    "--names",
-    "named",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A folder with .pub files: their keys are told with their names.",
-)
 
 
 @click.command("show")

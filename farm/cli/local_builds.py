@@ -1,10 +1,12 @@
-"""The local builds of a tree of recipes, opened for the verbs that build on this machine."""
+"""Local builds of a tree of recipes, and its toolchains, for the verbs that build on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
+
+import click
 
 from farm.cli.output import say
 from farm.cli.settings import Settings
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from farm.building.local import LocalBuilds
     from farm.engine.log_record import LogRecord
+    from farm.engine.toolchain import Toolchain
+    from farm.recipe import RecipeTree, ToolchainDefinition
 
 
 @contextlib.contextmanager
@@ -55,6 +59,29 @@ def local_builds(
             reports=reports,
         )
         yield builds, tuple(tree.recipes)
+
+
+def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
+    """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
+    from farm.blobs import BlobStore
+    from farm.engine.toolchain import ensure_toolchain_within_suite
+
+    store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
+    made = []
+    for name in names or sorted(tree.toolchains):
+        definition = definition_of(tree, name)
+        made.append(
+            ensure_toolchain_within_suite(
+                definition, tree.lock_of(name), store, cache, say=lambda text: say(text, err=True)
+            )
+        )
+    return made
+
+
+def definition_of(tree: RecipeTree, name: str) -> ToolchainDefinition:
+    if name not in tree.toolchains:
+        raise click.UsageError(f"There is no toolchain {name}; there are {', '.join(sorted(tree.toolchains))}.")
+    return tree.toolchains[name]
 
 
 def _print_line(record: LogRecord) -> None:

@@ -19,8 +19,8 @@ def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
     `UnreadableRecipesError`, `InvalidSignedPolicyError`, and what making a toolchain raises.
     """
     from farm.building.recipe_directory import read_recipe_directory
+    from farm.cli.local_builds import prepare_toolchains
     from farm.cli.settings import Settings
-    from farm.cli.toolchain import prepare_toolchains
     from farm.recipe import load_tree
 
     files = read_recipe_directory(recipes)

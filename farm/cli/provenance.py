@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.key_sheet import names_option
-from farm.cli.options import channel_option, json_option
+from farm.cli.options import channel_option, json_option, names_option
 from farm.cli.output import say_json, say_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.local_builds import definition_of, prepare_toolchains
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines
 from farm.cli.recipes_option import read_tree, recipes_option
@@ -13,9 +14,6 @@ from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from farm.engine.toolchain import Toolchain
-    from farm.recipe import RecipeTree, ToolchainDefinition
 
 
 @click.group()
@@ -45,7 +43,7 @@ def lock(name: str, recipes: Path | None) -> None:
     files = read_recipe_directory(recipes or settings.recipes)
     # What is there may be what has to be mended.
     tree = load_tree({file: content for file, content in files.items() if file != f"toolchains/{name}.lock"})
-    definition = _definition(tree, name)
+    definition = definition_of(tree, name)
     apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)
     apt.refresh(max_age=0)
     locked = resolve_lock(definition, apt)
@@ -103,26 +101,3 @@ def list_toolchains(recipes: Path | None, as_json: bool) -> None:
         return
     rows = [(str(e["name"]), str(e["suite"]), str(e["packages"]), str(e["lock"] or "not locked")) for e in found]
     say_lines(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))
-
-
-def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
-    """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
-    from farm.blobs import BlobStore
-    from farm.engine.toolchain import ensure_toolchain_within_suite
-
-    store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
-    made = []
-    for name in names or sorted(tree.toolchains):
-        definition = _definition(tree, name)
-        made.append(
-            ensure_toolchain_within_suite(
-                definition, tree.lock_of(name), store, cache, say=lambda text: say(text, err=True)
-            )
-        )
-    return made
-
-
-def _definition(tree: RecipeTree, name: str) -> ToolchainDefinition:
-    if name not in tree.toolchains:
-        raise click.UsageError(f"There is no toolchain {name}; there are {', '.join(sorted(tree.toolchains))}.")
-    return tree.toolchains[name]

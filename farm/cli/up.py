@@ -64,9 +64,9 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     from farm.cli.farm_directory import check_directory, take_directory
     from farm.cli.farm_home import FarmHome, found
     from farm.cli.farm_users import ServiceStart, take_users
+    from farm.cli.local_builds import prepare_toolchains
     from farm.cli.own_key import operator_of
     from farm.cli.supervisor import Supervisor
-    from farm.cli.toolchain import prepare_toolchains
 
     os.umask(0o022)  # what is made here for others is given to them to read; what is not, says so itself
     settings = Settings.from_environment()
