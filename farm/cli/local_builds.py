@@ -79,6 +79,7 @@ def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, .
 
 
 def definition_of(tree: RecipeTree, name: str) -> ToolchainDefinition:
+    """Return the toolchain of a tree by its name. Wrong use where there is none."""
     if name not in tree.toolchains:
         raise click.UsageError(f"There is no toolchain {name}; there are {', '.join(sorted(tree.toolchains))}.")
     return tree.toolchains[name]

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farm.cli.local_builds import prepare_toolchains
 from farm.cli.recipes_option import read_tree
-from farm.cli.toolchain import prepare_toolchains
 from farm.engine.mounts import mount_tmpfs, unmount_below
 
 if TYPE_CHECKING:
