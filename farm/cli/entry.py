@@ -26,7 +26,7 @@ def main() -> None:
 
 def _run_again() -> None:
     from farm.cli.places import host_directory, state_directory
-    from farm.client.prepared_run import key_of, start_again
+    from farm.client.prepared_run import key_of, start_again, words_of
     from farm.ownership import weakness, weakness_below
 
     asked, command = words_of(sys.argv[2:])
@@ -41,11 +41,3 @@ def _run_again() -> None:
     status = start_again(state, shared, key, command)
     if status is not None:
         sys.exit(status)
-
-
-def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words that say what is to run, and those of the command, which follow `--`."""
-    if "--" not in arguments:
-        return arguments, []
-    end = arguments.index("--")
-    return arguments[:end], arguments[end + 1 :]

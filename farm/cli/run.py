@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.entry import words_of
 from farm.cli.mount_option import read_mounts
 from farm.cli.options import channel_option
 from farm.cli.output import say
@@ -103,7 +102,7 @@ def run(
     from farm.client.late_binding import LateBoundRun
     from farm.client.offline import nothing_fetched
     from farm.client.patience import Patience
-    from farm.client.prepared_run import key_of, settings_of
+    from farm.client.prepared_run import key_of, settings_of, words_of
     from farm.client.preparing import Started, prepare
     from farm.client.run_engine import choose_engine
     from farm.client.run_links import links_directory

@@ -18,7 +18,7 @@ import json
 import os
 import time
 
-from farm import __version__
+import farm
 from farm.client.quick_look import status_of, unchanged_look
 from farm.client.run_record import append_run
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 _FOLDER = "prepared"
 _MOST = 64
 """How many are kept: those that were prepared last."""
@@ -36,13 +36,31 @@ _DECIDING = ("FARM_", "DOCKER_", "XDG_STATE_HOME", "HOME")
 """How the names of the variables begin that decide what a run comes to."""
 
 
+def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words that say what is to run, and those of the command, which follow `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    end = arguments.index("--")
+    return arguments[:end], arguments[end + 1 :]
+
+
 def key_of(words: Sequence[str]) -> str:
     """Return what a run goes by: the words that ask for it, up to its own command, where and by whom they are said."""
     decides = {name: value for name, value in os.environ.items() if name.startswith(_DECIDING)}
-    code = os.stat(os.path.dirname(__file__)).st_mtime_ns  # changes whenever a file of it is replaced
     where = [os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
-    said = [FORMAT, __version__, code, *words, *where]
+    said = [FORMAT, farm.__version__, _code(), *words, *where]
     return hashlib.sha256(json.dumps([said, decides], sort_keys=True).encode()).hexdigest()
+
+
+def _code() -> list[int]:
+    """Return what changes whenever a file of the whole program is replaced: the times of its directories."""
+    times, left = [], [os.path.dirname(farm.__file__)]
+    while left:
+        folder = left.pop()
+        times.append(os.stat(folder).st_mtime_ns)
+        with os.scandir(folder) as entries:
+            left += sorted(entry.path for entry in entries if entry.is_dir() and entry.name != "__pycache__")
+    return times
 
 
 def settings_of(state: str) -> dict[str, list[int] | None]:
