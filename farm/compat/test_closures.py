@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from farm.compat.closure import MemberSet
     from farm.compat.member import Member
     from farm.compat.trial import TrialSet
-    from farm.recipe import Recipe, Test, TestScope
+    from farm.recipe import Recipe, Test
+    from farm.recipe.channel_gates import TestScope
 
 TESTS_OUTPUT = "tests"
 

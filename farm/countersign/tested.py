@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from farm.countersign.plans import Plans
     from farm.countersign.test_record import TestRecord
     from farm.plan import BlobRef
-    from farm.recipe import Limits, Recipe, Test, TestScope
+    from farm.recipe import Limits, Recipe, Test
+    from farm.recipe.channel_gates import TestScope
     from farm.trust.builders import AllowedBuilders
     from farm.trust.release_evidence import SignedTest
     from farm.trust.release_index import Release, ReleaseEntry
