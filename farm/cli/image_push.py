@@ -61,6 +61,7 @@ def push(
     from farm.cli.rendering import human_size
     from farm.client.image_mending import with_mending
     from farm.client.image_records import ImageRecords
+    from farm.client.registry_connections import registry_connections
     from farm.oci.image_reference import RemoteReference
     from farm.oci.push import push_image
     from farm.oci.registry import Repository
@@ -73,7 +74,8 @@ def push(
     signer = _signer(key)
     records = ImageRecords(settings.state)
     file = (config or Path.home() / ".docker") / "config.json"
-    repository = Repository(target, credentials_for(target.host, file), plain_http=plain_http)
+    known_as = credentials_for(target.host, file)
+    repository = Repository(target, known_as, registry_connections, plain_http=plain_http)
 
     def send() -> Pushed:
         signed = [_attested(host, kept, target, signer)] if signer else []

@@ -25,6 +25,7 @@ _VERBS = {
     "build": "farm.cli.build:build",
     "candidate": "farm.cli.candidate:candidate",
     "channel": "farm.cli.channel:channel",
+    "completion": "farm.cli.completion:completion",
     "copies": "farm.cli.copies:copies",
     "excuses": "farm.cli.excuses:excuses",
     "freeze": "farm.cli.freeze:freeze",
@@ -132,6 +133,18 @@ class _Verbs(click.Group):
                 raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error
             raise
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; where a module is missing that an extra brings, say which."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            from farm.cli.extras import missing_extra
+
+            missing = missing_extra(ctx.invoked_subcommand or "", error)
+            if missing is None:
+                raise
+            raise missing from error
+
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="farm %(version)s")
@@ -144,12 +157,13 @@ def farm() -> None:
       farm image build jq --tag jq:mine
       docker run --rm --network none jq:mine jq -n '1+1'
 
-    Shell completion: eval "$(_FARM_COMPLETE=bash_source farm)"
+    Shell completion: eval "$(farm completion bash)"
     """
 
 
 def main(arguments: list[str] | None = None, *, waited: float = 0.0) -> None:
-    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 128 + N ended by signal N.
+    """Run the command; ends the process. 0 done, 1 refused or failed, 2 wrong use, 69 an extra is
+    missing, 128 + N ended by signal N.
 
     `waited` are the seconds for which a start has looked for news already: Click's `obj` for the verb.
     """

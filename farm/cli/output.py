@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -97,6 +100,29 @@ def say_document(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
+
+
+@contextmanager
+def moving_line() -> Iterator[Callable[[str], None]]:
+    """Yield what shows a text in the last line of standard error, in place of the one before; the end takes it away.
+
+    Nothing is shown where standard error is no terminal that can move.
+    """
+    stream, lock, shown = sys.stderr, threading.Lock(), False
+    moves = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    def show(text: str) -> None:
+        nonlocal shown
+        if moves:
+            with lock:
+                _write(stream, f"\r{inert(text)[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+                shown = True
+
+    try:
+        yield show
+    finally:
+        if shown:
+            show("")
 
 
 def console() -> Console:

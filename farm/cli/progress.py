@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from farm.cli.inert import inert
-from farm.cli.output import console, say
+from farm.cli.output import console, moving_line, say
+from farm.cli.rendering import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,20 +20,41 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that something may take before it is shown how far it is."""
+_PAUSE = 0.1
+"""Seconds between what is shown."""
+
+
+class _Bytes:
+    """How much of something has gone through, for a line that moves; several threads may tell it."""
+
+    def __init__(self, what: str, total: int, show: Callable[[str], None], *, patience: float = 0.0) -> None:
+        self._what, self._total, self._show = what, total, show
+        self._next = time.monotonic() + patience
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        with self._lock:
+            self._size += size
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + _PAUSE
+                share = 100 * self._size // max(1, self._total)
+                self._show(f"{self._what} {share:>3} %, {human_size(self._size)} of {human_size(self._total)}")
 
 
 @contextlib.contextmanager
 def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
     """Show how much of `total` bytes has arrived; yields what is to be called with each blob that has."""
-    if not total or not sys.stderr.isatty():
-        yield lambda _blob: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    with moving_line() as show:
+        arrived = _Bytes("fetching", total, show)
+        yield lambda blob: arrived.add(blob.size)
 
-    columns = (TextColumn("fetching"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console(), transient=True) as progress:
-        task = progress.add_task("fetching", total=total)
-        yield lambda blob: progress.advance(task, blob.size)
+
+@contextlib.contextmanager
+def looking(total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of `total` bytes was read, once that takes longer than two seconds."""
+    with moving_line() as show:
+        yield _Bytes("reading", total, show, patience=_PATIENCE).add
 
 
 @contextlib.contextmanager
@@ -62,29 +85,3 @@ def building() -> Iterator[Callable[[Progress], None]]:
 def _line(progress: Progress) -> str:
     took = f" in {progress.seconds:.0f} s" if progress.state == "built" else ""
     return f"[{progress.number}/{progress.total}] {progress.state} {progress.recipe}{took}"
-
-
-@contextlib.contextmanager
-def looking(total: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of `total` bytes was read, once that takes longer than two seconds."""
-    if not sys.stderr.isatty():
-        yield lambda _size: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, TextColumn
-    from rich.progress import Progress as Bars
-
-    begun, read = time.monotonic(), 0
-    bars = Bars(TextColumn("reading"), BarColumn(), DownloadColumn(), console=console(), transient=True)
-    task = bars.add_task("reading", total=total)
-
-    def seen(size: int) -> None:
-        nonlocal read
-        read += size
-        if time.monotonic() - begun > _PATIENCE:
-            bars.start()
-            bars.update(task, completed=read)
-
-    try:
-        yield seen
-    finally:
-        bars.stop()

@@ -81,7 +81,7 @@ class HttpReader:
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
             ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
-            proxy=None if guard else _proxy_for(self._base),  # behind one, the connected address says nothing
+            proxy=None if guard else proxy_for(self._base),  # behind one, the connected address says nothing
             network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
         )
 
@@ -231,8 +231,8 @@ def _authorization(url: SplitResult) -> list[tuple[bytes, bytes]]:
     return [(b"authorization", b"Basic " + token)]
 
 
-def _proxy_for(url: SplitResult) -> httpcore.Proxy | None:
-    """The proxy that the environment names for this address, as other programs take it."""
+def proxy_for(url: SplitResult) -> httpcore.Proxy | None:
+    """Return the proxy that the environment names for this address, as other programs take it."""
     proxies = urllib.request.getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
     if not address or urllib.request.proxy_bypass(url.hostname or ""):

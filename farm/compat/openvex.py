@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, NamedTuple, cast, get_args
 from urllib.parse import unquote
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-
 from farm.compat.advisories import Bound, Statement, Status
-from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, problems_of, read_json_object
+from farm.compat.json_part import JsonPart
+from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_json_object
 from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName, canonical_json
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
@@ -21,48 +20,47 @@ LARGEST_STATEMENTS = 16 * 1024 * 1024
 """Bytes of the document that a distribution publishes, with all that was ever stated in it."""
 
 _PURL = re.compile(r"pkg:[a-z0-9.+-]+/(?P<name>[^@?#]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?")
-_JUSTIFICATIONS = Literal[
+_JUSTIFICATIONS = (
     "",
     "component_not_present",
     "vulnerable_code_not_present",
     "vulnerable_code_not_in_execute_path",
     "vulnerable_code_cannot_be_controlled_by_adversary",
     "inline_mitigations_already_exist",
-]
-_Line = Annotated[str, Field(max_length=1000)]
+)
+_CONTEXTS = r"^https://openvex\.dev/ns(/v0\.2\.[0-9]+)?$"
+_VULNERABILITY = r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class _Product(NamedTuple):
+    id: str
+    purl: str
 
 
-class _Vulnerability(_Part):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$")]
-    aliases: Annotated[tuple[_Line, ...], Field(max_length=100)] = ()
-
-
-class _Identifiers(_Part):
-    purl: _Line = ""
-
-
-class _Product(_Part):
-    id: Annotated[_Line, Field(alias="@id")] = ""
-    identifiers: _Identifiers = _Identifiers()
-
-
-class _Statement(_Part):
-    vulnerability: _Vulnerability
-    products: Annotated[tuple[_Product, ...], Field(min_length=1, max_length=1000)]
+class _Statement(NamedTuple):
+    vulnerability: str
+    aliases: tuple[str, ...]
+    products: tuple[_Product, ...]
     status: Status
-    justification: _JUSTIFICATIONS = ""
-    impact_statement: _Line = ""
-    timestamp: AwareDatetime | None = None
+    justification: str
+    impact_statement: str
+    timestamp: datetime | None
 
 
-class _Document(_Part):
-    context: Annotated[str, Field(alias="@context", pattern=r"^https://openvex\.dev/ns(/v0\.2\.[0-9]+)?$")]
-    timestamp: AwareDatetime
-    statements: Annotated[tuple[_Statement, ...], Field(min_length=1)]
+def _read_statement(part: JsonPart) -> _Statement:
+    vulnerability = part.part("vulnerability", required=True)
+    return _Statement(
+        vulnerability=vulnerability.text("name", pattern=_VULNERABILITY),
+        aliases=vulnerability.texts("aliases", most=100),
+        products=tuple(
+            _Product(each.text("@id", ""), each.part("identifiers").text("purl", ""))
+            for each in part.parts("products", least=1, most=1000)
+        ),
+        status=cast("Status", part.choice("status", get_args(Status))),
+        justification=part.choice("justification", _JUSTIFICATIONS, ""),
+        impact_statement=part.text("impact_statement", ""),
+        timestamp=part.moment_or_none("timestamp"),
+    )
 
 
 def read_openvex(
@@ -74,24 +72,26 @@ def read_openvex(
     `read_published`.
     Products are packages of the distribution, or such that it takes of others. Raises `InvalidAdvisoryError`.
     """
-    try:
-        document = _Document.model_validate(read_json_object(content, "the document", file, largest))
-    except ValidationError as error:
-        raise InvalidAdvisoryError(f"this is no OpenVEX document: {problems_of(error)}", file) from error
+    part = JsonPart(read_json_object(content, "the document", file, largest))
+    part.text("@context", pattern=_CONTEXTS)
+    at = part.moment("timestamp")
+    statements = tuple(map(_read_statement, part.parts("statements", least=1)))
+    if part.problems:
+        raise InvalidAdvisoryError(f"this is no OpenVEX document: {'; '.join(part.problems)}", file)
     found = []
-    for each in document.statements:
+    for each in statements:
         for product in each.products:
             name, version = _product(product, distribution, file)
             _check(each, name, version, file)
             found.append(
                 Statement(
-                    each.vulnerability.name,
-                    each.vulnerability.aliases,
+                    each.vulnerability,
+                    each.aliases,
                     name,
                     version,
                     each.status,
                     each.justification or each.impact_statement,
-                    (each.timestamp or document.timestamp).astimezone(UTC).replace(microsecond=0),
+                    (each.timestamp or at).astimezone(UTC).replace(microsecond=0),
                 )
             )
     return tuple(found)
@@ -125,14 +125,15 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
         "timestamp": _moment(statement.at),
         "vulnerability": {"aliases": list(statement.aliases), "name": statement.vulnerability},
     }
-    known = _JUSTIFICATIONS.__args__  # type: ignore[attr-defined]
     if statement.justification:
-        form["justification" if statement.justification in known else "impact_statement"] = statement.justification
+        form["justification" if statement.justification in _JUSTIFICATIONS else "impact_statement"] = (
+            statement.justification
+        )
     return form
 
 
 def _product(product: _Product, distribution: str, file: str) -> tuple[str, Bound | None]:
-    text = product.identifiers.purl or product.id
+    text = product.purl or product.id
     match = _PURL.fullmatch(text)
     name, version = (
         (match["name"], match["version"] or "") if match else (text.partition("@")[0], text.partition("@")[2])
@@ -146,7 +147,7 @@ def _product(product: _Product, distribution: str, file: str) -> tuple[str, Boun
 
 
 def _check(each: _Statement, name: str, version: Bound | None, file: str) -> None:
-    what = f"the statement about {each.vulnerability.name} in {name}"
+    what = f"the statement about {each.vulnerability} in {name}"
     if each.status == "not_affected" and not each.justification and not each.impact_statement:
         raise InvalidAdvisoryError(f"{what} does not say why", file, "Add a justification, or an impact_statement.")
     if each.status == "fixed" and version is None:

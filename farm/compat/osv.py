@@ -8,22 +8,28 @@ that packages have here (`1.7.1-2`: version and revision).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farm.compat.advisories import Advisory, Affected, Bound, Event, EventKind
-from farm.compat.severity import InvalidSeverityError, Severity, severity_of_vector, severity_of_word, worst
+from farm.compat.json_part import JsonPart
+from farm.compat.severity import (
+    LONGEST_VECTOR,
+    SCORES,
+    InvalidSeverityError,
+    Severity,
+    severity_of_vector,
+    severity_of_word,
+    worst,
+)
 from farm.errors import FarmError, Place
 from farm.names import InvalidPackageNameError, InvalidVersionError, PackageName
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from datetime import datetime
 
 LARGEST_ADVISORY = 256 * 1024
 
-_Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$")]
-_Line = Annotated[str, Field(max_length=1000)]
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$"
 
 
 class InvalidAdvisoryError(FarmError):
@@ -35,55 +41,85 @@ class InvalidAdvisoryError(FarmError):
         super().__init__(message, remedy=remedy, place=Place(file) if file else None)
 
 
-class _Part(BaseModel):
-    # OSV's documents carry more than is read here; it is kept as it is.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Score(_Part):
-    type: Literal["CVSS_V2", "CVSS_V3", "CVSS_V4"]
-    score: Annotated[str, Field(max_length=500)]
-
-
-class _Event(_Part):
-    introduced: _Line | None = None
-    fixed: _Line | None = None
-    last_affected: _Line | None = None
-    limit: _Line | None = None
-
-
-class _Range(_Part):
+class _Score(NamedTuple):
     type: str
-    events: Annotated[tuple[_Event, ...], Field(min_length=1, max_length=200)]
+    score: str
 
 
-class _Package(_Part):
-    ecosystem: _Line
-    name: _Line
+class _Event(NamedTuple):
+    introduced: str | None
+    fixed: str | None
+    last_affected: str | None
+    limit: str | None
 
 
-class _Words(_Part):
-    severity: _Line = ""
+class _Range(NamedTuple):
+    type: str
+    events: tuple[_Event, ...]
 
 
-class _Affected(_Part):
-    package: _Package
-    severity: tuple[_Score, ...] = ()
-    ranges: Annotated[tuple[_Range, ...], Field(max_length=100)] = ()
-    versions: Annotated[tuple[_Line, ...], Field(max_length=1000)] = ()
-    database_specific: _Words = _Words()
+class _Severity(NamedTuple):
+    """How severe something is: as vectors, and as a word of the database."""
+
+    scores: tuple[_Score, ...]
+    word: str
 
 
-class _Document(_Part):
-    id: _Id
-    modified: AwareDatetime
-    published: AwareDatetime | None = None
-    withdrawn: AwareDatetime | None = None
-    aliases: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
-    summary: _Line = ""
-    severity: tuple[_Score, ...] = ()
-    affected: Annotated[tuple[_Affected, ...], Field(max_length=1000)] = ()
-    database_specific: _Words = _Words()
+class _Affected(NamedTuple):
+    ecosystem: str
+    name: str
+    ranges: tuple[_Range, ...]
+    versions: tuple[str, ...]
+    severity: _Severity
+
+
+class _Document(NamedTuple):
+    # OSV's documents carry more than is read here; it is kept as it is.
+    id: str
+    modified: datetime
+    published: datetime | None
+    withdrawn: datetime | None
+    aliases: tuple[str, ...]
+    summary: str
+    severity: _Severity
+    affected: tuple[_Affected, ...]
+
+
+def _read_document(part: JsonPart) -> _Document:
+    return _Document(
+        id=part.text("id", pattern=_ID),
+        modified=part.moment("modified"),
+        published=part.moment_or_none("published"),
+        withdrawn=part.moment_or_none("withdrawn"),
+        aliases=part.texts("aliases", most=100, pattern=_ID),
+        summary=part.text("summary", ""),
+        severity=_read_severity(part),
+        affected=tuple(map(_read_affected, part.parts("affected", most=1000))),
+    )
+
+
+def _read_affected(part: JsonPart) -> _Affected:
+    package = part.part("package", required=True)
+    return _Affected(
+        ecosystem=package.text("ecosystem"),
+        name=package.text("name"),
+        ranges=tuple(map(_read_range, part.parts("ranges", most=100))),
+        versions=part.texts("versions", most=1000),
+        severity=_read_severity(part),
+    )
+
+
+def _read_severity(part: JsonPart) -> _Severity:
+    scores = tuple(
+        _Score(each.choice("type", SCORES), each.text("score", longest=LONGEST_VECTOR))
+        for each in part.parts("severity")
+    )
+    return _Severity(scores, part.part("database_specific").text("severity", ""))
+
+
+def _read_range(part: JsonPart) -> _Range:
+    events = tuple(_Event(*map(each.text_or_none, _Event._fields)) for each in part.parts("events", least=1, most=200))
+    return _Range(part.text("type"), events)
 
 
 def read_json_object(content: bytes, what: str, file: str, largest: int = LARGEST_ADVISORY) -> dict[str, Any]:
@@ -99,46 +135,15 @@ def read_json_object(content: bytes, what: str, file: str, largest: int = LARGES
     return form
 
 
-def problems_of(error: ValidationError) -> str:
-    """Return what pydantic found, in one line for each place."""
-    every = error.errors(include_url=False, include_input=False)
-    # A list whose one member is wrong is also said to be too short: what is wrong lies in the member.
-    below = {each["loc"][:depth] for each in every for depth in range(len(each["loc"]))}
-    found = [each for each in every if each["loc"] not in below]
-    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])} {_told(each)}" for each in found[:20])
-
-
-def _told(problem: ErrorDetails) -> str:
-    """Return in the words of whoever writes a document what is wrong at a place of it."""
-    bounds: dict[str, Any] = problem.get("ctx", {})
-    words = {
-        "missing": "is missing",
-        "too_short": f"needs at least {bounds.get('min_length')}, and has {bounds.get('actual_length')}",
-        "too_long": f"has too many: {bounds.get('max_length')} are the most",
-        "string_too_short": f"needs at least {bounds.get('min_length')} characters",
-        "string_too_long": f"is too long: {bounds.get('max_length')} characters are the most",
-        "string_type": "should be text",
-        "tuple_type": "should be a list",
-        "model_type": "should be an object",
-        "literal_error": f"should be {bounds.get('expected')}",
-        "string_pattern_mismatch": f"should be written as {bounds.get('pattern')}",
-        "timezone_aware": "names no time zone: write it as 2026-11-20T10:00:00Z",
-    }
-    kind = problem["type"]
-    if kind.startswith("datetime"):
-        return "should be a time: write it as 2026-11-20T10:00:00Z"
-    return words.get(kind, f"is not in order: {problem['msg']}")
-
-
 def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
     """Read an advisory about packages of `distribution`; `file` is named in errors. Raises `InvalidAdvisoryError`."""
-    try:
-        document = _Document.model_validate(read_json_object(content, "the advisory", file))
-    except ValidationError as error:
-        raise InvalidAdvisoryError(f"this is no advisory in OSV's form: {problems_of(error)}", file) from error
-    ours = [each for each in document.affected if each.package.ecosystem == distribution]
+    part = JsonPart(read_json_object(content, "the advisory", file))
+    document = _read_document(part)
+    if part.problems:
+        raise InvalidAdvisoryError(f"this is no advisory in OSV's form: {'; '.join(part.problems)}", file)
+    ours = [each for each in document.affected if each.ecosystem == distribution]
     if not ours:
-        named = ", ".join(sorted({each.package.ecosystem[:60] for each in document.affected})) or "nothing"
+        named = ", ".join(sorted({each.ecosystem[:60] for each in document.affected})) or "nothing"
         raise InvalidAdvisoryError(
             f"{document.id} affects no package of {distribution}; it speaks of {named}",
             file,
@@ -168,7 +173,7 @@ class _NotUsableError(Exception):
 
 
 def _affected(document: _Document, each: _Affected, distribution: str) -> Affected:
-    name = PackageName.parse(each.package.name, within=distribution).inside(distribution)
+    name = PackageName.parse(each.name, within=distribution).inside(distribution)
     if not each.ranges and not each.versions:
         raise _NotUsableError(f"it names no versions of {name}", "Add ranges or versions.")
     ranges = tuple(_events(name, found) for found in each.ranges)
@@ -201,10 +206,7 @@ def _events(package: str, found: _Range) -> tuple[Event, ...]:
 
 def _severity(document: _Document, each: _Affected) -> Severity:
     """Return the worst of the vectors that are nearest to the package; else what the database says in a word."""
-    for scores, word in (
-        (each.severity, each.database_specific.severity),
-        (document.severity, document.database_specific.severity),
-    ):
+    for scores, word in (each.severity, document.severity):
         if scores:
             return worst(tuple(severity_of_vector(score.type, score.score) for score in scores))
         if word:

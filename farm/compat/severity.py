@@ -13,7 +13,9 @@ Severity: TypeAlias = Literal["none", "low", "medium", "high", "critical"]
 
 SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high", "critical")
 _KINDS = {"CVSS_V2": CVSS2, "CVSS_V3": CVSS3, "CVSS_V4": CVSS4}
-_LONGEST_VECTOR = 500
+SCORES = tuple(_KINDS)
+"""The kinds of vector: CVSS_V2, CVSS_V3, CVSS_V4."""
+LONGEST_VECTOR = 500
 
 
 class InvalidSeverityError(FarmError):
@@ -41,7 +43,7 @@ def severity_of_vector(kind: str, vector: str) -> Severity:
     if read is None:
         raise InvalidSeverityError(f"{kind[:40]!r} is not a kind of score here", remedy=f"Use {', '.join(_KINDS)}.")
     try:
-        word = str(read(vector[:_LONGEST_VECTOR]).severities()[0])
+        word = str(read(vector[:LONGEST_VECTOR]).severities()[0])
     except CVSSError as error:
         raise InvalidSeverityError(f"{vector[:80]!r} is no vector of {kind}: {error}") from error
     return severity_of_word(word)

@@ -6,30 +6,45 @@ mounted from there.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from http import HTTPStatus, client
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-import httpx
+import httpcore
 
+from farm import __version__
 from farm.errors import FarmError
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX
 from farm.oci.registry_credentials import DOCKER_HUB, Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from urllib.parse import SplitResult
 
     from farm.blobs import BlobStore
     from farm.names import Digest
     from farm.oci.image_reference import RemoteReference
     from farm.plan import BlobRef
 
+    _Content = bytes | tuple[BlobStore, Digest] | None
+
 _HUB_HOST = "registry-1.docker.io"
 _PIECE = 1 << 20
 _LARGEST_MANIFEST = 8 << 20
-_TIMEOUT = httpx.Timeout(30.0, read=120.0, write=120.0)
+_TIMEOUT = {"connect": 30.0, "pool": 30.0, "read": 120.0, "write": 120.0}
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+)
+_OF_A_URL = "%/:?#[]@!$&'()*+,;=~"
 _CHALLENGE = re.compile(r'([A-Za-z]+)="([^"]*)"')
 
 
@@ -39,10 +54,36 @@ class RegistryError(FarmError):
     code = "registry"
 
 
-class Repository:
-    """One repository. `plain_http` speaks HTTP, which is for registries on this machine or in a test."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a registry answered; the names of headers are in lower case."""
 
-    def __init__(self, reference: RemoteReference, credentials: Credentials, *, plain_http: bool = False) -> None:
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return self.status in (301, 302, 303, 307, 308) and "location" in self.headers
+
+
+class Repository:
+    """One repository. `plain_http` speaks HTTP, which is for registries on this machine or in a test.
+
+    `connect` opens the connections for a URL: it knows the proxies and whose certificates are believed.
+    """
+
+    def __init__(
+        self,
+        reference: RemoteReference,
+        credentials: Credentials,
+        connect: Callable[[SplitResult], httpcore.ConnectionPool],
+        *,
+        plain_http: bool = False,
+    ) -> None:
         host = _HUB_HOST if reference.host == DOCKER_HUB else reference.host
         self._what = str(reference)
         self._name = reference.name
@@ -51,17 +92,20 @@ class Repository:
         self._credentials = credentials
         self._authorization = ""
         self._authorizing = threading.Lock()
-        self._http = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self._connecting = threading.Lock()
+        self._connect = connect
+        self._pools: dict[tuple[str, str], httpcore.ConnectionPool] = {}
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def has_blob(self, digest: Digest) -> bool:
         """Say whether the repository has a blob."""
         response = self._send("HEAD", f"/v2/{self._name}/blobs/{digest}")
         # A registry that keeps blobs elsewhere says where: so it has it.
-        return response.has_redirect_location or self._found(response, f"the blob {digest}")
+        return response.is_elsewhere or self._found(response, f"the blob {digest}")
 
     def has_manifest(self, reference: str) -> bool:
         """Say whether it has a manifest, by digest or tag."""
@@ -73,8 +117,6 @@ class Repository:
         response = self._send("GET", f"/v2/{self._name}/manifests/{reference}", headers={"Accept": _ACCEPTED})
         if not self._found(response, f"the manifest {reference}"):
             return None
-        if len(response.content) > _LARGEST_MANIFEST:
-            raise RegistryError(f"{self._what}: the manifest {reference} has more than {_LARGEST_MANIFEST} bytes")
         return response.content
 
     def push_blob(self, blob: BlobRef, store: BlobStore, others: Iterable[str] = ()) -> bool:
@@ -84,25 +126,24 @@ class Repository:
         """
         query = next((urlencode({"mount": blob.digest, "from": other}) for other in others if other != self._name), "")
         path = f"/v2/{self._name}/blobs/uploads/" + (f"?{query}" if query else "")
-        opened = self._send("POST", path, headers={"Content-Length": "0"})
-        if opened.status_code == httpx.codes.CREATED:
+        opened = self._send("POST", path)
+        if opened.status == HTTPStatus.CREATED:
             return False
-        self._expect(opened, httpx.codes.ACCEPTED, "an upload")
-        place = httpx.URL(self._base).join(opened.headers.get("location", ""))
+        self._expect(opened, HTTPStatus.ACCEPTED, "an upload")
         response = self._send(
             "PUT",
-            str(place.copy_merge_params({"digest": blob.digest})),
+            _with_query(self._url(opened.headers.get("location", "")), {"digest": blob.digest}).geturl(),
             headers={"Content-Length": str(blob.size), "Content-Type": "application/octet-stream"},
             content=(store, blob.digest),
         )
-        self._expect(response, httpx.codes.CREATED, f"the blob {blob.digest}")
+        self._expect(response, HTTPStatus.CREATED, f"the blob {blob.digest}")
         return True
 
     def push_manifest(self, content: bytes, reference: str, media_type: str = MANIFEST) -> Mapping[str, str]:
         """Put a manifest under a tag or its digest; return the headers of the answer."""
         headers = {"Content-Type": media_type}
         response = self._send("PUT", f"/v2/{self._name}/manifests/{reference}", headers=headers, content=content)
-        self._expect(response, httpx.codes.CREATED, f"the manifest {reference}")
+        self._expect(response, HTTPStatus.CREATED, f"the manifest {reference}")
         return response.headers
 
     def _send(
@@ -111,30 +152,74 @@ class Repository:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        content: bytes | tuple[BlobStore, Digest] | None = None,
-    ) -> httpx.Response:
+        content: _Content = None,
+    ) -> _Answer:
         """Send a request; once more with what the registry asks for, when it does not know us."""
-        address = httpx.URL(self._base).join(url)
+        address = self._url(url)
         # A registry may hand uploads to another host, which has no business with our token.
-        ours = address.host == httpx.URL(self._base).host
+        ours = address.hostname == urlsplit(self._base).hostname
         for attempt in range(2):
             authorization = self._authorization if ours else ""
             known = {"Authorization": authorization} if authorization else {}
             try:
-                response = self._http.request(
-                    method, address, headers={**(headers or {}), **known}, content=_body(content)
-                )
-            except httpx.HTTPError as error:
+                response = self._ask(method, address, {**(headers or {}), **known}, content)
+            except _FAILURES as error:
                 raise RegistryError(
                     f"{self._what}: the registry cannot be reached: {error or type(error).__name__}",
                     remedy="Check its address and the network; --plain-http is for one on this machine.",
                 ) from error
-            if response.status_code != httpx.codes.UNAUTHORIZED or attempt or not ours:
+            if response.status != HTTPStatus.UNAUTHORIZED or attempt or not ours:
                 return response
             self._authorize(response, authorization)
         return response
 
-    def _authorize(self, refused: httpx.Response, tried: str) -> None:
+    def _url(self, text: str) -> SplitResult:
+        """Return the parts of a URL, as a registry writes it, as they go into requests. Raises `RegistryError`."""
+        try:
+            url = urlsplit(quote(urljoin(self._base, text), safe=_OF_A_URL))
+            there = url.port != 0 and url.hostname
+        except ValueError:
+            there = None
+        if not there or url.scheme not in ("http", "https"):
+            raise RegistryError(f"{self._what}: the registry names {text[:200]!r}, which is no HTTP address")
+        return url
+
+    def _ask(
+        self,
+        method: str,
+        url: SplitResult,
+        headers: Mapping[str, str],
+        content: _Content,
+    ) -> _Answer:
+        """Send one request. Raises httpcore's errors (`_FAILURES`), and `RegistryError` for more than is believed."""
+        host = url.netloc.rpartition("@")[2]
+        sent = {"Host": host, "Accept-Encoding": "identity", "User-Agent": f"farm/{__version__}", **headers}
+        if method in ("POST", "PUT"):
+            sent.setdefault("Content-Length", str(len(content) if isinstance(content, bytes) else 0))
+        with self._pool(url).stream(
+            method,
+            url.geturl(),
+            headers=list(sent.items()),
+            content=_body(content),
+            extensions={"timeout": _TIMEOUT},
+        ) as response:
+            body = bytearray()
+            for piece in response.iter_stream():
+                body += piece
+                if len(body) > _LARGEST_MANIFEST:
+                    raise RegistryError(f"{self._what}: the registry answered with over {_LARGEST_MANIFEST} bytes")
+            names = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers)
+            return _Answer(response.status, dict(names), bytes(body))
+
+    def _pool(self, url: SplitResult) -> httpcore.ConnectionPool:
+        """Return the connections for a URL: another host may be behind another proxy."""
+        with self._connecting:
+            place = url.scheme, url.netloc
+            if place not in self._pools:
+                self._pools[place] = self._connect(url)
+            return self._pools[place]
+
+    def _authorize(self, refused: _Answer, tried: str) -> None:
         with self._authorizing:
             if self._authorization != tried:
                 return  # another thread was faster
@@ -150,9 +235,11 @@ class Repository:
 
     def _token(self, challenge: Mapping[str, str]) -> str:
         """Ask for a token (distribution's "Token Authentication Specification")."""
-        realm = httpx.URL(challenge.get("realm", ""))
+        if not challenge.get("realm"):
+            raise RegistryError(f"{self._what}: the registry asks for a token, and does not say whose")
+        realm = self._url(challenge["realm"])
         if realm.scheme != "https" and not self._plain:
-            raise RegistryError(f"{self._what}: the registry asks for the password over {realm.scheme or 'nothing'}")
+            raise RegistryError(f"{self._what}: the registry asks for the password over {realm.scheme}")
         query = {"scope": f"repository:{self._name}:pull,push"}
         if "service" in challenge:
             query["service"] = challenge["service"]
@@ -163,18 +250,21 @@ class Repository:
                     "refresh_token": self._credentials.identity_token,
                     "client_id": "farm",
                 }
-                response = self._http.post(realm, data=form)
+                kind = {"Content-Type": "application/x-www-form-urlencoded"}
+                response = self._ask("POST", realm, kind, urlencode(form).encode())
             else:
                 known = {"Authorization": self._credentials.basic} if self._credentials.basic else {}
-                response = self._http.get(realm.copy_merge_params(query), headers=known)
-            if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                response = self._ask("GET", _with_query(realm, query), known, None)
+            if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 raise self._refusal()
-            form = response.json()
-            return str(form.get("token") or form["access_token"])
-        except httpx.HTTPError as error:
-            raise RegistryError(f"{self._what}: {realm.host} gives no token: {error}") from error
+            said = response.json()
+            return str(said.get("token") or said["access_token"])
+        except _FAILURES as error:
+            raise RegistryError(
+                f"{self._what}: {realm.hostname} gives no token: {error or type(error).__name__}"
+            ) from error
         except (ValueError, KeyError, AttributeError) as error:
-            raise RegistryError(f"{self._what}: {realm.host} gives no token: {response.status_code}") from error
+            raise RegistryError(f"{self._what}: {realm.hostname} gives no token: {response.status}") from error
 
     def _refusal(self) -> RegistryError:
         who = f"{self._credentials.username!r}" if self._credentials.username else "a stranger"
@@ -182,16 +272,16 @@ class Repository:
             f"{self._what}: the registry does not let {who} push", remedy="Log in with `docker login` first."
         )
 
-    def _found(self, response: httpx.Response, what: str) -> bool:
-        if response.status_code == httpx.codes.NOT_FOUND:
+    def _found(self, response: _Answer, what: str) -> bool:
+        if response.status == HTTPStatus.NOT_FOUND:
             return False
-        self._expect(response, httpx.codes.OK, what)
+        self._expect(response, HTTPStatus.OK, what)
         return True
 
-    def _expect(self, response: httpx.Response, wanted: int, what: str) -> None:
-        if response.status_code == wanted:
+    def _expect(self, response: _Answer, wanted: int, what: str) -> None:
+        if response.status == wanted:
             return
-        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise self._refusal()
         raise RegistryError(f"{self._what}: asked for {what}, the registry answered {_answer(response)}")
 
@@ -199,7 +289,11 @@ class Repository:
 _ACCEPTED = f"{MANIFEST}, {INDEX}"
 
 
-def _body(content: bytes | tuple[BlobStore, Digest] | None) -> bytes | Iterator[bytes] | None:
+def _with_query(url: SplitResult, values: Mapping[str, str]) -> SplitResult:
+    return url._replace(query="&".join(filter(None, (url.query, urlencode(values)))))
+
+
+def _body(content: _Content) -> bytes | Iterator[bytes] | None:
     return _pieces(*content) if isinstance(content, tuple) else content
 
 
@@ -209,9 +303,9 @@ def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
             yield piece
 
 
-def _answer(response: httpx.Response) -> str:
+def _answer(response: _Answer) -> str:
     try:
         first = response.json()["errors"][0]
-        return f"{response.status_code} {first['code']}: {first.get('message', '')}"[:300]
+        return f"{response.status} {first['code']}: {first.get('message', '')}"[:300]
     except (ValueError, KeyError, TypeError, IndexError):
-        return f"{response.status_code} {response.reason_phrase}"
+        return f"{response.status} {client.responses.get(response.status, '')}".rstrip()

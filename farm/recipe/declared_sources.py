@@ -8,21 +8,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.names import Version
+from farm.names import Digest, Version
 from farm.recipe import names
+from farm.recipe.contents import RecipeContents
 from farm.recipe.document import parse
 from farm.recipe.fields import AS_WRITTEN, Fields
-from farm.recipe.load import KEYS, REQUIRED, recipe_digest
 from farm.recipe.sources import read_sources
 from farm.recipe.template import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.names import Digest
     from farm.recipe.recipe import CarriedSource, Source
 
 RECIPE_FILE = "recipe.yaml"
+KEYS = (
+    "name",
+    "version",
+    "revision",
+    "summary",
+    "license",
+    "home",
+    "source",
+    "source-epoch",
+    "toolchain",
+    "build-needs",
+    "requires",
+    "shadows",
+    "environment",
+    "steps",
+    "outputs",
+    "links",
+    "replaces",
+    "plugins",
+    "sensitive-files",
+    "host",
+    "limits",
+    "hardening",
+    "tests",
+    "test-needs",
+)
+REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +80,13 @@ def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
     text = files.get(RECIPE_FILE, b"")
     beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
     return recipe_digest(text, read_declared_sources(text, beside, file=file).sources, beside)
+
+
+def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
+    """Return the digest of a recipe: of its text, and of the files beside it that it names."""
+    named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
+    return RecipeContents(Digest.of(text), named).digest
+
+
+def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:
+    return not source.url and not source.debian_package and source.file in beside

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast, get_args
 
-from farm.names import Digest, HardeningProperty, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
+from farm.names import HardeningProperty, HardeningWaiver, HostNeeds, Plugin, SensitiveFile, Version
 from farm.recipe import names
-from farm.recipe.contents import RecipeContents
+from farm.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
 from farm.recipe.distributions import check_known
 from farm.recipe.document import parse
 from farm.recipe.errors import quoted, suggestion
 from farm.recipe.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.recipe.licence import licence
-from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe, Source
+from farm.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe
 from farm.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.recipe.recipe_tests import read_tests
 from farm.recipe.sources import read_sources
@@ -22,34 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from farm.recipe.steps import StepLibrary
-
-KEYS = (
-    "name",
-    "version",
-    "revision",
-    "summary",
-    "license",
-    "home",
-    "source",
-    "source-epoch",
-    "toolchain",
-    "build-needs",
-    "requires",
-    "shadows",
-    "environment",
-    "steps",
-    "outputs",
-    "links",
-    "replaces",
-    "plugins",
-    "sensitive-files",
-    "host",
-    "limits",
-    "hardening",
-    "tests",
-    "test-needs",
-)
-REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
 
 
 def load_recipe(
@@ -241,13 +213,3 @@ def _environment(fields: Fields) -> tuple[tuple[str, str], ...]:
         name = read_parsed(fields.document, key, "a variable", names.variable)
         variables.append((name or "", read_text(fields.document, value, key.text)))
     return tuple(sorted(variables))
-
-
-def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
-    """Return the digest of a recipe: of its text, and of the files beside it that it names."""
-    named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
-    return RecipeContents(Digest.of(text), named).digest
-
-
-def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:
-    return not source.url and not source.debian_package and source.file in beside

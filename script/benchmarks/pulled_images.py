@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.client.registry_connections import registry_connections
 from farm.oci.image_reference import RemoteReference
 from farm.oci.push import push_image
 from farm.oci.registry import Repository
@@ -97,7 +98,7 @@ class FarmImage(_Pulled):
 
     def _push(self, reference: str, packages: Sequence[SamplePackage]) -> None:
         target = RemoteReference.parse(reference)
-        repository = Repository(target, Credentials(), plain_http=True)
+        repository = Repository(target, Credentials(), registry_connections, plain_http=True)
         try:
             push_image(self.images.compose(packages), self.images.store, repository, target.tag)
         finally:

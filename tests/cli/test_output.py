@@ -7,21 +7,23 @@ import io
 import json
 import sys
 import unicodedata
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import farm.cli
 from farm.cli.inert import inert
-from farm.cli.output import guarded, joined, say, say_document, say_json, say_lines, styled
+from farm.cli.output import guarded, joined, moving_line, say, say_document, say_json, say_lines, styled
+from farm.cli.progress import downloads
+from farm.names import Digest
+from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
 HOME = Path(farm.cli.__file__).parent
 PRINTING = {
@@ -124,3 +126,34 @@ def test_nothing_of_the_command_prints_past_the_one_place() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING
     ]
     assert past == []
+
+
+def test_a_line_that_moves_is_inert_and_goes_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "20")
+    with redirect_stderr(terminal), guarded():
+        with moving_line():
+            pass
+        assert terminal.shown == ""
+        with moving_line() as show:
+            show("1 of 2\x1b[2J" + "x" * 100)
+            show("2 of 2")
+    assert terminal.shown == "\r1 of 2\\x1b[2Jxxxxxx\x1b[K\r2 of 2\x1b[K\r\x1b[K"
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_nothing_moves_where_nothing_can(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term or "xterm")
+    terminal = Terminal() if term else io.StringIO()
+    with redirect_stderr(terminal), moving_line() as show:
+        show("1 of 2")
+    assert (terminal.shown if isinstance(terminal, Terminal) else terminal.getvalue()) == ""
+
+
+def test_what_was_fetched_is_told_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    with redirect_stderr(terminal), downloads(4_000_000) as fetched:
+        fetched(BlobRef(Digest.of(b"x"), 1_000_000))
+    assert terminal.shown.startswith("\rfetching  25 %, 1.0 MB of 4.0 MB\x1b[K")

@@ -10,6 +10,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.client.image_evidence import attested_sbom, sbom_among
+from farm.client.registry_connections import registry_connections
 from farm.oci.cosign import MOST_LAYERS, SIGNATURE, attestations_manifest, cosign_tag
 from farm.oci.image_reference import RemoteReference
 from farm.oci.push import push_image
@@ -52,7 +53,7 @@ def image(distribution: SmallDistribution, host: Host) -> ImageRecord:
 
 def push(host: Host, image: ImageRecord, to: str, more: Sequence[Referrer] = ()) -> str:
     target = RemoteReference.parse(to)
-    repository = Repository(target, Credentials(), plain_http=True)
+    repository = Repository(target, Credentials(), registry_connections, plain_http=True)
     try:
         push_image(image.image, host.blobs, repository, target.tag, referrers=[*image.referrers, *more])
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.client.registry_connections import registry_connections
 from farm.oci.image_reference import RemoteReference
 from farm.oci.layout import read_layout, write_layout
 from farm.oci.push import Pushed, push_image
@@ -47,7 +48,7 @@ def push(
     host: Host, image: ImageRecord, to: str, credentials: Credentials = NOBODY, others: Sequence[str] = ()
 ) -> Pushed:
     target = RemoteReference.parse(to)
-    repository = Repository(target, credentials, plain_http=True)
+    repository = Repository(target, credentials, registry_connections, plain_http=True)
     try:
         return push_image(
             image.image,

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.blobs import BlobStore
+from farm.client.registry_connections import registry_connections
 from farm.names import Digest
 from farm.oci.image_reference import InvalidReferenceError, NoRegistryError, RemoteReference, full_name
 from farm.oci.registry import RegistryError, Repository
 from farm.oci.registry_credentials import Credentials
+from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextmanager
@@ -34,6 +38,9 @@ def answering(status: int, headers: dict[str, str], body: bytes = b"") -> Iterat
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.do_HEAD()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
@@ -41,7 +48,7 @@ def answering(status: int, headers: dict[str, str], body: bytes = b"") -> Iterat
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         reference = RemoteReference.parse(f"127.0.0.1:{server.server_address[1]}/tools:1")
-        repository = Repository(reference, Credentials(), plain_http=True)
+        repository = Repository(reference, Credentials(), registry_connections, plain_http=True)
         try:
             yield repository
         finally:
@@ -69,6 +76,36 @@ def test_a_password_is_not_sent_to_a_realm_without_tls() -> None:
         repository._plain = False
         with pytest.raises(RegistryError, match="asks for the password over http"):
             repository.has_blob(Digest.of(b"x"))
+
+
+def test_a_challenge_that_names_no_realm_is_refused() -> None:
+    with (
+        answering(401, {"WWW-Authenticate": 'Bearer service="x"'}) as repository,
+        pytest.raises(RegistryError, match="does not say whose"),
+    ):
+        repository.has_blob(Digest.of(b"x"))
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://a:99999/", "file:///etc/passwd", "gopher://a/"])
+def test_an_upload_that_is_to_go_nowhere_is_refused(location: str, tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    with answering(202, {"Location": location}) as repository, pytest.raises(RegistryError, match="no HTTP address"):
+        repository.push_blob(BlobRef(store.put_bytes(b"x"), 1), store)
+
+
+def test_more_than_a_manifest_can_be_is_not_read() -> None:
+    with answering(200, {}, bytes(9 << 20)) as repository, pytest.raises(RegistryError, match="answered with over"):
+        repository.manifest("1")
+
+
+def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(404, {}) as repository:
+        monkeypatch.setenv("http_proxy", repository._base)
+        monkeypatch.delenv("no_proxy", raising=False)
+        elsewhere = RemoteReference.parse("registry.invalid/tools:1")
+        proxied = Repository(elsewhere, Credentials(), registry_connections, plain_http=True)
+        assert not proxied.has_blob(Digest.of(b"x"))
+        proxied.close()
 
 
 @pytest.mark.parametrize("text", ["jq:1", "team/jq:1", ""])

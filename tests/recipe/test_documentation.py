@@ -9,8 +9,8 @@ from typing import get_args
 from farm.recipe import StepLibrary
 from farm.recipe.channel_gates import Gate
 from farm.recipe.channel_reading import KEYS as CHANNEL_KEYS
+from farm.recipe.declared_sources import KEYS
 from farm.recipe.gate_reading import GATES
-from farm.recipe.load import KEYS
 from farm.recipe.recipe_tests import KEYS as TEST_KEYS
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,34 @@
+"""`farm completion`: what makes a shell complete verbs and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from farm.cli.output import say_document
+
+_KINDS = {"bash": BashComplete, "fish": FishComplete, "zsh": ZshComplete}
+SHELLS = tuple(_KINDS)
+VARIABLE = "_FARM_COMPLETE"
+"""Where Click looks for what a shell asks of it (`farm.cli.entry` knows it too)."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script with which SHELL completes farm's verbs and options.
+
+    An installed farm brings these scripts in its `share` folder too, where bash and fish look by themselves.
+
+    \b
+    Examples:
+      eval "$(farm completion bash)"
+      farm completion fish > ~/.config/fish/completions/farm.fish
+    """
+    say_document(completion_script(shell).encode())
+
+
+def completion_script(shell: str) -> str:
+    """Return the script of one of `SHELLS`, as Click writes it."""
+    # Not the kind's own `source`: that of bash runs a bash to see how old it is.
+    return ShellComplete.source(_KINDS[shell](click.Command("farm"), {}, "farm", VARIABLE))

@@ -1,0 +1,95 @@
+"""The one table of extras: it agrees with what is installed for each, and with what the program loads."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from farm.cli.extras import MODULES_OF, MissingExtraError, missing_extra
+from farm.cli.rendering import say_error
+
+ROOT = Path(__file__).parents[2]
+_PROGRAMS = ("farm", "web", "workers")
+_ELSEWHERE = {"pip": "of the interpreter that farm.engine.pip_sdist runs in"}
+
+
+def brought_by(extra: str) -> set[str]:
+    """Return the modules of all distributions that farm needs with an extra (none: empty), and what these need."""
+    modules = {}
+    for module, names in metadata.packages_distributions().items():
+        for name in names:
+            modules.setdefault(canonicalize_name(name), set()).add(module)
+    found: set[str] = set()
+    pending = [("farm", extra)]
+    seen: set[tuple[str, str]] = set()
+    while pending:
+        name, wanted = pending.pop()
+        if (name, wanted) in seen:
+            continue
+        seen.add((name, wanted))
+        found |= modules.get(name, set())
+        for line in metadata.requires(name) or ():
+            need = Requirement(line)
+            if need.marker is None or need.marker.evaluate({"extra": wanted}):
+                pending += [(canonicalize_name(need.name), each) for each in ("", *need.extras)]
+    return found
+
+
+def loaded(node: ast.AST) -> set[str]:
+    """Return the modules that a file loads, by their first names; what is imported for types alone is not."""
+    found = set()
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(each, ast.Import):
+            found |= {name.name.partition(".")[0] for name in each.names}
+        elif isinstance(each, ast.ImportFrom):
+            found.add(str(each.module).partition(".")[0])
+        found |= loaded(each)
+    return found - set(sys.stdlib_module_names) - {*_PROGRAMS, *_ELSEWHERE}
+
+
+def test_an_extra_brings_the_modules_that_the_table_says_and_less_brings_none_of_them() -> None:
+    for extra, modules in MODULES_OF.items():
+        assert set(modules) <= brought_by(extra), extra
+        assert set(modules).isdisjoint(brought_by("")), extra
+
+
+def test_all_that_the_programs_load_comes_with_farm_or_stands_in_the_table() -> None:
+    files = [file for program in _PROGRAMS for file in (ROOT / program).rglob("*.py")]
+    needed = set().union(*(loaded(ast.parse(file.read_text())) for file in files))
+    in_table = {module for modules in MODULES_OF.values() for module in modules}
+    assert needed - brought_by("") - in_table - brought_by("server") == set()
+    assert {each for each in needed & brought_by("server") if each not in brought_by("")} <= in_table
+
+
+@pytest.mark.parametrize(
+    ("verb", "module", "extra"),
+    [
+        ("up", "pydantic", "server"),
+        ("up", "sqlmodel", "server"),
+        ("jobs", "pydantic", "build"),
+        ("log", "httpx", "build"),
+    ],
+)
+def test_a_missing_module_tells_what_to_install(
+    verb: str, module: str, extra: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = missing_extra(verb, ModuleNotFoundError(name=f"{module}.deeper"))
+    assert isinstance(found, MissingExtraError)
+    assert (found.code, found.exit_status) == ("missing-extra", os.EX_UNAVAILABLE)
+    say_error(found)
+    told = capsys.readouterr().err
+    assert told == f"error: farm {verb} needs farm[{extra}]\n help: pip install 'farm[{extra}]'\n"
+
+
+@pytest.mark.parametrize("name", ["farm.cli.gone", "tuf", None])
+def test_a_module_that_no_extra_brings_is_a_fault_of_farms_own(name: str | None) -> None:
+    assert missing_extra("run", ModuleNotFoundError(name=name)) is None
