@@ -1,0 +1,111 @@
+"""Which test notices each mutation: runs them a few at a time, each in a copy of the tree, and keeps the verdicts."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from script.mutations.subjects import TESTS
+from script.mutations.trial import Copy
+from script.mutations.verdicts import Verdict, Verdicts, basis_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from script.mutations.mutation import Mutation
+
+_LONGEST = 1800.0
+_PATIENCE, _GRACE = 5, 60.0
+"""A mutant may take so many times as long as its tests take without it, and so many seconds more."""
+
+
+class RedTestsError(Exception):
+    """Tests fail without any mutation, so that they would prove nothing."""
+
+    def __init__(self, failed: str, output: str) -> None:
+        super().__init__(f"{failed} fails without a mutation:\n{output[-4000:]}")
+
+
+def judge(root: Path, mutations: Sequence[Mutation], *, jobs: int, again: bool) -> Iterator[tuple[Mutation, Verdict]]:
+    """Give each mutation with its verdict: those that are known, then the others as they are found.
+
+    Raises `RedTestsError`.
+    """
+    verdicts = Verdicts(root)
+    waiting: list[tuple[Mutation, str]] = []
+    for mutation in mutations:
+        basis = basis_of(root, _changed(root, mutation), TESTS[mutation.module])
+        if known := None if again else verdicts.known(mutation.name, basis):
+            yield mutation, known
+        else:
+            waiting.append((mutation, basis))
+    if not waiting:
+        return
+    with _workplace(root, min(jobs, len(waiting))) as workplace:
+        for mutation, verdict in workplace.judge(waiting):
+            verdicts.keep(verdict)
+            yield mutation, verdict
+
+
+@contextmanager
+def _workplace(root: Path, jobs: int) -> Iterator[_Workplace]:
+    with tempfile.TemporaryDirectory(prefix="farm-mutations-") as place, ThreadPoolExecutor(jobs) as pool:
+        copies: SimpleQueue[Copy] = SimpleQueue()
+        for number in range(jobs):
+            copies.put(Copy(root, Path(place) / str(number)))
+        try:
+            yield _Workplace(root, pool, copies)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Workplace:
+    """As many copies of a tree as there are threads, each for one trial at a time."""
+
+    def __init__(self, root: Path, pool: ThreadPoolExecutor, copies: SimpleQueue[Copy]) -> None:
+        self._root = root
+        self._pool = pool
+        self._copies = copies
+
+    def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, Verdict]]:
+        """Give each mutation with its verdict. Raises `RedTestsError`."""
+        limits = self._limits(sorted({TESTS[mutation.module] for mutation, _ in waiting}))
+
+        def judged(pair: tuple[Mutation, str]) -> tuple[Mutation, Verdict]:
+            mutation, basis = pair
+            tests = TESTS[mutation.module]
+            with self._copy() as copy:
+                outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limits[tests])
+            return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
+
+        yield from self._pool.map(judged, waiting)
+
+    def _limits(self, chosen: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], float]:
+        """Run the tests without a mutation, and return how many seconds a mutant may take with each of them."""
+        print(f"mutate: the tests without a mutation first: {len(chosen)} runs", file=sys.stderr)
+
+        def limit(tests: tuple[str, ...]) -> float:
+            with self._copy() as copy:
+                outcome = copy.run(tests, _LONGEST)
+            if outcome.failed:
+                raise RedTestsError(outcome.failed, outcome.output)
+            return outcome.seconds * _PATIENCE + _GRACE
+
+        return dict(zip(chosen, self._pool.map(limit, chosen), strict=True))
+
+    @contextmanager
+    def _copy(self) -> Iterator[Copy]:
+        copy = self._copies.get()
+        try:
+            yield copy
+        finally:
+            self._copies.put(copy)
+
+
+def _changed(root: Path, mutation: Mutation) -> str:
+    return mutation.applied((root / mutation.module).read_text(encoding="utf-8"))

@@ -1,0 +1,90 @@
+"""The subjects that mutations are drawn from, and the tests that must notice: those of the module's own room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SEED = 20261130
+"""Other mutations are drawn with another seed. It is committed, so that two people talk of the same ones."""
+PER_SUBJECT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that must not break unseen, and the modules that carry it out."""
+
+    name: str
+    modules: tuple[str, ...]
+
+
+SUBJECTS = (
+    Subject(
+        "archive",
+        ("farm/fileset/archive_header.py", "farm/fileset/archive_reader.py"),
+    ),
+    Subject(
+        "proof",
+        ("farm/compat/closure.py", "farm/compat/definition.py", "farm/compat/prover.py", "farm/compat/symbols.py"),
+    ),
+    Subject("leases", ("farm/control/leases.py", "farm/database/attempts.py")),
+    Subject("signer", ("farm/ledger/standing.py", "farm/trust/repository.py", "workers/signer.py")),
+    Subject("rollback", ("farm/database/rollbacks.py", "farm/release/entrance.py", "farm/release/gates/rolled_back.py")),
+    Subject("conflicts", ("farm/compat/claim_index.py", "farm/fileset/forest.py")),
+    Subject(
+        "escaping",
+        ("farm/cli/inert.py", "web/pages/log_rows.py", "web/pages/rendering.py", "web/pages/terminal_text.py"),
+    ),
+    Subject(
+        "policy",
+        (
+            "farm/client/policy.py",
+            "farm/countersign/gates.py",
+            "farm/recipe/policy_file.py",
+            "farm/recipe/strictness.py",
+        ),
+    ),
+)
+
+TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "farm/cli/inert.py": ("tests/cli/test_output.py", "tests/cli/test_rendering.py", "tests/cli"),
+    "farm/client/policy.py": ("tests/client/test_policy.py", "tests/client/test_coverage.py"),
+    "farm/compat/claim_index.py": ("tests/compat",),
+    "farm/compat/closure.py": ("tests/compat/test_closure.py", "tests/compat"),
+    "farm/compat/definition.py": ("tests/compat/test_proof.py", "tests/compat"),
+    "farm/compat/prover.py": ("tests/compat/test_proof.py", "tests/compat"),
+    "farm/compat/symbols.py": ("tests/compat/test_proof.py", "tests/compat"),
+    "farm/control/leases.py": ("tests/control/test_leases.py", "tests/control"),
+    "farm/countersign/builds.py": ("tests/countersign/test_builds.py", "tests/countersign"),
+    "farm/countersign/gates.py": ("tests/countersign/test_gates.py", "tests/countersign"),
+    "farm/countersign/release_check.py": ("tests/countersign/test_release_check.py", "tests/countersign"),
+    "farm/database/attempts.py": ("tests/database/test_jobs.py", "tests/database", "tests/control/test_leases.py"),
+    "farm/database/rollbacks.py": ("tests/release/test_rolled_back.py", "tests/release"),
+    "farm/fileset/archive_header.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
+    "farm/fileset/archive_reader.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
+    "farm/fileset/forest.py": ("tests/fileset/test_forest.py", "tests/fileset"),
+    "farm/ledger/standing.py": ("tests/countersign/test_standing.py", "tests/countersign/test_ledger.py"),
+    "farm/recipe/policy_file.py": ("tests/recipe/test_policy_file.py", "tests/recipe"),
+    "farm/recipe/strictness.py": ("tests/recipe/test_strictness.py", "tests/recipe"),
+    "farm/release/entrance.py": ("tests/release/test_rolled_back.py", "tests/release"),
+    "farm/release/gates/rolled_back.py": ("tests/release/test_rolled_back.py", "tests/release"),
+    "farm/trust/archive_contents.py": ("tests/trust",),
+    "farm/trust/needed.py": ("tests/trust",),
+    "farm/trust/release_index.py": ("tests/trust/test_release_index.py", "tests/trust"),
+    "farm/trust/release_package.py": ("tests/trust/test_release_package.py", "tests/trust"),
+    "farm/trust/repository.py": ("tests/trust/test_repository.py", "tests/trust"),
+    "web/pages/log_rows.py": ("tests/web/test_terminal_text.py", "tests/web/test_logs.py", "tests/web"),
+    "web/pages/rendering.py": ("tests/web/test_pages.py", "tests/web"),
+    "web/pages/terminal_text.py": ("tests/web/test_terminal_text.py", "tests/web"),
+    "workers/signer.py": ("tests/workers/test_signer.py", "tests/workers"),
+})  # fmt: skip
+"""The tests of each module, the likeliest first; what needs an engine, a browser or a server is left out of them."""
+
+LEFT_OUT: Mapping[str, str] = MappingProxyType({
+    "leases-035c078a": "it is `lease-at-its-end`, which has a name",
+})  # fmt: skip
+"""What the draw passes over, each with the reason: mostly that it makes no other program. The next takes its place."""

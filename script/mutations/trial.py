@@ -1,0 +1,87 @@
+"""Runs tests in a copy of the tree, as it is or with one module changed. The tree itself is never written to."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".mutations.jsonl")
+_NEEDS_MORE = "docker or toolchain or browser or postgres or redis or scenario"
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the tests said: `failed` names the first that did not pass, and is empty when all did."""
+
+    failed: str
+    seconds: float
+    output: str
+
+
+class Copy:
+    """A copy of a tree in `directory`, for one trial at a time."""
+
+    def __init__(self, tree: Path, directory: Path) -> None:
+        self.root = directory / "tree"
+        shutil.copytree(tree, self.root, ignore=_NOT_COPIED, symlinks=True)
+        if (tree / ".venv").exists():
+            (self.root / ".venv").symlink_to(tree / ".venv")
+
+    def changed(self, module: str, content: str, tests: Sequence[str], limit: float) -> Outcome:
+        """Run the tests with other content in a module, until one fails; then put it back."""
+        path = self.root / module
+        before = path.read_text(encoding="utf-8")
+        try:
+            self._write(path, content)
+            return self.run(tests, limit)
+        finally:
+            self._write(path, before)
+
+    def run(self, tests: Sequence[str], limit: float) -> Outcome:
+        """Run the tests until one fails, or `limit` seconds are over, which counts as a failure."""
+        # Nothing that an earlier trial has found is tried first: what is said of one does not depend on others.
+        shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
+        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", f"not ({_NEEDS_MORE})"]
+        began = time.monotonic()
+        running = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *tests],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root), "COLUMNS": "1000"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = running.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            return Outcome(f"the time limit of {limit:.0f} s", time.monotonic() - began, "")
+        finally:
+            with suppress(ProcessLookupError):  # what the tests have started and not ended is in the same session
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        named = _FAILED.search(output)
+        failed = "" if not running.returncode else named[1] if named else "tests that do not begin"
+        return Outcome(failed, time.monotonic() - began, output)
+
+    @staticmethod
+    def _write(path: Path, content: str) -> None:
+        path.write_text(content, encoding="utf-8")
+        # Compiled code is told from stale code by size and second of the source, which two trials may have in common.
+        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+            compiled.unlink()
+
