@@ -28,8 +28,8 @@ class NotFoundOnceError(Exception):
 
     def __init__(self, named: Named, count: int) -> None:
         super().__init__(
-            f"{named.name}: its text stands {count} times in {named.module}, not once. Say in script/mutations/named.py "
-            f"where that decision is taken now:\n{named.old}"
+            f"{named.name}: its text stands {count} times in {named.module}, not once. Say in "
+            f"script/mutations/named.py where that decision is taken now:\n{named.old}"
         )
 
 

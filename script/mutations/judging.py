@@ -15,7 +15,7 @@ from script.mutations.trial import Copy
 from script.mutations.verdicts import Verdict, Verdicts, basis_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from script.mutations.mutation import Mutation
 
@@ -74,20 +74,21 @@ class _Workplace:
 
     def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, Verdict]]:
         """Give each mutation with its verdict. Raises `RedTestsError`."""
-        limits = self._limits(sorted({TESTS[mutation.module] for mutation, _ in waiting}))
+        limits = self._limits({outermost(TESTS[mutation.module]) for mutation, _ in waiting})
 
         def judged(pair: tuple[Mutation, str]) -> tuple[Mutation, Verdict]:
             mutation, basis = pair
             tests = TESTS[mutation.module]
             with self._copy() as copy:
-                outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limits[tests])
+                limit = limits[outermost(tests)]
+                outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limit)
             return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 
         yield from self._pool.map(judged, waiting)
 
-    def _limits(self, chosen: Sequence[tuple[str, ...]]) -> Mapping[tuple[str, ...], float]:
+    def _limits(self, rooms: Collection[tuple[str, ...]]) -> Mapping[tuple[str, ...], float]:
         """Run the tests without a mutation, and return how many seconds a mutant may take with each of them."""
-        print(f"mutate: the tests without a mutation first: {len(chosen)} runs", file=sys.stderr)
+        print(f"mutate: the tests without a mutation first: {len(rooms)} runs", file=sys.stderr)
 
         def limit(tests: tuple[str, ...]) -> float:
             with self._copy() as copy:
@@ -96,7 +97,7 @@ class _Workplace:
                 raise RedTestsError(outcome.failed, outcome.output)
             return outcome.seconds * _PATIENCE + _GRACE
 
-        return dict(zip(chosen, self._pool.map(limit, chosen), strict=True))
+        return dict(zip(rooms, self._pool.map(limit, rooms), strict=True))
 
     @contextmanager
     def _copy(self) -> Iterator[Copy]:
@@ -105,6 +106,11 @@ class _Workplace:
             yield copy
         finally:
             self._copies.put(copy)
+
+
+def outermost(places: Sequence[str]) -> tuple[str, ...]:
+    """Return the places without those that lie in others: the same tests, in whatever order."""
+    return tuple(sorted(place for place in places if not any(place.startswith(f"{other}/") for other in places)))
 
 
 def _changed(root: Path, mutation: Mutation) -> str:

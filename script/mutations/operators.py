@@ -20,10 +20,17 @@ _COMPARISONS = {
     ast.IsNot: (r"is\s+not", "is"),
 }
 _NOTHING = {
-    **dict.fromkeys(("None", "Iterator"), "return"),
-    **{"bool": "return False", "str": 'return ""', "int": "return 0", "tuple": "return ()", "list": "return []"},
-    **dict.fromkeys(("dict", "Mapping"), "return {}"),
-    **dict.fromkeys(("set", "frozenset"), "return frozenset()"),
+    "None": "return",
+    "Iterator": "return",
+    "bool": "return False",
+    "int": "return 0",
+    "str": 'return ""',
+    "tuple": "return ()",
+    "list": "return []",
+    "dict": "return {}",
+    "Mapping": "return {}",
+    "set": "return set()",
+    "frozenset": "return frozenset()",
 }
 """How a function that returns this says that it has found nothing. One that has no such value is not left early."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -77,6 +84,20 @@ class _Finder:
                     yield from self._visit(child, inside)
 
     def _changes(self, node: ast.AST) -> Iterator[tuple[str, int, int, str]]:
+        if isinstance(node, ast.expr):
+            yield from self._in_expression(node)
+        if isinstance(node, ast.stmt) and _can_be_missing(node):
+            yield ("removal", *self._place(node), "pass")
+        if isinstance(node, ast.If | ast.While | ast.IfExp):
+            start, end = self._place(node.test)
+            yield "negation", start, end, f"not ({self._source[start:end]})"
+        if isinstance(node, _FUNCTIONS) and (nothing := _nothing(node)):
+            for statement in _body(node)[1:]:
+                start, end = self._place(statement)
+                if self._source[start:end] != nothing:
+                    yield "early return", start, start, f"{nothing}\n{' ' * statement.col_offset}"
+
+    def _in_expression(self, node: ast.expr) -> Iterator[tuple[str, int, int, str]]:
         match node:
             case ast.Compare(left=left, ops=[operator, *_], comparators=[right, *_]):
                 for kind, words in (("boundary", _BOUNDARIES), ("comparison", _COMPARISONS)):
@@ -88,21 +109,6 @@ class _Finder:
             case ast.Constant(value=int() as number) if not isinstance(number, bool):
                 yield ("constant", *self._place(node), str(number + 1))
                 yield ("constant", *self._place(node), str(number - 1))
-            case ast.Raise() | ast.AugAssign() | ast.Delete() | ast.Continue() | ast.Break():
-                yield ("removal", *self._place(node), "pass")
-            case ast.Expr(value=ast.Call(func=function)) if not ast.unparse(function).startswith(_LOG):
-                yield ("removal", *self._place(node), "pass")
-            case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
-                yield ("removal", *self._place(node), "pass")
-        if isinstance(node, (ast.If, ast.While, ast.IfExp)):
-            start, end = self._place(node.test)
-            yield "negation", start, end, f"not ({self._source[start:end]})"
-        if isinstance(node, _FUNCTIONS) and (nothing := _nothing(node)):
-            for statement in _body(node)[1:]:
-                start, end = self._place(statement)
-                if self._source[start:end] == nothing:
-                    continue
-                yield "early return", start, start, f"{nothing}\n{' ' * statement.col_offset}"
 
     def _between(self, left: ast.expr, right: ast.expr, old: str, new: str) -> tuple[int, int, str]:
         """Return the place of the operator `old` between two operands, and what replaces it."""
@@ -125,6 +131,18 @@ class _Finder:
 def _body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.stmt]:
     """Return the statements of a function without its docstring."""
     return function.body[1:] if ast.get_docstring(function) is not None else function.body
+
+
+def _can_be_missing(statement: ast.stmt) -> bool:
+    """Say whether a program without this statement could go on: no name is unknown then."""
+    match statement:
+        case ast.Raise() | ast.AugAssign() | ast.Delete() | ast.Continue() | ast.Break():
+            return True
+        case ast.Expr(value=ast.Call(func=function)):
+            return not ast.unparse(function).startswith(_LOG)
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            return True
+    return False
 
 
 def _nothing(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

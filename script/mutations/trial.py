@@ -11,11 +11,11 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".mutations.jsonl")
 _NEEDS_MORE = "docker or toolchain or browser or postgres or redis or scenario"
@@ -54,10 +54,10 @@ class Copy:
         """Run the tests until one fails, or `limit` seconds are over, which counts as a failure."""
         # Nothing that an earlier trial has found is tried first: what is said of one does not depend on others.
         shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
-        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", f"not ({_NEEDS_MORE})"]
+        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
         began = time.monotonic()
         running = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *tests],
+            [sys.executable, "-m", "pytest", *options, "-m", f"not ({_NEEDS_MORE})", *tests],
             cwd=self.root,
             env=os.environ | {"PYTHONPATH": str(self.root), "COLUMNS": "1000"},
             stdout=subprocess.PIPE,
@@ -84,4 +84,3 @@ class Copy:
         # Compiled code is told from stale code by size and second of the source, which two trials may have in common.
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             compiled.unlink()
-

@@ -16,7 +16,7 @@ FILE = ".mutations.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`killed_by` is the test that failed, empty for a survivor. `basis` is a digest of what was run: see `basis_of`."""
+    """`killed_by` is the test that failed, empty for a survivor. `basis` is of what was run, see `basis_of`."""
 
     name: str
     basis: str
