@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -76,25 +76,25 @@ class _Workplace:
         """Give each mutation with its verdict. Raises `RedTestsError`."""
         limits = self._limits({outermost(TESTS[mutation.module]) for mutation, _ in waiting})
 
-        def judged(pair: tuple[Mutation, str]) -> tuple[Mutation, Verdict]:
-            mutation, basis = pair
+        def judged(mutation: Mutation, basis: str) -> tuple[Mutation, Verdict]:
             tests = TESTS[mutation.module]
             with self._copy() as copy:
                 limit = limits[outermost(tests)]
                 outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limit)
             return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 
-        yield from self._pool.map(judged, waiting)
+        for future in as_completed([self._pool.submit(judged, *pair) for pair in waiting]):
+            yield future.result()
 
     def _limits(self, rooms: Collection[tuple[str, ...]]) -> Mapping[tuple[str, ...], float]:
         """Run the tests without a mutation, and return how many seconds a mutant may take with each of them."""
-        print(f"mutate: the tests without a mutation first: {len(rooms)} runs", file=sys.stderr)
 
         def limit(tests: tuple[str, ...]) -> float:
             with self._copy() as copy:
                 outcome = copy.run(tests, _LONGEST)
             if outcome.failed:
                 raise RedTestsError(outcome.failed, outcome.output)
+            print(f"without a mutation: {' '.join(tests)} ({outcome.seconds:.0f} s)", file=sys.stderr, flush=True)
             return outcome.seconds * _PATIENCE + _GRACE
 
         return dict(zip(rooms, self._pool.map(limit, rooms), strict=True))

@@ -1,4 +1,4 @@
-"""Entries of packages that are nowhere but in an index, imports, and a store of blobs that counts what is read from it."""
+"""Entries of packages that are nowhere but in an index, imports, and a store of blobs that counts its reads."""
 
 from __future__ import annotations
 
