@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from script.mutations.mutation import Mutation
+    from script.mutations.trial import Outcome
 
 _LONGEST = 1800.0
 _PATIENCE, _GRACE = 5, 60.0
@@ -81,6 +82,8 @@ class _Workplace:
             with self._copy() as copy:
                 limit = limits[outermost(tests)]
                 outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limit)
+                if outcome.test:  # it may fail by chance, or because of what has become of the machine
+                    self._sound(copy, (outcome.test,))
             return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 
         for future in as_completed([self._pool.submit(judged, *pair) for pair in waiting]):
@@ -91,13 +94,18 @@ class _Workplace:
 
         def limit(tests: tuple[str, ...]) -> float:
             with self._copy() as copy:
-                outcome = copy.run(tests, _LONGEST)
-            if outcome.failed:
-                raise RedTestsError(outcome.failed, outcome.output)
+                outcome = self._sound(copy, tests)
             print(f"without a mutation: {' '.join(tests)} ({outcome.seconds:.0f} s)", file=sys.stderr, flush=True)
             return outcome.seconds * _PATIENCE + _GRACE
 
         return dict(zip(rooms, self._pool.map(limit, rooms), strict=True))
+
+    @staticmethod
+    def _sound(copy: Copy, tests: Sequence[str]) -> Outcome:
+        outcome = copy.run(tests, _LONGEST)
+        if outcome.failed:
+            raise RedTestsError(outcome.failed, outcome.output)
+        return outcome
 
     @contextmanager
     def _copy(self) -> Iterator[Copy]:
