@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -15,18 +14,13 @@ from script.mutations.trial import Copy
 from script.mutations.verdicts import Verdict, Verdicts, basis_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from script.mutations.mutation import Mutation
-    from script.mutations.trial import Outcome
-
-_LONGEST = 1800.0
-_PATIENCE, _GRACE = 5, 60.0
-"""A mutant may take so many times as long as its tests take without it, and so many seconds more."""
 
 
 class RedTestsError(Exception):
-    """Tests fail without any mutation, so that they would prove nothing."""
+    """A test has failed, and fails without any mutation too: so it proves nothing."""
 
     def __init__(self, failed: str, output: str) -> None:
         super().__init__(f"{failed} fails without a mutation:\n{output[-4000:]}")
@@ -75,37 +69,17 @@ class _Workplace:
 
     def judge(self, waiting: Sequence[tuple[Mutation, str]]) -> Iterator[tuple[Mutation, Verdict]]:
         """Give each mutation with its verdict. Raises `RedTestsError`."""
-        limits = self._limits({outermost(TESTS[mutation.module]) for mutation, _ in waiting})
 
         def judged(mutation: Mutation, basis: str) -> tuple[Mutation, Verdict]:
             tests = TESTS[mutation.module]
             with self._copy() as copy:
-                limit = limits[outermost(tests)]
-                outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests, limit)
+                outcome = copy.changed(mutation.module, _changed(self._root, mutation), tests)
                 if outcome.test:  # it may fail by chance, or because of what has become of the machine
-                    self._sound(copy, (outcome.test,))
+                    _check_sound(copy, outcome.test)
             return mutation, Verdict(mutation.name, basis, outcome.failed, round(outcome.seconds, 1))
 
         for future in as_completed([self._pool.submit(judged, *pair) for pair in waiting]):
             yield future.result()
-
-    def _limits(self, rooms: Collection[tuple[str, ...]]) -> Mapping[tuple[str, ...], float]:
-        """Run the tests without a mutation, and return how many seconds a mutant may take with each of them."""
-
-        def limit(tests: tuple[str, ...]) -> float:
-            with self._copy() as copy:
-                outcome = self._sound(copy, tests)
-            print(f"without a mutation: {' '.join(tests)} ({outcome.seconds:.0f} s)", file=sys.stderr, flush=True)
-            return outcome.seconds * _PATIENCE + _GRACE
-
-        return dict(zip(rooms, self._pool.map(limit, rooms), strict=True))
-
-    @staticmethod
-    def _sound(copy: Copy, tests: Sequence[str]) -> Outcome:
-        outcome = copy.run(tests, _LONGEST)
-        if outcome.failed:
-            raise RedTestsError(outcome.failed, outcome.output)
-        return outcome
 
     @contextmanager
     def _copy(self) -> Iterator[Copy]:
@@ -116,9 +90,10 @@ class _Workplace:
             self._copies.put(copy)
 
 
-def outermost(places: Sequence[str]) -> tuple[str, ...]:
-    """Return the places without those that lie in others: the same tests, in whatever order."""
-    return tuple(sorted(place for place in places if not any(place.startswith(f"{other}/") for other in places)))
+def _check_sound(copy: Copy, test: str) -> None:
+    outcome = copy.run((test,))
+    if outcome.failed:
+        raise RedTestsError(outcome.failed, outcome.output)
 
 
 def _changed(root: Path, mutation: Mutation) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", ".mutations.jsonl")
 _NEEDS_MORE = "docker or toolchain or browser or postgres or redis or scenario"
+_LONGEST, _LONGEST_PLACE = 300, 3600
+"""Seconds that one test may take, and all of one place: a mutant may go round for ever."""
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 
 
@@ -45,29 +47,29 @@ class Copy:
         if (tree / ".venv").exists():
             (self.root / ".venv").symlink_to(tree / ".venv")
 
-    def changed(self, module: str, content: str, tests: Sequence[str], limit: float) -> Outcome:
+    def changed(self, module: str, content: str, tests: Sequence[str]) -> Outcome:
         """Run the tests with other content in a module, until one fails; then put it back."""
         path = self.root / module
         before = path.read_text(encoding="utf-8")
         try:
             self._write(path, content)
-            return self.run(tests, limit)
+            return self.run(tests)
         finally:
             self._write(path, before)
 
-    def run(self, tests: Sequence[str], limit: float) -> Outcome:
-        """Run the tests of one place after the other until one fails, or `limit` seconds are over: a failure, too."""
+    def run(self, tests: Sequence[str]) -> Outcome:
+        """Run the tests of one place after the other until one fails, or takes too long."""
         # Nothing that an earlier trial has found is tried first: what is said of one does not depend on others.
         shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
         began = time.monotonic()
         for place in tests:  # not at once: pytest would sort the likeliest tests in among the others
-            failed, output = self._run(place, limit - (time.monotonic() - began))
+            failed, output = self._run(place)
             if failed:
                 break
         return Outcome(failed, time.monotonic() - began, output)
 
-    def _run(self, place: str, limit: float) -> tuple[str, str]:
-        options = ["-x", "-q", "--tb=short", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    def _run(self, place: str) -> tuple[str, str]:
+        options = ["-x", "-q", "--tb=short", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--timeout={_LONGEST}"]
         running = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, "-m", f"not ({_NEEDS_MORE})", place],
             cwd=self.root,
@@ -79,7 +81,7 @@ class Copy:
             start_new_session=True,
         )
         try:
-            output, _ = running.communicate(timeout=limit)
+            output, _ = running.communicate(timeout=_LONGEST_PLACE)
         except subprocess.TimeoutExpired:
             return "the time limit", ""
         finally:

@@ -66,15 +66,3 @@ def test_tests_that_fail_anyway_prove_nothing(tree: Path, capsys: pytest.Capture
     (tree / "test_limit.py").write_text("def test_never():\n    assert False\n")
     assert runner.main(["--only", "reversed"], tree) == 2
     assert "test_limit.py::test_never fails without a mutation" in capsys.readouterr().err
-
-
-def test_a_test_that_fails_by_chance_kills_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It passes at first, and never again: that the mutation was there meanwhile says nothing."""
-    seen = tree.parent / f"{tree.name}-seen"
-    (tree / "test_limit.py").write_text(
-        "from pathlib import Path\n\ndef test_once():\n"
-        f"    seen = Path({str(seen)!r})\n    assert not seen.exists()\n    seen.touch()\n"
-    )
-    assert runner.main(["--only", "reversed"], tree) == 2
-    assert "test_limit.py::test_once fails without a mutation" in capsys.readouterr().err
-    assert not (tree / FILE).exists()

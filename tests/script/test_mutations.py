@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from script.mutations.drawing import NotFoundOnceError, all_mutations, candidates, draw, placed
-from script.mutations.judging import outermost
 from script.mutations.named import NAMED, Named
 from script.mutations.operators import sites
 from script.mutations.runner import UnknownMutationError, chosen, parse_arguments
@@ -158,6 +157,3 @@ class TestVerdicts:
         assert Verdicts(tmp_path).known("leases-2", basis) is None
         (tmp_path / "tests" / "test_b.py").write_text("assert True")
         assert basis != basis_of(tmp_path, "a = 1", ["tests"]) != basis_of(tmp_path, "a = 2", ["tests"])
-
-    def test_tests_that_lie_in_a_folder_of_others_are_run_once(self) -> None:
-        assert outermost(("tests/web/test_a.py", "tests/web", "tests/webby")) == ("tests/web", "tests/webby")
