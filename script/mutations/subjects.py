@@ -55,7 +55,7 @@ SUBJECTS = (
 _CHANNELS = tuple(
     f"tests/release/{name}" for name in ("test_rolled_back.py", "test_departures.py", "test_pipeline.py", "gates")
 )
-_PAGES = tuple(f"tests/web/test_{name}.py" for name in ("terminal_text", "logs", "pages", "log_index"))
+_PAGES = tuple(f"tests/web/test_{name}.py" for name in ("terminal_text", "rendering", "logs", "pages", "log_index"))
 TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/cli/inert.py": ("tests/cli/test_output.py", "tests/cli/test_hostile_answers.py"),
     "farm/client/policy.py": ("tests/client/test_policy.py", "tests/client/test_coverage.py"),

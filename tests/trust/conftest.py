@@ -51,9 +51,10 @@ class Published:
         *,
         now: datetime | None = None,
         package_set: Digest | None = None,
+        distribution: str = "dist.example.org",
     ) -> Release:
         release = Release(
-            distribution="dist.example.org",
+            distribution=distribution,
             channel="edge",
             number=number,
             previous=previous.digest if previous else None,

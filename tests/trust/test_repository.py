@@ -12,7 +12,8 @@ from securesystemslib.signer import CryptoSigner
 from farm.names import Digest
 from farm.trust.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
 from farm.trust.client_metadata import check_fingerprint
-from farm.trust.repository import StaleReleaseError
+from farm.trust.delegation import DelegationError
+from farm.trust.repository import RepositoryStateError, StaleReleaseError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.conftest import Published, found
 
@@ -42,6 +43,21 @@ def test_a_release_that_is_not_the_successor_is_refused(published: Published) ->
     published.publish(2, first)
     with pytest.raises(StaleReleaseError, match=r"release 2 of edge .* but release 2 .* is published now"):
         published.publish(2, first, package_set=Digest.of(b"another set"))
+
+
+def test_a_repository_is_of_the_distribution_that_its_first_release_has_named(published: Published) -> None:
+    first = published.publish(1, distribution="other.example")
+    with pytest.raises(DelegationError, match=r"is of dist.example.org, and this repository is that of other.example"):
+        published.publish(2, first)
+    assert published.repository.current("edge").release == first
+
+
+def test_metadata_that_is_gone_is_told_with_what_to_do_about_it(published: Published) -> None:
+    published.publish(1)
+    (published.root / "metadata" / "timestamp.json").unlink()
+    with pytest.raises(RepositoryStateError, match=r"cannot read the repository in .*timestamp.json") as caught:
+        published.repository.head()
+    assert caught.value.remedy == "Make keys with `farm keys init`."
 
 
 def test_publishing_the_same_release_again_changes_nothing(published: Published) -> None:
