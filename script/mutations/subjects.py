@@ -66,7 +66,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/compat/symbols.py": ("tests/compat/test_proof.py", "tests/compat"),
     "farm/control/leases.py": ("tests/control/test_leases.py", "tests/control"),
     "farm/countersign/builds.py": ("tests/countersign/test_builds.py", "tests/countersign"),
-    "farm/countersign/gates.py": ("tests/countersign/test_gates.py", "tests/countersign"),
+    "farm/countersign/gates.py": ("tests/countersign/test_package_gates.py", "tests/countersign"),
     "farm/countersign/release_check.py": ("tests/countersign/test_release_check.py", "tests/countersign"),
     "farm/database/attempts.py": ("tests/database/test_jobs.py", "tests/database"),
     "farm/database/rollbacks.py": _CHANNELS,
