@@ -102,6 +102,19 @@ def test_an_attempt_is_found_by_its_number_its_worker_and_its_token_together(dat
         assert attempts.holder(session, attempt.id + 1, worker="one", token_digest="1") is None
 
 
+def test_attempts_at_a_job_are_numbered_from_one(database: Database) -> None:
+    first, second = _job(database), _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        for token, job in (("1", first), ("2", second), ("3", first)):
+            made = attempts.add_attempt(
+                session, job_id=job.id, worker="one", token_digest=token, now=NOW, expires_at=NOW
+            )
+            attempts.end(session, made, AttemptState.LOST, now=NOW)
+        assert [each.number for each in attempts.attempts_of(session, first.id)] == [1, 2]
+        assert [each.number for each in attempts.attempts_of(session, second.id)] == [1]
+
+
 def test_a_lease_has_expired_before_a_moment_that_comes_after_its_end(database: Database) -> None:
     job = _job(database)
     _enrolled(database)
