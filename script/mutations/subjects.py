@@ -69,7 +69,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/countersign/gates.py": ("tests/countersign/test_package_gates.py", "tests/countersign"),
     "farm/countersign/release_check.py": ("tests/countersign/test_release_check.py", "tests/countersign"),
     "farm/database/attempts.py": ("tests/database/test_jobs.py", "tests/database"),
-    "farm/database/rollbacks.py": _CHANNELS,
+    "farm/database/rollbacks.py": ("tests/database/test_rollbacks.py", "tests/database"),
     "farm/fileset/archive_header.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
     "farm/fileset/archive_reader.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
     "farm/fileset/forest.py": ("tests/fileset/test_forest.py", "tests/fileset"),
