@@ -53,7 +53,7 @@ SUBJECTS = (
 )
 
 _CHANNELS = tuple(
-    f"tests/release/{name}" for name in ("test_rolled_back.py", "test_departures.py", "test_pipeline.py", "gates")
+    f"tests/release/{name}" for name in ("test_rolled_back.py", "test_scenarios.py", "test_departures.py", "gates")
 )
 _PAGES = tuple(f"tests/web/test_{name}.py" for name in ("terminal_text", "rendering", "logs", "pages", "log_index"))
 TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -73,9 +73,9 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/fileset/archive_header.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
     "farm/fileset/archive_reader.py": ("tests/fileset/test_archive_reader.py", "tests/fileset"),
     "farm/fileset/forest.py": ("tests/fileset/test_forest.py", "tests/fileset"),
-    "farm/ledger/standing.py": ("tests/countersign/test_standing.py", "tests/countersign/test_ledger.py"),
+    "farm/ledger/standing.py": ("tests/countersign/test_standing.py", "tests/countersign"),
     "farm/recipe/policy_file.py": ("tests/recipe/test_policy_file.py", "tests/recipe"),
-    "farm/recipe/strictness.py": ("tests/recipe/test_strictness.py", "tests/recipe"),
+    "farm/recipe/strictness.py": ("tests/recipe/test_strictness.py", "tests/recipe/test_bounded.py", "tests/recipe"),
     "farm/release/entrance.py": _CHANNELS,
     "farm/release/gates/rolled_back.py": _CHANNELS,
     "farm/trust/archive_contents.py": ("tests/trust",),
