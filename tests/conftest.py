@@ -113,6 +113,7 @@ _LONG = (
     "release/test_words_to_publish.py",
     "script/test_bench.py",
     "script/test_bench_channels.py",
+    "script/test_mutation_trial.py",
     "threats",
     "threats/test_row_37_omission.py",
     "trust/test_index_tree.py",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from farm.client.policy import Known, judge
 from farm.compat import PlacedPackage, ReleaseRef, SetRecord
-from farm.names import Digest, PackageName
+from farm.compat.advisories import Advisory, Finding, Statement
+from farm.names import Digest, PackageName, Version
 from farm.recipe.policy_file import Policy
+
+if TYPE_CHECKING:
+    from farm.compat.advisories import Status
+    from farm.compat.severity import Severity
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 STABLE = "dist.example.org/stable"
 JQ = PlacedPackage(PackageName("dist.example.org", "jq"), "1.7.1", 1, Digest.of(b"jq"), "jq-1.7.1-x", STABLE)
@@ -32,6 +41,50 @@ def test_packages_come_from_the_channels_that_it_names() -> None:
     ((rule, packages),) = rules(policy, elsewhere)
     assert (rule, packages) == ("channels", ("dist.example.org/jq", "dist.example.org/openssl"))
     assert "came from a local build and other.example/edge" in judge(policy, elsewhere)[0].message
+
+
+def finding(severity: Severity, status: Status | None = None, *, fixed: str = "") -> Finding:
+    """An advisory that holds for openssl; with a status somebody has stated what it means there."""
+    advisory = Advisory("EX-1", (), "It may crash.", NOW, NOW, None, ())
+    statement = Statement("EX-1", (), "openssl", None, status, "", NOW) if status else None
+    return Finding(advisory, "openssl", Version("3.0"), 1, severity, fixed, statement)
+
+
+def test_nothing_worse_than_it_says_is_accepted() -> None:
+    policy = Policy(maximum_severity="medium")
+    for severity, objections in (("none", 0), ("low", 0), ("medium", 0), ("high", 1), ("critical", 1)):
+        assert len(judge(policy, Known(RECORD, findings=(finding(severity),)))) == objections
+    (found,) = judge(policy, Known(RECORD, findings=(finding("low"), finding("high", fixed="3.0-2"))))
+    assert (found.rule, found.packages) == ("maximum-severity", ("openssl",))
+    assert found.message == "nothing worse than medium is accepted, and openssl 3.0-1 has EX-1 (high): It may crash."
+    assert found.remedy == (
+        "Wait for openssl 3.0-2, or leave the package out; to accept it, write in the policy maximum-severity: high."
+    )
+    (found,) = judge(replace(policy, by_command=True), Known(RECORD, findings=(finding("high"),)))
+    assert found.remedy.endswith("to accept it, --max-severity high.")
+
+
+def test_what_somebody_has_stated_to_do_no_harm_is_accepted() -> None:
+    policy = Policy(maximum_severity="low")
+    for status, objections in (("not_affected", 0), ("fixed", 0), ("affected", 1), ("under_investigation", 1)):
+        assert len(judge(policy, Known(RECORD, findings=(finding("critical", status),)))) == objections
+    assert judge(Policy(), Known(RECORD, findings=(finding("critical"),))) == ()
+
+
+def test_somebody_has_looked_at_every_package_lately_enough() -> None:
+    known = Known(RECORD, unknown=("other.example/x",), unreviewed=(("a/jq", None), ("a/openssl", NOW)))
+    policy = Policy(reviewed_within=timedelta(days=7))
+    (found,) = judge(policy, known)
+    assert (found.rule, found.packages) == ("reviewed-within", ("a/jq", "a/openssl", "other.example/x"))
+    assert "a/jq (never), a/openssl (on 2026-03-01), other.example/x (never)" in found.message
+    assert judge(policy, Known(RECORD)) == ()
+    assert judge(Policy(), known) == ()
+
+
+def test_layers_that_nobody_vouches_for_are_refused_whatever_it_says() -> None:
+    (found,) = judge(Policy(), Known(RECORD, layers=("sha256:ab is of another tool",)))
+    assert (found.rule, found.packages) == ("layers", ())
+    assert "sha256:ab is of another tool" in found.message
 
 
 def test_overrides_may_be_forbidden() -> None:

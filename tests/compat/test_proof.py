@@ -495,6 +495,16 @@ class TestWhatLiesInALibrarysPlace:
         ]
         assert len(problems(member("a", library))) == 1
 
+    def test_the_program_is_named_also_where_only_its_plugin_loads_the_library(self):
+        library = member("a", {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])})
+        program = member("p", {"bin/p": elf(exports=["kept"], kind="pie")})
+        plugin = member("q", {"lib/p/x.so": elf(needs=["liba.so"], imports=["x"])}, plugins=[("lib/p/*.so", "p")])
+        proof = prove(the_set(library, program, plugin))
+        assert proof.holds
+        assert [note.message for note in proof.notes] == [
+            "a 1.0-1: lib/liba.so finds kept only where bin/p of the set loads it, not by itself"
+        ]
+
     def test_a_program_that_comes_later_is_looked_at(self):
         library = {"lib/liba.so": elf(soname="liba.so", exports=["x"], imports=["kept"])}
         first = elf(needs=["liba.so"], exports=["kept"], kind="pie")

@@ -104,6 +104,15 @@ def test_a_report_after_the_lease_ran_out_is_refused_even_before_the_janitor_cam
     assert farm.current() == {}
 
 
+def test_a_lease_is_gone_at_the_very_moment_at_which_it_runs_out(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"))
+    lease = farm.claim()
+    farm.clock.passes((lease.attempt.expires_at - lease.attempt.claimed_at).total_seconds())
+    with pytest.raises(LeaseLostError) as caught:
+        _beat(farm, lease)
+    assert caught.value.reason == f"it ran out at {lease.attempt.expires_at:%H:%M:%S} UTC"
+
+
 def test_a_job_is_given_to_another_only_after_expiry_and_grace(farm: SmallFarm) -> None:
     farm.is_heard_of("two")
     farm.submit(recipe("a"))
@@ -145,6 +154,16 @@ def test_another_worker_cannot_use_a_token_that_it_learned(farm: SmallFarm) -> N
     thief = Holder(farm.workers["two"], lease.attempt.id, lease.token)
     with farm.office.writing() as desk, pytest.raises(LeaseLostError, match="never"):
         heartbeat(desk, thief)
+
+
+def test_a_token_opens_no_lease_but_its_own(farm: SmallFarm) -> None:
+    farm.submit(recipe("a"), recipe("b"))
+    first, second = farm.claim("one"), farm.claim("one")
+    for token in (second.token, "", first.token[:-1]):
+        guess = Holder(farm.workers["one"], first.attempt.id, token)
+        with farm.office.writing() as desk, pytest.raises(LeaseLostError, match="never"):
+            heartbeat(desk, guess)
+    _beat(farm, first)
 
 
 def test_a_worker_that_stops_gives_its_job_back_and_that_does_not_count(farm: SmallFarm) -> None:

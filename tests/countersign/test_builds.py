@@ -99,6 +99,14 @@ def test_a_dependency_of_which_nobody_shows_the_build_is_refused(farm: Builder) 
         farm.check(png, without=("zlib",))
 
 
+def test_another_build_of_a_dependency_does_not_stand_for_the_one_that_a_plan_names(farm: Builder) -> None:
+    farm.build(farm.recipe("zlib"))
+    png = farm.build(farm.recipe("png", needs=("zlib",)))
+    farm.build(farm.recipe("zlib", "revision: 2\n"))
+    with pytest.raises(UnknownDependencyError, match=r"png 1\.0-1 was built against dist\.example\.org/zlib 1\.0"):
+        farm.check(png)
+
+
 def test_a_dependency_by_another_builder_is_refused(farm: Builder) -> None:
     ours, farm.worker = farm.worker, CryptoSigner.generate_ed25519()
     farm.build(farm.recipe("zlib"))

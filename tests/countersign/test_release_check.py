@@ -24,7 +24,7 @@ from farm.trust.provenance import ProvenanceError
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.release_index import InvalidReleaseError, Release, ReleaseEntry
 from tests.client.distribution import DISTRIBUTION, SmallDistribution
-from tests.trust.index_entries import NOW
+from tests.trust.index_entries import NOW, THEIRS, imported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +168,19 @@ def test_a_provenance_of_another_package_is_refused(signer: Signer) -> None:
 def test_a_need_that_is_not_in_the_release_is_refused(signer: Signer) -> None:
     with pytest.raises(RefusedReleaseError, match="greet needs say, which is not in the release"):
         signer.check(signer.release(signer.entry("greet", needs=("say",))))
+
+
+def test_what_a_package_of_others_needs_must_be_in_the_release_too(signer: Signer) -> None:
+    own = signer.release(signer.entry("say"))
+
+    def check(**needs: tuple[str, ...]) -> list[str]:
+        return signer.check(replace(own, imports=(imported(**needs),)))
+
+    assert check(codec=("say", f"{THEIRS}/tables"), tables=()) == ["say"]
+    with pytest.raises(RefusedReleaseError, match=rf"{THEIRS}/codec needs greet, which is not in the release"):
+        check(codec=("greet",))
+    with pytest.raises(RefusedReleaseError, match=rf"{THEIRS}/codec needs {THEIRS}/tables, which is not in the"):
+        check(codec=(f"{THEIRS}/tables",))
 
 
 def test_an_index_that_is_not_in_its_one_form_is_refused(signer: Signer) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from farm.database import attempts, identities, jobs, outbox
 from farm.database.records import Job, Worker
-from farm.database.states import JobKind, JobState
+from farm.database.states import AttemptState, JobKind, JobState
 from farm.names import Digest
 
 if TYPE_CHECKING:
@@ -89,6 +89,56 @@ def test_an_attempt_is_changed_only_before_its_lease_runs_out(database: Database
         attempt = attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
         assert not attempts.change_live(session, attempt, now=NOW, log_size=1)
         assert attempts.change_live(session, attempt, now=NOW - timedelta(seconds=1), log_size=1)
+
+
+def test_an_attempt_is_found_by_its_number_its_worker_and_its_token_together(database: Database) -> None:
+    job = _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        attempt = attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
+        assert attempts.holder(session, attempt.id, worker="one", token_digest="1") == attempt
+        assert attempts.holder(session, attempt.id, worker="one", token_digest="2") is None
+        assert attempts.holder(session, attempt.id, worker="two", token_digest="1") is None
+        assert attempts.holder(session, attempt.id + 1, worker="one", token_digest="1") is None
+
+
+def test_attempts_at_a_job_are_numbered_from_one(database: Database) -> None:
+    first, second = _job(database), _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        for token, job in (("1", first), ("2", second), ("3", first)):
+            made = attempts.add_attempt(
+                session, job_id=job.id, worker="one", token_digest=token, now=NOW, expires_at=NOW
+            )
+            attempts.end(session, made, AttemptState.LOST, now=NOW)
+        assert [each.number for each in attempts.attempts_of(session, first.id)] == [1, 2]
+        assert [each.number for each in attempts.attempts_of(session, second.id)] == [1]
+
+
+def test_a_lease_has_expired_before_a_moment_that_comes_after_its_end(database: Database) -> None:
+    job = _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        attempt = attempts.add_attempt(session, job_id=job.id, worker="one", token_digest="1", now=NOW, expires_at=NOW)
+        assert attempts.expired(session, before=NOW, limit=10) == []
+        assert attempts.expired(session, before=NOW + timedelta(seconds=1), limit=10) == [attempt]
+
+
+def test_an_attempt_ends_once_and_takes_no_other_with_it(database: Database) -> None:
+    first, second = _job(database), _job(database)
+    _enrolled(database)
+    with database.write() as session:
+        one, other = (
+            attempts.add_attempt(session, job_id=job.id, worker="one", token_digest=token, now=NOW, expires_at=NOW)
+            for job, token in ((first, "1"), (second, "2"))
+        )
+        assert attempts.end(session, one, AttemptState.LOST, now=NOW, error="gone")
+        assert not attempts.end(session, one, AttemptState.FAILED, now=NOW)
+        ended = attempts.attempt(session, one.id)
+        assert ended is not None
+        assert (ended.state, ended.finished_at, ended.error) == (AttemptState.LOST, NOW, "gone")
+        assert attempts.attempt(session, other.id) == other
+        assert attempts.attempt(session, other.id + 1) is None
 
 
 def test_a_job_cannot_have_two_live_attempts(database: Database) -> None:

@@ -19,6 +19,7 @@ from farm.fileset import (
     File,
     InvalidArchiveError,
     Link,
+    Manifest,
     NoSink,
     Refusal,
     read_archive,
@@ -216,6 +217,44 @@ def test_too_much_content_in_all_is_refused() -> None:
     file = [part for name in "abc" for part in (_WRITER.header(File(name, 9_728, _EMPTY)), bytes(9_728))]
     error = _refusal(*file)
     assert (error.reason, error.entry) == (Refusal.TOTAL_TOO_LARGE, f"{_PREFIX}/c")
+
+
+@pytest.mark.parametrize(
+    ("limit", "exact", "reason"),
+    [
+        ("entries", 4, Refusal.TOO_MANY_ENTRIES),
+        ("file_bytes", 700, Refusal.FILE_TOO_LARGE),
+        ("total_bytes", 1000, Refusal.TOTAL_TOO_LARGE),
+        ("name_bytes", len("d" + "d/a" + "d/b" + "l" + "d/a"), Refusal.NAMES_TOO_LARGE),
+    ],
+)
+def test_an_archive_may_be_as_large_as_a_limit_and_not_by_one_larger(limit: str, exact: int, reason: Refusal) -> None:
+    entries = (Directory("d"), File("d/a", 700, _EMPTY), File("d/b", 300, _EMPTY), Link("l", "d/a"))
+    manifest = Manifest.of(entries)
+    content = b"".join(_WRITER.archive(manifest, lambda file: [b"x" * file.size]))
+
+    def read(most: int) -> Manifest:
+        limits = replace(_LIMITS, **{limit: most})
+        return read_archive([content], prefix=_PREFIX, limits=limits, sink=NoSink())[1]
+
+    assert read(exact).by_path.keys() == manifest.by_path.keys()
+    with pytest.raises(InvalidArchiveError) as caught:
+        read(exact - 1)
+    assert caught.value.reason is reason
+
+
+def test_what_stands_behind_the_longest_prefix_is_no_part_of_the_path() -> None:
+    outer, name = "o" * 77 + "/" + "p" * 77, "n" * 100
+    writer = ArchiveWriter(outer)
+    header = bytearray(writer.header(File(name, 0, _EMPTY)))
+    assert len(header) == BLOCK
+    assert header[345:501] == outer.encode() + b"\0"
+    header[500:501] = b"x"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with pytest.raises(InvalidArchiveError) as caught:
+        read_archive([writer.opening(), bytes(header), writer.trailer()], prefix=outer, limits=_LIMITS, sink=NoSink())
+    assert (caught.value.reason, caught.value.entry) == (Refusal.NOT_CANONICAL, f"{outer}/{name}")
 
 
 def test_no_more_is_taken_from_an_endless_stream_than_the_limits_allow() -> None:

@@ -37,6 +37,15 @@ def test_what_is_not_said_is_not_limited() -> None:
     assert not read_policy(b"capabilities: []", "policy.yaml").limits_nothing
 
 
+@pytest.mark.parametrize(("count", "allowed"), [(0, False), (1, True), (16, True), (17, False)])
+def test_from_one_to_sixteen_attestations_can_be_asked_for(count: int, *, allowed: bool) -> None:
+    text = f"minimum-attestations: {count}"
+    if allowed:
+        assert read_policy(text.encode(), "policy.yaml").minimum_attestations == count
+    else:
+        assert told(text) == ["policy.yaml:1:23: minimum-attestations should be from 1 to 16"]
+
+
 def test_all_that_is_wrong_is_shown_with_its_place_and_what_was_meant() -> None:
     assert told(
         "chanels: [a/b]\nmaximum-severity: hihg\noverrides: no\nminimum-attestations: 0\ncapabilities: [CAP_NET_RAWW]\n"

@@ -12,6 +12,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.names import Digest
 from farm.plan import BlobRef
 from farm.trust.ceremony import Founded, found_repository, online_signers
+from farm.trust.checked import VerifiedRelease
 from farm.trust.client_metadata import ChannelMetadata
 from farm.trust.release_index import Release
 from farm.trust.repository import Repository
@@ -51,9 +52,11 @@ class Published:
         *,
         now: datetime | None = None,
         package_set: Digest | None = None,
+        distribution: str = "dist.example.org",
+        checked: bool = False,
     ) -> Release:
         release = Release(
-            distribution="dist.example.org",
+            distribution=distribution,
             channel="edge",
             number=number,
             previous=previous.digest if previous else None,
@@ -61,8 +64,25 @@ class Published:
             index=BlobRef(package_set or Digest.of(b"set %d" % number), 7),
             packages=1,
         )
-        self.repository.publish(release, online_signers(self.founded.online), now or datetime.now(UTC))
+        self.repository.publish(
+            release,
+            online_signers(self.founded.online),
+            now or datetime.now(UTC),
+            verified=self.verified(release) if checked else None,
+        )
         return release
+
+    def verified(self, release: Release) -> VerifiedRelease:
+        """What the checker would say of a release in which it has found nothing wrong."""
+        return VerifiedRelease(
+            release=release.digest,
+            previous=release.previous,
+            policy=Digest.of(self.repository.builders_document(self.repository.head())),
+            evidence=Digest.of(b"evidence"),
+            new=(),
+            provenances=(),
+            checked=(),
+        )
 
     def client(self, state: Path) -> ChannelMetadata:
         root = (self.root / "metadata" / "1.root.json").read_bytes()

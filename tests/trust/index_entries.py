@@ -1,4 +1,4 @@
-"""Entries of packages that are nowhere but in an index, and a store of blobs that counts what is read from it."""
+"""Entries of packages that are nowhere but in an index, imports, and a store of blobs that counts its reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.names import Digest
 from farm.plan import BlobRef
+from farm.trust.imports import Import, ImportedPackage
 from farm.trust.index_edit import extend
 from farm.trust.release_index import ReleaseEntry
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from farm.trust.index_edit import Extension
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+THEIRS = "theirs.example"
 
 
 def entry(name: str, version: str = "1.0", needs: tuple[str, ...] = ()) -> ReleaseEntry:
@@ -33,6 +35,19 @@ def entry(name: str, version: str = "1.0", needs: tuple[str, ...] = ()) -> Relea
         provenance=blob,
         recipe=Digest.of(b"recipe"),
         needs=needs,
+    )
+
+
+def imported(**needs: tuple[str, ...]) -> Import:
+    """What a release takes of another distribution: packages by name, with what meets their needs here."""
+    return Import(
+        distribution=THEIRS,
+        channel="stable",
+        number=3,
+        release=Digest.of(b"release"),
+        root=Digest.of(b"root"),
+        address="https://theirs.example/",
+        packages=tuple(ImportedPackage(name, Digest.of(name.encode()), needed) for name, needed in needs.items()),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +14,9 @@ from securesystemslib.signer import CryptoSigner
 from farm.names import Digest
 from farm.trust.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
 from farm.trust.client_metadata import check_fingerprint
-from farm.trust.repository import StaleReleaseError
+from farm.trust.delegation import DelegationError
+from farm.trust.release_summary import summary_path
+from farm.trust.repository import RepositoryStateError, StaleReleaseError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.conftest import Published, found
 
@@ -42,6 +46,36 @@ def test_a_release_that_is_not_the_successor_is_refused(published: Published) ->
     published.publish(2, first)
     with pytest.raises(StaleReleaseError, match=r"release 2 of edge .* but release 2 .* is published now"):
         published.publish(2, first, package_set=Digest.of(b"another set"))
+
+
+def test_a_repository_is_of_the_distribution_that_its_first_release_has_named(published: Published) -> None:
+    first = published.publish(1, distribution="other.example")
+    with pytest.raises(DelegationError, match=r"is of dist.example.org, and this repository is that of other.example"):
+        published.publish(2, first)
+    assert published.repository.current("edge").release == first
+
+
+def test_a_release_that_was_checked_has_a_summary_that_names_the_one_before(published: Published) -> None:
+    first = published.publish(1)
+    assert published.repository.summary(first.digest) is None
+    second = published.publish(2, first, checked=True)
+    third = published.publish(3, second, checked=True)
+    summaries = [published.repository.summary(release.digest) for release in (second, third)]
+    inputs = []
+    for content in summaries:
+        assert content is not None
+        said = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+        inputs.append({each["name"]: each["digest"]["sha256"] for each in said["inputAttestations"]})
+    evidence = {"evidence": Digest.of(b"evidence").hex}
+    assert inputs == [evidence, evidence | {summary_path(second.digest): Digest.of(summaries[0] or b"").hex}]
+
+
+def test_metadata_that_is_gone_is_told_with_what_to_do_about_it(published: Published) -> None:
+    published.publish(1)
+    (published.root / "metadata" / "timestamp.json").unlink()
+    with pytest.raises(RepositoryStateError, match=r"cannot read the repository in .*timestamp.json") as caught:
+        published.repository.head()
+    assert caught.value.remedy == "Make keys with `farm keys init`."
 
 
 def test_publishing_the_same_release_again_changes_nothing(published: Published) -> None:

@@ -8,12 +8,20 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from farm.ledger.entries import OrderTaken
 from farm.ledger.ledger import Ledger
+from farm.trust.curator_order import Act
+from farm.trust.dsse import InvalidEnvelopeError
 from farm.trust.keys import create_key
 from farm.trust.published_identities import PublishedRecord
 from farm.trust.repository import Repository
 from farm.trust.signers import Signers
 from tests.client.distribution import SmallDistribution
+from tests.countersign.channel import opened_channel
+from tests.countersign.checked_signing import ChecksHere
 from workers import signer
 from workers.check_bounds import Deadline
 from workers.checker import Checks
@@ -22,7 +30,7 @@ from workers.image_process import ImageProcess
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pytest
+    from farm.trust.checked import CheckedOrder
 
 
 def test_a_key_that_others_can_read_is_told_in_one_line(tmp_path: Path) -> None:
@@ -105,3 +113,38 @@ def test_public_keys_that_cannot_be_written_do_not_keep_the_timestamp(caplog: py
     stop = threading.Event()
     signer.keep_timestamp_fresh(_WithoutFolderOfKeys(stop), Signers(), stop)
     assert "the public keys could not be written as files: public/keys is another's" in caplog.text
+
+
+class _CountedChecks(ChecksHere):
+    """The checker's own code, which counts how many orders it is asked about."""
+
+    asked = 0
+
+    def check_order(self, envelope: bytes) -> CheckedOrder:
+        _CountedChecks.asked += 1
+        return super().check_order(envelope)
+
+
+def orders_in(ledger: Ledger) -> list[OrderTaken]:
+    return [line.entry for line in ledger.lines() if isinstance(line.entry, OrderTaken)]
+
+
+def test_an_order_is_checked_and_written_down_once_however_often_it_is_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_CountedChecks, "asked", 0)
+    edge = opened_channel(tmp_path, b"gates: [proof]\n")
+    order = edge.given(Act.FREEZE)
+    checks, envelope = _CountedChecks(edge.repository), edge.signed(order)
+    for _ in range(2):
+        assert signer.take_order(edge.repository, checks, edge.ledger, envelope) == order.digest
+    assert checks.asked == 1
+    assert orders_in(edge.ledger) == [OrderTaken(order, envelope.decode())]
+
+
+def test_an_order_that_the_checker_refuses_is_not_written_down(tmp_path: Path) -> None:
+    edge = opened_channel(tmp_path, b"gates: [proof]\n")
+    forged = edge.signed(edge.given(Act.FREEZE), CryptoSigner.generate_ed25519())
+    with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
+        signer.take_order(edge.repository, ChecksHere(edge.repository), edge.ledger, forged)
+    assert orders_in(edge.ledger) == []
