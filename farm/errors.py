@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)

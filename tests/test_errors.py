@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from farm.core.files.problems import RecipeError
+from farm.core.policy.channel_reading import read_channels
 from farm.errors import FarmError, Place, in_lines, plain_text
-from farm.recipe import RecipeError
-from farm.recipe.channel_reading import read_channels
 
 
 def test_an_error_is_said_with_its_place_or_the_program_and_its_remedy() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
-from farm.building.recipe_directory import read_recipe_directory
-from farm.control.settings import CHANGING, FarmSettings, open_office
+from farm.build.recipe_directory import read_recipe_directory
 from farm.errors import FarmError, plain_text
+from farm.server.application import CHANGING, FarmSettings, open_office
 from web.app import create_app
 from web.connections import bounded_protocol
 from web.settings import WebSettings
@@ -21,7 +21,7 @@ _GOODBYE_SECONDS = 3  # how long followers of logs may stay connected once it st
 def main(arguments: list[str] | None = None) -> int:
     """Serve; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m web", description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.control.settings")
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.server.application")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     options = parser.parse_args(arguments)

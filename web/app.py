@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 import farm
 from farm.api.wire import ErrorWire
-from farm.control.vouching import check_with_workers_key
+from farm.server.jobs.provenance_checks import check_with_workers_key
 from web import problems
 from web.api import (
     advisories,
@@ -36,8 +36,8 @@ from web.settings import WebSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.control.desk import Office
-    from farm.control.finishing import ProvenanceCheck
+    from farm.server.jobs.finishing import ProvenanceCheck
+    from farm.server.transaction.unit_of_work import Office
 
 
 def create_app(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_signed
-from farm.control import access
-from farm.control.desk import Office
-from farm.control.leases import Holder
-from farm.database import identities
 from farm.errors import FarmError
+from farm.server.identities import access, identities
+from farm.server.jobs.leases import Holder
+from farm.server.transaction.unit_of_work import Office
 from web.problems import ForbiddenError, UnauthenticatedError
 from web.refusals import Refused, write_down
 from web.settings import WebSettings
@@ -21,9 +20,9 @@ from web.settings import WebSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from farm.database.records import Token, Worker
-    from farm.database.states import JobKind, Role
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.server.tables.records import Token, Worker
+    from farm.server.tables.states import JobKind, Role
 
 
 _API = "/api/v1/"

@@ -18,15 +18,15 @@ from starlette.requests import ClientDisconnect, Request
 
 from farm.errors import FarmError
 from web.auth import caller_of, check_caller, check_signed_body, refuse
+from web.concurrency import Turns
 from web.problems import BadAddressError, BodyTooLargeError, answer_to
 from web.receiving import Body, Spool
-from web.turns import Turns
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
     from web.routes import Asked, Routes
     from web.settings import WebSettings
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request  # noqa: TC002  (FastAPI reads the annotations of a dependency)
 
-from web.household import household
+from web.caller import household
 from web.problems import OverloadedError, TooManyStreamsError
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from farm.database import attempts
+from farm.server.jobs import attempts
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from farm.control.desk import Office
-    from farm.control.log_store import LogPage
-    from farm.database.records import Attempt
+    from farm.server.documents.log_store import LogPage
+    from farm.server.tables.records import Attempt
+    from farm.server.transaction.unit_of_work import Office
     from web.settings import WebSettings
 
 _ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended

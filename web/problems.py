@@ -13,16 +13,16 @@ from starlette.responses import Response
 from farm.api.log_lines import InvalidLogError
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import ErrorWire, ProblemWire
-from farm.blobs.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
-from farm.control.advisories import StaleAdvisoryError
-from farm.control.channel_checks import AlreadyError, UnknownChannelError
-from farm.control.leases import LeaseLostError
-from farm.control.log_store import LogOffsetError, LogPlaceError, LogTooLongError
-from farm.control.owners import OwnershipTroubleError
-from farm.control.requests import JobStateError, UnknownJobError
-from farm.control.waiting_submissions import NotAnOwnerError, UnknownSubmissionError
+from farm.core.files.problems import RecipeError
 from farm.errors import FarmError
-from farm.recipe.errors import RecipeError
+from farm.server.advisories.advisory_intake import StaleAdvisoryError
+from farm.server.channels.channel_checks import AlreadyError, UnknownChannelError
+from farm.server.documents.log_store import LogOffsetError, LogPlaceError, LogTooLongError
+from farm.server.jobs.leases import LeaseLostError
+from farm.server.jobs.requests import JobStateError, UnknownJobError
+from farm.server.submissions.owners import OwnershipTroubleError
+from farm.server.submissions.waiting_submissions import NotAnOwnerError, UnknownSubmissionError
+from farm.store.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
 from web.refusals import Refused, write_down
 
 if TYPE_CHECKING:

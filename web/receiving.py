@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from farm.names import Digest, count_values
+from farm.core.names.bounded_json import count_values
+from farm.core.names.digest import Digest
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive
 
-    from farm.blobs.store import BlobStore
+    from farm.store.blobs import BlobStore
     from web.settings import WebSettings
 
 

@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.control import access
+from farm.server.identities import access
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 _MINUTE, _HOUR = 60.0, 3600.0
 _MOST_ADDRESSES = 10_000

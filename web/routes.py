@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
     from starlette.types import Scope
 
-    from farm.database.states import Role
+    from farm.server.tables.states import Role
     from web.settings import WebSettings
 
 SUBMISSIONS = "/api/v1/submissions"

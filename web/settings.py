@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from farm.control.settings import InvalidSettingsError
+from farm.server.application import InvalidSettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

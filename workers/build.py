@@ -1,7 +1,7 @@
 """The build worker: woken by Celery, it claims jobs over the farm's HTTP API, builds and tests, and reports.
 
 `python -m workers.build --settings FILE`. It holds no database URL, and Redis tells it nothing but that there may be
-work. It needs root, for it mounts; see `farm.engine.mounts`.
+work. It needs root, for it mounts; see `farm.container.mounts`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from celery import signals
 
 from farm.api.wire import LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient
-from farm.engine.janitor import Janitor
-from farm.engine.sandbox import connect
+from farm.container.janitor import Janitor
+from farm.container.sandbox import connect
 from farm.errors import FarmError, plain_text
 from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
-from workers.build_desk import BuildDesk
+from workers.build_loop import BuildDesk
 from workers.build_settings import BuildSettings
 from workers.fitness import check_mounts
 from workers.workshop import load_worker_key, open_workshop

@@ -5,10 +5,10 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, TypeAlias
 
-from farm.recipe.curators import CURATORS
-from farm.recipe.document import MAXIMUM_BYTES
-from farm.recipe.owners import OWNERS
-from farm.recipe.policies import CHANNELS, Policies, is_channel, read_policies
+from farm.core.files.document import MAXIMUM_BYTES
+from farm.core.policy.curators import CURATORS
+from farm.core.policy.owners import OWNERS
+from farm.core.policy.policies import CHANNELS, Policies, is_channel, read_policies
 
 if TYPE_CHECKING:
     from pathlib import Path

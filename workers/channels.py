@@ -6,23 +6,23 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from farm.control.policies_in_force import in_force, take_up
-from farm.database import signed_orders
+from farm.core.policy.strictness import bounded
 from farm.errors import FarmError
-from farm.recipe.strictness import bounded
-from farm.trust.curator_order import LONGEST_LIFETIME
+from farm.server.curation import signed_orders
+from farm.server.submissions.policies_in_force import in_force, take_up
+from farm.trust.attestation.curator_order import LONGEST_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from farm.control.desk import Desk, Office
-    from farm.recipe import ChannelPolicy
-    from farm.recipe.policies import Policies
-    from farm.release.pipeline import Pipeline
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.policy.policies import Policies
+    from farm.server.pipeline.pipeline import Pipeline
+    from farm.server.transaction.unit_of_work import Desk, Office
     from workers.channel_files import ChannelFiles, Stamp
     from workers.signed_targets import SignedTargets
 
-_LOG = logging.getLogger("farm.control")
+_LOG = logging.getLogger("farm.server")
 
 Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], Pipeline]"
 """Makes the pipeline of a policy; the second are the public keys of curators, by name, by group."""

@@ -14,26 +14,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
-from farm.client.catalogue import Catalogue
-from farm.client.download import Downloads
-from farm.client.image_evidence import release_head
-from farm.client.image_parts import parts_of
-from farm.client.readers import DirectoryReader
-from farm.client.released_image import described_image
+from farm.client.image.evidence import release_head
+from farm.client.image.parts import parts_of
+from farm.client.image.registry_image import described_image
+from farm.client.repository.catalogue import Catalogue
+from farm.client.repository.download import Downloads
+from farm.client.repository.readers import DirectoryReader
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.ledger.ledger import LedgerReader
-from farm.ledger.standing import PinnedRepository, ReadLedger
-from farm.names import Digest
-from farm.trust.asked_image import AskedImage, UnsignableImageError
-from farm.trust.checked import CheckedImage
-from farm.trust.earlier_release import numbered_release
+from farm.signing.consistency import PinnedRepository, ReadLedger
+from farm.signing.ledger import LedgerReader
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.check_results import CheckedImage
+from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
+from farm.trust.index.earlier_release import numbered_release
 from farm.trust.layout import BLOBS
 from workers.refusals import REFUSED_EXIT, refusal_form
 
 if TYPE_CHECKING:
-    from farm.trust.imports import Import
-    from farm.trust.repository import Repository
+    from farm.trust.index.imports import Import
+    from farm.trust.metadata.repository import Repository
 
 
 def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:

@@ -22,30 +22,30 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import uvicorn
 from fastapi import Request, Response
 
-from farm.countersign.brought_orders import checked_order
-from farm.countersign.decision import Decision
-from farm.countersign.lists import checked_advisories, checked_reviews
+from farm.checker.decision import Decision
+from farm.checker.orders.advisory_lists import checked_advisories, checked_reviews
+from farm.checker.orders.incoming_orders import checked_order
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.ledger.ledger import LedgerReader
-from farm.ledger.standing import PinnedRepository, ReadLedger
-from farm.names import Digest
-from farm.trust.advisory_index import LARGEST_INDEX
-from farm.trust.asked_image import AskedImage
-from farm.trust.curator_order import LARGEST_CURATOR_ORDER
-from farm.trust.published_identities import PublishedRecord
-from farm.trust.release_index import Release
+from farm.signing.consistency import PinnedRepository, ReadLedger
+from farm.signing.ledger import LedgerReader
+from farm.trust.attestation.curator_order import LARGEST_CURATOR_ORDER
+from farm.trust.attestation.image_request import AskedImage
+from farm.trust.index.advisory_index import LARGEST_INDEX
+from farm.trust.index.release_index import Release
 from workers.check_bounds import Deadline, bound_memory
 from workers.checker_client import LONGEST_CHECK
 from workers.image_process import ImageProcess
-from workers.listening import body, listen, private_folder, refusing_app
+from workers.unix_sockets import body, listen, private_folder, refusing_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
 
-    from farm.ledger.standing import Kept
-    from farm.trust.repository import Repository
+    from farm.signing.consistency import Kept
+    from farm.trust.metadata.repository import Repository
 
 _LOG = logging.getLogger("farm.checker")
 MEMORY = 16 << 10
@@ -160,7 +160,7 @@ def checker_app(checks: Checks) -> FastAPI:
     """Return the checker's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`,
-    `POST /reviews` and `POST /images`: each answers with a value of `farm.trust.checked`, or with status 409 and the
+    `POST /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and the
     reason why not.
     """
     app = refusing_app("farm checker", _LOG)

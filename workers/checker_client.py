@@ -7,15 +7,21 @@ import socket
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.trust.checked import CheckedImage, CheckedLists, CheckedOrder, InvalidAnswerError, VerifiedRelease
+from farm.trust.attestation.check_results import (
+    CheckedImage,
+    CheckedLists,
+    CheckedOrder,
+    InvalidAnswerError,
+    VerifiedRelease,
+)
 from workers.refusals import read_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.names import Digest
-    from farm.trust.asked_image import AskedImage
-    from farm.trust.release_index import Release
+    from farm.core.names.digest import Digest
+    from farm.trust.attestation.image_request import AskedImage
+    from farm.trust.index.release_index import Release
 
 LONGEST_CHECK = 900.0
 """Seconds that a check may take: the first after a start costs what the channel holds."""

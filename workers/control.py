@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from celery.beat import Scheduler, Service
 
-from farm.building.recipe_directory import read_recipe_directory
-from farm.client.download import Downloads
-from farm.client.readers import HttpReader
-from farm.control import upkeep
-from farm.control.following import Following
-from farm.control.settings import CHANGING, FarmSettings, InvalidSettingsError, open_office
-from farm.database.pipeline_states import StepState
-from farm.engine.address_guard import AddressGuard
+from farm.build.recipe_directory import read_recipe_directory
+from farm.client.repository.download import Downloads
+from farm.client.repository.readers import HttpReader
 from farm.errors import FarmError, Place, plain_text
-from farm.release.advisory_publication import AdvisoryPublication
-from farm.release.gates.registry import package_gates
-from farm.release.lost_blobs import BlobWatch
-from farm.release.order_delivery import OrderDelivery
-from farm.release.pipeline import Pipeline
-from farm.release.signer_client import SignerClient
+from farm.server import upkeep
+from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_office
+from farm.server.federation.following import Following
+from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.pipeline import Pipeline
+from farm.server.pipeline.publication.order_delivery import OrderDelivery
+from farm.server.pipeline.publication.signer_client import SignerClient
+from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.server.pipeline.publishing.lost_blobs import BlobWatch
+from farm.server.tables.pipeline_states import StepState
+from farm.store.http.address_guard import AddressGuard
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from farm.control.desk import Desk, Office
-    from farm.database.records import Ring
-    from farm.recipe import ChannelPolicy
-    from farm.release.deciding import Step
-    from farm.trust.client_metadata import RepositoryReader
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.server.pipeline.excuses.decisions import Step
+    from farm.server.tables.records import Ring
+    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.trust.verification.client_metadata import RepositoryReader
 
-_LOG = logging.getLogger("farm.control")
+_LOG = logging.getLogger("farm.server")
 _RING_EXPIRES = 3600
 
 
@@ -66,7 +66,7 @@ def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
     """Return what keeps the farm going; `send` gives a message to the broker."""
     return (
         Duty("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(office, send)),
-        Duty("farm.control.leases", 2.0, lambda: upkeep.take_back_expired(office)),
+        Duty("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(office)),
         Duty("farm.control.ring", 10.0, lambda: upkeep.ring_again(office)),
         Duty("farm.control.forget", 600.0, lambda: upkeep.forget(office)),
     )
@@ -218,7 +218,7 @@ def run(app: Celery, name: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a control worker; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m workers.control", description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.control.settings")
+    parser.add_argument("--settings", type=Path, required=True, help="JSON file, see farm.server.application")
     parser.add_argument("--name", default="control")
     options = parser.parse_args(arguments)
     log_to_stderr()

@@ -11,20 +11,20 @@ import shutil
 from typing import TYPE_CHECKING
 
 from farm.api.errors import FarmUnreachableError, RefusedRequestError
-from farm.engine.attempt_directory import AttemptDirectory
-from farm.engine.host_binaries import bind_init
-from farm.engine.output_volume import OutputVolume
-from farm.engine.sandbox import SandboxLostError, SandboxUnavailableError
-from farm.engine.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec
-from farm.engine.sources import SourceUnreachableError
+from farm.build.sources.fetch import SourceUnreachableError
+from farm.container.attempt_directory import AttemptDirectory
+from farm.container.host_binaries import bind_init
+from farm.container.output_volume import OutputVolume
+from farm.container.sandbox import SandboxLostError, SandboxUnavailableError
+from farm.container.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec
+from farm.core.plan.trouble import Trouble
 from farm.errors import FarmError
-from farm.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.building.workshop import Workshop
+    from farm.build.attempt.build_host import Workshop
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _MB = 1 << 20

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.trust.checked import CheckedImage
+from farm.trust.attestation.check_results import CheckedImage
 from workers.refusals import REFUSED_EXIT, read_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.trust.asked_image import AskedImage
+    from farm.trust.attestation.image_request import AskedImage
 
 _MORE = 1.1
 """How much longer it is waited for than the process gives itself: that says in the log where it was."""

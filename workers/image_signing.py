@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
-from farm.trust.asked_image import AskedImage, UnsignableImageError
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
+from farm.trust.attestation.image_statement import image_statement
 from farm.trust.blob_limits import LARGEST_ENVELOPE
-from farm.trust.delegation import role_of
-from farm.trust.dsse import sign_statement
-from farm.trust.image_statement import image_statement
+from farm.trust.metadata.delegation import role_of
 from workers.checker_client import NoCheckerError
-from workers.listening import body, refusing_app
+from workers.unix_sockets import body, refusing_app
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from farm.trust.checked import Checker
-    from farm.trust.repository import Repository
-    from farm.trust.signers import Signers
+    from farm.trust.attestation.check_results import Checker
+    from farm.trust.keys.signers import Signers
+    from farm.trust.metadata.repository import Repository
 
 _LOG = logging.getLogger("farm.signer")
 _JSON = "application/json"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from farm.api.worker_client import HeldLease, WorkerClient
-    from farm.engine.attempt_directory import AttemptDirectory
+    from farm.container.attempt_directory import AttemptDirectory
 
 _LOG = logging.getLogger("farm.worker")
 _BEATS = 3  # in the time of one lease

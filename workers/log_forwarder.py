@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from farm.api.worker_client import HeldLease, WorkerClient
-    from farm.engine.log_record import LogRecord
+    from farm.container.log_record import LogRecord
 
 _LOG = logging.getLogger("farm.worker")
 _PIECE = 512 * 1024

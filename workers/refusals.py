@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError, lost_blobs_of
-from farm.names import Digest, InvalidDigestError
-from farm.trust.checked import InvalidAnswerError
+from farm.trust.attestation.check_results import InvalidAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

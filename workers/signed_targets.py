@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.trust.delegation import channels_of
 from farm.trust.layout import METADATA
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_in_force, who_may_order
+from farm.trust.metadata.delegation import channels_of
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force, who_may_order
 from workers.channel_files import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.trust.signed_policy import SignedPolicy
+    from farm.trust.metadata.signed_policy import SignedPolicy
     from workers.channel_files import FileStamp
 
 _NEWEST = f"{METADATA}/timestamp.json"

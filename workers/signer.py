@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING
 import uvicorn
 from fastapi import Request  # noqa: TC002  # routes are read by their annotations
 
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.ledger.endings import check_effect
-from farm.ledger.entries import OrderTaken, Released, Signing
-from farm.ledger.ledger import Ledger
-from farm.ledger.reports import LARGEST_REPORT, take_report
-from farm.ledger.standing import PinnedRepository
-from farm.names import Digest
-from farm.trust.curator_order import LARGEST_CURATOR_ORDER, kept_order
-from farm.trust.delegation import channels_of, role_of
+from farm.signing.consistency import PinnedRepository
+from farm.signing.entries import OrderTaken, Released, Signing
+from farm.signing.ledger import Ledger
+from farm.signing.order_effects import check_effect
+from farm.signing.reports import LARGEST_REPORT, take_report
+from farm.trust.attestation.curator_order import LARGEST_CURATOR_ORDER, kept_order
+from farm.trust.index.release_index import Release
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
-from farm.trust.release_index import Release
-from farm.trust.repository import StalePolicyError
-from farm.trust.signers import read_signers
+from farm.trust.metadata.delegation import channels_of, role_of
+from farm.trust.metadata.repository import StalePolicyError
 from workers.checker_client import LONGEST_CHECK, CheckerClient, NoCheckerError
 from workers.image_signing import image_signer_app
-from workers.listening import body, private_folder, refusing_app
+from workers.unix_sockets import body, private_folder, refusing_app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from tuf.api.metadata import TargetFile
 
-    from farm.trust.checked import CheckedLists, Checker, ReleaseChecker
-    from farm.trust.repository import Repository
-    from farm.trust.signers import Signers
+    from farm.trust.attestation.check_results import CheckedLists, Checker, ReleaseChecker
+    from farm.trust.keys.signers import Signers
+    from farm.trust.metadata.repository import Repository
 
 _LOG = logging.getLogger("farm.signer")
 TIMESTAMP_PERIOD = 6 * 3600.0

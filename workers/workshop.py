@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, BinaryIO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from farm.blobs import BlobStore, MissingBlobError, PackageCache
-from farm.building.workshop import Workshop
-from farm.engine.address_guard import AddressGuard
-from farm.engine.apt import Apt
-from farm.engine.apt_sources import NoSignedSourceError
-from farm.engine.attempts_root import AttemptsRoot
-from farm.engine.empty_image import EmptyImage
-from farm.engine.sandbox import Sandbox
-from farm.engine.sandbox_spec import Variation
-from farm.engine.source_download import DownloadPolicy
-from farm.engine.sources import SourceFetcher
-from farm.engine.toolchain import restore_toolchain
-from farm.names import Digest, Platform
-from farm.plan import BlobRef
-from farm.trust.keys import KeyFileError, load_key
+from farm.build.attempt.build_host import Workshop
+from farm.build.sources.fetch import SourceFetcher
+from farm.build.toolchain.apt import Apt
+from farm.build.toolchain.apt_sources import NoSignedSourceError
+from farm.build.toolchain.toolchain import restore_toolchain
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.empty_image import EmptyImage
+from farm.container.sandbox import Sandbox
+from farm.container.sandbox_spec import Variation
+from farm.core.names.digest import Digest
+from farm.core.names.platform import Platform
+from farm.core.plan.job import BlobRef
+from farm.store.blobs import BlobStore
+from farm.store.errors import MissingBlobError
+from farm.store.http.address_guard import AddressGuard
+from farm.store.http.download import DownloadPolicy
+from farm.store.unpack import PackageCache
+from farm.trust.keys.key_files import KeyFileError, load_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from farm.api.wire import ToolchainWire
     from farm.api.worker_client import HeldLease, WorkerClient
-    from farm.engine.toolchain import Toolchain
+    from farm.build.toolchain.toolchain import Toolchain
     from workers.build_settings import BuildSettings
 
 

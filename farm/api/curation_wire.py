@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
 from farm.api.wire import Digest, Number, Omitted, Wire
-from farm.compat.reviews import LARGEST_SOURCE
+from farm.core.advisories.reviews import LARGEST_SOURCE
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Why = Annotated[str, StringConstraints(max_length=2000)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
 
 
 class CuratorClient(FarmClient):

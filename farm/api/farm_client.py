@@ -169,7 +169,7 @@ class FarmClient:
         return self._get(f"/api/v1/packages/{segment(name)}", wire.PackagePage)
 
     def channel(self, name: str) -> dict[str, Any]:
-        """Return how a channel stands, as `farm.release.status` spells it."""
+        """Return how a channel stands, as `farm.server.pipeline.candidates.status` spells it."""
         return self._get_json(channel_path(name), answers.STATUS)
 
     def distribution(self) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

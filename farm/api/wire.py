@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from farm.plan.trouble import Trouble
+from farm.core.plan.trouble import Trouble
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(max_length=128)]
@@ -360,7 +360,7 @@ class ToolchainWire(Wire):
 class LeaseWire(Wire):
     """A granted lease. It runs for `seconds` from the moment that the claim was *sent*, so that clocks do not matter.
 
-    `order` is a `farm.plan.BuildOrder` or `TestOrder` as JSON.
+    `order` is a `farm.core.plan.job.BuildOrder` or `TestOrder` as JSON.
     """
 
     attempt: int
@@ -385,7 +385,7 @@ class AppendedWire(Wire):
 
 
 class FinishRequest(Wire):
-    """A worker reports the outcome: a `farm.plan.BuildOutcome` or `TestOutcome` as JSON."""
+    """A worker reports the outcome: a `farm.core.plan.job.BuildOutcome` or `TestOutcome` as JSON."""
 
     kind: JobKindText
     outcome: dict[str, Any]

@@ -14,15 +14,15 @@ from farm.api import wire
 from farm.api.answers import read_model
 from farm.api.errors import FarmUnreachableError, raise_for
 from farm.api.signing import SignedRequest
-from farm.names import Digest
-from farm.plan.trouble import Trouble
+from farm.core.names.digest import Digest
+from farm.core.plan.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from farm.blobs.store import BlobStore
+    from farm.store.blobs import BlobStore
 
 KINDS: tuple[wire.JobKindText, ...] = ("build", "test", "comparison")
 """What this program can be leased."""

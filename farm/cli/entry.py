@@ -26,8 +26,8 @@ def main() -> None:
 
 def _run_again() -> None:
     from farm.cli.places import host_directory, state_directory
-    from farm.client.prepared_run import key_of, start_again, words_of
-    from farm.ownership import weakness, weakness_below
+    from farm.client.run.prepared_run import key_of, start_again, words_of
+    from farm.store.ownership import weakness, weakness_below
 
     asked, command = words_of(sys.argv[2:])
     try:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from farm.cli.settings import Settings
-    from farm.client.host import Host
-    from farm.client.known_image import KnownImage
-    from farm.engine.image_store import ImageShelf
+    from farm.client.image.known_image import KnownImage
+    from farm.client.repository.host import Host
+    from farm.container.image_store import ImageShelf
 
 
 def shelf(settings: Settings) -> ImageShelf | None:
     """Return the images of the machine's Docker Engine, None where none answers."""
-    from farm.engine.image_store import ImageShelf
-    from farm.engine.sandbox import SandboxUnavailableError, connect
+    from farm.container.image_store import ImageShelf
+    from farm.container.sandbox import SandboxUnavailableError, connect
 
     try:
         return ImageShelf(connect(settings.docker))
@@ -31,7 +31,7 @@ def opened(
     `certainly`. Raises what `open_image` raises; asked so, `AmbiguousImageError`.
     """
     from farm.cli.subscriber import open_host, warn
-    from farm.client.known_image import open_image, unambiguous
+    from farm.client.image.known_image import open_image, unambiguous
 
     host, engine = host or open_host(settings), shelf(settings)
     known = open_image(name, host, engine)

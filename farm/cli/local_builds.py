@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.building.local import LocalBuilds
-    from farm.engine.log_record import LogRecord
-    from farm.engine.toolchain import Toolchain
-    from farm.recipe import RecipeTree, ToolchainDefinition
+    from farm.build.local import LocalBuilds
+    from farm.build.toolchain.toolchain import Toolchain
+    from farm.container.log_record import LogRecord
+    from farm.core.policy.tree import RecipeTree
+    from farm.core.recipe.toolchain import ToolchainDefinition
 
 
 @contextlib.contextmanager
@@ -29,14 +30,14 @@ def local_builds(
 
     `instead` is the directory of one recipe, which is taken in place of the tree's of that name.
     """
-    from farm.building.local import LocalBuilds, Reports
-    from farm.building.local_state import LocalState
-    from farm.building.recipe_directory import read_recipe_directory, with_recipe
+    from farm.build.local import LocalBuilds, Reports
+    from farm.build.local_state import LocalState
+    from farm.build.recipe_directory import read_recipe_directory, with_recipe
     from farm.cli.progress import building
-    from farm.engine.address_guard import AddressGuard
-    from farm.engine.source_download import DownloadPolicy
-    from farm.names import Platform
-    from farm.recipe import load_tree
+    from farm.core.names.platform import Platform
+    from farm.core.policy.tree import load_tree
+    from farm.store.http.address_guard import AddressGuard
+    from farm.store.http.download import DownloadPolicy
 
     settings = Settings.from_environment()
     files = read_recipe_directory(recipes or settings.recipes)
@@ -63,8 +64,8 @@ def local_builds(
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
     """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
-    from farm.blobs import BlobStore
-    from farm.engine.toolchain import ensure_toolchain_within_suite
+    from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
+    from farm.store.blobs import BlobStore
 
     store, cache = BlobStore(settings.host / "blobs"), settings.host / "toolchains"
     made = []

@@ -2,7 +2,7 @@
 
 One rule for all verbs, whoever wrote what they print:
 
-- What a terminal would obey, or not show, is spelt out (`farm.cli.inert`).
+- What a terminal would obey, or not show, is spelt out (`farm.cli.escaping`).
 - A line of ours is what was handed over as one. A line break inside it came with a value: what follows it stands behind
   a bar, and in an error, whose texts may have several lines, is set in further than its labels are. So no value can add
   what looks like a line of ours.
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from farm.cli.inert import inert, inert_lines
+from farm.cli.escaping import inert, inert_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

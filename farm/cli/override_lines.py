@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.compat.proof_scope import NOTHING_FOUND
+from farm.core.sets.proof.proof_scope import NOTHING_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farm.compat import PlacedPackage
-    from farm.compat.set_record import Void
+    from farm.core.sets.members.set_record import PlacedPackage, Void
 
 
 def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:

@@ -8,15 +8,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from farm.cli.inert import inert
+from farm.cli.escaping import inert
 from farm.cli.output import console, moving_line, say
 from farm.cli.rendering import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from farm.building.local import Progress
-    from farm.plan import BlobRef
+    from farm.build.local import Progress
+    from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0
 """Seconds that something may take before it is shown how far it is."""

@@ -10,7 +10,7 @@ import click
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from farm.recipe import RecipeTree
+    from farm.core.policy.tree import RecipeTree
 
 recipes_option = click.option(
     "--recipes", type=click.Path(path_type=Path), help="The tree of recipes (FARM_RECIPES, else ./recipes)."
@@ -19,7 +19,7 @@ recipes_option = click.option(
 
 def read_tree(recipes: Path | None) -> RecipeTree:
     """Read and check the whole tree; raises `RecipeError`, `UnreadableRecipesError`."""
-    from farm.building.recipe_directory import read_recipe_directory
-    from farm.recipe import load_tree
+    from farm.build.recipe_directory import read_recipe_directory
+    from farm.core.policy.tree import load_tree
 
     return load_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from click.exceptions import NoArgsIsHelpError
 
-from farm.cli.inert import inert
+from farm.cli.escaping import inert
 from farm.cli.output import Line, say, say_lines, styled
-from farm.recipe import RecipeError
+from farm.core.files.problems import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,10 +19,10 @@ from farm.cli.sensitive_lines import sensitive_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from farm.client.catalogue import Catalogue, VerifiedPackage
-    from farm.client.generations import Root
-    from farm.client.host import Host
-    from farm.client.installation import Change, Terms
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.root.generations import Root
+    from farm.client.root.installation import Change, Terms
 
 root_option = click.option(
     "--root", required=True, type=click.Path(path_type=Path), help="The directory that farm installs into."
@@ -32,7 +32,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would ch
 
 def open_root(path: Path) -> Root:
     """Return the root at a path, which need not be there."""
-    from farm.client.generations import Root
+    from farm.client.root.generations import Root
 
     return Root(path.absolute())
 
@@ -44,16 +44,16 @@ def catalogue_for(host: Host, root: Root, channel: str, names: Iterable[str] = (
 
     Overrides of the host and of the root stand in wherever a set is made of it.
     """
-    from farm.client.overrides import Scope
-    from farm.client.overriding import overridden
-    from farm.client.root_channel import catalogue_of_root
+    from farm.client.image.substitution import overridden
+    from farm.client.override.overrides import Scope
+    from farm.client.root.root_channel import catalogue_of_root
 
     return overridden(host, catalogue_of_root(host, root, names, channel), Scope.of_root(root.path))
 
 
 def newest_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) -> Catalogue:
     """As `catalogue_for`; raises `GoneFromChannelError` where that has no more what was asked for in the root."""
-    from farm.client.root_channel import check_still_there
+    from farm.client.root.root_channel import check_still_there
 
     catalogue = catalogue_for(host, root, channel, names)
     check_still_there(host, root, catalogue)
@@ -63,7 +63,7 @@ def newest_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) 
 def terms(*, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
     """Return the terms of somebody at a terminal: what changes is said before it does, then a bar moves."""
     from farm.cli.progress import downloads
-    from farm.client.installation import Terms
+    from farm.client.root.installation import Terms
 
     return Terms(
         allow=allow or (lambda _packages: None),

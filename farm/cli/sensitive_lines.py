@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farm.client.brought_files import BroughtFiles
+    from farm.client.root.sensitive_additions import BroughtFiles
 
 
 def sensitive_lines(brought: Iterable[BroughtFiles]) -> list[str]:

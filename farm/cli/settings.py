@@ -47,7 +47,7 @@ class Settings:
     @property
     def state(self) -> Path:
         """What this user keeps. Raises `NotOwnDirectoryError` where others could change it, before it is read."""
-        from farm.blobs.own_directory import own_state
+        from farm.store.private_directory import own_state
 
         own_state(self.state_place, self.host_place)
         return self.state_place
@@ -55,7 +55,7 @@ class Settings:
     @property
     def host(self) -> Path:
         """What all farms and roots of this user share. Raises `NotOwnDirectoryError` where others could change it."""
-        from farm.blobs.own_directory import check_own
+        from farm.store.private_directory import check_own
 
         check_own(self.host_place)
         return self.host_place

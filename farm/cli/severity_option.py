@@ -12,10 +12,10 @@ from farm.cli.settings import SEVERITY_WORDS, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from farm.client.catalogue import Catalogue, VerifiedPackage
-    from farm.client.host import Host
-    from farm.client.known_advisories import AdvisoryLists
-    from farm.recipe.policy_file import Policy
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.repository.known_advisories import AdvisoryLists
+    from farm.core.subscriber.policy_file import Policy
 
 _Command = TypeVar("_Command")
 _META = "farm.policy"
@@ -49,7 +49,7 @@ def policy_in_force() -> tuple[Policy, Path | None]:
 
     A file that was named must be there. Raises `RecipeError`, `OSError`.
     """
-    from farm.recipe.policy_file import Policy, read_policy
+    from farm.core.subscriber.policy_file import Policy, read_policy
 
     path = policy_file()
     return (read_policy(path.read_bytes(), str(path)), path) if path else (Policy(), None)
@@ -78,8 +78,8 @@ def severity_check(
     """
     if not accepted and policy_file() is None:
         return lambda _packages: None  # most runs: what would judge them need not even be loaded
-    from farm.client.policy_facts import enforce
-    from farm.recipe.policy_file import stricter
+    from farm.client.findings.policy_facts import enforce
+    from farm.core.subscriber.policy_file import stricter
 
     policy, _ = policy_in_force()
     return lambda packages: enforce(stricter(policy, accepted), host, catalogue, packages, lists)

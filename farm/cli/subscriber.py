@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farm.cli.settings import Settings
-    from farm.client.host import Host
-    from farm.client.looking import LookingHost
+    from farm.client.repository.host import Host
+    from farm.client.repository.read_only_host import LookingHost
 
 
 def open_host(settings: Settings) -> Host:
     """Return the subscriber's state with what this machine shares."""
-    from farm.client.host import Host
+    from farm.client.repository.host import Host
 
     return Host(settings.state, settings.host, warn)
 
@@ -28,7 +28,7 @@ def looking_host(settings: Settings) -> Iterator[LookingHost]:
 
     At the end it is told which did, and how old they are.
     """
-    from farm.client.looking import LookingHost, nothing_fetched
+    from farm.client.repository.read_only_host import LookingHost, nothing_fetched
 
     host = LookingHost(settings.state, settings.host, warn)
     with nothing_fetched(host):

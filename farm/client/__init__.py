@@ -1,1 +1,3 @@
-"""The subscriber's side: subscriptions, the catalogue of a channel, roots, late-bound runs and images."""
+"""The subscriber's side. Rooms from low to high: repository, root, findings, override, run, image, audit, gc; mirror.
+May import all but the server's rooms, `farm.build` and `farm.checker`.
+"""

@@ -1,1 +1,3 @@
-"""OCI images from compositions: one layer for each package, one of links. Import from the submodules."""
+"""OCI images from compositions: layers, layouts, referrers, and registries.
+May import `farm.core`, `farm.store`.
+"""

@@ -10,7 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from farm.names import Digest, canonical_json
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
 from farm.oci.referrers import referrers_tag
 
 if TYPE_CHECKING:

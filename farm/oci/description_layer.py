@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.fileset import ArchiveWriter, Directory, File
-from farm.names import Digest
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.manifest import Directory, File
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.fileset import Entry
+    from farm.core.fileset.manifest import Entry
 
 DESCRIPTION = "description"
 """What the layer is said to hold."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.blobs import archive_chunks
-from farm.fileset import ArchiveWriter
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.plan.job import BlobRef
 from farm.oci.layer import TAR, Layer
-from farm.plan import BlobRef
+from farm.store.decompress import archive_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.blobs import BlobStore
     from farm.oci.package_archive import PackageArchive
+    from farm.store.blobs import BlobStore
 
 
 def grouped_layer(archives: Sequence[PackageArchive], store: BlobStore) -> Layer:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.names.canonical_json import canonical_json
+from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.names import Digest, canonical_json
 from farm.oci.description_layer import DESCRIPTION, description_layer
 from farm.oci.grouped_layer import grouped_layer, held_by
 from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import MANIFEST, TAR, TAR_ZSTD, Layer
 from farm.oci.layer_plan import layer_plan
 from farm.oci.links_layer import links_layer
-from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from farm.blobs import BlobStore
-    from farm.compat import Composition
+    from farm.core.names.digest import Digest
+    from farm.core.sets.composition.composition import Composition
     from farm.oci.package_archive import PackageArchive
+    from farm.store.blobs import BlobStore
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LINKS = "links"

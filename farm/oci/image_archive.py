@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.blobs import archive_chunks
-from farm.fileset import ArchiveWriter, File
-from farm.names import Digest, canonical_json
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.manifest import File
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
 from farm.oci.image_reference import check_reference
 from farm.oci.layer import TAR_ZSTD
 from farm.oci.layout import LAYOUT, image_index, index_entry
+from farm.store.decompress import archive_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.blobs import BlobStore
     from farm.oci.image import OciImage
     from farm.oci.layer import Layer
+    from farm.store.blobs import BlobStore
 
 _PIECE = 1 << 20
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from farm.names import canonical_json
+from farm.core.names.canonical_json import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.names import Platform
+    from farm.core.names.platform import Platform
     from farm.oci.layer import Layer
 
 CREATED = "1980-01-01T00:00:00Z"

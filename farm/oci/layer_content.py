@@ -6,8 +6,9 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.blobs import UndecodableArchiveError, archive_chunks
 from farm.oci.layer import TAR, TAR_GZIP, TAR_ZSTD
+from farm.store.decompress import archive_chunks
+from farm.store.errors import UndecodableArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,20 +13,21 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError, canonical_json
 from farm.oci.image_reference import check_reference, full_name
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index, referrers_tag
-from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from farm.blobs import BlobStore
     from farm.oci.image import OciImage
     from farm.oci.referrers import Referrer
+    from farm.store.blobs import BlobStore
 
 LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
 REF_NAME = "org.opencontainers.image.ref.name"

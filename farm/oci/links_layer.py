@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.fileset import ArchiveWriter, Directory, Link, Manifest
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.manifest import Directory, Link, Manifest
 
 if TYPE_CHECKING:
-    from farm.fileset import Entry, Forest
+    from farm.core.fileset.forest import Forest
+    from farm.core.fileset.manifest import Entry
 
 _MERGED = ("bin", "lib", "lib64", "sbin")
 _DIRECTORIES = ("dev", "etc", "proc", "run", "sys", "tmp", "var/tmp")

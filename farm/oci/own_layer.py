@@ -12,22 +12,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.blobs import TreeChangedError, digest_tree
-from farm.blobs.tree_reader import PIECE, TreeReader
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.manifest import Directory, Entry, File, InvalidManifestError, Link, Manifest
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.fileset import ArchiveWriter, Directory, Entry, File, InvalidManifestError, Link, Manifest
-from farm.names import Digest
 from farm.oci.ignore_rules import IgnoreRules
 from farm.oci.layer import TAR, Layer
 from farm.oci.links_layer import ALWAYS
 from farm.oci.own_tree import scan_own_tree
-from farm.plan import BlobRef
+from farm.store.capture import digest_tree
+from farm.store.errors import TreeChangedError
+from farm.store.tree_reader import PIECE, TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from farm.blobs import BlobStore
+    from farm.store.blobs import BlobStore
 
 HOLDS = "own files"
 _MERGED = ("bin", "sbin", "lib", "lib64")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.blobs import UnfitTreeError, scan_tree
 from farm.oci.ignore_rules import IgnoreRules
+from farm.store.errors import UnfitTreeError
+from farm.store.scan import scan_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.fileset import Manifest
+    from farm.core.fileset.manifest import Manifest
 
 
 def scan_own_tree(directory: Path, rules: IgnoreRules | None = None, *, absolute_links: bool = False) -> Manifest:

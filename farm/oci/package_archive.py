@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from farm.names import Digest
-    from farm.plan import BlobRef
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.blobs import archive_chunks
+from farm.core.plan.job import BlobRef
 from farm.oci.image import OciImage, manifest_of
 from farm.oci.layer import TAR, TAR_ZSTD
-from farm.plan import BlobRef
+from farm.store.decompress import archive_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.blobs import BlobStore
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
     from farm.oci.layer import Layer
+    from farm.store.blobs import BlobStore
 
 
 def plain_image(image: OciImage, store: BlobStore) -> OciImage:

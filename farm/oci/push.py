@@ -13,12 +13,12 @@ from farm.oci.referrers import INDEX, referrers_index, referrers_tag
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from farm.blobs import BlobStore
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
     from farm.oci.image import OciImage
     from farm.oci.referrers import Referrer
     from farm.oci.registry import Repository
-    from farm.plan import BlobRef
+    from farm.store.blobs import BlobStore
 
 _PARALLEL = 4
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from farm.names import canonical_json
+from farm.core.names.canonical_json import canonical_json
+from farm.core.plan.job import BlobRef
 from farm.oci.layer import MANIFEST
-from farm.plan import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.blobs import BlobStore
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.store.blobs import BlobStore
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 TITLE = "org.opencontainers.image.title"

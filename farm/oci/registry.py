@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from urllib.parse import SplitResult
 
-    from farm.blobs import BlobStore
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
     from farm.oci.image_reference import RemoteReference
-    from farm.plan import BlobRef
+    from farm.store.blobs import BlobStore
 
     _Content = bytes | tuple[BlobStore, Digest] | None
 

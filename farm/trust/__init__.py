@@ -1,1 +1,3 @@
-"""Keys, signed statements, the release index, TUF metadata. Talks to no database, and to no network but for keys."""
+"""What is signed: keys, statements, the release index, TUF metadata. Talks to no database.
+Rooms from low to high: keys, index, attestation, metadata, verification, ceremony. Imports `farm.core`, `farm.store`.
+"""

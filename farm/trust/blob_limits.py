@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from farm.fileset.manifest import LARGEST_MANIFEST
-from farm.package.facts import LARGEST_FACTS
+from farm.core.fileset.manifest import LARGEST_MANIFEST
+from farm.core.package.facts import LARGEST_FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError
-from farm.names import Digest, InvalidDigestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

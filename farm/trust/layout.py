@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
 
 METADATA = "metadata"
 TARGETS = "targets"
@@ -44,5 +44,5 @@ def hashed_path(path: str, sha256: str) -> str:
 
 
 def blob_path(digest: Digest) -> str:
-    """Return where a blob lies, from the root of the repository: as `farm.blobs` lays them out."""
+    """Return where a blob lies, from the root of the repository: as `farm.store` lays them out."""
     return f"{BLOBS}/sha256/{digest.hex[:2]}/{digest.hex[2:]}"

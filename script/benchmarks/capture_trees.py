@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, capture_tree, scan_tree
+from farm.store.blobs import BlobStore
+from farm.store.capture import capture_tree
+from farm.store.scan import scan_tree
 from script.benchmarks.material import write_large_files, write_small_files
 from script.benchmarks.measurement import interleave, run
 from script.benchmarks.table import Goal, Table

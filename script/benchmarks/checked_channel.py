@@ -17,33 +17,43 @@ from typing import TYPE_CHECKING
 from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
-from farm.blobs import BlobStore
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.archive_reader import STORE_ROOT
+from farm.core.fileset.manifest import File, Manifest
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.describe import describe
+from farm.core.package.elf.facts import ElfFacts
+from farm.core.package.facts import ElfFile, PackageFacts
+from farm.core.plan.job import BlobRef
+from farm.core.plan.outputs import describe_output
+from farm.core.plan.pin import pin
+from farm.core.plan.sbom import package_sbom
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.load import load_recipe
+from farm.core.recipe.steps import StepLibrary
+from farm.core.recipe.toolchain import LockedDeb, ToolchainLock
 from farm.errors import FarmError
-from farm.fileset import STORE_ROOT, ArchiveWriter, File, Manifest
-from farm.names import Digest, PackageName, Platform, Version, canonical_json
-from farm.package import ElfFacts, ElfFile, PackageFacts, describe
-from farm.plan import BlobRef, describe_output, pin
-from farm.plan.sbom import package_sbom
-from farm.recipe import LockedDeb, ToolchainLock
-from farm.recipe.contents import RecipeContents
-from farm.recipe.load import load_recipe
-from farm.recipe.steps import StepLibrary
-from farm.release.publication import make_release
-from farm.release.signer_client import SignerClient, SignerUnreachableError
-from farm.trust.ceremony import found_repository, online_signers, sign_policy
-from farm.trust.dsse import sign_statement
-from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.release_evidence import ReleaseEvidence
-from farm.trust.release_index import ReleaseEntry
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
+from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.signer_client import SignerClient, SignerUnreachableError
+from farm.signing.evidence import ReleaseEvidence
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from farm.trust.ceremony.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.index.release_index import ReleaseEntry
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files, steps_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.package import Descriptor
-    from farm.plan import Plan
-    from farm.trust.release_index import Release
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.plan.plan import Plan
+    from farm.trust.index.release_index import Release
     from script.benchmarks.synthetic_set import SyntheticPackage
 
 DOMAIN = "bench.example.org"

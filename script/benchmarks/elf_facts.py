@@ -2,7 +2,7 @@
 
 The files are read where they are, in the page cache after the warm-up. `farm` is timed inside a running process, as
 a worker does it; the peers write their findings to /dev/null. That `farm` finds the same is held by
-tests/package/test_elf.py.
+tests/core/package/test_elf.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.package import read_elf
+from farm.core.package.elf.file import read_elf
 from script.benchmarks.measurement import interleave, run
 from script.benchmarks.table import Goal, Table
 

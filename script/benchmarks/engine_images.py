@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from farm.compat import compose
-from farm.engine.image_store import ImageStore
-from farm.names import Digest, Platform
+from farm.container.image_store import ImageStore
+from farm.core.names.platform import Platform
+from farm.core.sets.composition.compose import compose
 from farm.oci.image import image_from
 from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
     import docker
 
-    from farm.blobs import BlobStore
+    from farm.core.names.digest import Digest
     from farm.oci.image import OciImage
+    from farm.store.blobs import BlobStore
     from script.benchmarks.material import SamplePackage
 
 REPOSITORY = "farm-measured"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from farm.cli.local_builds import prepare_toolchains
 from farm.cli.recipes_option import read_tree
-from farm.engine.mounts import mount_tmpfs, unmount_below
+from farm.container.mounts import mount_tmpfs, unmount_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farm.build.toolchain.toolchain import Toolchain
     from farm.cli.settings import Settings
-    from farm.engine.toolchain import Toolchain
 
 TMPFS_BYTES = 6 << 30
 _INODES = 2_000_000

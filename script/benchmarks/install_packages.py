@@ -10,9 +10,11 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, PackageCache, Wanted, ensure_many
-from farm.client.generations import write_forest
-from farm.fileset import ForestPackage, build_forest
+from farm.client.root.generations import write_forest
+from farm.core.fileset.forest import ForestPackage, build_forest
+from farm.store.blobs import BlobStore
+from farm.store.unpack import PackageCache
+from farm.store.unpack_many import Wanted, ensure_many
 from script.benchmarks.debian_pool import pack_deb
 from script.benchmarks.material import write_packages
 from script.benchmarks.measurement import interleave, run
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.fileset import Forest
+    from farm.core.fileset.forest import Forest
     from script.benchmarks.ground import Ground
     from script.benchmarks.material import SamplePackage
 

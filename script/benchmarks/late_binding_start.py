@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, PackageCache
-from farm.client.bubblewrap import bubblewrap_command
-from farm.client.late_binding import RunOptions
-from farm.engine.sandbox import connect
+from farm.client.run.bubblewrap import bubblewrap_command
+from farm.client.run.late_binding import RunOptions
+from farm.container.sandbox import connect
+from farm.store.blobs import BlobStore
+from farm.store.unpack import PackageCache
 from script.benchmarks.engine_images import REPOSITORY
 from script.benchmarks.material import write_packages
 from script.benchmarks.measurement import interleave, run

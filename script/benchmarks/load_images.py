@@ -10,8 +10,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
-from farm.engine.sandbox import connect
+from farm.container.sandbox import connect
+from farm.store.blobs import BlobStore
 from script.benchmarks.engine_images import EngineImages
 from script.benchmarks.material import capture_package, write_packages
 from script.benchmarks.measurement import Measurement, interleave

@@ -7,17 +7,22 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore, capture_tree, scan_tree
-from farm.names import Digest, PackageName, Platform, Version
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.descriptor import Descriptor
 from farm.oci.package_archive import PackageArchive
-from farm.package import Descriptor
+from farm.store.capture import capture_tree
+from farm.store.scan import scan_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from farm.blobs import Captured
-    from farm.fileset import Manifest
+    from farm.core.fileset.manifest import Manifest
+    from farm.store.blobs import BlobStore
+    from farm.store.capture import Captured
 
 _SEED = 2
 _NOTHING = Digest.of(b"")

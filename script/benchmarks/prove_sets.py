@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from farm.compat import Prover
+from farm.core.sets.proof.prover import Prover
 from farm.errors import FarmError
 from script.benchmarks.measurement import Measurement, interleave, run
 from script.benchmarks.synthetic_set import debian_archive, synthetic_packages
@@ -18,7 +18,7 @@ from script.benchmarks.table import Goal, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from farm.compat import Member
+    from farm.core.sets.members.member import Member
     from script.benchmarks.ground import Ground
 
 NUMBER = 6

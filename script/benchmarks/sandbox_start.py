@@ -12,16 +12,16 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.engine.attempt_directory import AttemptDirectory
-from farm.engine.attempts_root import AttemptsRoot
-from farm.engine.driver import write_driver
-from farm.engine.empty_image import EmptyImage
-from farm.engine.environment import mount_links
-from farm.engine.sandbox import Sandbox, connect
-from farm.engine.sandbox_spec import Bind, SandboxLimits, SandboxSpec, Scratch
-from farm.fileset import Forest
-from farm.names import Platform
-from farm.recipe import Step
+from farm.container.attempt_directory import AttemptDirectory
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.empty_image import EmptyImage
+from farm.container.environment import mount_links
+from farm.container.sandbox import Sandbox, connect
+from farm.container.sandbox_spec import Bind, SandboxLimits, SandboxSpec, Scratch
+from farm.container.step_driver import write_driver
+from farm.core.fileset.forest import Forest
+from farm.core.names.platform import Platform
+from farm.core.recipe.recipe import Step
 from script.benchmarks.measurement import interleave, run
 from script.benchmarks.table import Goal, Table
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from farm.compat import Atom
-from farm.release.search import Answer, search
+from farm.core.sets.proof.atoms import Atom
+from farm.server.pipeline.search.search import Answer, search
 from script.benchmarks.measurement import Measurement
 from script.benchmarks.table import Goal, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence, Set
 
-    from farm.database.pipeline_states import RunPurpose
+    from farm.server.tables.pipeline_states import RunPurpose
     from script.benchmarks.ground import Ground
 
 NUMBER = 14

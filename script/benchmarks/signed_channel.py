@@ -8,26 +8,34 @@ from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import BlobStore, capture_tree, scan_tree
-from farm.countersign.change import ReleaseChange
-from farm.countersign.release_check import check_release
-from farm.names import Digest, HostNeeds, PackageName, Platform, Version
-from farm.package import describe, gather_facts
-from farm.plan import BlobRef, Plan
-from farm.release.publication import PublicStore, make_release
-from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.dsse import sign_statement
+from farm.checker.builds.release_check import check_release
+from farm.checker.reading.change import ReleaseChange
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.core.names.declared import HostNeeds
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.describe import describe
+from farm.core.package.gather import gather_facts
+from farm.core.plan.job import BlobRef
+from farm.core.plan.plan import Plan
+from farm.server.pipeline.publication.publication import PublicStore, make_release
+from farm.store.blobs import BlobStore
+from farm.store.capture import capture_tree
+from farm.store.scan import scan_tree
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.index.release_index import ReleaseEntry
 from farm.trust.layout import BLOBS
-from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.published_identities import PublishedRecord
-from farm.trust.release_index import ReleaseEntry
-from farm.trust.repository import Repository
+from farm.trust.metadata.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from farm.trust.release_index import Release
+    from farm.trust.index.release_index import Release
 
 DOMAIN = "bench.example.org"
 CHANNEL = "edge"

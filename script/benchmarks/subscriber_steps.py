@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from farm.client.host import Host
-from farm.client.offline import last_verified
+from farm.client.repository.host import Host
+from farm.client.repository.offline import last_verified
 
 if __name__ == "__main__":
     step, host = sys.argv[1], Host(Path(sys.argv[2]), Path(sys.argv[3]))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.release_index import ReleaseEntry
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.index.release_index import ReleaseEntry
 from script.benchmarks.signed_channel import RECIPE, SignedChannel
 
 if TYPE_CHECKING:

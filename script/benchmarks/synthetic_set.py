@@ -12,10 +12,14 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import Member
-from farm.names import Digest, PackageName, Platform, Version
-from farm.package import Descriptor, ElfFacts, ElfFile, PackageFacts
-from farm.package.elf_facts import FUNCTION, OBJECT, ExportGroup, ImportGroup, VersionNeed
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.elf.facts import FUNCTION, OBJECT, ElfFacts, ExportGroup, ImportGroup, VersionNeed
+from farm.core.package.facts import ElfFile, PackageFacts
+from farm.core.sets.members.member import Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

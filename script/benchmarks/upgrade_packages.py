@@ -11,9 +11,9 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
-from farm.engine.sandbox import connect
+from farm.container.sandbox import connect
 from farm.errors import FarmError
+from farm.store.blobs import BlobStore
 from script.benchmarks.delivery import NEW, OLD, Apt, Casync, Farm, Ostree
 from script.benchmarks.engine_images import EngineImages
 from script.benchmarks.material import rebuild, write_packages

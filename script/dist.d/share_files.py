@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import click
 
 from farm import __version__
-from farm.cli.completion import SHELLS, completion_script
 from farm.cli.main import farm
+from farm.cli.subscribe.completion import SHELLS, completion_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ NAMED = (
     Named(
         "total-limit",
         "archive",
-        "farm/fileset/archive_reader.py",
+        "farm/core/fileset/archive_reader.py",
         "an archive may have one byte more than all its files together may",
         "if self._bytes > self._limits.total_bytes:",
         "if self._bytes > self._limits.total_bytes + 1:",
@@ -32,7 +32,7 @@ NAMED = (
     Named(
         "imported-needs",
         "signer",
-        "farm/countersign/release_check.py",
+        "farm/checker/builds/release_check.py",
         "what an imported package needs is not looked for in the release",
         "        check.needs(name, package.needs, tree)\n",
         "        pass\n",
@@ -40,7 +40,7 @@ NAMED = (
     Named(
         "imported-needs-followed",
         "signer",
-        "farm/trust/needed.py",
+        "farm/trust/index/closure.py",
         "what an imported package needs does not come along with it",
         "needs = imported[name][1].needs",
         "needs = ()",
@@ -48,7 +48,7 @@ NAMED = (
     Named(
         "other-distribution",
         "signer",
-        "farm/countersign/release_check.py",
+        "farm/checker/builds/release_check.py",
         "a package may lie in the namespace of another distribution",
         "if descriptor.name.distribution != self._release.distribution:",
         "if False:",
@@ -56,7 +56,7 @@ NAMED = (
     Named(
         "other-distribution-seen",
         "signer",
-        "farm/trust/release_package.py",
+        "farm/trust/verification/release_package.py",
         "a client takes a package that lies in the namespace of another distribution",
         "named = (descriptor.name.distribution, descriptor.name.short,",
         "named = (release.distribution, descriptor.name.short,",
@@ -64,7 +64,7 @@ NAMED = (
     Named(
         "other-owner",
         "signer",
-        "farm/trust/repository.py",
+        "farm/trust/metadata/repository.py",
         "a repository takes the release of another distribution",
         "if owner != release.distribution:",
         "if False:",
@@ -72,7 +72,7 @@ NAMED = (
     Named(
         "signed-archive-size",
         "signer",
-        "farm/trust/release_index.py",
+        "farm/trust/index/release_index.py",
         "a release may name an archive that is one byte larger than clients fetch",
         "if blob.size > LARGEST[kind]:",
         "if blob.size > LARGEST[kind] + 1:",
@@ -80,7 +80,7 @@ NAMED = (
     Named(
         "checked-archive-limits",
         "signer",
-        "farm/trust/archive_contents.py",
+        "farm/checker/reading/archive_contents.py",
         "the checker reads an archive that no client would unpack",
         "limits=ArchiveLimits()",
         "limits=ArchiveLimits(file_bytes=1 << 60)",
@@ -88,7 +88,7 @@ NAMED = (
     Named(
         "lease-at-its-end",
         "leases",
-        "farm/control/leases.py",
+        "farm/server/jobs/leases.py",
         "a lease is held at the moment at which it runs out",
         "if attempt.expires_at <= desk.now:",
         "if attempt.expires_at < desk.now:",
@@ -96,7 +96,7 @@ NAMED = (
     Named(
         "token-compared",
         "leases",
-        "farm/database/attempts.py",
+        "farm/server/jobs/attempts.py",
         "any token will do",
         "AttemptRow.id == attempt_id, AttemptRow.worker == worker, AttemptRow.token_digest == token_digest",
         "AttemptRow.id == attempt_id, AttemptRow.worker == worker",
@@ -104,7 +104,7 @@ NAMED = (
     Named(
         "lease-expiry",
         "leases",
-        "farm/database/attempts.py",
+        "farm/server/jobs/attempts.py",
         "a lease that has run out is changed as if it were live",
         "            col(AttemptRow.expires_at) > now,\n",
         "",
@@ -112,7 +112,7 @@ NAMED = (
     Named(
         "lease-expiry-noticed",
         "leases",
-        "farm/database/attempts.py",
+        "farm/server/jobs/attempts.py",
         "a lease counts as lost before its grace is over",
         "col(AttemptRow.expires_at) < before)",
         "col(AttemptRow.expires_at) <= before)",
@@ -120,7 +120,7 @@ NAMED = (
     Named(
         "version-of-a-copy",
         "proof",
-        "farm/compat/symbols.py",
+        "farm/core/sets/linking/symbols.py",
         "a copied variable is looked for without its version",
         "found = _first(name, version, (each",
         'found = _first(name, "", (each',
@@ -128,7 +128,7 @@ NAMED = (
     Named(
         "version-copied",
         "signer",
-        "farm/countersign/release_check.py",
+        "farm/checker/builds/release_check.py",
         "the version of an entry is copied from it, and not compared with the package's",
         "named = (descriptor.name.short, str(descriptor.version), descriptor.revision)",
         "named = (descriptor.name.short, entry.version, descriptor.revision)",
@@ -136,7 +136,7 @@ NAMED = (
     Named(
         "gate-of-arrivals",
         "policy",
-        "farm/countersign/gates.py",
+        "farm/checker/gates/gates.py",
         "the signer does not ask the gate `hardening` about what comes in",
         "    GateKind.HARDENING: asks.hardened,\n",
         "",
@@ -144,7 +144,7 @@ NAMED = (
     Named(
         "gate-of-departures",
         "policy",
-        "farm/countersign/gates.py",
+        "farm/checker/gates/gates.py",
         "the signer does not ask the gate `soak` about what goes",
         "    GateKind.SOAK: asks.gone_long_enough,\n",
         "",
@@ -152,7 +152,7 @@ NAMED = (
     Named(
         "settings-of-a-gate",
         "policy",
-        "farm/recipe/strictness.py",
+        "farm/core/policy/strictness.py",
         "a file may ask for fewer builders that agree than what is signed",
         "    ReproducedGate: _laxer_builders,\n",
         "",
@@ -160,7 +160,7 @@ NAMED = (
     Named(
         "needed-digest",
         "signer",
-        "farm/countersign/builds.py",
+        "farm/checker/builds/builds.py",
         "a package counts as built against any build of what its plan names",
         "found = self._all().get((str(dependency.name), dependency.tree))",
         "found = next((each for (name, _), each in self._all().items() if name == str(dependency.name)), None)",
@@ -168,7 +168,7 @@ NAMED = (
     Named(
         "described-digests",
         "signer",
-        "farm/trust/release_package.py",
+        "farm/trust/verification/release_package.py",
         "a client takes other facts than those that the descriptor names",
         "if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):",
         "if entry.manifest.digest != descriptor.tree:",

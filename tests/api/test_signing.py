@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.api.signing import SignedRequest, UnsignedRequestError, read_signed
-from farm.names import Digest
+from farm.core.names.digest import Digest
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = KEY.public_key().public_bytes_raw().hex()

@@ -6,19 +6,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from farm.compat.openvex import read_openvex
-from farm.compat.reviews import Review
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.advice import Word
-from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
-from farm.trust.curator_order import Act
-from farm.trust.repository import Repository
-from farm.trust.review_list import ReviewList
+from farm.core.advisories.openvex import read_openvex
+from farm.core.advisories.reviews import Review
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.attestation.advisory_statement import Word
+from farm.trust.attestation.curator_order import Act
+from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
+from farm.trust.index.review_list import ReviewList
+from farm.trust.metadata.repository import Repository
 from tests.attack.liar import DISTRIBUTION, MALLORY
 from tests.attack.message import MISSING, NESTED, Message
 from tests.attack.scenario import HARMFUL, HARMLESS, advised
-from tests.compat.osv_documents import openvex, osv
+from tests.core.advisories.osv_documents import openvex, osv
 
 if TYPE_CHECKING:
     import httpx

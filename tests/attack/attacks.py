@@ -6,9 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.control import ordering
-from farm.database import excuses
-from farm.recipe.gate_kind import GateKind
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels import excuses
+from farm.server.curation import ordering
 from tests.attack import scenario
 from tests.attack.farm import AttackedFarm, own_keys
 

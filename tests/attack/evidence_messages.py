@@ -6,20 +6,20 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from farm.package import Descriptor
-from farm.trust.approval import approval_statement
-from farm.trust.dsse import sign_statement
-from farm.trust.release_evidence import LARGEST_EVIDENCE, SignedTest
+from farm.core.package.descriptor import Descriptor
+from farm.signing.evidence import LARGEST_EVIDENCE, SignedTest
+from farm.trust.attestation.approval import approval_statement
+from farm.trust.attestation.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import MISSING, NESTED, Message
-from tests.control.owned_farm import ALICE
+from tests.server.submissions.owned_farm import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
 
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
     from tests.attack.liar import Liar
 
 

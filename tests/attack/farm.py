@@ -16,31 +16,33 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
-from farm.blobs import BlobStore
-from farm.control.desk import Office
-from farm.control.finishing import finish_build, finish_test
-from farm.control.leases import claim
-from farm.control.log_store import LogStore
-from farm.control.vouching import check_with_workers_key
-from farm.control.world import Terms
-from farm.database import identities
-from farm.database.session import Database
-from farm.database.states import JobKind
-from farm.fileset import File, Manifest
-from farm.names import Digest
-from farm.package import PackageFacts, package_name
-from farm.plan import BuildOrder, BuiltPackage, TestOrder, TestOutcome, describe_output
-from farm.release.advisory_publication import AdvisoryPublication
-from farm.release.gates.registry import package_gates
-from farm.release.order_delivery import OrderDelivery
-from farm.release.pipeline import Pipeline
-from farm.release.signer_client import SignerClient
-from farm.trust.dsse import sign_statement
-from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.repository import Repository
-from tests.control.owned_farm import send, signed
-from tests.control.signed_results import attested
-from tests.control.small_farm import WORLD, Clock, SmallFarm, archive_of
+from farm.core.fileset.manifest import File, Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.facts import PackageFacts
+from farm.core.package.layout import package_name
+from farm.core.plan.job import BuildOrder, BuiltPackage, TestOrder, TestOutcome
+from farm.core.plan.outputs import describe_output
+from farm.server.documents.log_store import LogStore
+from farm.server.identities import identities
+from farm.server.jobs.finishing import finish_build, finish_test
+from farm.server.jobs.leases import claim
+from farm.server.jobs.provenance_checks import check_with_workers_key
+from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.pipeline import Pipeline
+from farm.server.pipeline.publication.order_delivery import OrderDelivery
+from farm.server.pipeline.publication.signer_client import SignerClient
+from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
+from farm.server.tables.session import Database
+from farm.server.tables.states import JobKind
+from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.unit_of_work import Office
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from farm.trust.metadata.repository import Repository
+from tests.server.signed_results import attested
+from tests.server.small_farm import WORLD, Clock, SmallFarm, archive_of
+from tests.server.submissions.owned_farm import send, signed
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
 from workers.signed_targets import SignedTargets
@@ -49,11 +51,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.control.leases import Lease
-    from farm.control.submission import Submission
-    from farm.plan import BuildOutcome, Plan
-    from farm.recipe import ChannelPolicy
-    from farm.trust.release_index import Release
+    from farm.core.plan.job import BuildOutcome
+    from farm.core.plan.plan import Plan
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.server.jobs.leases import Lease
+    from farm.server.submissions.submission import Submission
+    from farm.trust.index.release_index import Release
     from tests.attack.nursery import Nursery
 
 FAILS = "/usr/bin/false"

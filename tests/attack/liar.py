@@ -13,26 +13,31 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from zstandard import ZstdCompressor
 
-from farm.database import packages, recipes
-from farm.fileset import File, Manifest
-from farm.names import Digest, canonical_json
-from farm.package import Descriptor, PackageFacts
-from farm.plan import BlobRef, DependencyArchive, Plan, TestOrder, TestOutcome, describe_output
-from farm.recipe.contents import RecipeContents
-from farm.release.publication import make_release
-from farm.release.sources import recipe_blobs
-from farm.trust.dsse import sign_statement
-from farm.trust.index_tree import IndexTree
+from farm.core.fileset.manifest import File, Manifest
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcome
+from farm.core.plan.outputs import describe_output
+from farm.core.plan.plan import Plan
+from farm.core.recipe.contents import RecipeContents
+from farm.server.packages import packages
+from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publishing.sources import recipe_blobs
+from farm.server.recipes import recipes
+from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from farm.trust.attestation.test_result import result_statement
+from farm.trust.attestation.tester_statement import named_order
+from farm.trust.index.release_index import Release, ReleaseEntry
+from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS
-from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.release_evidence import BuiltAgainst, ReleaseEvidence, SignedTest
-from farm.trust.release_index import Release, ReleaseEntry
-from farm.trust.repository import Repository
-from farm.trust.test_result import result_statement
-from farm.trust.tester_statement import named_order
+from farm.trust.metadata.repository import Repository
 from tests.attack.farm import FAILS, key_of
-from tests.control.signed_results import run_by
-from tests.control.small_farm import archive_of
+from tests.server.signed_results import run_by
+from tests.server.small_farm import archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,8 +45,8 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from farm.database.records import Package
-    from farm.recipe import Recipe
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.tables.records import Package
     from tests.attack.farm import AttackedFarm
 
 MALLORY = key_of("mallory")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

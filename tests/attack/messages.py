@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farm.names import canonical_json
+from farm.core.names.canonical_json import canonical_json
 from tests.attack.advice_messages import ADVISORIES, REVIEWS
 from tests.attack.evidence_messages import EVIDENCE
 from tests.attack.message import NESTED, Message

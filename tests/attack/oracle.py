@@ -1,6 +1,6 @@
 """What was signed, read as a subscriber does from the root that it has pinned, and judged by what may ever be released.
 
-Nothing of `farm.countersign` or `farm.release` is asked: signatures are verified with python-tuf, what may be released is
+Nothing of `farm.checker` or `farm.server.pipeline` is asked: signatures are verified with python-tuf, what may be released is
 written down in `tests.attack.scenario`, and what an entry of it says is what an unattacked farm has released.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from farm.names import Version
-from farm.trust.index_tree import entries
-from farm.trust.release_index import Release
+from farm.core.names.version import Version
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import entries
 from tests.attack.scenario import ALLOWED
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from tuf.api.metadata import TargetFile
 
-    from farm.names import Digest
-    from farm.plan import BlobRef
-    from farm.trust.release_index import ReleaseEntry
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import ReleaseEntry
 
 _VARIES = ("provenance", "rebuilds")
 """What of an entry is another from farm to farm: who built it when. Who may build is looked at by itself."""

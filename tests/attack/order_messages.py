@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from farm.names import Digest, canonical_json
-from farm.trust.approval import approval_statement
-from farm.trust.curator_order import (
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.trust.attestation.approval import approval_statement
+from farm.trust.attestation.curator_order import (
     EVERY_CHANNEL,
     LARGEST_CURATOR_ORDER,
     NO_RELEASE,
@@ -17,11 +18,11 @@ from farm.trust.curator_order import (
     kept_order,
     order_statement,
 )
-from farm.trust.dsse import sign_statement
+from farm.trust.attestation.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import NESTED, Message
 from tests.attack.scenario import ordered, signed_order
-from tests.control.owned_farm import ALICE
+from tests.server.submissions.owned_farm import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 from zstandard import ZstdCompressor
 
-from farm.fileset import File, Manifest
-from farm.names import Digest
-from farm.package import PackageFacts
-from farm.plan import BlobRef, TestOrder
-from farm.recipe import Limits, Test
-from farm.trust.release_evidence import SignedTest
-from farm.trust.release_index import Release
+from farm.core.fileset.manifest import File, Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.facts import PackageFacts
+from farm.core.plan.job import BlobRef, TestOrder
+from farm.core.recipe.recipe import Limits, Test
+from farm.signing.evidence import SignedTest
+from farm.trust.index.release_index import Release
 from tests.attack.farm import key_of
 from tests.attack.liar import MALLORY
 from tests.attack.message import MISSING, NESTED, Message
 from tests.attack.scenario import PARTED, RELEASED, recipe_with_test
 from tests.attack.workings import stranger_of
-from tests.control.owned_farm import signed
-from tests.control.small_farm import archive_of
+from tests.server.small_farm import archive_of
+from tests.server.submissions.owned_farm import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,32 +12,34 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from farm.compat.openvex import read_openvex
-from farm.compat.reviews import Review
-from farm.control import access, curation, ordering
-from farm.control.access import Actor
-from farm.control.advisories import add_advisory, add_statements
-from farm.control.approving import approve
-from farm.control.reviews import state_reviews
-from farm.database import packages, releases
-from farm.database.schema import migrate
-from farm.database.session import Database
-from farm.database.states import Role
-from farm.names import canonical_json
-from farm.package import Descriptor
-from farm.recipe.policies import CHANNELS
-from farm.trust.advice import advisory_word, review_word, statement_word, words_to_sign
-from farm.trust.approval import approval_statement
-from farm.trust.ceremony import found_channels, found_repository, sign_policy
-from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
-from farm.trust.dsse import sign_statement
+from farm.core.advisories.openvex import read_openvex
+from farm.core.advisories.reviews import Review
+from farm.core.names.canonical_json import canonical_json
+from farm.core.package.descriptor import Descriptor
+from farm.core.policy.policies import CHANNELS
+from farm.server.advisories.advisory_intake import add_advisory, add_statements
+from farm.server.advisories.review_intake import state_reviews
+from farm.server.channels import releases
+from farm.server.curation import curation, ordering
+from farm.server.curation.approving import approve
+from farm.server.identities import access
+from farm.server.identities.access import Actor
+from farm.server.packages import packages
+from farm.server.tables.schema import migrate
+from farm.server.tables.session import Database
+from farm.server.tables.states import Role
+from farm.trust.attestation.advisory_statement import advisory_word, review_word, statement_word, words_to_sign
+from farm.trust.attestation.approval import approval_statement
+from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.layout import ADVISORIES
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import SignedToolchain, policy_of_files, steps_texts
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files, steps_texts
 from tests.attack.farm import FAILS, AttackedFarm, Hands
-from tests.compat.osv_documents import openvex, osv
-from tests.control.owned_farm import ALICE, curators
-from tests.control.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
+from tests.core.advisories.osv_documents import openvex, osv
+from tests.server.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
+from tests.server.submissions.owned_farm import ALICE, curators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from farm.control.desk import Desk
-    from farm.database.records import Package
-    from farm.trust.advice import Word
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.attestation.advisory_statement import Word
     from tests.attack.nursery import Nursery
 
 POLICIES = {

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control import curation, ordering
-from farm.database import excuses, releases
-from farm.trust.curator_order import Act
-from farm.trust.index_tree import IndexTree
+from farm.server.channels import excuses, releases
+from farm.server.curation import curation, ordering
+from farm.trust.attestation.curator_order import Act
+from farm.trust.index.tree import IndexTree
 from tests.attack import scenario
 from tests.attack.scenario import CURATOR, LIBS, ordered, recipe_with_test
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.trust.release_index import ReleaseEntry
+    from farm.trust.index.release_index import ReleaseEntry
     from tests.attack.attacks import Range
     from tests.attack.farm import AttackedFarm
 

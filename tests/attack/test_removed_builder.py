@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control import ordering
-from farm.database import excuses, identities
-from farm.trust.ceremony import online_signers
-from farm.trust.curator_order import Act
-from farm.trust.drafting import TargetsEdit, draft_targets
-from farm.trust.dsse import named_keys
-from farm.trust.index_tree import entries
-from farm.trust.keys import load_key
-from farm.trust.promotion import publish_draft
-from farm.trust.repository import Repository
+from farm.server.channels import excuses
+from farm.server.curation import ordering
+from farm.server.identities import identities
+from farm.trust.attestation.curator_order import Act
+from farm.trust.attestation.dsse import named_keys
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.index.tree import entries
+from farm.trust.keys.key_files import load_key
+from farm.trust.metadata.repository import Repository
 from tests.attack.farm import NOT_REPRODUCED, key_of
 from tests.attack.scenario import CURATOR, ordered, recipe_with_test
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.excuses import Excuse
-    from farm.trust.release_index import ReleaseEntry
+    from farm.server.channels.excuses import Excuse
+    from farm.trust.index.release_index import ReleaseEntry
     from tests.attack.attacks import Range
     from tests.attack.farm import AttackedFarm
 

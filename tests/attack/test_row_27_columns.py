@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.database.rows import Row
+from farm.server.tables.rows import Row
 from tests.attack import columns_of_channels, columns_of_curation, columns_of_packages, columns_of_work
 from tests.attack.attacks import goes_on
 from tests.attack.editing import Edit, Feeds, carry_out, put_back, rows_of

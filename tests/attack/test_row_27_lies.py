@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import canonical_json
-from farm.plan import BlobRef
+from farm.core.names.canonical_json import canonical_json
+from farm.core.plan.job import BlobRef
 from tests.attack import scenario
 from tests.attack.attacks import goes_on
 from tests.attack.farm import key_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.trust.release_index import ReleaseEntry
+    from farm.trust.index.release_index import ReleaseEntry
     from tests.attack.attacks import Range
 
 BUILDER = key_of("builder")

@@ -9,27 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.control import access, curation
-from farm.control.access import Actor
-from farm.control.finishing import finish_build, finish_test
-from farm.control.leases import Holder, claim
-from farm.control.signed_orders import UnsignedOrderError
-from farm.control.submission import submit
-from farm.control.vouching import check_with_workers_key
-from farm.database import holds, identities, releases
-from farm.database.states import Role
-from farm.names import Digest, canonical_json
-from farm.package import Descriptor, PackageFacts, Script
-from farm.plan import TestOrder, TestOutcome
-from farm.recipe.declared_sources import digest_of_files
-from farm.trust.dsse import sign_statement
-from farm.trust.imports import Import, ImportedPackage
-from farm.trust.test_result import result_statement
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts, Script
+from farm.core.plan.job import TestOrder, TestOutcome
+from farm.core.recipe.declared_sources import digest_of_files
+from farm.server.channels import releases
+from farm.server.curation import curation, holds
+from farm.server.curation.order_intake import UnsignedOrderError
+from farm.server.identities import access, identities
+from farm.server.identities.access import Actor
+from farm.server.jobs.finishing import finish_build, finish_test
+from farm.server.jobs.leases import Holder, claim
+from farm.server.jobs.provenance_checks import check_with_workers_key
+from farm.server.submissions.submission import submit
+from farm.server.tables.states import Role
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.test_result import result_statement
+from farm.trust.index.imports import Import, ImportedPackage
 from tests.attack.editing import execute
 from tests.attack.liar import MALLORY, Liar
 from tests.attack.scenario import recipe_with_test
-from tests.control.owned_farm import signed
-from tests.control.signed_results import run_by
+from tests.server.signed_results import run_by
+from tests.server.submissions.owned_farm import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

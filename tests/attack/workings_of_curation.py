@@ -8,27 +8,28 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.compat.openvex import read_openvex
-from farm.control.access import Actor
-from farm.control.advisories import add_advisory, add_statements
-from farm.control.reviews import state_reviews
-from farm.database import signed_orders
-from farm.names import Digest, canonical_json
-from farm.package import Descriptor
-from farm.trust.advice import advisory_word, statement_word
-from farm.trust.approval import approval_statement
-from farm.trust.curator_order import Act
-from farm.trust.dsse import sign_statement
+from farm.core.advisories.openvex import read_openvex
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.server.advisories.advisory_intake import add_advisory, add_statements
+from farm.server.advisories.review_intake import state_reviews
+from farm.server.curation import signed_orders
+from farm.server.identities.access import Actor
+from farm.trust.attestation.advisory_statement import advisory_word, statement_word
+from farm.trust.attestation.approval import approval_statement
+from farm.trust.attestation.curator_order import Act
+from farm.trust.attestation.dsse import sign_statement
 from tests.attack.editing import execute
 from tests.attack.liar import DISTRIBUTION, MALLORY
 from tests.attack.scenario import advised, ordered
-from tests.compat.osv_documents import openvex, osv
+from tests.core.advisories.osv_documents import openvex, osv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from farm.control.desk import Desk
-    from farm.trust.advice import Word
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.attestation.advisory_statement import Word
     from tests.attack.farm import AttackedFarm
 
     Facts = Mapping[str, object]

@@ -17,7 +17,7 @@ from farm.cli.rendering import say_error
 
 ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("farm", "web", "workers")
-_ELSEWHERE = {"pip": "of the interpreter that farm.engine.pip_sdist runs in"}
+_ELSEWHERE = {"pip": "of the interpreter that farm.build.sources.pip_sdist runs in"}
 
 
 def brought_by(extra: str) -> set[str]:

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import farm.cli
-from farm.cli.inert import inert
+from farm.cli.escaping import inert
 from farm.cli.output import guarded, joined, moving_line, say, say_document, say_json, say_lines, styled
 from farm.cli.progress import downloads
-from farm.names import Digest
-from farm.plan import BlobRef
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

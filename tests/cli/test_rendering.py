@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.cli.rendering import human_size, say_error, table
+from farm.core.files.problems import Problem, RecipeError
 from farm.errors import FarmError, Place
-from farm.recipe import Problem, RecipeError
 
 if TYPE_CHECKING:
     import pytest

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.host import Host
+from farm.client.repository.host import Host
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe
 from tests.client.tls import LOADER, Compiler

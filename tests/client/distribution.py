@@ -9,37 +9,47 @@ from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import BlobStore, capture_tree, scan_tree
-from farm.compat import Member, PackageSet, resolve_needs
-from farm.countersign.decision import Decision
-from farm.fileset import Manifest
-from farm.ledger.ledger import Ledger
-from farm.ledger.standing import PinnedRepository
-from farm.names import Digest, SensitiveFile
-from farm.package import Descriptor, PackageFacts, describe, gather_facts
-from farm.plan import BlobRef, Consumption, PlannedDependency, PlannedSource
-from farm.plan.consumption import OpenedFiles
-from farm.recipe.contents import RecipeContents
-from farm.release.publication import make_release
-from farm.trust.ceremony import Founded, found_repository, online_signers
-from farm.trust.dsse import sign_statement
-from farm.trust.index_tree import entries
-from farm.trust.provenance import BuildRun, build_statement
-from farm.trust.published_identities import PublishedRecord
-from farm.trust.release_evidence import ReleaseEvidence
-from farm.trust.release_index import Release, ReleaseEntry
-from farm.trust.repository import Repository
-from tests.plan.values import bare_plan
+from farm.checker.decision import Decision
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.declared import SensitiveFile
+from farm.core.names.digest import Digest
+from farm.core.package.describe import describe
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.package.gather import gather_facts
+from farm.core.plan.consumption import Consumption, OpenedFiles
+from farm.core.plan.job import BlobRef
+from farm.core.plan.plan import PlannedDependency, PlannedSource
+from farm.core.recipe.contents import RecipeContents
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import resolve_needs
+from farm.server.pipeline.publication.publication import make_release
+from farm.signing.consistency import PinnedRepository
+from farm.signing.evidence import ReleaseEvidence
+from farm.signing.ledger import Ledger
+from farm.store.blobs import BlobStore
+from farm.store.capture import capture_tree
+from farm.store.scan import scan_tree
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from farm.trust.ceremony.ceremony import Founded, found_repository, online_signers
+from farm.trust.index.release_index import Release, ReleaseEntry
+from farm.trust.index.tree import entries
+from farm.trust.metadata.repository import Repository
+from tests.core.plan.values import bare_plan
 from workers.signer import sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from farm.names import HostNeeds
-    from farm.plan import BuiltPackage, Plan, SourceOrigin
-    from farm.recipe import Recipe
-    from farm.trust.imports import Import
+    from farm.core.names.declared import HostNeeds
+    from farm.core.plan.job import BuiltPackage, SourceOrigin
+    from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Recipe
+    from farm.trust.index.imports import Import
 
 DISTRIBUTION = "dist.example.org"
 RECIPE = Digest.of(b"the recipe")

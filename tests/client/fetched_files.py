@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from farm.trust.index_tree import IndexTree
+from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

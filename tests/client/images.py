@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farm.client.archives import fetch_archives
-from farm.client.image_evidence import keep_image, release_head
-from farm.client.image_making import make_image
-from farm.client.image_parts import parts_of
-from farm.client.image_update import update_image
-from farm.client.known_image import open_image
-from farm.client.own_files_of import own_files_of
+from farm.client.image.evidence import keep_image, release_head
+from farm.client.image.known_image import open_image
+from farm.client.image.making import make_image
+from farm.client.image.parts import parts_of
+from farm.client.image.update import update_image
+from farm.client.image.user_layer import own_files_of
+from farm.client.repository.archives import fetch_archives
 from farm.oci.image_config import ImageConfig
 
 if TYPE_CHECKING:
-    from farm.client.host import Host
-    from farm.client.image_records import ImageRecord
-    from farm.client.image_update import ImageUpdate
+    from farm.client.image.records import ImageRecord
+    from farm.client.image.update import ImageUpdate
+    from farm.client.repository.host import Host
     from farm.oci.own_layer import OwnFiles
     from tests.client.distribution import SmallDistribution
 

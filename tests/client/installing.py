@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client import installation
-from farm.client.generations import Root
+from farm.client.root import installation
+from farm.client.root.generations import Root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.client.generation import Generation
-    from farm.client.host import Host
+    from farm.client.repository.host import Host
+    from farm.client.root.generation import Generation
 
 
 def install(host: Host, root: Path, *names: str) -> Generation:

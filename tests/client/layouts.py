@@ -7,8 +7,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from farm.client.image_records import ImageRecords
-from farm.names import Digest
+from farm.client.image.records import ImageRecords
+from farm.core.names.digest import Digest
 from farm.oci.layer import TAR, TAR_GZIP
 from farm.oci.layer_content import layer_content
 from farm.oci.layout import write_layout
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from farm.client.host import Host
+    from farm.client.repository.host import Host
 
 
 def layout(host: Host, folder: Path) -> Path:

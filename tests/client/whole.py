@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.blobs import digest_tree, scan_tree
-from farm.client.generations import Root
-from farm.client.installed_set import InstalledSet
-from farm.compat import compose
+from farm.client.root.generations import Root
+from farm.client.root.installed_set import InstalledSet
+from farm.core.sets.composition.compose import compose
+from farm.store.capture import digest_tree
+from farm.store.scan import scan_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.client.generation import Generation
-    from farm.client.host import Host
+    from farm.client.repository.host import Host
+    from farm.client.root.generation import Generation
 
 
 def whole(host: Host, root: Path) -> Generation:

@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.building.local import LocalBuilds
-from farm.building.local_state import LocalState
-from farm.building.recipe_directory import read_recipe_directory
+from farm.build.local import LocalBuilds
+from farm.build.local_state import LocalState
+from farm.build.recipe_directory import read_recipe_directory
 from farm.cli.settings import Settings
-from farm.names import Platform
-from farm.recipe import load_tree
-from farm.trust.keys import load_or_create_key
+from farm.core.names.platform import Platform
+from farm.core.policy.tree import load_tree
+from farm.trust.keys.key_files import load_or_create_key
 from tests.client.distribution import SmallDistribution
 from tests.foreign.neighbours import announce, review
 

@@ -11,15 +11,15 @@ from typing import get_args
 import click
 import pytest
 
-from farm.cli.keys import keys as keys_command
-from farm.client.audit import DoubtKind
-from farm.control.world import Terms
-from farm.database.states import JobState, Role
-from farm.fileset.archive_limits import ArchiveLimits
-from farm.recipe.policy_file import KEYS as POLICY_KEYS
+from farm.cli.operate.keys import keys as keys_command
+from farm.client.findings.report import DoubtKind
+from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.subscriber.policy_file import KEYS as POLICY_KEYS
+from farm.server.tables.states import JobState, Role
+from farm.server.transaction.planning_inputs import Terms
 from farm.trust.blob_limits import LARGEST
-from farm.trust.client_metadata import LARGEST_DOCUMENT
-from farm.trust.roles import lifetime
+from farm.trust.metadata.roles import lifetime
+from farm.trust.verification.client_metadata import LARGEST_DOCUMENT
 from web.registry.budget import Bounds
 from web.registry.trimming import Room
 from web.settings import WebSettings

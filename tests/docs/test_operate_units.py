@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.farm_home import FarmHome
-from farm.cli.farm_users import take_users
-from farm.cli.handing_over import hand_over
+from farm.cli.operate.farm_home import FarmHome
+from farm.cli.operate.farm_users import take_users
+from farm.cli.operate.file_owners import hand_over
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate.md"
 STATE = "/srv/farm"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 from farm.trust.enrolment_record import EnrolmentRecord, record_name
 from tests.client.name_server import NameServer
 from tests.client.web_server import serving

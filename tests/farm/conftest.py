@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore
 from farm.cli.local_builds import prepare_toolchains
 from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
+from farm.store.blobs import BlobStore
 from tests.conftest import DISTRIBUTION
 from tests.farm.running_farm import RECIPES, RunningFarm
 

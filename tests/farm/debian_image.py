@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.build.toolchain.apt import Apt, PoolFile
 from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
-from farm.engine.apt import Apt, PoolFile
 from tests.client.web_server import serving
 from tests.farm.running_farm import RECIPES
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.recipe import LockedDeb
+    from farm.core.recipe.toolchain import LockedDeb
 
 _EXCLUDES = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 _DOCKERFILE = """\

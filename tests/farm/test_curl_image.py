@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.blobs import BlobStore
-from farm.names import Digest
-from farm.trust.index_tree import entries
-from farm.trust.keys import load_key
-from farm.trust.release_index import Release, ReleaseEntry
+from farm.core.names.digest import Digest
+from farm.store.blobs import BlobStore
+from farm.trust.index.release_index import Release, ReleaseEntry
+from farm.trust.index.tree import entries
+from farm.trust.keys.key_files import load_key
 from tests.client.distribution import SmallDistribution
 from tests.farm.debian_image import DebianImages, debian_images
 from tests.farm.running_farm import RECIPES, Ran, RunningFarm, revised

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore, PackageCache
-from farm.compat import Member, PackageSet, prove
-from farm.fileset import Manifest
-from farm.names import Digest
-from farm.package import Descriptor, PackageFacts
-from farm.trust.index_tree import entries
-from farm.trust.release_index import Release
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.prover import prove
+from farm.store.blobs import BlobStore
+from farm.store.unpack import PackageCache
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import entries
 from tests.oracle.linker import SHELL
 from tests.oracle.run import Unpacked, base_sets, carry_out, counts, unmutated
 from tests.oracle.tables import FALSE_ALARMS, MISMATCHES

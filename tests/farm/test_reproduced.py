@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from farm.blobs import BlobStore
-from farm.names import Digest
-from farm.package import Descriptor
-from farm.trust.index_tree import entries
-from farm.trust.rebuilds import verified_builder
-from farm.trust.release_index import Release
-from farm.trust.repository import Repository
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.rebuilds import verified_builder
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import entries
+from farm.trust.metadata.repository import Repository
 from tests.farm.conftest import empty_host
 from tests.farm.running_farm import RECIPES, RunningFarm
 from tests.web.page_reading import text_of

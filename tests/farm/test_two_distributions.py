@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import BlobStore
-from farm.names import Digest
-from farm.release.publication import make_release
-from farm.trust.index_tree import IndexTree
-from farm.trust.repository import Repository
-from farm.trust.signers import load_signer, read_signers
+from farm.core.names.digest import Digest
+from farm.server.pipeline.publication.publication import make_release
+from farm.store.blobs import BlobStore
+from farm.trust.index.tree import IndexTree
+from farm.trust.keys.signers import load_signer, read_signers
+from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 from tests.client.name_server import NameServer
 from tests.farm.conftest import empty_host
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.trust.imports import Import
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.index.imports import Import
+    from farm.trust.index.release_index import Release, ReleaseEntry
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 

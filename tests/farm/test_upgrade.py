@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_in_force
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force
 from tests.farm.conftest import empty_host
 from tests.farm.running_farm import FARM, RECIPES, REPOSITORY, RunningFarm
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.host import Host
+from farm.client.repository.host import Host
 from tests.client.web_server import serving
 from tests.foreign.neighbours import FIRST, Neighbours
 

@@ -6,31 +6,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
-from farm.client.download import Downloads
-from farm.client.readers import open_reader
-from farm.control.following import Following
-from farm.database import releases
-from farm.names import Digest
-from farm.recipe.distributions import ForeignDistribution
-from farm.release.pipeline import Pipeline
-from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.repository import Repository
-from tests.control.small_farm import SmallFarm
+from farm.client.repository.download import Downloads
+from farm.client.repository.readers import open_reader
+from farm.core.names.digest import Digest
+from farm.core.recipe.distributions import ForeignDistribution
+from farm.server.channels import releases
+from farm.server.federation.following import Following
+from farm.server.pipeline.pipeline import Pipeline
+from farm.store.blobs import BlobStore
+from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.metadata.repository import Repository
 from tests.foreign.neighbours import FIRST
-from tests.release.conftest import EDGE, ReleasingFarm, Signer
+from tests.server.pipeline.conftest import EDGE, ReleasingFarm, Signer
+from tests.server.small_farm import SmallFarm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.plan import BlobRef
-    from farm.recipe import ChannelPolicy
-    from farm.release.standing import PackageGate
-    from farm.trust.client_metadata import RepositoryReader
-    from farm.trust.imports import Import
-    from farm.trust.release_index import Release
+    from farm.core.plan.job import BlobRef
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.tables.session import Database
+    from farm.trust.index.imports import Import
+    from farm.trust.index.release_index import Release
+    from farm.trust.verification.client_metadata import RepositoryReader
     from tests.foreign.neighbours import Neighbours
 
 

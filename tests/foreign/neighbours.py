@@ -6,26 +6,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.compat import Member, PackageSet, resolve_needs
-from farm.compat.osv import read_osv
-from farm.compat.reviews import Review
-from farm.fileset import Manifest
-from farm.names import Digest
-from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
-from farm.trust.ceremony import online_signers
-from farm.trust.imports import Import, ImportedPackage
-from farm.trust.repository import Repository
-from farm.trust.review_list import ReviewList
+from farm.core.advisories.osv import read_osv
+from farm.core.advisories.reviews import Review
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import resolve_needs
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.index.imports import Import, ImportedPackage
+from farm.trust.index.review_list import ReviewList
+from farm.trust.metadata.repository import Repository
+from tests.checker.checked_signing import ChecksHere
 from tests.client.distribution import SmallDistribution
-from tests.compat.osv_documents import osv
-from tests.countersign.checked_signing import ChecksHere
+from tests.core.advisories.osv_documents import osv
 from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from farm.trust.release_index import Release
+    from farm.trust.index.release_index import Release
 
 FIRST, SECOND = "other.example", "dist.example.org"
 

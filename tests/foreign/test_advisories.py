@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.auditing import audit_channel, audit_root
-from farm.client.known_advisories import NoAdvisoriesError
-from farm.client.severity_policy import RefusedByPolicyError, refuse_worse
+from farm.client.audit.audit import audit_channel, audit_root
+from farm.client.findings.severity_policy import RefusedByPolicyError, refuse_worse
+from farm.client.repository.known_advisories import NoAdvisoriesError
 from tests.client.installing import install
-from tests.compat.osv_documents import openvex, osv
+from tests.core.advisories.osv_documents import openvex, osv
 from tests.foreign.neighbours import FIRST, announce, review, their_own_web, theirs
 from tests.foreign.test_client import SAY, SSL, follow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.client.host import Host
+    from farm.client.repository.host import Host
     from tests.foreign.neighbours import Neighbours
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.client.catalogue import BrokenReleaseError, UnknownPackageError
-from farm.client.download import DownloadError
-from farm.client.host import Host, composition_of
-from farm.client.subscriptions import SubscriptionError
-from farm.client.tracing import Tracing
-from farm.countersign.refusal import RefusedReleaseError
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.client.audit.trace import Tracing
+from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageError
+from farm.client.repository.download import DownloadError
+from farm.client.repository.host import Host, composition_of
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.names import Digest
-from farm.trust.dsse import InvalidEnvelopeError
+from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 from tests.client.fetched_files import fetched_files, one_byte_altered

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.cli.main import main
-from farm.client import late_binding, run_links
-from farm.client.host import Host, composition_of
+from farm.client.repository.host import Host, composition_of
+from farm.client.run import late_binding
+from farm.client.run import links as run_links
 from tests.foreign.neighbours import FIRST, SECOND
 
 if TYPE_CHECKING:

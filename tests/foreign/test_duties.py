@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control.settings import FarmSettings
-from farm.database import foreign
-from farm.release.pipeline import Pipeline
-from tests.control.small_farm import recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.server.application import FarmSettings
+from farm.server.federation import imported
+from farm.server.pipeline.pipeline import Pipeline
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from tests.release.conftest import EDGE
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.pipeline.conftest import EDGE
+from tests.server.small_farm import recipe
 from workers.control import Beside, Duty, following_of, foreign_duties
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -85,14 +85,14 @@ def test_the_clock_follows_and_fetches(
     follow, archives = foreign_duties(following_of(office, settings))
     run(follow)
     with office.writing() as desk:
-        release = foreign.newest_release(desk.session, FIRST, "edge", office.world.foreign[FIRST].root)
+        release = imported.newest_release(desk.session, FIRST, "edge", office.world.foreign[FIRST].root)
         assert release is not None
-        package = foreign.packages_of(desk.session, release.id)[f"{FIRST}/openssl"]
-        foreign.want_archive(desk.session, package)
+        package = imported.packages_of(desk.session, release.id)[f"{FIRST}/openssl"]
+        imported.want_archive(desk.session, package)
     run(archives)
     assert office.blobs.has(package.archive.digest)
     with office.reading() as desk:
-        assert foreign.wanted_archives(desk.session) == []
+        assert imported.wanted_archives(desk.session) == []
     assert (tmp_path / "foreign" / FIRST / release.root.hex / "root.json").exists()
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_leads_into_the_farms_own_network_is_not_followed_unless_it_
     assert "127.0.0.1 is this machine's own (loopback)" in caplog.text
     assert "FARM_ALLOWED_NETWORKS" in caplog.text
     with office.reading() as desk:
-        assert not foreign.is_known(desk.session, f"{FIRST}/openssl")
+        assert not imported.is_known(desk.session, f"{FIRST}/openssl")
 
 
 def test_a_farm_that_takes_nothing_of_others_follows_nobody(

@@ -9,41 +9,42 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.control.access import Actor
-from farm.control.advisories import Hit, add_advisory, add_statements, released_with
-from farm.control.approving import approve, in_question
-from farm.control.channel_checks import NotInQuestionError
-from farm.control.curation import report, resolve
-from farm.database import excuses, releases
-from farm.database.approvals import Approval, add_approval
-from farm.names import HostNeeds
-from farm.package import Descriptor
-from farm.recipe import ChannelPolicy, ProofGate
-from farm.recipe.distributions import UnknownDistributionError
-from farm.release.gates.advisories import Advisories
-from farm.release.gates.approvals import Approvals
-from farm.release.gates.host import Host
-from farm.release.gates.licences import Licences
-from farm.release.gates.reproduced import Reproduced
-from farm.release.gates.soak import Soak
-from farm.trust.advisory_index import AdvisoryIndex, ListedAdvisory
-from farm.trust.approval import ApprovalError, approval_statement
-from farm.trust.ceremony import online_signers
-from farm.trust.dsse import sign_statement
-from farm.trust.repository import Repository
-from tests.compat.osv_documents import openvex, osv
-from tests.control.small_farm import recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.core.names.declared import HostNeeds
+from farm.core.package.descriptor import Descriptor
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate
+from farm.core.recipe.distributions import UnknownDistributionError
+from farm.server.advisories.advisory_intake import Hit, add_advisory, add_statements, released_with
+from farm.server.channels import excuses, releases
+from farm.server.channels.channel_checks import NotInQuestionError
+from farm.server.curation.approvals import Approval, add_approval
+from farm.server.curation.approving import approve, in_question
+from farm.server.curation.curation import report, resolve
+from farm.server.identities.access import Actor
+from farm.server.pipeline.gates.advisories import Advisories
+from farm.server.pipeline.gates.approvals import Approvals
+from farm.server.pipeline.gates.host import Host
+from farm.server.pipeline.gates.licenses import Licences
+from farm.server.pipeline.gates.reproduced import Reproduced
+from farm.server.pipeline.gates.soak import Soak
+from farm.trust.attestation.approval import ApprovalError, approval_statement
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.metadata.repository import Repository
+from tests.core.advisories.osv_documents import openvex, osv
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
-from tests.release.conftest import EDGE
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.pipeline.conftest import EDGE
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.release.pipeline import Pipeline
-    from farm.release.standing import PackageGate
+    from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.pipeline.pipeline import Pipeline
+    from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]

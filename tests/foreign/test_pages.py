@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.database import holds
-from tests.control.small_farm import recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.server.curation import holds
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.small_farm import recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]

@@ -9,31 +9,34 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.client.download import Downloads
-from farm.client.host import Host
-from farm.client.imports import ImportedReleases
-from farm.client.readers import open_reader
-from farm.control.following import Following
-from farm.database import candidates, foreign, holds, orders
-from farm.database.pipeline_states import OrderKind
-from farm.recipe import ChannelPolicy, ProofGate
-from farm.recipe.errors import RecipeError
-from farm.release.gates.holds import Holds
-from farm.trust.index_tree import IndexTree
+from farm.client.repository.download import Downloads
+from farm.client.repository.host import Host
+from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.readers import open_reader
+from farm.core.files.problems import RecipeError
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate
+from farm.server.channels import candidates
+from farm.server.curation import holds, orders
+from farm.server.federation import imported
+from farm.server.federation.following import Following
+from farm.server.pipeline.gates.holds import Holds
+from farm.server.tables.pipeline_states import OrderKind
+from farm.trust.index.tree import IndexTree
 from tests.client.distribution import SmallDistribution
-from tests.compat.values import elf
-from tests.control.small_farm import recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.core.sets.values import elf
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from tests.release.conftest import EDGE
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.pipeline.conftest import EDGE
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.recipe.distributions import ForeignDistribution
-    from farm.trust.client_metadata import RepositoryReader
+    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.server.tables.session import Database
+    from farm.trust.verification.client_metadata import RepositoryReader
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -111,9 +114,9 @@ def test_what_an_own_package_provides_is_not_taken(taking: TakingFarm) -> None:
     taking.follow()
     assert taking.decide() == "idle"
     with taking.farm.office.reading() as desk:
-        found = foreign.newest_release(desk.session, FIRST, "edge", taking.taken().root)
+        found = imported.newest_release(desk.session, FIRST, "edge", taking.taken().root)
         assert found is not None
-        assert set(foreign.packages_of(desk.session, found.id)) == {SSL, SAY}
+        assert set(imported.packages_of(desk.session, found.id)) == {SSL, SAY}
     assert [(each.name, each.needs) for each in taking.taken().packages] == [("openssl", ("talk",))]
 
 
@@ -360,7 +363,7 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
     told = follow(*broken)
     assert "nobody thought of this" in caplog.text
     with taking.farm.office.reading() as desk:
-        assert foreign.is_known(desk.session, SSL)
+        assert imported.is_known(desk.session, SSL)
     assert [each["distribution"] for each in told] == ["a.example", "b.example"]
     assert told[0]["why"] == "RuntimeError: the log of the control process says more."
     assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")

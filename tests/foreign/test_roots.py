@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client import installation
-from farm.client.garbage import collect_garbage
-from farm.client.generations import Root
-from farm.client.host import Host
-from farm.client.lock_file import lock_generation, locked_packages
-from farm.client.looking import LookingHost
-from farm.client.verification_root import verify_root
+from farm.client.audit.verification_root import verify_root
+from farm.client.gc.collect import collect_garbage
+from farm.client.repository.host import Host
+from farm.client.repository.read_only_host import LookingHost
+from farm.client.root import installation
+from farm.client.root.generations import Root
+from farm.client.root.lock_file import lock_generation, locked_packages
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.installing import install
 from tests.client.whole import whole

@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from farm.blobs import BlobStore
-from farm.countersign.described import Described
-from farm.countersign.foreign import UnshownImportError, check_foreign
-from farm.database import foreign
-from farm.names import Digest
-from farm.recipe import ChannelPolicy, ProofGate
-from farm.recipe.distributions import ForeignDistribution
-from farm.trust.ceremony import sign_policy
-from farm.trust.release_evidence import ReleaseEvidence
-from farm.trust.release_index import Release
-from farm.trust.signed_policy import policy_of_files
-from tests.control.small_farm import recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.checker.imported import UnshownImportError, check_foreign
+from farm.checker.reading.described import Described
+from farm.core.names.digest import Digest
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate
+from farm.core.recipe.distributions import ForeignDistribution
+from farm.server.federation import imported
+from farm.signing.evidence import ReleaseEvidence
+from farm.store.blobs import BlobStore
+from farm.trust.ceremony.ceremony import sign_policy
+from farm.trust.index.release_index import Release
+from farm.trust.metadata.signed_policy import policy_of_files
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
-from tests.release.conftest import EDGE
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.pipeline.conftest import EDGE
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.foreign.neighbours import Neighbours
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
@@ -154,7 +155,7 @@ def test_a_spoiled_document_beside_that_is_passed_over(
     lose_what_is_known(taking, neighbours)
     monkeypatch.setattr(taking.signer, "sign", sign)
     with taking.farm.office.reading() as desk:
-        assert foreign.shown(desk.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
+        assert imported.shown(desk.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
 
 
 def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:

@@ -6,16 +6,18 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.blobs.archive_blob import ArchiveBlob
-from farm.compat import ComposedPackage, Composition
-from farm.fileset import ArchiveWriter, File, ForestPackage, Manifest, build_forest
-from farm.names import Digest
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.forest import ForestPackage, build_forest
+from farm.core.fileset.manifest import File, Manifest
+from farm.core.names.digest import Digest
+from farm.core.sets.composition.composition import ComposedPackage, Composition
 from farm.oci.package_archive import PackageArchive
+from farm.store.archive_blob import ArchiveBlob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.blobs import BlobStore
+    from farm.store.blobs import BlobStore
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore
 from farm.cli.rendering import say_error
-from farm.client.own_mounts import own_mounts
+from farm.client.run.user_mounts import own_mounts
 from farm.oci.ignore_rules import IgnoreFileError, IgnoreRules
 from farm.oci.own_layer import OwnFilesError, own_files
+from farm.store.blobs import BlobStore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.blobs import BlobStore
-from farm.names import Digest, Platform
+from farm.core.names.digest import Digest
+from farm.core.names.platform import Platform
+from farm.core.plan.job import BlobRef
 from farm.oci.image import OciImage, PackageArchiveError, image_from
 from farm.oci.image_config import ImageConfig
 from farm.oci.layer import TAR, Layer
 from farm.oci.layer_plan import GROUPS, MOST_PACKAGE_LAYERS
-from farm.plan import BlobRef
+from farm.store.blobs import BlobStore
 from tests.oci.packages import TinyPackage, composition, package
 
 if TYPE_CHECKING:

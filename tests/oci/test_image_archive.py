@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore, CorruptBlobError
-from farm.names import Digest, Platform
+from farm.core.names.digest import Digest
+from farm.core.names.platform import Platform
 from farm.oci.image import OciImage, image_from
 from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
 from farm.oci.image_reference import InvalidReferenceError
 from farm.oci.layout import write_layout
+from farm.store.blobs import BlobStore
+from farm.store.errors import CorruptBlobError
 from tests.oci.packages import composition, package
 
 if TYPE_CHECKING:

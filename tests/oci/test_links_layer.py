@@ -7,7 +7,8 @@ import tarfile
 
 import pytest
 
-from farm.fileset import Forest, InvalidManifestError
+from farm.core.fileset.forest import Forest
+from farm.core.fileset.manifest import InvalidManifestError
 from farm.oci.links_layer import links_layer
 
 

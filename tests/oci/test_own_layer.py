@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore, UnfitTreeError
 from farm.oci.own_layer import OwnFilesError, own_files, read_own_layer
 from farm.oci.own_tree import scan_own_tree
+from farm.store.blobs import BlobStore
+from farm.store.errors import UnfitTreeError
 
 if TYPE_CHECKING:
     from pathlib import Path

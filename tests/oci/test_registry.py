@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore
-from farm.client.registry_connections import registry_connections
-from farm.names import Digest
+from farm.client.image.registry_connections import registry_connections
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
 from farm.oci.image_reference import InvalidReferenceError, NoRegistryError, RemoteReference, full_name
 from farm.oci.registry import RegistryError, Repository
 from farm.oci.registry_credentials import Credentials
-from farm.plan import BlobRef
+from farm.store.blobs import BlobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from farm.blobs import PackageCache
-from farm.building.local_state import LocalState
+from farm.build.local_state import LocalState
 from farm.cli.settings import Settings
-from farm.fileset import Manifest
-from farm.plan import BuildOutcome
+from farm.core.fileset.manifest import Manifest
+from farm.core.plan.job import BuildOutcome
+from farm.store.unpack import PackageCache
 from tests.oracle.run import Unpacked, base_sets, carry_out, counts, unmutated
 
 

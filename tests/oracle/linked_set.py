@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from farm.fileset import Link
-from farm.package import matches
-from farm.package.resolve import resolve
+from farm.core.fileset.manifest import Link
+from farm.core.package.path_glob import matches
+from farm.core.package.resolve import resolve
 from tests.oracle.elf_editor import WEAK, DynamicSymbol, ElfEditor
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.client.bubblewrap import bubblewrap_command
-from farm.client.late_binding import RunOptions
-from farm.compat import compose
-from farm.compat.root_view import RootView
-from farm.engine.environment import render_links
-from farm.engine.sandbox_spec import Bind
-from farm.fileset import File
-from farm.package import matches
+from farm.client.run.bubblewrap import bubblewrap_command
+from farm.client.run.late_binding import RunOptions
+from farm.container.environment import render_links
+from farm.container.sandbox_spec import Bind
+from farm.core.fileset.manifest import File
+from farm.core.package.path_glob import matches
+from farm.core.sets.composition.compose import compose
+from farm.core.sets.composition.root_view import RootView
 from tests.oracle.elf_editor import ElfEditor
 
 if TYPE_CHECKING:

@@ -11,18 +11,21 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from farm.compat import Member
-from farm.fileset import Directory, File, Link, Manifest
-from farm.names import Digest
-from farm.package import Descriptor, derive_capabilities, describe, gather_facts
-from farm.package.resolve import resolve
+from farm.core.fileset.manifest import Directory, File, Link, Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.capabilities import derive_capabilities
+from farm.core.package.describe import describe
+from farm.core.package.gather import gather_facts
+from farm.core.package.resolve import resolve
+from farm.core.sets.members.member import Member
 from tests.oracle.elf_editor import is_elf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from farm.fileset import Entry
+    from farm.core.fileset.manifest import Entry
+    from farm.core.package.descriptor import Descriptor
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import PackageSet, closure
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import closure
 from tests.oracle.campaign import mutations
 from tests.oracle.linked_set import LinkedSet
 from tests.oracle.linker import ask
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from farm.fileset import Manifest
-    from farm.package import Descriptor
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.package.descriptor import Descriptor
 
 ROOTS = (
     ("jq",),

@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat import MissingSymbol, MissingVersion, PackageSet, UnmetRequirement, prove
-from farm.compat.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile
-from farm.compat.problem import (
+from farm.core.sets.findings.link_problem import MissingSymbol, MissingVersion
+from farm.core.sets.findings.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile
+from farm.core.sets.findings.problem import (
     DanglingLinks,
     MissingDistribution,
     MissingLinkerLibrary,
     MissingModule,
     OtherPython,
+    UnmetRequirement,
 )
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.prover import prove
 from tests.oracle.elf_editor import UNDEFINED, ElfEditor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from farm.compat import Problem
+    from farm.core.sets.findings.problem import Problem
     from tests.oracle.linker import Answer, Fault
     from tests.oracle.mutation import Mutation
     from tests.oracle.parts import Part

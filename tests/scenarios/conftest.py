@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.cli.settings import Settings
-from farm.engine.mounts import unmount_below
+from farm.container.mounts import unmount_below
 from tests.scenarios.farm import Farm
 
 if TYPE_CHECKING:

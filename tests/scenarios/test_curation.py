@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control import access
-from farm.database.session import Database
-from farm.database.states import Role
-from tests.database.databases import migrated_sqlite
+from farm.server.identities import access
+from farm.server.tables.session import Database
+from farm.server.tables.states import Role
+from tests.server.databases import migrated_sqlite
 from tests.web.running_farm import serving
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app

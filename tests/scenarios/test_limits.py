@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.engine.mounts import unmount_below
+from farm.container.mounts import unmount_below
 from tests.scenarios.farm import Farm, attempts_of, containers_of
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.generations import Root
-from farm.client.host import Host
-from farm.trust.ceremony import online_signers
-from farm.trust.repository import Repository
+from farm.client.repository.host import Host
+from farm.client.root.generations import Root
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 from tests.client.whole import leftovers, whole
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.ceremony import online_signers
-from farm.trust.index_tree import IndexTree
-from farm.trust.repository import Repository
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.index.tree import IndexTree
+from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from farm.client.host import Host
-from farm.trust.repository import Repository
+from farm.client.repository.host import Host
+from farm.trust.metadata.repository import Repository
 from script.benchmarks.checked_channel import CheckedChannel
 from script.benchmarks.servers import static_server
 from script.benchmarks.signed_channel import CHANNEL, SignedChannel

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.scenario
 
 _EXPECTED = (
     "farm/py.typed",
-    "farm/engine/driver.bash",
-    "farm/database/migrations/script.py.mako",
+    "farm/container/driver.bash",
+    "farm/server/tables/migrations/script.py.mako",
     "web/static/farm.css",
     "web/templates/base.html",
 )

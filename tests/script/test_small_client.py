@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
-from tests.compat.osv_documents import openvex, osv
+from tests.core.advisories.osv_documents import openvex, osv
 from tests.foreign.neighbours import announce
 from tests.oci.registry_server import PROGRAM, running_registry
 from tests.script.conftest import ROOT, run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.compat import Prover
+from farm.core.sets.proof.prover import Prover
 from script.benchmarks.debian_pool import write_deb
 from script.benchmarks.synthetic_channel import SyntheticChannel
 from script.benchmarks.synthetic_set import (

@@ -9,18 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from farm.control import access, curation
-from farm.control.access import Actor
-from farm.database.evidence import FailedTest, TestEvidence
-from farm.database.excuses import Excuse
-from farm.database.schema import migrate
-from farm.database.session import Database
-from farm.database.states import Role
-from farm.plan import SourceOrigin
-from farm.recipe.gate_kind import GateKind
-from farm.trust.keys import create_key
+from farm.core.plan.job import SourceOrigin
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels.excuses import Excuse
+from farm.server.curation import curation
+from farm.server.identities import access
+from farm.server.identities.access import Actor
+from farm.server.tables.evidence import FailedTest, TestEvidence
+from farm.server.tables.schema import migrate
+from farm.server.tables.session import Database
+from farm.server.tables.states import Role
+from farm.trust.keys.key_files import create_key
 from tests.client.distribution import SmallDistribution
-from tests.compat.osv_documents import openvex, osv
+from tests.core.advisories.osv_documents import openvex, osv
 from tests.foreign.neighbours import announce
 from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets
 
-from farm.client.host import Host
-from farm.client.readers import HttpReader
+from farm.client.repository.host import Host
+from farm.client.repository.readers import HttpReader
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.names import Digest
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.delegation import role_of
+from farm.trust.keys.signers import Signers, read_signers, signed
 from farm.trust.layout import release_target
-from farm.trust.repository import Repository
-from farm.trust.revision import Revision
-from farm.trust.signers import Signers, read_signers, signed
+from farm.trust.metadata.delegation import role_of
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.revision import Revision
+from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.client import web_server
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.client.generation import Generation
-    from farm.client.pace import Pace
-    from farm.trust.release_index import Release
+    from farm.client.root.generation import Generation
+    from farm.store.http.transfer_limits import Pace
+    from farm.trust.index.release_index import Release
 
 EVER = 2**31 - 1
 """A version number that nothing comes after."""

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.readers import DirectoryReader
-from farm.ledger.ledger import Ledger
-from farm.ledger.standing import PinnedRepository, PutBackError
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.ceremony import online_signers
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.keys import load_public_key
-from farm.trust.release_index import Release
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import policy_in_force
-from farm.trust.signers import signed
+from farm.client.repository.readers import DirectoryReader
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.signing.consistency import PinnedRepository, PutBackError
+from farm.signing.ledger import Ledger
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.index.release_index import Release
+from farm.trust.keys.key_files import load_public_key
+from farm.trust.keys.signers import signed
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force
 from farm.trust.untrusted_metadata import UntrustedMetadataError
+from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.threats.simulator import EVER, Mirror, successor
 from tests.trust.commands import Desk
 

@@ -11,7 +11,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.ngclient import Updater
 
-from farm.trust.keys import public_pem, write_public_key
+from farm.trust.keys.key_files import public_pem, write_public_key
 from farm.trust.layout import BUILDERS_TARGET, release_target
 from tests.threats.simulator import Simulator, serving
 from tests.trust.commands import Desk

@@ -85,7 +85,7 @@ def test_until_all_is_known_to_be_as_it_was_nothing_more_is_loaded(simulator: Si
     _run(subscriber)
     state, shared = str(subscriber.folder / "state"), str(subscriber.folder / "shared")
     program = (
-        "import sys; from farm.cli import entry, places; from farm.client import prepared_run\n"
+        "import sys; from farm.cli import entry, places; from farm.client.run import prepared_run\n"
         "prepared_run._in_bubblewrap = lambda start, command: lambda: 77\n"
         f"assert prepared_run.start_again({state!r}, {shared!r}, {_prepared(subscriber).stem!r}, ['true']) == 77\n"
         "print(*sys.modules)"

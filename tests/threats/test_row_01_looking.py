@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.client.generations import Root
-from farm.plan.sbom import PACKAGE, namespace_of
-from tests.compat.osv_documents import osv
+from farm.client.root.generations import Root
+from farm.core.plan.sbom import PACKAGE, namespace_of
+from tests.core.advisories.osv_documents import osv
 from tests.foreign.neighbours import announce, review
 from tests.threats.simulator import needs_faketime
 

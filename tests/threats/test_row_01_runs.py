@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.offline import last_verified
+from farm.client.repository.offline import last_verified
 from tests.client.host_shell import MOUNT, shell
 from tests.threats.simulator import needs_faketime
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from farm.trust.release_index import NotASuccessorError
-from farm.trust.repository import StaleReleaseError
+from farm.trust.index.release_index import NotASuccessorError
+from farm.trust.metadata.repository import StaleReleaseError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import EVER, Simulator, successor
 

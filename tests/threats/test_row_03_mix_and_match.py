@@ -11,7 +11,7 @@ from farm.trust.untrusted_metadata import UntrustedMetadataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.trust.release_index import ReleaseEntry
+    from farm.trust.index.release_index import ReleaseEntry
     from tests.threats.simulator import Mirror, Simulator
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tuf.api.metadata import MetaFile
 
-from farm.blobs import BlobStore
-from farm.client.download import DownloadError, Downloads
-from farm.client.pace import Pace
-from farm.client.readers import HttpReader
+from farm.client.repository.download import DownloadError, Downloads
+from farm.client.repository.readers import HttpReader
+from farm.store.blobs import BlobStore
+from farm.store.http.transfer_limits import Pace
 from farm.trust.layout import release_target
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Simulator, metadata_over_http, serving

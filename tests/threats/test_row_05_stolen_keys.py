@@ -8,13 +8,13 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from farm.trust.builders import builders_document
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.keys import load_key
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import Signers, read_signers, signed
 from farm.trust.layout import BUILDERS_TARGET
-from farm.trust.signers import Signers, read_signers, signed
+from farm.trust.metadata.builders import builders_document
 from farm.trust.untrusted_metadata import UntrustedMetadataError
+from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.threats.simulator import Mirror, Simulator
 from tests.trust.commands import Desk
 from tests.trust.conftest import DirectoryReader

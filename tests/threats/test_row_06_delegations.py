@@ -11,18 +11,18 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, TargetFile, Targets
 
-from farm.client.host import Host
-from farm.client.subscriptions import SubscriptionError
-from farm.names import Digest
-from farm.trust.ceremony import found_repository
-from farm.trust.delegation import DelegationError, check_channel_names, check_root, check_targets
-from farm.trust.draft import Draft
+from farm.client.repository.host import Host
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.names.digest import Digest
+from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.ceremony.draft import Draft
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.signers import Signers, read_signers
 from farm.trust.layout import release_target
-from farm.trust.promotion import publish_draft
-from farm.trust.repository import Repository
-from farm.trust.signers import Signers, read_signers
+from farm.trust.metadata.delegation import DelegationError, check_channel_names, check_root, check_targets
+from farm.trust.metadata.repository import Repository
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.countersign.checked_signing import sign_checked
+from tests.checker.checked_signing import sign_checked
 from tests.threats.simulator import Simulator, successor
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.readers import DirectoryReader
-from farm.names import Digest
-from farm.trust.ceremony import found_repository
-from farm.trust.checked import VerifiedRelease
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.delegation import role_of
-from farm.trust.draft import Draft
-from farm.trust.promotion import publish_draft
-from farm.trust.release_summary import read_summary, summary_path
-from farm.trust.repository import Repository, StaleReleaseError
+from farm.client.repository.readers import DirectoryReader
+from farm.core.names.digest import Digest
+from farm.trust.attestation.check_results import VerifiedRelease
+from farm.trust.attestation.release_summary import read_summary, summary_path
+from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.ceremony.draft import Draft
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.metadata.delegation import role_of
+from farm.trust.metadata.repository import Repository, StaleReleaseError
+from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.threats.killed import dies_at, exit_status, fork
 from tests.threats.simulator import Simulator, successor
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from farm.trust.release_index import Release
+    from farm.trust.index.release_index import Release
 
 MOST_TOUCHES = 400
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from tuf.api.metadata import Metadata
 
-from farm.client.readers import DirectoryReader
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.signers import Signers
+from farm.client.repository.readers import DirectoryReader
+from farm.trust.keys.signers import Signers
+from farm.trust.verification.client_metadata import ChannelMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.trust.release_index import Release
+    from farm.trust.index.release_index import Release
     from tests.threats.simulator import Simulator
 
 

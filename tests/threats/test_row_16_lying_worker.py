@@ -16,20 +16,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farm.api.errors import LeaseGoneError, RefusedRequestError
-from farm.control.upkeep import take_back_expired
-from farm.control.world import Terms
-from farm.countersign.refusal import RefusedReleaseError
-from farm.names import Digest
-from farm.plan import BlobRef
-from tests.control.small_farm import recipe
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.server.transaction.planning_inputs import Terms
+from farm.server.upkeep import take_back_expired
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease
-    from farm.database.session import Database
-    from farm.plan import BuildOutcome
+    from farm.core.plan.job import BuildOutcome
+    from farm.server.tables.session import Database
     from tests.threats.simulator import Simulator
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 

@@ -12,40 +12,41 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import BlobStore
-from farm.control import access
-from farm.control.finishing import RefusedOutcomeError, finish_build
-from farm.control.leases import Holder, LeaseLostError, claim
-from farm.control.requests import retry
-from farm.control.vouching import check_with_workers_key
-from farm.database import attestations, excuses, releases
-from farm.database.states import JobState
-from farm.names import Digest
-from farm.package import Descriptor
-from farm.plan import BuildOrder
-from farm.recipe import ChannelPolicy, ProofGate
-from farm.recipe.channel_gates import ReproducedGate
-from farm.release.gates.reproduced import Reproduced
-from farm.release.pipeline import Pipeline
-from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.index_tree import entries
-from farm.trust.provenance import BuildRun, ProvenanceError, build_statement
-from farm.trust.rebuilds import verified_builder
-from farm.trust.release_index import Release
-from farm.trust.repository import Repository
-from tests.control.small_farm import SmallFarm, recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.plan.job import BuildOrder
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate, ReproducedGate
+from farm.server.channels import excuses, releases
+from farm.server.identities import access
+from farm.server.jobs.finishing import RefusedOutcomeError, finish_build
+from farm.server.jobs.leases import Holder, LeaseLostError, claim
+from farm.server.jobs.provenance_checks import check_with_workers_key
+from farm.server.jobs.requests import retry
+from farm.server.packages import attestations
+from farm.server.pipeline.gates.reproduced import Reproduced
+from farm.server.pipeline.pipeline import Pipeline
+from farm.server.tables.states import JobState
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement
+from farm.trust.attestation.rebuilds import verified_builder
+from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import entries
+from farm.trust.metadata.repository import Repository
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.control.leases import Lease
-    from farm.database.excuses import Excuse
-    from farm.database.records import Job
-    from farm.database.session import Database
-    from farm.plan import BlobRef, BuildOutcome
-    from farm.trust.signers import Signers
+    from farm.core.plan.job import BlobRef, BuildOutcome
+    from farm.server.channels.excuses import Excuse
+    from farm.server.jobs.leases import Lease
+    from farm.server.tables.records import Job
+    from farm.server.tables.session import Database
+    from farm.trust.keys.signers import Signers
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 

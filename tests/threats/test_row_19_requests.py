@@ -14,18 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farm.api.errors import RefusedRequestError
 from farm.api.signing import SignedRequest
-from farm.control import access
-from farm.database import identities
-from farm.database.states import Role
-from farm.names import Digest
-from tests.control.small_farm import recipe
+from farm.core.names.digest import Digest
+from farm.server.identities import access, identities
+from farm.server.tables.states import Role
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 SUBMISSIONS, CLAIMS = "/api/v1/submissions", "/api/v1/worker/claims"

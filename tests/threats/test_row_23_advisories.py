@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.blobs import BlobStore
-from farm.client.auditing import audit_channel, audit_root
-from farm.compat.osv import read_osv
+from farm.client.audit.audit import audit_channel, audit_root
+from farm.core.advisories.osv import read_osv
+from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.plan import BlobRef
-from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
+from farm.store.blobs import BlobStore
+from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST
-from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
-from tests.countersign.checked_signing import ChecksHere
+from tests.checker.checked_signing import ChecksHere
+from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.foreign.neighbours import review
 from workers.signer import publish_advisories
 

@@ -14,9 +14,9 @@ import pytest
 
 from farm.api.errors import RefusedRequestError
 from farm.api.worker_client import WorkerClient
-from farm.trust.release_time import ClockBehindError
+from farm.trust.index.release_time import ClockBehindError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.control.small_farm import recipe
+from tests.server.small_farm import recipe
 from tests.threats.simulator import Simulator, needs_faketime, successor
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Row 26, over real HTTP: a tester that reports *passed* without running, an unknown worker whose verdict counts, a
 verdict replayed for another closure.
 
-What an edit of the database does is in tests/release/test_testers.py; statements are taken apart in
+What an edit of the database does is in tests/server/pipeline/test_testers.py; statements are taken apart in
 tests/trust/test_test_result.py.
 """
 
@@ -15,18 +15,18 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.api.errors import RefusedRequestError
-from farm.database import candidates, releases
-from farm.names import Digest
-from farm.plan import TestOrder, TestOutcome
-from farm.release.pipeline import Pipeline
-from farm.trust.ceremony import allow_more_builders, found_repository, online_signers
-from farm.trust.drafting import TargetsEdit, draft_targets
-from farm.trust.keys import load_key
-from farm.trust.promotion import publish_draft
-from farm.trust.repository import Repository
-from tests.control.signed_results import attested
-from tests.control.small_farm import recipe
-from tests.release.conftest import EDGE, Signer
+from farm.core.names.digest import Digest
+from farm.core.plan.job import TestOrder, TestOutcome
+from farm.server.channels import candidates, releases
+from farm.server.pipeline.pipeline import Pipeline
+from farm.trust.ceremony.ceremony import allow_more_builders, found_repository, online_signers
+from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.key_files import load_key
+from farm.trust.metadata.repository import Repository
+from tests.server.pipeline.conftest import EDGE, Signer
+from tests.server.signed_results import attested
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,29 +12,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control.access import Actor
-from farm.control.advisories import add_advisory
-from farm.control.ordering import promote, retry, rollback, withdraw_order
-from farm.database import excuses, holds, releases
-from farm.names import Digest
-from farm.recipe import ChannelPolicy, ProofGate, TestsGate
-from farm.release.gates.advisories import Advisories
-from farm.release.gates.approvals import Approvals
-from farm.release.gates.holds import Holds
-from farm.release.gates.soak import Soak
-from farm.release.pipeline import Pipeline
-from farm.trust.ceremony import found_repository, online_signers
-from farm.trust.repository import Repository
-from tests.compat.osv_documents import osv
-from tests.control.small_farm import SmallFarm, recipe
-from tests.release.conftest import ReleasingFarm, Signer
+from farm.core.names.digest import Digest
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate, TestsGate
+from farm.server.advisories.advisory_intake import add_advisory
+from farm.server.channels import excuses, releases
+from farm.server.curation import holds
+from farm.server.curation.ordering import promote, retry, rollback, withdraw_order
+from farm.server.identities.access import Actor
+from farm.server.pipeline.gates.advisories import Advisories
+from farm.server.pipeline.gates.approvals import Approvals
+from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.soak import Soak
+from farm.server.pipeline.pipeline import Pipeline
+from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.metadata.repository import Repository
+from tests.core.advisories.osv_documents import osv
+from tests.server.pipeline.conftest import ReleasingFarm, Signer
+from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.excuses import Excuse
-    from farm.database.session import Database
-    from farm.release.standing import PackageGate
+    from farm.server.channels.excuses import Excuse
+    from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.tables.session import Database
 
 LANES = ("rollback", "rollback-lane", "builds")
 STATES = ("rollback", "withdrawn", "refused", "released", "accepted", "waiting", "passed")

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.countersign.refusal import RefusedReleaseError
-from farm.countersign.release_check import OtherContentError
-from farm.names import PrintedIdentity
-from farm.release.publication import make_release
-from farm.release.signer_client import SignerClient, SignerRefusedError
-from farm.trust.checker_record import PublishedRecordError
-from farm.trust.published_identities import PublishedRecord
-from farm.trust.release_evidence import ReleaseEvidence
-from farm.trust.release_index import Release
-from farm.trust.repository import Repository
+from farm.checker.builds.release_check import OtherContentError
+from farm.checker.reading.checker_record import PublishedRecordError
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.names.printed_version import PrintedIdentity
+from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.signer_client import SignerClient, SignerRefusedError
+from farm.signing.evidence import ReleaseEvidence
+from farm.trust.index.release_index import Release
+from farm.trust.metadata.repository import Repository
+from tests.checker.signer_process import running_signer
 from tests.client.distribution import SmallDistribution
-from tests.countersign.signer_process import running_signer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,23 +14,24 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from farm.cli.own_key import OwnKey
-from farm.control.owners import signatures_of
-from farm.database import identities, recipes
-from farm.recipe.declared_sources import digest_of_files
-from farm.trust.dsse import sign_statement
-from farm.trust.submission_statement import SignedSubmission, submission_statement
-from tests.cli.signing_people import People, people
-from tests.control.small_farm import WORLD, recipe
+from farm.cli.personal_key import OwnKey
+from farm.core.recipe.declared_sources import digest_of_files
+from farm.server.identities import identities
+from farm.server.recipes import recipes
+from farm.server.submissions.owners import signatures_of
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
+from tests.cli.curate.signing_people import People, people
+from tests.server.small_farm import WORLD, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.server.tables.session import Database
 
-# What is asked of the database is asked of both kinds in tests/control/test_owners.py.
+# What is asked of the database is asked of both kinds in tests/server/submissions/test_owners.py.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 EVIL = recipe("a", flag="evil")

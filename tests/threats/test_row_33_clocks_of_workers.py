@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.engine.host_binaries import bind_faketime
-from tests.database.databases import migrated_sqlite
+from farm.container.host_binaries import bind_faketime
+from tests.server.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.programs import eventually

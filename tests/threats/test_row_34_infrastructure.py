@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.database.states import AttemptState
-from farm.engine.mounts import mount_tmpfs, unmount_below
-from farm.plan.trouble import Trouble
-from tests.database.databases import migrated_sqlite
+from farm.container.mounts import mount_tmpfs, unmount_below
+from farm.core.plan.trouble import Trouble
+from farm.server.tables.states import AttemptState
+from tests.server.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door

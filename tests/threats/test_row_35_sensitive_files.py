@@ -1,7 +1,7 @@
 """Row 35: a file that changes how others load or log in is refused when it is built, reported and signed.
 
 Or it is declared with a reason, and whoever gets it sees both. Which files these are is in
-tests/package/test_sensitive_files.py, what a build says in tests/building/test_harvest.py.
+tests/core/package/test_sensitive_files.py, what a build says in tests/build/test_harvest.py.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import httpx
 import pytest
 
 from farm.api.errors import RefusedRequestError
-from farm.names import SensitiveFile
-from farm.package import InvalidElfError, PackageFacts, UndeclaredFilesError, UnusedDeclarationError
-from tests.control.small_farm import recipe
-from tests.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, RPATH, RUNPATH, small_library
+from farm.core.names.declared import SensitiveFile
+from farm.core.package.elf.file import InvalidElfError
+from farm.core.package.facts import PackageFacts
+from farm.core.package.sensitive_files import UndeclaredFilesError, UnusedDeclarationError
+from tests.core.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, RPATH, RUNPATH, small_library
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

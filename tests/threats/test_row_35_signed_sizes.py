@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.blobs import BlobStore
-from farm.client.download import Downloads
-from farm.client.readers import HttpReader
-from farm.fileset.manifest import LARGEST_MANIFEST, InvalidManifestError
-from farm.names import Digest
-from farm.package import Descriptor
-from farm.plan import BlobRef
-from farm.release.publication import make_release
+from farm.client.repository.download import Downloads
+from farm.client.repository.readers import HttpReader
+from farm.core.fileset.manifest import LARGEST_MANIFEST, InvalidManifestError
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.plan.job import BlobRef
+from farm.server.pipeline.publication.publication import make_release
+from farm.store.blobs import BlobStore
 from farm.trust.blob_limits import LARGEST
-from farm.trust.release_index import OversizedError
-from tests.countersign.checked_signing import sign_checked
+from farm.trust.index.release_index import OversizedError
+from tests.checker.checked_signing import sign_checked
 from tests.threats.simulator import serving
 
 if TYPE_CHECKING:
     import http.server
     from pathlib import Path
 
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.index.release_index import Release, ReleaseEntry
     from tests.threats.simulator import Simulator
 
 TEN_TERABYTES = 10 * 10**12
@@ -89,7 +89,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
         asked.append(request.path)
         request.send_error(404)
 
-    monkeypatch.setattr("farm.client.full_disk.free_bytes", lambda _place: archive.size - 1)
+    monkeypatch.setattr("farm.store.full_disk.free_bytes", lambda _place: archive.size - 1)
     with serving(simulator.public, {archive.digest.hex[2:]: note}) as url:
         downloads = Downloads(HttpReader(url), BlobStore(tmp_path / "blobs"))
         with pytest.raises(OSError, match="MB are still to come") as caught:

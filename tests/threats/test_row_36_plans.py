@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.release.publication import make_release
-from farm.release.signer_client import SignerClient, SignerRefusedError
-from farm.trust.ceremony import found_repository, sign_policy
-from farm.trust.release_evidence import ReleaseEvidence
-from farm.trust.repository import Repository
-from tests.countersign.built import DISTRIBUTION, LATER_STEPS, Builder
-from tests.countersign.signer_process import running_signer
+from farm.server.pipeline.publication.publication import make_release
+from farm.server.pipeline.publication.signer_client import SignerClient, SignerRefusedError
+from farm.signing.evidence import ReleaseEvidence
+from farm.trust.ceremony.ceremony import found_repository, sign_policy
+from farm.trust.metadata.repository import Repository
+from tests.checker.built import DISTRIBUTION, LATER_STEPS, Builder
+from tests.checker.signer_process import running_signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.plan import BlobRef
-    from farm.trust.release_index import Release
-    from tests.countersign.built import Package
+    from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import Release
+    from tests.checker.built import Package
 
 
 @dataclass

@@ -14,32 +14,31 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import delete
 
-from farm.control import curation
-from farm.control.access import Actor
-from farm.control.signed_orders import UnsignedOrderError
-from farm.database import holds, signed_orders
-from farm.database.curation_rows import HoldRow, SignedOrderRow
-from farm.names import canonical_json
-from farm.release.order_delivery import OrderDelivery
-from farm.release.signer_client import SignerRefusedError, SignerUnreachableError
-from farm.trust.ceremony import online_signers
-from farm.trust.curator_order import NO_RELEASE, Act, CuratorOrderError
-from farm.trust.drafting import RoleEdit, draft_root
-from farm.trust.keys import load_key
-from farm.trust.promotion import publish_draft
-from farm.trust.repository import Repository
-from tests.countersign.channel import Channel, opened_channel
-from tests.countersign.signer_process import running_signer
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from farm.core.names.canonical_json import canonical_json
+from farm.server.curation import curation, holds, signed_orders
+from farm.server.curation.order_intake import UnsignedOrderError
+from farm.server.identities.access import Actor
+from farm.server.pipeline.publication.order_delivery import OrderDelivery
+from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.server.tables.curation_rows import HoldRow, SignedOrderRow
+from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.ceremony.drafting import RoleEdit, draft_root
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.key_files import load_key
+from farm.trust.metadata.repository import Repository
+from tests.checker.channel import Channel, opened_channel
+from tests.checker.signer_process import running_signer
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.release.signer_client import SignerClient
-    from tests.countersign.built import Package
+    from farm.server.pipeline.publication.signer_client import SignerClient
+    from farm.server.tables.session import Database
+    from tests.checker.built import Package
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.ceremony import Founded, found_repository, online_signers
-from farm.trust.checked import VerifiedRelease
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.release_index import Release
-from farm.trust.repository import Repository
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.attestation.check_results import VerifiedRelease
+from farm.trust.ceremony.ceremony import Founded, found_repository, online_signers
+from farm.trust.index.release_index import Release
+from farm.trust.metadata.repository import Repository
+from farm.trust.verification.client_metadata import ChannelMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,16 +6,16 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.imports import Import, ImportedPackage
-from farm.trust.index_edit import extend
-from farm.trust.release_index import ReleaseEntry
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.index.edit import extend
+from farm.trust.index.imports import Import, ImportedPackage
+from farm.trust.index.release_index import ReleaseEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farm.trust.index_edit import Extension
+    from farm.trust.index.edit import Extension
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 THEIRS = "theirs.example"

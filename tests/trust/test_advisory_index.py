@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from farm.compat.advisories import Statement
-from farm.compat.openvex import read_openvex, read_published, write_openvex
-from farm.compat.osv import LARGEST_ADVISORY, InvalidAdvisoryError
-from farm.names import Digest, canonical_json
-from farm.plan import BlobRef
-from farm.trust.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory, check_index
-from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
+from farm.core.advisories.matching import Statement
+from farm.core.advisories.openvex import read_openvex, read_published, write_openvex
+from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory, check_index
+from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 BLOBS: dict[Digest, bytes] = {}

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.descriptor import Descriptor
 from farm.errors import FarmError
-from farm.names import Digest, PackageName, Platform, Version
-from farm.package import Descriptor
-from farm.trust.approval import (
+from farm.trust.attestation.approval import (
     PREDICATE_TYPE,
     ApprovalError,
     SignedApproval,
@@ -19,7 +22,7 @@ from farm.trust.approval import (
     is_approval,
     read_approval,
 )
-from farm.trust.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 
 ONE = Digest.of(b"1")
 JQ = Descriptor(

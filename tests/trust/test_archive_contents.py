@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from farm.fileset import ArchiveLimits, ArchiveWriter, Directory, File, InvalidArchiveError, Manifest, Refusal
-from farm.names import Digest
-from farm.trust.archive_contents import read_contents
+from farm.checker.reading.archive_contents import read_contents
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.fileset.archive_reader import InvalidArchiveError
+from farm.core.fileset.manifest import Directory, File, Manifest
+from farm.core.fileset.refusal import Refusal
+from farm.core.names.digest import Digest
 
 PREFIX = "packages/p-1"
 WRITER = ArchiveWriter(PREFIX)

@@ -7,7 +7,7 @@ import json
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.trust.builders import InvalidBuildersError, builders_document, read_builders
+from farm.trust.metadata.builders import InvalidBuildersError, builders_document, read_builders
 
 KEYS = [CryptoSigner.generate_ed25519().public_key for _ in range(2)]
 

@@ -12,18 +12,24 @@ import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import Metadata, TargetFile
 
-from farm.names import Digest
-from farm.trust.builders import builders_document, read_builders
-from farm.trust.ceremony import CeremonyError, KeysAwayError, allow_more_builders, found_channels, found_drafts
-from farm.trust.changes import changes_of
-from farm.trust.delegation import DelegationError, delegated_roles
-from farm.trust.draft import Draft, DraftError
-from farm.trust.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
-from farm.trust.keys import create_key, load_key, load_public_key, write_public_key
-from farm.trust.promotion import publish_draft
-from farm.trust.repository import Repository, RepositoryStateError
-from farm.trust.roles import RoleKeys
-from farm.trust.signers import MissingSignerError, Signers, read_signers
+from farm.core.names.digest import Digest
+from farm.trust.ceremony.ceremony import (
+    CeremonyError,
+    KeysAwayError,
+    allow_more_builders,
+    found_channels,
+    found_drafts,
+)
+from farm.trust.ceremony.changes import changes_of
+from farm.trust.ceremony.draft import Draft, DraftError
+from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
+from farm.trust.ceremony.promotion import publish_draft
+from farm.trust.keys.key_files import create_key, load_key, load_public_key, write_public_key
+from farm.trust.keys.signers import MissingSignerError, Signers, read_signers
+from farm.trust.metadata.builders import builders_document, read_builders
+from farm.trust.metadata.delegation import DelegationError, delegated_roles
+from farm.trust.metadata.repository import Repository, RepositoryStateError
+from farm.trust.metadata.roles import RoleKeys
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.commands import Desk
 

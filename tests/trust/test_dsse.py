@@ -9,11 +9,11 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from farm.errors import FarmError
-from farm.trust.approval import read_approval
+from farm.trust.attestation.approval import read_approval
+from farm.trust.attestation.curator_order import kept_order, read_order
+from farm.trust.attestation.dsse import PAYLOAD_TYPE, InvalidEnvelopeError, open_envelope, sign_statement
+from farm.trust.attestation.submission_statement import read_submission, shown_submission
 from farm.trust.blob_limits import LARGEST_ENVELOPE
-from farm.trust.curator_order import kept_order, read_order
-from farm.trust.dsse import PAYLOAD_TYPE, InvalidEnvelopeError, open_envelope, sign_statement
-from farm.trust.submission_statement import read_submission, shown_submission
 
 BUILDER = CryptoSigner.generate_ed25519()
 ALLOWED = {BUILDER.public_key.keyid: BUILDER.public_key}

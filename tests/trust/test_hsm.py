@@ -13,9 +13,9 @@ import pkcs11.util.ec
 import pytest
 from tuf.api.metadata import Metadata
 
-from farm.trust.ceremony import allow_more_builders, found_channels, online_signers
-from farm.trust.keys import KeyFileError, create_key, load_public_key
-from farm.trust.signers import SigningError, load_signer
+from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, online_signers
+from farm.trust.keys.key_files import KeyFileError, create_key, load_public_key
+from farm.trust.keys.signers import SigningError, load_signer
 from tests.trust.commands import Desk
 from tests.trust.conftest import Published, found
 

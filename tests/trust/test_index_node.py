@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.names import Digest, canonical_json
-from farm.plan import BlobRef
-from farm.trust.index_edit import extend
-from farm.trust.index_node import (
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.trust.index.edit import extend
+from farm.trust.index.node import (
     LEAF_PACKAGES,
     Branch,
     Child,
@@ -23,8 +24,8 @@ from farm.trust.index_node import (
     read_node,
     write_node,
 )
-from farm.trust.index_tree import IndexTree, entries, listings
-from farm.trust.release_index import LARGEST_ENTRY, LARGEST_NODE, InvalidReleaseError
+from farm.trust.index.release_index import LARGEST_ENTRY, LARGEST_NODE, InvalidReleaseError
+from farm.trust.index.tree import IndexTree, entries, listings
 from tests.trust.index_entries import CountingStore, entry
 
 if TYPE_CHECKING:

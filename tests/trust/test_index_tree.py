@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.trust.index_node import LEAF_PACKAGES, Branch, read_node
-from farm.trust.index_tree import IndexTree, difference, entries, listings
-from farm.trust.release_index import InvalidReleaseError, ReleaseEntry
+from farm.trust.index.node import LEAF_PACKAGES, Branch, read_node
+from farm.trust.index.release_index import InvalidReleaseError, ReleaseEntry
+from farm.trust.index.tree import IndexTree, difference, entries, listings
 from tests.trust.index_entries import CountingStore, entry
 
 names = st.integers(0, 400).map(lambda number: f"p{number}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from farm.trust.builders_in_force import builders_in_force
-from farm.trust.kept_metadata import KeptMetadata
-from farm.trust.key_names import KeyNames
-from farm.trust.keys import key_to_dict
+from farm.trust.keys.key_files import key_to_dict
+from farm.trust.metadata.builders_in_force import builders_in_force
+from farm.trust.metadata.key_names import KeyNames
+from farm.trust.verification.stored_metadata import KeptMetadata
 from tests.trust.commands import Desk
 from tests.trust.conftest import DirectoryReader
 

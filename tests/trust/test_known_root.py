@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tuf.api.metadata import Metadata
 
-from farm.names import Digest
-from farm.trust.draft import Draft
-from farm.trust.keys import create_key, load_key
-from farm.trust.signers import read_signers
+from farm.core.names.digest import Digest
+from farm.trust.ceremony.draft import Draft
+from farm.trust.keys.key_files import create_key, load_key
+from farm.trust.keys.signers import read_signers
 from tests.trust.commands import Desk
 
 if TYPE_CHECKING:

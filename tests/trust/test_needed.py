@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.index_tree import IndexTree
-from farm.trust.needed import needed_in
-from farm.trust.release_index import Release
+from farm.trust.index.closure import needed_in
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import IndexTree
 from tests.trust.index_entries import THEIRS, CountingStore, entry, imported
 
 if TYPE_CHECKING:

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.names import Digest, canonical_json
-from farm.plan import Consumption, OpenedFiles
-from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.keys import create_key
-from farm.trust.provenance import BuildRun, ProvenanceError, build_number_of, build_statement, read_consumed
-from tests.plan.values import dependency, planned
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.plan.consumption import Consumption, OpenedFiles
+from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.provenance import (
+    BuildRun,
+    ProvenanceError,
+    build_number_of,
+    build_statement,
+    read_consumed,
+)
+from farm.trust.keys.key_files import create_key
+from tests.core.plan.values import dependency, planned
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from farm.trust.dsse import PAYLOAD_TYPE
-from farm.trust.keys import load_public_key
-from farm.trust.repository import Repository
+from farm.trust.attestation.dsse import PAYLOAD_TYPE
+from farm.trust.keys.key_files import load_public_key
+from farm.trust.metadata.repository import Repository
 from tests.threats.simulator import Simulator
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from farm.names import Digest
-from farm.plan import BlobRef
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
 from farm.trust.blob_limits import LARGEST
-from farm.trust.release_index import (
+from farm.trust.index.release_index import (
     LARGEST_NODE,
     InvalidReleaseError,
     NotASuccessorError,

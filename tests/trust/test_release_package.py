@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.names import Digest
-from farm.trust.builders import AllowedBuilders
-from farm.trust.dsse import open_envelope, sign_statement
-from farm.trust.provenance import BuildRun, ProvenanceError, build_statement
-from farm.trust.release_package import BrokenReleaseError, CheckedPackage, check_package
+from farm.core.names.digest import Digest
+from farm.trust.attestation.dsse import open_envelope, sign_statement
+from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement
+from farm.trust.metadata.builders import AllowedBuilders
+from farm.trust.verification.release_package import BrokenReleaseError, CheckedPackage, check_package
 from tests.client.distribution import RECIPE, SmallDistribution
-from tests.plan.values import planned
+from tests.core.plan.values import planned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.trust.release_index import Release, ReleaseEntry
+    from farm.trust.index.release_index import Release, ReleaseEntry
 
 
 @pytest.fixture

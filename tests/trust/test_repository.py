@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.names import Digest
-from farm.trust.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
-from farm.trust.client_metadata import check_fingerprint
-from farm.trust.delegation import DelegationError
-from farm.trust.release_summary import summary_path
-from farm.trust.repository import RepositoryStateError, StaleReleaseError
+from farm.core.names.digest import Digest
+from farm.trust.attestation.release_summary import summary_path
+from farm.trust.ceremony.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
+from farm.trust.metadata.delegation import DelegationError
+from farm.trust.metadata.repository import RepositoryStateError, StaleReleaseError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
+from farm.trust.verification.client_metadata import check_fingerprint
 from tests.trust.conftest import Published, found
 
 if TYPE_CHECKING:

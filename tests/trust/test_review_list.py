@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from farm.compat.reviews import InvalidReviewError, Review, checked_source
-from farm.names import Digest
-from farm.trust.review_list import InvalidReviewListError, ReviewList, check_reviews
+from farm.core.advisories.reviews import InvalidReviewError, Review, checked_source
+from farm.core.names.digest import Digest
+from farm.trust.index.review_list import InvalidReviewListError, ReviewList, check_reviews
 
 THEN = datetime(2025, 11, 20, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

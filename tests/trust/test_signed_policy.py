@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.blobs import BlobStore
-from farm.names import Digest, canonical_json
-from farm.trust.builder_rules import SignedPolicyError, UnreachableRebuildsError
-from farm.trust.builders import builders_document, read_builders
-from farm.trust.ceremony import sign_policy
-from farm.trust.changes import changes_of
-from farm.trust.delegation import DelegationError
-from farm.trust.draft import Draft, DraftError
-from farm.trust.drafting import TargetsEdit, draft_targets
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.store.blobs import BlobStore
+from farm.trust.ceremony.ceremony import sign_policy
+from farm.trust.ceremony.changes import changes_of
+from farm.trust.ceremony.draft import Draft, DraftError
+from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
+from farm.trust.ceremony.policy_changes import policy_changes
 from farm.trust.layout import BLOBS
-from farm.trust.policy_changes import policy_changes
-from farm.trust.signed_policy import (
+from farm.trust.metadata.builder_rules import SignedPolicyError, UnreachableRebuildsError
+from farm.trust.metadata.builders import builders_document, read_builders
+from farm.trust.metadata.delegation import DelegationError
+from farm.trust.metadata.signed_policy import (
     MOST_EARLIER,
     InvalidSignedPolicyError,
     SignedPolicy,

@@ -10,9 +10,9 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from farm.names import Digest
-from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.submission_statement import (
+from farm.core.names.digest import Digest
+from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.submission_statement import (
     MOST_RECIPES,
     PREDICATE_TYPE,
     SignedSubmission,

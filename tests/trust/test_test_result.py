@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.names import Digest
-from farm.plan import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, BlobRef, DependencyArchive, TestOrder, TestOutcome
-from farm.recipe import Limits, Test
-from farm.trust.abi_result import ABI_RESULT, abi_statement, verify_abi_result
-from farm.trust.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.test_result import result_statement, verify_test_result
-from farm.trust.tester_statement import InvalidResultError
-from tests.control.signed_results import envelope_of, run_by
+from farm.core.names.digest import Digest
+from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcome
+from farm.core.recipe.recipe import Limits, Test
+from farm.trust.attestation.abi_result import ABI_RESULT, abi_statement, verify_abi_result
+from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
+from farm.trust.attestation.test_result import result_statement, verify_test_result
+from farm.trust.attestation.tester_statement import InvalidResultError
+from tests.server.signed_results import envelope_of, run_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.web.running_farm import RunningFarm, running_farm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 

@@ -16,20 +16,20 @@ from zstandard import ZstdCompressor
 
 from farm.api.farm_client import FarmClient
 from farm.api.worker_client import HeldLease, WorkerClient
-from farm.blobs.store import BlobStore
-from farm.control import access
-from farm.control.desk import Office
-from farm.control.log_store import LogStore
-from farm.control.world import Terms
-from farm.database import identities
-from farm.database.states import Role
-from farm.fileset import Directory, File, Manifest
-from farm.names import Digest
-from farm.package import Descriptor, PackageFacts
-from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
-from farm.trust.dsse import sign_statement
-from farm.trust.provenance import BuildRun, build_statement
-from tests.control.small_farm import WORLD, archive_of
+from farm.core.fileset.manifest import Directory, File, Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.plan.job import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.server.documents.log_store import LogStore
+from farm.server.identities import access, identities
+from farm.server.tables.states import Role
+from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.unit_of_work import Office
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.provenance import BuildRun, build_statement
+from tests.server.small_farm import WORLD, archive_of
 from web.app import create_app
 from web.connections import bounded_protocol
 from web.settings import WebSettings
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.names import SensitiveFile
+    from farm.core.names.declared import SensitiveFile
+    from farm.server.tables.session import Database
 
 
 @contextmanager

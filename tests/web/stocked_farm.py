@@ -11,30 +11,35 @@ from typing import TYPE_CHECKING
 from zstandard import ZstdCompressor
 
 from farm.api.log_lines import encode_record
-from farm.compat import ProofScope, set_digest
-from farm.control.finishing import fail, finish_build
-from farm.control.world import Terms
-from farm.database import candidates, excuses, jobs, packages, releases, work_orders
-from farm.database.candidates import Source
-from farm.database.pipeline_states import CandidateOrigin, CandidateState, GateState
-from farm.database.states import JobKind, JobState
-from farm.fileset import File, Link, Manifest
-from farm.names import Digest, canonical_json
-from farm.package import ElfFile, PackageFacts, PkgConfigModule
-from farm.plan import BlobRef, BuildOrder, BuildOutcome, BuiltPackage, describe_output
-from farm.recipe.gate_kind import GateKind
-from tests.compat.values import elf
-from tests.control.small_farm import Clock, SmallFarm, accept_provenance
+from farm.core.fileset.manifest import File, Link, Manifest
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.facts import ElfFile, PackageFacts, PkgConfigModule
+from farm.core.plan.job import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
+from farm.core.plan.outputs import describe_output
+from farm.core.policy.gate_kind import GateKind
+from farm.core.sets.members.package_set import set_digest
+from farm.core.sets.proof.proof_scope import ProofScope
+from farm.server.channels import candidates, excuses, releases
+from farm.server.channels.candidates import Source
+from farm.server.jobs import jobs, work_orders
+from farm.server.jobs.finishing import fail, finish_build
+from farm.server.packages import packages
+from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, GateState
+from farm.server.tables.states import JobKind, JobState
+from farm.server.transaction.planning_inputs import Terms
+from tests.core.sets.values import elf
+from tests.server.small_farm import Clock, SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from farm.control.leases import Lease
-    from farm.database.evidence import TestEvidence
-    from farm.database.excuses import Excuse
-    from farm.database.records import Package
-    from farm.database.session import Database
+    from farm.server.channels.excuses import Excuse
+    from farm.server.jobs.leases import Lease
+    from farm.server.tables.evidence import TestEvidence
+    from farm.server.tables.records import Package
+    from farm.server.tables.session import Database
 
 LIBC = ("soname:libc.so.6", "interpreter:/lib64/ld-linux-x86-64.so.2")
 LOADER = "lib/ld-linux-x86-64.so.2"

@@ -9,11 +9,12 @@ import pytest
 
 from farm.api.advisory_client import AdvisoryClient
 from farm.api.errors import RefusedRequestError
-from farm.database import identities, releases
-from farm.database.states import Role
-from farm.names import Digest
-from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
-from tests.control.small_farm import recipe
+from farm.core.names.digest import Digest
+from farm.server.channels import releases
+from farm.server.identities import identities
+from farm.server.tables.states import Role
+from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
+from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from tests.web.running_farm import RunningFarm

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from playwright.sync_api import sync_playwright
 
-from farm.database.excuses import Excuse
-from farm.recipe.gate_kind import GateKind
-from tests.control.small_farm import recipe
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels.excuses import Excuse
+from tests.server.small_farm import recipe
 from tests.web.running_farm import serving
 from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
 from web.app import create_app
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from farm.api.worker_client import HeldLease
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 pytestmark = pytest.mark.browser

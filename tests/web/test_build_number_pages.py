@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.cli.main import main
-from farm.control import access
-from farm.control.world import Terms
-from farm.database.states import Role
-from tests.control.small_farm import SmallFarm, recipe
+from farm.server.identities import access
+from farm.server.tables.states import Role
+from farm.server.transaction.planning_inputs import Terms
+from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from tests.web.running_farm import serving
 from web.app import create_app
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.database.consumed import add_consumed
-from farm.names import PackageName
-from farm.plan import Consumption, OpenedFiles
+from farm.core.names.package_name import PackageName
+from farm.core.plan.consumption import Consumption, OpenedFiles
+from farm.server.packages.code_consumers import add_consumed
 from tests.web.page_reading import page, text_of
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.records import Package
-    from farm.database.session import Database
+    from farm.server.tables.records import Package
+    from farm.server.tables.session import Database
 
 NEEDED = {"zlib", "glibc", "oniguruma", "jq"}
 

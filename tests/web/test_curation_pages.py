@@ -11,24 +11,17 @@ from xml.etree import ElementTree as ET
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.control import curation, ordering
-from farm.control.access import Actor
-from farm.database import (
-    candidates,
-    channel_troubles,
-    flaky_tests,
-    foreign_troubles,
-    orders,
-    packages,
-    releases,
-    signed_orders,
-)
-from farm.database.evidence import FailedTest, TestEvidence
-from farm.database.excuses import Excuse
-from farm.database.flaky_tests import FlakyTest
-from farm.database.pipeline_states import ChangeState, OrderEnding, RunPurpose, RunState
-from farm.database.signed_orders import SignedOrder
-from farm.names import Digest
+from farm.core.names.digest import Digest
+from farm.server.channels import candidates, channel_troubles, flaky_tests, releases
+from farm.server.channels.excuses import Excuse
+from farm.server.channels.flaky_tests import FlakyTest
+from farm.server.curation import curation, ordering, orders, signed_orders
+from farm.server.curation.signed_orders import SignedOrder
+from farm.server.federation import foreign_troubles
+from farm.server.identities.access import Actor
+from farm.server.packages import packages
+from farm.server.tables.evidence import FailedTest, TestEvidence
+from farm.server.tables.pipeline_states import ChangeState, OrderEnding, RunPurpose, RunState
 from tests.web.page_reading import page, text_of
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
@@ -37,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.database.records import Package
-    from farm.database.session import Database
+    from farm.server.tables.records import Package
+    from farm.server.tables.session import Database
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 HOSTILE = "<script>alert(1)</script> ]]> & \x1b[31mred\x00 \u202etxt.exe \ufffe \ud800"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.control.log_store import LogStore
+from farm.server.documents.log_store import LogStore
 from tests.web.stocked_farm import log_record
 from web.pages.log_index import PAGE_BYTES, PAGE_LINES, LogIndex, LogIndexes
 

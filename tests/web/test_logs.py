@@ -11,7 +11,7 @@ import pytest
 
 from farm.api.farm_client import FarmClient
 from farm.api.log_lines import encode_record
-from tests.control.small_farm import recipe
+from tests.server.small_farm import recipe
 from tests.web.running_farm import serving
 from web.app import create_app
 from web.settings import WebSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.compat.values import elf, member
+from tests.core.sets.values import elf, member
 from web.pages.capabilities import grouped
 from web.pages.release_needs import ReleaseNeeds
 

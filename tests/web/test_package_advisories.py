@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.control.access import Actor
-from farm.control.advisories import add_advisory, add_statements
-from farm.database import packages
-from tests.compat.osv_documents import DISTRIBUTION, openvex, osv
+from farm.server.advisories.advisory_intake import add_advisory, add_statements
+from farm.server.identities.access import Actor
+from farm.server.packages import packages
+from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.web.page_reading import page, text_of
 from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 ANN = Actor("token:ann")

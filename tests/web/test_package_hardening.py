@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.package import ElfDetails, ElfFacts
-from tests.control.small_farm import SmallFarm, recipe
+from farm.core.package.elf.details import ElfDetails
+from farm.core.package.elf.facts import ElfFacts
+from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 LAZY = ElfFacts(soname="libx.so.1", details=ElfDetails(hardening=("relro",), build_id="ab"))
 FIXED = ElfFacts(interpreter="/lib64/ld.so", details=ElfDetails("executable", hardening=("bind-now", "relro")))

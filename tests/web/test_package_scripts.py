@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from fastapi.testclient import TestClient
 
-from farm.package import Script
-from tests.control.small_farm import SmallFarm, recipe
+from farm.core.package.facts import Script
+from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 
 def test_the_commands_that_scripts_call_are_listed_as_not_proven(database: Database, tmp_path: Path) -> None:

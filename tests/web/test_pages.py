@@ -11,22 +11,22 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.blobs import BlobStore
-from farm.control.finishing import finish_test
-from farm.control.leases import release
-from farm.control.requests import wish_for_test
-from farm.database import packages
-from farm.database.excuses import Excuse
-from farm.database.schema import migrate
-from farm.database.session import Database
-from farm.names import Digest
-from farm.plan import TestOrder, TestOutcome
-from farm.plan.trouble import Trouble
-from farm.recipe import Limits, Test
+from farm.core.names.digest import Digest
+from farm.core.plan.job import TestOrder, TestOutcome
+from farm.core.plan.trouble import Trouble
+from farm.core.recipe.recipe import Limits, Test
+from farm.server.channels.excuses import Excuse
+from farm.server.jobs.finishing import finish_test
+from farm.server.jobs.leases import release
+from farm.server.jobs.requests import wish_for_test
+from farm.server.packages import packages
+from farm.server.tables.schema import migrate
+from farm.server.tables.session import Database
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.test_result import verify_test_result
 from farm.trust.layout import blob_path
-from farm.trust.test_result import verify_test_result
-from tests.control.signed_results import attested
-from tests.database.databases import BOTH, new_postgres_schema
+from tests.server.databases import BOTH, new_postgres_schema
+from tests.server.signed_results import attested
 from tests.web.page_reading import PageReader, check_markup, page, text_of
 from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
 from web.app import create_app
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.records import Package
+    from farm.server.tables.records import Package
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 HOSTILE = "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07x\x1b]8;;\x07 \u202etxt.exe"
@@ -442,7 +442,7 @@ def test_what_goes_wrong_inside_is_not_told_to_visitors(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the secret path /srv/farm")
 
-    monkeypatch.setattr("farm.database.packages.count", broken)
+    monkeypatch.setattr("farm.server.packages.packages.count", broken)
     html = page(browser, "/packages", 500)
     assert "secret" not in html
     assert "RuntimeError" not in html

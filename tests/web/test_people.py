@@ -11,18 +11,17 @@ import pytest
 from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
 from farm.api.wire import LARGEST_NUMBER
-from farm.control import access
-from farm.database import identities
-from farm.database.states import Role
 from farm.errors import FarmError
-from tests.control.small_farm import recipe
+from farm.server.identities import access, identities
+from farm.server.tables.states import Role
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.web.running_farm import RunningFarm
 
 

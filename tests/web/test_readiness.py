@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.blobs import BlobStore
-from farm.database.session import Database
-from farm.engine.mounts import mount_tmpfs, unmount_below
-from tests.control.small_farm import SmallFarm
-from tests.database.databases import migrated_sqlite
+from farm.container.mounts import mount_tmpfs, unmount_below
+from farm.server.tables.session import Database
+from farm.store.blobs import BlobStore
+from tests.server.databases import migrated_sqlite
+from tests.server.small_farm import SmallFarm
 from web.api import readiness
 from web.app import create_app
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.control.small_farm import SmallFarm, recipe
-from tests.control.test_rebuilds import rebuild
+from tests.server.jobs.test_rebuilds import rebuild
+from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.routing import APIRoute
 
-from farm.blobs.store import BlobStore
-from farm.control.settings import InvalidSettingsError
-from farm.database.states import Role
-from farm.names import Digest
+from farm.core.names.digest import Digest
+from farm.server.application import InvalidSettingsError
+from farm.server.tables.states import Role
+from farm.store.blobs import BlobStore
 from web.api import advisories, curation, submissions, work
+from web.concurrency import Turns
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 from web.receiving import Body, Spool, pieces
 from web.routes import DOCUMENTS, SUBMISSIONS, Asked, Routes
 from web.settings import WebSettings
-from web.turns import Turns
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from farm.database import identities
+from farm.server.identities import identities
 from web.refusals import RefusalBudget, StrangerTally
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 from farm.trust.layout import blob_path
 from web.pages.rendering import commands, lasted, published, short_digest, size, time_tag
 

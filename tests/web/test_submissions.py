@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 
-from farm.control import access
-from farm.database.states import Role
-from tests.control.owned_farm import own, send, signed
-from tests.control.small_farm import SmallFarm, recipe
+from farm.server.identities import access
+from farm.server.tables.states import Role
+from tests.server.small_farm import SmallFarm, recipe
+from tests.server.submissions.owned_farm import own, send, signed
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
 
-# What is asked of the database is asked of both kinds in tests/control/test_owners.py.
+# What is asked of the database is asked of both kinds in tests/server/submissions/test_owners.py.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 

@@ -16,11 +16,11 @@ from farm.api.errors import FarmUnreachableError, LeaseGoneError, LogOffsetRefus
 from farm.api.log_lines import encode_record
 from farm.api.signing import BODY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIME_HEADER, WORKER_HEADER, SignedRequest
 from farm.api.worker_client import WorkerClient
-from farm.blobs.store import BlobStore
-from farm.database import identities
-from farm.names import Digest
-from farm.plan import BuildOrder
-from tests.control.small_farm import recipe
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BuildOrder
+from farm.server.identities import identities
+from farm.store.blobs import BlobStore
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm, serving
 from web.settings import WebSettings
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 

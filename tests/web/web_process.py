@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from farm.building.recipe_directory import read_recipe_directory
-from farm.control import access
-from farm.control.settings import CHANGING, FarmSettings, open_office
-from farm.database.states import Role
+from farm.build.recipe_directory import read_recipe_directory
+from farm.server.application import CHANGING, FarmSettings, open_office
+from farm.server.identities import access
+from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 _START_SECONDS = 60

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from securesystemslib.signer import CryptoSigner
 
 from farm.api.farm_client import FarmClient
-from farm.control import access
-from farm.control.settings import FarmSettings, open_office
-from farm.control.world import ToolchainRef
-from farm.database import attempts, identities
-from farm.engine.sandbox import connect
-from farm.fileset import Manifest
-from farm.names import Digest
-from farm.plan import BlobRef
-from farm.trust.keys import create_key
-from tests.control.small_farm import recipe
+from farm.container.sandbox import connect
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.server.application import FarmSettings, open_office
+from farm.server.identities import access, identities
+from farm.server.jobs import attempts
+from farm.server.transaction.planning_inputs import ToolchainRef
+from farm.trust.keys.key_files import create_key
+from tests.server.small_farm import recipe
 from tests.web.running_farm import RunningFarm, serving
 from tests.workers.programs import eventually, program
 from web.app import create_app
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import docker
 
     from farm.api import wire
-    from farm.database.records import Attempt
+    from farm.server.tables.records import Attempt
 
 # The machine's own /usr stands in for a toolchain, whose making takes longer than all of this.
 EMPTY = Manifest.of([])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control.settings import FarmSettings
-from farm.control.world import Terms
-from farm.database.session import Database
-from tests.control.small_farm import SmallFarm
-from tests.database.databases import migrated_sqlite
+from farm.server.application import FarmSettings
+from farm.server.tables.session import Database
+from farm.server.transaction.planning_inputs import Terms
+from tests.server.databases import migrated_sqlite
+from tests.server.small_farm import SmallFarm
 from tests.servers import PrivateRedis
 from tests.workers.programs import REPOSITORY, program
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.api.farm_client import FarmClient
-from farm.control.archive_shelf import ArchiveShelf
-from farm.control.requests import wish_for_test
-from farm.database import packages
-from farm.database.states import AttemptState
-from farm.names import Digest
-from farm.package import Descriptor
-from farm.plan import DependencyArchive, TestOrder
-from farm.recipe import Limits, Test
-from farm.trust.keys import load_public_key
-from farm.trust.test_result import verify_test_result
-from tests.engine.source_server import source_server
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.plan.job import DependencyArchive, TestOrder
+from farm.core.recipe.recipe import Limits, Test
+from farm.server.documents.archive_cache import ArchiveShelf
+from farm.server.jobs.requests import wish_for_test
+from farm.server.packages import packages
+from farm.server.tables.states import AttemptState
+from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.keys.key_files import load_public_key
+from tests.store.http.source_server import source_server
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door
 from tests.workers.programs import eventually

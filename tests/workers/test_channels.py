@@ -10,23 +10,25 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.control.approving import asked
-from farm.control.owners import OwnershipTroubleError
-from farm.control.settings import FarmSettings, open_office
-from farm.database import identities, releases, signed_orders
-from farm.database.ownership import Ownership, ownership
-from farm.database.signed_orders import SignedOrder
-from farm.names import Digest
-from farm.recipe.policies import Policies
-from farm.release.gates.registry import package_gates
-from farm.release.pipeline import Pipeline
-from farm.release.status import channel_status
-from farm.trust.ceremony import found_channels, found_repository, online_signers, sign_policy
-from farm.trust.repository import Repository
-from farm.trust.signed_policy import SignedPolicy, policy_of_files
-from tests.control.small_farm import TOOLCHAIN, SmallFarm, recipe
-from tests.database.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.release.conftest import Signer
+from farm.core.names.digest import Digest
+from farm.core.policy.policies import Policies
+from farm.server.application import FarmSettings, open_office
+from farm.server.channels import releases
+from farm.server.curation import signed_orders
+from farm.server.curation.approving import asked
+from farm.server.curation.signed_orders import SignedOrder
+from farm.server.identities import identities
+from farm.server.pipeline.candidates.status import channel_status
+from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.pipeline import Pipeline
+from farm.server.submissions.owners import OwnershipTroubleError
+from farm.server.submissions.ownership import Ownership, ownership
+from farm.trust.ceremony.ceremony import found_channels, found_repository, online_signers, sign_policy
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.pipeline.conftest import Signer
+from tests.server.small_farm import TOOLCHAIN, SmallFarm, recipe
 from workers.channel_files import ChannelFiles
 from workers.channels import Channels
 from workers.signed_targets import SignedTargets
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.database.session import Database
-    from farm.recipe import ChannelPolicy
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.server.tables.session import Database
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 

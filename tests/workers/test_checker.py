@@ -19,17 +19,22 @@ import httpx
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.countersign.tested import UntestedReleaseError
-from farm.names import Digest
-from farm.release.signer_client import ImageSignerClient, SignerClient, SignerRefusedError, SignerUnreachableError
-from farm.trust.advisory_index import AdvisoryIndex
-from farm.trust.asked_image import AskedImage
-from farm.trust.ceremony import online_signers
-from farm.trust.repository import Repository, StalePolicyError
-from farm.trust.review_list import ReviewList
-from tests.countersign.built import DISTRIBUTION, EDGE
-from tests.countersign.channel import Channel, opened_channel
-from tests.countersign.signer_process import (
+from farm.checker.gates.tests import UntestedReleaseError
+from farm.core.names.digest import Digest
+from farm.server.pipeline.publication.signer_client import (
+    ImageSignerClient,
+    SignerClient,
+    SignerRefusedError,
+    SignerUnreachableError,
+)
+from farm.trust.attestation.image_request import AskedImage
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.index.advisory_index import AdvisoryIndex
+from farm.trust.index.review_list import ReviewList
+from farm.trust.metadata.repository import Repository, StalePolicyError
+from tests.checker.built import DISTRIBUTION, EDGE
+from tests.checker.channel import Channel, opened_channel
+from tests.checker.signer_process import (
     checker_process,
     checker_socket,
     images_socket,
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from farm.trust.release_index import Release
+    from farm.trust.index.release_index import Release
 
 PARSERS = re.compile(
     r"yaml|zstandard|cvss|license_expression|docker|farm\.(countersign|compat|building|client|engine|oci|blobs|database)"
@@ -89,7 +94,11 @@ def test_who_holds_the_keys_loads_nothing_that_reads_what_is_asked_about(channel
             process.wait()
     assert channel.released == 1
     loaded = {line.rpartition("|")[2].strip() for line in (tmp_path / "imports").read_text().splitlines()}
-    assert {"farm.trust.repository", "farm.trust.release_summary", "farm.trust.image_statement"} <= loaded
+    assert {
+        "farm.trust.metadata.repository",
+        "farm.trust.attestation.release_summary",
+        "farm.trust.attestation.image_statement",
+    } <= loaded
     assert {name for name in loaded if PARSERS.match(name)} == set()
 
 

@@ -6,12 +6,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from farm.control.settings import FarmSettings
-from farm.database.pipeline_states import StepState
 from farm.errors import FarmError
-from farm.release.deciding import Step
-from farm.release.order_delivery import OrderDelivery
-from farm.release.signer_client import LONGEST_SIGNING
+from farm.server.application import FarmSettings
+from farm.server.pipeline.excuses.decisions import Step
+from farm.server.pipeline.publication.order_delivery import OrderDelivery
+from farm.server.pipeline.publication.signer_client import LONGEST_SIGNING
+from farm.server.tables.pipeline_states import StepState
 from workers import control
 from workers.checker_client import CheckerClient
 from workers.control import advance_all, release_duties
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Channel:
 def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixture) -> None:
     refused = FarmError("the signer does not answer", remedy="Start it.")
     channels = [Channel("edge", OSError("no space left")), Channel("beta", refused), Channel("stable")]
-    with caplog.at_level("INFO", "farm.control"):
+    with caplog.at_level("INFO", "farm.server"):
         advance_all(channels)
     assert [each.steps for each in channels] == [1, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [

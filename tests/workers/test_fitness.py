@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.api.errors import FarmUnreachableError
-from farm.blobs import BlobStore
-from farm.blobs.room import DiskTroubleError, check_disks
-from farm.engine.mounts import mount_tmpfs, unmount_below
-from farm.engine.sandbox import SandboxLostError, SandboxUnavailableError
-from farm.engine.sources import Attempt, SourceUnreachableError
+from farm.build.sources.fetch import Attempt, SourceUnreachableError
+from farm.container.mounts import mount_tmpfs, unmount_below
+from farm.container.sandbox import SandboxLostError, SandboxUnavailableError
+from farm.core.names.digest import Digest
+from farm.core.plan.trouble import Trouble
 from farm.errors import FarmError
-from farm.names import Digest
-from farm.plan.trouble import Trouble
+from farm.store.blobs import BlobStore
+from farm.store.free_space import DiskTroubleError, check_disks
 from workers.fitness import trouble_of
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ CHECK = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from farm.engine.attempts_root import AttemptsRoot
-from farm.engine.empty_image import EmptyImage
-from farm.engine.sandbox import Sandbox, connect
-from farm.names import Platform
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.empty_image import EmptyImage
+from farm.container.sandbox import Sandbox, connect
+from farm.core.names.platform import Platform
 from workers.fitness import MountsNotSeenError, check_mounts
 
 engine = connect()

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.control.requests import cancel
-from farm.control.world import Terms
-from farm.database import attempts
-from farm.database.session import Database
-from farm.engine.attempt_directory import AttemptDirectory, written_lease
-from farm.engine.attempts_root import AttemptsRoot
-from farm.engine.host_clock import host_time
-from tests.control.small_farm import recipe
+from farm.container.attempt_directory import AttemptDirectory, written_lease
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.host_clock import host_time
+from farm.server.jobs import attempts
+from farm.server.jobs.requests import cancel
+from farm.server.tables.session import Database
+from farm.server.transaction.planning_inputs import Terms
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 from tests.workers.programs import eventually
 from workers.lease_keeper import LeaseKeeper
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease
-    from farm.engine.host_clock import HostTime
+    from farm.container.host_clock import HostTime
     from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.api.errors import FarmUnreachableError
-from farm.database.session import Database
-from farm.engine.log_record import LogRecord
-from tests.control.small_farm import recipe
+from farm.container.log_record import LogRecord
+from farm.server.tables.session import Database
+from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 from tests.workers.programs import eventually
 from workers.log_forwarder import LogForwarder

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.ledger.entries import OrderTaken
-from farm.ledger.ledger import Ledger
-from farm.trust.curator_order import Act
-from farm.trust.dsse import InvalidEnvelopeError
-from farm.trust.keys import create_key
-from farm.trust.published_identities import PublishedRecord
-from farm.trust.repository import Repository
-from farm.trust.signers import Signers
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.signing.entries import OrderTaken
+from farm.signing.ledger import Ledger
+from farm.trust.attestation.curator_order import Act
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.keys.key_files import create_key
+from farm.trust.keys.signers import Signers
+from farm.trust.metadata.repository import Repository
+from tests.checker.channel import opened_channel
+from tests.checker.checked_signing import ChecksHere
 from tests.client.distribution import SmallDistribution
-from tests.countersign.channel import opened_channel
-from tests.countersign.checked_signing import ChecksHere
 from workers import signer
 from workers.check_bounds import Deadline
 from workers.checker import Checks
@@ -30,7 +30,7 @@ from workers.image_process import ImageProcess
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from farm.trust.checked import CheckedOrder
+    from farm.trust.attestation.check_results import CheckedOrder
 
 
 def test_a_key_that_others_can_read_is_told_in_one_line(tmp_path: Path) -> None:

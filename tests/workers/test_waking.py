@@ -15,9 +15,9 @@ import pytest
 import redis as redis_client
 from celery import Celery
 
-from farm.database.states import JobState
-from farm.plan.trouble import Trouble
-from tests.control.small_farm import recipe
+from farm.core.plan.trouble import Trouble
+from farm.server.tables.states import JobState
+from tests.server.small_farm import recipe
 from tests.workers.programs import eventually, program
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE
 from workers.build import WAKE
@@ -25,8 +25,8 @@ from workers.build import WAKE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.control.settings import FarmSettings
-    from tests.control.small_farm import SmallFarm
+    from farm.server.application import FarmSettings
+    from tests.server.small_farm import SmallFarm
     from tests.servers import PrivateRedis
 
 pytestmark = pytest.mark.redis

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request
 
 from farm.api.curation_wire import ReviewRequest, SignedDocument
-from farm.control import advisories as control
-from farm.control.reviews import state_reviews
-from farm.database import advisories as rows
-from farm.database import reviews as review_rows
-from farm.database import signed_orders
-from farm.database.records import Token
-from farm.database.states import Role
-from farm.names import Digest
+from farm.core.names.digest import Digest
+from farm.server.advisories import advisories as rows
+from farm.server.advisories import advisory_intake as control
+from farm.server.advisories import reviews as review_rows
+from farm.server.advisories.review_intake import state_reviews
+from farm.server.curation import signed_orders
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signed_part
 from web.auth import OfficeHere, actor_of, require
 from web.problems import NotFoundError
@@ -23,7 +23,7 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from farm.database.advisories import KeptAdvisory
+    from farm.server.advisories.advisories import KeptAdvisory
 
 router = APIRouter(prefix="/api/v1", tags=["advisories"])
 

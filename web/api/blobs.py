@@ -10,9 +10,9 @@ from starlette.responses import StreamingResponse
 
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
-from farm.blobs import PassingArchive
-from farm.control.leases import held
-from farm.names import Digest
+from farm.core.names.digest import Digest
+from farm.server.jobs.leases import held
+from farm.store.unpacked import PassingArchive
 from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
 from web.problems import BodyTooLargeError
 from web.receiving import pieces
@@ -20,8 +20,8 @@ from web.receiving import pieces
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from farm.blobs.store import BlobStore, BlobWriter
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
+    from farm.store.blobs import BlobStore, BlobWriter
     from web.settings import WebSettings
 
 router = APIRouter(prefix="/api/v1/worker", tags=["blobs"])

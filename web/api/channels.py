@@ -7,12 +7,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from farm.api.wire import Number
-from farm.control.channel_checks import policy_of
-from farm.database import candidates, channel_troubles, releases
-from farm.release.forms import build_to_dict, release_to_dict
-from farm.release.set_changes import between
-from farm.release.status import candidate_detail, candidate_status, channel_status, excuses_of_channel, unblocking_tests
-from farm.release.taken import taken_by
+from farm.server.channels import candidates, channel_troubles, releases
+from farm.server.channels.channel_checks import policy_of
+from farm.server.pipeline.candidates.imported_packages import taken_by
+from farm.server.pipeline.candidates.json_forms import build_to_dict, release_to_dict
+from farm.server.pipeline.candidates.set_changes import between
+from farm.server.pipeline.candidates.status import (
+    candidate_detail,
+    candidate_status,
+    channel_status,
+    excuses_of_channel,
+    unblocking_tests,
+)
 from web.auth import OfficeHere
 from web.problems import NotFoundError
 

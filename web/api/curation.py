@@ -24,14 +24,14 @@ from farm.api.curation_wire import (
     WithdrawalRequest,
 )
 from farm.api.wire import Number
-from farm.control import approving, curation, ordering
-from farm.control.channel_checks import own_name, policy_of
-from farm.control.signed_orders import withdrawals_of_approvals
-from farm.database import foreign, holds, orders, packages, reports, signed_orders
-from farm.database.records import Token
-from farm.database.states import Role
-from farm.names import Digest, printed_version
-from farm.release.forms import (
+from farm.core.names.digest import Digest
+from farm.core.names.printed_version import printed_version
+from farm.server.channels.channel_checks import own_name, policy_of
+from farm.server.curation import approving, curation, holds, ordering, orders, reports, signed_orders
+from farm.server.curation.order_intake import withdrawals_of_approvals
+from farm.server.federation import imported
+from farm.server.packages import packages
+from farm.server.pipeline.candidates.json_forms import (
     build_to_dict,
     freeze_to_dict,
     hold_to_dict,
@@ -39,6 +39,8 @@ from farm.release.forms import (
     report_to_dict,
     signed_order_to_dict,
 )
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
 from web.auth import OfficeHere, actor_of, require
 from web.problems import NotFoundError
@@ -279,7 +281,7 @@ def signed_order(office: OfficeHere, digest: str) -> dict[str, Any]:
 def descriptor(office: OfficeHere, digest: str) -> Response:
     """Send the descriptor of a package that was built or taken here: what orders and approvals name by its digest."""
     with office.reading() as desk:
-        found = packages.package(desk.session, Digest(digest)) or foreign.package(desk.session, Digest(digest))
+        found = packages.package(desk.session, Digest(digest)) or imported.package(desk.session, Digest(digest))
     if found is None:
         raise NotFoundError(f"there is no package {digest}")
     return Response(office.blobs.read(Digest(digest)), media_type="application/json")

@@ -6,20 +6,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from farm.api import wire
-from farm.database import job_lookups, packages
-from farm.database.build_numbers import numbers_of
-from farm.database.states import JobKind, JobState
-from farm.names import FIRST_BUILD
+from farm.core.names.printed_version import FIRST_BUILD
+from farm.server.jobs import job_lookups
+from farm.server.packages import packages
+from farm.server.packages.build_numbers import numbers_of
+from farm.server.tables.states import JobKind, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlmodel import Session
 
-    from farm.database.consumed import Copied
-    from farm.database.records import Attempt, Job, Package, Worker
-    from farm.names import Digest
-    from farm.plan import BlobRef
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
+    from farm.server.packages.code_consumers import Copied
+    from farm.server.tables.records import Attempt, Job, Package, Worker
 
 
 def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[wire.JobWire, ...]:

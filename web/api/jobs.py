@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from farm.api import wire
-from farm.control.requests import cancel, find_job, retry
-from farm.database import attempts, jobs, packages
-from farm.database.records import Token
-from farm.database.states import JobKind, JobState, Role
+from farm.server.jobs import attempts, jobs
+from farm.server.jobs.requests import cancel, find_job, retry
+from farm.server.packages import packages
+from farm.server.tables.records import Token
+from farm.server.tables.states import JobKind, JobState, Role
 from web.api.forms import attempt_form, job_form, job_forms
 from web.auth import OfficeHere, note, require
 

@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from farm.api import wire
-from farm.control.requests import find_job
-from farm.database import attempts
-from farm.database.records import Attempt
+from farm.server.jobs import attempts
+from farm.server.jobs.requests import find_job
+from farm.server.tables.records import Attempt
 from web.auth import OfficeHere, SettingsHere
 from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
 
 if TYPE_CHECKING:
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 router = APIRouter(prefix="/api/v1", tags=["logs"])
 

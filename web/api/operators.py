@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from farm.api import wire
-from farm.control import access
-from farm.database import identities
-from farm.database.records import Token
-from farm.database.states import Role
+from farm.server.identities import access, identities
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role
 from web.api.forms import worker_form
 from web.auth import OfficeHere, note, require
 from web.problems import NotFoundError

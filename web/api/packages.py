@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from farm.api import wire
-from farm.control.copies import copies_of
-from farm.database import packages
+from farm.server.packages import packages
+from farm.server.packages.code_copies import copies_of
 from web.api.forms import copy_form, package_form
 from web.auth import OfficeHere
 from web.problems import NotFoundError

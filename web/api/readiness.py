@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from farm.blobs.room import DiskTroubleError, check_disks
+from farm.store.free_space import DiskTroubleError, check_disks
 from web.auth import OfficeHere
 from web.problems import NotReadyError
 
 if TYPE_CHECKING:
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 router = APIRouter(prefix="/api/v1/ready", tags=["operators"])
 

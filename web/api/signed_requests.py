@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from farm.control.signed_orders import signatures_of
-from farm.database import signed_orders
-from farm.release.forms import signed_order_to_dict, time_text
-from farm.trust.curator_order import kept_order
+from farm.server.curation import signed_orders
+from farm.server.curation.order_intake import signatures_of
+from farm.server.pipeline.candidates.json_forms import signed_order_to_dict, time_text
+from farm.trust.attestation.curator_order import kept_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from farm.api.curation_wire import SignedRequest
-    from farm.control.desk import Desk
-    from farm.database.orders import Order
+    from farm.server.curation.orders import Order
+    from farm.server.transaction.unit_of_work import Desk
 
 
 def envelope_of(body: SignedRequest | None) -> bytes | None:

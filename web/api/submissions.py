@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from farm.api import wire
-from farm.control import waiting_submissions
-from farm.control.submission import submit
-from farm.control.waiting_submissions import envelopes_of, find_submission, view_submissions
-from farm.database import jobs, recipes, submissions
-from farm.database.records import Token
-from farm.database.states import Role, SubmissionState
 from farm.errors import FarmError
+from farm.server.jobs import jobs
+from farm.server.recipes import recipes
+from farm.server.submissions import submissions, waiting_submissions
+from farm.server.submissions.submission import submit
+from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role, SubmissionState
 from web.api.forms import job_form, job_forms
 from web.api.signed_requests import signed_order_kept
 from web.auth import OfficeHere, actor_of, note, require
@@ -26,9 +27,9 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from farm.control.owners import Unsigned
-    from farm.control.submission import Submission
-    from farm.control.waiting_submissions import SubmissionView
+    from farm.server.submissions.owners import Unsigned
+    from farm.server.submissions.submission import Submission
+    from farm.server.submissions.waiting_submissions import SubmissionView
 
 router = APIRouter(prefix="/api/v1", tags=["submissions"])
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from farm.api.wire import Number
-from farm.control.channel_checks import CurationError, policy_of
-from farm.database import identities
-from farm.database.records import Token
-from farm.database.states import Role
-from farm.release.forms import time_text
+from farm.server.channels.channel_checks import CurationError, policy_of
+from farm.server.identities import identities
+from farm.server.pipeline.candidates.json_forms import time_text
+from farm.server.tables.records import Token
+from farm.server.tables.states import Role
 from web.auth import OfficeHere, require
 
 router = APIRouter(prefix="/api/v1", tags=["trail"])

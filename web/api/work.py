@@ -8,18 +8,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from farm.api import wire
-from farm.control import leases
-from farm.control.finishing import fail, finish_build, finish_comparison, finish_test
-from farm.control.leases import claim, heartbeat, held
-from farm.control.planning import limits_of
-from farm.control.requests import find_job
-from farm.database.states import JobKind
-from farm.plan import AbiOutcome, BuildOutcome, TestOutcome
+from farm.core.plan.abi import AbiOutcome
+from farm.core.plan.job import BuildOutcome, TestOutcome
+from farm.server.jobs import leases
+from farm.server.jobs.finishing import fail, finish_build, finish_comparison, finish_test
+from farm.server.jobs.leases import claim, heartbeat, held
+from farm.server.jobs.planning import limits_of
+from farm.server.jobs.requests import find_job
+from farm.server.tables.states import JobKind
 from web.api.forms import blob_form
 from web.auth import OfficeHere, WorkerCall, check_role, whole_call
 
 if TYPE_CHECKING:
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 router = APIRouter(prefix="/api/v1/worker", tags=["workers"])
 

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import candidates, job_lookups
-from farm.release.set_changes import with_packages
-from farm.release.status import candidate_status
+from farm.server.channels import candidates
+from farm.server.jobs import job_lookups
+from farm.server.pipeline.candidates.set_changes import with_packages
+from farm.server.pipeline.candidates.status import candidate_status
 from web.pages.excuse_cards import ExcuseCard, cards
 from web.pages.job_lines import JobLine, job_lines
 
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.control.desk import Desk
-    from farm.database.candidates import Candidate, GateResult, SetRun
-    from farm.database.evidence import FailedTest
-    from farm.database.pipeline_states import RunPurpose
-    from farm.database.releases import ReleaseRecord
-    from farm.release.set_changes import SetChange, SetChanges
+    from farm.server.channels.candidates import Candidate, GateResult, SetRun
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.pipeline.candidates.set_changes import SetChange, SetChanges
+    from farm.server.tables.evidence import FailedTest
+    from farm.server.tables.pipeline_states import RunPurpose
+    from farm.server.transaction.unit_of_work import Desk
 
 CHANGES = 200
 _TESTS = 100

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.control.channel_checks import policy_of
-from farm.database import candidates, flaky_tests, orders, releases, reports
-from farm.database.pipeline_states import CandidateState
-from farm.release.status import channel_status
+from farm.server.channels import candidates, flaky_tests, releases
+from farm.server.channels.channel_checks import policy_of
+from farm.server.curation import orders, reports
+from farm.server.pipeline.candidates.status import channel_status
+from farm.server.tables.pipeline_states import CandidateState
 from web.auth import OfficeHere
 from web.pages.candidate_view import UnblockingTests, view_candidate
 from web.pages.excuse_cards import cards

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.release.forms import retried_job, retry_command, retry_role
+from farm.server.pipeline.candidates.json_forms import retried_job, retry_command, retry_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from farm.database.excuses import KeptExcuse
+    from farm.server.channels.excuses import KeptExcuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from farm.recipe.gate_kind import GateKind
-from farm.release.forms import held_text, retry_command, retry_role
+from farm.core.policy.gate_kind import GateKind
+from farm.server.pipeline.candidates.json_forms import held_text, retry_command, retry_role
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.database.candidates import Candidate
-    from farm.database.excuses import KeptExcuse
+    from farm.server.channels.candidates import Candidate
+    from farm.server.channels.excuses import KeptExcuse
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

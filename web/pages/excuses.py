@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from farm.control.channel_checks import policy_of
-from farm.database import candidates, excuses
-from farm.release.status import excuses_of_channel
+from farm.server.channels import candidates, excuses
+from farm.server.channels.channel_checks import policy_of
+from farm.server.pipeline.candidates.status import excuses_of_channel
 from web.auth import OfficeHere
 from web.pages.excuse_feed import Feed
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from farm.database import job_lookups, packages, releases
-from farm.database.states import ENDED, LEASED, PENDING, JobKind
+from farm.server.channels import releases
+from farm.server.jobs import job_lookups
+from farm.server.packages import packages
+from farm.server.tables.states import ENDED, LEASED, PENDING, JobKind
 from web.auth import OfficeHere
 from web.pages.job_lines import job_lines
 from web.pages.rendering import PagesHere

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 from farm.trust.layout import METADATA
 from web.registry.names import image_name
 

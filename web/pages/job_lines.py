@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import attempts, comparisons, job_lookups, packages
-from farm.database.states import JobKind
+from farm.server.jobs import attempts, comparisons, job_lookups
+from farm.server.packages import packages
+from farm.server.tables.states import JobKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.database.records import Attempt, Job
+    from farm.server.tables.records import Attempt, Job
 
 
 @dataclass(frozen=True, slots=True)

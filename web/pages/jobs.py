@@ -10,10 +10,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.control.planning import plan_of
-from farm.control.requests import find_job
-from farm.database import attempts, attestations, comparisons, job_lookups, jobs, packages, submissions
-from farm.database.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
+from farm.server.jobs import attempts, comparisons, job_lookups, jobs
+from farm.server.jobs.planning import plan_of
+from farm.server.jobs.requests import find_job
+from farm.server.packages import attestations, packages
+from farm.server.submissions import submissions
+from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
 from web.auth import OfficeHere
 from web.pages.job_lines import JobLine, job_lines, time_of
 from web.pages.log_view import log_view
@@ -23,12 +25,12 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farm.control.desk import Desk
-    from farm.database.attestations import Difference
-    from farm.database.comparisons import Comparison
-    from farm.database.job_lookups import TestName
-    from farm.database.records import Attempt, Job, Package
-    from farm.plan import Plan
+    from farm.core.plan.plan import Plan
+    from farm.server.jobs.comparisons import Comparison
+    from farm.server.jobs.job_lookups import TestName
+    from farm.server.packages.attestations import Difference
+    from farm.server.tables.records import Attempt, Job, Package
+    from farm.server.transaction.unit_of_work import Desk
 
 router = APIRouter()
 

@@ -14,8 +14,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from farm.api.wire import Number, Offset
-from farm.database.records import Attempt
-from farm.names import Digest
+from farm.core.names.digest import Digest
+from farm.server.tables.records import Attempt
 from web.auth import OfficeHere, SettingsHere
 from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
@@ -25,7 +25,7 @@ from web.pages.terminal_text import one_line
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
-    from farm.control.desk import Office
+    from farm.server.transaction.unit_of_work import Office
 
 router = APIRouter()
 

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from farm.control.log_store import ERROR_MARK
+from farm.server.documents.log_store import ERROR_MARK
 
 if TYPE_CHECKING:
-    from farm.control.log_store import LogStore
+    from farm.server.documents.log_store import LogStore
 
 PAGE_LINES = 1000
 PAGE_BYTES = 512 * 1024

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database.states import LIVE_ATTEMPT, AttemptState
+from farm.server.tables.states import LIVE_ATTEMPT, AttemptState
 from web.pages.log_rows import line_markup, log_rows
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from farm.control.log_store import LogStore
-    from farm.database.records import Attempt
+    from farm.server.documents.log_store import LogStore
+    from farm.server.tables.records import Attempt
     from web.pages.log_index import LogIndex, LogIndexes
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.compat.advisories import find
-from farm.compat.severity import SEVERITIES
-from farm.control.advisories import known_about, released_with
-from farm.names import Version
+from farm.core.advisories.matching import find
+from farm.core.advisories.severity import SEVERITIES
+from farm.core.names.version import Version
+from farm.server.advisories.advisory_intake import known_about, released_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farm.compat.advisories import Advisory, Finding
-    from farm.compat.severity import Severity
-    from farm.control.advisories import Hit
-    from farm.control.desk import Desk
-    from farm.database.records import Package
+    from farm.core.advisories.matching import Advisory, Finding
+    from farm.core.advisories.severity import Severity
+    from farm.server.advisories.advisory_intake import Hit
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
 
 
 @dataclass(frozen=True, slots=True)

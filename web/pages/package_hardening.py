@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from farm.control.hardening import hardening_of
+from farm.server.jobs.hardening import hardening_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farm.control.desk import Desk
-    from farm.database.records import Package
-    from farm.names import HardeningProperty
-    from farm.package import HardeningFinding
+    from farm.core.names.hardening import HardeningProperty
+    from farm.core.package.hardening import HardeningFinding
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
 
 
 @dataclass(frozen=True, slots=True)

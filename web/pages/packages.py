@@ -10,14 +10,17 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from farm.compat import called_commands
-from farm.control.copies import copies_of
-from farm.control.planning import plan_of
-from farm.database import attempts, attestations, packages, recipes, releases
-from farm.database.consumed import kinds_of
-from farm.names import Digest, InvalidDigestError
-from farm.package import Descriptor
-from farm.recipe.errors import RecipeError
+from farm.core.files.problems import RecipeError
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.package.descriptor import Descriptor
+from farm.core.sets.proof.proof_scope import called_commands
+from farm.server.channels import releases
+from farm.server.jobs import attempts
+from farm.server.jobs.planning import plan_of
+from farm.server.packages import attestations, packages
+from farm.server.packages.code_consumers import kinds_of
+from farm.server.packages.code_copies import copies_of
+from farm.server.recipes import recipes
 from web.auth import OfficeHere
 from web.pages.capabilities import grouped
 from web.pages.invitation import pulled_as
@@ -30,14 +33,14 @@ from web.problems import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.blobs.store import BlobStore
-    from farm.control.desk import Desk
-    from farm.database.attestations import Attestation, Difference
-    from farm.database.consumed import Copied
-    from farm.database.records import Attempt, Package
-    from farm.database.releases import Membership, ReleaseRecord
-    from farm.plan import Plan
-    from farm.recipe import Recipe
+    from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.channels.releases import Membership, ReleaseRecord
+    from farm.server.packages.attestations import Attestation, Difference
+    from farm.server.packages.code_consumers import Copied
+    from farm.server.tables.records import Attempt, Package
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.store.blobs import BlobStore
     from web.pages.package_advisories import AdvisoryLine
     from web.pages.package_hardening import HardeningLine
     from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf

@@ -7,16 +7,16 @@ from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.database import releases
-from farm.package import Descriptor
-from farm.package.package_capability import package_capabilities
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.package_capability import package_capabilities
+from farm.server.channels import releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from farm.control.desk import Desk
-    from farm.database.releases import ReleaseRecord
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.transaction.unit_of_work import Desk
 
 _REMEMBERED = 8
 

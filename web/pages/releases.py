@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.database import releases
-from farm.release.set_changes import between
-from farm.release.taken import taken_by
+from farm.server.channels import releases
+from farm.server.pipeline.candidates.imported_packages import taken_by
+from farm.server.pipeline.candidates.set_changes import between
 from web.auth import OfficeHere
 from web.pages.candidate_view import UnblockingTests
 from web.pages.rendering import PagesHere

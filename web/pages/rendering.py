@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import farm
-from farm.control.ordering import describe_order
+from farm.server.curation.ordering import describe_order
 from farm.trust.layout import blob_path
 from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
@@ -24,8 +24,8 @@ from web.pages.terminal_text import spelt_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.control.desk import Office
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
+    from farm.server.transaction.unit_of_work import Office
 
 _UNITS = ("kB", "MB", "GB", "TB")
 

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
-from farm.control.waiting_submissions import find_submission, view_submissions
-from farm.database import jobs, ownership, submissions
-from farm.database.states import SubmissionState
+from farm.server.jobs import jobs
+from farm.server.submissions import ownership, submissions
+from farm.server.submissions.waiting_submissions import find_submission, view_submissions
+from farm.server.tables.states import SubmissionState
 from web.auth import OfficeHere
 from web.pages.job_lines import job_lines
 from web.pages.rendering import PagesHere

@@ -10,15 +10,15 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.client.image_evidence import RELEASES, attested_sbom
+from farm.client.image.evidence import RELEASES, attested_sbom
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.names import Digest
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
 from farm.oci.description_layer import DESCRIPTION
 from farm.oci.layer import TAR_ZSTD
-from farm.release.signer_client import SignerRefusedError
-from farm.trust.asked_image import AskedImage
-from farm.trust.image_statement import check_image_statement
+from farm.server.pipeline.publication.signer_client import SignerRefusedError
+from farm.trust.attestation.image_request import AskedImage
+from farm.trust.attestation.image_statement import check_image_statement
 from web.registry.budget import Makings
 from web.registry.errors import RegistryError, UnsignedImageError
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from farm.client.image_records import ImageRecord
-    from farm.compat import ReleaseRef
-    from farm.release.signer_client import ImageSignerClient
+    from farm.client.image.records import ImageRecord
+    from farm.core.sets.members.set_record import ReleaseRef
+    from farm.server.pipeline.publication.signer_client import ImageSignerClient
     from web.registry.budget import Bounds
+    from web.registry.image_cache import ImageShelf
     from web.registry.releases import SignedReleases
-    from web.registry.shelf import ImageShelf
 
 _log = logging.getLogger("farm.web")
 _BROKEN = "check-broken"  # the checker ended while it looked, perhaps at something else: it is asked again

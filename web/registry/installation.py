@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.release.signer_client import ImageSignerClient
-from web.registry.face import RegistryFace
+from farm.server.pipeline.publication.signer_client import ImageSignerClient
+from web.registry.protocol import RegistryFace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.names import InvalidPackageNameError, PackageName
-from farm.trust.asked_image import MOST_PACKAGES
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.trust.attestation.image_request import MOST_PACKAGES
 from web.registry.errors import ManifestUnknownError, NameInvalidError
 
 if TYPE_CHECKING:

@@ -11,18 +11,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.blobs import BlobStore
-from farm.client.catalogue import Catalogue
-from farm.client.download import Downloads
-from farm.client.readers import DirectoryReader
+from farm.client.repository.catalogue import Catalogue
+from farm.client.repository.download import Downloads
+from farm.client.repository.readers import DirectoryReader
+from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.plan import BlobRef
-from farm.trust.channel_signers import role_keys
-from farm.trust.client_metadata import ChannelMetadata
-from farm.trust.earlier_release import LARGEST_HEAD, MOST_STEPS
-from farm.trust.index_tree import IndexTree
+from farm.store.blobs import BlobStore
+from farm.trust.index.earlier_release import LARGEST_HEAD, MOST_STEPS
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS, METADATA, TARGETS
-from farm.trust.release_index import Release
+from farm.trust.verification.channel_signers import role_keys
+from farm.trust.verification.client_metadata import ChannelMetadata
 from web.registry.errors import ForeignPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from farm.names import Digest
-    from farm.trust.builders import AllowedBuilders
-    from farm.trust.imports import Import
+    from farm.core.names.digest import Digest
+    from farm.trust.index.imports import Import
+    from farm.trust.metadata.builders import AllowedBuilders
 
 _LONGEST = 60.0
 """Seconds for which the newest release is believed where nothing was published meanwhile: metadata expires."""

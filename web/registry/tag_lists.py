@@ -11,8 +11,8 @@ from web.registry.budget import Makings
 from web.registry.names import NEWEST, PLAIN, ImageName
 
 if TYPE_CHECKING:
-    from farm.names import Digest
-    from farm.trust.release_index import Release
+    from farm.core.names.digest import Digest
+    from farm.trust.index.release_index import Release
     from web.registry.budget import Bounds
     from web.registry.releases import SignedReleases
 

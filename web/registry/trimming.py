@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from web.registry.shelf import ImageShelf
+    from web.registry.image_cache import ImageShelf
 
 _YOUNG = 600.0
 """Seconds for which a blob may lie there before the record of its image does."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.database.session import Database
+from farm.server.tables.session import Database
 from tests.client.distribution import SmallDistribution
 from tests.web.registry.running import RunningRegistry, running_registry
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from farm.blobs.store import BlobStore
-from farm.control.desk import Office
-from farm.control.log_store import LogStore
-from farm.control.world import Terms
-from tests.control.small_farm import WORLD
+from farm.server.documents.log_store import LogStore
+from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.unit_of_work import Office
+from farm.store.blobs import BlobStore
+from tests.server.small_farm import WORLD
 from tests.web.running_farm import serving
 from web.app import create_app
-from web.registry.making import ImageMaking
+from web.registry.image_lookup import ImageMaking
 from web.registry.releases import SignedReleases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.client.distribution import SmallDistribution
     from web.registry.budget import Bounds
     from web.registry.trimming import Room

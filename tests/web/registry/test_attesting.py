@@ -13,19 +13,23 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
+from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.names import Digest
 from farm.oci.cosign import cosign_tag
-from farm.release.signer_client import ImageSignerClient, SignerRefusedError, SignerUnreachableError
-from farm.trust.asked_image import AskedImage, UnsignableImageError
-from farm.trust.ceremony import online_signers
-from farm.trust.dsse import sign_statement
-from farm.trust.image_statement import check_image_statement, image_statement
-from farm.trust.keys import load_public_key, public_pem
-from farm.trust.repository import Repository
-from farm.trust.signers import MissingSignerError, Signers
-from tests.countersign.checked_signing import ChecksHere
-from tests.countersign.signer_process import checker_process, images_socket, signer_process
+from farm.server.pipeline.publication.signer_client import (
+    ImageSignerClient,
+    SignerRefusedError,
+    SignerUnreachableError,
+)
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
+from farm.trust.attestation.image_statement import check_image_statement, image_statement
+from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.keys.key_files import load_public_key, public_pem
+from farm.trust.keys.signers import MissingSignerError, Signers
+from farm.trust.metadata.repository import Repository
+from tests.checker.checked_signing import ChecksHere
+from tests.checker.signer_process import checker_process, images_socket, signer_process
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.oci.cosign import Cosign, needs_cosign
 from tests.threats.simulator import Simulator
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from farm.client.image_records import ImageRecord
+    from farm.client.image.records import ImageRecord
     from tests.client.distribution import SmallDistribution
 
 GREET = ImageName("edge", ("greet",))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from web.household import household
+from web.caller import household
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import NameUnknownError, NothingSignedError, TooManyError
 

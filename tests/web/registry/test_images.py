@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import Digest
-from farm.release.publication import make_release
+from farm.core.names.digest import Digest
+from farm.server.pipeline.publication.publication import make_release
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.web.registry.running import making, running_registry
-from web.registry import releases, shelf
+from web.registry import image_cache, releases
 from web.registry.budget import Bounds
 from web.registry.errors import ForeignPackagesError, NameUnknownError, TooLargeError, TooManyError
-from web.registry.making import Form
+from web.registry.image_lookup import Form
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
 from web.registry.tag_lists import TagLists
 
 if TYPE_CHECKING:
-    from farm.database.session import Database
+    from farm.server.tables.session import Database
     from tests.client.distribution import SmallDistribution
     from tests.web.registry.running import RunningRegistry
 
@@ -86,7 +86,7 @@ def test_what_was_pulled_before_is_given_without_making_or_writing_anything(
 def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
     distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelf, "_MOST_RELEASES", 2)
+    monkeypatch.setattr(image_cache, "_MOST_RELEASES", 2)
     images = making(distribution, tmp_path / "registry")
     for _ in range(3):
         digest = images.tagged(GREET, "latest")
@@ -117,7 +117,7 @@ def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
 ) -> None:
     images = making(distribution, tmp_path / "registry")
     with monkeypatch.context() as before:  # farm of before knew one form, and spelt its questions without it
-        before.setattr("web.registry.making.Form", partial(Form, described=False))
+        before.setattr("web.registry.image_lookup.Form", partial(Form, described=False))
         old = images.tagged(GREET, "1")
     assert images.pinned(old)
     new = images.tagged(GREET, "1")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.names import Digest
+from farm.core.names.digest import Digest
 from web.registry import access_log
 
 if TYPE_CHECKING:

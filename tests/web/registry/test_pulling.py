@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import client
-from tests.engine.other_engines import containerd, needs_containerd, needs_podman, podman
+from tests.container.conftest import client
+from tests.container.other_engines import containerd, needs_containerd, needs_podman, podman
 from tests.oci.packages import printing_program
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from web.registry.trimming import Room, Trimming
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.names import Digest
+    from farm.core.names.digest import Digest
     from tests.client.distribution import SmallDistribution
-    from web.registry.making import ImageMaking
+    from web.registry.image_lookup import ImageMaking
 
 NAMES = tuple(ImageName("edge", names) for names in (("greet",), ("alone",), ("say",), ("c++",)))
 PLENTY = Room(spare=0)

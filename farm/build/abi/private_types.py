@@ -1,0 +1,137 @@
+"""Which types of a library its users cannot depend on: for the suppression file of `abidiff` (libabigail's manual).
+
+Debug data name the file in which a type stands. `abidiff --headers-dir` takes each type for private that does not stand
+in a file of an installed header's name, and so loses public ones: those of sources that were joined into one file, and
+those of other packages' headers. Private is here what stands in the library's own sources, and of which no installed
+header of the build has either the file or a definition of that name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from farm.build.abi.interface_description import TypeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from farm.build.abi.interface_description import DeclaredType, InterfaceDescription
+
+# Where builds have their sources, as compilers are told to write it (recipes/steps/prepare.yaml).
+_SOURCES = ("/usr/src/", "/build/")
+_HIDDEN = re.compile(r'//[^\n]*|/\*(?:.*?\*/|.*)|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+_KEYWORDS = ("struct", "union", "class", "enum")
+_KEYWORD = re.compile(rf"\b(?:{'|'.join(_KEYWORDS)})\b")
+_OPENING, _CLOSING = ("(", "[", "<"), (")", "]", ">")
+_TOKEN = re.compile(r"\w+|::|\S")
+_AFTER_BODY = re.compile(r"\}\s*(\w+)\s*[;,\[]")
+_MACRO_CALL = re.compile(r"\b[A-Z][A-Z0-9_]{2,}\s*\(([^()]*)\)")
+_MOST_TOKENS = 100
+"""Between the keyword and the body of a definition; in what is longer every word counts as defined."""
+_PLAIN = re.compile(r"[\w./+@~-]+")
+_SPECIAL = re.compile(r"[^\w:<> ]")
+_UNNAMED = "__anonymous_.*"
+_LONGEST_EXPRESSIONS = 100_000
+"""All of names together, in characters: the C library takes memory by the square of it, 700 MB for so many."""
+
+
+def is_own_source(path: str) -> bool:
+    """Say whether a path in debug data is of the sources that were built, and not of what is installed in the root."""
+    return not path.startswith("/") or path.startswith(_SOURCES)
+
+
+def defined_names(header: str) -> set[str]:
+    """Return the names of types that a header may define; of those that it only declares (`struct shape;`) none.
+
+    It is no compiler: in doubt, as about the arguments of macros, a name counts as defined.
+    """
+    text = _HIDDEN.sub(" ", header)
+    found = {match[1] for match in _AFTER_BODY.finditer(text)}
+    for match in _KEYWORD.finditer(text):
+        found.update(_named_before_body(text, match.end()))
+    for match in _MACRO_CALL.finditer(text):
+        found.update(each.split()[-1] for each in match[1].split(",") if each.strip() and "*" not in each)
+    return set(filter(str.isidentifier, found))
+
+
+def is_told_of(each: DeclaredType, *, headers: Collection[str], names: Collection[str]) -> bool:
+    """Say whether a header says what is in a type: an installed one of the build, or one of another package."""
+    bases = {posixpath.basename(header) for header in headers}
+    return not is_own_source(each.path) or posixpath.basename(each.path) in bases or _plain_name(each.name) in names
+
+
+def suppression(
+    before: InterfaceDescription, after: InterfaceDescription, *, headers: Collection[str], names: Collection[str]
+) -> str:
+    """Return the suppression file for a comparison of two builds; empty where nothing is to be left out.
+
+    `headers` are the paths of the installed headers of both, of which there are some, `names` what they may define.
+    """
+    bases = {posixpath.basename(each) for each in headers}
+    known = {each.name for each in before.types}
+    kept: dict[TypeKind, set[str]] = {kind: set() for kind in TypeKind}
+    for each in before.types | after.types:
+        if (
+            is_own_source(each.path)
+            and posixpath.basename(each.path) not in bases
+            # What takes the place of a type that was public is no less so.
+            and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
+        ):
+            kept[each.kind].add(_SPECIAL.sub(".", each.name))
+    expressions = {kind: f"^(.*::)?({'|'.join([_UNNAMED, *sorted(those)])})$" for kind, those in kept.items()}
+    if sum(map(len, expressions.values())) > _LONGEST_EXPRESSIONS or not all(map(_PLAIN.fullmatch, bases)):
+        return ""  # it cannot be written down
+    lines = (
+        line
+        # Without a kind a section is about typedefs too, and leaves out all that is behind one.
+        for kind, expression in expressions.items()
+        for line in (
+            "[suppress_type]",
+            "label = types of which no header says what is in them",
+            f"type_kind = {kind}",
+            f"source_location_not_regexp = {_installed()}",
+            f"source_location_not_in = {', '.join(sorted(bases))}",
+            f"name_not_regexp = {expression}",
+        )
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _installed() -> str:
+    """Return a POSIX expression for absolute paths that begin with none of `_SOURCES`: it has no other negation."""
+    otherwise = []
+    for begun in sorted({prefix[:length] for prefix in _SOURCES for length in range(1, len(prefix))}):
+        going_on = sorted({prefix[len(begun)] for prefix in _SOURCES if prefix.startswith(begun)})
+        otherwise.append(f"{begun}([^{''.join(going_on)}]|$)")
+    return f"^({'|'.join(otherwise)})"
+
+
+def _named_before_body(text: str, start: int) -> list[str]:
+    """Return the words between a keyword and the body that it begins; none where it begins none."""
+    words: list[str] = []
+    depth = 0
+    for number, match in enumerate(islice(_TOKEN.finditer(text, start), _MOST_TOKENS)):
+        token = match[0]
+        if token in _KEYWORDS and number:  # there is `enum class`
+            return words
+        if token in _OPENING:
+            depth += 1
+        elif token in _CLOSING and depth:
+            depth -= 1
+        elif depth:
+            continue  # attributes, arguments of templates
+        elif token in ("{", ":"):
+            return words
+        elif token[0].isalnum() or token[0] == "_":
+            words.append(token)
+        elif token not in ("::", "#", "\\"):
+            return []
+    return words
+
+
+def _plain_name(name: str) -> str:
+    """Return the name of a template for one of its instances."""
+    return name.partition("<")[0]

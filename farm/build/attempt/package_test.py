@@ -1,0 +1,102 @@
+"""One test of a package: a command in a root of exactly the test's closure, and what it was expected to print."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.build.attempt.inputs import trial_root
+from farm.build.attempt.sign_result import attest, ended_run, time_now
+from farm.build.attempt.trial_sandbox import TrialSandbox
+from farm.core.plan.job import TestOutcome
+from farm.trust.attestation.test_result import result_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.build.attempt.build_host import Workshop
+    from farm.build.attempt.log_keeper import LogSink
+    from farm.container.attempt_directory import AttemptDirectory
+    from farm.container.sandbox_spec import SandboxResult
+    from farm.core.plan.job import TestOrder
+    from farm.core.recipe.recipe import Test
+
+_SHOWN = 200
+_MATCH_SECONDS = 10
+_MATCHED_BYTES = 1 << 20
+_SEARCH = "import json, re, sys; sys.exit(re.search(*json.load(sys.stdin)) is None)"
+
+
+def run_test(
+    order: TestOrder,
+    workshop: Workshop,
+    *,
+    attempt: AttemptDirectory,
+    log: LogSink,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> TestOutcome:
+    """Run a test, and sign what it came to. A failed one is an outcome, not an error.
+
+    Raises `BuildCancelledError`, and the errors of stores and sandbox for what the worker could not do.
+    """
+    test, started = order.test, time_now()
+    root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
+    printed = bytearray()
+    with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
+        result = sandbox.run(
+            test.command or ("/usr/bin/sh", "-eu", "-c", test.run),
+            root,
+            name=test.name or "test",
+            take=lambda piece: printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)]),
+            minutes=test.minutes,
+        )
+        message = _failed_limit(order, result, full=sandbox.log.full) or verdict(test, result.exit_code, bytes(printed))
+        sandbox.log.say(message or "passed")
+        outcome = TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
+    statement = result_statement(order, outcome, ended_run(workshop, attempt, started))
+    return replace(outcome, attestation=attest(workshop, statement))
+
+
+def verdict(test: Test, exit_code: int, printed: bytes) -> str:
+    """Return why a test failed, in a sentence; nothing when it passed. `printed` is its standard output."""
+    if exit_code != test.exit:
+        return f"it ended with status {exit_code}, not {test.exit}"
+    if len(printed) > _MATCHED_BYTES:
+        return "it printed more than 1 MiB, which cannot be compared" if _compares(test) else ""
+    text = printed.decode("utf-8", "replace").strip()
+    if test.prints is not None and text != test.prints.strip():
+        return f"it printed {text[:_SHOWN]!r}, not {test.prints.strip()[:_SHOWN]!r}"
+    if test.matches is not None:
+        found = _search(test.matches, text)
+        if found is None:
+            return f"looking for {test.matches[:_SHOWN]!r} in what it printed took more than {_MATCH_SECONDS} seconds"
+        if not found:
+            return f"it printed {text[:_SHOWN]!r}, in which {test.matches[:_SHOWN]!r} is not found"
+    return ""
+
+
+def _compares(test: Test) -> bool:
+    return test.prints is not None or test.matches is not None
+
+
+def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str:
+    if full or result.ending == "log":
+        return f"it reached the limit log-mb = {order.limits.log_mb}"
+    if result.ending == "time":
+        return f"it reached its limit minutes = {order.test.minutes}"
+    return f"it reached the limit memory-mb = {order.limits.memory_mb}" if result.ending == "memory" else ""
+
+
+def _search(pattern: str, text: str) -> bool | None:
+    """Search in a process of its own: a stranger's expression over a stranger's text can take for ever."""
+    command = [sys.executable, "-I", "-c", _SEARCH]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps([pattern, text]), text=True, timeout=_MATCH_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.returncode == 0

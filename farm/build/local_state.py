@@ -1,0 +1,90 @@
+"""Where local builds keep what they make: a directory of blobs, records of finished plans, and the worker's own key."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.plan.job import BuildOutcome
+from farm.errors import FarmError
+from farm.store.blobs import BlobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.core.names.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class LocalState:
+    """The directories of local builds. `host` is what may be shared with farms on this host: all of it is verified."""
+
+    root: Path
+    host: Path
+
+    @property
+    def store(self) -> BlobStore:
+        """The blobs: packages, sources, logs, provenances, the toolchain's Debian packages."""
+        return BlobStore(self.host / "blobs")
+
+    @property
+    def packages(self) -> Path:
+        """Where packages lie unpacked."""
+        return self.host / "packages"
+
+    @property
+    def toolchains(self) -> Path:
+        """Where toolchains lie unpacked."""
+        return self.host / "toolchains"
+
+    @property
+    def attempts(self) -> Path:
+        """Where attempts have their directories. Shared by the host's workers, so that any janitor sees all."""
+        return self.host / "attempts"
+
+    @property
+    def key(self) -> Path:
+        """The key that signs the provenance of local builds."""
+        return self.root / "keys" / "worker.pem"
+
+    def outcome(self, plan: Digest) -> BuildOutcome | None:
+        """Return what a plan came to, if it was carried out here and all its blobs are still there."""
+        try:
+            outcome = BuildOutcome.from_dict(json.loads(self._record(plan).read_bytes()))
+        except (FileNotFoundError, ValueError, FarmError):
+            return None  # not built, or the record is of another time: building again mends it
+        return outcome if all(self.store.has(digest) for digest in _blobs(outcome)) else None
+
+    def record(self, plan: Digest, outcome: BuildOutcome) -> None:
+        """Write down what a plan came to; whole or not at all."""
+        path = self._record(plan)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+        with temporary.open("wb") as file:
+            file.write(canonical_json(outcome.to_dict()) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def write_log(self, name: str, log: Digest) -> Path:
+        """Write the log of an attempt as text for people, in place of an earlier one of that name; return its path."""
+        path = self.root / "logs" / f"{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file, self.store.open(log) as records:
+            for line in records:
+                record = json.loads(line)
+                file.write(f"{record['step'] or 'farm'} | {record['text']}\n")
+        return path
+
+    def _record(self, plan: Digest) -> Path:
+        return self.root / "builds" / f"{plan.hex}.json"
+
+
+def _blobs(outcome: BuildOutcome) -> Iterator[Digest]:
+    for package in outcome.packages:
+        yield from (package.descriptor.digest, package.archive.digest, package.manifest.digest, package.facts.digest)
+    yield outcome.provenance

@@ -1,0 +1,90 @@
+"""Reading a directory of recipes into the mapping of path to content that `farm.core.recipe` checks."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_NAME = re.compile(rb"^name:[ \t]*[\"']?([a-z0-9][a-z0-9+._-]*)", re.MULTILINE)
+LARGEST_FILE = 1024 * 1024
+MOST_FILES = 100_000
+
+
+class UnreadableRecipesError(FarmError):
+    """A directory of recipes cannot be read, or holds what has no place in one."""
+
+    code = "unreadable-recipes"
+
+
+def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dict[str, bytes]:
+    """Return the content of all regular files below `root` by path, hidden ones left out. Links are not followed.
+
+    What `leave_out` names directly below `root` is passed over.
+
+    Raises `UnreadableRecipesError` for a missing directory, a link, a file over 1 MiB, or more than 100,000 files.
+    """
+    files: dict[str, bytes] = {}
+    try:
+        for folder, folders, names in os.walk(root, onerror=_raise):
+            passed_over = leave_out if Path(folder) == root else ()
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passed_over)
+            for name in sorted(name for name in names if not name.startswith(".") and name not in passed_over):
+                path = Path(folder, name)
+                files[path.relative_to(root).as_posix()] = _read(path)
+                if len(files) > MOST_FILES:
+                    raise UnreadableRecipesError(f"{root} holds more than {MOST_FILES} files")
+    except OSError as error:
+        raise UnreadableRecipesError(
+            f"cannot read the recipes in {root}: {error.strerror or error}",
+            remedy="Name the directory with --recipes or FARM_RECIPES.",
+        ) from error
+    return files
+
+
+def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
+    """Return the files of a tree with one recipe from a directory of its own, in place of the tree's of that name.
+
+    Raises `UnreadableRecipesError`, also where the directory holds no recipe that says its name.
+    """
+    own = read_recipe_directory(directory)
+    place = f"packages/{_name_in(own, directory)}/"
+    kept = {path: content for path, content in files.items() if not path.startswith(place)}
+    return kept | {f"{place}{path}": content for path, content in own.items()}
+
+
+def name_of_recipe(directory: Path) -> str:
+    """Return the name that a recipe in a directory of its own says. Raises `UnreadableRecipesError`."""
+    return _name_in(read_recipe_directory(directory), directory)
+
+
+def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
+    # Only where it belongs is read here: what else is wrong with it is said when the whole tree is loaded.
+    found = _NAME.search(own.get("recipe.yaml", b""))
+    if found is None:
+        raise UnreadableRecipesError(
+            f"{directory} holds no recipe.yaml with a name", remedy="Name the directory that the recipe itself lies in."
+        )
+    return found[1].decode()
+
+
+def _read(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise UnreadableRecipesError(f"{path} is not a regular file", remedy="Put the file itself there.")
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise UnreadableRecipesError(
+            f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url."
+        )
+    return content
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,299 @@
+"""A private apt: the machine's signed sources, in a state directory of the farm's own.
+
+The system's package lists, caches, dpkg status, pins and hooks are neither read nor written: of the machine's
+configuration only the sources, their keys, the credentials and the settings of the transport count. Everything that
+is learned from an index was signed; everything that is downloaded is asked for by sha256.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from farm.build.toolchain.apt_sources import machine_sources
+from farm.core.names.digest import Digest
+from farm.core.recipe.toolchain import LockedDeb
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from farm.build.toolchain.apt_sources import AptSource
+
+_HELPER = "/usr/lib/apt/apt-helper"
+_FRESH_FOR = 12 * 3600.0
+_BATCH = 64  # files to one call of apt-helper, far below the limit of a command line
+_COMMAND_SECONDS = 900
+_SETTING = re.compile(
+    r'Acquire::(?:https?(?:::[^ ]+)?|Retries|ForceIPv[46]|Check-Valid-Until|Check-Date|By-Hash) ".*";'
+)
+_INSTALL = re.compile(r"Inst (\S+) \((\S+) .*\[(\S+)\]\)")
+_FAILURE = re.compile(r"^E: Failed to fetch (\S+)\s+(.*)$", re.MULTILINE)
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_CONFIGURATION = """\
+Dir::State "{state}/state";
+Dir::State::status "{state}/status";
+Dir::Cache "{state}/cache";
+Dir::Log "{state}/log";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "{state}/sources";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+Acquire::Languages "none";
+Acquire::GzipIndexes "true";
+Acquire::ForceHash "SHA256";
+"""
+
+
+class AptError(FarmError):
+    """apt failed; the message holds what it said.
+
+    Whether an index has a package is no error: what fails, unless a name is none, is apt for want of its mirror.
+    """
+
+    code = "apt-failed"
+
+    def __init__(self, what: str, output: str, *, unanswered: bool = True) -> None:
+        said = [line for line in output.splitlines() if line.startswith(("E:", "W:"))] or output.splitlines()[-3:]
+        super().__init__(
+            f"apt could not {what}: {' '.join(said)[:2000]}",
+            remedy="See that the machine's signed apt sources can be reached (apt-get update).",
+        )
+        self.unanswered = unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFile:
+    """A file of a Debian archive: its path below the archive's root, its digest and its size in bytes (0: unknown)."""
+
+    path: str
+    digest: Digest
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePackage:
+    """One version of a source package, as a signed index has it."""
+
+    name: str
+    version: str
+    directory: str
+    files: tuple[PoolFile, ...]
+
+
+class Apt:
+    """apt in a directory of its own. Processes may share the directory; its commands take turns."""
+
+    def __init__(self, state: Path, sources: Sequence[AptSource], settings: Sequence[str] = ()) -> None:
+        """`settings` are lines of apt.conf(5). Nothing is written before the first command."""
+        self.state = Path(state).absolute()
+        self.sources = tuple(sources)
+        self._offline = False
+        self._text = "\n".join(source.stanza() for source in self.sources)
+        self._configuration = _CONFIGURATION.format(state=self.state) + "".join(f"{line}\n" for line in settings)
+
+    @classmethod
+    def of_machine(cls, state: Path, suite: str, *, etc: Path = Path("/etc/apt")) -> Apt:
+        """Return a private apt over this machine's signed sources for `suite`; raises `NoSignedSourceError`."""
+        dump = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
+        settings = [line for line in dump.splitlines() if _SETTING.fullmatch(line)]
+        return cls(state, machine_sources(etc, suite), settings)
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """The roots of the archives, as URIs without a slash at the end, in the order of the sources."""
+        return tuple(dict.fromkeys(uri for source in self.sources for uri in source.uris))
+
+    def refresh(self, *, max_age: float = _FRESH_FOR) -> None:
+        """Fetch the signed indices unless they are younger than `max_age` seconds; raises `AptError`."""
+        with self._turn():
+            stamp = self.state / "refreshed"
+            with_same_sources = stamp.is_file() and stamp.read_text("utf-8") == self._text
+            if with_same_sources and time.time() - stamp.stat().st_mtime < max_age:
+                return
+            if not with_same_sources:
+                stamp.unlink(missing_ok=True)
+            self._run("read the package indices", ["apt-get", "update", "--error-on=any"])
+            stamp.write_text(self._text, "utf-8")
+
+    def resolve(self, packages: Iterable[str]) -> tuple[LockedDeb, ...]:
+        """Return the essential packages, `packages`, and all that they depend on, pinned, sorted by name.
+
+        apt itself is left out although it counts itself as essential: nothing is installed in a toolchain later.
+        Raises `AptError`.
+        """
+        self.refresh()
+        essential = "?and(?essential,?not(?exact-name(apt)))"
+        command = ["apt-get", "-s", "-y", "install", essential, *(_checked_name(name) for name in packages)]
+        with self._turn():
+            planned = self._run("resolve the toolchain", command)
+            names = [f"{name}={version}" for name, version, _ in _INSTALL.findall(planned)]
+            shown = self._run("show packages", ["apt-cache", "show", "--no-all-versions", *names])
+        debs = {deb.name: deb for deb in map(_locked, _records(shown))}
+        return tuple(sorted(debs.values()))
+
+    def sources_of(self, name: str) -> tuple[SourcePackage, ...]:
+        """Return every version of a source package that the indices name; empty when there is none.
+
+        Indices that cannot be renewed now serve as they are, since what they say of a digest does not age.
+        """
+        try:
+            if not self._offline:
+                self.refresh()
+        except AptError:
+            if not (self.state / "refreshed").is_file():
+                raise
+            self._offline = True
+        with self._turn():
+            try:
+                shown = self._run(f"look up {name}", ["apt-cache", "showsrc", "--only-source", _checked_name(name)])
+            except AptError:
+                return ()
+        return tuple(_source_package(record) for record in _records(shown) if record.get("Package") == name)
+
+    def download(self, files: Iterable[PoolFile], directory: Path) -> Mapping[PoolFile, tuple[str, ...]]:
+        """Fetch files into `directory`, each named by its digest's hex; return those that did not come, each with the
+        reason of every archive that was asked.
+
+        Whatever lies there afterwards under such a name has that digest: apt checked it, and it is checked again here
+        (apt takes two requests for one URI for the same, whatever their digests).
+        """
+        self._write_configuration()
+        missing: dict[PoolFile, tuple[str, ...]] = dict.fromkeys(files, ())
+        for archive in self.archives:
+            wanted = list(missing)
+            for start in range(0, len(wanted), _BATCH):
+                batch = wanted[start : start + _BATCH]
+                failures = self._download_batch(archive, batch, directory)
+                for file in batch:
+                    uri = _uri(archive, file)
+                    if fault := _fault(directory / file.digest.hex, file):
+                        missing[file] += (f"{uri}: {failures.get(uri, fault)}",)
+                    else:
+                        del missing[file]
+            if not missing:
+                break
+        return missing
+
+    def _download_batch(self, archive: str, batch: Sequence[PoolFile], directory: Path) -> dict[str, str]:
+        command = [_HELPER, "-q", "download-file"]
+        for file in batch:
+            command += [_uri(archive, file), str(directory / file.digest.hex), f"SHA256:{file.digest.hex}"]
+        done = self._spawn(command)
+        for rest in directory.glob("*.FAILED"):
+            rest.unlink()
+        return {uri: reason.strip() for uri, reason in _FAILURE.findall(done.stderr)}
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self.state.mkdir(parents=True, exist_ok=True)
+        with (self.state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._write_configuration()
+            yield
+
+    def _write_configuration(self) -> None:
+        for name in ("state/lists/partial", "cache/archives/partial", "log", "sources"):
+            (self.state / name).mkdir(parents=True, exist_ok=True)
+        for path, text in (
+            (self.state / "status", ""),  # an empty dpkg status: whatever is installed here does not matter
+            (self.state / "sources" / "machine.sources", self._text),
+            (self.state / "apt.conf", self._configuration),
+        ):
+            if not path.is_file() or path.read_text("utf-8") != text:
+                temporary = path.with_name(f".{path.name}.{os.getpid()}")
+                temporary.write_text(text, "utf-8")
+                temporary.replace(path)
+
+    def _run(self, what: str, command: Sequence[str]) -> str:
+        done = self._spawn(command)
+        if done.returncode != 0:
+            raise AptError(what, done.stderr or done.stdout)
+        return done.stdout
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        proxies = {key: value for key, value in os.environ.items() if key.lower().endswith("_proxy")}
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "APT_CONFIG": str(self.state / "apt.conf"),
+            **proxies,
+        }
+        try:
+            return subprocess.run(
+                command, check=False, capture_output=True, text=True, env=environment, timeout=_COMMAND_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise AptError(f"finish {command[0]}", f"no answer within {_COMMAND_SECONDS} seconds") from error
+
+
+def _uri(archive: str, file: PoolFile) -> str:
+    return f"{archive}/{quote(file.path, safe='/~')}"
+
+
+def _fault(path: Path, file: PoolFile) -> str:
+    """Say why the file at `path` is not the one that was wanted, and remove it then; empty when it is."""
+    try:
+        with path.open("rb") as content:
+            got = hashlib.file_digest(content, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "apt did not fetch it"
+    if got == file.digest.hex:
+        return ""
+    path.unlink()
+    return f"Hash Sum mismatch: got sha256:{got}"
+
+
+def _checked_name(name: str) -> str:
+    # Names come from recipes: none may be read by apt as an option, a pattern or a path.
+    if not _NAME.fullmatch(name):
+        raise AptError(f"look up {name!r}", "that is not the name of a Debian package", unanswered=False)
+    return name
+
+
+def _locked(record: Mapping[str, str]) -> LockedDeb:
+    return LockedDeb(
+        record["Package"],
+        record["Version"],
+        record["Architecture"],
+        Digest.from_hex(record["SHA256"]),
+        int(record["Size"]),
+        record["Filename"],
+    )
+
+
+def _source_package(record: Mapping[str, str]) -> SourcePackage:
+    directory = record["Directory"]
+    files = []
+    for line in record.get("Checksums-Sha256", "").splitlines():
+        fields = line.split()
+        if len(fields) == 3:
+            files.append(PoolFile(f"{directory}/{fields[2]}", Digest.from_hex(fields[0]), int(fields[1])))
+    return SourcePackage(record["Package"], record["Version"], directory, tuple(files))
+
+
+def _records(text: str) -> Iterator[dict[str, str]]:
+    for stanza in re.split(r"\n\n+", text.strip()):
+        record: dict[str, str] = {}
+        last = ""
+        for line in stanza.splitlines():
+            if line[:1].isspace():
+                record[last] += "\n" + line
+            else:
+                last, _, value = line.partition(":")
+                record[last] = value.strip()
+        if record:
+            yield record

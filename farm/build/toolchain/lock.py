@@ -1,0 +1,99 @@
+"""The locked list of a toolchain's Debian packages: resolving it, fetching what it names, replacing it when it aged."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.build.toolchain.apt import AptError, PoolFile
+from farm.core.recipe.toolchain import ToolchainLock
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.build.toolchain.apt import Apt
+    from farm.core.recipe.toolchain import LockedDeb, ToolchainDefinition
+    from farm.store.blobs import BlobStore
+
+_COPY_BYTES = 1 << 20
+
+
+class DebDroppedError(FarmError):
+    """The archives no longer have these locked versions, and the blob store does not hold them."""
+
+    code = "deb-dropped"
+
+    def __init__(self, toolchain: str, debs: Sequence[LockedDeb]) -> None:
+        names = ", ".join(f"{deb.name} {deb.version}" for deb in debs)
+        super().__init__(
+            f"the toolchain {toolchain} is locked to what the Debian mirror has dropped: {names}",
+            remedy=f"Run farm toolchain lock {toolchain}, or add a store that still holds these packages.",
+        )
+        self.toolchain = toolchain
+        self.debs = tuple(debs)
+
+
+def resolve_lock(definition: ToolchainDefinition, apt: Apt) -> ToolchainLock:
+    """Pin a toolchain's packages, and all that they need, to what the signed indices have today.
+
+    Nothing of this machine's own packages, pins or preferences has a say in it. Raises `AptError`.
+    """
+    return ToolchainLock(definition.name, apt.resolve(definition.packages))
+
+
+def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt], *, work: Path) -> None:
+    """Make sure that the store holds every package of the lock, verified. `apt` is called only if one is missing.
+
+    `work` is a directory for what arrives, until it is in the store. What arrived is kept there even when something
+    else did not. Raises `DebDroppedError`, or `AptError` when an archive could not be asked.
+    """
+    missing = {PoolFile(deb.filename, deb.digest, deb.size): deb for deb in lock.debs if not store.has(deb.digest)}
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory(prefix="debs-", dir=work) as directory:
+        failures = apt().download(missing, Path(directory))
+        for file in missing:
+            if file not in failures:
+                _store(store, Path(directory) / file.digest.hex, file)
+    if not failures:
+        return
+    if all("404" in reason for reasons in failures.values() for reason in reasons):
+        raise DebDroppedError(lock.name, [missing[file] for file in failures])
+    raise AptError("fetch the toolchain's packages", "E: " + "; ".join(failures[next(iter(failures))]))
+
+
+def lock_in_force(lock: ToolchainLock, state: Path) -> ToolchainLock:
+    """Return the lock that replaces `lock` on this farm, if `relock` made one, and else `lock` itself.
+
+    A replacement lies in the farm's state (`state`, a directory), never in the clone, and is named for the digest of
+    the very lock that it replaces: when the repository gets a newer lock, that one is in force again.
+    """
+    path = _replacement(lock, state)
+    if not path.is_file():
+        return lock
+    return ToolchainLock.from_text(path.read_bytes(), name=lock.name, file=str(path))
+
+
+def relock(definition: ToolchainDefinition, lock: ToolchainLock, apt: Apt, state: Path) -> ToolchainLock:
+    """Resolve anew within the suite, and put the result in force in place of `lock`; raises `AptError`."""
+    apt.refresh(max_age=0)
+    renewed = resolve_lock(definition, apt)
+    path = _replacement(lock, state)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(renewed.to_text())
+    temporary.replace(path)
+    return renewed
+
+
+def _replacement(lock: ToolchainLock, state: Path) -> Path:
+    return state / "locks" / f"{lock.name}-{lock.digest.store_key}.lock"
+
+
+def _store(store: BlobStore, path: Path, file: PoolFile) -> None:
+    with store.writer() as writer, path.open("rb") as content:
+        while chunk := content.read(_COPY_BYTES):
+            writer.write(chunk)
+        writer.commit(file.digest)

@@ -1,0 +1,273 @@
+"""Toolchains on this host: a root directory that is what its manifest says, made from a lock or out of blobs.
+
+Under `cache_dir` lie the roots, by tree digest (`c-<key>/root`), and records of which lock gave which tree
+(`c-<key>.json`), so that the next start reads one small file. Roots are bound read-only into containers and never
+written to again. Only root can make one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+from farm.build.toolchain.apt import Apt
+from farm.build.toolchain.debian_root import ROOT_FORMAT, make_root, settle_root
+from farm.build.toolchain.lock import DebDroppedError, fetch_debs, lock_in_force, relock, resolve_lock
+from farm.core.fileset.forest import BaseTree
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.errors import FarmError
+from farm.store.capture import Captured, capture_tree, digest_tree
+from farm.store.scan import scan_tree
+from farm.store.unpack import PackageCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock
+    from farm.store.blobs import BlobStore
+
+
+__all__ = [
+    "DebDroppedError",
+    "Toolchain",
+    "ToolchainMismatchError",
+    "ensure_toolchain",
+    "ensure_toolchain_within_suite",
+    "lock_in_force",
+    "relock",
+    "resolve_lock",
+    "restore_toolchain",
+    "verify_toolchain",
+]
+
+
+class ToolchainMismatchError(FarmError):
+    """A root is not the tree that it is recorded as: it was written to, or the record is another's."""
+
+    code = "toolchain-mismatch"
+
+    def __init__(self, root: Path, expected: Digest, actual: Digest) -> None:
+        super().__init__(
+            f"the toolchain at {root} should be the tree {expected} and is {actual}",
+            remedy=f"Stop the builds on this host, delete {root.parent} and start again.",
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A toolchain on this host. `root` is the unpacked tree; manifest (a blob named by `tree`) and archive are in the
+    store. `lock` is what it was made of, Debian packages whose blobs the store has too; None if it was restored from
+    blobs.
+    """
+
+    name: str
+    tree: Digest
+    archive: BlobRef
+    root: Path
+    lock: ToolchainLock | None
+    store: BlobStore = field(repr=False, compare=False)
+
+    @property
+    def debs(self) -> Mapping[str, Digest]:
+        """The digests of its Debian packages by name; none where they are not known."""
+        return {deb.name: deb.digest for deb in self.lock.debs} if self.lock else {}
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the root holds, read when it is first asked for; raises `MissingBlobError`, `CorruptBlobError`."""
+        return Manifest.from_json(self.store.read(self.tree))
+
+    @cached_property
+    def base(self) -> BaseTree:
+        """The paths of the root, for laying a link forest over it."""
+        return BaseTree.of(self.manifest)
+
+
+def ensure_toolchain(
+    definition: ToolchainDefinition,
+    lock: ToolchainLock,
+    store: BlobStore,
+    cache_dir: Path,
+    *,
+    apt: Callable[[], Apt] | None = None,
+) -> Toolchain:
+    """Return the toolchain of a lock, made first if it is not here yet: some 25 s, and `mmdebstrap`, and root.
+
+    Every package is verified by digest and kept as a blob. The same lock gives the same tree on any machine.
+    `apt` makes the private apt that missing packages are fetched with; by default one over this machine's signed
+    sources, in `cache_dir/apt`. Raises `DebDroppedError`, `AptError`, `DebianRootError`.
+    """
+    record = _Record(cache_dir, definition, lock)
+    if toolchain := record.read(store):
+        return toolchain
+    with _turn(cache_dir, record.path.stem):
+        if toolchain := record.read(store):
+            return toolchain
+        with _workplace(cache_dir, record.path.stem) as work:
+            fetch_debs(lock, store, apt or (lambda: Apt.of_machine(cache_dir / "apt", definition.suite)), work=work)
+            made = work / "home" / "root"
+            made.parent.mkdir()
+            captured = _make(definition, lock, store, made, work)
+            _move_home(made.parent, _home(cache_dir, definition.name, captured.tree))
+        record.write(captured)
+        return record.toolchain(captured.tree, captured.archive, store)
+
+
+def ensure_toolchain_within_suite(
+    definition: ToolchainDefinition,
+    lock: ToolchainLock,
+    store: BlobStore,
+    cache_dir: Path,
+    *,
+    say: Callable[[str], None],
+) -> Toolchain:
+    """Return the toolchain of the lock that is in force, and put a new one in force when that cannot be had any more.
+
+    Debian's mirrors drop superseded versions, so the repository's lock ages. When one of its packages is gone, the
+    definition is resolved anew within its suite, the result goes into `cache_dir/locks` and is in force there in place
+    of this very lock (see `lock_in_force`); the clone stays as it was. `say` is told so in a sentence. A farm that
+    does so has other plan digests than one that still has the old packages. Raises `AptError`, `DebianRootError`.
+    """
+    try:
+        return ensure_toolchain(definition, lock_in_force(lock, cache_dir), store, cache_dir)
+    except DebDroppedError as error:
+        say(f"{error.message}. Locking {definition.name} anew within {definition.suite}, for this farm alone.")
+    renewed = relock(definition, lock, Apt.of_machine(cache_dir / "apt", definition.suite), cache_dir)
+    return ensure_toolchain(definition, renewed, store, cache_dir)
+
+
+def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStore, cache_dir: Path) -> Toolchain:
+    """Return the toolchain `tree` out of its archive in the store, on a host that has only blobs: no apt, no Debian.
+
+    Raises `MissingBlobError`, and what `PackageCache.ensure` raises when the archive is not that tree's.
+    """
+    home = _home(cache_dir, name, tree)
+    if not home.is_dir():
+        with _turn(cache_dir, home.name), _workplace(cache_dir, home.name) as work:
+            made = work / "home"
+            unpacked = PackageCache(work / "cache").ensure(
+                "root", tree, lambda: store.open(archive.digest), prefix="", absolute_links=True
+            )
+            made.mkdir()
+            unpacked.rename(made / "root")
+            settle_root(made / "root")  # a cache of packages keeps its files read-only; a manifest says 0644
+            _move_home(made, home)
+    toolchain = Toolchain(name, tree, archive, home / "root", None, store)
+    if not store.has(tree):
+        store.put_bytes(_look_over(toolchain.root, tree).to_json())
+    return toolchain
+
+
+def verify_toolchain(toolchain: Toolchain) -> None:
+    """Read the whole root and compare it with its tree digest; raises `ToolchainMismatchError`."""
+    _look_over(toolchain.root, toolchain.tree)
+
+
+def _look_over(root: Path, tree: Digest) -> Manifest:
+    manifest = digest_tree(root, scan_tree(root, absolute_links=True))
+    if manifest.tree_digest != tree:
+        raise ToolchainMismatchError(root, tree, manifest.tree_digest)
+    return manifest
+
+
+def _make(definition: ToolchainDefinition, lock: ToolchainLock, store: BlobStore, root: Path, work: Path) -> Captured:
+    for deb in lock.debs:
+        store.verify(deb.digest)  # mmdebstrap reads the files beside the store's own check
+    debs = {deb: store.path(deb.digest) for deb in lock.debs}
+    make_root(debs, root, work=work, excludes=definition.excludes, removes=definition.removes)
+    captured = capture_tree(root, scan_tree(root, absolute_links=True), store, prefix="")
+    os.sync()  # a root is never read back as a whole, so it must not be recorded before it is on the disk
+    return captured
+
+
+class _Record:
+    """Which tree a definition's lock gave, in a file that is written last."""
+
+    def __init__(self, cache_dir: Path, definition: ToolchainDefinition, lock: ToolchainLock) -> None:
+        # The packages asked for and the suite are in the lock's digest; the rest of the definition shapes the root.
+        key = Digest.of_json(
+            {
+                "format": ROOT_FORMAT,
+                "lock": lock.digest,
+                "excludes": list(definition.excludes),
+                "removes": list(definition.removes),
+            }
+        )
+        self.path = cache_dir / f"{definition.name}-{key.store_key}.json"
+        self._cache_dir = cache_dir
+        self._lock = lock
+        self._name = definition.name
+
+    def read(self, store: BlobStore) -> Toolchain | None:
+        """Return the recorded toolchain if all of it is here: the root, and its blobs in this store."""
+        try:
+            value: dict[str, Any] = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        toolchain = self.toolchain(Digest(value["tree"]), BlobRef.from_dict(value["archive"]), store)
+        whole = toolchain.root.is_dir() and store.has(toolchain.tree) and store.has(toolchain.archive.digest)
+        return toolchain if whole else None
+
+    def toolchain(self, tree: Digest, archive: BlobRef, store: BlobStore) -> Toolchain:
+        """Return the toolchain that the lock gave."""
+        return Toolchain(
+            self._name, tree, archive, _home(self._cache_dir, self._name, tree) / "root", self._lock, store
+        )
+
+    def write(self, captured: Captured) -> None:
+        """Record what the lock gave."""
+        value = {
+            "archive": captured.archive.to_dict(),
+            "diff-id": captured.diff_id,
+            "lock": self._lock.digest,
+            "tree": captured.tree,
+        }
+        temporary = self.path.with_suffix(".new")
+        temporary.write_bytes(canonical_json(value) + b"\n")
+        temporary.replace(self.path)
+
+
+def _home(cache_dir: Path, name: str, tree: Digest) -> Path:
+    return cache_dir / f"{name}-{tree.store_key}"
+
+
+def _move_home(made: Path, home: Path) -> None:
+    """Move a finished root to where it belongs; one of the same tree that is there already may be in use, and stays."""
+    made.chmod(0o755)
+    if home.is_dir():
+        rmtree(made)
+    else:
+        made.rename(home)
+
+
+@contextmanager
+def _workplace(cache_dir: Path, name: str) -> Iterator[Path]:
+    """Give an empty directory for the holder of the turn of that name, after removing what a killed one left."""
+    for left in cache_dir.glob(f"making-{name}-*"):
+        rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache_dir) as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def _turn(cache_dir: Path, name: str) -> Iterator[None]:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(cache_dir / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,256 @@
+"""Whether packages were built as their recipes say: provenance, plan, and the same of all that they were built against.
+
+A dependency that was never released is checked like one that is: code of it may be in what was built against it. What
+was released before is in order but for one thing: its builder may not be believed any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from farm.checker.builds.plans import PlanMismatchError
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.plan.outputs import describe_output, differing_fields, output_names
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import build_closure, from_toolchain
+from farm.signing.evidence import LARGEST_EVIDENCE, BuiltAgainst, InvalidEvidenceError, ReleaseEvidence
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.attestation.provenance import describe, verify_provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from farm.checker.builds.ownership import Ownership
+    from farm.checker.builds.plans import Plans
+    from farm.core.plan.job import BlobRef
+    from farm.core.plan.plan import Plan, PlannedDependency
+    from farm.core.recipe.recipe import Recipe
+    from farm.core.sets.members.member import Member
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.index.release_index import ReleaseEntry
+    from farm.trust.metadata.builders import AllowedBuilders
+
+
+class Verified(Protocol):
+    """What was found in order before, by the digests of descriptors."""
+
+    def has(self, descriptor: Digest) -> bool:
+        """Say whether the build of a package was checked, or the package was signed, before."""
+
+    def channels_of(self, descriptor: Digest) -> Collection[str]:
+        """Return the channels in which a package was released."""
+
+
+class UnknownDependencyError(RefusedReleaseError):
+    """A package was built against something of which nobody has shown how it was built."""
+
+    code = "unknown-dependency"
+
+    def __init__(self, package: str, dependency: PlannedDependency) -> None:
+        super().__init__(
+            f"{package} was built against {dependency.name} {dependency.version} ({dependency.tree}), and there is no "
+            "provenance of that",
+            remedy="Build both again on this farm.",
+        )
+
+
+class RemovedBuilderError(RefusedReleaseError):
+    """A package was built against something whose builder is not allowed, or not any more."""
+
+    code = "removed-builder"
+
+    def __init__(self, plan: Plan, dependency: Descriptor, why: str) -> None:
+        name, package = dependency.name.short, plan.name.short
+        super().__init__(
+            f"{plan.name} {plan.version}-{plan.revision} was built against {describe(dependency)}, and no allowed "
+            f"builder vouches for that: {why}",
+            remedy=f"Raise the revision in the recipe that makes {name}, so that an allowed builder makes it, and in "
+            f"that of {package} where that is not built again by itself; submit both. If the builder of {name} is to "
+            "be believed after all, allow it: `farm keys draft targets --allow-builder`.",
+        )
+
+
+def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
+    """Read the evidence that a request to sign names. Raises `InvalidEvidenceError`, `MissingBlobError`."""
+    if blobs.size(digest) > LARGEST_EVIDENCE:
+        raise InvalidEvidenceError(f"the evidence has more than {LARGEST_EVIDENCE} bytes")
+    return ReleaseEvidence.from_json(blobs.read(digest))
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What the checker goes by when it looks at builds: what targets have signed, and what was in order before."""
+
+    blobs: BlobStore
+    builders: AllowedBuilders
+    plans: Plans
+    ownership: Ownership
+    verified: Verified
+
+
+def check_builds(
+    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, grounds: Grounds, channel: str
+) -> Mapping[Digest, Descriptor]:
+    """See that the new packages of a release were built as their recipes say, and all that they were built against.
+
+    Of what is new to the channel alone it is seen that its ingredients are by builders who are allowed.
+    Returns what was looked at, by descriptor: all but what was verified before.
+    Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
+    """
+    builds, faults = Builds(grounds, evidence.dependencies), Faults()
+    for entry in new:
+        package = _built(entry)
+        with faults.of(entry.name):
+            builds.check(package)
+            known_in = grounds.verified.channels_of(package.descriptor.digest)
+            if known_in and channel not in known_in:
+                builds.check_ingredients(package)
+            if entry.tests:
+                builds.check_recipe(package, entry.tests)
+    faults.check()
+    return builds.checked
+
+
+def recipe_of(entry: ReleaseEntry, grounds: Grounds) -> tuple[Vouched, Recipe]:
+    """Return what a builder vouches for of a package, and its recipe: an owner's, and of this plan.
+
+    Raises as `check_builds`.
+    """
+    return Builds(grounds, ()).check_recipe(_built(entry), entry.recipe)
+
+
+def _built(entry: ReleaseEntry) -> BuiltAgainst:
+    return BuiltAgainst(entry.descriptor, entry.facts, entry.manifest, entry.provenance, entry.recipe)
+
+
+class Builds:
+    """Checks builds for one release; what is found in order is remembered, as what was `checked` before it is."""
+
+    def __init__(
+        self,
+        grounds: Grounds,
+        dependencies: Iterable[BuiltAgainst],
+        checked: Mapping[Digest, Descriptor] = MappingProxyType({}),
+    ) -> None:
+        self._grounds = grounds
+        self._dependencies = dependencies
+        self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
+        self._members: dict[Digest, Member] = {}
+        self._believed: set[BuiltAgainst] = set()
+        self._described = Described(grounds.blobs)
+        self.checked = dict(checked)
+
+    def check(self, package: BuiltAgainst) -> None:
+        """See that a package, and all that it was built against, was built as its recipe says."""
+        waiting, seen = [package], dict[Digest, Descriptor]()
+        while waiting:
+            each = waiting.pop()
+            digest = each.descriptor.digest
+            if digest in seen or digest in self.checked or self._grounds.verified.has(digest):
+                continue
+            member = self.member(each)
+            seen[digest] = member.descriptor
+            content = self._read(each.provenance, "provenance")
+            plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
+            self._check_described(plan, member.descriptor, each)
+            self._grounds.ownership.check(plan.name.short, each.recipe)
+            found = self._ingredients(plan)
+            _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
+            waiting += found
+        self.checked |= seen  # all of it, or none: what else was built against the same is told of, too
+
+    def check_ingredients(self, package: BuiltAgainst) -> None:
+        """See that builders who are allowed have made what a package was built against that was found in order before.
+
+        Code of it may be in the package, whose own builder cannot know.
+        """
+        content = self._read(package.provenance, "provenance")
+        descriptor = self._descriptor(package.descriptor)
+        self._ingredients(verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan)
+
+    def _ingredients(self, plan: Plan) -> list[BuiltAgainst]:
+        found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
+        for each in found:
+            if each not in self._believed:
+                self._believe(each, plan)
+        return found
+
+    def _believe(self, package: BuiltAgainst, plan: Plan) -> None:
+        """See that a builder who is allowed vouches for what a plan was carried out with, also if it was released."""
+        content, descriptor = self._read(package.provenance, "provenance"), self._descriptor(package.descriptor)
+        try:
+            verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+        except InvalidEnvelopeError as error:
+            raise RemovedBuilderError(plan, descriptor, error.message) from error
+        self._believed.add(package)
+
+    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[Vouched, Recipe]:
+        """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""
+        content = self._read(package.provenance, "provenance")
+        descriptor = self._descriptor(package.descriptor)
+        vouched = verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+        self._grounds.ownership.check(vouched.plan.name.short, recipe)
+        return vouched, self._grounds.plans.check(vouched.plan, recipe)
+
+    def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
+        """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""
+        output = output_names(plan).get(descriptor.name.short)
+        if output is None or descriptor.name.distribution != plan.name.distribution:
+            raise PlanMismatchError(str(plan.name), f"it does not put out {descriptor.name}")
+        facts = PackageFacts.from_json(self._read(package.facts, "facts"))
+        manifest = Manifest.from_json(self._read(package.manifest, "manifest"))
+        expected = describe_output(plan, output, manifest, facts, descriptor.diff_id)
+        for what, wanted, got in differing_fields(expected, descriptor):
+            raise PlanMismatchError(str(descriptor.name), f"its {what} should be {wanted:.300}, and it has {got:.300}")
+
+    def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
+        """Return what a plan names, of what was brought. Raises `UnknownDependencyError`."""
+        found = self._all().get((str(dependency.name), dependency.tree))
+        if found is None:
+            raise UnknownDependencyError(f"{plan.name} {plan.version}-{plan.revision}", dependency)
+        return found
+
+    def _all(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:
+        if self._by_tree is None:
+            described = ((self._descriptor(each.descriptor), each) for each in self._dependencies)
+            self._by_tree = {(str(found.name), found.tree): each for found, each in described}
+        return self._by_tree
+
+    def member(self, package: BuiltAgainst) -> Member:
+        """Return the member that a package is, whether or not its build is in order."""
+        # Much is built against a few: each is read once for a release.
+        known = self._members.get(package.descriptor.digest)
+        if known is None:
+            known = self._members[package.descriptor.digest] = self._read_member(package)
+        return known
+
+    def _read_member(self, package: BuiltAgainst) -> Member:
+        descriptor = self._descriptor(package.descriptor)
+        if (package.manifest.digest, package.facts.digest) != (descriptor.tree, descriptor.facts):
+            raise RefusedReleaseError(f"manifest or facts of {describe(descriptor)} are not those that it names")
+        return self._described.member(descriptor.digest)
+
+    def _descriptor(self, blob: BlobRef) -> Descriptor:
+        return self._described.descriptor(blob.digest)
+
+    def _read(self, blob: BlobRef, kind: str) -> bytes:
+        return self._described.read(blob.digest, kind)
+
+
+def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:
+    """See that nothing was there during the build but what the recipe names, and what that needs."""
+    if not plan.dependencies:
+        return
+    needed = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
+    if beyond := {each.name.short for each in plan.dependencies} - {each.name for each in needed}:
+        raise PlanMismatchError(
+            str(plan.name), f"{', '.join(sorted(beyond))} was there during the build, which nothing of it needs"
+        )

@@ -1,0 +1,128 @@
+"""Of which builds the packages of a release are, what else these put out, and what was there when they ran.
+
+A package that was released names its build itself; how others were built is brought as evidence, and checked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.sets.proof.abi import BuildRoot
+from farm.core.sets.proof.interfaces import is_given
+from farm.trust.attestation.provenance import outputs_by_plan, verify_provenance
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.checker.builds.case import Case
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.plan.plan import Plan
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.abi import LinkedFiles
+    from farm.signing.evidence import BuiltAgainst
+    from farm.trust.index.release_index import ReleaseEntry
+
+    _Files = tuple[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build: its plan, and the members that it put out, by name."""
+
+    plan: Plan
+    outputs: tuple[Member, ...]
+
+
+class KnownBuilds:
+    """The builds of the packages of one release, of the release before it, and of what was brought with it."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._described = Described(case.blobs)
+        heads = filter(None, (case.release, case.previous))
+        self._trees = [IndexTree(self._described.blob, head.index) for head in heads]
+        self._builds: dict[Digest, Build] = {}
+        self._members: dict[Digest, Member] = {}
+        self._put_out: defaultdict[_Files, dict[Digest, tuple[Member, Build]]] = defaultdict(dict)
+        self._dependencies = self._by_files(case.brought.dependencies)
+        self._rebuilt = self._by_files(case.brought.rebuilt)
+
+    def root(self, member: Member, files: LinkedFiles) -> BuildRoot:
+        """Return what an own member was built with; it fits what later builds had that came to its files, too.
+
+        Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
+        """
+        later = [self._checked(each) for each in self._rebuilt.get((member.name, member.descriptor.tree), ())]
+        newest, *others = (self._root(build, files) for build in (*later, self.of(member)))
+        return replace(newest, others=tuple(others))
+
+    def of(self, member: Member) -> Build:
+        """Return the build of an own member of the release, or of the one before."""
+        entry = self._entry(member.name, member.descriptor.digest)
+        if entry is None:
+            raise RefusedReleaseError(f"{member.label} stands in no release that could say how it was built")
+        return self._build(member.descriptor, entry.provenance.digest)
+
+    def having(self, name: str, tree: Digest) -> Sequence[tuple[Member, Build]]:
+        """Return the packages with these very files, each with its build: of the releases, and of what was brought.
+
+        Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
+        """
+        for release in self._trees:
+            entry = release.entry(name)
+            if entry is not None and entry.manifest.digest == tree:
+                self._build(self._described.descriptor(entry.descriptor.digest), entry.provenance.digest)
+        for each in self._dependencies.get((name, tree), ()):
+            self._checked(each)
+        return tuple(self._put_out[name, tree].values())
+
+    def _root(self, build: Build, files: LinkedFiles) -> BuildRoot:
+        there = []
+        for dependency in build.plan.dependencies:
+            package = self._case.builds.dependency(build.plan, dependency)
+            self._case.builds.check(package)
+            there.append(self._member(package.descriptor.digest))
+        debs = self._case.plans.debs_of(build.plan.toolchain)
+        given = lambda member: is_given(self.of(member).plan, debs)  # noqa: E731  (it is asked of few)
+        return BuildRoot((*there, *build.outputs), files, given=given)
+
+    def _checked(self, package: BuiltAgainst) -> Build:
+        """Return a build that was brought: also of what was released, it is only brought how it was built."""
+        self._case.builds.check(package)
+        descriptor = self._described.descriptor(package.descriptor.digest)
+        content = self._described.read(package.provenance.digest, "provenance")
+        verify_provenance(content, self._case.builders, descriptor, package.recipe)
+        return self._build(descriptor, package.provenance.digest)
+
+    def _build(self, descriptor: Descriptor, provenance: Digest) -> Build:
+        known = self._builds.get(provenance)
+        if known is None or known.plan.digest != descriptor.plan:
+            content = self._described.read(provenance, "provenance")
+            plan, outputs = outputs_by_plan(content, descriptor.plan)
+            members = sorted(map(self._member, outputs), key=lambda member: member.name)
+            known = self._builds[provenance] = Build(plan, tuple(members))
+            for member in members:
+                self._put_out[member.name, member.descriptor.tree][member.descriptor.digest] = member, known
+        return known
+
+    def _member(self, digest: Digest) -> Member:
+        if digest not in self._members:
+            self._members[digest] = self._described.member(digest)
+        return self._members[digest]
+
+    def _entry(self, name: str, descriptor: Digest) -> ReleaseEntry | None:
+        entries = (tree.entry(name) for tree in self._trees)
+        return next((entry for entry in entries if entry and entry.descriptor.digest == descriptor), None)
+
+    def _by_files(self, packages: Iterable[BuiltAgainst]) -> Mapping[_Files, Sequence[BuiltAgainst]]:
+        found: defaultdict[_Files, list[BuiltAgainst]] = defaultdict(list)
+        for each in packages:
+            descriptor = self._described.descriptor(each.descriptor.digest)
+            found[descriptor.name.short, descriptor.tree].append(each)
+        return found

@@ -1,0 +1,190 @@
+"""What builds have put out: the outputs of one build move together, and one goes when its recipe makes it no more.
+
+So it is in the pipeline, where they are one atom: a recipe's tests run on the package of its name, and say nothing of a
+library that comes without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.core.plan.outputs import output_names
+from farm.trust.attestation.provenance import outputs_by_plan, plan_by_digest
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.checker.reading.change import ReleaseChange
+    from farm.checker.reading.published_identities import Stays
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import ReleaseEntry
+
+
+class SplitBuildError(RefusedReleaseError):
+    """A package comes without others that its build put out beside it, or leaves them behind."""
+
+    code = "split-build"
+
+    def __init__(self, came: Output, beside: str, *, missing: bool) -> None:
+        how = "is not in the release" if missing else "is of another build there"
+        where = f"{beside}, on which their tests are run," if beside == came.recipe else beside
+        super().__init__(
+            f"{came.name} comes without {beside}: both are outputs of {came.recipe}, and {where} {how}",
+            remedy=f"Release the outputs of one build of {came.recipe} together.",
+        )
+
+
+class UnexplainedDepartureError(RefusedReleaseError):
+    """A package goes that its recipe makes still, and nobody has ordered that."""
+
+    code = "unexplained-departure"
+
+    def __init__(self, gone: Output, channel: str, why: str) -> None:
+        super().__init__(
+            f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
+            remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm rollback "
+            f"{channel}` to a release without it.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A package as the output of a build, which its provenance tells of."""
+
+    name: str
+    package: Digest
+    plan: Plan
+    provenance: Digest
+
+    @property
+    def recipe(self) -> str:
+        """The name of the recipe that it is made by, and of the package that this recipe's tests are run on."""
+        return self.plan.name.short
+
+
+class Outputs:
+    """The packages that a release changes, and what is beside them in it, and in the one before, as outputs of builds.
+
+    Costs what is asked. All of it raises `RefusedReleaseError`, `ProvenanceError`, `MissingBlobError` and the like.
+    """
+
+    def __init__(self, change: ReleaseChange, blobs: BlobStore) -> None:
+        self.change = change
+        self._described = Described(blobs)
+        self._now = IndexTree(self._described.blob, change.release.index)
+        self._before = IndexTree(self._described.blob, change.previous.index) if change.previous else None
+        self._known: dict[Digest, Output] = {}
+
+    def now(self, name: str) -> Output | None:
+        """Return what the release has under a name."""
+        entry = self._now.entry(name)
+        return self.of(entry) if entry else None
+
+    def before(self, name: str) -> Output | None:
+        """Return what the release before has under a name."""
+        entry = self._before.entry(name) if self._before else None
+        return self.of(entry) if entry else None
+
+    def of(self, entry: ReleaseEntry) -> Output:
+        """Return the output that the package of an entry is."""
+        digest = entry.descriptor.digest
+        if digest not in self._known:
+            plan = self._described.descriptor(digest).plan
+            content = self._described.read(entry.provenance.digest, "provenance")
+            self._known[digest] = Output(entry.name, digest, plan_by_digest(content, plan), entry.provenance.digest)
+        return self._known[digest]
+
+    def put_out(self, output: Output) -> frozenset[str]:
+        """Return the names of all packages that the build of one has put out."""
+        content = self._described.read(output.provenance, "provenance")
+        _, together = outputs_by_plan(content, output.plan.digest)
+        return frozenset(self._described.descriptor(each).name.short for each in together)
+
+    def are_of_one_build(self, name: str, other: str, package: Digest | None) -> bool:
+        """Say whether the release has a package and another, which is this one, and one build has put out both."""
+        first, second = self.now(name), self.now(other)
+        if first is None or second is None or second.package != package:
+            return False
+        return first.plan.digest == second.plan.digest and name in self.put_out(second)
+
+    def moving_with(self, name: str) -> frozenset[str]:
+        """Return what else has to move when a package does: of the build that it leaves, and of the one that comes."""
+        was, now = self.before(name), self.now(name)
+        left = {each for each in output_names(was.plan) if _is_of(self.before(each), was)} if was else set()
+        coming = {each for each in self.put_out(now) if not _is_of(self.before(each), now)} if now else set()
+        return frozenset((left | coming) - {name})
+
+
+def _is_of(other: Output | None, output: Output) -> bool:
+    return other is not None and other.plan.digest == output.plan.digest
+
+
+def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | None], bool]) -> None:
+    """See that what comes has beside it what its build put out: the package of its recipe, and no output of another.
+
+    `is_apart` says of a package that comes, and of what stands under another name, that these two may be of two builds.
+    Raises `SplitBuildError`, and as `Outputs`.
+    """
+    faults = Faults()
+    for entry in outputs.change.coming:
+        with faults.of(entry.name):
+            came = outputs.of(entry)
+            for name in sorted(_family(came, outputs) - {came.name}):
+                beside = outputs.now(name)
+                if _fits(came, name, beside) or is_apart(came, name, beside):
+                    continue
+                raise SplitBuildError(came, name, missing=beside is None)
+    faults.check()
+
+
+def _family(came: Output, outputs: Outputs) -> set[str]:
+    """Return the names of what may come of a build, and of what may have come of that which it takes the place of."""
+    was = outputs.before(came.name)
+    old = output_names(was.plan) if was is not None and was.recipe == came.recipe else ()
+    return {*output_names(came.plan), *old}
+
+
+def _fits(came: Output, name: str, beside: Output | None) -> bool:
+    if name == came.recipe:
+        return _is_of(beside, came)
+    # A name may have come to be that of another recipe.
+    return beside is None or beside.recipe != came.recipe or _is_of(beside, came)
+
+
+def stand_so(came: Output, name: str, beside: Output | None, channel: str, stays: Stays) -> bool:
+    """Say whether the newest release of a channel has these two, as they are, side by side."""
+    return _held(stays, channel, came.name) == came.package and _held(stays, channel, name) == (
+        beside.package if beside else None
+    )
+
+
+def _held(stays: Stays, channel: str, name: str) -> Digest | None:
+    stay = stays.stay(channel, name)
+    return stay.descriptor if stay is not None and stay.until is None else None
+
+
+def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> None:
+    """See that what goes is made no more by its recipe, whose newer build the release has, or goes by an order.
+
+    For a channel that takes what is built: no recipe ever goes. Packages of other distributions are not looked at: they
+    are there for what needs them. Raises `UnexplainedDepartureError`, and as `Outputs`.
+    """
+    faults, channel = Faults(), outputs.change.release.channel
+    for entry in outputs.change.going:
+        if is_ordered(entry.descriptor.digest):
+            continue
+        with faults.of(entry.name):
+            gone = outputs.of(entry)
+            maker = outputs.now(gone.recipe)
+            if maker is None or maker.recipe != gone.recipe:
+                why = f"the release has no build of its recipe, {gone.recipe}, that makes it no more"
+                raise UnexplainedDepartureError(gone, channel, why)
+            if gone.name in outputs.put_out(maker):
+                raise UnexplainedDepartureError(gone, channel, f"the build of {gone.recipe} in the release makes it")
+    faults.check()

@@ -1,0 +1,213 @@
+"""Whether an owner has signed a recipe: by the signed `OWNERS`, and by envelopes whose signatures are verified here.
+
+A submission is taken all together: a statement counts once each recipe that it names is signed by an owner of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.policy.curators import everybody
+from farm.core.policy.owners import Owners, read_owners
+from farm.core.sets.findings.problem import listed
+from farm.errors import FarmError
+from farm.trust.attestation.curator_order import TOLERANCE
+from farm.trust.attestation.submission_statement import read_submission
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from farm.core.names.digest import Digest
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.submission_statement import OpenedSubmission, SignedSubmission
+    from farm.trust.index.release_index import Release
+    from farm.trust.metadata.signed_policy import SignedPolicy
+
+    _Recipe: TypeAlias = tuple[str, Digest]
+    _Signers: TypeAlias = Mapping[_Recipe, set[str]]
+
+
+_YEARS = range(1970, 9999)
+"""Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
+
+
+class UnsignedRecipeError(RefusedReleaseError):
+    """A package was made from a recipe, or is tested by one, that no owner has signed."""
+
+    code = "unsigned-recipe"
+
+
+class ReleasedRecipes:
+    """Which recipes the packages of some releases were made from, or are tested by. They are read when it is asked."""
+
+    def __init__(self, releases: Callable[[], Iterable[Release]], blobs: BlobStore) -> None:
+        self._releases = releases
+        self._blobs = blobs
+
+    @cached_property
+    def _trees(self) -> Sequence[IndexTree]:
+        return [IndexTree(Described(self._blobs).blob, each.index) for each in self._releases()]
+
+    def has(self, name: str, recipe: Digest) -> bool:
+        """Say whether the package of a recipe, as it is by its digest, is in one of the releases."""
+        found = (tree.entry(name) for tree in self._trees)
+        return any(entry is not None and recipe in entry.recipes for entry in found)
+
+
+class Ownership:
+    """Knows which recipes their owners have signed. Where no `OWNERS` is signed, nobody owns anything: all may pass.
+
+    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing, nor does one whose
+    statement is `withdrawn` (by digest, with who has done that) for what is not released. `released` says of a recipe,
+    by name and digest, whether a release has it: then all that it was submitted with was signed at that time, by who
+    owned it then. Nothing is newer than something else by a time that is to come `now`.
+    """
+
+    def __init__(
+        self,
+        distribution: str,
+        policy: SignedPolicy,
+        envelopes: Iterable[Digest],
+        blobs: BlobStore,
+        *,
+        released: Callable[[str, Digest], bool] = lambda _name, _recipe: False,
+        withdrawn: Mapping[Digest, str] = MappingProxyType({}),
+        now: datetime | None = None,
+    ) -> None:
+        said = policy.policies
+        self._owners: Owners | None = None
+        if said.owners is not None:
+            self._owners = read_owners(said.owners.encode(), said.curators)
+        self._people = everybody(said.curators)
+        self._distribution = distribution
+        self._envelopes = tuple(envelopes)
+        self._blobs = blobs
+        self._released = released
+        self._withdrawn = withdrawn
+        self._latest = now + TOLERANCE if now else None
+
+    def check(self, name: str, recipe: Digest) -> None:
+        """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
+
+        Raises `UnsignedRecipeError`.
+        """
+        if self._owners is None:
+            return
+        its = name, recipe
+        if not self._is_signed(its, self._given):
+            whose = ", ".join(sorted(self._owners.owners_of(name)))
+            raise UnsignedRecipeError(
+                f"no owner has signed the recipe {name} ({recipe})",
+                remedy=f"Let {whose} submit it, or accept its submission." if whose else "Name its owners in OWNERS.",
+            )
+        if not self._is_signed(its, self._counting) and not self._released(name, recipe):
+            raise self._half(its)
+
+    def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
+        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        last = self.last_signed(name, recipe)
+        return last is not None and last > since
+
+    def last_signed(self, name: str, recipe: Digest) -> datetime | None:
+        """Return when an owner of the recipe `name` has signed it as it is, and not withdrawn it, last; None: never.
+
+        A clock that was ahead makes nothing newer than all that comes: such a statement says no time.
+        """
+        if self._owners is None:
+            return None
+        return max(
+            (
+                each.said.at
+                for each in self._by_recipe.get((name, recipe), ())
+                if each.statement not in self._withdrawn
+                and self._owns(each.said.submitter, name)
+                and each.said.at.year in _YEARS
+                and (self._latest is None or each.said.at <= self._latest)
+            ),
+            default=None,
+        )
+
+    def _half(self, its: _Recipe) -> UnsignedRecipeError:
+        assert self._owners is not None  # noqa: S101  (else nothing is asked)
+        owned = [each for each in self._statements if each.said.signs(*its, distribution=self._distribution)]
+        mine = [each for each in owned if self._owns(each.said.submitter, its[0])]
+        standing = [each.said for each in mine if each.statement not in self._withdrawn]
+        if not standing:
+            by = self._withdrawn[mine[0].statement]
+            return UnsignedRecipeError(
+                f"{mine[0].said.submitter} has signed the recipe {its[0]} ({its[1]}), and {by} has withdrawn that",
+                remedy=f"Let {mine[0].said.submitter} submit it again, if it is wanted.",
+            )
+        said = standing[0]
+        missing = [each for each in sorted(said.recipes.items()) if each != its and not self._is_there(each)]
+        names = listed([each for each, _ in missing])
+        whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
+        return UnsignedRecipeError(
+            f"{said.submitter} has signed the recipe {its[0]} ({its[1]}) together with {names}, which no owner has "
+            "signed: a submission is taken all together",
+            remedy=f"Let {whose or 'an owner'} sign {names} too, or {said.submitter} submit {its[0]} without it.",
+        )
+
+    @cached_property
+    def _statements(self) -> Sequence[OpenedSubmission]:
+        return [opened for digest in self._envelopes if (opened := self._opened(digest)) is not None]
+
+    @cached_property
+    def _by_recipe(self) -> Mapping[_Recipe, Sequence[OpenedSubmission]]:
+        found: defaultdict[_Recipe, list[OpenedSubmission]] = defaultdict(list)
+        for each in self._statements:
+            for its in each.said.recipes.items():
+                found[its].append(each)
+        return found
+
+    @cached_property
+    def _given(self) -> _Signers:
+        return _signers(each.said for each in self._statements)
+
+    @cached_property
+    def _counting(self) -> _Signers:
+        """Who has signed what in the statements of which an owner has signed each recipe, in one of them."""
+        whole = [each.said for each in self._statements if each.statement not in self._withdrawn]
+        signers = _signers(whole)
+        while True:
+            left = [each for each in whole if all(self._is_there(its, signers) for its in each.recipes.items())]
+            if len(left) == len(whole):
+                return signers
+            # What was signed in no more than a part of a submission makes no other one whole.
+            whole, signers = left, _signers(left)
+
+    def _is_there(self, its: _Recipe, signers: _Signers | None = None) -> bool:
+        return self._is_signed(its, self._counting if signers is None else signers) or self._released(*its)
+
+    def _is_signed(self, its: _Recipe, signers: _Signers) -> bool:
+        return any(self._owns(person, its[0]) for person in signers.get(its, ()))
+
+    def _owns(self, person: str, name: str) -> bool:
+        assert self._owners is not None  # noqa: S101  (else nothing is asked)
+        return self._owners.owners_of(name).get(person) == self._people[person]
+
+    def _opened(self, digest: Digest) -> OpenedSubmission | None:
+        try:
+            if self._blobs.size(digest) > LARGEST_ENVELOPE:
+                return None
+            opened = read_submission(self._blobs.read(digest), self._people)
+        except FarmError:
+            return None
+        return None if opened.said.withdrawn or opened.said.distribution != self._distribution else opened
+
+
+def _signers(statements: Iterable[SignedSubmission]) -> _Signers:
+    found: dict[_Recipe, set[str]] = {}
+    for said in statements:
+        for its in said.recipes.items():
+            found.setdefault(its, set()).add(said.submitter)
+    return found

@@ -1,0 +1,184 @@
+"""Whether a plan follows from its recipe: the checker pins the recipe again, and compares.
+
+Who leases plans to workers could lease one that builds something else under an honest recipe; the worker would carry it
+out and sign so. Recipe, steps and the lock of the toolchain are read by digests that are signed, and not as told.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.files.problems import RecipeError
+from farm.core.plan.pin import pin
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.load import load_recipe
+from farm.core.recipe.steps import StepLibrary
+from farm.core.recipe.toolchain import ToolchainLock
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Recipe
+    from farm.store.blobs import BlobStore
+    from farm.trust.metadata.signed_policy import SignedPolicy
+
+LARGEST_TEXT = 4 << 20
+"""Bytes of a recipe, of a file beside it, of a library of steps, and of a lock."""
+
+_MOST_FOLLOWED = 1024
+"""So many recipes are kept as they were read, for who asks once more."""
+
+
+class PlanMismatchError(RefusedReleaseError):
+    """A plan does not follow from the recipe that it is said to be made of."""
+
+    code = "plan-mismatch"
+
+    def __init__(self, package: str, why: str) -> None:
+        super().__init__(
+            f"the plan of {package} does not follow from its recipe: {why}",
+            remedy="Do not trust the farm that leased it. Build the package again, from a recipe that is submitted.",
+        )
+
+
+class UnreadableRecipeError(PlanMismatchError):
+    """A recipe can be read with none of the libraries of steps that are signed."""
+
+    code = "unreadable-recipe"
+
+
+class Plans:
+    """Pins recipes again by the signed policy of one distribution. What it reads of `blobs` is checked by digest."""
+
+    def __init__(self, distribution: str, policy: SignedPolicy, blobs: BlobStore) -> None:
+        self._distribution = distribution
+        self._policy = policy
+        self._blobs = blobs
+        self._libraries: dict[Digest, StepLibrary] = {}
+        self._debs: dict[Digest, dict[str, Digest]] = {}
+        self._locks: dict[Digest, ToolchainLock] = {}
+        self._followed: dict[tuple[Digest, Digest], Recipe] = {}
+
+    @property
+    def steps(self) -> tuple[Digest, ...]:
+        """The libraries of steps that are signed."""
+        return self._policy.steps
+
+    def check(self, plan: Plan, recipe: Digest) -> Recipe:
+        """Return the recipe that a plan follows from. Raises `PlanMismatchError`, `MissingBlobError` and the like."""
+        key = plan.digest, recipe
+        known = self._followed.get(key)
+        if known is None:
+            known = self._follow(plan, recipe)
+            if len(self._followed) < _MOST_FOLLOWED:
+                self._followed[key] = known
+        return known
+
+    def _follow(self, plan: Plan, recipe: Digest) -> Recipe:
+        toolchain = self._policy.toolchain(plan.toolchain)
+        if toolchain is None:
+            raise PlanMismatchError(
+                str(plan.name), f"it is built in the toolchain {plan.toolchain}, which nobody has signed"
+            )
+        difference = "no steps are signed"
+        # The newest steps first: what was built with earlier ones may still be released.
+        for loaded in self._readings(plan.name.short, recipe):
+            if loaded.toolchain != toolchain.name:
+                raise PlanMismatchError(
+                    str(plan.name), f"it is built in {toolchain.name}, and the recipe names {loaded.toolchain}"
+                )
+            try:
+                expected = pin(
+                    loaded,
+                    distribution=self._distribution,
+                    platform=plan.platform,
+                    toolchain=plan.toolchain,
+                    toolchain_debs=self._debs_of(toolchain.lock, toolchain.name),
+                    dependencies=plan.dependencies,
+                )
+            except FarmError as error:
+                raise PlanMismatchError(str(plan.name), error.message) from error
+            if expected.digest == plan.digest:
+                return loaded
+            difference = _first_difference(expected, plan)
+        raise PlanMismatchError(str(plan.name), difference)
+
+    def read(self, recipe: Digest, name: str) -> Recipe:
+        """Return what a recipe means by the newest library of steps that is signed and that it can be read with.
+
+        `name` is that of a package that it makes. Raises `RefusedReleaseError`, `MissingBlobError` and the like.
+        """
+        for loaded in self._readings(name, recipe):
+            return loaded
+        raise UnreadableRecipeError(name, "no steps are signed")
+
+    def debs_of(self, tree: Digest) -> Mapping[str, Digest]:
+        """Return the Debian packages of a toolchain, by its tree; none of one that is not signed any more."""
+        toolchain = self._policy.toolchain(tree)
+        return self._debs_of(toolchain.lock, toolchain.name) if toolchain else {}
+
+    def lock_of(self, tree: Digest) -> ToolchainLock | None:
+        """Return what a toolchain was made of, by its tree; None for one that is not signed any more."""
+        toolchain = self._policy.toolchain(tree)
+        return self._lock(toolchain.lock, toolchain.name) if toolchain else None
+
+    def trees_of(self, name: str) -> frozenset[Digest]:
+        """Return the trees that are signed for the toolchain of this name."""
+        return frozenset(each.tree for each in self._policy.toolchains if each.name == name)
+
+    def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
+        """Give what the recipe means, by each library of steps that is signed and that it can be read with."""
+        contents = RecipeContents.from_json(self._read(recipe))
+        text = self._read(contents.recipe)
+        beside = {file: self._read(digest) for file, digest in contents.files.items()}
+        place = f"packages/{name}/recipe.yaml"
+        unreadable: FarmError | None = None
+        found = False
+        for digest in self._policy.steps:
+            steps = self._library(digest)
+            try:
+                loaded = load_recipe(text, file=place, steps=steps, patches=beside)
+            except RecipeError as error:
+                unreadable = unreadable or error
+                continue
+            if loaded.digest != recipe:
+                raise PlanMismatchError(name, f"the recipe {recipe} names other files than it consists of")
+            found = True
+            yield loaded
+        if unreadable and not found:
+            raise UnreadableRecipeError(name, f"its recipe cannot be read: {unreadable}") from unreadable
+
+    def _library(self, digest: Digest) -> StepLibrary:
+        if digest not in self._libraries:
+            texts = json.loads(self._read(digest))
+            self._libraries[digest] = StepLibrary.from_files({path: text.encode() for path, text in texts.items()})
+        return self._libraries[digest]
+
+    def _debs_of(self, lock: Digest, name: str) -> dict[str, Digest]:
+        if lock not in self._debs:
+            self._debs[lock] = {deb.name: deb.digest for deb in self._lock(lock, name).debs}
+        return self._debs[lock]
+
+    def _lock(self, digest: Digest, name: str) -> ToolchainLock:
+        if digest not in self._locks:
+            text = self._read(digest)
+            self._locks[digest] = ToolchainLock.from_text(text, name=name, file=f"toolchains/{name}.lock")
+        return self._locks[digest]
+
+    def _read(self, digest: Digest) -> bytes:
+        size = self._blobs.size(digest)
+        if size > LARGEST_TEXT:
+            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {LARGEST_TEXT}")
+        return self._blobs.read(digest)
+
+
+def _first_difference(expected: Plan, plan: Plan) -> str:
+    wanted, found = expected.to_dict(), plan.to_dict()
+    names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    name = names[0] if names else "nothing"
+    return f"its {name} should be {wanted.get(name)!r:.300}, and it has {found.get(name)!r:.300}"

@@ -1,0 +1,221 @@
+"""What is checked of every package that is new in a release, whatever policy says: by its bytes and who signed for it.
+
+Only what is new in the release is looked at, so the work is that of the change, not of the channel. What packages that
+stay need of what goes, the set knows: `sets` beside this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.archive_contents import read_contents
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import Faults, OtherSizeError, RefusedReleaseError
+from farm.core.fileset.archive_reader import STORE_ROOT, InvalidArchiveError
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.printed_version import LAST_BUILD
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.package.sensitive_files import check_declared, sensitive_files_of
+from farm.core.plan.outputs import output_names
+from farm.store.decompress import archive_chunks
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.attestation.provenance import describe, printed_identity, verify_provenance
+from farm.trust.attestation.rebuilds import check_agreement
+from farm.trust.index.imports import imported_packages
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from farm.checker.reading.change import ReleaseChange
+    from farm.checker.reading.published_identities import PublishedIdentities
+    from farm.core.names.digest import Digest
+    from farm.core.names.printed_version import PrintedIdentity
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.index.release_index import Release, ReleaseEntry
+    from farm.trust.metadata.builders import AllowedBuilders
+
+
+MOST_UNPUBLISHED = 10_000
+"""So far a build number may be beyond the published ones: control numbers builds too that are never released."""
+
+
+_SHOWN = 3
+
+
+class OtherContentError(RefusedReleaseError):
+    """A package comes under a name, version, revision and build number that was published with other files."""
+
+    code = "other-content"
+
+    def __init__(self, identity: PrintedIdentity, tree: Digest, published: Collection[Digest]) -> None:
+        super().__init__(
+            f"{identity} was published before with other files: as {' and '.join(sorted(published))}, now as {tree}",
+            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it.",
+        )
+        self.identity = identity
+
+
+class FarBuildNumberError(RefusedReleaseError):
+    """A package is said to be a build far beyond those that were published: control could not count on from there."""
+
+    code = "far-build-number"
+
+    def __init__(self, identity: PrintedIdentity, highest: int) -> None:
+        known = f"the highest published build of that revision is {highest}" if highest else "none was published"
+        most = min(highest + MOST_UNPUBLISHED, LAST_BUILD)
+        super().__init__(
+            f"{identity} cannot be the number of a build: {known}, so that a new one has a number up to {most}",
+            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it. If the farm has not "
+            "built it so often, do not trust who numbered it.",
+        )
+        self.identity = identity
+
+
+class OtherOutputsError(RefusedReleaseError):
+    """The builders who came to a package do not say that the same came of the build besides."""
+
+    code = "other-outputs"
+
+    def __init__(self, descriptor: Descriptor, apart: Collection[Digest]) -> None:
+        super().__init__(
+            f"the builders of {describe(descriptor)} do not agree on what its build put out: not all of their "
+            f"provenances tell of {' and '.join(sorted(apart)[:_SHOWN])}",
+            remedy="Do not trust the builder that differs; have the package built again, by another.",
+        )
+
+
+def check_release(
+    change: ReleaseChange, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+) -> None:
+    """Check every package that is new in a release. All blobs must be in `blobs`.
+
+    Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
+    archive, and have provenances by `builders` that name its recipe, one build number and the same outputs. What was
+    `published` under its name, version, revision and that number, it must be, and the number not far beyond those.
+    Of packages that are imported it is only looked at whether all that they need is there: what they are, their own
+    distribution signs.
+    Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
+    `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
+    """
+    release = change.release
+    check = _Check(release, blobs, builders, published)
+    tree = IndexTree(check.read, release.index)
+    if tree.packages() != release.packages:
+        raise RefusedReleaseError(f"the release says it has {release.packages} packages, its index {tree.packages()}")
+    faults = Faults()
+    for entry in change.put:
+        with faults.of(entry.name):
+            check.entry(entry)
+            check.needs(entry.name, entry.needs, tree)
+    faults.check()
+    for name, (_, package) in sorted(check.imported.items()):
+        check.needs(name, package.needs, tree)
+
+
+class _Check:
+    def __init__(
+        self, release: Release, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+    ) -> None:
+        self._release = release
+        self._blobs = blobs
+        self._builders = builders
+        self._published = published
+        self.read = Described(blobs).blob
+        self.imported = imported_packages(release.imports)
+
+    def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
+        """See that what a package needs is there: an own package in the index, a foreign one among the imports."""
+        for need in needs:
+            if need not in self.imported and ("/" in need or tree.listing(need) is None):
+                raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
+
+    def entry(self, entry: ReleaseEntry) -> None:
+        descriptor = Descriptor.from_json(self.read(entry.descriptor))
+        named = (descriptor.name.short, str(descriptor.version), descriptor.revision)
+        if named != (entry.name, entry.version, entry.revision):
+            raise RefusedReleaseError(f"the entry {entry.name} {entry.version}-{entry.revision} describes {named}")
+        if descriptor.name.distribution != self._release.distribution:
+            raise RefusedReleaseError(
+                f"{descriptor.name} lies in another namespace than {self._release.distribution}",
+                remedy="A distribution signs its own names only.",
+            )
+        if (entry.manifest.digest, entry.facts.digest) != (descriptor.tree, descriptor.facts):
+            raise RefusedReleaseError(f"manifest or facts of {descriptor.name} are not those that its descriptor names")
+        for blob in entry.blobs:
+            if (size := self._blobs.size(blob.digest)) != blob.size:
+                raise OtherSizeError(blob.digest, size, blob.size)
+        # What clients read of it, they must be able to read.
+        Manifest.from_json(self.read(entry.manifest))
+        self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
+        self._identity(descriptor, self._provenances(entry, descriptor))
+
+    def _identity(self, descriptor: Descriptor, vouched: Vouched) -> None:
+        """See that what is printed of a package means what it has meant before, and that its number is one."""
+        identity = printed_identity(descriptor, vouched.build)
+        known = self._published.trees_of(identity)
+        if known and descriptor.tree not in known:
+            raise OtherContentError(identity, descriptor.tree, known)
+        if not known and vouched.build > MOST_UNPUBLISHED:
+            together = output_names(vouched.plan)  # they have one number
+            highest = self._published.highest_build(together, identity.version, identity.revision)
+            if vouched.build > highest + MOST_UNPUBLISHED:
+                raise FarBuildNumberError(identity, highest)
+
+    def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
+        """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
+
+        A worker can report any.
+        """
+        otherwise = RefusedReleaseError(
+            f"the archive of {descriptor.name} holds something else than its descriptor says",
+            remedy="Do not trust the worker that built it; build the package again.",
+        )
+        with self._blobs.open(entry.archive.digest) as archive:
+            try:
+                inside = read_contents(archive_chunks(archive), prefix=f"{STORE_ROOT}/{descriptor.store_path}")
+            except InvalidArchiveError as error:
+                raise otherwise from error
+        if (inside.diff_id, inside.manifest.tree_digest) != (descriptor.diff_id, descriptor.tree):
+            raise otherwise
+        found = sensitive_files_of(descriptor, inside.manifest, inside.facts)
+        check_declared(descriptor.name, found, descriptor.sensitive_files)
+        # What was gathered by a worker of before tells less.
+        if facts.format == inside.facts.format and facts != inside.facts:
+            raise RefusedReleaseError(
+                f"the facts of {descriptor.name} are not those of its files",
+                remedy="Do not trust the worker that built it; build the package again, with a worker of this version.",
+            )
+
+    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> Vouched:
+        """See who has built a package, and that they agree; return what they say.
+
+        On all that came of the build: what is beside a package is told by its provenance, and by the first one alone.
+        """
+        found: dict[str, Vouched] = {}
+        for blob in (entry.provenance, *entry.rebuilds):
+            try:
+                vouched = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
+            except InvalidEnvelopeError as error:
+                told = f"the provenance of {describe(descriptor)} does not count: {error.message}"
+                raise InvalidEnvelopeError(told, remedy=error.remedy) from error
+            if vouched.builder in found:
+                raise RefusedReleaseError(
+                    f"two provenances of {descriptor.name} are by the builder {vouched.builder}",
+                    remedy="A rebuild counts when another builder made it.",
+                )
+            found[vouched.builder] = vouched
+        channel = self._release.channel
+        check_agreement(found, self._builders.needed(channel), descriptor, channel)
+        first, *others = found.values()
+        if numbers := {each.build for each in others} - {first.build}:
+            told = " and ".join(map(str, sorted({first.build, *numbers})))
+            raise RefusedReleaseError(
+                f"the provenances of {descriptor.name} say that it is build {told}",
+                remedy="A rebuild has the number of what it rebuilds: have it built again.",
+            )
+        if apart := {digest for each in others for digest in first.outputs ^ each.outputs}:
+            raise OtherOutputsError(descriptor, apart)
+        return first

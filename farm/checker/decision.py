@@ -1,0 +1,345 @@
+"""Whether a release may be signed: one question, which the checker answers from signed statements and from the blobs.
+
+Nothing that is asked about is taken from who asks: a request names the release and where evidence for it lies.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.checker.builds.builds import Builds, Grounds, check_builds, read_evidence
+from farm.checker.builds.case import Case
+from farm.checker.builds.entries import check_said
+from farm.checker.builds.outputs import Outputs, check_departures, check_together, stand_so
+from farm.checker.builds.ownership import Ownership, ReleasedRecipes
+from farm.checker.builds.plans import Plans
+from farm.checker.builds.release_check import check_release
+from farm.checker.gates.gates import check_gates
+from farm.checker.gates.interfaces import check_interfaces
+from farm.checker.gates.newest_tests import NewestTests, named_tests
+from farm.checker.gates.package_gates import Asked
+from farm.checker.gates.reports import check_reports
+from farm.checker.gates.tests import AskedTests, ReleasedTests, SignedResults
+from farm.checker.gates.transitions import check_transitions
+from farm.checker.imported import check_foreign
+from farm.checker.orders.orders import Orders, Permitted
+from farm.checker.orders.version_moves import moves_of
+from farm.checker.reading.change import ReleaseChange
+from farm.checker.reading.described import Described
+from farm.checker.reading.published_advisories import PublishedAdvisories
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.checker.reading.test_record import CheckedTests, Found, NamedTests, PassedTest, TestRecord
+from farm.checker.sets import ReleasedSets
+from farm.core.policy.channel_gates import AbiGate, HardeningGate, TestsGate
+from farm.errors import FarmError
+from farm.signing.evidence import ReleaseEvidence
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.check_results import MOST_PROVENANCES, Checked, VerifiedRelease
+from farm.trust.attestation.release_summary import evidence_of
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.layout import BLOBS
+from farm.trust.metadata.delegation import channels_of
+from farm.trust.metadata.repository import check_follows
+from farm.trust.metadata.signed_policy import policy_in_force, who_may_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from farm.checker.builds.outputs import Output
+    from farm.checker.reading.published_identities import PublishedRecord
+    from farm.core.names.digest import Digest
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.signing.consistency import Kept
+    from farm.signing.state import LedgerState
+    from farm.trust.index.release_index import Release
+    from farm.trust.metadata.builders import AllowedBuilders
+    from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.signed_policy import SignedPolicy
+
+_NOTHING_ORDERED = Permitted()
+_LOG = logging.getLogger("farm.checker")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Decision:
+    """Decides about the releases of one repository, one after the other. For one thread.
+
+    `record` is what was published in it before, `ledger` what was signed, ordered and reported; `clock` says what time
+    it is.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        record: PublishedRecord,
+        ledger: Kept,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._repository = repository
+        self._record = record
+        self._ledger = ledger
+        self._blobs = BlobStore(repository.root / BLOBS)
+        self._sets = ReleasedSets(self._blobs)
+        self._tests = ReleasedTests(self._blobs)
+        self._past = TestRecord(record.directory, self._blobs)
+        self._checked: dict[str, CheckedTests] = {}
+        """What was found of the release of each channel that was looked at last: once it is signed, that is kept."""
+        self._proven: dict[str, Release] = {}
+        """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
+        self._clock = clock
+        self._checked_at: dict[Digest, datetime] = {}
+
+    def prepare(self) -> None:
+        """Read what is published now, which the first check would do otherwise. Raises as `check`."""
+        builders, policy = self._repository.builders(), policy_in_force(self._repository)
+        self._record.catch_up(self._repository, self._clock())
+        for newest in self._newest():
+            self._sets.read(newest)
+            self._remember_tests(newest, builders, policy)
+
+    def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        """Return what was verified of a release that may be signed.
+
+        `evidence` is a blob that says what to look at (`ReleaseEvidence`). Where targets have signed no policy, as in a
+        repository of an earlier farm, only what needs none is looked at.
+        Raises a `FarmError` that says why it may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
+        """
+        verified = self._look_at(release, evidence)
+        self._checked_at[release.digest] = self._clock()
+        return verified
+
+    def _look_at(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        previous = self._repository.current(release.channel).release
+        if release != previous:
+            check_follows(release, previous)
+        if previous is None and not release.packages and not release.imports:
+            raise RefusedReleaseError(f"the first release of {release.channel} has no package")
+        builders, policy = self._repository.builders(), policy_in_force(self._repository)
+        self._go_on_from(release.channel, previous)
+        self._record.catch_up(self._repository, self._clock(), self._checked_at)
+        self._checked_at.clear()
+        for newest in self._newest():  # what counts for the tests of a package, one channel says for all
+            self._remember_tests(newest, builders, policy)
+        change = ReleaseChange.of(release, previous, self._blobs)
+        check_release(change, self._blobs, builders, self._record)
+        trial = self._sets.prove(change)
+        checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
+        found = Found()
+        if policy is None:
+            _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
+        else:
+            permitted, found = self._check_policy(change, trial, evidence, builders, policy)
+            checked += _checked_by(policy, _policy_of(release.channel, policy))
+        self._proven[release.channel] = release
+        self._checked[release.channel] = CheckedTests(release.digest, self._clock(), found)
+        return _verified(change, builders, evidence, checked, permitted)
+
+    def _check_policy(
+        self,
+        change: ReleaseChange,
+        trial: TrialSet,
+        evidence: Digest,
+        builders: AllowedBuilders,
+        policy: SignedPolicy,
+    ) -> tuple[Permitted, Found]:
+        """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates.
+
+        Return what is permitted, and what is to be kept of its tests.
+        """
+        release, previous = change.release, change.previous
+        brought = read_evidence(self._blobs, evidence)
+        check_foreign(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
+        plans = Plans(release.distribution, policy, self._blobs)
+        released = ReleasedRecipes(self._newest, self._blobs)
+        state = self._ledger.state()
+        ownership = Ownership(
+            release.distribution,
+            policy,
+            brought.submissions,
+            self._blobs,
+            released=released.has,
+            withdrawn=state.withdrawn_statements,
+            now=self._clock(),
+        )
+        grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
+        builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds, release.channel))
+        channel = _policy_of(release.channel, policy)
+        moves = moves_of(change, self._blobs, self._record)
+        orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
+        outputs = Outputs(change, self._blobs)
+        permitted = orders.check(outputs, moves, brought.orders)
+        check_reports(moves, channel, state)
+        # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
+        if permitted.goes_back:
+            return permitted, Found()
+        self._check_outputs(outputs, channel, permitted)
+        check_transitions(moves, channel, permitted)
+        source = self._repository.current(channel.from_channel).release if channel.from_channel else None
+        check_said(change.put, (previous, source), grounds)
+        described = Described(self._blobs)
+        newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
+        if _asks_recipes(channel):
+            newest.check(change.put)
+        case = Case(release, previous, self._blobs, builders, plans, brought, builds)
+        check_gates(change, self._asked(case, channel, policy, state, permitted))
+        passed = self._ask_of_the_set(case, channel, trial, newest)
+        named = self._named(outputs, ownership, channel)
+        return permitted, Found(passed, named)
+
+    def _newest(self) -> Iterator[Release]:
+        head = self._repository.head()
+        for channel in channels_of(head.targets):
+            if (release := self._repository.current_of(head, channel).release) is not None:
+                yield release
+
+    def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
+        """See that the outputs of one build move together, as in the pipeline, and that none goes that is made still.
+
+        Two builds may be side by side where a curator has ordered one package alone, or the source has them so.
+        """
+        source = channel.from_channel
+
+        def is_apart(came: Output, name: str, beside: Output | None) -> bool:
+            if permitted.is_alone(came.name, came.package, name):
+                return True
+            return bool(source) and stand_so(came, name, beside, source, self._record)
+
+        check_together(outputs, is_apart)
+        if not source:  # of what goes there, the gates ask whether it is gone from the source
+            check_departures(outputs, permitted.takes_out)
+
+    def _go_on_from(self, channel: str, previous: Release | None) -> None:
+        """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""
+        proven = self._proven.pop(channel, None)
+        if proven is not None and proven == previous:
+            self._sets.accept(proven)
+
+    def _asked(
+        self, case: Case, channel: ChannelPolicy, policy: SignedPolicy, state: LedgerState, permitted: Permitted
+    ) -> Asked:
+        """Return what the gates of single packages go by."""
+        curators, described = policy.policies.curators, Described(self._blobs)
+        given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
+        whose, now = case.release.distribution, self._clock()
+
+        def does_count(approval: bytes) -> bool:
+            return all(state.counts(approval, people, whose, now) for people in curators.values())
+
+        return Asked(
+            policy=channel,
+            curators=curators,
+            approvals=list(filter(does_count, given)),
+            described=described,
+            plans=case.plans,
+            advisories=PublishedAdvisories(self._repository, described),
+            stays=self._record,
+            now=now,
+            promoted=permitted.promoted,
+            taken_back=state.rolled_back.get(channel.from_channel, frozenset()),
+        )
+
+    def _ask_of_the_set(
+        self, case: Case, channel: ChannelPolicy, trial: TrialSet, newest: NewestTests
+    ) -> tuple[PassedTest, ...]:
+        passed: tuple[PassedTest, ...] = ()
+        for gate in channel.gates:
+            if isinstance(gate, AbiGate):
+                check_interfaces(case, trial)
+            elif isinstance(gate, TestsGate):
+                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests, self._past, newest)
+                passed = self._tests.check(case.release, case.previous, trial, asked)
+        return passed
+
+    def _remember_tests(self, newest: Release, builders: AllowedBuilders, policy: SignedPolicy | None) -> None:
+        """Keep how the tests went of what a channel has released since that was last asked for."""
+
+        def published(release: Release, before: Release | None) -> Found:
+            brought, channel = self._brought_with(release), policy and policy.policies.policies.get(release.channel)
+            passed = SignedResults(brought.tests, builders, release.channel, self._blobs).passed()
+            if policy is None or not channel:
+                return Found(passed)
+            outputs = Outputs(ReleaseChange.of(release, before, self._blobs), self._blobs)
+            ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
+            try:
+                return Found(passed, self._named(outputs, ownership, channel))
+            except FarmError:
+                if _asks_recipes(channel):
+                    raise
+                return Found(passed)  # nothing of it is decided by what is lost
+
+        self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
+
+    def _named(self, outputs: Outputs, ownership: Ownership, channel: ChannelPolicy) -> tuple[NamedTests, ...]:
+        """Return whose tests a release names. Where nothing is decided by them, what an owner has signed tells when.
+
+        Else whoever brings that package into another channel could keep the signature back, and have it count as new.
+        """
+        named = named_tests(outputs, self._blobs, ownership)
+        return named if _asks_recipes(channel) else tuple(each for each in named if each.signed is not None)
+
+    def _brought_with(self, release: Release) -> ReleaseEvidence:
+        """Return what was brought with a published release; nothing where nobody may have it any more, or none is it.
+
+        Whoever asked for that release has chosen it, so no fault of it may keep later ones from being looked at.
+        """
+        summary = self._repository.summary(release.digest)
+        named = evidence_of(summary) if summary else None
+        try:
+            return read_evidence(self._blobs, named) if named else ReleaseEvidence()
+        except FarmError:
+            return ReleaseEvidence()
+
+    def _is_envelope(self, digest: Digest) -> bool:
+        return self._blobs.has(digest) and self._blobs.size(digest) <= LARGEST_ENVELOPE
+
+
+def _verified(
+    change: ReleaseChange,
+    builders: AllowedBuilders,
+    evidence: Digest,
+    checked: Sequence[Checked],
+    permitted: Permitted,
+) -> VerifiedRelease:
+    assert builders.document is not None  # noqa: S101  (they were read from one)
+    new, previous = change.put, change.previous
+    named = new if len(new) <= MOST_PROVENANCES else ()
+    return VerifiedRelease(
+        release=change.release.digest,
+        previous=previous.digest if previous else None,
+        policy=builders.document,
+        evidence=evidence,
+        new=tuple(entry.name for entry in new),
+        provenances=tuple((entry.name, blob.digest) for entry in named for blob in (entry.provenance, *entry.rebuilds)),
+        checked=tuple(checked),
+        orders=permitted.orders,
+        rolled_back=permitted.rolled_back,
+        returned=permitted.returned,
+    )
+
+
+def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
+    """Return what was found in order by what is signed: what nobody has signed is not looked at."""
+    owned = [Checked.OWNERS] if policy.policies.owners is not None else []
+    tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
+    return [Checked.PLANS, *owned, Checked.GATES, *tested]
+
+
+def _asks_recipes(channel: ChannelPolicy) -> bool:
+    """Say whether anything is decided by whose tests a release names: by these, or by what the recipe waives."""
+    return any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates)
+
+
+def _policy_of(channel: str, policy: SignedPolicy) -> ChannelPolicy:
+    found = policy.policies.policies.get(channel)
+    if found is None:
+        raise RefusedReleaseError(
+            f"no policy of {channel} is signed",
+            remedy="Draft it with `farm keys draft targets --policy RECIPES`, and have it signed.",
+        )
+    return found

@@ -1,0 +1,175 @@
+"""Whether the interfaces of libraries were compared that a signed policy asks for: by results of listed testers.
+
+Which builds have to be compared with which is worked out here, from the proven set and from how its packages were
+built. What cannot be compared, by the files themselves, is asked of nobody.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.checker.builds.known_builds import KnownBuilds
+from farm.checker.reading.described import Described
+from farm.checker.reading.job_orders import read_job_order
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.plan.abi import RULE, AbiOrder, AbiVerdict
+from farm.core.sets.findings.problem import listed
+from farm.core.sets.proof.abi import LinkedFiles
+from farm.core.sets.proof.interfaces import (
+    ANSWERS,
+    COMPARISON_LIMITS,
+    TOOLCHAIN,
+    Answer,
+    ComparedSide,
+    compared_side,
+    has_installed_headers,
+    look_at_interfaces,
+)
+from farm.errors import FarmError
+from farm.trust.attestation.abi_result import verify_abi_result
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from farm.checker.builds.case import Case
+    from farm.core.names.digest import Digest
+    from farm.core.plan.abi import AbiSide
+    from farm.core.plan.job import DependencyArchive
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.abi import LibraryFile, LibraryPair
+    from farm.core.sets.proof.interfaces import LookedAt
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.signing.evidence import SignedTest
+    from farm.trust.index.release_index import Release
+
+_SHOWN = 3
+
+
+class InterfaceRefusedError(RefusedReleaseError):
+    """Dependents would get a library of another interface than they were built against, or nobody has compared it."""
+
+    code = "interface-refused"
+
+    def __init__(self, release: Release, told: Sequence[str]) -> None:
+        more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        super().__init__(
+            f"release {release.number} of {release.channel}: {'; '.join(told[:_SHOWN])}{more}",
+            remedy="Let listed testers compare them (`farm keys show` lists them), or release dependents with it that "
+            "were built against it.",
+        )
+
+
+def check_interfaces(case: Case, trial: TrialSet) -> None:
+    """See that no package of the set, as it is placed on the one before, gets a library of another interface.
+
+    Raises `InterfaceRefusedError`, `RefusedReleaseError` for what nobody has shown to be built as its recipe says,
+    `MissingBlobError` and the like.
+    """
+    known, files = KnownBuilds(case), LinkedFiles()
+    comparisons = _Comparisons(case, known)
+    looked = look_at_interfaces(
+        trial, dict(trial.placed), files, lambda member: known.root(member, files), comparisons.ask
+    )
+    if told := list(_complaints(looked, trial)):
+        raise InterfaceRefusedError(case.release, told)
+
+
+def _complaints(looked: LookedAt, trial: TrialSet) -> Iterator[str]:
+    def tell(pair: LibraryPair, users: Iterable[str], what: str) -> str:
+        labels = listed([trial.members[name].label for name in users])
+        library = f"{pair.soname} of {trial.members[pair.after.package].label}"
+        return f"{library} {what} the build that {labels} loaded when it was built"
+
+    for pair, users in looked.pairing.pairs.items():
+        if looked.answers[pair] is Answer.UNKNOWN:
+            yield tell(pair, users, "was not compared by as many listed testers as must agree with")
+    for pair, users in looked.broken.items():
+        yield tell(pair, users, "has another interface than")
+    for pair, users in looked.undecided.items():
+        yield tell(pair, users, "has another interface, and nobody shows that it had in the release before, than")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    order: AbiOrder
+    signed: SignedTest
+
+
+class _Comparisons:
+    """What listed testers have signed, of what was brought. What is no such result counts for nothing."""
+
+    def __init__(self, case: Case, known: KnownBuilds) -> None:
+        self._known = known
+        self._blobs = case.blobs
+        self._testers = case.builders.testers or {}
+        self._needed = case.builders.testers_needed(case.release.channel)
+        self._described = Described(case.blobs)
+        self._headers: dict[Digest, bool] = {}
+        tools = case.plans.trees_of(TOOLCHAIN)
+        self._orders: defaultdict[tuple[Digest, Digest], list[_Told]] = defaultdict(list)
+        for signed in case.brought.comparisons:
+            order = read_job_order(self._blobs, signed.order, AbiOrder.from_dict)
+            if order and (order.limits, order.rule) == (COMPARISON_LIMITS, RULE) and order.toolchain in tools:
+                self._orders[order.before.package.tree, order.after.package.tree].append(_Told(order, signed))
+
+    def ask(self, pairs: Collection[LibraryPair]) -> Mapping[LibraryPair, Answer]:
+        """Return what is known of pairs of libraries."""
+        return {pair: self._answer(pair) for pair in pairs}
+
+    def _answer(self, pair: LibraryPair) -> Answer:
+        said: defaultdict[AbiVerdict, set[str]] = defaultdict(set)
+        for told in self._orders.get((pair.before.tree, pair.after.tree), ()):
+            if self._is_told(pair.before, told.order.before) and self._is_told(pair.after, told.order.after):
+                for verdict, tester in self._results(told):
+                    said[verdict].add(tester)
+        for verdict in AbiVerdict:
+            if len(said[verdict]) >= self._needed:
+                return ANSWERS[verdict]
+        return Answer.UNJUDGED if any(map(self._is_beyond_telling, (pair.before, pair.after))) else Answer.UNKNOWN
+
+    def _results(self, told: _Told) -> Iterator[tuple[AbiVerdict, str]]:
+        for digest in told.signed.results:
+            try:
+                if self._blobs.size(digest) <= LARGEST_ENVELOPE:
+                    result = verify_abi_result(self._blobs.read(digest), self._testers, order=told.order)
+                    yield result.outcome.verdict, result.run.tester
+            except FarmError:
+                continue
+
+    def _is_told(self, file: LibraryFile, side: AbiSide) -> bool:
+        """Say whether an order tells of a library what there is to be told: its package, debug data and headers."""
+        told = [side.package, side.debug, *side.headers]
+        return side.library == file.path and any(
+            [_named(each) for each in (found.package, found.debug, *found.headers)] == [_said(each) for each in told]
+            for found in self._sides(file)
+            if isinstance(found, ComparedSide)
+        )
+
+    def _is_beyond_telling(self, file: LibraryFile) -> bool:
+        """Say whether no build of a library has what a comparison needs."""
+        sides = self._sides(file)
+        return bool(sides) and not any(isinstance(each, ComparedSide) for each in sides)
+
+    def _sides(self, file: LibraryFile) -> Sequence[ComparedSide | str]:
+        """Return what a comparison has to be told of a library, by each build of it; or why there can be none."""
+        return [
+            compared_side(file.path, package, build.outputs, self._has_headers)
+            for package, build in self._known.having(file.package, file.tree)
+        ]
+
+    def _has_headers(self, member: Member) -> bool:
+        tree = member.descriptor.tree
+        if tree not in self._headers:
+            self._headers[tree] = has_installed_headers(self._described.manifest(member.descriptor))
+        return self._headers[tree]
+
+
+def _named(member: Member) -> tuple[Digest, Digest, str]:
+    return member.descriptor.digest, member.descriptor.tree, member.descriptor.store_path
+
+
+def _said(archive: DependencyArchive) -> tuple[Digest, Digest, str]:
+    return archive.descriptor, archive.tree, archive.store

@@ -1,0 +1,113 @@
+"""Whose tests and waivers count for a package does not go back, once a release has named newer ones.
+
+The pipeline takes the newest recipe that comes to the package's plan. Which one that is, its database says. Here it is
+the one that an owner has signed last, of those that releases of any channel have named: so an owner goes back by
+signing the older one again, and nobody else does. Where no owners are signed, nobody can say which of two is the newer:
+whoever asks for a release chooses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.checker.builds.plans import PlanMismatchError
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.test_record import Build, NamedTests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from farm.checker.builds.outputs import Outputs
+    from farm.checker.builds.ownership import Ownership
+    from farm.checker.builds.plans import Plans
+    from farm.checker.reading.test_record import CountedTests, TestRecord
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import ReleaseEntry
+
+
+class OlderTestsError(RefusedReleaseError):
+    """A release names, for the tests of a package, a recipe that an owner has signed before one that counts already."""
+
+    code = "older-tests"
+
+    def __init__(self, entry: ReleaseEntry, channel: str, newest: CountedTests) -> None:
+        super().__init__(
+            f"{entry.name} would be tested by the recipe {entry.tested_by} on {channel}, and release {newest.number} "
+            f"of {newest.channel} has named a newer one, {newest.recipe}",
+            remedy="Release it with the newer one; submit that again where the farm has lost it. To go back, let an "
+            "owner submit the older recipe again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewestTests:
+    """Knows of the packages of one release whether the tests that are named for them are the newest.
+
+    `owned` says whether owners are signed.
+    """
+
+    outputs: Outputs
+    described: Described
+    record: TestRecord
+    ownership: Ownership
+    plans: Plans
+    owned: bool
+
+    def check(self, entries: Iterable[ReleaseEntry]) -> None:
+        """See that none of these entries of the release names older tests than releases have had for the package.
+
+        Raises `OlderTestsError`, `MissingBlobError` and the like, and as `Outputs`.
+        """
+        if not self.owned:
+            return
+        faults = Faults()
+        builds = [(entry, _build(entry, self.described)) for entry in entries]
+        counted = self.record.counted(build for _, build in builds)
+        for entry, build in builds:
+            with faults.of(entry.name):
+                newest = self._newer_than(entry, build, counted[build])
+                if newest is not None:
+                    raise OlderTestsError(entry, self.outputs.change.release.channel, newest)
+        faults.check()
+
+    def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:
+        """Return what counts already and is newer than the tests of an entry."""
+        for newest in reversed(counted):
+            if newest.recipe == entry.tested_by:
+                return None
+            output = self.outputs.of(entry)
+            # What counts for another build may be a recipe by which this one could not have been built.
+            if newest.plan == build.plan or self._comes_to(output.plan, newest.recipe):
+                is_newer = self.ownership.is_signed_since(output.recipe, entry.tested_by, newest.signed)
+                return None if is_newer else newest
+        return None
+
+    def _comes_to(self, plan: Plan, recipe: Digest) -> bool:
+        try:
+            self.plans.check(plan, recipe)
+        except PlanMismatchError:
+            return False
+        return True
+
+
+def named_tests(outputs: Outputs, blobs: BlobStore, ownership: Ownership) -> tuple[NamedTests, ...]:
+    """Return whose tests a release names for what it puts in, and when an owner has signed that last.
+
+    Raises as `Outputs`.
+    """
+    described = Described(blobs)
+
+    def signed(entry: ReleaseEntry) -> datetime | None:
+        return ownership.last_signed(outputs.of(entry).recipe, entry.tested_by)
+
+    return tuple(NamedTests(_build(each, described), each.tested_by, signed(each)) for each in outputs.change.put)
+
+
+def _build(entry: ReleaseEntry, described: Described) -> Build:
+    plan = described.descriptor(entry.descriptor.digest).plan
+    return Build(plan, entry.name, entry.version, entry.revision)

@@ -1,0 +1,404 @@
+"""Whether the tests that a channel's signed policy asks for have passed: by results that listed testers have signed.
+
+Which tests those are, and which packages are there in each, is worked out here from the proven set and from the recipes
+that the release names. A test that fails may have failed on the set before already: then that is signed too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.checker.builds.plans import UnreadableRecipeError
+from farm.checker.reading.described import Described
+from farm.checker.reading.job_orders import read_job_order
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.checker.reading.test_record import PassedTest
+from farm.core.names.digest import Digest
+from farm.core.plan.job import TestOrder
+from farm.core.sets.members.member import is_foreign
+from farm.core.sets.proof.test_closures import TestNeedIndex, Unrunnable, test_closures, tested_names
+from farm.errors import FarmError
+from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.index.tree import IndexTree, difference
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from securesystemslib.signer import Key
+
+    from farm.checker.builds.plans import Plans
+    from farm.checker.gates.newest_tests import NewestTests
+    from farm.checker.reading.test_record import TestRecord
+    from farm.core.plan.job import BlobRef
+    from farm.core.policy.channel_gates import TestScope
+    from farm.core.recipe.recipe import Limits, Recipe, Test
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.closure import MemberSet
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.signing.evidence import SignedTest
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import Release, ReleaseEntry
+    from farm.trust.metadata.builders import AllowedBuilders
+
+_SHOWN = 3
+
+
+class UntestedReleaseError(RefusedReleaseError):
+    """Of a release that tests are asked of, some have not passed, as far as listed testers have signed."""
+
+    code = "untested-release"
+
+    def __init__(self, release: Release, needed: int, missing: Sequence[str]) -> None:
+        more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
+        super().__init__(
+            f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
+            f"there is none that lets these pass: {'; '.join(missing[:_SHOWN])}{more}",
+            remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A test as it has to have been ordered: what, of which package, among which packages, within which limits."""
+
+    test: Test
+    subject: Digest
+    closure: tuple[Member, ...]
+    limits: Limits
+
+    @property
+    def identity(self) -> Digest:
+        """What is the same for an order of this very test."""
+        there = [(each.descriptor.store_path, each.descriptor.digest, each.descriptor.tree) for each in self.closure]
+        return _identity(self.test, self.subject, self.limits, there)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """A test of a release that has not passed; `plan` is that of its package, which the release `moves`, or has had."""
+
+    recipe: Recipe
+    expected: _Expected | Unrunnable
+    plan: Digest
+    moves: bool
+
+    @property
+    def name(self) -> str:
+        return _name(self.expected)
+
+    @property
+    def told(self) -> str:
+        return f"{self.name!r} of {self.recipe.name}"
+
+
+def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
+    said = {
+        "test": test.to_dict(),
+        "subject": subject,
+        "limits": limits.to_dict(),
+        "there": [list(each) for each in there],
+    }
+    return Digest.of_json(said)
+
+
+def _identity_of(order: TestOrder) -> Digest | None:
+    """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
+
+    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
+    """
+    name: object = order.test.name
+    if not isinstance(name, str):
+        return None
+    try:
+        there = [(each.store, each.descriptor, each.tree) for each in order.closure]
+        return _identity(order.test, order.subject, order.limits, there)
+    except (FarmError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+class SignedResults:
+    """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
+
+    def __init__(
+        self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
+    ) -> None:
+        self.testers: Mapping[str, Key] = builders.testers or {}
+        self.needed = builders.testers_needed(channel)
+        self._brought = brought
+        self._blobs = blobs
+        self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
+
+    def agree(self, test: Digest, *, passed: bool) -> bool:
+        """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
+        return len(self._who(test, passed=passed)) >= self.needed
+
+    def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
+        """Return who has passed these tests, or all that there are results of: those that enough testers have."""
+        named = self._named() if tests is None else tests
+        found = (replace(each, testers=self._who(each.test, passed=True)) for each in named)
+        return tuple(each for each in found if len(each.testers) >= self.needed)
+
+    def _named(self) -> Iterator[PassedTest]:
+        described = Described(self._blobs)
+        for test, orders in self._by_test().items():
+            order, _ = orders[0]
+            try:
+                package = described.descriptor(order.subject).name.short
+            except FarmError:  # nobody may have it any more
+                package = ""
+            yield PassedTest(test, package=package, name=order.test.name)
+
+    def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
+        told = (
+            self._tester(digest, order, passed=passed)
+            for order, signed in self._by_test().get(test, ())
+            for digest in signed.results
+        )
+        return frozenset(tester for tester in told if tester is not None)
+
+    def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
+        try:
+            if self._blobs.size(digest) > LARGEST_ENVELOPE:
+                return None
+            result = verify_test_result(self._blobs.read(digest), self.testers, order=order)
+        except FarmError:
+            return None
+        return result.run.tester if result.outcome.passed is passed else None
+
+    def _by_test(self) -> Mapping[Digest, list[tuple[TestOrder, SignedTest]]]:
+        if self._orders is None:
+            self._orders = {}
+            for signed in self._brought:
+                order = read_job_order(self._blobs, signed.order, TestOrder.from_dict)
+                if order is not None and (test := _identity_of(order)) is not None:
+                    self._orders.setdefault(test, []).append((order, signed))
+        return self._orders
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTests:
+    """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results.
+
+    `record` knows which have passed for what is released, `newest` whether the recipes are the newest.
+    """
+
+    scope: TestScope
+    plans: Plans
+    builders: AllowedBuilders
+    brought: Sequence[SignedTest]
+    record: TestRecord
+    newest: NewestTests
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose tests need what in a release, as far as its recipes can be read with these `steps`; `unread` are others."""
+
+    release: Release
+    index: TestNeedIndex
+    steps: tuple[Digest, ...]
+    unread: Mapping[str, ReleaseEntry]
+
+
+class _NeedsNow(TestNeedIndex):
+    """An index of before, without changing it, in which the tests of some packages need other ones."""
+
+    def __init__(self, before: TestNeedIndex, named: Mapping[str, frozenset[str]]) -> None:
+        super().__init__()
+        self._before = before
+        self._named = named.keys()
+        for name, needs in named.items():
+            self.put(name, needs)
+
+    def testers(self, names: Iterable[str]) -> set[str]:
+        wanted = tuple(names)
+        return (self._before.testers(wanted) - self._named) | super().testers(wanted)
+
+
+class ReleasedTests:
+    """Knows whose tests need which packages in the newest set of each channel. For one thread."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._known: dict[str, _Known] = {}
+
+    def check(
+        self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests
+    ) -> tuple[PassedTest, ...]:
+        """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
+
+        Return those that have passed.
+        Raises `UntestedReleaseError`, `OlderTestsError`, `RefusedReleaseError` when a recipe cannot be read,
+        `MissingBlobError` and the like.
+        """
+        plans = asked.plans
+        results = SignedResults(asked.brought, asked.builders, release.channel, self._blobs)
+        index = self._needs_now(release, previous, plans) if previous else TestNeedIndex()
+        changes = dict(trial.placed)
+        now = _Tests(IndexTree(self._read, release.index), plans, trial)
+        wanted = list(now.expected(tested_names(asked.scope, trial, changes, index), changes))
+        asked.newest.check(entry for name in sorted(now.counting) if (entry := now.entry(name)))
+        passed = results.passed(
+            PassedTest(each.identity, package=recipe.name, name=each.test.name)
+            for recipe, each in wanted
+            if isinstance(each, _Expected)
+        )
+        green = {each.test for each in passed}
+        failing = [
+            _Failing(recipe, each, trial.members[recipe.name].descriptor.plan, recipe.name in changes)
+            for recipe, each in wanted
+            if isinstance(each, Unrunnable) or each.identity not in green
+        ]
+        if not failing:
+            return passed
+        past = _Past(asked.record, release.channel, results)
+        trial.place({})  # its base, on which a test may have failed as well
+        try:
+            before = _Tests(IndexTree(self._read, previous.index), plans, trial) if previous else None
+            _check_failing(release, failing, before, past)
+        finally:
+            trial.place(changes)
+        return passed
+
+    def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
+        """Return whose tests need what in a release: as in the one before, but for what it names anew."""
+        put = difference(self._read, previous.index, release.index).put
+        named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
+        return _NeedsNow(self._needs(previous, plans), named)
+
+    def _needs(self, previous: Release, plans: Plans) -> TestNeedIndex:
+        known = self._known.get(previous.channel)
+        index, unread = (known.index, dict(known.unread)) if known else (TestNeedIndex(), {})
+        change = difference(self._read, known.release.index if known else None, previous.index)
+        for name in change.removed:
+            index.put(name, frozenset())
+            unread.pop(name, None)
+        # Whether a recipe can be read, the steps that are signed decide.
+        again = unread if known and known.steps != plans.steps else {}
+        for entry in (again | {entry.name: entry for entry in change.put}).values():
+            needs = _needs_of(entry, plans)
+            index.put(entry.name, needs or frozenset())
+            unread.pop(entry.name, None)
+            if needs is None:
+                unread[entry.name] = entry
+        self._known[previous.channel] = _Known(previous, index, plans.steps, unread)
+        return index
+
+    def _read(self, blob: BlobRef) -> bytes:
+        return self._blobs.read(blob.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What has passed for what a channel has released: who could be kept from saying so again, was heard then."""
+
+    record: TestRecord
+    channel: str
+    results: SignedResults
+
+    def has_passed(self, test: Digest) -> bool:
+        """Say whether enough of those who are testers now have passed a test then."""
+        return len(self.record.testers_of(self.channel, test) & self.results.testers.keys()) >= self.results.needed
+
+    def was_red(self, test: Digest) -> bool:
+        """Say whether a test failed on the base, as far as testers have said and have not said otherwise."""
+        results = self.results
+        return not self.has_passed(test) and results.agree(test, passed=False) and not results.agree(test, passed=True)
+
+    def could_be_run(self, failing: _Failing) -> bool:
+        """Say whether a test, as it is named, has passed for any release: then it is wanted, and not a broken one."""
+        return self.record.has_ever_passed(self.channel, failing.recipe.name, failing.name)
+
+
+class _Tests:
+    """The tests of the packages of one set, by the recipes that its release names."""
+
+    def __init__(self, tree: IndexTree, plans: Plans, members: MemberSet) -> None:
+        self._tree = tree
+        self._plans = plans
+        self._members = members
+        self.counting: set[str] = set()
+        """The packages whose own entries name the recipes of which tests were given."""
+
+    def expected(self, names: Collection[str], new: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        """Give the tests of these packages; those of a recipe once, for the package of its name.
+
+        What is `new` asks for the tests of the recipe that its own entry names: that of another build may lack them.
+        """
+        seen: set[tuple[str, Digest]] = set()
+        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
+            recipe = self.recipe_of(name)
+            if recipe is None or (main := self._members.members.get(recipe.name)) is None:
+                continue
+            subject, plan = recipe.name, self._members.members[name].descriptor.plan
+            # Another build stands there where an order lets it, or the source has it so: then its tests are those.
+            counting = name if name in new and main.descriptor.plan == plan else subject
+            asked = self.recipe_of(counting)
+            if asked is not None and (subject, asked.digest) not in seen:
+                seen.add((subject, asked.digest))
+                self.counting.add(counting)
+                yield from self._of(asked, subject)
+
+    def of(self, failing: _Failing) -> Iterator[_Expected | Unrunnable]:
+        """Give the tests of the package of a recipe's name, as it is here; none where it is not."""
+        name = failing.recipe.name
+        recipe = self.recipe_of(name)
+        if recipe is None:
+            return
+        # Of one build it is the newer recipe whose tests count: what is named anew changes nothing of the package.
+        same = self._members.members[name].descriptor.plan == failing.plan
+        yield from (each for _, each in self._of(failing.recipe if same else recipe, name))
+
+    def _of(self, recipe: Recipe, name: str) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
+        subject = self._members.members[name].descriptor.digest
+        for test, closure in test_closures(recipe, self._members):
+            if isinstance(closure, Unrunnable):
+                yield recipe, closure
+            else:
+                yield recipe, _Expected(test, subject, closure, recipe.limits)
+
+    def recipe_of(self, name: str) -> Recipe | None:
+        entry = self.entry(name)
+        return self._plans.read(entry.tested_by, entry.name) if entry else None
+
+    def entry(self, name: str) -> ReleaseEntry | None:
+        return self._tree.entry(name)
+
+
+def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests | None, past: _Past) -> None:
+    """See that each of these tests had failed on the base as well.
+
+    Whether it can be run there, the set says and nobody else. One that cannot was red; but of a package that comes
+    itself not where it has passed already: else what it needs would go first, and then what it would find wrong come.
+    That is the package's fault alone, so it is named.
+    """
+    faults, missing = Faults(), []
+    for each in failing:
+        was = next((other for other in before.of(each) if _name(other) == each.name), None) if before else None
+        if isinstance(was, Unrunnable) and each.moves and past.could_be_run(each):
+            with faults.of(each.recipe.name):
+                told = f"{each.told}, which has passed before and cannot be run on the release before: {was.reason}"
+                raise UntestedReleaseError(release, past.results.needed, [told])
+        elif not isinstance(was, Unrunnable) and not (was is not None and past.was_red(was.identity)):
+            missing.append(each.told)
+    if missing:
+        raise UntestedReleaseError(release, past.results.needed, missing)
+    faults.check()
+
+
+def _name(expected: _Expected | Unrunnable) -> str:
+    return expected.test if isinstance(expected, Unrunnable) else expected.test.name
+
+
+def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
+    """Return what the tests of a package need; None when its steps are no longer signed: nobody can order its tests."""
+    try:
+        recipe = plans.read(entry.tested_by, entry.name)
+    except UnreadableRecipeError:
+        return None
+    if recipe.name != entry.name:
+        return frozenset()
+    return frozenset(need for test in recipe.tests for need in test.needs)

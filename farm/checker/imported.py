@@ -1,0 +1,127 @@
+"""Whether what is taken of other distributions comes from where targets have signed, and is what these have signed.
+
+What a release takes anew is shown by the other distribution's metadata, from the signed fingerprint of its root on.
+What the release of before has taken already was shown then. Whatever is brought besides is looked at too, or refused:
+others go by it who look for what has shown a release.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.core.recipe.distributions import DISTRIBUTIONS, ForeignDistribution
+from farm.trust.index.tree import IndexTree
+from farm.trust.verification.release_proof import verify_shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.checker.reading.described import Described
+    from farm.core.names.digest import Digest
+    from farm.trust.index.imports import Import, ImportedPackage
+    from farm.trust.index.release_index import Release
+    from farm.trust.verification.release_proof import ShownRelease
+
+
+class UnknownOriginError(RefusedReleaseError):
+    """A release takes packages of a distribution, or by a channel, root or address of it, that nobody has signed."""
+
+    code = "unknown-origin"
+
+    def __init__(self, taken: Import) -> None:
+        super().__init__(
+            f"{taken} at {taken.address} under the root {taken.root} is none that packages may be taken of",
+            remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy RECIPES`.",
+        )
+
+
+class UnshownImportError(RefusedReleaseError):
+    """Nothing shows that another distribution has released what a release takes of it."""
+
+    code = "unshown-import"
+
+
+class NeedlessShowingError(RefusedReleaseError):
+    """What is brought to show a release of another distribution shows none that is taken anew, or is one too many."""
+
+    code = "needless-showing"
+
+    def __init__(self, shown: ShownRelease) -> None:
+        super().__init__(
+            f"{shown.release}, which is said to be shown, is shown already, or is no release that is taken anew",
+            remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
+        )
+
+
+def check_foreign(
+    release: Release,
+    previous: Release | None,
+    signed: Mapping[str, ForeignDistribution],
+    shown: Sequence[ShownRelease],
+    described: Described,
+) -> None:
+    """See that what is taken of others anew comes from where it is `signed` that they are, and that it is theirs.
+
+    `shown` is what was brought to show it. Raises `NeedlessShowingError`, `UnknownOriginError`, `UnshownImportError`,
+    `UnsignedAbroadError`, and what reading a blob raises; it says of all packages what is wrong with them.
+    """
+    before = {each.distribution: each for each in previous.imports} if previous else {}
+    anew = [each for each in release.imports if each != before.get(each.distribution)]
+    by_release: dict[Digest, ShownRelease] = {}
+    needless = [each for each in shown if by_release.setdefault(each.release, each) is not each]
+    needless += [each for each in by_release.values() if each.release not in {one.release for one in anew}]
+    faults = Faults()
+    for taken in anew:
+        earlier, brought = before.get(taken.distribution), by_release.get(taken.release)
+        with faults.of_all(taken.names):
+            known = signed.get(taken.distribution)
+            if known is None or known != ForeignDistribution(known.name, taken.address, taken.channel, taken.root):
+                raise UnknownOriginError(taken)
+            if brought or earlier is None or not _was_shown(taken, earlier):
+                _check_shown(taken, brought, described, faults)
+    faults.check()
+    if needless:
+        raise NeedlessShowingError(needless[0])
+
+
+def _was_shown(taken: Import, earlier: Import) -> bool:
+    """Say whether the same release is taken as before, and no package of it that was not."""
+    had = {(each.name, each.descriptor) for each in earlier.packages}
+    return _pin(taken) == _pin(earlier) and all((each.name, each.descriptor) in had for each in taken.packages)
+
+
+def _pin(taken: Import) -> tuple[str, int, Digest, Digest]:
+    return taken.channel, taken.number, taken.release, taken.root
+
+
+def _check_shown(taken: Import, shown: ShownRelease | None, described: Described, faults: Faults) -> None:
+    if shown is None:
+        raise UnshownImportError(
+            f"nothing shows that {taken.distribution} has signed {taken}, {taken.release}",
+            remedy="Let control see that release, or a later one: what it follows it brings along, when it is of this "
+            "version.",
+        )
+    theirs = verify_shown(shown, taken, described.within)
+    tree = IndexTree(described.blob, theirs.index)
+    for package in taken.packages:
+        with faults.of(f"{taken.distribution}/{package.name}"):
+            _check_package(taken, package, tree, described)
+
+
+def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, described: Described) -> None:
+    """See that a package is the one which their index names, and is what its entry there says."""
+    name = f"{taken.distribution}/{package.name}"
+    entry = tree.entry(package.name)
+    if entry is None or entry.descriptor.digest != package.descriptor:
+        there = f"as {entry.descriptor.digest}" if entry else "not at all"
+        raise UnshownImportError(
+            f"{name} is taken as {package.descriptor}, and {taken} has it {there}",
+            remedy="Do not trust who brought it. Let control collect the release anew.",
+        )
+    descriptor = described.descriptor(package.descriptor)
+    said = (str(descriptor.name), str(descriptor.version), descriptor.revision, descriptor.tree, descriptor.facts)
+    if said != (name, entry.version, entry.revision, entry.manifest.digest, entry.facts.digest):
+        raise UnshownImportError(
+            f"{name} is described otherwise than {taken} lists it", remedy=f"Tell the owner of {taken.distribution}."
+        )

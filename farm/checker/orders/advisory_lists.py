@@ -1,0 +1,132 @@
+"""Whether a list of advisories, or a record of which packages were looked at, may follow what is published.
+
+Where a policy is signed, people have to sign what is new in them, and nothing goes back: an order may be seen again for
+as long as it is good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.checker.orders.advisory_orders import SignedWords
+from farm.core.advisories.osv import InvalidAdvisoryError
+from farm.core.names.digest import Digest
+from farm.store.blobs import BlobStore
+from farm.trust.attestation.advisory_statement import Word, review_word, statement_word
+from farm.trust.attestation.check_results import CheckedLists
+from farm.trust.index.advisory_index import (
+    AdvisoryIndex,
+    InvalidAdvisoryIndexError,
+    check_index,
+    check_newer,
+    check_statements,
+)
+from farm.trust.index.review_list import InvalidReviewListError, ReviewList, check_none_left_out, check_reviews
+from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
+from farm.trust.metadata.delegation import channels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from tuf.api.metadata import TargetFile
+
+    from farm.core.plan.job import BlobRef
+    from farm.signing.state import LedgerState
+    from farm.trust.metadata.repository import Repository
+
+
+def checked_advisories(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
+    """Look at a list of advisories, as JSON; `state` is that of the signer's ledger.
+
+    With a list that is new goes when it was signed first. Raises the errors of `check_index`,
+    `InvalidAdvisoryIndexError`, `UnsignedWordError`, `RepositoryStateError`.
+    """
+    index, published = AdvisoryIndex.from_json(content), _published(repository)
+    blobs, listed = BlobStore(repository.root / BLOBS), published.get(advisory_target(ADVISORY_LIST))
+    before = AdvisoryIndex.from_json(repository.read_target(listed)) if listed else None
+
+    def read(blob: BlobRef) -> bytes:
+        return blobs.read(blob.digest)
+
+    if before is None:
+        _check_distribution(repository, index)
+    check_index(index, before, read)
+    signed = SignedWords.of(repository, state, index.distribution, now)
+    if signed is not None:
+        signed.check([*_new_advisories(index, before, read), *_new_statements(index, before, read)])
+    looked, digest, reviews = _reviews(repository, published), Digest.of(content), None
+    if looked is None or looked.signed_at(digest) is None:
+        reviews = ReviewList(index.distribution, looked.reviews if looked else (), digest, now).to_json()
+    return CheckedLists(asked=digest, reviews=reviews, published=_digests(published))
+
+
+def checked_reviews(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
+    """Look at which packages are said to have been looked at. When the list of advisories was signed stays as it is.
+
+    Raises `InvalidReviewListError`, `UnsignedWordError`, `RepositoryStateError`.
+    """
+    stated, published = ReviewList.from_json(content), _published(repository)
+    before = _reviews(repository, published)
+    check_reviews(stated.reviews, before, now)
+    if before is None or before.distribution != stated.distribution:
+        raise InvalidReviewListError(f"no list of advisories of {stated.distribution} is published yet")
+    signed = SignedWords.of(repository, state, stated.distribution, now)
+    if signed is not None:
+        check_none_left_out(stated.reviews, before)
+        known = set(before.reviews)
+        signed.check(review_word(each) for each in stated.reviews if each not in known)
+    reviews = replace(before, reviews=stated.reviews).to_json()
+    return CheckedLists(asked=Digest.of(content), reviews=reviews, published=_digests(published))
+
+
+def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
+    """See that the first list is of the distribution whose releases there are: all later ones are of the same."""
+    for channel in channels_of(repository.head().targets):
+        release = repository.current(channel).release
+        if release is not None and release.distribution != index.distribution:
+            raise InvalidAdvisoryIndexError(f"the list is of {index.distribution[:100]}, not of {release.distribution}")
+
+
+def _new_advisories(
+    index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
+) -> Iterator[Word]:
+    known = {each.id: each for each in before.advisories} if before else {}
+    for listed in index.advisories:
+        old = known.get(listed.id)
+        if old is not None and old.document == listed.document:
+            continue
+        if old is not None:
+            check_newer(listed, old, index.distribution, read)
+        yield Word(listed.id, listed.document.digest)
+
+
+def _new_statements(
+    index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
+) -> Iterator[Word]:
+    old = before.statements if before else None
+    if index.statements == old:
+        return
+    if index.statements is None:
+        raise InvalidAdvisoryIndexError("the list leaves out all statements that are published")
+    try:
+        new = check_statements(read(index.statements), read(old) if old else None, index.distribution)
+    except InvalidAdvisoryError as error:
+        raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
+    for each in new:
+        yield statement_word(each, index.distribution)
+
+
+def _published(repository: Repository) -> Mapping[str, TargetFile]:
+    targets: Mapping[str, TargetFile] = repository.delegated(repository.head(), ADVISORIES).targets
+    return targets
+
+
+def _reviews(repository: Repository, published: Mapping[str, TargetFile]) -> ReviewList | None:
+    target = published.get(advisory_target(REVIEW_LIST))
+    return ReviewList.from_json(repository.read_target(target)) if target else None
+
+
+def _digests(published: Mapping[str, TargetFile]) -> Mapping[str, str]:
+    return {path: target.hashes["sha256"] for path, target in published.items()}

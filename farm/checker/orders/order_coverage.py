@@ -1,0 +1,134 @@
+"""Which changes of a release an order is for, by the releases that it is about: these are what their digests say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.trust.attestation.curator_order import NO_RELEASE, Act
+from farm.trust.index.closure import needed_in
+from farm.trust.index.imports import imported_descriptors
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import IndexTree, difference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.checker.builds.outputs import Outputs
+    from farm.checker.orders.version_moves import Move
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.curator_order import CuratorOrder
+    from farm.trust.index.release_index import ReleaseEntry
+
+
+class Coverage:
+    """The `moves` of one release, as orders cover them."""
+
+    def __init__(self, releases: Releases, outputs: Outputs, moves: Sequence[Move]) -> None:
+        self.moves = moves
+        self._releases = releases
+        self._outputs = outputs
+        self._by_name = {each.name: each for each in moves}
+        self._moving = lru_cache(64)(self._named_that_come)
+
+    def of(self, orders: Sequence[CuratorOrder]) -> Iterator[Move]:
+        """Yield the moves that one of these orders covers."""
+        return (move for move in self.moves if any(self.covers(each, move) for each in orders))
+
+    def lets_come(self, order: CuratorOrder, move: Move) -> bool:
+        """Say whether an order lets a package come, by itself or with what its build put out besides."""
+        if order.act is not Act.RETRY or "/" in move.name or self.covers(order, move):
+            return self.covers(order, move)
+        return any(self._outputs.are_of_one_build(move.name, name, package) for name, package in order.packages.items())
+
+    def covers(self, order: CuratorOrder, move: Move) -> bool:
+        """Say whether an order is for this very change: it names, or its release has, what comes of the package."""
+        if order.act is Act.RETRY:
+            return move.after is not None and order.packages.get(move.name) == move.after
+        if order.target is None:
+            return False
+        if order.packages and move.name not in order.packages and not self._comes_along(order, order.target, move):
+            return False
+        channel = order.channel if order.act is Act.ROLLBACK else order.origin
+        return self._releases.holds(order.target, channel, move.name, move.after)
+
+    def _comes_along(self, order: CuratorOrder, target: Digest, move: Move) -> bool:
+        """Say whether a package of others comes with one that comes by its name, which needs it in the release.
+
+        That it goes, or becomes older, has to be ordered by its name, or with all the rest. So has that it comes
+        without what it is to come with.
+        """
+        if order.act is not Act.PROMOTE or "/" not in move.name or move.after is None or move.older_than:
+            return False
+        moving = self._moving(target, order.origin, frozenset(order.packages))
+        return move.name in self._releases.needed(self._outputs.change.release, moving)
+
+    def _named_that_come(self, target: Digest, origin: str, names: frozenset[str]) -> frozenset[str]:
+        moves = [move for name in names if (move := self._by_name.get(name)) is not None and move.after is not None]
+        return frozenset(each.name for each in moves if self._releases.holds(target, origin, each.name, each.after))
+
+
+class Releases:
+    """Releases as blobs, which are what their digests say: whose ancestor each is, and what it holds."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._read = lru_cache(256)(self._read_release)
+        self._tree = lru_cache(8)(lambda index: IndexTree(self._blob, index))
+        self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))
+
+    def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
+        """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
+        if base == NO_RELEASE:
+            return True
+        earlier = self._found(base)
+        if earlier is None or newest is None or earlier.channel != newest.channel:
+            return False
+        release: Release | None = newest
+        while release is not None and release.number > earlier.number:
+            release = self._found(release.previous) if release.previous else None
+        return release is not None and release.digest == base
+
+    def holds(self, digest: Digest, channel: str, name: str, package: Digest | None) -> bool:
+        """Say whether a release of a channel holds a package of a name as this one; None: whether it is without."""
+        release = self._found(digest)
+        if release is None or release.channel != channel:
+            return False
+        if "/" in name:
+            return imported_descriptors(release.imports).get(name) == package
+        entry = self._tree(release.index).entry(name)
+        return (entry.descriptor.digest if entry else None) == package
+
+    def hold_the_same(self, digest: Digest, release: Release) -> bool:
+        """Say whether a release of the same channel holds the very packages of another, and says the same of them.
+
+        But for who has built them again since, and which tests have run: that is looked at wherever an entry differs.
+        """
+        other = self._found(digest)
+        if other is None or other.channel != release.channel:
+            return False
+        if imported_descriptors(other.imports) != imported_descriptors(release.imports):
+            return False
+        found, tree = difference(self._blob, other.index, release.index), self._tree(other.index)
+        as_before = (_but_for_others(tree.entry(each.name)) == _but_for_others(each) for each in found.put)
+        return not found.removed and all(as_before)
+
+    def _found(self, digest: Digest) -> Release | None:
+        try:
+            return self._read(digest)
+        except FarmError:
+            return None
+
+    def _read_release(self, digest: Digest) -> Release:
+        return Release.from_json(self._blobs.read(digest))
+
+    def _blob(self, blob: BlobRef) -> bytes:
+        return self._blobs.read(blob.digest)
+
+
+def _but_for_others(entry: ReleaseEntry | None) -> ReleaseEntry | None:
+    return replace(entry, rebuilds=(), tests=None) if entry else None

@@ -1,0 +1,278 @@
+"""What only a person may let a release do, held against the orders in the signer's ledger.
+
+A frozen channel releases nothing, and what is held does not move, nor what moves with it. A package does not become
+older, and nothing that a rollback took out comes back, unless an order covers it that is good now, of this channel, and
+not used by another release. Whatever the pipeline says of orders makes none of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.checker.orders.order_coverage import Coverage, Releases
+from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.errors import FarmError
+from farm.trust.attestation.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, read_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from farm.checker.builds.outputs import Outputs
+    from farm.checker.orders.version_moves import Move
+    from farm.core.names.digest import Digest
+    from farm.signing.state import LedgerState, Permit
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.curator_order import CuratorOrder
+    from farm.trust.index.release_index import Release
+
+
+class FrozenChannelError(RefusedReleaseError):
+    """A curator has frozen the channel."""
+
+    code = "frozen"
+
+
+class HeldPackageError(RefusedReleaseError):
+    """A release changes, adds or drops a package that a curator holds, or one that moves with it."""
+
+    code = "held"
+
+
+class UnorderedError(RefusedReleaseError):
+    """A release does what only a curator's order lets it do, and there is none that is good."""
+
+    code = "unordered"
+
+
+class UnusableOrderError(RefusedReleaseError):
+    """An order that a release is to use, or that is brought, is not good for it."""
+
+    code = "unusable-order"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPromotion:
+    """The names that an order of promotion names, and the packages that come, or go, by it: no other order's."""
+
+    names: frozenset[str]
+    packages: frozenset[Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """Which orders a release uses, and what comes of that.
+
+    `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
+    are those that come, or go, by an order of promotion, so that they need not soak; `alone` has each such order that
+    is not for all. `goes_back`: it holds what the release did to which a rollback was ordered, all of it and nothing
+    else.
+    """
+
+    orders: tuple[Digest, ...] = ()
+    rolled_back: tuple[Digest, ...] = ()
+    returned: tuple[Digest, ...] = ()
+    promoted: frozenset[Digest] = frozenset()
+    alone: tuple[NamedPromotion, ...] = ()
+    goes_back: bool = False
+
+    def is_alone(self, name: str, package: Digest | None, other: str) -> bool:
+        """Say whether one order of promotion moves a package, by its name, and leaves another where it is."""
+        return any(name in each.names and other not in each.names and package in each.packages for each in self.alone)
+
+    def takes_out(self, package: Digest) -> bool:
+        """Say whether a package goes because a rollback or a promotion was ordered to a set without it."""
+        return package in self.promoted or package in self.rolled_back
+
+
+class Orders:
+    """The orders for one release: `state` is that of the ledger, `people` are the public keys that count, by name."""
+
+    def __init__(self, state: LedgerState, people: Mapping[str, str], blobs: BlobStore, now: datetime) -> None:
+        self._state = state
+        self._people = people
+        self._releases = Releases(blobs)
+        self._now = now
+
+    def check(self, outputs: Outputs, moves: Sequence[Move], named: Collection[Digest]) -> Permitted:
+        """Return the orders that a release uses: those `named` that something moves by, and those that it needs.
+
+        Raises `RefusedReleaseError`, saying which order is missing.
+        """
+        release, previous = outputs.change.release, outputs.change.previous
+        self._check_standing(release, moves)
+        usable = self._usable(release, previous)
+        for digest in named:
+            if digest not in usable:
+                raise UnusableOrderError(self._why_not(digest, release, previous), remedy=_AGAIN)
+        coverage, faults = Coverage(self._releases, outputs, moves), Faults()
+        # One that lets nothing of this come is not used up by it.
+        used = {each: usable[each] for each in named if any(coverage.lets_come(usable[each], move) for move in moves)}
+        back = self._state.rolled_back.get(release.channel, frozenset())
+        for move in moves:
+            if move.after is None or not (move.older_than or move.after in back):
+                continue
+            if not any(coverage.lets_come(each, move) for each in used.values()):
+                found = next((digest for digest, each in usable.items() if coverage.lets_come(each, move)), None)
+                with faults.of(move.name):
+                    if found is None:
+                        raise _unordered(release, move)
+                    used[found] = usable[found]
+        faults.check()
+        permitted = self._permitted(used, release, coverage, back)
+        self._check_held_along(outputs, moves, permitted)
+        return permitted
+
+    def _permitted(
+        self, used: Mapping[Digest, CuratorOrder], release: Release, coverage: Coverage, back: Collection[Digest]
+    ) -> Permitted:
+        rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
+        promotions = [each for each in used.values() if each.act is Act.PROMOTE]
+        out = {move.before for move in coverage.of(rollbacks) if move.before}
+        came = {move.after for move in coverage.moves if move.after}
+        return Permitted(
+            tuple(sorted(used)),
+            tuple(sorted(out)),
+            tuple(sorted(came & set(back))),
+            _packages(coverage.of(promotions)),
+            tuple(
+                NamedPromotion(frozenset(each.packages), _packages(coverage.of([each])))
+                for each in promotions
+                if each.packages
+            ),
+            any(each.target is not None and self._releases.hold_the_same(each.target, release) for each in rollbacks),
+        )
+
+    def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:
+        channel = release.channel
+        if (freeze := self._state.frozen(channel, release.distribution, self._now)) is not None:
+            until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+            raise FrozenChannelError(
+                f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
+                remedy=f"`farm thaw {channel}` lets it go on, also where the farm knows of no freeze.",
+            )
+        held, faults = self._state.held(channel, release.distribution, self._now), Faults()
+        for move in moves:
+            if (hold := held.get(move.name)) is None:
+                continue
+            with faults.of(move.name):
+                raise _held(hold, move.name, f"the release {move.deed}")
+        faults.check()
+
+    def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
+        """See that nothing moves that would have to move with what is held, as outputs of one build do."""
+        release, faults = outputs.change.release, Faults()
+        held = self._state.held(release.channel, release.distribution, self._now)
+        for move in moves if held else ():
+            if "/" in move.name:
+                continue
+            with faults.of(move.name):
+                for other in sorted(held.keys() & outputs.moving_with(move.name)):
+                    if not permitted.is_alone(move.name, move.after or move.before, other):
+                        told = f"{move.name}, an output of the same build, may not move without it"
+                        raise _held(held[other], other, told)
+        faults.check()
+
+    def _usable(self, release: Release, previous: Release | None) -> dict[Digest, CuratorOrder]:
+        found = {}
+        for permit in self._state.usable(release.channel, release.digest, self._now):
+            order = permit.order
+            # One that was taken before there was any release may be one to another distribution.
+            if order.distribution != release.distribution or not is_by_somebody(permit, self._people):
+                continue
+            if self._releases.is_ancestor(order.base, previous):
+                found[order.digest] = order
+        return found
+
+    def _why_not(self, digest: Digest, release: Release, previous: Release | None) -> str:
+        permit = self._state.permits.get(digest)
+        told = f"release {release.number} of {release.channel} is to use the order {digest}"
+        if permit is None:
+            return f"{told}, and the ledger has none such: it has expired, or was never brought"
+        order = permit.order
+        why = f"and {order.curator} is not among the signed curators and operators, or has another key"
+        if (order.distribution, order.channel) != (release.distribution, release.channel):
+            why = f"which is one to {order.channel} of {order.distribution[:100]}"
+        elif permit.used_by not in (None, release.digest):
+            why = f"which release {permit.used_by} has used already"
+        elif (withdrawal := self._state.withdrawal(order)) is not None:
+            why = f"which {withdrawal.curator} has withdrawn: {withdrawal.reason}"
+        elif self._now >= order.expires:
+            why = f"which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
+        elif not self._releases.is_ancestor(order.base, previous):
+            why = f"which was given on {order.base}, and that is no release before this one"
+        return f"{told}, {why}"
+
+
+def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
+    """Say whether one of these people, by name with public keys, has signed an order: who could once may not now."""
+    public = people.get(permit.order.curator)
+    if public is None:
+        return False
+    try:
+        return read_order(permit.taken.envelope.encode(), {permit.order.curator: public}) == permit.order
+    except FarmError:
+        return False
+
+
+def check_brought(
+    envelope: bytes,
+    people: Mapping[str, str],
+    *,
+    newest: Callable[[str], Release | None],
+    blobs: BlobStore,
+    now: datetime,
+) -> CuratorOrder:
+    """Return an order that may be taken into the ledger; `newest` gives the newest release of a channel.
+
+    Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
+    """
+    order = read_order(envelope, people)
+    current = newest(order.channel) if order.channel != EVERY_CHANNEL else None
+    releases = Releases(blobs)
+    if now >= order.expires:
+        raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=_AGAIN)
+    if order.at > now + TOLERANCE:
+        raise UnusableOrderError(f"{order.told} is of {order.at:%Y-%m-%d %H:%M} UTC, which is to come", remedy=_AGAIN)
+    if not releases.is_ancestor(order.base, current):
+        raise UnusableOrderError(
+            f"{order.told} was given on the release {order.base}, which is neither the newest of {order.channel} nor "
+            "one before it",
+            remedy=_AGAIN,
+        )
+    if order.act in (Act.ROLLBACK, Act.PROMOTE):
+        _check_target(order, newest(order.origin or order.channel), releases)
+    return order
+
+
+def _check_target(order: CuratorOrder, newest: Release | None, releases: Releases) -> None:
+    """See that there was the release that an order is about: whoever gave it knows it from the farm alone."""
+    if order.target in (None, NO_RELEASE) or not releases.is_ancestor(order.target, newest):
+        raise UnusableOrderError(
+            f"{order.told} is about the release {order.target}, which {order.origin or order.channel} never had",
+            remedy=_AGAIN,
+        )
+
+
+def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
+    return frozenset(digest for move in moves if (digest := move.after or move.before))
+
+
+def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
+    return HeldPackageError(
+        f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
+        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
+    )
+
+
+def _unordered(release: Release, move: Move) -> UnorderedError:
+    why = f"it is older than {move.older_than}" if move.older_than else "a rollback took it out"
+    return UnorderedError(
+        f"{move.label or move.name} comes to {release.channel} by no curator's order, and {why}",
+        remedy=f"`farm candidate retry {release.channel} {move.name}` orders it, or a promotion or rollback that has "
+        "it; signed with the key of `farm keys me`, by one of the signed curators or operators.",
+    )
+
+
+_AGAIN = "Give the order again."

@@ -1,0 +1,91 @@
+"""What a release changes, package by package: which build each name meant before, and which it means now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.names.printed_version import PrintedIdentity
+from farm.core.names.version import Version
+from farm.trust.attestation.provenance import build_number_of
+from farm.trust.index.imports import imported_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from farm.checker.reading.change import ReleaseChange
+    from farm.core.names.digest import Digest
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import Release, ReleaseEntry
+
+    class LastHeld(Protocol):
+        """Knows what channels have held."""
+
+        def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
+            """Return what a channel held last under a name; None when it never held any."""
+
+        def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
+            """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """That a name means another package now, by descriptor: none `before` one that comes, none `after` one that goes.
+
+    `older_than` is what the channel has, or had last, where what comes is older than that.
+    """
+
+    name: str
+    before: Digest | None
+    after: Digest | None
+    label: str = ""
+    older_than: str = ""
+
+    @property
+    def deed(self) -> str:
+        """What the release does to it."""
+        if self.before is None:
+            return "adds it"
+        return "drops it" if self.after is None else "changes it"
+
+
+def moves_of(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> tuple[Move, ...]:
+    """Return what differs from the release before, own packages and those of other distributions."""
+    return *_own(change, blobs, held), *_foreign(change.release, change.previous, held)
+
+
+def _own(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> Iterator[Move]:
+    for entry in change.coming:
+        was, now = change.was.get(entry.name), _identity(entry, blobs)
+        last = held.last_held(change.release.channel, entry.name)
+        older = str(last) if last is not None and _age(now) < _age(last) else ""
+        yield Move(entry.name, was.descriptor.digest if was else None, entry.descriptor.digest, str(now), older)
+    for entry in change.going:
+        yield Move(entry.name, entry.descriptor.digest, None)
+
+
+def _foreign(release: Release, previous: Release | None, held: LastHeld) -> Iterator[Move]:
+    """Packages of others are as old as the release of their distribution that they are taken of."""
+    was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
+    for name in sorted(was.keys() | now.keys()):
+        old, new = was.get(name), now.get(name)
+        before, after = old[1].descriptor if old else None, new[1].descriptor if new else None
+        if before == after:
+            continue
+        older = ""
+        if new is not None:
+            taken = new[0]
+            newest = held.newest_taken(release.channel, taken.channel, name)
+            if taken.number < newest:
+                older = f"that of release {newest} of {taken.distribution}/{taken.channel}"
+        yield Move(name, before, after, f"{name} of {new[0]}" if new else "", older)
+
+
+def _identity(entry: ReleaseEntry, blobs: BlobStore) -> PrintedIdentity:
+    build = build_number_of(blobs.read(entry.provenance.digest))
+    return PrintedIdentity(entry.name, entry.version, entry.revision, build)
+
+
+def _age(identity: PrintedIdentity) -> tuple[Version, int, int]:
+    return Version(identity.version), identity.revision, identity.build

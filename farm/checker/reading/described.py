@@ -1,0 +1,64 @@
+"""Reading what describes packages: each blob by its digest, and none that is larger than one of its kind may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.refusal import OtherSizeError, RefusedReleaseError
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.sets.members.member import Member
+from farm.trust.blob_limits import LARGEST
+
+if TYPE_CHECKING:
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
+    from farm.store.blobs import BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What lies in a store of blobs. All of it raises `RefusedReleaseError` for what is too large, `MissingBlobError`
+    and the like.
+    """
+
+    blobs: BlobStore
+
+    def read(self, digest: Digest, kind: str) -> bytes:
+        """Return the verified bytes of a blob of this kind (`farm.trust.blob_limits`)."""
+        size = self.blobs.size(digest)
+        if size > LARGEST[kind]:
+            raise RefusedReleaseError(f"the {kind} {digest} has {size} bytes, and the most is {LARGEST[kind]}")
+        return self.blobs.read(digest)
+
+    def within(self, digest: Digest, most: int) -> bytes:
+        """Return the verified bytes of a blob that nobody has said the size of, and that has `most` bytes."""
+        if (size := self.blobs.size(digest)) > most:
+            raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {most}")
+        return self.blobs.read(digest)
+
+    def blob(self, blob: BlobRef) -> bytes:
+        """Return the verified bytes of a blob that has the size that it is said to have."""
+        size = self.blobs.size(blob.digest)
+        if size != blob.size:
+            raise OtherSizeError(blob.digest, size, blob.size)
+        return self.blobs.read(blob.digest)
+
+    def descriptor(self, digest: Digest) -> Descriptor:
+        """Return the descriptor of this digest."""
+        return Descriptor.from_json(self.read(digest, "descriptor"))
+
+    def facts(self, descriptor: Descriptor) -> PackageFacts:
+        """Return the facts that a descriptor names."""
+        return PackageFacts.from_json(self.read(descriptor.facts, "facts"))
+
+    def manifest(self, descriptor: Descriptor) -> Manifest:
+        """Return the manifest of a package: the digest of its tree is that of its manifest."""
+        return Manifest.from_json(self.read(descriptor.tree, "manifest"))
+
+    def member(self, digest: Digest, *, foreign: bool = False) -> Member:
+        """Return the package of this descriptor as a member of a set."""
+        descriptor = self.descriptor(digest)
+        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), foreign=foreign)

@@ -1,0 +1,63 @@
+"""The one error of a release that does not hold what it must, and which packages of it an error is about."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError, lost_blobs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.core.names.digest import Digest
+
+_MOST_TOLD = 1000
+
+
+class RefusedReleaseError(FarmError):
+    """A release does not hold what it must: the signer does not sign it."""
+
+    code = "refused-release"
+
+
+class OtherSizeError(RefusedReleaseError):
+    """A blob has another size than the release says: it was cut off, or the release lies."""
+
+    def __init__(self, digest: Digest, size: int, said: int) -> None:
+        super().__init__(f"the blob {digest} has {size} bytes, the release says {said}")
+        self.lost_blobs = (digest,)
+
+
+class Faults:
+    """What is wrong with single packages of a release: all are looked at, for without these it may be in order."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, FarmError] = {}
+
+    @contextmanager
+    def of(self, package: str) -> Iterator[None]:
+        """Take what is raised within as a fault of a package."""
+        try:
+            yield
+        except FarmError as error:
+            self._found.setdefault(package, error)
+
+    @contextmanager
+    def of_all(self, packages: Iterable[str]) -> Iterator[None]:
+        """Take what is raised within as a fault of each of these packages."""
+        try:
+            yield
+        except FarmError as error:
+            for package in packages:
+                self._found.setdefault(package, error)
+
+    def check(self) -> None:
+        """Raise the first that was found; it says of all packages what is wrong with them."""
+        for error in self._found.values():
+            told = islice(self._found.items(), _MOST_TOLD)
+            error.by_package = {package: (each.message, each.remedy) for package, each in told}
+            lost = (digest for each in self._found.values() for digest in lost_blobs_of(each))
+            error.lost_blobs = tuple(islice(dict.fromkeys(lost), _MOST_TOLD))
+            raise error

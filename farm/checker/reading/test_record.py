@@ -1,0 +1,203 @@
+"""The checker's own record of tests: which have passed for a release, and whose tests releases have named.
+
+Of what it lets in, the checker knows how the tests went; what is brought later, or kept back, changes nothing of that.
+What was lost is filled anew from the releases, and from the evidence that their summaries name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.checker_record import opened_record
+from farm.checker.reading.published_identities import steps_since
+from farm.core.names.digest import Digest
+from farm.trust.index.release_time import released_time
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import Release
+
+_FILE = "tests.sqlite"
+_ROUNDED = timedelta(seconds=1)
+"""By so much a release may be younger than it says."""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS passed (
+  channel TEXT NOT NULL, test TEXT NOT NULL, tester TEXT NOT NULL, PRIMARY KEY (channel, test, tester)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ever_passed (
+  channel TEXT NOT NULL, package TEXT NOT NULL, test TEXT NOT NULL, PRIMARY KEY (channel, package, test)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counted (
+  plan TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, revision INTEGER NOT NULL, recipe TEXT NOT NULL,
+  channel TEXT NOT NULL, number INTEGER NOT NULL, signed TEXT NOT NULL, PRIMARY KEY (plan, name, recipe)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counted_for ON counted (name, version, revision);
+CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
+"""
+_VERSION = 1
+"""What a file of an earlier form lacks is filled from the releases; what has passed stays, for evidence may be gone."""
+_COUNT = "INSERT OR IGNORE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT_AS_SIGNED = """
+INSERT INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET signed = max(signed, excluded.signed)
+"""
+_OF_THE_PLAN = "SELECT plan, recipe, channel, number, signed FROM counted WHERE plan = ? ORDER BY signed, number"
+_OF_THE_IDENTITY = """
+SELECT plan, recipe, channel, number, signed FROM counted WHERE plan IN (
+  SELECT plan FROM counted WHERE name = ? AND version = ? AND revision = ?
+) ORDER BY signed, number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedTest:
+    """That these testers (by key id) have signed that a test, in one very order, has passed.
+
+    It is the test of this `name` in the recipe of the `package`; neither is known where that cannot be read any more.
+    """
+
+    test: Digest
+    testers: frozenset[str] = frozenset()
+    package: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What tests count for: a package, by name, version and revision, as it was built by this plan."""
+
+    plan: Digest
+    name: str
+    version: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTests:
+    """That a release names a recipe for the tests of a package, and when an owner has signed that; None: not known."""
+
+    build: Build
+    recipe: Digest
+    signed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedTests:
+    """That a recipe counts for the tests of a build since a release has named it, by an owner's word of that time."""
+
+    plan: Digest
+    recipe: Digest
+    channel: str
+    number: int
+    signed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be kept of a release: which tests have passed for it, and whose tests it names."""
+
+    passed: tuple[PassedTest, ...] = ()
+    named: tuple[NamedTests, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTests:
+    """What the checker has found of a release that it let in, at that time."""
+
+    release: Digest
+    at: datetime
+    found: Found
+
+
+class TestRecord:
+    """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
+
+    __test__ = False  # pytest would collect it for its name
+
+    def __init__(self, directory: Path, blobs: BlobStore) -> None:
+        self._path = directory / _FILE
+        self._blobs = blobs
+
+    def testers_of(self, channel: str, test: Digest) -> frozenset[str]:
+        """Return which testers have passed a test for a release of a channel."""
+        with self._open() as database:
+            found = database.execute("SELECT tester FROM passed WHERE channel = ? AND test = ?", (channel, test))
+            return frozenset(tester for (tester,) in found)
+
+    def has_ever_passed(self, channel: str, package: str, test: str) -> bool:
+        """Say whether a test of a package's recipe, by its name, has passed for any release of a channel."""
+        query = "SELECT 1 FROM ever_passed WHERE channel = ? AND package = ? AND test = ?"
+        with self._open() as database:
+            return database.execute(query, (channel, package, test)).fetchone() is not None
+
+    def counted(self, builds: Iterable[Build]) -> Mapping[Build, tuple[CountedTests, ...]]:
+        """Return which recipes releases, of any channel, have named for the tests of packages; the newest last.
+
+        For a plan that none has had yet those of other builds of the same version and revision.
+        """
+        with self._open() as database:
+            return {each: _counted(database, each) for each in builds}
+
+    def catch_up(
+        self,
+        newest: Release,
+        now: datetime,
+        checked: CheckedTests | None,
+        published: Callable[[Release, Release | None], Found],
+    ) -> None:
+        """Read what a channel has released since it was last asked to.
+
+        What there is to keep of the release that was `checked` last is known, of others it is `published`: of each
+        with the one before it. These are of `now`, or of the time that they say themselves where nothing is remembered
+        of the channel.
+        Raises `PublishedRecordError`, `InvalidReleaseError`, `MissingBlobError` and the like.
+        """
+        channel = newest.channel
+        with self._open() as database:
+            seen = database.execute("SELECT release FROM seen WHERE channel = ?", (channel,)).fetchone()
+            for release, before in steps_since(seen[0] if seen else "", newest, self._blobs):
+                known = checked if checked is not None and checked.release == release.digest else None
+                at = known.at if known else now if seen else released_time(release) + _ROUNDED
+                _keep(database, release, known.found if known else published(release, before), at)
+                database.execute("REPLACE INTO seen VALUES (?, ?)", (channel, release.digest))
+
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        outdated = ("DROP TABLE IF EXISTS named", "DELETE FROM seen")
+        return opened_record(self._path, _TABLES, _VERSION, outdated=outdated, what="tests")
+
+
+def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, ...]:
+    found = database.execute(_OF_THE_PLAN, (build.plan,)).fetchall() or database.execute(
+        _OF_THE_IDENTITY, (build.name, build.version, build.revision)
+    )
+    return tuple(
+        CountedTests(Digest(plan), Digest(recipe), channel, number, datetime.fromisoformat(signed))
+        for plan, recipe, channel, number, signed in found
+    )
+
+
+def _keep(database: sqlite3.Connection, release: Release, found: Found, at: datetime) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
+        [(release.channel, each.test, tester) for each in found.passed for tester in sorted(each.testers)],
+    )
+    database.executemany(
+        "INSERT OR IGNORE INTO ever_passed VALUES (?, ?, ?)",
+        [(release.channel, each.package, each.name) for each in found.passed if each.package],
+    )
+    for each in found.named:
+        build = each.build
+        row = build.plan, build.name, build.version, build.revision, each.recipe, release.channel, release.number
+        # Where nobody can say when it was signed: before it was released, and another release says no more of that.
+        database.execute(_COUNT if each.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(each.signed or at, at))))
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,188 @@
+"""The proof of a release's set, made again by the checker: what is released stays in memory, a change is tried on it.
+
+The first release of a channel after a start costs what the channel holds, each one after it what it changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.described import Described
+from farm.checker.reading.refusal import RefusedReleaseError
+from farm.core.sets.proof.closure import OpenSetError, needs_of, needs_touched
+from farm.core.sets.proof.trial import TrialSet
+from farm.trust.index.imports import imported_descriptors, imported_packages
+from farm.trust.index.tree import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Set
+
+    from farm.checker.reading.change import ReleaseChange
+    from farm.core.names.digest import Digest
+    from farm.core.sets.findings.problem import Problem
+    from farm.core.sets.members.member import Member
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import Release, ReleaseEntry
+
+_SHOWN = 3
+
+
+class UnprovenSetError(RefusedReleaseError):
+    """The packages of a release do not fit together."""
+
+    code = "unproven-set"
+
+    def __init__(self, release: Release, problems: tuple[Problem, ...]) -> None:
+        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        told = "; ".join(problem.message for problem in problems[:_SHOWN])
+        super().__init__(
+            f"the set of release {release.number} of {release.channel} does not fit together: {told}{more}",
+            remedy="Leave out what is named, or release what it needs too. The farm's own proof should have said so.",
+        )
+        self.problems = problems
+
+
+class _Needs:
+    """What the entries of a set name as their needs, and whose need each is."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[str, ...]] = {}
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        return self._of.get(name, ())
+
+    def users(self, name: str) -> Set[str]:
+        return self._users.get(name, frozenset())
+
+    def put(self, name: str, needs: tuple[str, ...]) -> None:
+        for need in self._of.get(name, ()):
+            self._users[need].discard(name)
+            if not self._users[need]:
+                del self._users[need]
+        self._of[name] = needs
+        for need in needs:
+            self._users[need].add(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The set of a release (None: of none), on which others are tried, and the needs that it names.
+
+    `coming` are the needs that the entries name which the release that was proven last puts in, or takes out.
+    """
+
+    release: Digest | None
+    trial: TrialSet
+    needs: _Needs
+    coming: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class ReleasedSets:
+    """The newest signed set of each channel. For one thread. What it reads of `blobs` is checked by digest."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._described = Described(blobs)
+        self._bases: dict[str, _Base] = {}
+
+    def read(self, newest: Release) -> None:
+        """Read the set of a release that is signed, for what is proven on it. Raises as `prove`."""
+        self._base(newest.channel, newest)
+
+    def prove(self, change: ReleaseChange) -> TrialSet:
+        """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
+
+        Raises `UnprovenSetError`, `RefusedReleaseError` when the release says otherwise what serves whose needs,
+        `MissingBlobError` and the like.
+        """
+        release, previous = change.release, change.previous
+        base = self._base(release.channel, previous)
+        placed: dict[str, Member | None] = dict.fromkeys(change.removed)
+        arriving = (self._member(entry) for entry in change.put if not _is_in(base.trial, entry))
+        placed |= {member.name: member for member in arriving}
+        before, after = (
+            imported_descriptors(previous.imports if previous else ()),
+            imported_descriptors(release.imports),
+        )
+        placed |= dict.fromkeys(before.keys() - after.keys())
+        arrived = {name: digest for name, digest in after.items() if before.get(name) != digest}
+        placed |= {member.name: member for member in self._foreign(arrived)}
+        if problems := base.trial.problems_of(placed):
+            raise UnprovenSetError(release, problems)
+        _check_none_needed((name for name, member in placed.items() if member is None), change, base.needs)
+        _check_needs(change, base)
+        coming = {entry.name: entry.needs for entry in change.put} | dict.fromkeys(change.removed, ())
+        self._bases[release.channel] = replace(base, coming=coming)
+        return base.trial
+
+    def accept(self, release: Release) -> None:
+        """Let the set that was proven last be the base of what follows: its release is signed."""
+        base = self._bases[release.channel]
+        base.trial.accept()
+        for name, needs in base.coming.items():
+            base.needs.put(name, needs)
+        self._bases[release.channel] = _Base(release.digest, base.trial, base.needs)
+
+    def _base(self, channel: str, previous: Release | None) -> _Base:
+        digest = previous.digest if previous else None
+        known = self._bases.get(channel)
+        if known is not None and known.release == digest:
+            known.trial.place({})
+            return known
+        members: list[Member] = []
+        needs = _Needs()
+        if previous is not None:
+            for entry in entries(self._described.blob, previous.index):
+                members.append(self._member(entry))
+                needs.put(entry.name, entry.needs)
+            members += self._foreign(imported_descriptors(previous.imports))
+        base = self._bases[channel] = _Base(digest, TrialSet(members), needs)
+        return base
+
+    def _member(self, entry: ReleaseEntry) -> Member:
+        return self._described.member(entry.descriptor.digest)
+
+    def _foreign(self, taken: Mapping[str, Digest]) -> Iterator[Member]:
+        """Give packages of other distributions, by full name: that these have signed them, `foreign` sees."""
+        for name, digest in sorted(taken.items()):
+            member = self._described.member(digest, foreign=True)
+            if member.name != name:
+                raise RefusedReleaseError(f"what is taken as {name} is described as {member.name}")
+            yield member
+
+
+def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
+    """Say whether the base has the very package: its entry may have changed, for it may name another provenance now."""
+    held = trial.base.get(entry.name)
+    return held is not None and held.descriptor.digest == entry.descriptor.digest
+
+
+def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs) -> None:
+    """See that no entry that stays as it was names what is gone: those that are put in are looked at by themselves."""
+    other = {*(entry.name for entry in change.put), *change.removed}
+    for name in sorted(gone):
+        for user in sorted(needs.users(name) - other):
+            raise RefusedReleaseError(f"{user} needs {name}, which is not in the release any more")
+
+
+def _check_needs(change: ReleaseChange, base: _Base) -> None:
+    """See that the release says of its packages what serves their needs: clients fetch what it names.
+
+    Of packages that are as they were, too, where something that they require has moved.
+    """
+    put = {entry.name: entry.needs for entry in change.put}
+    put |= {name: package.needs for name, (_, package) in imported_packages(change.release.imports).items()}
+    said = {name: base.needs.of(name) for name in needs_touched(base.trial, base.trial.placed)} | put
+    try:
+        needed: Mapping[str, tuple[str, ...]] = needs_of(base.trial, said)
+    except OpenSetError as error:
+        raise RefusedReleaseError(error.message, remedy=error.remedy) from error
+    for name, needs in sorted(needed.items()):
+        if needs != said[name]:
+            raise RefusedReleaseError(
+                f"the release says that {name} needs {', '.join(said[name]) or 'nothing'}, and it needs "
+                f"{', '.join(needs) or 'nothing'}",
+                remedy="Release it with the needs that its files have.",
+            )

@@ -1,0 +1,261 @@
+"""`farm advisory`: security advisories of the distribution, for curators."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.settings import Settings
+from farm.cli.sign_order import sign_words, tell_signed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.trust.attestation.advisory_statement import Word
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NOT_FOUND = 404
+_unknown_option = click.option(
+    "--allow-unknown",
+    is_flag=True,
+    help="Also for packages that nothing here has ever made, and advisories that are not here yet.",
+)
+
+
+@click.group()
+def advisory() -> None:
+    """Look at and add security advisories of the farm at FARM_URL."""
+
+
+@advisory.command("add")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@_unknown_option
+@json_option
+def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
+    """Add advisories from FILES, each one JSON document in OSV's form. Needs a token with the role curator.
+
+    Where policy is signed, it signs them with your own key (`farm keys me`), and nobody else's word is published.
+
+    Files that were added before change nothing; a newer `modified` changes what is kept, `withdrawn` takes it back. One
+    about a package that no recipe has ever made is refused.
+
+    \b
+    Example:
+      farm advisory add EXAMPLE-2026-1.json
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.core.advisories.osv import read_json_object
+
+    # All are read before the first is sent, so that a broken one leaves nothing half done.
+    documents = [read_json_object(path.read_bytes(), "the advisory", str(path)) for path in files]
+    settings = Settings.from_environment()
+    answers = []
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        for document in documents:
+            signed = _sign_advisory(farm, document)
+            answers.append(answer := farm.add_advisory(document, allow_unknown=allow_unknown, envelope=signed))
+            if not as_json:
+                say_lines(_added(answer))
+        status = tell_signed(farm, *answers)
+    if as_json:
+        say_json(answers)
+    return status
+
+
+def _sign_advisory(farm: AdvisoryClient, document: Mapping[str, Any]) -> bytes | None:
+    """Return the signed order; None where there is no key, or the farm has this very document and need not be told."""
+    from farm.api.errors import RefusedRequestError
+    from farm.trust.attestation.advisory_statement import advisory_word
+
+    def words(_distribution: str) -> Iterator[Word]:
+        try:
+            known = farm.advisory(str(document.get("id")))
+        except RefusedRequestError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            known = {}
+        if known.get("document") != document or known.get("unsigned"):
+            yield advisory_word(document)
+
+    return sign_words(farm, words)
+
+
+def _added(answer: dict[str, Any]) -> list[str]:
+    what = f"{answer['id']}: {answer['outcome']}, {answer['severity']}, {', '.join(answer['packages'])}"
+    return [what, *map(_released, answer["released"])]
+
+
+def _released(hit: dict[str, Any]) -> str:
+    return f"  it holds for {hit['package']} {hit['version']}, which is in {hit['channel']}"
+
+
+@advisory.command("vex")
+@click.argument("file", type=_FILE)
+@_unknown_option
+@json_option
+def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
+    """State with FILE, an OpenVEX document, whether advisories do harm here. Needs a token with the role curator.
+
+    The newest statement about a vulnerability in a package counts. `not_affected`, and `fixed` for the version that it
+    names, let the gate `advisories` and `farm audit` pass the package. Of packages and advisories that are not known
+    here nothing can be stated.
+
+    \b
+    Example:
+      farm advisory vex not-affected.json
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.core.advisories.osv import read_json_object
+
+    content = file.read_bytes()
+    document = read_json_object(content, "the document", str(file))
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        signed = sign_words(farm, lambda distribution: _stated(content, distribution, file))
+        answer = farm.state(document, allow_unknown=allow_unknown, envelope=signed)
+        status = tell_signed(farm, answer)
+    if as_json:
+        say_json(answer)
+        return status
+    for each in answer["statements"]:
+        version = f" {each['version']}" if each["version"] else ""
+        say(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
+    say("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
+    return status
+
+
+def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Word]:
+    from farm.core.advisories.openvex import read_openvex
+    from farm.trust.attestation.advisory_statement import statement_word
+
+    for each in read_openvex(content, distribution, file=str(file)):
+        yield statement_word(each, distribution)
+
+
+@advisory.command("reviewed")
+@click.argument("packages", nargs=-1)
+@click.option("--source", default="", metavar="URL", help="What was read: the tracker, feed or page that lists them.")
+@click.option("--at", default="", metavar="TIME", help="When, as 2026-11-20T10:00:00Z.  [default: now]")
+@json_option
+def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> int:
+    """State that PACKAGES were looked at for vulnerabilities in SOURCE, or list what was. Needs a token of a curator.
+
+    Say it when every vulnerability that the source has of them is added as an advisory here. It is signed, with your
+    own key where policy is signed, and published: `farm audit` says of a package that nobody has looked at that no data
+    covers it.
+
+    \b
+    Examples:
+      farm advisory reviewed zlib --source https://security-tracker.debian.org/tracker/source-package/zlib
+      farm advisory reviewed
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.cli.rendering import table
+
+    if bool(packages) != bool(source):
+        raise click.UsageError("Name packages and, with --source, what was read about them; or neither, to list.")
+    if at and not packages:
+        raise click.UsageError("--at says when packages were looked at: name them.")
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        answer = _review(farm, packages, source, at) if packages else farm.reviews()
+        status = tell_signed(farm, answer)
+    if as_json:
+        say_json(answer)
+        return status
+    rows = [(each["package"], each["at"], each["source"]) for each in answer["reviews"]]
+    say_lines(table(rows, ("PACKAGE", "LOOKED AT", "SOURCE")) if rows else ["nobody has stated to have looked"])
+    if packages:
+        say(f"{answer['new']} new review{'s' * (answer['new'] != 1)}")
+    return status
+
+
+def _review(farm: AdvisoryClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
+    """State it, signed where there is a key: who signs a time says which."""
+    from farm.core.advisories.reviews import time_text
+
+    said = at or time_text(datetime.now(UTC))
+    signed = sign_words(farm, lambda distribution: _reviews(packages, source, said, distribution))
+    return farm.review(packages, source, said if signed else at, envelope=signed)
+
+
+def _reviews(packages: Iterable[str], source: str, at: str, distribution: str) -> Iterator[Word]:
+    from farm.core.advisories.reviews import Review
+    from farm.core.names.package_name import PackageName
+    from farm.trust.attestation.advisory_statement import review_word
+
+    try:
+        when = datetime.fromisoformat(at)
+    except ValueError:
+        return  # the farm says how a time is written
+    for each in packages:
+        yield review_word(Review(PackageName.parse(each, within=distribution).inside(distribution), source, when))
+
+
+@advisory.command("list")
+@click.option("--package", default="", help="Only those that speak of this package.")
+@json_option
+def list_advisories(package: str, as_json: bool) -> None:
+    """List advisories by id.
+
+    \b
+    Example:
+      farm advisory list --package jq
+    """
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.cli.rendering import table
+
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        found = list(farm.advisories(package))
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        (
+            each["id"],
+            _state(each),
+            " ".join(each["packages"]),
+            each["summary"],
+        )
+        for each in found
+    ]
+    say_lines(table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY")) if rows else ["no advisories"])
+
+
+def _state(form: Mapping[str, Any]) -> str:
+    said = "withdrawn" if form["withdrawn"] else str(form["severity"])
+    return f"{said}, unsigned" if form.get("unsigned") else said
+
+
+@advisory.command("show")
+@click.argument("number", metavar="ID")
+@json_option
+def show(number: str, as_json: bool) -> None:
+    """Show the advisory ID, and which newest releases hold a package that it holds for.
+
+    \b
+    Example:
+      farm advisory show EXAMPLE-2026-1
+    """
+    from farm.api.advisory_client import AdvisoryClient
+
+    settings = Settings.from_environment()
+    with AdvisoryClient(settings.url, settings.token) as farm:
+        found = farm.advisory(number)
+    if as_json:
+        say_json(found)
+        return
+    state = f"withdrawn {found['withdrawn']}" if found["withdrawn"] else found["severity"]
+    say(styled(found["id"], bold=True) + f" ({state}): {found['summary']}")
+    if found.get("unsigned"):
+        say("  not published: nobody has signed it. `farm advisory add` does, with the same file and your own key")
+    say(f"  packages: {', '.join(found['packages'])}")
+    for hit in found["released"]:
+        say(_released(hit))

@@ -1,0 +1,306 @@
+"""`farm approve`: sign for packages that want into a channel or out of it, with the own key; or take that back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curator import curator
+from farm.cli.options import json_option
+from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.personal_key import find_own_key, own_key_options, own_name
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+from farm.cli.sign_order import can_sign, sign_act, tell_signed
+from farm.core.names.printed_version import FIRST_BUILD, printed_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from farm.api.curator_client import CuratorClient
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("packages", nargs=-1)
+@own_key_options
+@click.option("--yes", is_flag=True, help="Sign without asking.")
+@click.option("--withdraw", is_flag=True, help="Take back what you have signed for PACKAGES.")
+@click.option("--why", help="The reason for --withdraw, for the audit trail.")
+@click.option(
+    "--descriptor",
+    multiple=True,
+    metavar="DIGEST",
+    help="With --withdraw instead of PACKAGES: what you have signed for this build, though the farm does not show it.",
+)
+@click.option("--after", metavar="DIGEST", help="The withdrawal after which you sign again, if the farm has lost it.")
+@json_option
+def approve(
+    *,
+    channel: str,
+    packages: tuple[str, ...],
+    key: Path | None,
+    name: str | None,
+    yes: bool,
+    withdraw: bool,
+    why: str | None,
+    descriptor: tuple[str, ...],
+    after: str | None,
+    as_json: bool,
+) -> int:
+    """Show what waits for approval on CHANNEL, or sign for it: for PACKAGES, or with --yes or --key for all that waits.
+
+    It signs with the key that `farm keys me` has made, or with --key. The key stays here. What is signed is the digest
+    of the descriptor that is shown, and whether it may come or go.
+
+    \b
+    Example:
+      farm approve stable
+      farm approve stable jq
+      farm approve stable jq --key alice.key --name alice
+      farm approve stable jq --withdraw --why "it loses data"
+      farm approve stable --withdraw --descriptor sha256:4b8e…
+    """
+    if withdraw:
+        if key is not None or after is not None:
+            raise click.UsageError(
+                "--withdraw takes neither --key nor --after: it signs with the key of `farm keys me`."
+            )
+        return _take_back(channel, packages, descriptor, name, why or "", as_json=as_json)
+    if why is not None or descriptor:
+        raise click.UsageError("--why and --descriptor go with --withdraw.")
+    # A key that is there is no reason to sign all that waits: whoever only looks names neither packages nor a key.
+    signs = bool(packages) or yes or key is not None or name is not None
+    own = find_own_key(Settings.from_environment(), key, name) if signs else None
+
+    with curator() as farm:
+        waiting = farm.in_question(channel)
+        chosen = _chosen(waiting, packages, own.name if own else None)
+        if own is None:
+            tell_result(_told(waiting, chosen), waiting, as_json=as_json)
+            return 0
+        if not chosen:
+            say(f"nothing on {channel} waits for {own.name}")
+            return 0
+        wanted = [_wanted(each, own.name, after) for each in chosen]
+        signer = own.signer()
+        distribution = str(farm.channel(channel).get("distribution", ""))
+        say_lines(_told(waiting, chosen), err=True)
+        if distribution:
+            say(f"what you sign counts on {channel} of {distribution} alone", err=True)
+        if not yes:
+            _ask(len(chosen))
+        answer = farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
+    if as_json:
+        say_json(answer)
+        return 0
+    count = len(answer["approvals"])
+    say(f"{own.name} has approved {count} package{'' if count == 1 else 's'} on {channel}")
+    return 0
+
+
+def _ask(count: int) -> None:
+    """Ask whether to sign; a no, or nobody who answers, is no interruption: it is told that nothing was signed."""
+    from farm.errors import FarmError
+
+    try:
+        agreed = click.confirm(f"Sign for {'it' if count == 1 else f'these {count}'}?", err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
+
+
+def _take_back(
+    channel: str, packages: tuple[str, ...], descriptors: tuple[str, ...], name: str | None, why: str, *, as_json: bool
+) -> int:
+    if descriptors:
+        if packages or name is not None:
+            raise click.UsageError("--descriptor goes without PACKAGES, and with the name of `farm keys me`.")
+        return _withdraw_with_signer(channel, descriptors, why, as_json=as_json)
+    whose = name or own_name(Settings.from_environment())
+    if not whose or not packages:
+        raise click.UsageError("--withdraw goes with PACKAGES, or --descriptor, and your name: see `farm keys me`.")
+    return _withdraw(channel, packages, whose, why, as_json=as_json)
+
+
+def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> int:
+    with curator() as farm:
+        envelope = _sign_withdrawal(farm, channel, packages, name, why)
+        answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
+        status = tell_signed(farm, answer)
+    if status == 0:
+        tell_result(list(_told_withdrawn(answer, channel, name)), answer, as_json=as_json)
+    return status
+
+
+def _told_withdrawn(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
+    # A farm of before tells of digests alone.
+    for each in answer["withdrawn"]:
+        yield f"the approval of {name} for {each.get('package', each['digest'])} on {channel} no longer counts"
+    for label in answer.get("released", ()):
+        yield f"{label} is in a release of {channel}, and stays there: `farm rollback {channel} NUMBER` takes it out"
+
+
+def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *, as_json: bool) -> int:
+    from farm.core.names.digest import Digest
+    from farm.trust.attestation.curator_order import named
+
+    digests = [Digest(each) for each in descriptors]
+    with curator() as farm:
+        distribution = farm.channel(channel).get("distribution", "")
+        packages = named((_name_of(farm, each).removeprefix(f"{distribution}/"), each) for each in digests)
+        envelope = sign_act(farm, "withdraw-approval", channel, reason=why, packages=packages)
+        answer = farm.withdraw_approvals_with_signer(
+            channel, {name: each for name, each in packages.items() if each}, why=why, envelope=envelope
+        )
+        status = tell_signed(farm, answer)
+    if status == 0:
+        said = [f"you have withdrawn what you signed for {each} on {channel}" for each in digests]
+        tell_result(said, answer, as_json=as_json)
+    return status
+
+
+def _name_of(farm: CuratorClient, digest: Digest) -> str:
+    """Return the full name of a package, by its descriptor: or the digest, where the farm has none such."""
+    from farm.api.errors import RefusedRequestError
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+
+    try:
+        content = farm.descriptor(digest)
+    except RefusedRequestError as error:
+        if error.code != "not-found":
+            raise
+        return str(digest)
+    return str(Descriptor.from_json(content).name) if Digest.of(content) == digest else str(digest)
+
+
+def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...], name: str, why: str) -> bytes | None:
+    """Return the signed withdrawal; None where there is no key. What cannot be taken back the farm says."""
+    if not can_sign():
+        return None
+    from farm.core.names.digest import Digest
+    from farm.trust.attestation.curator_order import named
+
+    distribution = farm.channel(channel).get("distribution", "")
+    names = dict.fromkeys(each.removeprefix(f"{distribution}/") for each in packages)
+    mine = [each for package in names for each in farm.revocable(channel, curator=name, package=package)]
+    chosen = named((str(each["package"]), Digest(each["digest"])) for each in mine)
+    return sign_act(farm, "withdraw-approval", channel, reason=why, packages=chosen)
+
+
+def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
+    """Return what to sign for: what is named, or what lacks approvals and this curator's."""
+    from difflib import get_close_matches
+
+    from farm.errors import FarmError
+
+    listed: list[dict[str, Any]] = waiting["packages"]
+    known = {each["package"] for each in listed}
+    in_full = _in_full(listed) if any("/" in name for name in names) else {}
+    wanted = set()
+    for name in names:
+        asked = in_full.get(name, name)
+        if asked not in known:
+            near = get_close_matches(name, known, n=1)
+            raise FarmError(
+                f"{name} wants neither into {waiting['channel']} nor out of it",
+                remedy=f"Did you mean {near[0]}?" if near else "",
+            )
+        wanted.add(asked)
+    return [
+        each
+        for each in listed
+        if (each["package"] in wanted if wanted else not each["enough"]) and who not in each["approved-by"]
+    ]
+
+
+def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return how packages are listed, by the full names that their descriptors give them."""
+    from farm.core.package.descriptor import Descriptor
+
+    return {str(Descriptor.from_json(str(each["descriptor"]).encode()).name): each["package"] for each in listed}
+
+
+def _descriptor(waiting: dict[str, Any]) -> Descriptor:
+    """Return the descriptor that is signed for; what the farm says of it must be what it says itself."""
+    from farm.cli.curate.signed_descriptor import signed_descriptor
+
+    content, version = str(waiting["descriptor"]).encode(), str(waiting["version"])
+    return signed_descriptor(content, str(waiting["digest"]), str(waiting["package"]), version)
+
+
+def _wanted(waiting: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:
+    """Return what is signed for: the descriptor, whether that goes, and after which withdrawal it is signed again."""
+    from farm.core.names.digest import Digest
+
+    last = after or waiting.get("withdrawn", {}).get(name)
+    return _descriptor(waiting), bool(waiting["removed"]), Digest(last) if last else None
+
+
+def _signed(
+    wanted: Iterable[tuple[Descriptor, bool, Digest | None]], distribution: str, channel: str, name: str, signer: Signer
+) -> list[bytes]:
+    from farm.trust.attestation.approval import approval_statement
+    from farm.trust.attestation.dsse import sign_statement
+
+    now = datetime.now(UTC)
+    return [
+        sign_statement(
+            approval_statement(
+                each, channel=channel, curator=name, removed=removed, at=now, after=after, distribution=distribution
+            ),
+            signer,
+        )
+        for each, removed, after in wanted
+    ]
+
+
+def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
+    from farm.cli.rendering import table
+
+    if not chosen:
+        return [f"nothing waits for approval on {waiting['channel']}"]
+    rows = [
+        (
+            each["package"],
+            _version(each),
+            "goes" if each["removed"] else "comes",
+            ", ".join(each["approved-by"]) or "-",
+            each["digest"],
+        )
+        for each in chosen
+    ]
+    people = f"{waiting['count']} of the group {waiting['of']}"
+    headings = ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
+    notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
+    return [f"{waiting['channel']} asks for {people}", *table(rows, headings), *notes]
+
+
+def _version(waiting: dict[str, Any]) -> str:
+    """Return what is printed of a version: with its build number, which no descriptor holds."""
+    build = waiting.get("build", FIRST_BUILD)
+    version, _, revision = str(waiting["version"]).rpartition("-")
+    return printed_version(version, int(revision), build)
+
+
+def _sensitive(waiting: dict[str, Any]) -> list[str]:
+    """Return a line for each reason that a package gives for its sensitive files: --json has all their paths."""
+    from farm.core.package.descriptor import Descriptor
+
+    descriptor = Descriptor.from_json(str(waiting["descriptor"]).encode())
+    paths: dict[str, list[str]] = {}
+    for file in descriptor.sensitive_files:
+        paths.setdefault(file.reason, []).append(file.path)
+    return [
+        f"note: {descriptor.label} has {first}{f' and {len(more)} more' if more else ''}: {reason}"
+        for reason, (first, *more) in paths.items()
+    ]

@@ -1,0 +1,180 @@
+"""`farm candidate`: what was at the gates of a channel, what they said, and another try of what was held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.channel_trouble import say_trouble
+from farm.cli.curator import clock, curator, in_brief, number_type, tell_order, wait_option
+from farm.cli.options import json_option
+from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.sign_order import can_sign, sign_act
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.api.curator_client import CuratorClient
+
+
+@click.group()
+def candidate() -> None:
+    """Look at candidates of a channel, or have what is held back tried again."""
+
+
+@candidate.command("list")
+@click.argument("channel")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100), help="At most so many.")
+@click.option("--before", type=number_type, help="Only candidates with a lower number.")
+@json_option
+def list_candidates(channel: str, limit: int, before: int | None, as_json: bool) -> None:
+    """List the candidates of CHANNEL, newest first.
+
+    \b
+    Example:
+      farm candidate list edge
+    """
+    from farm.cli.rendering import table
+
+    with curator() as farm:
+        page = farm.candidates(channel, before=before, limit=limit)
+    if as_json:
+        say_json(page)
+        return
+    say_trouble(channel, page)
+    rows = [
+        (
+            str(each["id"]),
+            each["state"],
+            clock(each["created-at"]),
+            each["source"],
+            str(len(each["excuses"])),
+            in_brief(each["reason"]),
+        )
+        for each in page["candidates"]
+    ]
+    headings = ("CANDIDATE", "STATE", "SINCE (UTC)", "FROM", "HELD BACK", "")
+    say_lines(table(rows, headings) if rows else ["no candidates yet"])
+
+
+@candidate.command("show")
+@click.argument("channel")
+@click.argument("number", type=number_type, required=False)
+@json_option
+def show(channel: str, number: int | None, as_json: bool) -> None:
+    """Show candidate NUMBER of CHANNEL, or the newest: its changes, gates, sets that were tried, and excuses.
+
+    \b
+    Example:
+      farm candidate show edge 12
+    """
+    with curator() as farm:
+        found = farm.candidate(channel, number or _newest(farm.candidates(channel, limit=1), channel))
+    if as_json:
+        say_json(found)
+        return
+    say_trouble(channel, found)
+    say_lines(_lines(found))
+
+
+@candidate.command("retry")
+@click.argument("channel")
+@click.argument("packages", nargs=-1)
+@click.option("--why", default="", help="The reason, for those who wonder later.")
+@wait_option
+@json_option
+def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json: bool) -> int:
+    """Have what is held back from CHANNEL, or PACKAGES of it, looked at again; failed tests run anew.
+
+    \b
+    Example:
+      farm candidate retry edge jq --why "the worker's disk was full"
+    """
+    with curator() as farm:
+        envelope = _sign_retry(farm, channel, packages, why)
+        order = farm.retry_held(channel, packages=packages, why=why, envelope=envelope)
+        return tell_order(farm, order, wait=wait, as_json=as_json)
+
+
+def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], why: str) -> bytes | None:
+    """Return the signed order that lets these builds of packages in; None where none is named, or there is no key."""
+    if not packages or not can_sign():
+        return None
+    status = farm.channel(channel)
+    names = {each.removeprefix(f"{status.get('distribution', '')}/") for each in packages}
+    held = {each["package"]: each["descriptor"] for each in status["excuses"] if each.get("descriptor")}
+    chosen = {name: digest for name, digest in held.items() if name in names}
+    for each in status["excuses"]:
+        if chosen.get(each["package"]):
+            _say_descriptor(farm, each)
+    return sign_act(farm, "retry", channel, reason=why, packages=chosen) if chosen else None
+
+
+def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
+    """Show what is about to be signed for, after its descriptor: it may be older than what the channel has."""
+    from farm.cli.curate.signed_descriptor import signed_descriptor
+    from farm.core.names.printed_version import without_build
+
+    digest, package = str(excuse["descriptor"]), str(excuse["package"])
+    signed_descriptor(farm.descriptor(digest), digest, package, without_build(str(excuse["version"])))
+    say(f"signing for {package} {excuse['version']}, {digest}", err=True)
+
+
+def _newest(page: dict[str, Any], channel: str) -> int:
+    from farm.errors import FarmError
+
+    if not page["candidates"]:
+        say_trouble(channel, page)
+        raise FarmError(f"{channel} has had no candidate yet")
+    return int(page["candidates"][0]["id"])
+
+
+def _lines(found: dict[str, Any]) -> Iterator[Line]:
+    from farm.cli.curate.excuses import excuse_blocks
+    from farm.cli.rendering import table
+
+    base = f"release {found['base']}" if found["base"] else "nothing"
+    yield f"candidate {found['id']} of {found['source']}, against {base}: {found['state']}"
+    if found["reason"]:
+        yield f"  {in_brief(found['reason'])}"
+    yield from gate_lines(found["gates"])
+    if found["runs"]:
+        tried = [f"{each['purpose']} of {each['atoms']} atoms {each['state']}" for each in found["runs"]]
+        yield f"  sets tried: {len(tried)} ({', '.join(tried[-8:])})"
+    yield ""
+    rows = [
+        (each["package"], _version(each["before"]), _version(each["after"]), _partners(each), each["state"])
+        for each in found["changes"]
+    ]
+    yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["it changes nothing"]
+    if found["excuses"]:
+        yield ""
+        yield from excuse_blocks(found["excuses"])
+
+
+def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
+    for gate in gates:
+        yield f"  {gate['gate']}: {gate['state']}, {gate['summary']}"
+        yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
+
+
+def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each test that failed and blocked nothing."""
+    for each in detail.get("already-red", ()):
+        yield f"red before already: {_test(each)}: {each.get('message', '')!s}"
+    for each in detail.get("flaky", ()):
+        yield f"flaky, in quarantine: {_test(each)}"
+
+
+def _test(each: dict[str, Any]) -> str:
+    return f"{each.get('package', '')}: {each.get('test', '')} (job {each.get('job', '')})"
+
+
+def _partners(change: dict[str, Any]) -> str:
+    return change["atom"] if change["atom"] not in ("", change["package"]) else "-"
+
+
+def _version(build: dict[str, Any] | None) -> str:
+    return str(build["version"]) if build else "-"

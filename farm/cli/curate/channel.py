@@ -1,0 +1,84 @@
+"""`farm channel`: how channels stand, what is at their gates, and what is held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curator import clock, curator, in_brief, until_text
+from farm.cli.options import json_option
+from farm.cli.output import Line, say_json, say_lines, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.group()
+def channel() -> None:
+    """Look at channels of the farm at FARM_URL."""
+
+
+@channel.command("show")
+@click.argument("name", required=False)
+@json_option
+def show(name: str | None, as_json: bool) -> None:
+    """Show how channels stand: newest release, freeze, orders, the candidate at the gates, and what is held back.
+
+    \b
+    Example:
+      farm channel show edge
+    """
+    with curator() as farm:
+        found = [farm.channel(name)] if name else farm.channels()
+    if as_json:
+        say_json(found)
+        return
+    for each in found:
+        say_lines(_lines(each))
+
+
+def _lines(status: dict[str, Any]) -> Iterator[Line]:
+    from farm.cli.channel_trouble import halted_lines, trouble_lines, unsigned_lines
+    from farm.cli.curate.candidate import gate_lines
+    from farm.cli.curate.excuses import excuse_blocks
+
+    newest, candidate, frozen = status["newest"], status["candidate"], status["frozen"]
+    released = f"release {newest['number']} of {clock(newest['released-at'])}" if newest else "no release yet"
+    if newest:
+        released += f", {newest['packages']} package{'' if newest['packages'] == 1 else 's'}"
+    yield styled(status["channel"], bold=True) + f": {released}"
+    yield from ("  " + line for line in trouble_lines(status["channel"], status))
+    yield from ("  " + line for line in halted_lines(status["channel"], status))
+    yield from ("  " + line for line in unsigned_lines(status["channel"], status))
+    for each in status["unfollowed"]:
+        told = f"since {clock(each['since'])}, so its updates do not come: {each['why']}"
+        yield f"  {each['distribution']} " + styled("is not followed", fg="red") + f" {told}"
+    if frozen:
+        told = f"by {frozen['by']}: {frozen['why']}"
+        yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {told}"
+    for each in status["held"]:
+        yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
+    for each in status["orders"]:
+        yield f"  order {each['id']} of {each['ordered-by']} waits: {each['summary']}"
+    yield from ("  " + line for line in _astray_lines(status))
+    if candidate:
+        outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
+        yield f"  candidate {candidate['id']} of {candidate['source']} is {candidate['state']}{outcome}"
+        yield from ("  " + line for line in gate_lines(candidate["gates"]))
+        if candidate["state"] == "open" and candidate["runs"]:
+            yield f"    sets tried so far: {len(candidate['runs'])}"
+    if status["excuses"]:
+        yield "  held back:"
+        yield from excuse_blocks(status["excuses"], "    ")
+
+
+def _astray_lines(status: dict[str, Any]) -> Iterator[Line]:
+    """Say what has not come to the signer, which decides without it."""
+    for each in status.get("astray", ()):
+        told = f"is refused by the signer: {each['refused']}" if each["refused"] else "is not with the signer yet"
+        yield f"{each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(told, fg="red")
+    for each in status.get("reports-astray", ()):
+        yield f"report {each['id']} of {each['package']} {each['version']} " + styled(
+            "is not with the signer yet", fg="red"
+        )

@@ -1,0 +1,76 @@
+"""`farm excuses`: what is held back from channels, why, since when, and what would clear it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curator import clock, curator
+from farm.cli.options import json_option
+from farm.cli.output import Line, joined, say_json, say_lines, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@click.command()
+@click.argument("channel", required=False)
+@click.option("--cleared", is_flag=True, help="Also those that were cleared, newest first.")
+@json_option
+def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
+    """Say what is held back from CHANNEL (from all without one): why, since when, and what would clear it.
+
+    \b
+    Example:
+      farm excuses edge
+    """
+    with curator() as farm:
+        names = [channel] if channel else [each["channel"] for each in farm.channels()]
+        found = [each for name in names for each in farm.excuses(name, cleared=cleared)]
+    if as_json:
+        say_json(found)
+        return
+    say_lines(excuse_blocks(found) if found else ["nothing is held back"])
+
+
+def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[Line]:
+    """Yield the lines about excuses; packages that one reason holds back stand together."""
+    same: dict[str, list[dict[str, Any]]] = {}
+    for each in found:
+        key = ("channel", "gate", "reason", "line", "job", "partners", "cleared-by")
+        same.setdefault(json.dumps([each[name] for name in key]), []).append(each)
+    for group in same.values():
+        yield from (indent + line for line in _block(group))
+
+
+def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
+    first = group[0]
+    held = (f"{each['package']} {each['version']}".strip() or "the whole set" for each in group)
+    names = joined(", ", (styled(each, bold=True) for each in held))
+    since = min(each["since"] for each in group)
+    how = "red on" if first["gate"] == "released-tests" else "held back from"
+    yield names + f": {first['gate']}, {how} {first['channel']} since {clock(since)}"
+    for heading, value in _facts(group):
+        if value:
+            yield f"  {heading:<8} {value}"
+
+
+def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    first = group[0]
+    packages = {each["package"] for each in group}
+    yield "why", first["reason"]
+    yield "blocker", ", ".join(sorted({each["root"] for each in group} - packages))
+    yield "breaks", f"only with {', '.join(first['partners'])}" if first["partners"] else ""
+    yield "owner", first["owner"]
+    yield "log", f"job {first['job']}: {first['line']}".rstrip(": ") if first["job"] else first["line"]
+    if first["cleared-at"]:
+        yield "cleared", f"{clock(first['cleared-at'])} by {first['cleared-by']}"
+        return
+    yield "clears", first["remedy"]
+    yield "until", clock(first["until"])
+    # A job is tried once for all that it holds back.
+    others = [] if first["retry-job"] else [each["package"] for each in group[1:]]
+    who = f"(needs the role {first['retry-needs']})"
+    yield "retry", " ".join([first["retry"], *others, who]) if first["retry"] else ""

@@ -1,0 +1,138 @@
+"""`farm report`: trouble with a package of a channel; it does not soak while the report is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.curator import clock, curator, number_type
+from farm.cli.options import json_option
+from farm.cli.output import say_json, say_lines
+from farm.cli.result import tell_result
+from farm.cli.sign_order import can_sign, sign_act, tell_signed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.api.curator_client import CuratorClient
+
+
+@click.command()
+@click.argument("channel", required=False)
+@click.argument("package", required=False)
+@click.option("--why", default="", help="What is wrong.")
+@click.option(
+    "--resolve",
+    type=number_type,
+    multiple=True,
+    metavar="NUMBER",
+    help="Close the report of this number; several times.",
+)
+@click.option(
+    "--descriptor",
+    multiple=True,
+    metavar="DIGEST",
+    help="With CHANNEL, one for each --resolve: close what only the signer has.",
+)
+@json_option
+def report(
+    channel: str | None,
+    package: str | None,
+    why: str,
+    resolve: tuple[int, ...],
+    descriptor: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close some.
+
+    \b
+    Example:
+      farm report edge jq --why "segfaults on []"
+      farm report edge
+      farm report --resolve 3 --resolve 4
+    """
+    if descriptor:
+        if len(resolve) != len(descriptor) or channel is None or package or why:
+            raise click.UsageError("--descriptor goes with CHANNEL, one for each --resolve, and with nothing else.")
+        return _close_with_signer(channel, list(zip(resolve, descriptor, strict=True)), as_json=as_json)
+    if resolve:
+        if channel or why:
+            raise click.UsageError("--resolve takes a number and nothing else.")
+        return _close(resolve, as_json=as_json)
+    if channel is None:
+        raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
+    if package is None:
+        _show_reports(channel, as_json)
+        return 0
+    if not why.strip():
+        raise click.UsageError("Missing option '--why'.")
+    with curator() as farm:
+        answer = farm.report(channel, package, why=why)
+    said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
+    tell_result([said], answer, as_json=as_json)
+    return 0
+
+
+def _close(numbers: Sequence[int], *, as_json: bool) -> int:
+    closed: list[dict[str, Any]] = []
+    with curator() as farm:
+        try:
+            for number in numbers:
+                closed.append(farm.resolve(number, envelope=_sign_closing(farm, number)))  # noqa: PERF401
+        finally:
+            # Of several, those before one that cannot be closed are closed.
+            status = tell_signed(farm, *closed)
+            said = [
+                f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"
+                for each in closed
+            ]
+            if closed and status == 0:
+                tell_result(said, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
+    return status
+
+
+def _close_with_signer(channel: str, wanted: Sequence[tuple[int, str]], *, as_json: bool) -> int:
+    from farm.core.names.digest import Digest
+
+    targets = [(number, Digest(descriptor)) for number, descriptor in wanted]
+    answers = []
+    with curator() as farm:
+        for number, target in targets:
+            envelope = sign_act(farm, "close-report", channel, target=target, number=number)
+            answers.append(farm.close_with_signer(channel, number, target, envelope=envelope))
+        status = tell_signed(farm, *answers)
+    if status == 0:
+        said = [f"report {number} on {channel} is closed with the signer: {target}" for number, target in targets]
+        tell_result(said, answers[0] if len(answers) == 1 else answers, as_json=as_json)
+    return status
+
+
+def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
+    """Return the signed order that closes a report; None where there is no key, or no such report: the farm says so."""
+    if not can_sign():
+        return None
+    from farm.core.names.digest import Digest
+
+    for channel in farm.channels():
+        for each in farm.reports(channel["channel"], before=number + 1, limit=1):
+            if each["id"] == number and "descriptor" in each:
+                target = Digest(each["descriptor"])
+                return sign_act(farm, "close-report", each["channel"], target=target, number=number)
+    return None
+
+
+def _show_reports(channel: str, as_json: bool) -> None:
+    from farm.cli.rendering import table
+
+    with curator() as farm:
+        found = farm.reports(channel)
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], each["why"])
+        for each in found
+    ]
+    headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "WHAT")
+    say_lines(table(rows, headings) if rows else [f"no open reports on {channel}"])

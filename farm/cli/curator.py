@@ -1,0 +1,139 @@
+"""What the verbs of curators share: the connection, reasons, the times until which something holds, and orders."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.candidate_lines import candidate_line
+from farm.cli.channel_trouble import say_trouble
+from farm.cli.output import say, say_json
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+from farm.cli.sign_order import tell_signed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.api.curator_client import CuratorClient
+
+LARGEST_NUMBER = 2**31 - 1
+_POLL_SECONDS = 0.5
+
+
+def read_until(text: str, now: datetime) -> datetime:
+    """Return the time that a length from `now` (`3d`) or a date (`2026-12-24`, UTC) names. Raises `ValueError`."""
+    from farm.core.files.duration import duration
+    from farm.core.files.values import InvalidValueError
+
+    try:
+        return now + duration(text)
+    except InvalidValueError:
+        pass
+    at = _date(text)
+    if at <= now:
+        raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is over; name a time that lies ahead")
+    return at
+
+
+def read_since(text: str, now: datetime) -> datetime:
+    """Return the time that lies a length before `now` (`3d`), or that a date names (UTC). Raises `ValueError`."""
+    from farm.core.files.duration import duration
+    from farm.core.files.values import InvalidValueError
+
+    try:
+        return now - duration(text)
+    except InvalidValueError:
+        return _date(text)
+
+
+def _date(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{text[:60]!r} is neither a length of time (3d, 12h) nor a date (2026-12-24, 2026-12-24T18:00Z)"
+        raise ValueError(message) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+why_option = click.option("--why", required=True, help="The reason, for those who wonder later.")
+
+
+def _ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return read_until(value, datetime.now(UTC)) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+until_option = click.option("--until", callback=_ahead, help="Until when: 3d, 12h, or a date such as 2026-12-24.")
+number_type = click.IntRange(1, LARGEST_NUMBER)
+
+
+@contextmanager
+def curator() -> Iterator[CuratorClient]:
+    """The connection to the farm at FARM_URL in the name of the holder of FARM_TOKEN."""
+    from farm.api.curator_client import CuratorClient
+
+    settings = Settings.from_environment()
+    with CuratorClient(settings.url, settings.token) as client:
+        yield client
+
+
+def clock(text: str | None) -> str:
+    """Return a time of the farm as people read it: `2026-11-24 12:00`."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M}" if text else ""
+
+
+def in_brief(text: str) -> str:
+    """Return the beginning of a text of a stranger in one line."""
+    return textwrap.shorten(text, 100, placeholder=" …")
+
+
+def until_text(text: str | None) -> str:
+    """Return ` until 2026-11-24 12:00`, or nothing when there is no end."""
+    return f" until {clock(text)}" if text else ""
+
+
+wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; status 1 when it was refused.")
+
+
+def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_json: bool) -> int:
+    """Say that an order was taken, and with `wait` what came of it; return the exit status."""
+    if tell_signed(farm, order):
+        return 1
+    if not as_json:
+        say(f"order {order['id']} to {order['channel']}: {order['summary']}")
+    elif not wait:
+        say_json(order)
+    if not wait:
+        if not as_json:
+            say(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
+        return 0
+    done = _until_done(farm, order)
+    if done is None:
+        return 1
+    tell_result([done["outcome"]], done, as_json=as_json)
+    return int(done["ending"] in ("refused", "withdrawn"))
+
+
+def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the order once it is done; None, when that is said, where its channel waits for somebody."""
+    said = ""
+    while True:
+        found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)
+        if found["done-at"]:
+            return found
+        status = farm.channel(order["channel"])
+        if say_trouble(order["channel"], status):
+            return None
+        now = candidate_line(status)
+        if now and now != said:
+            say(now, err=True)
+            said = now
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,93 @@
+"""`farm image diff`: what makes one image of another, by packages, files, symbols and advisories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.image_opening import opened
+from farm.cli.options import json_option
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.client.image.diff import ImageDiff, Side, SymbolChange
+
+DIFFERENT = 3
+_MOST = 20
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new")
+@json_option
+def diff(old: str, new: str, as_json: bool) -> int:
+    """Show what makes the image NEW of the image OLD: packages, files, symbols of libraries, advisories.
+
+    Each is named as for `farm image inspect`. Ends with status 0 when they are the same, and with 3 when they differ.
+
+    \b
+    Example:
+      farm image diff jq:1 jq:2
+    """
+    from farm.cli.subscriber import open_host
+    from farm.client.image.diff import compare
+
+    settings = Settings.from_environment()
+    found = compare(open_host(settings), _side(old, settings), _side(new, settings))
+    tell_result(_lines(found), found.to_dict(), as_json=as_json)
+    return 0 if found.is_empty else DIFFERENT
+
+
+def _side(name: str, settings: Settings) -> Side:
+    from farm.client.image.accounting import foreign_layers
+    from farm.client.image.diff import Side
+    from farm.client.image.package_set import Described
+    from farm.client.image.user_layer import own_files_of
+
+    known, host, engine = opened(name, settings)
+    own, described = own_files_of(known, host.blobs, engine), Described(host)
+    parts = described.parts(known)
+    foreign = foreign_layers(host, known, described, parts, own)
+    return Side(known, parts, own.manifest if own else None, foreign)
+
+
+def _lines(found: ImageDiff) -> list[str]:
+    from farm.cli.rendering import counted
+
+    if found.is_empty:
+        return ["no differences"]
+    lines = [f"{counted(len(found.packages), 'package')} {'differs' if len(found.packages) == 1 else 'differ'}"]
+    lines += [f"  {each}" for each in found.packages]
+    if found.settings:
+        lines.append(f"settings that differ: {', '.join(found.settings)}")
+    lines += _block("files", [f"{each.change} {_path(each.package, each.path)}" for each in found.files])
+    told = [f"{each.change} {' '.join(each.holds.split())[:200]} ({each.diff_id})" for each in found.layers]
+    lines += _block("layers that no package accounts for", told)
+    for each in found.symbols:
+        lines += _symbols(each)
+    if found.advisories is None:
+        lines.append("advisories: nothing can be known: no channel of these images publishes any")
+    else:
+        lines += _block(
+            "advisories",
+            [f"{each.change} {each.advisory} ({each.severity}) in {each.package}" for each in found.advisories],
+        )
+    return lines
+
+
+def _block(heading: str, items: list[str]) -> list[str]:
+    if not items:
+        return []
+    more = [f"  and {len(items) - _MOST} more"] if len(items) > _MOST else []
+    return [f"{heading}: {len(items)}", *(f"  {item}" for item in items[:_MOST]), *more]
+
+
+def _symbols(each: SymbolChange) -> list[str]:
+    told = [f"removed {name}" for name in each.removed] + [f"added {name}" for name in each.added]
+    return _block(f"symbols of {each.soname}", told)
+
+
+def _path(package: str, path: str) -> str:
+    return f"{package.rpartition('/')[2]}: {path}" if package else f"/{path}"

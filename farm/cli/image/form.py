@@ -1,0 +1,53 @@
+"""An image as JSON values, alike wherever it is printed: what it holds, and of which releases that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.client.image.parts import ImagePart
+    from farm.client.image.records import ImageRecord
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.set_record import SetRecord
+
+
+def set_form(digest: Digest, record: SetRecord, parts: Iterable[ImagePart]) -> dict[str, Any]:
+    """Return the set of an image. The size of a package is that of its archive, null where `parts` lack it."""
+    sizes = {part.descriptor.digest: part.archive.size for part in parts}
+    return {
+        "digest": digest,
+        "set": record.digest,
+        "asked": list(record.asked),
+        "packages": [each.to_dict() | {"size": sizes.get(each.descriptor)} for each in record.packages],
+        "releases": [each.to_dict() for each in record.releases],
+        "overrides": [str(each.name) for each in record.overrides],
+    }
+
+
+def layers_form(layers: Iterable[tuple[Digest, str]]) -> list[dict[str, Any]]:
+    """Return the layers of an image, the lowest first, each with what it holds."""
+    return [{"diff-id": diff_id, "holds": holds} for diff_id, holds in layers]
+
+
+def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
+    """Return what to say of layers of an image that are not of its packages, its links or its maker's own files."""
+    from farm.client.image.accounting import layers_of_nobody
+
+    said = (f"  {' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers)
+    return [layers_of_nobody(len(layers)), *said]
+
+
+def record_form(kept: ImageRecord) -> dict[str, Any]:
+    """Return an image that was made here, as it is kept."""
+    return {
+        "digest": kept.digest,
+        "id": kept.image.image_id,
+        "made": kept.made,
+        "names": list(kept.names),
+        "pushed": list(kept.pushed),
+        "releases": [ref.to_dict() for ref in kept.record.releases],
+        "set": kept.record.digest,
+        "packages": [package.to_dict() for package in kept.record.packages],
+    }

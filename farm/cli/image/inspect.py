@@ -1,0 +1,199 @@
+"""`farm image inspect`: what an image holds, of which releases, and what it asks of its host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.image.form import foreign_lines, layers_form, set_form
+from farm.cli.image_opening import opened
+from farm.cli.options import json_option
+from farm.cli.output import Line, say, styled
+from farm.cli.override_lines import override_lines
+from farm.cli.result import tell_result
+from farm.cli.sensitive_lines import sensitive_lines
+from farm.cli.settings import Settings
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.image.known_image import KnownImage
+    from farm.client.image.package_set import Described
+    from farm.client.image.parts import ImagePart
+    from farm.client.repository.host import Host
+    from farm.client.root.sensitive_additions import BroughtFiles
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.names.declared import HostNeeds
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.set_record import PlacedPackage
+    from farm.oci.own_layer import OwnFiles
+
+    Layers = tuple[tuple[Digest, str], ...]
+
+_MOST_FILES = 20
+
+
+@click.command("inspect")
+@click.argument("image")
+@json_option
+def inspect(image: str, as_json: bool) -> None:
+    """Show the packages of IMAGE, their releases, overrides, what they ask of the host, and the files of its maker.
+
+    IMAGE is a name in Docker, an OCI layout directory (DIR or DIR:TAG), or the digest of an image made here.
+
+    \b
+    Example:
+      farm image inspect jq:mine
+    """
+    from farm.client.image.package_set import Described, UnknownArchiveError
+    from farm.client.image.user_layer import own_files_of
+    from farm.client.repository.download import DownloadError
+    from farm.client.repository.subscriptions import SubscriptionError
+    from farm.core.sets.needs.host import joint_needs
+    from farm.store.errors import CorruptBlobError, MissingBlobError
+
+    known, host, engine = opened(image, Settings.from_environment())
+    own = own_files_of(known, host.blobs, engine)
+    described = Described(host)
+    try:
+        parts = described.parts(known)
+    except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
+        # What the image says itself is there all the same.
+        say(f"what describes the packages is not on this host: {error.message}", err=True)
+        parts = ()
+    foreign = _foreign(host, known, described, parts, own)
+    needs = joint_needs(part.descriptor.host for part in parts) if parts else None
+    files = own.manifest if own else None
+    tell_result(
+        _lines(known, parts, needs, files, foreign), _form(known, parts, needs, files, foreign), as_json=as_json
+    )
+
+
+def _foreign(
+    host: Host, known: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+) -> Layers | None:
+    """Return the layers that no package accounts for; None where nobody here can tell."""
+    from farm.client.image.accounting import foreign_layers
+
+    if not parts and not known.kept:
+        return None
+    try:
+        return foreign_layers(host, known, described, parts, own)
+    except FarmError as error:
+        say(f"which layers are of its packages cannot be told: {error.message}", err=True)
+        return None
+
+
+def _form(
+    known: KnownImage,
+    parts: Sequence[ImagePart],
+    needs: HostNeeds | None,
+    own: Manifest | None,
+    foreign: Layers | None,
+) -> dict[str, Any]:
+    from farm.client.image.making import imports_in, replaced_in
+
+    config = known.config
+    return {
+        **set_form(known.digest, known.record, parts),
+        "host": needs.to_dict() if needs else None,
+        "sensitive-files": [each.to_dict() for each in _sensitive(parts)],
+        "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
+        "files": [entry.to_dict() for entry in own.entries] if own else [],
+        "replaces": list(replaced_in(known.labels)),
+        "layers": layers_form(known.layers),
+        "foreign-layers": None if foreign is None else layers_form(foreign),
+        "config": {
+            "entrypoint": list(config.entrypoint),
+            "command": list(config.command),
+            "env": dict(config.environment),
+            "user": config.user,
+            "workdir": config.working_directory,
+            "ports": list(config.ports),
+            "volumes": list(config.volumes),
+            "labels": {name: text for name, text in config.labels if not name.startswith("farm.")},
+        },
+    }
+
+
+def _sensitive(parts: Sequence[ImagePart]) -> list[BroughtFiles]:
+    from farm.client.root.sensitive_additions import brought_files
+
+    return [each for part in parts for each in brought_files(part.descriptor, part.manifest, part.facts)]
+
+
+def _lines(
+    known: KnownImage,
+    parts: Sequence[ImagePart],
+    needs: HostNeeds | None,
+    own: Manifest | None,
+    foreign: Layers | None,
+) -> list[Line]:
+    from farm.cli.rendering import counted, table
+    from farm.client.image.making import imports_in
+
+    record, config = known.record, known.config
+    facts = [
+        ("image", known.digest),
+        (
+            "set",
+            f"{record.digest}, {counted(len(record.packages), 'package')} in {counted(len(known.layers), 'layer')}",
+        ),
+        ("releases", ", ".join(str(each) for each in record.releases) or _no_release(record.packages)),
+        ("asked for", " ".join(record.asked)),
+        ("runs", " ".join([*config.entrypoint, *config.command]) or "what it is told to"),
+        ("user", config.user or "root"),
+        ("ports", " ".join(config.ports) or "none"),
+        ("host", _asked_of_host(needs)),
+    ]
+    lines: list[Line] = [styled(f"{heading:<10}", bold=True) + f" {value}" for heading, value in facts]
+    rows = [
+        (_called(record.packages, each), each.full_version, each.channel or "local build", _note(each))
+        for each in record.packages
+    ]
+    lines += ["", *table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
+    if imports := imports_in(known.labels):
+        lines += ["", *(f"/{each.path} is {each}" for each in imports)]
+    if said := [*override_lines(record.packages), *sensitive_lines(_sensitive(parts))]:
+        lines += ["", *said]
+    if foreign:
+        lines += ["", *foreign_lines(foreign)]
+    if own:
+        files = [entry.path for entry in own.entries if entry.to_dict()["type"] != "dir"]
+        lines += [
+            "",
+            f"own files: {len(files)}{_replaced(known)}",
+            *(f"  /{path}" for path in files[:_MOST_FILES]),
+        ]
+        if len(files) > _MOST_FILES:
+            lines.append(f"  and {len(files) - _MOST_FILES} more")
+    return lines
+
+
+def _replaced(known: KnownImage) -> str:
+    from farm.client.image.making import replaced_in
+
+    replaced = replaced_in(known.labels)
+    return f", which may stand where links of {' and '.join(replaced)} would" if replaced else ""
+
+
+def _no_release(packages: Sequence[PlacedPackage]) -> str:
+    return "not known here" if any(each.channel for each in packages) else "none: local builds"
+
+
+def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:
+    """Return the short name, or the full one where packages of several distributions are there."""
+    return each.name.short if len({other.name.distribution for other in packages}) == 1 else str(each.name)
+
+
+def _note(each: PlacedPackage) -> str:
+    return "OVERRIDE" if each.is_override else ""
+
+
+def _asked_of_host(needs: HostNeeds | None) -> str:
+    if needs is None:
+        return "not known here"
+    asked = [f"Linux {needs.kernel}"] if needs.kernel else []
+    return ", ".join([*asked, *needs.features, *needs.capabilities, *needs.devices]) or "nothing particular"

@@ -1,0 +1,38 @@
+"""`farm image list`: the images that this host made."""
+
+from __future__ import annotations
+
+import click
+
+from farm.cli.image.form import record_form
+from farm.cli.options import json_option
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+
+
+@click.command("list")
+@json_option
+def list_images(as_json: bool) -> None:
+    """List the images that were made here, with their names, packages and releases.
+
+    \b
+    Example:
+      farm image list
+    """
+    from farm.cli.rendering import table
+    from farm.client.image.records import ImageRecords
+
+    kept = list(ImageRecords(Settings.from_environment().state).all())
+    rows = [
+        (
+            " ".join(each.names) or "-",
+            each.digest,
+            str(len(each.record.packages)),
+            " ".join(str(ref) for ref in each.record.releases) or "local builds",
+            each.made,
+        )
+        for each in sorted(kept, key=lambda each: (each.names, each.digest))
+    ]
+    headings = ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")
+    lines = table(rows, headings) if rows else ["no images were made here"]
+    tell_result(lines, [record_form(each) for each in kept], as_json=as_json)

@@ -1,0 +1,59 @@
+"""`farm image remove`: forgetting images that were made here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.image.form import record_form
+from farm.cli.options import json_option
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from farm.client.image.records import ImageRecord, ImageRecords
+
+
+@click.command("remove")
+@click.argument("images", nargs=-1)
+@click.option("--unnamed", is_flag=True, help="All images that have no name any more, as updates leave them.")
+@json_option
+def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
+    """Forget IMAGES that were made here, by name or digest. `farm gc` then removes what nothing else needs.
+
+    A name is taken off its image, which is forgotten with the last one; a digest means the image with all its names.
+    Docker, OCI layouts and registries keep what they have.
+
+    \b
+    Example:
+      farm image remove --unnamed
+    """
+    from farm.client.image.records import ImageRecords
+
+    if bool(images) == unnamed:
+        raise click.UsageError("Name images, or say --unnamed.")
+    records = ImageRecords(Settings.from_environment().state)
+    names = [each.digest for each in records.all() if not each.names] if unnamed else list(dict.fromkeys(images))
+    for name in names:
+        _found(records, name)  # all of them or none
+    found = [_forget(records, name) for name in names]
+    tell_result([line for line, _ in found], [record_form(each) for _, each in found], as_json=as_json)
+
+
+def _forget(records: ImageRecords, name: str) -> tuple[str, ImageRecord]:
+    """Forget what is meant; return what to say, and the image as it was."""
+    before = _found(records, name)
+    left = records.forget(before, name if before.called(name) else "")
+    if left:
+        return f"{name}: forgotten; the image is {' '.join(left.names)} still", before
+    return f"{name if before.called(name) else ' '.join(before.names) or before.digest}: forgotten", before
+
+
+def _found(records: ImageRecords, name: str) -> ImageRecord:
+    from farm.client.image.known_image import UnknownImageError
+
+    found = records.find(name)
+    if found is None:
+        raise UnknownImageError(name)
+    return found

@@ -1,0 +1,206 @@
+"""`farm image update`: other builds of single packages into an image, proven, without making it anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.docker_loading import load, now
+from farm.cli.image.options import output_option
+from farm.cli.image_opening import opened
+from farm.cli.options import channel_option, json_option
+from farm.cli.output import say
+from farm.cli.override_lines import override_lines
+from farm.cli.result import tell_result
+from farm.cli.sensitive_lines import sensitive_lines
+from farm.cli.settings import Settings
+from farm.cli.severity_option import max_severity_option, severity_check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.client.image.known_image import KnownImage
+    from farm.client.image.records import ImageRecord
+    from farm.client.image.update import ImageUpdate
+    from farm.client.repository.host import Host
+
+
+_SYMBOLS = ("missing-symbol", "missing-copied-symbol", "missing-version")
+_MOST_COMMANDS = 200
+
+
+@click.command("update")
+@click.argument("image")
+@click.argument("packages", nargs=-1, required=True)
+@click.option("--to", default="newest", show_default=True, help="A version, as 3.5.4 or 3.5.4-1.")
+@click.option("--tag", help="What the new image is called.  [default: as the old one]")
+@output_option
+@click.option("--override", default="", metavar="WHY", help="Put them in though the proof fails because of them.")
+@click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
+@max_severity_option
+@channel_option
+@json_option
+def update(
+    image: str,
+    packages: tuple[str, ...],
+    to: str,
+    tag: str | None,
+    output: Path | None,
+    override: str,
+    no_load: bool,
+    max_severity: str | None,
+    channel: str,
+    as_json: bool,
+) -> None:
+    """Put other builds of PACKAGES into IMAGE: their layers and the small last ones change, nothing is built.
+
+    What changes is proven together with all that depends on it. When the proof fails, the image stays as it is, and you
+    are told the symbol, who misses it, and which other packages would have to go with it. IMAGE is named as for `farm
+    image inspect`. An OCI layout is changed in place.
+
+    With --override they go in all the same where the proof fails because of them; the image records WHY, and what is
+    void. What `farm override` has chosen for this host goes in where it is named here.
+
+    \b
+    Examples:
+      farm image update api:1 openssl --tag api:2
+      farm image update api:1 openssl --override 'curl does not call what is gone'
+    """
+    from functools import partial
+
+    from farm.client.image.evidence import annotations_of, keep_image
+    from farm.client.image.known_image import open_image
+    from farm.client.image.mending import with_mending
+    from farm.client.image.substitution import stand_in_on
+    from farm.client.image.update import update_image
+    from farm.client.image.user_layer import own_files_of
+    from farm.oci.image_reference import check_reference
+    from farm.oci.layout import write_layout
+
+    settings = Settings.from_environment()
+    known, host, engine = opened(image, settings, certainly=True)
+    reference = tag or known.reference
+    check_reference(reference)
+    with host.in_use():
+        found = with_mending(
+            host,
+            [known],
+            engine,
+            lambda: update_image(
+                host,
+                known,
+                packages,
+                own_files_of(known, host.blobs, engine),
+                to=to,
+                channel=channel,
+                stand_in=stand_in_on(host),
+                override=override.strip(),
+                allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(
+                    new
+                ),
+            ),
+        )
+        if found is None:
+            tell_result([f"{image}: {', '.join(packages)}: nothing newer"], {"changes": []}, as_json=as_json)
+            return
+        kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
+    tell_result(_lines(known, found), _form(found), as_json=as_json)
+    if output:
+        _ensure_all(host, found)
+        said = annotations_of(found.made, found.heads)
+        write_layout(
+            found.made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said
+        )
+        say(f"{output}: OCI layout", err=as_json)
+    if known.directory:
+        _change_layout(host, known, found, kept, reference)
+    elif reference and not no_load and engine:
+        _ensure_all(host, found)
+        made = open_image(str(found.made.image.digest), host, None)
+        send = partial(load, found.made.image, host.blobs, reference, settings, err=as_json)
+        with_mending(host, [known, made], engine, send)
+
+
+def _change_layout(host: Host, known: KnownImage, found: ImageUpdate, kept: ImageRecord, reference: str) -> None:
+    from farm.client.image.evidence import annotations_of
+    from farm.oci.layout import update_layout
+
+    assert known.directory is not None  # noqa: S101  (asked by the caller)
+    update_layout(
+        found.made.image,
+        host.blobs,
+        known.directory,
+        instead_of=known.digest,
+        reference=reference,
+        referrers=kept.referrers,
+        annotations=annotations_of(found.made, found.heads),
+    )
+
+
+def _ensure_all(host: Host, found: ImageUpdate) -> None:
+    """Bring the archives that this host has not any more, because all layers are wanted."""
+    from farm.client.image.package_set import Described
+
+    described = Described(host)
+    for part in found.parts:
+        described.ensure(part.placed, part.archive)
+
+
+def _form(found: ImageUpdate) -> dict[str, Any]:
+    from farm.core.sets.proof.proof_scope import called_commands
+
+    called = called_commands(found.trial.members.values())
+    return {
+        "digest": found.made.image.digest,
+        "changes": [each.to_dict() for each in found.changes],
+        "sensitive-files": [each.to_dict() for each in found.sensitive],
+        "release": found.release.to_dict(),
+        "proven": {
+            "missing-symbols": sum(problem.code in _SYMBOLS for problem in found.trial.problems),
+            "path-conflicts": 0,
+            "packages-checked": found.trial.checked,
+            "dependents": list(found.trial.dependents),
+            "scope": found.trial.scope.to_dict(),
+            "commands-not-proven": [each.to_dict() for each in called[:_MOST_COMMANDS]],
+        },
+        "overrides": [each.to_dict() for each in found.made.record.overrides],
+        "released": list(found.brought),
+        "released-together": list(found.together),
+        "not-released-together": list(found.apart),
+        "still-linked-statically": [each.to_dict() for each in found.copies],
+    }
+
+
+def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
+    trial = found.trial
+    layers = {diff_id for diff_id, _ in known.layers}
+    fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
+    yield from (f"{each}" for each in found.changes)
+    yield from sensitive_lines(found.sensitive)
+    users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
+    if not found.trial.problems:
+        yield f"proven{users}: {trial.scope.summary}"
+    now = {each.descriptor: each for each in found.made.record.packages}
+    for each in known.record.overrides:
+        if each.descriptor in now and not now[each.descriptor].is_override:
+            yield f"{each.name.short} {each.full_version} is no override any more: nothing is void because of it"
+    yield from override_lines(found.made.record.packages)
+    release = f"release {found.release.number} of {found.release.subscription}"
+    if found.together or len(found.brought) > 1:
+        builds = "these very builds" + (f" of {_all(found.brought)}" if len(found.brought) > 1 else "")
+        users = f" with {_all(found.together)}" if found.together else ""
+        yield f"tested: {release} holds {builds}{users}, past its gates"
+    if found.apart:
+        yield f"not tested: {release} holds other builds of {_all(found.apart)}"
+    for copy in found.copies:
+        how = "still holds" if copy.is_known else "may still hold"
+        yield f"{copy.package} {how} code of another build of {copy.library}, linked in when it was built"
+    if not found.copies:
+        yield "no package of the image is known to hold code of the old builds"
+    yield f"{found.made.image.digest}  {len(fresh)} of {len(found.made.image.layers)} layers are new"
+
+
+def _all(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

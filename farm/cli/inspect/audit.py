@@ -1,0 +1,205 @@
+"""`farm audit`: which advisories hold for what is installed, made, running, or held by a channel."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import channel_option
+from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import last_verified_form, looking_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.client.findings.report import Audit, Exposed
+    from farm.client.repository.host import Host
+
+FOUND, NOT_KNOWN, NOT_COVERED = 3, 1, 4
+FORMATS = ("table", "json", "sarif", "cyclonedx", "spdx")
+
+
+@click.command()
+@click.argument("images", nargs=-1)
+@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--running", is_flag=True, help="The containers and runs of farm's that are alive.")
+@channel_option
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: str, form: str) -> int:
+    """Say which signed advisories hold for IMAGES, a root, what is running, or a channel's newest release.
+
+    Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
+    command; and by which data it judged: whose list, how old, and in how many of the packages somebody has looked for
+    vulnerabilities. IMAGES are named as for `farm image inspect`.
+
+    Ends with status 3 when something was found; with 1 when it cannot be known: also of a local build, about which
+    nobody publishes advisories, where an image has layers that are not of the packages it names, or where something
+    lies over these in a container; with 4 when nothing was found and no data covers some package; with 0 when nothing
+    was found and all were looked at. Advisories that the distribution states to do no harm in a package are no finding.
+
+    \b
+    Examples:
+      farm audit --root /srv/tools
+      farm audit api:1 --format sarif > api.sarif
+      farm audit --running
+      farm audit --channel dist.example.org/edge --format json
+    """
+    if sum((bool(images), bool(root), running, bool(channel))) > 1:
+        raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
+    settings = Settings.from_environment()
+    with looking_host(settings) as host:
+        if images:
+            found = _images(images, host, settings)
+        elif running:
+            found = _running(host, settings)
+        else:
+            from farm.client.audit.audit import audit_channel, audit_root
+
+            found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
+    _print(found, form, last_verified_form(host))
+    if any(each.exposed for each in found):
+        return FOUND
+    # What nobody vouches for any more lacks advisories, perhaps.
+    if host.has_expired or not all(each.is_whole for each in found):
+        return NOT_KNOWN
+    return NOT_COVERED if any(each.uncovered for each in found) else 0
+
+
+def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
+    from farm.cli.image_opening import shelf
+    from farm.client.audit.audit import Auditor
+    from farm.client.audit.subjects import image_subject
+    from farm.client.image.accounting import unvouched
+    from farm.client.image.known_image import open_image, unambiguous
+
+    auditor, engine = Auditor(host), shelf(settings)
+    found = []
+    for name in dict.fromkeys(names):
+        image = unambiguous(open_image(name, host, engine))
+        subject = image_subject(name, image, unvouched(host, image, engine))
+        found.append(auditor.audit(subject, image.provenances))
+    return found
+
+
+def _running(host: Host, settings: Settings) -> list[Audit]:
+    from farm.client.audit.audit import Auditor
+    from farm.client.audit.running_containers import RunningContainers
+    from farm.client.audit.subjects import running_subject
+    from farm.client.root.known_roots import states
+    from farm.client.run.processes import bubblewrap_runs, starts
+    from farm.container.docker_objects import running_containers
+    from farm.container.image_store import ImageShelf
+    from farm.container.sandbox import SandboxUnavailableError, connect
+
+    recorded = starts(states(host))
+    alive = bubblewrap_runs(recorded)
+    try:
+        client = connect(settings.docker)
+        looking = RunningContainers(host, ImageShelf(client), recorded)
+        alive = [*map(looking.look, running_containers(client)), *alive]
+    except SandboxUnavailableError:
+        say("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
+    auditor = Auditor(host)
+    return [auditor.audit_of_many(running_subject(each), each.evidence) for each in alive]
+
+
+def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> None:
+    from farm import __version__
+    from farm.client.findings.formats.cyclonedx import cyclonedx
+    from farm.client.findings.formats.sarif import sarif
+    from farm.client.findings.formats.spdx import spdx
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    documents: dict[str, Any] = {
+        "json": lambda: {"subjects": [each.to_dict() for each in found]} | last_verified,
+        "sarif": lambda: sarif(found, __version__),
+        "cyclonedx": lambda: cyclonedx(found, __version__, now),
+        "spdx": lambda: json.loads(spdx(found, now)),
+    }
+    if form in documents:
+        say_json(documents[form]())
+        return
+    for number, each in enumerate(found):
+        say_lines([*([""] if number else []), *_table(each)])
+    if not found:
+        say("nothing of farm's is running")
+
+
+def _table(found: Audit) -> list[Line]:
+    from farm.cli.rendering import table
+
+    harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
+    number = len(found.exposed)
+    count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)
+    packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
+    unjudged = f"; {len(found.unjudged)} cannot be judged" if found.unjudged and not found.is_blind else ""
+    lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{unjudged}"]
+    if found.exposed:
+        headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
+        lines += ["", *table([_row(each) for each in found.exposed], headings)]
+        lines += ["", *_what_to_do(found)]
+    return [*lines, *_not_known(found), *_data(found)]
+
+
+def _nothing_found(found: Audit) -> str:
+    """Return that no advisory holds, where that says something: not of packages that nobody has looked at."""
+    asked = {name for each in found.data for name, _ in each.packages}
+    if not found.uncovered:
+        return "no advisory holds"
+    if asked == set(found.uncovered):
+        return "nobody has looked for vulnerabilities"
+    return f"no advisory holds, of {len(asked) - len(found.uncovered)} that were looked at"
+
+
+def _data(found: Audit) -> Iterator[str]:
+    now = datetime.now(UTC)
+    yield from (each.told(now) for each in found.data)
+    if found.uncovered:
+        yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask who publishes them."
+
+
+def _short(found: Audit, name: str) -> str:
+    """Return a package's name as short as it is clear: all are of one distribution, most often."""
+    owners = {each.distribution for each in found.data}
+    return name.rpartition("/")[2] if len(owners) == 1 else name
+
+
+def _row(each: Exposed) -> tuple[str, ...]:
+    finding = each.finding
+    since = f"release {each.since.number}, {each.since.released_at[:10]}" if each.since else "?"
+    fixed = finding.fixed or "no version yet"
+    if each.fixed_in:
+        mended = "another build" if each.carries else finding.fixed or "another version"
+        fixed = f"{mended}, release {each.fixed_in.number}"
+    name, version = finding.package, each.package.full_version
+    if each.carries:
+        name = each.package.name.short
+        version += f" (carries {each.carries.library.short} {each.carries.full_version} statically)"
+    elif each.package.override:
+        version += " (override)"
+    return name, version, finding.advisory.id, finding.severity, since, fixed, finding.advisory.summary
+
+
+def _what_to_do(found: Audit) -> Iterator[str]:
+    for command in sorted({each.command for each in found.exposed if each.command}):
+        again = "" if command.startswith("farm ") else ", and start it again: a run takes the newest release"
+        yield f"To fix it: {command}{again}"
+    if waiting := sorted({each.package.name.short for each in found.exposed if each.fixed_in is None}):
+        yield f"No release fixes {', '.join(waiting)} yet."
+
+
+def _not_known(found: Audit) -> Iterator[str]:
+    if found.is_blind:
+        yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
+    elif found.unjudged:
+        yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
+    if found.unvouched:
+        yield f"The {found.kind} is not made of what it says it is, so what it holds is not known in whole:"
+        yield from (f"  {each}" for each in found.unvouched)
+    if found.unwatched:
+        yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."

@@ -1,0 +1,74 @@
+"""`farm images`: which images there are on this host, and which of them hold a package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from farm.client.image.inventory import HostImage
+
+
+@click.command()
+@click.option(
+    "--holding", "wanted", multiple=True, metavar="PACKAGE[<VERSION]", help="Only images that hold it; may be repeated."
+)
+@json_option
+def images(wanted: tuple[str, ...], as_json: bool) -> None:
+    """List the images that were made here, and those of farm's in Docker, with their packages.
+
+    --holding takes a package, or a package with one of < <= = >= > and a version: 3.5.3, which is all its revisions, or
+    3.5.3-1. Code that was linked into another package counts. Nothing is fetched.
+
+    \b
+    Examples:
+      farm images
+      farm images --holding 'openssl<3.5.3'
+      farm images --holding 'zlib>=1.3' --holding curl --json
+    """
+    from farm.client.image.constraint import Holding
+    from farm.client.image.inventory import holding, host_images
+    from farm.container.docker_objects import labelled_images
+    from farm.container.sandbox import SandboxUnavailableError, connect
+
+    asked = [Holding.parse(each) for each in wanted]
+    settings = Settings.from_environment()
+    host = open_host(settings)
+    try:
+        labelled = labelled_images(connect(settings.docker))
+    except SandboxUnavailableError:
+        say("no Docker Engine answers: these are the images that were made here", err=True)
+        labelled = []
+    found = host_images(host, labelled)
+    if asked:
+        found = holding(host, found, asked)
+    if as_json:
+        say_json([each.to_dict() for each in found])
+        return
+    nothing = f"no image holds {' and '.join(wanted)}" if asked else "there are no images"
+    say_lines(_table(found, "HOLDING" if asked else "PACKAGES") if found else [nothing])
+
+
+def _table(found: list[HostImage], last: str) -> list[Line]:
+    from farm.cli.rendering import table
+
+    rows = [
+        (
+            " ".join(each.names) or "-",
+            (each.digest or each.id)[:19],
+            f"as {' '.join(each.elsewhere)}" if each.elsewhere else "yes" if each.in_docker else "no",
+            ", ".join(_packages(each) if last == "PACKAGES" else [str(held) for held in each.found]),
+        )
+        for each in found
+    ]
+    return table(rows, ("NAME", "DIGEST", "IN DOCKER", last))
+
+
+def _packages(image: HostImage) -> list[str]:
+    return [f"{each.name.short} {each.full_version}" for each in image.record.packages]

@@ -1,0 +1,109 @@
+"""`farm policy check`: may a root or an image run, by a policy? For people, for CI, and for a cluster's admission."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json
+from farm.cli.settings import Settings
+from farm.cli.severity_option import policy_in_force, policy_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.client.findings.policy import Objection
+    from farm.client.repository.host import Host
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.sets.members.set_record import SetRecord
+
+FOUND = 3
+
+
+@click.group()
+def policy() -> None:
+    """Say what may run on this host, and whether something may."""
+
+
+@policy.command()
+@click.argument("subject", metavar="IMAGE|ROOT")
+@policy_option
+@json_option
+def check(subject: str, as_json: bool) -> int:
+    """Say whether an image, or what a root holds, is what the policy accepts.
+
+    IMAGE is a name in Docker, an OCI layout directory, or the digest of an image made here; ROOT a directory that farm
+    has installed into. Ends with status 0 when it may run, with 3 when it may not, and with 1 when it cannot be known.
+
+    \b
+    Examples:
+      farm policy check api:1
+      farm policy check /srv/tools --policy policy.yaml --json
+    """
+    from farm.cli.rendering import counted
+    from farm.cli.subscriber import open_host
+    from farm.client.findings.policy import judge
+    from farm.client.findings.policy_facts import known_of_record
+
+    settings = Settings.from_environment()
+    in_force, path = policy_in_force()
+    if path is None:
+        raise click.UsageError(f"There is no policy: name one with --policy, or write {settings.state}/policy.yaml.")
+    host = open_host(settings)
+    record, descriptors, layers = _set_of(subject, host, settings)
+    known = known_of_record(in_force, host, record, descriptors)
+    objections = judge(in_force, replace(known, layers=layers))
+    if as_json:
+        say_json(_verdict(subject, record, path, objections))
+    elif objections:
+        for each in objections:
+            say(f"{each.rule}: {each.message}")
+            say(f" help: {each.remedy}")
+    else:
+        say(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
+    return FOUND if objections else 0
+
+
+def _verdict(subject: str, record: SetRecord, path: Path, objections: Sequence[Objection]) -> dict[str, Any]:
+    from farm.core.names.digest import Digest
+
+    return {
+        "allowed": not objections,
+        "subject": subject,
+        "set": record.digest,
+        "packages": [{"name": str(each.name), "version": each.full_version} for each in record.packages],
+        "releases": [str(each) for each in record.releases],
+        "policy": {"file": str(path), "digest": Digest.of(path.read_bytes())},
+        "objections": [each.to_dict() for each in objections],
+        "message": "; ".join(each.message for each in objections),
+    }
+
+
+def _set_of(
+    subject: str, host: Host, settings: Settings
+) -> tuple[SetRecord, Mapping[Digest, Descriptor], tuple[str, ...]]:
+    """Return what a root or an image holds, its descriptors, and the layers that nobody vouches for."""
+    from farm.client.image.package_set import Described
+    from farm.client.root.generations import Root
+    from farm.client.root.installed_set import InstalledSet
+
+    place = Path(subject)
+    layers: tuple[str, ...] = ()
+    if (place / ".farm").is_dir():
+        record = Root(place.absolute()).installed().set
+        described = [descriptor for descriptor, _ in InstalledSet(host, record).described()]
+    else:
+        from farm.cli.image_opening import opened
+        from farm.client.image.accounting import unaccounted
+
+        known, _, engine = opened(subject, settings, certainly=True)
+        record, reading = known.record, Described(host)
+        parts = reading.parts(known)
+        described = [part.descriptor for part in parts]
+        layers = tuple(str(each) for each in unaccounted(host, known, reading, parts, engine))
+    return record, {each.digest: each for each in described}, layers

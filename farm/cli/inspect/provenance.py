@@ -1,0 +1,86 @@
+"""`farm provenance`: the chain from a file or a package back to the sources and the toolchain, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import channel_option, json_option, names_option
+from farm.cli.output import say_json, say_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import last_verified_form, looking_host
+
+if TYPE_CHECKING:
+    from farm.client.audit.trace import Tracing
+    from farm.client.findings.provenance import Provenance
+    from farm.client.repository.read_only_host import LookingHost
+
+FOUND = 3
+
+
+@click.command()
+@click.argument("what", metavar="PACKAGE|PATH")
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="The package of a directory that farm has installed into."
+)
+@click.option("--image", default="", help="The package of an image, named as for `farm image inspect`.")
+@channel_option
+@click.option("--deep", is_flag=True, help="Go on with each package that it was built against.")
+@names_option
+@json_option
+def provenance(
+    what: str, root: Path | None, image: str, channel: str, deep: bool, named: tuple[Path, ...], as_json: bool
+) -> int:
+    """Say where a package comes from: release, builders, recipe, sources, toolchain, and what it was built against.
+
+    PATH is a file in a root: then also whose file it is, and whether it is as signed. What was verified on this
+    machine stands apart from what others say. Ends with status 3 when something contradicts what is signed.
+
+    \b
+    Examples:
+      farm provenance jq
+      farm provenance /srv/tools/usr/bin/jq
+      farm provenance jq --image api:1 --deep
+    """
+    from farm.cli.inspect.provenance_lines import provenance_lines
+    from farm.client.audit.trace import Tracing
+    from farm.trust.metadata.key_names import KeyNames
+
+    if sum((bool(root), bool(image), bool(channel))) > 1:
+        raise click.UsageError("Name one of --root, --image and --channel.")
+    names, settings = KeyNames.beneath(named), Settings.from_environment()
+    with looking_host(settings) as host:
+        tracing = Tracing(host)
+        first = _first(what, root, image, channel, settings, host, tracing)
+        found = []
+        for each in (first, *(tracing.deep(first) if deep else ())):
+            found.append(each)
+            if not as_json:
+                say_lines([*([""] if each is not first else []), *provenance_lines(each, names)])
+    if as_json:
+        forms = [each.to_dict() | last_verified_form(host) for each in found]
+        say_json(forms if deep else forms[0])
+    return FOUND if any(each.contradictions for each in found) else 0
+
+
+def _first(
+    what: str, root: Path | None, image: str, channel: str, settings: Settings, host: LookingHost, tracing: Tracing
+) -> Provenance:
+    from farm.client.root.file_owner import is_inside_root, owner_of
+    from farm.client.root.generations import Root
+
+    is_path = what.startswith(("/", "./", "../")) or ("/" in what and is_inside_root(Path(what)))
+    if is_path:
+        if root or image or channel:
+            raise click.UsageError("A path says itself where it lies: leave out --root, --image and --channel.")
+        return tracing.of_file(owner_of(Path(what)))
+    if root:
+        return tracing.of_set(Root(root.absolute()).installed().set, what, str(root))
+    if image:
+        from farm.cli.image_opening import opened
+
+        known, _, _ = opened(image, settings, host)
+        return tracing.of_set(known.record, what, image)
+    return tracing.of_release(host.catalogue_of([what], channel), what)

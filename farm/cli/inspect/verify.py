@@ -1,0 +1,120 @@
+"""`farm verify`: every byte of a root or an image against the signed index."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say_json, say_lines
+from farm.cli.override_lines import override_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import last_verified_form, looking_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.client.findings.verification import Verification
+    from farm.client.repository.host import Host
+
+FOUND = 3
+_MOST_SHOWN = 50
+
+
+@click.command()
+@click.argument("image", default="")
+@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--cache", is_flag=True, help="The packages that all roots and runs of this host share.")
+@click.option("--fix", is_flag=True, help="Bring damaged packages anew from their verified archives.")
+@json_option
+def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool) -> int:
+    """Read every byte of a root, an IMAGE or this host's cache, and compare it with what is signed.
+
+    Says which file of which package was altered, added or is missing; of an image, which layer. Ends with status 0 when
+    all is well or was mended, with 3 when something is not as it was signed, and with 1 when it cannot be known. IMAGE
+    is named as for `farm image inspect`.
+
+    \b
+    Examples:
+      farm verify --root /srv/tools
+      farm verify --root /srv/tools --fix
+      farm verify api:1 --json
+      farm verify --cache --fix
+    """
+    if [bool(image), bool(root), cache].count(True) != 1:
+        raise click.UsageError("Name an image, or a root with --root, or --cache.")
+    if fix and image:
+        raise click.UsageError("An image is not mended: make it anew with `farm image build`.")
+    settings = Settings.from_environment()
+    with looking_host(settings) as host:
+        found = _found(image, root, host, settings)
+    form = found.to_dict() | last_verified_form(host)
+    if as_json and not fix:
+        say_json(form)
+    else:
+        say_lines(_lines(found), err=as_json)
+    if not (fix and found.faults):
+        if as_json and fix:
+            say_json(form | {"mended": []})
+        return FOUND if found.faults else 0
+    return _mend(root, found, settings, as_json=as_json)
+
+
+def _found(image: str, root: Path | None, host: Host, settings: Settings) -> Verification:
+    from farm.cli.progress import looking
+    from farm.client.audit.verification_cache import verify_cache
+    from farm.client.audit.verification_root import verify_root
+
+    if root:
+        return verify_root(host, root.absolute(), looking)
+    return _image(image, host, settings) if image else verify_cache(host, looking)
+
+
+def _image(name: str, host: Host, settings: Settings) -> Verification:
+    from farm.cli.image_opening import opened
+    from farm.cli.progress import looking
+    from farm.client.audit.verification_image import verify_image
+    from farm.container.sandbox import connect
+    from farm.container.saved_image import saved_digests
+
+    known, _, engine = opened(name, settings, host, certainly=True)
+    in_docker = engine and not known.directory and engine.inspect(name)
+
+    saved = partial(saved_digests, connect(settings.docker)) if in_docker else None
+    return verify_image(host, known, engine, saved, looking)
+
+
+def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
+    from farm.cli.root_change import tell_waiting
+    from farm.client.audit.verification_cache import mend_cache
+    from farm.client.audit.verification_root import mend_root
+
+    with looking_host(settings) as host:
+        mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
+        after = _found("", root, host, settings)
+    if as_json:
+        say_json(after.to_dict() | last_verified_form(host) | {"mended": list(mended)})
+    else:
+        say_lines([*(f"brought anew: {each}" for each in mended), *_lines(after)])
+    return FOUND if after.faults else 0
+
+
+def _lines(found: Verification) -> Iterator[str]:
+    from farm.cli.rendering import human_size
+
+    count = len(found.faults)
+    said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
+    if not count and found.overrides:
+        said = "all as signed, but for what is overridden"
+    packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
+    yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
+    for each in found.faults[:_MOST_SHOWN]:
+        yield f"  {each}"
+    if count > _MOST_SHOWN:
+        yield f"  and {count - _MOST_SHOWN} more: see --json"
+    yield from override_lines(found.overrides)
+    for unsigned in found.unsigned:
+        yield f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it"

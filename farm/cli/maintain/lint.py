@@ -1,0 +1,45 @@
+"""`farm lint`: is a tree of recipes in order, each recipe and all of them together?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json
+from farm.cli.recipes_option import read_tree, recipes_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@recipes_option
+@json_option
+def lint(recipes: Path | None, as_json: bool) -> None:
+    """Check all recipes, steps, toolchains and channels, and the graph of what is built from what.
+
+    \b
+    Example:
+      farm lint --recipes recipes
+    """
+    from farm.core.plan.graph import BuildGraph
+
+    tree = read_tree(recipes)
+    order = list(BuildGraph.of(tree.recipes).order())
+    if as_json:
+        sheet = {
+            "recipes": sorted(tree.recipes),
+            "steps": sorted(tree.steps.definitions),
+            "toolchains": sorted(tree.toolchains),
+            "channels": sorted(tree.channels),
+            "build-order": order,
+        }
+        say_json(sheet)
+        return
+    say(
+        f"{len(tree.recipes)} recipes, {len(tree.steps.definitions)} steps, {len(tree.toolchains)} toolchains, "
+        f"{len(tree.channels)} channels: in order"
+    )
+    say(f"build order: {' '.join(order)}")

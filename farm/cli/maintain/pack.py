@@ -1,0 +1,194 @@
+"""`farm pack`: a directory of the user's own as a package, for images and runs on this host."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json, say_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from farm.build.packing import PackedDirectory
+    from farm.client.override.overrides import BuiltHere
+    from farm.client.repository.host import Host
+    from farm.core.names.declared import SensitiveFile
+    from farm.core.names.package_name import PackageName
+    from farm.core.names.version import Version
+
+    Packing = Callable[[PackageName, Version, int], PackedDirectory]
+
+
+@click.command()
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Its full name, as mine.example.org/app.")
+@click.option("--version", default="", help="Its version, as 1.2.")
+@click.option("--summary", default="", help="What it is, in a line.")
+@click.option("--license", "licence", default="NOASSERTION", help="Its licence, in SPDX's words.")
+@click.option(
+    "--sensitive-file",
+    "sensitive_files",
+    multiple=True,
+    metavar="PATH=REASON",
+    help="A file in it that changes how others load or log in (etc/passwd), and why it must be there. Repeatable.",
+)
+@click.option("--list", "list_them", is_flag=True, help="List what was packed here.")
+@click.option("--forget", metavar="NAME", default="", help="Forget a package; images that hold it keep it.")
+@json_option
+def pack(
+    directory: Path | None,
+    name: str,
+    version: str,
+    summary: str,
+    licence: str,
+    sensitive_files: tuple[str, ...],
+    list_them: bool,
+    forget: str,
+    as_json: bool,
+) -> None:
+    """Make a package of DIRECTORY, which image files and runs on this host take in by its full name.
+
+    Nothing is built. `bin`, `lib`, `share` and `etc` in it become parts of the image as those of every package; the
+    whole directory can lie at a path under `imports`. What its programs require is found in them and proven with each
+    image. What .farmignore says is left out. Packed again with other files, it becomes the next revision.
+
+    \b
+    Examples:
+      farm pack ./app --name mine.example.org/app --version 1.2
+      farm pack --list
+    """
+    host = open_host(Settings.from_environment())
+    if sum((directory is not None, list_them, bool(forget))) != 1:
+        raise click.UsageError("Name a directory, or --list, or --forget NAME.")
+    if list_them:
+        _list(host, as_json=as_json)
+    elif forget:
+        from farm.client.override.packed_packages import OwnPackages
+        from farm.core.names.package_name import PackageName
+
+        OwnPackages(host).forget(PackageName.parse(forget))
+        say(f"{forget} is forgotten")
+    elif directory is not None:
+        if not name or not version:
+            raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
+        declared = [_sensitive_file(text) for text in sensitive_files]
+        packing = partial(_packed, host, directory.absolute(), licence=licence, sensitive_files=declared)
+        _pack(host, directory.absolute(), name, version, summary, packing, as_json=as_json)
+
+
+def _sensitive_file(text: str) -> SensitiveFile:
+    from farm.cli.options import name_and_value
+    from farm.core.names.declared import SensitiveFile
+
+    path, reason = name_and_value(text)
+    if not path or not reason.strip():
+        raise click.UsageError(f"{text!r} is not PATH=REASON: both have to be there.")
+    return SensitiveFile(path, reason.strip())
+
+
+def _pack(
+    host: Host, directory: Path, name: str, version: str, summary: str, packing: Packing, *, as_json: bool
+) -> None:
+    from farm.client.override.overrides import BuiltHere
+    from farm.client.override.packed_packages import OwnPackageError, OwnPackages
+    from farm.core.names.package_name import PackageName
+    from farm.core.names.version import Version
+    from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import ReleaseEntry
+
+    full, own = PackageName.parse(name), OwnPackages(host)
+    if any(full.distribution == each.distribution for each in host.subscriptions.all()):
+        raise OwnPackageError(
+            f"{full} is a name of {full.distribution}, which this host follows: only its owner makes packages of it",
+            remedy="Give it a name of a domain of yours, as mine.example.org/app.",
+        )
+    with host.in_use():
+        before = own.find(full)
+        packed = _revised(partial(packing, full, Version(version)), version, before)
+        package = packed.package
+        content = package.descriptor.to_json()
+        entry = ReleaseEntry(
+            name=full.short,
+            version=version,
+            revision=package.descriptor.revision,
+            summary=summary or f"What lies in {directory.name}",
+            descriptor=BlobRef(package.descriptor.digest, len(content)),
+            archive=package.archive,
+            manifest=package.manifest,
+            facts=package.facts,
+            provenance=BlobRef(packed.provenance, host.blobs.size(packed.provenance)),
+            recipe=packed.source,
+            needs=(),
+        )
+        own.keep(full, BuiltHere(entry, str(directory)))
+    if as_json:
+        say_json({"package": str(full), **package.descriptor.to_dict()})
+        return
+    again = before is not None and before.entry.descriptor.digest == entry.descriptor.digest
+    say(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
+    needs = [each for each in package.descriptor.requires if each not in package.descriptor.provides]
+    if needs:
+        say(f"it requires {', '.join(needs)}")
+
+
+def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
+    """Pack a directory as the revision that it is: the next one where another of this version was packed before."""
+    known = before.entry if before and before.entry.version == version else None
+    packed = packing(known.revision if known else 1)
+    if known and packed.package.descriptor.digest != known.descriptor.digest:
+        return packing(known.revision + 1)
+    return packed
+
+
+def _packed(
+    host: Host,
+    directory: Path,
+    name: PackageName,
+    version: Version,
+    revision: int,
+    *,
+    licence: str,
+    sensitive_files: Sequence[SensitiveFile],
+) -> PackedDirectory:
+    from farm.build.local_state import LocalState
+    from farm.build.packing import pack as pack_directory
+    from farm.cli.docker_loading import now
+    from farm.core.names.platform import Platform
+    from farm.trust.keys.key_files import load_or_create_key
+
+    settings = Settings.from_environment()
+    return pack_directory(
+        directory,
+        name,
+        version,
+        revision,
+        platform=Platform.parse("linux/amd64"),
+        licence=licence,
+        store=host.blobs,
+        signer=load_or_create_key(LocalState(settings.state, settings.host).key),
+        now=now(),
+        sensitive_files=sensitive_files,
+    )
+
+
+def _list(host: Host, *, as_json: bool) -> None:
+    from farm.cli.rendering import table
+    from farm.client.override.packed_packages import OwnPackages
+
+    found = OwnPackages(host).all()
+    if as_json:
+        forms = [{"package": name, "place": each.place, **each.entry.to_dict()} for name, each in found.items()]
+        say_json(forms)
+        return
+    rows = [
+        (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)
+        for name, each in found.items()
+    ]
+    say_lines(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else ["nothing was packed here"])

@@ -1,0 +1,89 @@
+"""What `farm submit` and `farm submission` share: signing recipes with the own key, and telling whom they wait for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from farm.api.wire import SubmissionWire, UnsignedWire
+    from farm.cli.personal_key import OwnKey
+    from farm.cli.settings import Settings
+    from farm.core.names.digest import Digest
+
+
+class UnknownDistributionError(FarmError):
+    """Nobody says for which distribution recipes are to be signed."""
+
+    code = "unknown-distribution"
+
+
+def sign_recipes(recipes: Mapping[str, Mapping[str, bytes]], distribution: str, own: OwnKey) -> bytes:
+    """Return an envelope in which the holder of a key signs recipes, each the files of its directory by name.
+
+    Raises `RecipeError`, `KeyFileError`.
+    """
+    return sign_digests(digests_of(recipes), distribution, own)
+
+
+def sign_digests(digests: Mapping[str, Digest], distribution: str, own: OwnKey, *, withdrawn: bool = False) -> bytes:
+    """Return an envelope in which the holder of a key signs recipes by their digests, or that they are not wanted."""
+    from farm.trust.attestation.dsse import sign_statement
+    from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
+
+    said = SignedSubmission(distribution, own.name, digests, datetime.now(UTC), withdrawn=withdrawn)
+    return sign_statement(submission_statement(said), own.signer())
+
+
+def digests_of(recipes: Mapping[str, Mapping[str, bytes]]) -> dict[str, Digest]:
+    """Return the digests of recipes, each the files of its directory by name. Raises `RecipeError`."""
+    from farm.core.recipe.declared_sources import RECIPE_FILE, digest_of_files
+
+    return {name: digest_of_files(files, file=f"packages/{name}/{RECIPE_FILE}") for name, files in recipes.items()}
+
+
+def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
+    """Return the distribution that recipes in these directories are of, as their tree says; else as FARM_RECIPES does.
+
+    What is signed for one is nothing to another. Raises `UnknownDistributionError`, `RecipeError`.
+    """
+    # A recipe lies in TREE/packages/NAME.
+    trees = [*(each.resolve().parent.parent for each in directories), settings.recipes]
+    for tree in trees:
+        if found := distribution_in(tree):
+            return found
+    raise UnknownDistributionError(
+        "nothing says for which distribution this would be signed: no distribution.yaml in the tree of the recipes",
+        remedy="Submit out of a tree with one, or name the tree in FARM_RECIPES.",
+    )
+
+
+def distribution_in(tree: Path) -> str:
+    """Return what the distribution of a tree of recipes is called; an empty text where it does not say."""
+    from farm.core.policy.tree import DISTRIBUTION
+    from farm.core.recipe.distribution import read_distribution
+
+    try:
+        text = (tree / DISTRIBUTION).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    return read_distribution(text, str(tree / DISTRIBUTION)).domain
+
+
+def waiting_lines(taken: SubmissionWire) -> list[str]:
+    """Say that a submission waits, and for whom."""
+    lines = [f"{each.recipe}: waits for {whom(each)}" for each in taken.waits_for]
+    return [
+        *lines,
+        f"submission {taken.id} waits for its owners; one of each signs with `farm submission accept {taken.id}`",
+    ]
+
+
+def whom(unsigned: UnsignedWire) -> str:
+    """Name those of whom one has to sign."""
+    return " or ".join(unsigned.owners)

@@ -1,0 +1,270 @@
+"""`farm submission`: submissions that wait for owners; shown, accepted by an owner's signature, or withdrawn."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.curator import clock, number_type
+from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json, say_lines
+from farm.cli.personal_key import find_own_key, own_key_options
+from farm.cli.settings import Settings
+from farm.cli.sign_order import sign_withdrawal, tell_signed
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from farm.api.farm_client import FarmClient
+    from farm.api.wire import SubmissionContents, SubmissionRecordWire
+    from farm.cli.output import Line
+    from farm.core.names.digest import Digest
+
+
+class AlteredSubmissionError(FarmError):
+    """What a farm shows of a submission is not what it says that it is."""
+
+    code = "altered-submission"
+
+
+@click.group()
+def submission() -> None:
+    """Look at submissions, and as an owner of their recipes accept or refuse those that wait for one.
+
+    \b
+    Example:
+      farm submission list --waiting
+      farm submission show 12
+      farm submission accept 12
+    """
+
+
+@submission.command("list")
+@click.option("--waiting", is_flag=True, help="Only those that wait for an owner.")
+@click.option("--limit", default=30, show_default=True, help="At most so many.")
+@json_option
+def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
+    """List submissions to the farm at FARM_URL, newest first.
+
+    \b
+    Example:
+      farm submission list --waiting
+    """
+    from farm.cli.rendering import table
+
+    with _farm() as (farm, _):
+        page = farm.submissions(state="waiting" if waiting else None, limit=limit)
+    if as_json:
+        say_json(page.model_dump(mode="json"))
+        return
+    rows = [
+        (
+            str(each.id),
+            each.state,
+            f"{each.submitted_at:%Y-%m-%d %H:%M}",
+            each.submitted_by,
+            ", ".join(recipe.name for recipe in each.recipes),
+            "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in each.waits_for),
+        )
+        for each in page.submissions
+    ]
+    headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR")
+    say_lines(table(rows, headings) if rows else ["no submissions"])
+
+
+@submission.command("show")
+@click.argument("number", type=number_type)
+@json_option
+def show(number: int, as_json: bool) -> None:
+    """Show a submission, who has signed it and whom it waits for, and how it differs from your own tree (FARM_RECIPES).
+
+    A recipe that your tree does not have is shown whole.
+
+    \b
+    Example:
+      farm submission show 12
+    """
+    with _farm() as (farm, settings):
+        found = farm.submission_contents(number)
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+        return
+    say_lines(_sheet(found.submission))
+    say_lines(_differences(found, settings))
+
+
+@submission.command("accept")
+@click.argument("number", type=number_type)
+@own_key_options
+@click.option("--yes", is_flag=True, help="Sign without asking.")
+@json_option
+def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
+    """Sign submission NUMBER as an owner, after showing how it differs from your own tree (FARM_RECIPES).
+
+    What is signed are the digests of the files that are shown, computed here: of the whole submission, for it is taken
+    whole, with the last signature that it lacks.
+
+    \b
+    Example:
+      farm submission accept 12
+    """
+    with _farm() as (farm, settings):
+        own = find_own_key(settings, key, name)
+        if own is None:
+            raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name it with --key.")
+        found = farm.submission_contents(number)
+        say_lines(_sheet(found.submission), err=True)
+        digests = _checked(found, settings)
+        mine = [each.recipe for each in found.submission.waits_for if own.name in each.owners]
+        if not mine:
+            waits = "; ".join(f"{whom(each)} ({each.recipe})" for each in found.submission.waits_for)
+            raise FarmError(
+                f"submission {number} waits for no signature of {own.name}",
+                remedy=f"It waits for {waits}." if waits else "",
+            )
+        say_lines(_differences(found, settings), err=True)
+        if not yes:
+            others = ", ".join(sorted(digests.keys() - mine))
+            beside = f", together with {others}," if others else ""
+            _ask(f"Sign {', '.join(mine)}{beside} for {found.distribution} as {own.name}?")
+        taken = farm.accept(number, sign_digests(digests, found.distribution, own))
+    if as_json:
+        say_json(taken.model_dump(mode="json"))
+        return
+    say(f"{own.name} has signed {', '.join(mine)}")
+    if taken.waits_for:
+        say_lines(waiting_lines(taken))
+        return
+    say_lines(f"{each.name}: {'unchanged, ' if each.unchanged else ''}job {each.job.id}" for each in taken.accepted)
+
+
+@submission.command("withdraw")
+@click.argument("number", type=number_type)
+@own_key_options
+@click.option("--why", default="", help="The reason, for the audit trail.")
+@json_option
+def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> None:
+    """Let submission NUMBER, which waits, come to nothing.
+
+    Who has sent it, and whoever curates, needs only the token; an owner of one of its recipes signs with the own key.
+    With the signer, what people have signed of it counts until somebody whose orders count has withdrawn it, by key.
+
+    \b
+    Example:
+      farm submission withdraw 12 --why "another one takes its place"
+    """
+    with _farm() as (farm, settings):
+        own = find_own_key(settings, key, name)
+        envelope = order = None
+        found = farm.submission_contents(number)
+        given = _signatures(found)
+        if own is not None:
+            owned = any(own.name in each.owners for each in found.submission.waits_for)
+            digests = _checked(found, settings)
+            envelope = sign_digests(digests, found.distribution, own, withdrawn=True) if owned else None
+            order = sign_withdrawal(own, found.distribution, given, why)
+        answer = farm.withdraw_submission(number, envelope=envelope, order=order, why=why)
+        status = tell_signed(farm, {"signed": answer.signed} if answer.signed else {})
+    if given and not answer.signed:
+        say(
+            "where a policy is signed, the signatures on it still count with the signer: let somebody whose orders "
+            "count run this again, with the key of `farm keys me`",
+            err=True,
+        )
+    if as_json:
+        say_json(answer.model_dump(mode="json"))
+    else:
+        say(f"submission {number} is withdrawn")
+    raise SystemExit(status)
+
+
+@contextmanager
+def _farm() -> Iterator[tuple[FarmClient, Settings]]:
+    from farm.api.farm_client import FarmClient
+
+    settings = Settings.from_environment()
+    with FarmClient(settings.url, settings.token) as farm:
+        yield farm, settings
+
+
+def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
+    """Return the digests of the files that came; what the farm says of them must be what they are."""
+    digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
+    told = {each.name: each.recipe for each in found.submission.recipes}
+    if digests != told:
+        raise AlteredSubmissionError(
+            f"the farm shows submission {found.submission.id} with other files than it says",
+            remedy="Sign nothing; tell the operators of the farm.",
+        )
+    own = distribution_in(settings.recipes)
+    if own and own != found.distribution:
+        raise AlteredSubmissionError(
+            f"the farm says that it is {found.distribution}, and the recipes here are those of {own}",
+            remedy="Name the tree of that distribution in FARM_RECIPES, or sign nothing.",
+        )
+    return digests
+
+
+def _signatures(found: SubmissionContents) -> list[bytes]:
+    """Return the envelopes in which this submission was signed; what the farm says of them must be about it."""
+    from farm.core.names.canonical_json import canonical_json
+    from farm.trust.attestation.submission_statement import shown_submission
+
+    told = {each.name: each.recipe for each in found.submission.recipes}
+    given = [canonical_json(each) for each in found.signatures]
+    for envelope in given:
+        said = shown_submission(envelope).said
+        if said.distribution != found.distribution or not said.recipes.items() <= told.items():
+            raise AlteredSubmissionError(
+                f"the farm shows submission {found.submission.id} with signatures on something else",
+                remedy="Sign nothing; tell the operators of the farm.",
+            )
+    return given
+
+
+def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
+    try:
+        return {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
+    except ValueError as error:
+        raise AlteredSubmissionError(
+            f"a file of the submission did not come whole: {error}",
+            remedy="Sign nothing; see whether a farm is at FARM_URL.",
+        ) from error
+
+
+def _sheet(record: SubmissionRecordWire) -> list[Line]:
+    from farm.cli.rendering import table
+
+    waiting = {each.recipe: whom(each) for each in record.waits_for}
+    rows = [
+        (each.name, ", ".join(each.signed_by) or "-", waiting.get(each.name, "-"), each.recipe)
+        for each in record.recipes
+    ]
+    since = clock(record.submitted_at.isoformat())
+    return [
+        f"submission {record.id} of {record.submitted_by}, {since}: {record.state}",
+        *table(rows, ("RECIPE", "SIGNED BY", "WAITS FOR", "DIGEST")),
+    ]
+
+
+def _differences(found: SubmissionContents, settings: Settings) -> Iterator[str]:
+    from farm.cli.maintain.submission_differences import differences
+
+    submitted = {name: _files(each.files) for name, each in found.recipes.items()}
+    known = {name: _files(each.current) for name, each in found.recipes.items()}
+    return differences(submitted, settings.recipes, known)
+
+
+def _ask(question: str) -> None:
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")

@@ -1,0 +1,83 @@
+"""How a submission differs from what the person who looks at it has: by digests, and then line by line.
+
+It is compared with that person's own tree. What the farm calls current is what rows of its database say: whoever can
+write those could make a change look like none, so it shortens nothing that is shown here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from farm.core.names.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    Files = Mapping[str, bytes]
+    Recipes = Mapping[str, Files]
+
+
+def differences(submitted: Recipes, tree: Path, known: Recipes) -> Iterator[str]:
+    """Yield lines that say how recipes, each the files of its directory by name, differ from those of a tree.
+
+    `known` is what the farm calls current. Which files differ comes first, however much follows.
+    Raises `UnreadableRecipesError`.
+    """
+    own = {name: _own(tree, name) for name in submitted}
+    for name, files in sorted(submitted.items()):
+        yield _against(name, tree, own[name], known.get(name, {}))
+        yield from _files(own[name], files)
+    for name, files in sorted(submitted.items()):
+        for file in _changed(own[name], files):
+            yield from _diff(f"{name}/{file}", own[name].get(file), files.get(file))
+
+
+def _own(tree: Path, name: str) -> Files:
+    from farm.build.recipe_directory import read_recipe_directory
+
+    place = tree / "packages" / name
+    return read_recipe_directory(place) if place.is_dir() else {}
+
+
+def _against(name: str, tree: Path, own: Files, known: Files) -> str:
+    if own:
+        older = "; the farm calls another state of it current" if known and known != own else ""
+        return f"{name}: compared with {tree}/packages/{name}{older}"
+    told = "the farm has one, which your tree lacks" if known else "it is new"
+    return f"{name}: all of it is shown, as there is none in {tree}/packages ({told})"
+
+
+def _changed(own: Files, files: Files) -> list[str]:
+    return sorted(file for file in own.keys() | files.keys() if own.get(file) != files.get(file))
+
+
+def _files(own: Files, files: Files) -> Iterator[str]:
+    changed = _changed(own, files)
+    for file in changed:
+        before, after = own.get(file), files.get(file)
+        binary = ", binary" if any(each is not None and not _is_text(each) for each in (before, after)) else ""
+        yield f"  {file}: {_digest(before)} -> {_digest(after)}{binary}"
+    if not changed:
+        yield "  the same in every byte"
+
+
+def _digest(content: bytes | None) -> str:
+    return "none" if content is None else Digest.of(content)
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _diff(file: str, before: bytes | None, after: bytes | None) -> Iterator[str]:
+    # Lines end with \n and nothing else, and are compared as bytes: what looks alike may not be so.
+    old, new = ([] if each is None else each.split(b"\n") for each in (before, after))
+    names = f"a/{file}".encode(), f"b/{file}".encode()
+    for line in difflib.diff_bytes(difflib.unified_diff, old, new, *names, lineterm=b""):
+        yield line.decode(errors="backslashreplace")

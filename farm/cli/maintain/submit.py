@@ -1,0 +1,201 @@
+"""`farm submit`: send recipes to a farm, and follow what becomes of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.candidate_lines import (
+    candidate_line,
+    passed_gates,
+    waiting_line,
+    waits_for_signer,
+    waits_for_thaw,
+)
+from farm.cli.channel_trouble import say_trouble
+from farm.cli.maintain.signed_recipes import distribution_of, sign_recipes, waiting_lines
+from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.personal_key import find_own_key, own_key_options
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from farm.api.farm_client import FarmClient
+    from farm.api.wire import AcceptedWire, JobWire, SubmissionWire
+    from farm.cli.personal_key import OwnKey
+
+_ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
+_RELEASED_TESTS = "released-tests"
+_POLL_SECONDS = 0.5
+_WAITS = 3
+"""The exit status where a person has to do something before anything goes on."""
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--wait", is_flag=True, help="Stay until all builds have ended.")
+@click.option("--release", "channel", metavar="CHANNEL", help="Stay until CHANNEL has released them, or refused to.")
+@own_key_options
+@click.option("--json", "as_json", is_flag=True, help="Print what was accepted as JSON, and do not stay.")
+def submit(
+    *,
+    directories: tuple[Path, ...],
+    wait: bool,
+    channel: str | None,
+    key: Path | None,
+    name: str | None,
+    as_json: bool,
+) -> int:
+    """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
+
+    Signs them with your own key where there is one: see `farm keys me`. Where recipes have owners, those that no owner
+    has signed wait for one.
+
+    Ends with status 1 when a build fails, when the channel refuses or holds back what was submitted, when its newest
+    tests fail on what the channel holds, when the channel is frozen, or when its file has to be mended. With --wait or
+    --release it ends with status 3 when the submission waits for an owner.
+
+    \b
+    Example:
+      farm submit recipes/packages/jq recipes/packages/oniguruma --release edge
+    """
+    from farm.api.farm_client import FarmClient
+    from farm.build.recipe_directory import read_recipe_directory
+
+    settings = Settings.from_environment()
+    recipes = {each.resolve().name: read_recipe_directory(each) for each in directories}
+    own = find_own_key(settings, key, name)
+    envelope = sign_recipes(recipes, distribution_of(settings, directories), own) if own else None
+    with FarmClient(settings.url, settings.token) as farm:
+        taken = farm.submit(recipes, envelope=envelope)
+        if as_json:
+            say_json(taken.model_dump(mode="json"))
+            return 0
+        if own:
+            say(_signed(own, taken), err=True)
+        if taken.waits_for:
+            say_lines(waiting_lines(taken))
+            return _WAITS if wait or channel else 0
+        for each in taken.accepted:
+            say(f"{each.name}: {_taken(each)}")
+        if not (wait or channel):
+            say(f"submission {taken.id}: {settings.url}/jobs")
+            return 0
+        failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
+        if failed:
+            return 1
+        return _follow_channel(farm, channel, {each.name: each.job.id for each in taken.accepted}) if channel else 0
+
+
+def _signed(own: OwnKey, taken: SubmissionWire) -> str:
+    if taken.signed_by:
+        return f"signed as {taken.signed_by}"
+    return f"signed as {own.name} with {own.path}; the farm knows nobody by that key, and took it as unsigned"
+
+
+def _taken(accepted: AcceptedWire) -> str:
+    job = accepted.job
+    if accepted.unchanged or job.answered_by is None:
+        return f"{'unchanged, ' if accepted.unchanged else ''}job {job.id}"
+    return f"job {job.id}, built already by job {job.answered_by}: its tests run on that build"
+
+
+def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
+    """Show the builds until all have ended or wait for a person; return whether one has not succeeded."""
+    from farm.cli.maintain.build_board import board
+
+    left = set(wanted)
+    ended: dict[int, JobWire] = {}
+    told: dict[int, str] = {}
+    with board() as show:
+        while True:
+            jobs = {number: farm.job(number).job for number in sorted(left)}
+            ended |= {number: job for number, job in jobs.items() if job.state in _ENDED}
+            left -= ended.keys()
+            for job in jobs.values():
+                if job.trouble and job.state == "ready" and told.get(job.id) != job.error:
+                    told[job.id] = job.error
+                    say(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
+            show([*jobs.values()], len(ended), len(wanted))
+            # A blocked job waits for a person: one that can still be unblocked is told by the one that blocks it.
+            if not left:
+                break
+            time.sleep(_POLL_SECONDS)
+    bad = [job for job in ended.values() if job.state != "succeeded"]
+    for job in bad:
+        say(styled(job.state, fg="red") + f": {job.name} (job {job.id}) {job.error}", err=True)
+    return bool(bad)
+
+
+def _shown(job: JobWire) -> str:
+    return job.error.partition("\n")[0]
+
+
+def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:
+    """Wait until the channel has decided about everything that is built, and say what became of what was sent."""
+    said, since, told = "", time.monotonic(), False
+    shown: set[str] = set()
+    while True:
+        status = farm.channel(channel)
+        if say_trouble(channel, status):
+            return 1
+        if status["settled"]:
+            return _say_outcome(channel, status, _not_held(farm, channel, status, submitted), submitted)
+        if reason := waits_for_thaw(status):
+            say(f"{reason}; it is released once that ends", err=True)
+            return 1
+        now = candidate_line(status) or waiting_line(status)
+        if now and now != said:
+            say(candidate_line(status, shown) or now, err=True)
+            said, since = now, time.monotonic()
+            shown |= passed_gates(status)
+        if not told and waits_for_signer(status, time.monotonic() - since):
+            told = True
+            say("the release waits for the signer; the farm's logs of signer and control say why", err=True)
+        time.sleep(_POLL_SECONDS)
+
+
+def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted: dict[str, int]) -> set[str]:
+    """Return the recipes of which the newest release holds nothing that their jobs have built.
+
+    A job that only brought other tests has built what the job that answered it has.
+    """
+    newest = status["newest"]
+    members = farm.release(channel, newest["number"])["packages"] if newest else []
+    held = {each["package"] for each in members}
+    return {name for name, job in submitted.items() if held.isdisjoint(farm.job(job).packages)}
+
+
+def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
+    """Say what a channel that has decided did about what was submitted, and return the exit status."""
+    newest, candidate = status["newest"], status["candidate"]
+    red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
+    held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
+    held = [each for each in held if each["gate"] != _RELEASED_TESTS]
+    release = f"release {newest['number']}" if newest else "empty"
+    refused = bool(candidate) and candidate["state"] == "refused"
+    if missing and (refused or not newest):
+        number = f" (candidate {candidate['id']})" if candidate else ""
+        say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
+        _say_reasons(held or (candidate["excuses"] if candidate else ()))
+        say(f"{channel} stays as it was: {release}", err=True)
+    else:
+        without = f", without {', '.join(sorted(missing))}" if missing else ""
+        holds = f"{release} holds {', '.join(sorted(submitted))}"
+        say(f"{channel}: {holds if refused else f'{release} is published{without}'}")
+        if held:
+            say(styled(f"held back from {channel}:", fg="yellow"), err=True)
+            _say_reasons(held)
+    if red:
+        say(styled(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
+        _say_reasons(red)
+    return int(bool(missing) or any(each["package"] in submitted for each in red))
+
+
+def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
+    for reason in dict.fromkeys(each["reason"] for each in excuses):
+        say(f"  {reason}", err=True)

@@ -1,0 +1,103 @@
+"""`farm toolchain`: the pinned roots that builds run in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.local_builds import definition_of, prepare_toolchains
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json, say_lines
+from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group()
+def toolchain() -> None:
+    """Lock, make and list toolchains."""
+
+
+@toolchain.command("lock")
+@click.argument("name")
+@recipes_option
+def lock(name: str, recipes: Path | None) -> None:
+    """Pin the Debian packages of a toolchain to what the machine's signed sources have today.
+
+    Writes toolchains/NAME.lock in the tree of recipes. What is built with another lock has other plans.
+
+    \b
+    Example:
+      farm toolchain lock full
+    """
+    from farm.build.recipe_directory import read_recipe_directory
+    from farm.build.toolchain.apt import Apt
+    from farm.build.toolchain.lock import resolve_lock
+    from farm.core.policy.tree import load_tree
+    from farm.trust.metadata.repository import replace_file
+
+    settings = Settings.from_environment()
+    files = read_recipe_directory(recipes or settings.recipes)
+    # What is there may be what has to be mended.
+    tree = load_tree({file: content for file, content in files.items() if file != f"toolchains/{name}.lock"})
+    definition = definition_of(tree, name)
+    apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)
+    apt.refresh(max_age=0)
+    locked = resolve_lock(definition, apt)
+    path = (recipes or settings.recipes) / "toolchains" / f"{name}.lock"
+    replace_file(path, locked.to_text())
+    say(f"{path}: {len(locked.debs)} packages")
+
+
+@toolchain.command("prepare")
+@click.argument("names", nargs=-1)
+@recipes_option
+def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
+    """Make the toolchains NAMES (all of them without one), where they are not there yet: half a minute each, as root.
+
+    When the mirror has dropped a locked package, the toolchain is locked anew within its suite, for this host alone,
+    and you are told so.
+
+    \b
+    Example:
+      farm toolchain prepare full
+    """
+    for made in prepare_toolchains(read_tree(recipes), Settings.from_environment(), names):
+        say(f"{made.name:<8} {made.tree}")
+
+
+@toolchain.command("list")
+@recipes_option
+@json_option
+def list_toolchains(recipes: Path | None, as_json: bool) -> None:
+    """List the toolchains of a tree of recipes, and whether this host has made them.
+
+    \b
+    Example:
+      farm toolchain list --json
+    """
+    from farm.build.toolchain.lock import lock_in_force
+    from farm.cli.rendering import table
+
+    tree, settings = read_tree(recipes), Settings.from_environment()
+    found = []
+    for name, definition in sorted(tree.toolchains.items()):
+        locked = tree.locks.get(name)
+        in_force = lock_in_force(locked, settings.host / "toolchains") if locked else None
+        found.append(
+            {
+                "name": name,
+                "suite": definition.suite,
+                "packages": len(in_force.debs) if in_force else 0,
+                "lock": in_force.digest if in_force else None,
+                "relocked": in_force != locked,
+            }
+        )
+    if as_json:
+        say_json(found)
+        return
+    rows = [(str(e["name"]), str(e["suite"]), str(e["packages"]), str(e["lock"] or "not locked")) for e in found]
+    say_lines(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))

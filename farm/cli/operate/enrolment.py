@@ -1,0 +1,113 @@
+"""Enrolling the workers of `farm up`, and making the administrator's token: in a process that is control's user.
+
+Root does not open the database: control may write to it. What is to be done comes as JSON on standard input, and what
+came of it goes to standard output: `{"token": …}`, or `{"error": …}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.cli.operate.farm_home import FarmHome
+    from farm.cli.operate.farm_users import ServiceStart
+
+_TOKEN_DAYS = 365
+
+
+class AdmissionError(FarmError):
+    """The farm's database did not take its workers."""
+
+    code = "admission"
+
+
+def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
+    """Enrol workers by name and public key; and make the administrator's token, where there is none.
+
+    Raises `AdmissionError`.
+    """
+    from farm.store.durable_file import replace_file
+
+    sqlite = "" if home.database_url else str(home.sqlite)
+    wanted = {"workers": dict(keys), "token": not home.token.exists(), "sqlite": sqlite}
+    command = start.command(
+        "control", (sys.executable, "-P", "-m", "farm.cli.operate.enrolment", str(home.control_settings))
+    )
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
+    done = subprocess.run(
+        command, env=environment, input=json.dumps(wanted), capture_output=True, text=True, check=False
+    )
+    answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+    if "error" in answer:
+        raise AdmissionError(answer["error"], remedy=answer["remedy"])
+    if done.returncode != 0:
+        raise AdmissionError(f"the workers could not be enrolled: {done.stderr.strip() or f'status {done.returncode}'}")
+    if answer["token"]:
+        previous = os.umask(0o077)
+        try:
+            replace_file(home.token, answer["token"].encode() + b"\n")
+        finally:
+            os.umask(previous)
+
+
+def main() -> int:
+    """Do what standard input says to the database of the settings that are named."""
+    from sqlalchemy.exc import DBAPIError
+
+    wanted = json.load(sys.stdin)
+    try:
+        if wanted["sqlite"]:
+            _make_sqlite(Path(wanted["sqlite"]))
+        token = _enrol(Path(sys.argv[1]), wanted["workers"], with_token=wanted["token"])
+    except FarmError as error:
+        json.dump({"error": error.message, "remedy": error.remedy}, sys.stdout)
+        return error.exit_status
+    except DBAPIError as error:
+        remedy = "See that it runs, and that its URL is right: farm up --database."
+        json.dump({"error": f"the farm's database cannot be used: {error.orig}", "remedy": remedy}, sys.stdout)
+        return 1
+    json.dump({"token": token}, sys.stdout)
+    return 0
+
+
+def _enrol(path: Path, workers: Mapping[str, str], *, with_token: bool) -> str:
+    """Enrol workers; return a new administrator's token, or nothing. Raises what opening the farm does."""
+    from farm.build.recipe_directory import read_recipe_directory
+    from farm.server.application import FarmSettings, open_office
+    from farm.server.identities import access
+    from farm.server.tables.states import Role
+
+    settings = FarmSettings.read(path)
+    office = open_office(settings, read_recipe_directory(settings.recipes))
+    token = ""
+    with office.writing() as desk:
+        for name, key in workers.items():
+            access.enrol(desk, name=name, public_key=key, builds=True, tests=True, by="farm up")
+        if with_token:
+            token, _ = access.issue_token(desk, name="admin", role=Role.ADMIN, lasts=timedelta(days=_TOKEN_DAYS))
+    office.database.close()
+    return token
+
+
+def _make_sqlite(path: Path) -> None:
+    """Make the file of a new database, for nobody else but the group of its directory, where that may write there.
+
+    The files that SQLite puts beside it get its mode.
+    """
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.chmod(0o600 | path.parent.stat().st_mode & 0o060)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

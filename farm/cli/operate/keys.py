@@ -1,0 +1,223 @@
+"""`farm keys`: the keys of a distribution, its first metadata, and every later version of root and targets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.operate.key_drafts import draft, publish, sign
+from farm.cli.operate.key_ledger import ledger
+from farm.cli.operate.key_record import record
+from farm.cli.operate.key_sheet import show
+from farm.cli.options import json_option
+from farm.cli.output import say, say_document, say_json
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def keys() -> None:
+    """Make the keys of a distribution, and change by many hands who may sign what.
+
+    \b
+    Adding a channel, when two of three people must sign:
+      farm keys new keys/online/stable
+      farm keys draft targets --repository public --add-channel stable --key keys/online/stable.pub
+      farm keys sign targets.draft --key ann.key      (at Ann's; then at Ben's)
+      farm keys publish targets.draft --repository public --online keys/online
+    """
+
+
+@keys.command("init")
+@click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="Where the keys go.")
+@click.option("--channel", "channels", multiple=True, default=["edge"], show_default=True, help="A channel to found.")
+@click.option("--builder", "builders", multiple=True, type=_FILE, help="A worker's .pub file: it builds and tests.")
+@click.option("--tester", "testers", multiple=True, type=_FILE, help="The .pub file of a worker that only tests.")
+@click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="A .pub file of who signs root.")
+@click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
+@click.option("--targets-key", "targets_keys", multiple=True, type=_FILE, help="A .pub file of who signs targets.")
+@click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
+@click.option("--drafts", type=_FILE, default=Path(), help="Where the drafts go that these people sign.")
+@json_option
+def init(
+    repository: Path,
+    folder: Path,
+    channels: tuple[str, ...],
+    builders: tuple[Path, ...],
+    testers: tuple[Path, ...],
+    root_keys: tuple[Path, ...],
+    root_threshold: int,
+    targets_keys: tuple[Path, ...],
+    targets_threshold: int,
+    drafts: Path,
+    as_json: bool,
+) -> None:
+    """Make keys, and version 1 of all metadata. Overwrites nothing.
+
+    With --root-key and --targets-key the offline keys are other people's: their public keys are enough. Then root and
+    targets come as drafts, which they sign and you publish. Without, the offline keys are made too: carry KEYS/offline
+    away afterwards.
+
+    \b
+    Examples:
+      farm keys init --repository public --keys keys --builder worker-1/key.pub
+      farm keys init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 \\
+        --targets-key ann-targets.pub --targets-key ben-targets.pub --targets-threshold 2
+    """
+    from farm.trust.ceremony.ceremony import found_drafts, found_repository, write_drafts
+    from farm.trust.keys.key_files import load_public_key
+    from farm.trust.metadata.roles import RoleKeys
+
+    allowed = [load_public_key(path) for path in builders]
+    testing = list({key.keyid: key for key in (*allowed, *map(load_public_key, testers))}.values())
+    now = datetime.now(UTC)
+    if not root_keys and not targets_keys:
+        if (root_threshold, targets_threshold) != (1, 1):
+            raise click.UsageError("A threshold needs --root-key and --targets-key: without, one key of each is made.")
+        founded = found_repository(repository, folder, channels, allowed, now, testers=testing)
+        if as_json:
+            _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
+            return
+        say(f"offline keys  {founded.offline}  (root, targets: carry them away)")
+        say(f"online keys   {founded.online}  (for the signer)")
+        say(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
+        return
+    if not root_keys or not targets_keys:
+        raise click.UsageError("Name both --root-key and --targets-key: no key may be of two roles.")
+    offline = {
+        "root": RoleKeys(tuple(load_public_key(path) for path in root_keys), root_threshold),
+        "targets": RoleKeys(tuple(load_public_key(path) for path in targets_keys), targets_threshold),
+    }
+    made = found_drafts(repository, folder / "online", channels, allowed, offline=offline, now=now, testers=testing)
+    paths = write_drafts(drafts, made)
+    if as_json:
+        _print({"online": folder / "online", "drafts": paths})
+        return
+    say(f"online keys   {folder / 'online'}  (for the signer)")
+    for path, each, whose in zip(paths, made, (root_keys, targets_keys), strict=True):
+        (quorum,) = each.quorums()
+        files = ", ".join(str(file) for file in whose)
+        say(f"draft         {path}  (needs {quorum.threshold} of {len(quorum.unsigned)} keys: {files})")
+    say(f"Have them signed with `farm keys sign DRAFT --key KEY`, then publish {paths[0]} and then {paths[1]}.")
+
+
+@keys.command("allow")
+@click.option("--repository", required=True, type=_FILE, help="The published directory.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="Where all the keys are now.")
+@click.argument("builders", nargs=-1, required=True, type=_FILE)
+@json_option
+def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: bool) -> None:
+    """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
+
+    The results of their tests count from then on too. Needs the offline keys of targets in KEYS/offline, and the online
+    keys. Where they are with several people, or a worker is only to build, or only to test, use
+    `farm keys draft targets --allow-builder PUB --allow-tester PUB`.
+
+    \b
+    Example:
+      farm keys allow --repository public --keys keys worker-3/key.pub
+    """
+    from farm.trust.ceremony.ceremony import allow_more_builders
+    from farm.trust.keys.key_files import load_public_key
+    from farm.trust.metadata.repository import Repository
+
+    allowed = [load_public_key(path) for path in builders]
+    added = allow_more_builders(Repository(repository), folder, allowed, datetime.now(UTC), testers=allowed)
+    if as_json:
+        _print({"added": added})
+        return
+    say(f"{added} worker{'' if added == 1 else 's'} added")
+
+
+@keys.command("new")
+@click.argument("path", type=_FILE)
+@click.option("--uri", help="Where the key lies, if in an HSM or a key service: hsm:2?label=farm.")
+@click.option("--public", type=_FILE, help="Its public key, where it cannot be read from there.")
+@json_option
+def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None:
+    """Make one ed25519 key at PATH, with its public half at PATH.pub; or note at PATH.uri where a key is.
+
+    \b
+    Examples:
+      farm keys new worker-3/key
+      farm keys new keys/online/timestamp --uri 'hsm:2?label=farm'
+    """
+    from farm.trust.keys.key_files import create_key, key_to_dict, load_public_key
+    from farm.trust.keys.signers import link_key
+
+    if uri is None:
+        if public is not None:
+            raise click.UsageError("--public goes with --uri.")
+        key: Key = create_key(path).public_key
+    else:
+        known = load_public_key(public) if public else None
+        key = link_key(path, uri, known, lambda name: str(click.prompt(name, hide_input=True, err=True)))
+    if as_json:
+        _print({"path": f"{path}.pub"} | key_to_dict(key))
+        return
+    say(f"{key.keyid}  {path}.pub")
+
+
+@keys.command("me")
+@click.option("--name", help="Your name, as curators.yaml is to have it; else your login name, or as you said before.")
+@json_option
+def me(name: str | None, as_json: bool) -> None:
+    """Make your own key, once, and print the line for curators.yaml.
+
+    `farm submit`, `farm submission`, `farm approve` and all that curators order sign with it from then on. It lies in
+    FARM_STATE/keys/me, for nobody else to read. FARM_KEY names another: a file, or a .uri file.
+
+    \b
+    Example:
+      farm keys me --name alice
+    """
+    from farm.cli.personal_key import make_own_key, name_to_be, own_key_path
+    from farm.cli.settings import Settings
+
+    settings = Settings.from_environment()
+    whose = name_to_be(settings, name)
+    key, new = make_own_key(settings, whose)
+    path, public = own_key_path(settings), str(key.keyval["public"])
+    if as_json:
+        _print({"path": path, "name": whose, "key": public, "new": new})
+        return
+    say(f"{'made' if new else 'there already'}: {path}", err=True)
+    say("for curators.yaml, below the group that you belong to:", err=True)
+    say(f"  {whose}: {public}")
+
+
+@keys.command("export")
+@click.argument("public", type=_FILE)
+@click.option("--pem", is_flag=True, help="As PEM, which cosign and openssl read.")
+def export(public: Path, pem: bool) -> None:
+    """Print a public key (a .pub file): as PEM, or as TUF's JSON.
+
+    \b
+    Example:
+      farm keys export worker-1/key.pub --pem > worker-1.pem
+    """
+    from farm.trust.keys.key_files import KeyFileError, key_to_dict, load_public_key, public_pem
+
+    key = load_public_key(public)
+    if not pem:
+        _print(key_to_dict(key))
+        return
+    try:
+        say_document(public_pem(key))
+    except ValueError as error:
+        raise KeyFileError(public, f"a key of kind {key.keytype} has no PEM: {error}", "Export it as JSON.") from error
+
+
+def _print(values: dict[str, Any]) -> None:
+    say_json(values, default=str)
+
+
+for _verb in (draft, sign, show, publish, record, ledger):
+    keys.add_command(_verb)

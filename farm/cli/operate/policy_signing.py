@@ -1,0 +1,36 @@
+"""The policy to be signed of a directory of recipes: its files, and the toolchains that this host has made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from farm.build.toolchain.toolchain import Toolchain
+    from farm.trust.metadata.signed_policy import SignedPolicy
+
+
+def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
+    """Return the policy of a directory of recipes, whose toolchains are made on this host where they are missing.
+
+    What an `earlier` policy accepts of toolchains and steps stays accepted. Raises `RecipeError`,
+    `UnreadableRecipesError`, `InvalidSignedPolicyError`, and what making a toolchain raises.
+    """
+    from farm.build.recipe_directory import read_recipe_directory
+    from farm.cli.local_builds import prepare_toolchains
+    from farm.cli.settings import Settings
+    from farm.core.policy.tree import load_tree
+
+    files = read_recipe_directory(recipes)
+    made = prepare_toolchains(load_tree(files), Settings.from_environment())
+    return policy_with(files, made, earlier)
+
+
+def policy_with(files: dict[str, bytes], made: Iterable[Toolchain], earlier: SignedPolicy | None) -> SignedPolicy:
+    """Return the policy of a directory's files with toolchains that are made. Raises `InvalidSignedPolicyError`."""
+    from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files
+
+    toolchains = [SignedToolchain(each.name, each.tree, each.lock.digest) for each in made if each.lock]
+    return policy_of_files(files, toolchains, earlier)

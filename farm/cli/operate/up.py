@@ -1,0 +1,205 @@
+"""`farm up`: a whole farm on one machine, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import urllib.request
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.output import say
+from farm.cli.recipes_option import read_tree, recipes_option
+from farm.cli.settings import Settings
+from farm.cli.signals import ending_signals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.cli.operate.farm_home import FarmHome
+    from farm.cli.operate.farm_users import ServiceStart
+    from farm.cli.operate.supervisor import Program
+
+_PORT = 8460
+_FREE_PORTS = 1024
+"""From here on everybody may listen: ip(7)."""
+
+
+@click.command()
+@recipes_option
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="How many build workers.")
+@click.option("--port", default=_PORT, show_default=True, help="Where web pages and API answer, on the loopback.")
+@click.option(
+    "--vary", is_flag=True, help="Let builds see another host name, clock and processor: what must not matter."
+)
+@click.option(
+    "--follow-every",
+    "follow",
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.IntRange(1, 86_400),
+    help="How often the distributions that recipes take packages of are looked at.",
+)
+@click.option(
+    "--images/--no-images", default=True, show_default=True, help="Whether what is released can be pulled as images."
+)
+@click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
+def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, images: bool, database: str) -> None:
+    """Run a farm: web, control, signer and checker, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
+
+    Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
+
+    \b
+    Example:
+      farm up --workers 2
+      FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
+    """
+    from farm.cli.local_builds import prepare_toolchains
+    from farm.cli.operate.farm_directory import check_directory, take_directory
+    from farm.cli.operate.farm_home import FarmHome, found
+    from farm.cli.operate.farm_users import ServiceStart, take_users
+    from farm.cli.operate.supervisor import Supervisor
+    from farm.cli.personal_key import operator_of
+
+    os.umask(0o022)  # what is made here for others is given to them to read; what is not, says so itself
+    settings = Settings.from_environment()
+    tree = read_tree(recipes)
+    reached = (settings.docker, settings.allowed_networks, settings.web_bounds)
+    home = FarmHome(settings.state, settings.host, port, database, *reached)
+    check_directory(home)
+    take_directory(home)
+    _refuse_taken(port)
+    users = take_users(home, settings.users)
+    made = prepare_toolchains(tree, settings)
+    place = recipes or settings.recipes
+    operator = operator_of(settings)
+    signed = found(
+        home, tree, place, made, workers, vary=vary, follow=follow, images=images, users=users, operator=operator
+    )
+    for line in signed:
+        say(line, err=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, *ending_signals()):
+        signal.signal(number, lambda *_: stop.set())
+    supervisor = Supervisor(home.root / "log")
+    try:
+        tell = partial(say, err=True)
+        supervisor.start(
+            _programs(home, workers, ServiceStart.of(home, users, place)),
+            lambda name: tell(f"  {name} is up"),
+            stop,
+            tell,
+        )
+        if stop.is_set():
+            return
+        say(f"farm is up: {home.url}")
+        say(f"  token        {home.token}")
+        say(f"  subscribe    farm subscribe {home.url}/repository edge --fingerprint {home.fingerprint()}")
+        if images:
+            say(f"  images       docker pull {home.url.removeprefix('http://')}/edge/PACKAGE")
+        say(f"  logs         {home.root / 'log'}")
+        sys.stdout.flush()
+        supervisor.watch(stop, tell)
+    finally:
+        say("stopping", err=True)
+        supervisor.stop()
+
+
+def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program]:
+    from farm.cli.operate.supervisor import Program
+
+    # Each program gets a bare environment: what it needs to know stands in its settings file.
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
+    # Where an HSM's library is, is for the signer alone to know.
+    token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
+    python = (sys.executable, "-m")
+    for stale in (home.redis, home.signer, home.image_signer, home.checker):
+        stale.unlink(missing_ok=True)
+    checker = (
+        *(*python, "workers.checker"),
+        *("--repository", str(home.public)),
+        *("--ledger", str(home.ledger)),
+        *("--record", str(home.record)),
+        *("--socket", str(home.checker)),
+    )
+    signer = (
+        *(*python, "workers.signer"),
+        *("--repository", str(home.public)),
+        *("--keys", str(home.root / "keys" / "online")),
+        *("--socket", str(home.signer)),
+        *("--images-socket", str(home.image_signer)),
+        *("--checker", str(home.checker)),
+        *("--ledger", str(home.ledger)),
+    )
+    web = (*python, "web", "--settings", str(home.web_settings), "--port", str(home.port))
+    low_port = "net_bind_service" if home.port < _FREE_PORTS else ""
+    control = (*python, "workers.control", "--settings", str(home.control_settings))
+    programs = [
+        Program("redis", start.command("redis", _redis(home)), environment, ready=lambda: _accepts(home.redis)),
+        Program("checker", start.command("check", checker), environment, ready=lambda: _accepts(home.checker)),
+        Program("signer", start.command("signer", signer), environment | token, ready=lambda: _accepts(home.signer)),
+        Program(
+            "web",
+            start.command("web", web, low_port),
+            environment,
+            ready=lambda: _answers(f"{home.url}/api/v1/channels"),
+        ),
+        Program("control", start.command("control", control), environment),
+    ]
+    for number in range(1, workers + 1):
+        own = ("--settings", str(home.worker(number) / "settings.json"))
+        programs.append(Program(f"worker-{number}", (*python, "workers.build", *own), environment))
+    return programs
+
+
+def _redis(home: FarmHome) -> tuple[str, ...]:
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        raise click.ClickException("There is no redis-server; script/bootstrap installs it.")
+    return (
+        program,
+        *("--port", "0"),
+        *("--unixsocket", str(home.redis)),
+        *("--unixsocketperm", "770"),  # its directory keeps out who is not in control's group
+        # The database is the truth: what Redis forgets is rung again.
+        *("--save", ""),
+        *("--appendonly", "no"),
+        *("--maxmemory", "256mb"),
+        *("--maxmemory-policy", "noeviction"),
+        *("--dir", str(home.redis.parent)),
+    )
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  # our own loopback address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {port} is taken ({error.strerror}); choose another with --port."
+            ) from error

@@ -1,0 +1,136 @@
+"""A person's own key: made once by `farm keys me`, and found by every verb with which people sign.
+
+It lies in the state of the person who runs the command, beside the name that `curators.yaml` knows it by.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from securesystemslib.signer import Key, Signer
+
+    from farm.cli.settings import Settings
+
+_Function = TypeVar("_Function", bound="Callable[..., object]")
+_PLACE = "keys/me"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """Where a person's private key is (a file, or a `.uri` file), and the name of that person."""
+
+    path: Path
+    name: str
+
+    def signer(self) -> Signer:
+        """Open the key; asks for what it needs, such as a PIN. Raises `KeyFileError`."""
+        from farm.trust.keys.signers import load_signer
+
+        return load_signer(self.path, _ask)
+
+
+def own_key_options(function: _Function) -> _Function:
+    """Add `--key` and `--name`."""
+    key = "Your private key: a file, or a .uri file (FARM_KEY, else the one that `farm keys me` has made)."
+    name = "Whose key it is, as curators.yaml has it (FARM_NAME, else as `farm keys me` was told)."
+    function = click.option("--name", help=name)(function)
+    return click.option("--key", type=click.Path(path_type=Path), help=key)(function)
+
+
+def find_own_key(settings: Settings, key: Path | None, name: str | None) -> OwnKey | None:
+    """Return the key to sign with; None where there is none. Wrong use when nobody has said whose it is."""
+    path = key or settings.key or (own_key_path(settings) if _has_own_key(settings) else None)
+    if path is None:
+        if name is not None:
+            raise click.UsageError("--name goes with a key: name it with --key, or make one with `farm keys me`.")
+        return None
+    whose = name or settings.name or _name_beside(path) or own_name(settings)
+    if not whose:
+        raise click.UsageError("Whose key is it? Say so with --name or FARM_NAME, or once with `farm keys me --name`.")
+    return OwnKey(path, whose)
+
+
+def own_name(settings: Settings) -> str:
+    """Return this person's name as curators.yaml has it, if it was ever said; else an empty text."""
+    if settings.name or not _has_own_key(settings):
+        return settings.name
+    return _name_beside(own_key_path(settings))
+
+
+def own_key_path(settings: Settings) -> Path:
+    """Return where the key is that `farm keys me` makes."""
+    return settings.state / _PLACE
+
+
+def name_to_be(settings: Settings, name: str | None = None) -> str:
+    """Return the name that a key is made under: as it is said here, or was before, else the login name.
+
+    Wrong use when that cannot stand in curators.yaml.
+    """
+    from getpass import getuser
+
+    from farm.core.files import values
+
+    try:
+        return values.word(name or own_name(settings) or getuser())
+    except values.InvalidValueError as error:
+        raise click.UsageError(f"{error.message}. Say another with --name. {error.remedy}") from error
+
+
+def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:
+    """Make the key unless it was made before; return its public half and whether it is new. The name is remembered.
+
+    Raises `KeyFileError`.
+    """
+    from farm.store.durable_file import replace_file
+    from farm.trust.keys.key_files import load_or_create_key
+
+    path = own_key_path(settings)
+    new = not path.exists()
+    key = load_or_create_key(path).public_key
+    replace_file(_name_path(path), f"{name}\n".encode())
+    return key, new
+
+
+def operator_of(settings: Settings) -> tuple[str, str] | None:
+    """Return name and public key of who starts a farm, made here where there is none; None for no ed25519 key.
+
+    Raises `KeyFileError`.
+    """
+    from farm.trust.keys.key_files import load_public_key
+
+    name = name_to_be(settings)
+    if settings.key is None:
+        key, _ = make_own_key(settings, name)
+    else:
+        key = load_public_key(settings.key.with_name(f"{settings.key.name.removesuffix('.uri')}.pub"))
+        name = settings.name or _name_beside(settings.key) or name
+    return (name, str(key.keyval["public"])) if key.keytype == "ed25519" else None
+
+
+def _has_own_key(settings: Settings) -> bool:
+    # Who has none needs no state, nor one that may be looked into: this says no then, and Path.exists would raise.
+    return os.path.exists(settings.state_place / _PLACE)  # noqa: PTH110
+
+
+def _name_beside(path: Path) -> str:
+    try:
+        return _name_path(path).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _name_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.name")
+
+
+def _ask(name: str) -> str:
+    return str(click.prompt(name, hide_input=True, err=True))

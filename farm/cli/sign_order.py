@@ -1,0 +1,131 @@
+"""Signing what curators order, with the own key, and saying whether the signer has come to have it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.cli.output import say
+from farm.cli.personal_key import find_own_key
+from farm.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.api.advisory_client import AdvisoryClient
+    from farm.api.curator_client import CuratorClient
+    from farm.api.farm_client import FarmClient
+    from farm.cli.personal_key import OwnKey
+    from farm.core.names.digest import Digest
+    from farm.trust.attestation.advisory_statement import Word
+
+_WAITED, _POLL = 5.0, 0.2
+"""Seconds in which the farm hands on what it has taken, and the signer answers."""
+
+
+def can_sign() -> bool:
+    """Say whether there is an own key: without one, nothing has to be looked up for what it would sign."""
+    return find_own_key(Settings.from_environment(), None, None) is not None
+
+
+def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
+    """Return the envelope in which the holder of the own key orders something of a channel; None without a key.
+
+    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. The channel may
+    be the role `advisories`. A farm that does
+    not say which distribution it is of takes no orders that are signed.
+    """
+    own = _own_key()
+    if own is None:
+        return None
+    from farm.trust.layout import ADVISORIES
+
+    if channel == ADVISORIES:  # which has no release
+        return _sign(own, act, whose, channel, **said) if (whose := farm.distribution()) else None
+    status = farm.channel(channel)
+    if "distribution" not in status:
+        return None
+    from farm.core.names.digest import Digest
+
+    newest, distribution = status["newest"], status["distribution"]
+    packages = {
+        name.removeprefix(f"{distribution}/"): digest and Digest(digest)
+        for name, digest in said.pop("packages", {}).items()
+    }
+    base = Digest(newest["digest"]) if newest else None
+    return _sign(own, act, distribution, channel, base=base, packages=packages, **said)
+
+
+def sign_words(farm: AdvisoryClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
+    """Return the envelope in which the holder of the own key says something of vulnerabilities; None without a key.
+
+    `words` are asked for what is said, by the farm's distribution; also None where that is nothing.
+    """
+    own = _own_key()
+    if own is None or not (distribution := farm.distribution()):
+        return None
+    from farm.trust.attestation.advisory_statement import words_to_sign
+    from farm.trust.attestation.curator_order import Act
+    from farm.trust.layout import ADVISORIES
+
+    packages = words_to_sign(words(distribution))
+    return _sign(own, Act.ADVISE, distribution, ADVISORIES, packages=packages) if packages else None
+
+
+def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], why: str) -> bytes | None:
+    """Return the envelope in which somebody orders that what was signed of recipes counts no more; None for nothing.
+
+    Raises `SubmissionStatementError` where one of `envelopes` is none of recipes.
+    """
+    from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
+    from farm.trust.attestation.submission_statement import to_withdraw
+
+    packages = to_withdraw(envelopes)
+    if not packages:
+        return None
+    return _sign(own, Act.WITHDRAW_SUBMISSION, distribution, EVERY_CHANNEL, packages=packages, reason=why)
+
+
+def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
+    """Wait until the signer has what was signed, and say if it has not, or will not; return the exit status."""
+    until, status = time.monotonic() + _WAITED, 0
+    waits = False
+    for answer in answers:
+        kept = answer.get("signed")
+        if not isinstance(kept, dict):
+            continue
+        while kept["brought-at"] is None and not kept["refused"] and time.monotonic() < until:
+            time.sleep(_POLL)
+            kept = farm.signed_order(str(kept["order"]))
+        if kept["refused"]:
+            say(f"the signer refuses the order: {kept['refused']}", err=True)
+            status = 1
+        elif kept["brought-at"] is None:
+            waits = True
+    if waits:
+        say("the order is taken, and not with the signer yet: it gets it as soon as it answers", err=True)
+    return status
+
+
+def _own_key() -> OwnKey | None:
+    return find_own_key(Settings.from_environment(), None, None)
+
+
+def _sign(own: OwnKey, act: str, distribution: str, channel: str, *, base: Digest | None = None, **said: Any) -> bytes:
+    from farm.trust.attestation.curator_order import LIFETIME, NO_RELEASE, Act, CuratorOrder, order_statement
+    from farm.trust.attestation.dsse import sign_statement
+
+    now = datetime.now(UTC)
+    order = CuratorOrder(
+        act=Act(act),
+        distribution=distribution,
+        channel=channel,
+        base=base or NO_RELEASE,
+        curator=own.name,
+        reason=said.pop("reason", ""),
+        at=now,
+        expires=now + LIFETIME,
+        **said,
+    )
+    return sign_statement(order_statement(order), own.signer())

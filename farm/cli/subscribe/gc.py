@@ -1,0 +1,71 @@
+"""`farm gc`: old states of roots, and what of this host's cache nothing needs any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import say, say_json
+from farm.cli.root_change import tell_waiting
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from farm.client.gc.collect import Garbage
+
+_KEEP = 3
+
+
+@click.command()
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Remove old states of this root only; may be repeated.  [default: of all]",
+)
+@click.option(
+    "--keep", type=click.IntRange(1), default=_KEEP, show_default=True, help="How many states of a root to keep."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@json_option
+def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None:
+    """Remove old states of the roots of this host, and the packages and blobs that nothing needs then.
+
+    The current state of a root always stays. What a root, an image or a run of the last 30 days refers to stays too.
+    Waits for others that install on this host, and they wait for it.
+
+    \b
+    Examples:
+      farm gc --dry-run
+      farm gc --root /srv/tools --keep 1
+    """
+    from farm.client.gc.collect import collect_garbage
+
+    host = open_host(Settings.from_environment())
+    found = collect_garbage(host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run, waiting=tell_waiting)
+    if as_json:
+        say_json({"dry-run": dry_run, **found.to_dict()})
+        return
+    for line in _lines(found, dry_run=dry_run):
+        say(line)
+
+
+def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
+    from farm.cli.rendering import human_size
+
+    lines = [f"{path}: generation {number}" for path, number in found.generations]
+    lines += [f"{path} is there no more: forgotten" for path in found.forgotten]
+    lines += [f"{path} is left as it is: {why}" for path, why in found.left]
+    if found.building:
+        lines.append("something is being built on this host: packages of the cache are left for now")
+    if found.links:
+        lines.append(f"links of runs that nobody started for 30 days: {found.links}")
+    counts = [(len(found.generations), "generation"), (len(found.packages), "package"), (found.blobs, "blob")]
+    what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    verb = "would be removed" if dry_run else "removed"
+    return [*lines, f"{verb}: {what}; {human_size(found.size)}"]

@@ -1,0 +1,131 @@
+"""`farm mirror`: a verified copy of a channel in a directory, for a web server or a disk that is carried over."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from farm.client.mirror.mirror import Mirrored
+    from farm.core.plan.job import BlobRef
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="DISTRIBUTION/CHANNEL",
+    help="A channel that this host follows; may be repeated, for channels of one distribution.",
+)
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="How many of the newest releases it holds; 1.")
+@click.option(
+    "--release",
+    "releases",
+    multiple=True,
+    metavar="N|newest",
+    help="Hold release N besides the newest ones, for lock files; may be repeated. `newest`: no other any more.",
+)
+@click.option("--with-sources/--without-sources", "sources", default=None, help="What packages were made of; with.")
+@click.option("--check", is_flag=True, help="Read through all that is there, and fetch anew what has rotted.")
+@json_option
+def mirror(
+    directory: Path,
+    channels: tuple[str, ...],
+    keep: int | None,
+    releases: tuple[str, ...],
+    sources: bool | None,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Make DIRECTORY a verified mirror of a channel, or bring the mirror that it is to what is newest.
+
+    Any web server can serve it as it is, and `farm subscribe` takes it from a disk. All is verified from the pinned
+    root on. Readers see the old state until all of the new one is there. What is there is not fetched again; with
+    nothing new, a few small files are. What was asked for when it was made is remembered.
+
+    \b
+    Examples:
+      farm mirror /srv/mirror --channel dist.example.org/stable
+      farm mirror /srv/mirror
+      farm mirror /mnt/disk --channel dist.example.org/stable --keep 2 --without-sources
+    """
+    from farm.cli.root_change import tell_waiting
+    from farm.client.mirror.mirror import MirrorTerms, Wanted
+    from farm.client.mirror.mirror import mirror as mirror_channels
+
+    host = open_host(Settings.from_environment())
+    wanted = Wanted(channels, keep, _numbers(releases), sources)
+    terms = MirrorTerms(_fetching, tell_waiting, check)
+    made = mirror_channels(host, directory.absolute(), wanted, terms)
+    for stale in made.stale:
+        warn(f"no news of {stale}: what was mirrored of it stays, and ends when its metadata does")
+    tell_result(_words(directory, made), _form(directory, made), as_json=as_json)
+
+
+def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
+    if not releases:
+        return None
+    if bad := [each for each in releases if each != "newest" and not (each.isascii() and each.isdigit())]:
+        raise click.UsageError(f"{bad[0]!r} is no number of a release, nor `newest`.")
+    return tuple(sorted({int(each) for each in releases if each != "newest"}))
+
+
+@contextmanager
+def _fetching(size: int) -> Iterator[Callable[[BlobRef], None]]:
+    from farm.cli.progress import downloads
+
+    if not size:
+        yield lambda _blob: None
+        return
+    with downloads(size) as progress:
+        yield progress
+
+
+def _words(directory: Path, made: Mirrored) -> list[str]:
+    from farm.cli.rendering import counted, human_size
+
+    lines = []
+    for each in made.releases:
+        others = sorted(other.number for other in made.held if other.channel == each.channel and other != each)
+        more = f", and release {', '.join(map(str, others))}" if others else ""
+        packages = counted(each.packages, "package")
+        lines.append(f"{directory}: release {each.number} of {each.distribution}/{each.channel}, {packages}{more}")
+    lines += [f"of {pin}: {', '.join(each.name for each in pin.packages)}" for pin in made.imports]
+    if made.missing_sources:
+        lines.append(f"their owner does not publish {made.missing_sources} files of sources")
+    lines.append(f"fetched {human_size(made.fetched)}; readers take it until {_time(made)}: mirror again before that")
+    return lines
+
+
+def _form(directory: Path, made: Mirrored) -> dict[str, Any]:
+    return {
+        "directory": str(directory),
+        "releases": [
+            {"channel": f"{each.distribution}/{each.channel}", "number": each.number, "release": each.digest}
+            for each in made.held
+        ],
+        "imports": [
+            {"channel": f"{each.distribution}/{each.channel}", "number": each.number, "release": each.release}
+            for each in made.imports
+        ],
+        "fetched": made.fetched,
+        "missing-sources": made.missing_sources,
+        "stale": list(made.stale),
+        "until": _time(made),
+    }
+
+
+def _time(made: Mirrored) -> str:
+    return made.until.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,175 @@
+"""`farm override`: packages of one's own choice in place of a channel's, for this host, a root or an image file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import channel_option, json_option
+from farm.cli.recipes_option import recipes_option
+from farm.cli.result import tell_result
+from farm.cli.settings import Settings
+from farm.cli.subscribe.override_source import source_of
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from farm.client.override.overrides import Override, Scope
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+
+
+def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    root = click.option("--root", type=click.Path(path_type=Path), help="For this root alone.")
+    file = click.option(
+        "--image-file",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="For this image file alone, as image.yaml.",
+    )
+    return root(file(command))
+
+
+class _Overrides(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take `farm override PACKAGE=SOURCE` for `farm override add PACKAGE=SOURCE`."""
+        return super().resolve_command(ctx, ["add", *args] if "=" in args[0] else args)
+
+
+@click.group(cls=_Overrides)
+def override() -> None:
+    """Let packages of your own stand in for a channel's, visibly, and list or remove these overrides.
+
+    `farm override PACKAGE=SOURCE` is `farm override add PACKAGE=SOURCE`.
+
+    \b
+    Example:
+      farm override openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
+    """
+
+
+@override.command()
+@click.argument("override", metavar="PACKAGE=SOURCE")
+@click.option("--why", required=True, help="The reason, which every listing shows.")
+@_scope_options
+@recipes_option
+@channel_option
+@json_option
+def add(
+    override: str, why: str, root: Path | None, file: Path | None, recipes: Path | None, channel: str, as_json: bool
+) -> None:
+    """Let SOURCE stand in for PACKAGE wherever a set is made on this host, or for one root or image file alone.
+
+    SOURCE is a directory with a recipe, which is built here as `farm build` does, beside the recipes of the tree that
+    --recipes names, a clone of the distribution's; the name of a package of that tree; or DISTRIBUTION/CHANNEL:PACKAGE,
+    a package of another subscription in whatever version its newest release has. Nothing that is installed changes
+    before the next install, upgrade or run.
+
+    \b
+    Examples:
+      farm override add openssl=./my-openssl --recipes ../farm/recipes --why 'patch for CVE-2026-1'
+      farm override add --root /srv/tools openssl=mine.example.org/edge:openssl --why 'our FIPS build'
+    """
+    from farm.client.override.overrides import Override, Overrides
+
+    package, found, source = override.partition("=")
+    if not found or not package or not source:
+        raise click.UsageError(f"{override!r} is not PACKAGE=SOURCE.")
+    if not why.strip():
+        raise click.UsageError("--why is empty: say the reason.")
+    host, scope = open_host(Settings.from_environment()), _scope(root, file)
+    catalogue = _catalogue(host, root, file, channel, package)
+    known_as = catalogue.known_as(package)
+    entry = catalogue.entry(known_as)
+    with host.in_use():
+        made = Override(
+            package=known_as,
+            channel=f"{catalogue.release.distribution}/{catalogue.release.channel}",
+            source=source_of(host, known_as, source, recipes),
+            why=why.strip(),
+            made_for=f"{known_as} {entry.version}-{entry.revision}",
+            stands_for=entry.descriptor.digest,
+        )
+        Overrides(host.state).add(scope, made)
+    lines = [
+        f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}",
+        "It comes in with the next install, upgrade, run or image, each of which says what is void then.",
+    ]
+    tell_result(lines, _form(scope, made), as_json=as_json)
+
+
+@override.command("list")
+@_scope_options
+@json_option
+def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
+    """List the overrides of this host, of its roots and of its image files; with an option only those of one.
+
+    What is void in a set because of them, and for which dependents, is shown where the set is: by `farm list --root`,
+    `farm image inspect`, and by `farm run` on standard error.
+
+    \b
+    Example:
+      farm override list
+    """
+    from farm.cli.rendering import table
+    from farm.client.override.overrides import Overrides
+
+    overrides = Overrides(Settings.from_environment().state)
+    wanted = _scope(root, file) if root or file else None
+    found = [(scope, each) for scope, each in overrides.all() if wanted in (None, scope)]
+    rows = [(str(scope), each.made_for, each.channel, str(each.source), each.why) for scope, each in found]
+    headings = ("FOR", "INSTEAD OF", "CHANNEL", "STANDS IN", "WHY")
+    lines = table(rows, headings) if rows else ["nothing is overridden"]
+    tell_result(lines, [_form(scope, each) for scope, each in found], as_json=as_json)
+
+
+@override.command()
+@click.argument("package")
+@_scope_options
+@channel_option
+@json_option
+def remove(package: str, root: Path | None, file: Path | None, channel: str, as_json: bool) -> None:
+    """Take the override of PACKAGE away: the next install, upgrade, run or image has the channel's own again.
+
+    \b
+    Example:
+      farm override remove --root /srv/tools openssl
+    """
+    from farm.client.override.overrides import Overrides
+
+    scope = _scope(root, file)
+    gone = Overrides(Settings.from_environment().state).remove(scope, package, channel)
+    line = f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more"
+    tell_result([line], _form(scope, gone), as_json=as_json)
+
+
+def _form(scope: Scope, override: Override) -> dict[str, Any]:
+    return {"for": scope.kind, "path": scope.path, **override.to_dict()}
+
+
+def _scope(root: Path | None, file: Path | None) -> Scope:
+    from farm.client.override.overrides import Scope
+
+    if root and file:
+        raise click.UsageError("Say --root or --image-file, not both.")
+    if root:
+        return Scope.of_root(root)
+    return Scope.of_image_file(file) if file else Scope()
+
+
+def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:
+    """Return the newest release of the channel that the root or the image file is of, unless one is named."""
+    from farm.cli.root_change import catalogue_for, open_root
+    from farm.core.subscriber.image_file import read_image_file
+
+    if root:
+        return catalogue_for(host, open_root(root), channel, [package])
+    return host.catalogue_of(
+        [package], channel or (read_image_file(file.read_bytes(), str(file)).channel if file else "")
+    )

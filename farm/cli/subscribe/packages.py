@@ -1,0 +1,148 @@
+"""`farm search` and `farm info`: what a subscribed channel holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import channel_option, json_option
+from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.settings import Settings
+from farm.cli.subscriber import last_verified_form, looking_host, open_host
+from farm.core.names.printed_version import printed_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+
+
+@click.command()
+@click.argument("text", default="")
+@channel_option
+@json_option
+def search(text: str, channel: str, as_json: bool) -> None:
+    """List packages whose name or summary contains TEXT, of every channel that this host follows; all without one.
+
+    \b
+    Example:
+      farm search json
+    """
+    from farm.cli.rendering import human_size, table
+
+    host, wanted = open_host(Settings.from_environment()), text.lower()
+    followed = host.subscriptions.all()
+    searched = [str(each) for each in followed] if len(followed) > 1 and not channel else [channel]
+    found, names = [], set[str]()
+    for catalogue in map(host.catalogue, searched):
+        listed = list(catalogue.listings())
+        names.update(each.name for each in listed)
+        lines = (each for each in listed if wanted in each.name or wanted in each.summary.lower())
+        found += [(catalogue, each) for each in sorted(lines, key=lambda each: each.name)]
+    if as_json:
+        forms = [
+            {
+                "distribution": each.release.distribution,
+                "channel": each.release.channel,
+                **each.entry(line.name).to_dict(),
+            }
+            for each, line in found
+        ]
+        say_json(forms)
+        return
+    rows = [
+        (
+            *((f"{each.release.distribution}/{each.release.channel}",) if len(searched) > 1 else ()),
+            line.name,
+            printed_version(line.version, line.revision),
+            human_size(line.archive_size),
+            line.summary,
+        )
+        for each, line in found
+    ]
+    headings = (*(("CHANNEL",) if len(searched) > 1 else ()), "NAME", "VERSION", "SIZE", "SUMMARY")
+    say_lines(table(rows, headings) if rows else [_nothing(wanted, names)])
+
+
+def _nothing(wanted: str, names: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(wanted, sorted(names), n=3)
+    return f"nothing found; did you mean {' or '.join(near)}?" if near else "nothing found"
+
+
+@click.command()
+@click.argument("name")
+@channel_option
+@json_option
+def info(name: str, channel: str, as_json: bool) -> None:
+    """Show one package of a channel: what it provides and requires, and where it comes from, all verified.
+
+    \b
+    Example:
+      farm info jq
+    """
+    with looking_host(Settings.from_environment()) as host:
+        catalogue = host.catalogue_of([name], channel)
+        package = next(each for each in catalogue.verified([name]) if each.name == catalogue.known_as(name))
+    if as_json:
+        say_json(_form(package) | last_verified_form(host))
+        return
+    pin = catalogue.import_of(package.name)
+    taken = [("taken of", f"{pin}, {pin.release}, at {pin.address}")] if pin else []
+    for heading, value in [*_facts(package), *_sensitive(package), *taken, *_overridden(host, catalogue, package.name)]:
+        say(styled(f"{heading:<11}", bold=True) + f" {value}")
+
+
+def _form(package: VerifiedPackage) -> dict[str, Any]:
+    from farm.client.root.sensitive_additions import brought_files
+
+    brought = brought_files(package.descriptor, package.manifest, package.facts)
+    return {
+        "entry": package.entry.to_dict(),
+        "descriptor": package.descriptor.to_dict(),
+        "build": package.build,
+        "sensitive-files": [files.to_dict() for files in brought],
+    }
+
+
+def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
+    from farm.client.override.overrides import Overrides
+
+    release = catalogue.release
+    return [
+        ("overridden", f"for {scope}, by {each.source}: {each.why}")
+        for scope, each in Overrides(host.state).all()
+        if (each.channel, each.package) == (f"{release.distribution}/{release.channel}", name)
+    ]
+
+
+def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
+    """Return a line for the sensitive files that do the same for one reason, each by name."""
+    from farm.client.root.sensitive_additions import brought_files
+
+    found = brought_files(package.descriptor, package.manifest, package.facts)
+    return [("sensitive", f"{' '.join(each.name for each in files.findings)}: {files.what}") for files in found]
+
+
+def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
+    from farm.cli.rendering import human_size
+
+    entry, descriptor = package.entry, package.descriptor
+    return [
+        ("name", str(descriptor.name)),
+        ("version", printed_version(descriptor.version, descriptor.revision, package.build)),
+        ("summary", entry.summary),
+        ("platform", str(descriptor.platform)),
+        ("licence", descriptor.licence),
+        ("size", f"{human_size(entry.archive.size)} to fetch, {len(package.manifest.entries)} files and directories"),
+        ("needs", " ".join(entry.needs) or "nothing"),
+        ("requires", " ".join(descriptor.requires) or "nothing"),
+        ("provides", " ".join(descriptor.provides) or "nothing"),
+        ("package", descriptor.digest),
+        ("tree", descriptor.tree),
+        ("plan", descriptor.plan),
+        ("recipe", entry.recipe),
+    ]

@@ -1,0 +1,37 @@
+"""`farm remove`: packages out of a root, with all that nothing else there needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.root_change import dry_run_option, open_root, root_option, tell, terms
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.argument("packages", nargs=-1, required=True)
+@root_option
+@dry_run_option
+@json_option
+def remove(packages: tuple[str, ...], root: Path, dry_run: bool, as_json: bool) -> None:
+    """Take PACKAGES that were asked for out of a root, with all that nothing else there needs.
+
+    What stays is what it was: nothing is upgraded, and no network is needed. The state before is kept, and `farm gc`
+    frees its space when it is old.
+
+    \b
+    Example:
+      farm remove --root /srv/tools grep
+    """
+    from farm.client.root.installation import remove as remove_packages
+
+    host, place = open_host(Settings.from_environment()), open_root(root)
+    change = remove_packages(host, place, packages, terms(dry_run=dry_run, as_json=as_json))
+    tell(place, root, change, dry_run=dry_run, as_json=as_json)

@@ -1,0 +1,148 @@
+"""`farm subscriptions` and `farm unsubscribe`: which channels this host follows, from where, and how to change that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.options import json_option
+from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.settings import Settings
+from farm.cli.subscriber import open_host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farm.client.repository.host import Host
+    from farm.client.repository.subscriptions import Subscription
+
+mirror_option = click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="URL|DIR",
+    help="Take blobs from this mirror first; may be repeated, and the order counts.",
+)
+priority_option = click.option(
+    "--priority", type=int, metavar="N", help="A name that is in several channels is of the one with the highest; 0."
+)
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def subscriptions(context: click.Context, as_json: bool) -> None:
+    """List the channels that this host follows, with what was verified of each last; `set` changes one.
+
+    \b
+    Examples:
+      farm subscriptions
+      farm subscriptions set dist.example.org/stable --mirror https://mirror.example.net/farm --priority 10
+    """
+    if context.invoked_subcommand:
+        return
+    host = open_host(Settings.from_environment())
+    found = [_described(host, each) for each in host.subscriptions.all()]
+    if as_json:
+        say_json(found)
+    elif found:
+        say_lines(_table(found))
+    else:
+        say("this host follows no channel; begin with `farm subscribe`")
+
+
+@subscriptions.command("set")
+@click.argument("name", metavar="DISTRIBUTION/CHANNEL")
+@mirror_option
+@click.option("--no-mirrors", is_flag=True, help="Take blobs from the owner's address alone.")
+@priority_option
+def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, priority: int | None) -> None:
+    """Give a subscription other mirrors, in place of those that it has, or another priority.
+
+    \b
+    Examples:
+      farm subscriptions set dist.example.org/stable --mirror /mnt/mirror --mirror https://mirror.example.net/farm
+      farm subscriptions set dist.example.org/stable --no-mirrors --priority 10
+    """
+    if bool(mirrors) == no_mirrors and (no_mirrors or priority is None):
+        raise click.UsageError("Say --mirror or --no-mirrors, or a --priority.")
+    known = open_host(Settings.from_environment()).subscriptions
+    given = mirrors if mirrors or no_mirrors else None
+    changed = known.change(known.find(name), mirrors=given, priority=priority)
+    say(f"{changed}: {_mirrors(changed.mirrors)}, priority {changed.priority}")
+
+
+@click.command()
+@click.argument("name", metavar="DISTRIBUTION/CHANNEL")
+@click.option("--force", is_flag=True, help="Also when roots are installed from it: these are not upgraded any more.")
+def unsubscribe(name: str, force: bool) -> None:
+    """Follow a channel no more: forget the root that was pinned, and all that was verified from there.
+
+    Refused while a root is installed from it. What is installed goes on working in any case.
+
+    \b
+    Example:
+      farm unsubscribe dist.example.org/edge
+    """
+    from farm.client.repository.subscriptions import SubscriptionError
+    from farm.client.root.known_roots import roots_from
+
+    host = open_host(Settings.from_environment())
+    subscription = host.subscriptions.find(name)
+    used = roots_from(host.state, str(subscription))
+    if used and not force:
+        raise SubscriptionError(
+            f"installed from {subscription}: {', '.join(map(str, used))}",
+            remedy="Remove these directories first; or say --force: they go on working, and are not upgraded any more.",
+        )
+    host.subscriptions.unsubscribe(subscription)
+    say(f"{subscription} is not followed any more")
+
+
+def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
+    from farm.trust.verification.stored_metadata import NothingVerifiedError
+
+    kept = host.subscriptions.kept(subscription)
+    verified = None
+    try:
+        release, _ = kept.last(subscription.channel)
+        at = kept.verified_at(subscription.channel).isoformat(timespec="seconds").replace("+00:00", "Z")
+        verified = {"number": release.number, "release": release.digest, "at": at}
+    except NothingVerifiedError:
+        pass
+    return {
+        "distribution": subscription.distribution,
+        "channel": subscription.channel,
+        "address": subscription.address,
+        "mirrors": list(subscription.mirrors),
+        "fingerprint": subscription.fingerprint,
+        "priority": subscription.priority,
+        "verified": verified,
+    }
+
+
+def _table(found: Sequence[dict[str, Any]]) -> list[Line]:
+    from farm.cli.rendering import table
+    from farm.client.repository.readers import shown
+    from farm.core.names.digest import Digest
+
+    rows = [
+        (
+            f"{each['distribution']}/{each['channel']}",
+            str(each["verified"]["number"]) if each["verified"] else "none",
+            each["verified"]["at"] if each["verified"] else "",
+            str(each["priority"]),
+            f"sha256:{Digest(each['fingerprint']).hex[:12]}",
+            shown(each["address"]),
+            " ".join(map(shown, each["mirrors"])),
+        )
+        for each in found
+    ]
+    return table(rows, ("CHANNEL", "RELEASE", "VERIFIED", "PRIORITY", "ROOT", "ADDRESS", "MIRRORS"))
+
+
+def _mirrors(addresses: Sequence[str]) -> str:
+    from farm.client.repository.readers import shown
+
+    return f"mirrors {', '.join(map(shown, addresses))}" if addresses else "no mirrors"

@@ -1,0 +1,195 @@
+"""Comparing packages with the advisories that their distributions have signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.audit.subjects import channel_subject, root_subject
+from farm.client.findings.audit_history import Question, answer
+from farm.client.findings.code_carriers import Carriers
+from farm.client.findings.report import Audit, Exposed
+from farm.client.repository.advisory_sources import together
+from farm.client.repository.known_advisories import known_as_far_as_published
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.advisories.severity import SEVERITIES
+from farm.core.names.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.client.audit.subjects import Subject
+    from farm.client.findings.audit_history import Answer
+    from farm.client.findings.report import AuditedPackage, CopiedCode
+    from farm.client.repository.advisory_sources import JudgedBy
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.core.advisories.matching import Finding
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import ReleaseEntry
+
+
+def audit_root(host: Host, path: Path) -> Audit:
+    """Say what is known to be wrong with what a root holds now. Raises `RootError`, and as `Auditor.audit`."""
+    return Auditor(host).audit(root_subject(host, path))
+
+
+def audit_channel(host: Host, channel: str) -> Audit:
+    """Say what is known to be wrong with what the newest release of a subscribed channel holds."""
+    auditor = Auditor(host)
+    return auditor.audit(channel_subject(auditor.catalogue(channel)))
+
+
+class Auditor:
+    """Audits one subject after the other; the newest release of each channel is verified once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._catalogues: dict[str, Catalogue] = {}
+
+    def catalogue(self, channel: str) -> Catalogue:
+        """Return the newest verified release of a channel. Raises what subscriptions and metadata raise."""
+        if channel not in self._catalogues:
+            self._catalogues[channel] = self._host.catalogue(channel)
+        return self._catalogues[channel]
+
+    def audit(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
+        """Return what is known to be wrong with a subject; `evidence` are provenances by descriptor that are known.
+
+        Where nobody publishes advisories, or has looked at a package, the `data` says so. Raises
+        `UntrustedMetadataError`, `SubscriptionError`, `DownloadError`: what cannot be known is no all-clear.
+        """
+        by_channel: dict[str, list[AuditedPackage]] = {}
+        for package in subject.packages:
+            by_channel.setdefault(package.channel, []).append(package)
+        local = by_channel.pop("", [])
+        found: list[Exposed] = []
+        unwatched: list[str] = []
+        data: list[JudgedBy] = []
+        for channel, packages in sorted(by_channel.items()):
+            look = _Look(self._host, self.catalogue(channel), packages, evidence or {})
+            found += look.found(subject)
+            unwatched += look.unwatched
+            data += look.data
+        ordered = sorted(found, key=lambda each: (-SEVERITIES.index(each.finding.severity), *_place(each)))
+        return Audit(
+            kind=subject.kind,
+            name=subject.name,
+            subject=subject.words,
+            held=subject.packages,
+            exposed=tuple(each for each in ordered if each.finding.stands),
+            harmless=tuple(each for each in ordered if not each.finding.stands),
+            unjudged=(*map(_unjudged, local), *subject.unknown),
+            unwatched=tuple(sorted(unwatched)),
+            unvouched=subject.unvouched,
+            data=together(data),
+        )
+
+    def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
+        """Return as `audit`; what is of a channel that this host does not follow is told, and stops no other."""
+        try:
+            return self.audit(subject, evidence)
+        except SubscriptionError as error:
+            why = f"advisories about its packages cannot be had: {error.message}"
+            return Audit(
+                subject.kind, subject.name, subject.words, subject.packages, unvouched=(*subject.unvouched, why)
+            )
+
+
+def _unjudged(package: AuditedPackage) -> str:
+    override = f" (override: {package.override})" if package.override else ""
+    return f"{package.name} {package.full_version}{override}"
+
+
+def _place(each: Exposed) -> tuple[str, str, str]:
+    return str(each.package.name), each.finding.package, each.finding.advisory.id
+
+
+class _Look:
+    """One look at the packages of a subject that are of one channel."""
+
+    def __init__(
+        self,
+        host: Host,
+        catalogue: Catalogue,
+        packages: Sequence[AuditedPackage],
+        evidence: Mapping[Digest, BlobRef],
+    ) -> None:
+        self._catalogue = catalogue
+        self._owner = catalogue.release.distribution
+        self._packages = {each.name.inside(self._owner): each for each in packages}
+        self._carriers = Carriers(catalogue, evidence)
+        self.unwatched: list[str] = []
+        names = set(self._packages)
+        self._known = known_as_far_as_published(host, catalogue.release, names)
+        # Of all packages of a channel the library is one; then without any advisory nobody's code has to be looked at.
+        if self._known.advisories or any(each.descriptor for each in packages):
+            self._carried = {name: self._carried_by(each) for name, each in self._packages.items()}
+        else:
+            self._carried = {}
+        libraries = {copy.library.inside(self._owner) for copies in self._carried.values() for copy in copies}
+        if libraries - names:
+            self._known = known_as_far_as_published(host, catalogue.release, names | libraries)
+
+    @property
+    def data(self) -> tuple[JudgedBy, ...]:
+        """By which lists the packages are judged, and the libraries whose code they carry."""
+        return self._known.data
+
+    def found(self, subject: Subject) -> list[Exposed]:
+        """Return all that holds, in no order."""
+        direct = self._known.find((name, each.version, each.revision) for name, each in self._packages.items())
+        copied = [
+            (name, finding, copy)
+            for name, copies in self._carried.items()
+            for copy in copies
+            for finding, copy in self._of_copy(copy)
+        ]
+        holding = [(each.package, each, None) for each in direct] + copied
+        answers = answer(self._catalogue, [self._question(name, finding, copy) for name, finding, copy in holding])
+        return [
+            self._exposed(subject, name, finding, copy, told)
+            for (name, finding, copy), told in zip(holding, answers, strict=True)
+        ]
+
+    def _exposed(self, subject: Subject, name: str, finding: Finding, copy: CopiedCode | None, told: Answer) -> Exposed:
+        package = self._packages[name]
+        command = subject.command(package.name.short) if told.fixed_in else ""
+        return Exposed(finding, package, told.since, told.fixed_in, command, copy)
+
+    def _question(self, name: str, finding: Finding, copy: CopiedCode | None) -> Question:
+        def is_mended(entry: ReleaseEntry) -> bool:
+            if copy is None:
+                return not self._holds(finding, finding.package, Version(entry.version), entry.revision)
+            carried = self._carriers.of_entry(name, entry)
+            return not any(
+                self._holds(finding, each.library.inside(self._owner), Version(each.version), each.revision or 1)
+                for each in self._exactly(carried.copies)
+            )
+
+        return Question(name, self._packages[name].descriptor, is_mended)
+
+    def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
+        """Whether a build has what was found: what is harmless is mended where it is gone, not where it is harmless."""
+        found = self._known.find([(name, version, revision)])
+        same = (each for each in found if each.advisory.id == finding.advisory.id)
+        return any(each.stands or not finding.stands for each in same)
+
+    def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[Finding, CopiedCode]]:
+        """Yield what holds for code that was linked in. Without a revision it is judged as the first of its version."""
+        name, version = copy.library.inside(self._owner), Version(copy.version)
+        if not self._known.find([(name, version, copy.revision or 1)]):
+            return
+        (exact,) = self._exactly([copy])
+        for finding in self._known.find([(name, version, exact.revision or 1)]):
+            yield finding, exact
+
+    def _exactly(self, copies: Sequence[CopiedCode]) -> list[CopiedCode]:
+        return [self._carriers.exactly(each) for each in copies]
+
+    def _carried_by(self, package: AuditedPackage) -> tuple[CopiedCode, ...]:
+        carried = self._carriers.of(package)
+        if not carried.is_known:
+            self.unwatched.append(f"{package.name.short} {package.full_version}")
+        return carried.copies

@@ -1,0 +1,109 @@
+"""The containers of a Docker Engine that bear farm's label: what they run, as far as their images bear it out.
+
+A container's labels are whatever its starter wrote there. What it holds is what its image is made of, which is worked
+out from what is signed (`farm.client.image.accounting`), once for all containers of that image; or, late-bound, what is
+mounted into it from this host's cache.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from farm.client.audit.subjects import update_command
+from farm.client.image.accounting import unvouched
+from farm.client.image.known_image import Engine, open_image
+from farm.client.image.making import FILES, IMPORTS, RECORD, REPLACES, SET
+from farm.client.image.user_layer import LayerSource
+from farm.client.root.known_roots import states
+from farm.client.run.container_mounts import bound_stores, hidden_in, not_late_bound
+from farm.client.run.processes import Running
+from farm.container.empty_image import EmptyImage
+from farm.core.names.platform import Platform
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.client.image.known_image import KnownImage
+    from farm.client.repository.host import Host
+    from farm.client.run.processes import Start
+    from farm.container.docker_objects import LabelledContainer
+
+_LABELS = (RECORD, SET, FILES, REPLACES, IMPORTS)
+# Its layer, by which it is known, is the same for all platforms.
+_EMPTY = EmptyImage.of(Platform("linux", "amd64"))
+
+
+class Images(Engine, LayerSource, Protocol):
+    """The images of an engine, and their layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounted:
+    """What an image comes to: None where it says nothing of packages, or is gone; then `unvouched` says so."""
+
+    image: KnownImage | None
+    unvouched: tuple[str, ...]
+
+
+class RunningContainers:
+    """Looks at one container after the other; each image is accounted for once."""
+
+    def __init__(self, host: Host, images: Images, starts: Iterable[Start]) -> None:
+        self._host = host
+        self._images = images
+        self._states = states(host)
+        self._recorded = {start.stores: start.record for start in starts}
+        self._accounted: dict[str, _Accounted] = {}
+
+    def look(self, container: LabelledContainer) -> Running:
+        """Return what a container runs. What cannot be known of it is said in `unvouched`."""
+        if _EMPTY.is_it(self._images.inspect(container.image_id)):
+            return self._late_bound(container)
+        accounted = self._account(container.image_id)
+        image = accounted.image
+        return Running(
+            "container",
+            container.name,
+            f"container {container.name} of {container.image}",
+            image.record if image else None,
+            (),
+            partial(update_command, container.image),
+            (*accounted.unvouched, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
+            image.provenances if image else {},
+        )
+
+    def _account(self, image_id: str) -> _Accounted:
+        if image_id not in self._accounted:
+            self._accounted[image_id] = self._account_for(image_id)
+        return self._accounted[image_id]
+
+    def _account_for(self, image_id: str) -> _Accounted:
+        image = None
+        try:
+            image = open_image(image_id, self._host, self._images)
+            return _Accounted(image, unvouched(self._host, image, self._images))
+        except FarmError as error:  # there are other containers to be looked at
+            return _Accounted(image, (error.message,))
+
+    def _late_bound(self, container: LabelledContainer) -> Running:
+        stores = bound_stores(container.mounts)
+        other = not_late_bound(container.mounts, self._host.cache.root, self._states)
+        return Running(
+            "container",
+            container.name,
+            f"container {container.name}, late-bound",
+            self._recorded.get(stores),
+            stores,
+            lambda _package: f"docker stop {shlex.quote(container.name)}",
+            other if stores else (*other, "no package is mounted into it"),
+        )
+
+
+def _relabelled(container: LabelledContainer, image: KnownImage) -> Iterator[str]:
+    for name in _LABELS:
+        if container.labels.get(name) != image.labels.get(name):
+            yield f"{name}: the container has been given this label, and its image says otherwise"

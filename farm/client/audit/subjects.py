@@ -1,0 +1,127 @@
+"""What can be audited: roots, images, channels, and what is running; each as its packages and what would mend it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from farm.client.findings.report import AuditedPackage
+from farm.client.root.generations import Root
+from farm.client.root.installed_set import InstalledSet
+from farm.core.names.package_name import PackageName
+from farm.core.names.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farm.client.findings.report import Kind
+    from farm.client.image.known_image import KnownImage
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.client.root.generation import Generation
+    from farm.client.run.processes import Running
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.set_record import SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is looked at. `command` gives what brings another build of a package (by its short name), or nothing.
+
+    `evidence` are the blobs of provenance by descriptor, as far as somebody recorded them. `unknown` are packages of
+    which not even the distribution is known, `unvouched` what is there that is of no package.
+    """
+
+    kind: Kind
+    name: str
+    words: str
+    packages: tuple[AuditedPackage, ...]
+    command: Callable[[str], str]
+    unknown: tuple[str, ...] = ()
+    unvouched: tuple[str, ...] = ()
+
+
+def root_subject(host: Host, path: Path) -> Subject:
+    """Return what a root holds now. Raises `RootError`, and for a record of the first format `DownloadError`."""
+    state = Root(path).installed()
+    command = f"farm upgrade --root {shlex.quote(str(path))}"
+    words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
+    return Subject("root", str(path), words, _installed(host, state), lambda _name: command)
+
+
+def image_subject(name: str, image: KnownImage, unvouched: tuple[str, ...] = ()) -> Subject:
+    """Return what an image holds; `unvouched` are its layers that are of none of its packages."""
+    releases = " and ".join(str(each) for each in image.record.releases)
+    words = f"{name}: image {image.digest[:19]}…, {releases or 'of no release that is known here'}"
+    command = partial(update_command, name)
+    return Subject("image", name, words, audited(image.record), command, unvouched=unvouched)
+
+
+def channel_subject(catalogue: Catalogue) -> Subject:
+    """Return what the newest release of a channel holds."""
+    release = catalogue.release
+    channel = f"{release.distribution}/{release.channel}"
+    own = [
+        AuditedPackage(
+            PackageName(release.distribution, each.name), Version(each.version), each.revision, "", None, channel
+        )
+        for each in catalogue.listings()
+    ]
+    for name in (name for pin in release.imports for name in pin.names):
+        entry = catalogue.entry(name)
+        version = Version(entry.version)
+        own.append(
+            AuditedPackage(PackageName.parse(name), version, entry.revision, "", entry.descriptor.digest, channel)
+        )
+    words = f"release {release.number} of {channel}"
+    return Subject("channel", channel, words, tuple(own), lambda _name: "")
+
+
+def running_subject(running: Running) -> Subject:
+    """Return what a container or a run holds that is alive."""
+    held = audited(running.record) if running.record else ()
+    unknown = () if running.record else running.stores
+    return Subject(running.kind, running.name, running.words, held, running.command, unknown, running.unvouched)
+
+
+def update_command(image: str, package: str) -> str:
+    """Return what puts another build of a package into an image."""
+    return f"farm image update {shlex.quote(image)} {package}"
+
+
+def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
+    """Return the packages of a set as an audit looks at them: each as one of its own channel, a local build as of none.
+
+    What its distribution signs says nothing of a build that it never saw, whatever name and number that has.
+    """
+    return tuple(
+        AuditedPackage(
+            each.name,
+            Version(each.version),
+            each.revision,
+            each.store,
+            each.descriptor,
+            each.channel,
+            each.why or ("stands in for another build" if each.stands_for else ""),
+            each.build,
+        )
+        for each in record.packages
+    )
+
+
+def _installed(host: Host, state: Generation) -> tuple[AuditedPackage, ...]:
+    found = audited(state.set)
+    if state.made:
+        return found
+    # The first format did not say revisions, on which an advisory may turn.
+    revisions: dict[Digest, int] = {
+        descriptor.digest: descriptor.revision for descriptor, _ in InstalledSet(host, state.set).described()
+    }
+    return tuple(
+        AuditedPackage(each.name, each.version, revisions[each.descriptor], each.store, each.descriptor, each.channel)
+        for each in found
+        if each.descriptor
+    )

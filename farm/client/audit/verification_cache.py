@@ -1,0 +1,49 @@
+"""The host's cache of unpacked packages: each against the digest of the tree that was unpacked from its signed archive.
+
+Files of a root are those of the cache where the file system allows: who writes to one as root has written to all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.findings.verification import Fault, Verification, in_silence
+from farm.client.root.generations import Root
+from farm.store.locks import in_silence as waiting_in_silence
+
+if TYPE_CHECKING:
+    from farm.client.findings.verification import Looking
+    from farm.client.repository.host import Host
+    from farm.store.locks import Waiting
+
+
+def verify_cache(host: Host, looking: Looking = in_silence) -> Verification:
+    """Read every package of the cache again. Changes nothing. Progress is in bytes of files."""
+    stores, faults = host.cache.stores(), list[Fault]()
+    sizes = {store: _size(host, store) for store in stores}
+    with host.in_use(), looking(sum(sizes.values())) as seen:
+        for store, size in sizes.items():
+            if not host.cache.is_intact(store):
+                faults.append(Fault(store, "", "altered", f"it is not what was unpacked{_also(host, store)}"))
+            seen(size)
+    return Verification(f"{host.cache.root}", len(stores), sum(sizes.values()), tuple(faults))
+
+
+def mend_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
+    """Remove what was found damaged, when nobody uses the cache; return what was, in words.
+
+    It is unpacked anew from its verified archive when it is next wanted.
+    """
+    with host.lock.alone(waiting):
+        for store in sorted(found.damaged):
+            host.cache.remove(store)
+    return tuple(f"{store}, when it is next wanted, from its verified archive" for store in sorted(found.damaged))
+
+
+def _size(host: Host, store: str) -> int:
+    return sum(path.lstat().st_size for path in host.cache.path(store).rglob("*") if not path.is_dir())
+
+
+def _also(host: Host, store: str) -> str:
+    roots = [str(root) for root in host.roots.all() if Root(root).package(store).is_dir()]
+    return f"; {' and '.join(roots)} may share it, see `farm verify --root`" if roots else ""

@@ -1,0 +1,179 @@
+"""Every byte of a root against the signed index: the files of each package, the links, and what is recorded.
+
+Mending brings a package anew from its verified archive, and makes the links again as a new generation.
+"""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from farm.client.findings.verification import LINKS, RECORD, Fault, Verification, in_silence
+from farm.client.findings.verification_signed import SignedIndex
+from farm.client.repository.download import PARALLEL
+from farm.client.root.generations import Root
+from farm.client.root.installed_set import InstalledSet
+from farm.client.root.tree_check import Deviation, check_tree
+from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.sets.composition.compose import compose
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.client.findings.verification import Looking, Seen
+    from farm.client.repository.host import Host
+    from farm.client.root.generation import Generation
+    from farm.core.fileset.forest import Forest
+    from farm.core.sets.members.set_record import PlacedPackage
+
+_TOPS = ("usr", "etc")
+
+
+class CannotMendError(FarmError):
+    """Something of a root cannot be brought anew from what is signed."""
+
+    code = "cannot-mend"
+
+
+def verify_root(host: Host, path: Path, looking: Looking = in_silence) -> Verification:
+    """Compare what a root holds now with what is signed. Changes nothing.
+
+    Raises `RootError`, `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`: what cannot be asked is not
+    known to be well.
+    """
+    root = Root(path)
+    state = root.installed()
+    described = InstalledSet(host, state.set)
+    pairs = {descriptor.digest: (descriptor, manifest) for descriptor, manifest in described.described()}
+    signed = SignedIndex(host, state.set)
+    recorded = (signed.fault(placed, pairs[placed.descriptor][0]) for placed in state.set.packages)
+    faults = [fault for fault in recorded if fault]
+    manifests = {placed: pairs[placed.descriptor][1] for placed in state.set.packages}
+    size = sum(file.size for manifest in manifests.values() for file in manifest.files())
+    with looking(size) as seen, ThreadPoolExecutor(PARALLEL) as pool:
+        counted = _Counted(seen)
+        checks = [
+            (placed, pool.submit(check_tree, root.package(placed.store), manifest, counted))
+            for placed, manifest in manifests.items()
+        ]
+        for placed, check in checks:
+            faults += [_fault(str(placed.name), f"packages/{placed.store}", each) for each in check.result()]
+    forest = compose(list(pairs.values()), base=None).forest
+    faults += _links(root, state, forest)
+    words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
+    return Verification(words, len(manifests), size, tuple(faults), signed.unsigned(), state.set.overrides)
+
+
+def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
+    """Bring anew what was found damaged; return what was, in words. The root stays whole at every instant but for the
+    package that is being exchanged.
+
+    Raises `CannotMendError` before anything is changed where something is not in any release; and what fetching raises.
+    """
+    root, told = Root(path), list[str]()
+    if any(each.of == RECORD for each in found.faults):
+        raise CannotMendError(
+            f"the record of what is installed in {path} was altered",
+            remedy="Go back to another: `farm rollback --root`.",
+        )
+    _straighten(root)
+    with host.in_use(), root.locked(make=False):
+        state = root.installed()
+        signed = SignedIndex(host, state.set)
+        damaged = [each for each in state.set.packages if str(each.name) in found.damaged]
+        _refuse_unsigned(path, damaged, signed)
+        for placed in damaged:
+            root.replace_package(placed.store, _unpacked_anew(host, placed, signed))
+            told.append(f"{placed.name.short} {placed.full_version} from its verified archive")
+        if any(each.of == LINKS for each in found.faults):
+            _make_links_again(host, root, state)
+            told.append("the links, as a new generation")
+    return tuple(told)
+
+
+class _Counted:
+    """Tells of what was read, from several threads to one that hears one at a time."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._lock = Lock()
+
+    def __call__(self, size: int) -> None:
+        with self._lock:
+            self._seen(size)
+
+
+def _fault(of: str, base: str, deviation: Deviation) -> Fault:
+    path = f"{base}/{deviation.path}" if deviation.path else base
+    return Fault(of, path, deviation.what, deviation.how)
+
+
+def _links(root: Root, state: Generation, forest: Forest) -> Iterator[Fault]:
+    """Yield what is wrong with the links at the top, and with those of the state."""
+    for name, target in root.own_links():
+        link = root.path / name
+        if not link.is_symlink():
+            yield Fault(LINKS, name, "altered" if link.exists() else "missing", f"it was a link to {target}")
+        elif str(link.readlink()) != target:
+            yield Fault(LINKS, name, "altered", f"it leads to {str(link.readlink())[:200]!r}, not to {target!r}")
+    place = root.links(state)
+    base = place.relative_to(root.path)
+    depth = len(base.parts)
+    for top in _TOPS:
+        below = [
+            Link(path.removeprefix(f"{top}/"), _relative(path, target, depth))
+            for path, target in forest.links
+            if path.startswith(f"{top}/")
+        ]
+        directories = [
+            Directory(path.removeprefix(f"{top}/")) for path in forest.directories if path.startswith(f"{top}/")
+        ]
+        manifest = Manifest.of([*below, *directories], absolute_links=True)
+        for deviation in check_tree(place / top, manifest, lambda _size: None):
+            yield _fault(LINKS, str(base / top), deviation)
+    for name in sorted(each.name for each in place.iterdir()):
+        if name not in (*_TOPS, "generation.json"):
+            yield Fault(LINKS, str(base / name), "added", "no package has it")
+
+
+def _relative(link: str, target: str, up: int) -> str:
+    return "../" * (up + len(PurePosixPath(link).parent.parts)) + target.removeprefix("/")
+
+
+def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: SignedIndex) -> None:
+    lost = [str(each.name) for each in damaged if each.is_override or not each.channel or signed.home(each) is None]
+    if lost:
+        raise CannotMendError(
+            f"{' and '.join(lost)} in {path} cannot be mended: no signed release holds this very build",
+            remedy="Nothing was changed. Bring another with `farm upgrade --root`, or make the override again.",
+        )
+
+
+def _unpacked_anew(host: Host, placed: PlacedPackage, signed: SignedIndex) -> Path:
+    catalogue = signed.home(placed)
+    assert catalogue is not None  # noqa: S101  (asked before)
+    package, _ = catalogue.checked(str(placed.name))
+    # The files of a root are those of the cache: what was written to here, was written to there.
+    if check_tree(host.cache.path(placed.store), package.manifest, lambda _size: None):
+        host.cache.remove(placed.store)
+    return host.unpack([package], lambda _blob: None)[package.store]
+
+
+def _straighten(root: Root) -> None:
+    """Let the links at the top lead where they should: with others nobody may take the root for farm's."""
+    for name, target in root.own_links():
+        link = root.path / name
+        if link.is_symlink() and str(link.readlink()) != target:
+            new = link.with_name(f".{name}.{secrets.token_hex(8)}")
+            new.symlink_to(target)
+            new.replace(link)
+
+
+def _make_links_again(host: Host, root: Root, state: Generation) -> None:
+    forest = compose(InstalledSet(host, state.set).described(), base=None).forest
+    root.install(replace(state, why="verify --fix"), forest, {})

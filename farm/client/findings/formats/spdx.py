@@ -1,0 +1,116 @@
+"""An audit as an SPDX 2.3 document: the packages, each with its advisories as security references (annex K).
+
+Specification: https://spdx.github.io/spdx-spec/v2.3/how-to-use/
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.client.findings.formats.wording import addresses, doubtful, sentence
+from farm.core.names.digest import Digest
+from farm.core.plan.sbom import DOCUMENT, NOT_SAID, document, element, element_id, organization, relationship
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.client.findings.report import Audit, AuditedPackage, Exposed
+
+
+def spdx(audits: Sequence[Audit], now: str) -> bytes:
+    """Return the document as canonical JSON; `now` is RFC 3339 in UTC."""
+    created = datetime.fromisoformat(now)
+    elements: list[dict[str, Any]] = []
+    relations: list[dict[str, str]] = []
+    for audit in audits:
+        subject = element_id("Subject", f"{audit.kind} {audit.name}")
+        elements.append(_subject(subject, audit, created))
+        relations.append(relationship(DOCUMENT, "DESCRIBES", subject))
+        if any(doubt.kind == "unknown-content" for doubt in audit.doubts):
+            # SPDX 2.3, 11.1: that something more is in it may be, and is not known.
+            relations.append(relationship(subject, "CONTAINS", NOT_SAID))
+        for package in audit.held:
+            found = [each for each in audit.exposed if each.package == package]
+            identifier = _id(audit, package)
+            elements.append(_package(identifier, package, [each for each in found if not each.carries], audit))
+            relations.append(relationship(subject, "CONTAINS", identifier))
+            for part, carried in _parts(identifier, found):
+                elements.append(_carried(part, carried, audit))
+                relations.append(relationship(identifier, "STATIC_LINK", part))
+    owners = sorted({package.name.distribution for audit in audits for package in audit.held})
+    creator = organization(owners[0]) if owners else "Organization: NOASSERTION"
+    name = Digest.of_json([now, [each.to_dict() for each in audits]])
+    return document(
+        name="farm audit",
+        namespace=f"https://{owners[0] if owners else 'audit.invalid'}/spdx/audit/{name.hex}",
+        created=created,
+        creator=creator,
+        packages=elements,
+        relationships=relations,
+    )
+
+
+def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]:
+    annotations = [
+        {
+            "annotationDate": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "annotationType": "OTHER",
+            "annotator": "Tool: farm",
+            "comment": comment,
+        }
+        for comment in (*(each.told() for each in audit.data), *(doubtful(audit, doubt) for doubt in audit.doubts))
+    ]
+    more: dict[str, Any] = {"annotations": annotations} if annotations else {}
+    return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)
+
+
+def _package(identifier: str, package: AuditedPackage, found: Sequence[Exposed], audit: Audit) -> dict[str, Any]:
+    more: dict[str, Any] = {"externalRefs": _references(found, audit)} if found else {}
+    if package.override:
+        more["comment"] = f"Stands in for another build: {package.override}"
+    supplier = organization(package.name.distribution)
+    return element(identifier, package.name.short, supplier=supplier, versionInfo=package.full_version, **more)
+
+
+def _carried(identifier: str, found: Sequence[Exposed], audit: Audit) -> dict[str, Any]:
+    copy = found[0].carries
+    assert copy is not None  # noqa: S101  (asked by the caller)
+    return element(
+        identifier,
+        copy.library.short,
+        comment=f"Its code is linked statically into {found[0].package.name.short}.",
+        externalRefs=_references(found, audit),
+        supplier=organization(copy.library.distribution),
+        versionInfo=copy.full_version,
+    )
+
+
+def _parts(identifier: str, found: Iterable[Exposed]) -> Iterator[tuple[str, list[Exposed]]]:
+    parts: dict[str, list[Exposed]] = {}
+    for each in found:
+        if each.carries:
+            name = f"{identifier} {each.carries.library} {each.carries.full_version}"
+            parts.setdefault(element_id("Part", name), []).append(each)
+    yield from parts.items()
+
+
+def _references(found: Iterable[Exposed], audit: Audit) -> list[dict[str, str]]:
+    return [
+        {
+            "comment": sentence(audit, each),
+            "referenceCategory": "SECURITY",
+            "referenceLocator": address,
+            "referenceType": "advisory",
+        }
+        for each in found
+        for address in addresses(each)
+    ]
+
+
+def _id(audit: Audit, package: AuditedPackage) -> str:
+    return element_id("Package", f"{audit.kind} {audit.name} {package.name}")
+
+
+def _purpose(audit: Audit) -> str:
+    return "OPERATING-SYSTEM" if audit.kind in ("root", "channel") else "CONTAINER"

@@ -1,0 +1,51 @@
+"""A finding in a sentence, and where one reads more of an advisory: for every form that has room for words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from farm.client.findings.report import Audit, Doubt, DoubtKind, Exposed
+
+_NOT_KNOWN: dict[DoubtKind, str] = {
+    "unknown-content": "What {name} holds is not known in whole",
+    "no-advisories": "What is wrong with a package in {name} is not known",
+    "not-covered": "Of packages in {name} no data says whether anything is wrong with them",
+    "unknown-copies": "Whose code was linked into a package in {name} is not known in whole",
+}
+_CVE = "https://www.cve.org/CVERecord?id="
+
+
+def sentence(audit: Audit, exposed: Exposed) -> str:
+    """Return what holds, since when, where it is mended, and what to do."""
+    finding = exposed.finding
+    since = f" since release {exposed.since.number}" if exposed.since else ""
+    override = f" It stands in for another build ({exposed.package.override})." if exposed.package.override else ""
+    return (
+        f"{exposed.told}{since} in {audit.name}: {finding.advisory.id} ({finding.severity}), "
+        f"{finding.advisory.summary}.{override} {remedy(exposed)}"
+    )
+
+
+def doubtful(audit: Audit, doubt: Doubt) -> str:
+    """Return that something is not known, and why."""
+    return f"{_NOT_KNOWN[doubt.kind].format(name=audit.name)}: {doubt.why}"
+
+
+def remedy(exposed: Exposed) -> str:
+    """Return what mends it, as a sentence."""
+    version = f" with {exposed.finding.fixed}" if exposed.finding.fixed and not exposed.carries else ""
+    if exposed.fixed_in is None:
+        wait = f": wait for {exposed.finding.package} {exposed.finding.fixed}" if exposed.finding.fixed else ""
+        return f"No release mends it yet{wait}."
+    how = f": {exposed.command}" if exposed.command else ""
+    return f"Mended in release {exposed.fixed_in.number}{version}{how}."
+
+
+def addresses(exposed: Exposed) -> tuple[str, ...]:
+    """Return the addresses of an advisory: by its distribution's name for it, and of each CVE that it is."""
+    advisory = exposed.finding.advisory
+    owner = exposed.package.name.distribution
+    own = f"https://{owner}/advisories/{quote(advisory.id, safe='')}"
+    return (own, *(f"{_CVE}{quote(each, safe='')}" for each in sorted(advisory.ids) if each.startswith("CVE-")))

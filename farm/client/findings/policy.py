@@ -1,0 +1,215 @@
+"""A subscriber's policy against a set: what it says of each package, and why the set may not run. Decides, alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from farm.client.repository.advisory_sources import day
+from farm.core.advisories.severity import at_least
+from farm.core.files.duration import duration_text
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from farm.core.advisories.matching import Finding
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+    from farm.core.subscriber.policy_file import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a set may not run: the key of the policy, the packages that it is about, what it says and what to do."""
+
+    rule: str
+    packages: tuple[str, ...]
+    message: str
+    remedy: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"rule": self.rule, "packages": list(self.packages), "message": self.message, "remedy": self.remedy}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a set, as far as a policy asks for it.
+
+    `capabilities` and `attestations` are by descriptor; a package that is missing from the latter is in no release that
+    can be had. `findings` are advisories that hold, `unknown` packages about which nobody publishes advisories,
+    `unreviewed` those that nobody has looked at since the policy asks for it, by full name, with when that was if ever.
+    """
+
+    record: SetRecord
+    capabilities: Mapping[Digest, tuple[str, ...]] = field(default_factory=dict)
+    attestations: Mapping[Digest, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unreviewed: tuple[tuple[str, datetime | None], ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+class RefusedByPolicyError(FarmError):
+    """A set is not what the subscriber's own policy accepts; `objections` say which packages and why."""
+
+    code = "refused-by-policy"
+
+    def __init__(self, where: str, objections: tuple[Objection, ...]) -> None:
+        self.objections = objections
+        remedies = list(dict.fromkeys(each.remedy for each in objections))
+        super().__init__(
+            f"{where} is refused: {'; '.join(each.message for each in objections)}", remedy=" ".join(remedies)
+        )
+
+
+def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
+    """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run.
+
+    That an image has layers nobody vouches for comes first, whatever the policy says: all else is said of the others.
+    """
+    found = (
+        _layers(known),
+        _channels(policy, known),
+        _severity(policy, known),
+        _unknown(policy, known),
+        _unreviewed(policy, known),
+        _overrides(policy, known),
+        _attestations(policy, known),
+        _capabilities(policy, known),
+    )
+    return tuple(each for each in found if each)
+
+
+def _layers(known: Known) -> Objection | None:
+    if not known.layers:
+        return None
+    return Objection(
+        "layers",
+        (),
+        f"the image is not made of what it says it is: {'; '.join(known.layers)}",
+        "Make it with `farm image build`, with files of your own under `files`; no other tool may add layers to it.",
+    )
+
+
+def _channels(policy: Policy, known: Known) -> Objection | None:
+    if policy.channels is None:
+        return None
+    others = [each for each in known.record.packages if each.channel not in policy.channels]
+    if not others:
+        return None
+    told = sorted({each.channel or "a local build" for each in others})
+    return Objection(
+        "channels",
+        _names(others),
+        f"only packages of {' and '.join(policy.channels)} are accepted, and {_listed(others)} came from "
+        f"{' and '.join(told)}",
+        f"Take them from {' or '.join(policy.channels)}, or add the channel to the policy.",
+    )
+
+
+def _severity(policy: Policy, known: Known) -> Objection | None:
+    most = policy.maximum_severity
+    worse = [each for each in known.findings if each.stands and most and not at_least(most, each.severity)]
+    if not worse:
+        return None
+    told = "; ".join(
+        f"{each.package} {each.version}-{each.revision} has {each.advisory.id} ({each.severity}): "
+        f"{each.advisory.summary}"
+        for each in worse
+    )
+    fixed = sorted({f"{each.package} {each.fixed}" for each in worse if each.fixed})
+    wait = f"Wait for {' and '.join(fixed)}" if fixed else "Wait for a release that is fixed"
+    return Objection(
+        "maximum-severity",
+        tuple(sorted({each.package for each in worse})),
+        f"nothing worse than {most} is accepted, and {told}",
+        f"{wait}, or leave the package out; to accept it, "
+        f"{'--max-severity' if policy.by_command else 'write in the policy maximum-severity:'} {worse[0].severity}.",
+    )
+
+
+def _unknown(policy: Policy, known: Known) -> Objection | None:
+    if not policy.maximum_severity or not known.unknown:
+        return None
+    standing = {each.name.short for each in known.record.overrides if not each.channel}
+    overridden = sorted(standing.intersection(each.rpartition("/")[2] for each in known.unknown))
+    back = f" Of what you override the channel's own come back by `farm override remove`: {', '.join(overridden)}."
+    return Objection(
+        "maximum-severity",
+        known.unknown,
+        f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
+        f"{', '.join(known.unknown)}",
+        f"Take them from a channel that does, or leave them out.{back if overridden else ''}",
+    )
+
+
+def _unreviewed(policy: Policy, known: Known) -> Objection | None:
+    if policy.reviewed_within is None or not (known.unreviewed or known.unknown):
+        return None
+    told = [f"{name} ({day(at)})" if at else f"{name} (never)" for name, at in known.unreviewed]
+    told += [f"{name} (never)" for name in known.unknown]
+    return Objection(
+        "reviewed-within",
+        (*(name for name, _ in known.unreviewed), *known.unknown),
+        f"somebody must have looked at each package for vulnerabilities in the last "
+        f"{duration_text(policy.reviewed_within)}, and nobody states it of {', '.join(told)}",
+        "Ask the owner of the channel to look (`farm advisory reviewed`), or leave reviewed-within out of the policy.",
+    )
+
+
+def _overrides(policy: Policy, known: Known) -> Objection | None:
+    standing = known.record.overrides
+    if policy.overrides == "allowed" or not standing:
+        return None
+    return Objection(
+        "overrides",
+        _names(standing),
+        f"overrides are forbidden, and {_listed(standing)} stands in for what the release has",
+        "Take the channel's own: in an image by `farm image update`, in a root by `farm upgrade`; where this host "
+        "chose it (`farm override list`), after `farm override remove`.",
+    )
+
+
+def _attestations(policy: Policy, known: Known) -> Objection | None:
+    least = policy.minimum_attestations
+    short = [each for each in known.record.packages if known.attestations.get(each.descriptor, 0) < least]
+    if not short:
+        return None
+    told = ", ".join(f"{each.name} by {known.attestations.get(each.descriptor, 0)}" for each in short)
+    return Objection(
+        "minimum-attestations",
+        _names(short),
+        f"each package must be built by {least} builders, each by itself, and was: {told}",
+        "Wait until others have built it again, or take a channel with the gate `reproduced`.",
+    )
+
+
+def _capabilities(policy: Policy, known: Known) -> Objection | None:
+    if policy.capabilities is None:
+        return None
+    beyond = {
+        each: sorted(set(known.capabilities.get(each.descriptor, ())) - set(policy.capabilities))
+        for each in known.record.packages
+    }
+    asking = [each for each, more in beyond.items() if more]
+    if not asking:
+        return None
+    told = ", ".join(f"{each.name} needs {' and '.join(beyond[each])}" for each in asking)
+    allowed = " and ".join(policy.capabilities) or "no capability"
+    return Objection(
+        "capabilities",
+        _names(asking),
+        f"{allowed} may be granted, and {told}",
+        "Leave the package out, or add it under capabilities in the policy.",
+    )
+
+
+def _names(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> tuple[str, ...]:
+    return tuple(str(each.name) for each in packages)
+
+
+def _listed(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> str:
+    return ", ".join(_names(packages))

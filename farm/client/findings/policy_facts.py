@@ -1,0 +1,200 @@
+"""What a policy has to know of a set, gathered: only what it asks for, from what is signed."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.client.findings.policy import Known, RefusedByPolicyError, judge
+from farm.client.repository.earlier_releases import entry_of
+from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
+from farm.client.repository.placed_packages import placed_packages, release_ref
+from farm.core.advisories.severity import SEVERITIES
+from farm.core.names.version import Version
+from farm.core.sets.members.set_record import SetRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.repository.known_advisories import AdvisoryLists, KnownAdvisories
+    from farm.core.advisories.matching import Finding
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.sets.members.set_record import PlacedPackage
+    from farm.core.subscriber.policy_file import Policy
+
+_NAMED = 10
+
+
+def enforce(
+    policy: Policy,
+    host: Host,
+    catalogue: Catalogue,
+    packages: Sequence[VerifiedPackage],
+    lists: AdvisoryLists | None = None,
+) -> None:
+    """Raise `RefusedByPolicyError` for packages of a release that a policy does not accept.
+
+    `lists` are the advisories, the newest unless given. Raises what `known_in_release` raises: where nothing can be
+    known, nothing passes.
+    """
+    if policy.limits_nothing:
+        return
+    release = catalogue.release
+    record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
+    told: list[_Told] = []
+    # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
+    local = {each.name for each in packages if each.placed and not each.placed.channel}
+    if _asks_for_advisories(policy):
+        told += _told_in_release(policy, host, catalogue, packages, lists)
+    attestations = {}
+    if policy.minimum_attestations:
+        standing = {each.descriptor for each in record.overrides}
+        attestations = {
+            each.descriptor.digest: catalogue.attested(each)
+            for each in packages
+            if each.descriptor.digest not in standing and each.name not in local
+        }
+    capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
+    unreviewed = _unreviewed(policy, host, told)
+    known = Known(record, capabilities, attestations, _findings(told), tuple(sorted(local)), unreviewed)
+    objections = judge(policy, known)
+    if objections:
+        where = f"release {release.number} of {release.distribution}/{release.channel}"
+        raise RefusedByPolicyError(where, objections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known about packages, by name, version and revision."""
+
+    known: KnownAdvisories
+    packages: tuple[tuple[str, Version, int], ...]
+
+
+def _findings(told: Iterable[_Told]) -> tuple[Finding, ...]:
+    return tuple(finding for each in told for finding in each.known.find(each.packages))
+
+
+def _told_in_release(
+    policy: Policy,
+    host: Host,
+    catalogue: Catalogue,
+    packages: Sequence[VerifiedPackage],
+    lists: AdvisoryLists | None,
+) -> Iterator[_Told]:
+    """Yield what is known: of what another channel brought, by that one."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    own = [each for each in packages if each.placed is None or each.placed.channel == channel]
+    versions = tuple((each.name, each.descriptor.version, each.entry.revision) for each in own)
+    with _way_on(policy):
+        yield _Told(known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists), versions)
+        elsewhere = SetRecord((), tuple(each.placed for each in packages if each.placed and each.placed.channel))
+        for other, placed in _by_channel(elsewhere).items():
+            if other != channel:
+                yield _advisories(host, host.catalogue(other), placed, lists)[0]
+
+
+@contextmanager
+def _way_on(policy: Policy) -> Iterator[None]:
+    """Say how to go on without advisories, to whoever limited what they may say."""
+    try:
+        yield
+    except NoAdvisoriesError as error:
+        limit = (
+            "--max-severity and FARM_MAX_SEVERITY away"
+            if policy.by_command
+            else "maximum-severity and reviewed-within out of the policy"
+        )
+        raise NoAdvisoriesError(error.distribution, f"To go on without, leave {limit}.") from error
+
+
+def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: Mapping[Digest, Descriptor]) -> Known:
+    """Return what a policy has to know of a set that was recorded: in a root or an image.
+
+    Its packages are looked for in their channels. Raises what these raise.
+    """
+    told: list[_Told] = []
+    attestations: dict[Digest, int] = {}
+    unknown: list[str] = []
+    for channel, placed in _by_channel(record).items():
+        standing = [each for each in placed if each in record.overrides]
+        released = [each for each in placed if each not in standing]
+        if not channel:
+            unknown += [str(each.name) for each in placed]
+            continue
+        if _asks_for_advisories(policy) or policy.minimum_attestations:
+            catalogue = host.catalogue(channel)
+            if _asks_for_advisories(policy):
+                with _way_on(policy):
+                    advised, nobody = _advisories(host, catalogue, placed)
+                told.append(advised)
+                unknown += nobody
+            if policy.minimum_attestations:
+                attestations |= _attested(catalogue, released, descriptors)
+    capabilities = {digest: each.host.capabilities for digest, each in descriptors.items()}
+    unreviewed = _unreviewed(policy, host, told)
+    return Known(record, capabilities, attestations, _findings(told), tuple(sorted(unknown)), unreviewed)
+
+
+def _asks_for_advisories(policy: Policy) -> bool:
+    return policy.maximum_severity not in ("", SEVERITIES[-1]) or policy.reviewed_within is not None
+
+
+def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tuple[str, datetime | None], ...]:
+    """Return what nobody has looked at since the policy asks for it; where it asks for nothing, that is only said."""
+    looked = {name: at for about in told for each in about.known.data for name, at in each.packages}
+    if policy.reviewed_within is not None:
+        since = datetime.now(UTC) - policy.reviewed_within
+        return tuple((name, at) for name, at in sorted(looked.items()) if at is None or at < since)
+    if never := sorted(name for name, at in looked.items() if at is None):
+        host.warn(
+            f"nobody states to have looked for vulnerabilities in {len(never)} of {len(looked)} packages "
+            f"({', '.join(never[:_NAMED])}{', …' if len(never) > _NAMED else ''}): that no advisory is worse than "
+            "accepted says nothing of these"
+        )
+    return ()
+
+
+def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
+    found: dict[str, list[PlacedPackage]] = {}
+    for each in record.packages:
+        found.setdefault(each.channel, []).append(each)
+    return found
+
+
+def _advisories(
+    host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage], lists: AdvisoryLists | None = None
+) -> tuple[_Told, list[str]]:
+    """Return what is known, about which packages, and those of other distributions that the channel takes no more."""
+    own = catalogue.release.distribution
+    versions: list[tuple[str, Version, int]] = []
+    unknown = []
+    for each in placed:
+        foreign = each.name.distribution != own
+        name = str(each.name) if foreign else each.name.short
+        if foreign and catalogue.import_of(name) is None:
+            unknown.append(name)
+        else:
+            versions.append((name, Version(each.version), each.revision))
+    known = known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists)
+    return _Told(known, tuple(versions)), unknown
+
+
+def _attested(
+    catalogue: Catalogue, placed: Iterable[PlacedPackage], descriptors: Mapping[Digest, Descriptor]
+) -> dict[Digest, int]:
+    own, found = catalogue.release.distribution, {}
+    for each in placed:
+        name = each.name.short if each.name.distribution == own else str(each.name)
+        if "/" in name and catalogue.import_of(name) is None:
+            continue
+        home = catalogue.home_of(name)
+        entry = entry_of(home, each)
+        if entry is not None:
+            found[each.descriptor] = home.attested_in(entry, descriptors[each.descriptor])
+    return found

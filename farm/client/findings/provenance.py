@@ -1,0 +1,219 @@
+"""Where a package comes from, link by link: plain values that keep apart what was verified here from what is only said.
+
+What the release signs, and what its digests lead to, is verified on this machine. That a build took place as its plan
+says, the builders say; what sources are called and where they lie, the distribution says in its recipe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from farm.client.root.file_owner import FileCheck
+    from farm.core.names.digest import Digest
+    from farm.core.names.package_name import PackageName
+    from farm.core.plan.consumption import ConsumedKind
+    from farm.core.recipe.toolchain import ToolchainLock
+    from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
+    from farm.trust.attestation.provenance import SaidBuild
+    from farm.trust.verification.channel_signers import ChannelSigners
+
+SourceKind = Literal["fetched", "beside-recipe", "of-toolchain", "not-in-recipe", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRelease:
+    """The release that holds the package: when it was made (RFC 3339), from which pinned root (its fingerprint) it was
+    verified, and whose keys stand behind it; None where that is not kept here.
+    """
+
+    ref: ReleaseRef
+    released_at: str
+    root: str
+    signers: ChannelSigners | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        signers = self.signers
+        signed = signers and {
+            "keys": [key.keyid for key in signers.keys],
+            "threshold": signers.threshold,
+            "root-version": signers.root,
+            "targets-version": signers.targets,
+        }
+        return self.ref.to_dict() | {"released-at": self.released_at, "root": self.root, "signed-by": signed}
+
+
+@dataclass(frozen=True, slots=True)
+class TracedSource:
+    """A source of the plan. `kind` says what the recipe makes of it: `not-in-recipe` contradicts it, `unknown` is where
+    the recipe cannot be had or read. `url` and `origins` are the recipe's, `package` the toolchain's Debian package.
+    """
+
+    file: str
+    digest: Digest
+    kind: SourceKind
+    url: str = ""
+    origins: tuple[str, ...] = ()
+    package: str = ""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the recipe, which the release names, names this very digest: compared on this machine."""
+        return self.kind in ("fetched", "beside-recipe")
+
+
+@dataclass(frozen=True, slots=True)
+class TracedToolchain:
+    """The root that it was built in. `name` is the recipe's word for it; `lock` the list of Debian packages that it was
+    made of, as the distribution says: None where it does not.
+    """
+
+    tree: Digest
+    name: str = ""
+    lock: ToolchainLock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TracedDependency:
+    """A package that was there during the build. `package` is it in the newest release that holds this very tree, as
+    `zlib 1.3.1-2`, and `release` that release; None where none that can be had does.
+    """
+
+    name: PackageName
+    version: str
+    tree: Digest
+    direct: bool
+    package: str = ""
+    descriptor: Digest | None = None
+    release: ReleaseRef | None = None
+    opened: tuple[ConsumedKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """One package with all that is known of how it came to be.
+
+    `release` is None for what no release holds; then nobody but this host vouches for it. `builds` are those whose
+    builders are allowed now, one for each builder; `needed` how many have to agree. `unread` says why the recipe could
+    not be read.
+    """
+
+    name: PackageName
+    version: str
+    descriptor: Digest
+    tree: Digest
+    plan: Digest
+    files: int
+    release: SignedRelease | None
+    needed: int
+    builds: tuple[SaidBuild, ...]
+    recipe: Digest | None
+    sources: tuple[TracedSource, ...] = ()
+    toolchain: TracedToolchain | None = None
+    dependencies: tuple[TracedDependency, ...] = ()
+    unread: str = ""
+    placed: PlacedPackage | None = None
+    file: FileCheck | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and version, as people write them."""
+        return f"{self.name} {self.version}"
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What does not hold, in words: a file that is not as signed, a source that the recipe does not name."""
+        found = [f"{self.file.asked}: {self.file.how}"] if self.file and self.file.how else []
+        found += [
+            f"{self.label} was built from {each.file} {each.digest}, which its recipe does not name"
+            for each in self.sources
+            if each.kind == "not-in-recipe"
+        ]
+        return tuple(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values: what was verified here, what the distribution says, what the builders say."""
+        return {
+            "package": str(self.name),
+            "version": self.version,
+            "file": self.file.to_dict() if self.file else None,
+            "override": self.placed.to_dict() if self.placed and self.placed.is_override else None,
+            "verified": self._verified(),
+            "said-by-distribution": self._said_by_distribution(),
+            "said-by-builders": [_said(each) for each in self.builds],
+            "contradictions": list(self.contradictions),
+        }
+
+    def _verified(self) -> dict[str, Any]:
+        since = self.release.signers.since if self.release and self.release.signers else {}
+        return {
+            "descriptor": self.descriptor,
+            "tree": self.tree,
+            "plan": self.plan,
+            "release": self.release.to_dict() if self.release else None,
+            "builders-needed": self.needed,
+            "builders": [
+                {"key": each.run.builder, "allowed-since-targets": since.get(each.run.builder)}
+                for each in self.builds
+                if self.release
+            ],
+            "recipe": self.recipe,
+            "sources": [
+                {"file": each.file, "digest": each.digest, "pinned-by-recipe": each.is_pinned} for each in self.sources
+            ],
+            "toolchain": self.toolchain.tree if self.toolchain else None,
+            "dependencies": [_dependency(each) for each in self.dependencies],
+        }
+
+    def _said_by_distribution(self) -> dict[str, Any]:
+        toolchain = self.toolchain
+        lock = toolchain.lock if toolchain else None
+        return {
+            "sources": [
+                {
+                    "file": each.file,
+                    "kind": each.kind,
+                    "url": each.url,
+                    "origins": list(each.origins),
+                    "toolchain-package": each.package,
+                }
+                for each in self.sources
+            ],
+            "toolchain": {
+                "name": toolchain.name if toolchain else "",
+                "lock": lock.digest if lock else None,
+                "packages": [
+                    {"name": deb.name, "version": deb.version, "architecture": deb.architecture, "digest": deb.digest}
+                    for deb in (lock.debs if lock else ())
+                ],
+            },
+            "recipe-unread": self.unread,
+        }
+
+
+def _dependency(each: TracedDependency) -> dict[str, Any]:
+    return {
+        "name": str(each.name),
+        "version": each.version,
+        "tree": each.tree,
+        "direct": each.direct,
+        "package": each.package,
+        "descriptor": each.descriptor,
+        "release": each.release.to_dict() if each.release else None,
+        "code-opened": list(each.opened),
+    }
+
+
+def _said(build: SaidBuild) -> dict[str, Any]:
+    run = build.run
+    return {
+        "builder": run.builder,
+        "attempt": run.attempt,
+        "started": run.started,
+        "finished": run.finished,
+        "runtime": dict(run.runtime),
+        "log": run.log,
+        "sources-taken-from": dict(sorted(build.taken_from.items())),
+    }

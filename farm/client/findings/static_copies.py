@@ -1,0 +1,66 @@
+"""Which packages hold code of a library that was copied into them when they were built, so that mending it alone does
+not mend them. Taken from their provenance, which says what each build opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.plan.consumption import Consumption
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIBRARY_PARTS = ("", "-dev", "-devel", "-static")
+"""How outputs end into which a recipe puts what others link with."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCopy:
+    """`package` holds code of the build `tree` of `library`, or may: `is_known` is false where nobody watched."""
+
+    package: str
+    library: str
+    tree: Digest
+    is_known: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"known": self.is_known, "library": self.library, "package": self.package, "tree": self.tree}
+
+
+def copies_in(package: str, provenance: bytes, library: PackageName, current: Digest) -> tuple[StaticCopy, ...]:
+    """Return what a package holds of builds of `library` other than the one with the tree `current`.
+
+    `provenance` is the envelope that the signed index names, verified by its digest. Of one that cannot be read
+    nothing is known.
+    """
+    names = {f"{library}{part}" for part in LIBRARY_PARTS}
+    found = [
+        StaticCopy(package, str(each.library), each.tree, each.is_known)
+        for each, _ in consumed_in(provenance)
+        if str(each.library) in names and each.tree != current and ({"static", "unknown"} & set(each.kinds))
+    ]
+    return tuple(sorted(found, key=lambda each: each.library))
+
+
+def consumed_in(provenance: bytes) -> Iterator[tuple[Consumption, str]]:
+    """Yield what a build says it opened of each package it was built against, with that package's version."""
+    try:
+        statement = json.loads(base64.b64decode(json.loads(provenance)["payload"]))
+        listed = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+        for each in listed:
+            name, _, version = str(each.get("name", "")).partition(" ")
+            if version and "/" in name:
+                opened = (each.get("annotations") or {}).get("opened", "unknown")
+                tree = Digest.from_hex(each["digest"]["sha256"])
+                yield Consumption.from_json_value(PackageName.parse(name), tree, opened), version
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, FarmError):
+        return

@@ -1,0 +1,74 @@
+"""What a root or an image was found to be, compared with what is signed: plain values."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.core.sets.members.set_record import PlacedPackage
+
+    Seen: TypeAlias = Callable[[int], None]
+    Looking: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
+    """Opens what shows how many of so many bytes were read."""
+
+LINKS, RECORD = "links", "record"
+
+
+def in_silence(_total: int) -> AbstractContextManager[Seen]:
+    """Show nothing."""
+    return nullcontext(lambda _size: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is not as it was signed.
+
+    `of` is a package's full name, `links`, `record`, or of an image what a layer holds; `path` is where it lies in the
+    root, empty where a whole thing is meant. `what` is altered, missing, added, or unsigned.
+    """
+
+    of: str
+    path: str
+    what: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.of}{f' {self.path}' if self.path else ''}: {self.how}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"of": self.of, "path": self.path, "what": self.what, "how": self.how}
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was looked at, how much of it, and all that is wrong. `unsigned` are packages that no release vouches for
+    because the user put them there: they were compared with their own descriptors. `overrides` stand in for what the
+    release of a root holds.
+    """
+
+    subject: str
+    packages: int
+    size: int
+    faults: tuple[Fault, ...]
+    unsigned: tuple[str, ...] = ()
+    overrides: tuple[PlacedPackage, ...] = ()
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """The packages of which something is wrong, by full name."""
+        return frozenset(each.of for each in self.faults if each.of not in (LINKS, RECORD))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "subject": self.subject,
+            "packages": self.packages,
+            "bytes": self.size,
+            "faults": [each.to_dict() for each in self.faults],
+            "unsigned": list(self.unsigned),
+        } | ({"overrides": [each.to_dict() for each in self.overrides]} if self.overrides else {})

@@ -1,0 +1,92 @@
+"""Whether the packages of a set are those that a signed release holds."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farm.client.findings.verification import RECORD, Fault
+from farm.client.repository.catalogue import UnknownPackageError
+from farm.client.repository.earlier_releases import releases_back
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.sets.members.set_record import ReleaseRef
+
+if TYPE_CHECKING:
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+
+
+class SignedIndex:
+    """Looks packages up in the releases that a set names, else in all of their channels; each is opened once."""
+
+    def __init__(self, host: Host, record: SetRecord) -> None:
+        self._host = host
+        self._record = record
+        self._pinned: dict[str, list[Catalogue]] = {}
+        self._newest: dict[str, Catalogue] = {}
+
+    def home(self, placed: PlacedPackage) -> Catalogue | None:
+        """Return the release that holds this very build, None where none does.
+
+        Raises what subscriptions and metadata raise: what cannot be asked is not known.
+        """
+        for catalogue in self._named(placed.channel):
+            with suppress(UnknownPackageError):
+                if catalogue.entry(catalogue.known_as(str(placed.name))).descriptor.digest == placed.descriptor:
+                    return catalogue
+        newest = self._newest_of(placed.channel)
+        if placed.name.distribution != newest.release.distribution:
+            return None  # of which build is taken only the release speaks that takes it
+        for release, index in releases_back(newest):
+            entry = index.entry(placed.name.short)
+            if entry and entry.descriptor.digest == placed.descriptor:
+                return self._host.pinned(
+                    ReleaseRef(release.distribution, release.channel, release.number, release.digest)
+                )
+        return None
+
+    def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
+        """Return what is wrong with the record of a package; overrides and local builds are only what they say."""
+        if wrong := misdescribed(placed, descriptor):
+            return wrong
+        if placed.channel and not placed.is_override and self.home(placed) is None:
+            how = f"no release of {placed.channel} that can be had holds this build"
+            return Fault(str(placed.name), "", "unsigned", how)
+        return None
+
+    def unsigned(self) -> tuple[str, ...]:
+        """Return the packages that the user put into the set and no release holds, as people write them."""
+        return tuple(
+            f"{each.name} {each.full_version}"
+            for each in self._record.packages
+            if not each.channel or (each.is_override and not self._is_released(each))
+        )
+
+    def _is_released(self, placed: PlacedPackage) -> bool:
+        try:
+            return self.home(placed) is not None
+        except SubscriptionError:  # of a channel that is followed no more
+            return False
+
+    def _named(self, channel: str) -> list[Catalogue]:
+        if channel not in self._pinned:
+            refs = [ref for ref in self._record.releases if ref.subscription == channel]
+            self._pinned[channel] = [self._host.pinned(ref) for ref in refs]
+        return self._pinned[channel]
+
+    def _newest_of(self, channel: str) -> Catalogue:
+        if channel not in self._newest:
+            self._newest[channel] = self._host.catalogue(channel)
+        return self._newest[channel]
+
+
+def misdescribed(placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
+    """Return that a record names a package otherwise than the package's own descriptor does."""
+    said = (placed.name, placed.version, placed.revision, placed.store)
+    true = (descriptor.name, str(descriptor.version), descriptor.revision, descriptor.store_path)
+    if said == true:
+        return None
+    what = f"it is recorded as {placed.name} {placed.full_version}, and described as {descriptor.name}"
+    return Fault(RECORD, "", "altered", f"{what} {descriptor.version}-{descriptor.revision}")

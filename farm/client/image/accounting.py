@@ -1,0 +1,162 @@
+"""Whose the layers of an image are: its packages', their links', its maker's own files, its description; or nobody's.
+
+What an image says of itself can be changed by whoever copies it, and another tool can put layers on top. Its layers are
+bound by their digests. So they are worked out again from what is signed, and of none but the maker's own files is a
+byte read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from farm.client.findings.verification import RECORD, Fault
+from farm.client.findings.verification_signed import misdescribed
+from farm.client.image.making import files_in, imports_in, make_image, replaced_in
+from farm.client.image.package_set import Described
+from farm.client.image.user_layer import own_files_of, read_own_files
+from farm.client.repository.earlier_releases import entry_of
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.errors import FarmError
+from farm.oci.description_layer import DESCRIPTION
+from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
+from farm.oci.own_layer import HOLDS, is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.client.image.known_image import KnownImage
+    from farm.client.image.making import MadeImage
+    from farm.client.image.parts import ImagePart
+    from farm.client.image.user_layer import LayerSource
+    from farm.client.repository.host import Host
+    from farm.core.names.digest import Digest
+    from farm.oci.own_layer import OwnFiles
+
+
+def unaccounted(
+    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], engine: LayerSource | None
+) -> tuple[Fault, ...]:
+    """Return the layers of an image that nobody vouches for, and where it is not made of what it says.
+
+    `parts` are its packages as `described` gives them, `engine` what has its layers. Raises `DownloadError`, and what
+    reading the maker's own files and `make_image` raise: what cannot be worked out is not known to be well.
+    """
+    faults = [
+        fault
+        for placed, part in zip(image.record.packages, parts, strict=True)
+        if (fault := misdescribed(placed, part.descriptor))
+    ]
+    # Of an image that was made here, that was seen to then; what is foreign is in no index of this channel.
+    for part in () if image.kept else parts:
+        if part.channel and not part.override and not part.foreign:
+            catalogue = described.catalogue(part.placed)
+            if entry_of(catalogue, part.placed) is None:
+                how = f"no release of {part.channel} that can be had holds this build"
+                faults.append(Fault(str(part.descriptor.name), "", "unsigned", how))
+    if faults:
+        return tuple(faults)
+    own = own_files_of(image, host.blobs, engine)
+    faults = list(own_faults(host, image, own, engine))
+    return tuple(faults) + layer_faults(image, worked_out(host, image, described, parts, own))
+
+
+def unvouched(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
+    """Return in words the layers of an image that nobody vouches for; of one that cannot be worked out here, why.
+
+    Raises `SubscriptionError`.
+    """
+    described = Described(host)
+    try:
+        return tuple(str(each) for each in unaccounted(host, image, described, described.parts(image), engine))
+    except SubscriptionError:
+        raise
+    except FarmError as error:
+        return (f"none can be told from what is signed: {error.message}",)
+
+
+def foreign_layers(
+    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+) -> tuple[tuple[Digest, str], ...]:
+    """Return the layers of an image that are not of its packages, links or own files, with what each is said to hold.
+
+    `parts` are its packages as `described` gives them. Raises as `worked_out`.
+    """
+    if image.kept:  # it was made here: these are its layers
+        return ()
+    return _surplus(image, worked_out(host, image, described, parts, own))
+
+
+def layers_of_nobody(count: int) -> str:
+    """Say how many layers of an image are foreign, alike wherever that is told."""
+    return f"{count} {'layer' if count == 1 else 'layers'} that no package accounts for"
+
+
+def worked_out(
+    host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
+) -> MadeImage:
+    """Return the image that the packages, settings and own files of an image come to."""
+    if len(parts) > MOST_PACKAGE_LAYERS:  # packages that share a layer are joined from their archives
+        for part in parts:
+            described.ensure(part.placed, part.archive)
+    return make_image(
+        parts,
+        image.config,
+        host.blobs,
+        asked=image.record.asked,
+        releases=image.record.releases,
+        own=own,
+        replaces=replaced_in(image.labels),
+        imports=imports_in(image.labels),
+        placed={each.descriptor: each for each in image.record.packages},
+        known=image.kept.image.layers if image.kept else (),
+        described=any(holds == DESCRIPTION for _, holds in image.layers),
+    )
+
+
+def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
+    """Return where the layers of an image are others than those it comes to; judged by their digests alone."""
+    must = [layer.diff_id for layer in made.image.layers]
+    there = [diff_id for diff_id, _ in image.layers]
+    added = list(_surplus(image, made))
+    faults = []
+    for layer in made.image.layers:
+        if layer.diff_id in there:
+            continue
+        instead = next((each for each in added if each[1] == layer.holds), None)
+        if instead is None:
+            faults.append(Fault(layer.holds, "", "missing", "the image has no such layer"))
+        else:
+            added.remove(instead)
+            faults.append(Fault(layer.holds, "", "altered", f"it is {instead[0]}, and must be {layer.diff_id}"))
+    for diff_id, holds in added:
+        # Who adds a layer calls it what he likes.
+        how = f"it is no layer of the packages, links and own files that the image says it is made of: {diff_id}"
+        faults.append(Fault(holds or diff_id, "", "added", how))
+    if not faults and there != must:
+        faults.append(Fault(RECORD, "", "altered", "its layers lie upon each other in another order"))
+    return tuple(faults)
+
+
+def _surplus(image: KnownImage, made: MadeImage) -> tuple[tuple[Digest, str], ...]:
+    """Return the layers that an image has beyond those it comes to; of equal ones the uppermost."""
+    left = Counter(diff_id for diff_id, _ in image.layers) - Counter(layer.diff_id for layer in made.image.layers)
+    added: list[tuple[Digest, str]] = []
+    for diff_id, holds in reversed(image.layers):
+        if left[diff_id] > 0:
+            left[diff_id] -= 1
+            added.append((diff_id, holds))
+    return tuple(reversed(added))
+
+
+def own_faults(host: Host, image: KnownImage, own: OwnFiles | None, engine: LayerSource | None) -> Iterator[Fault]:
+    """Yield that the own files of an image are not those that it says, or lie where they would hide others."""
+    if own is None:
+        return
+    found = read_own_files(image, own.layer.diff_id, host.blobs, engine)
+    if found.tree_digest != files_in(image.labels):
+        how = f"they come to {found.tree_digest}, and the image says {files_in(image.labels)}"
+        yield Fault(HOLDS, "", "altered", how)
+    for entry in found.entries:
+        if not is_own(entry.path):
+            yield Fault(HOLDS, entry.path, "added", "no file of the user's may lie there")

@@ -1,0 +1,71 @@
+"""What an image file asks for, against what there is: packages of a release, and the user's own directories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.override.packed_packages import without_own
+from farm.client.repository.catalogue import UnknownPackageError
+from farm.core.subscriber.image_file import unknown_packages
+from farm.oci.own_layer import OwnFiles, OwnFilesError, own_files
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.core.subscriber.image_file import ImageFile
+    from farm.store.blobs import BlobStore
+
+
+def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
+    """See that a release holds all packages that a file names, but for those packed on this host.
+
+    Raises `RecipeError` with each that it does not.
+    """
+    told: dict[str, tuple[str, str]] = {}
+    for name in without_own(host, image.names):
+        try:
+            catalogue.entry(name)
+        except UnknownPackageError as error:
+            told[name] = (error.message, error.remedy)
+    if told:
+        raise unknown_packages(image, told)
+
+
+def check_replaced(image: ImageFile, held: Collection[str]) -> None:
+    """See that an image holds, by their short names, all packages that its file `replaces`.
+
+    Raises `OwnFilesError`.
+    """
+    lacking = [name for name in image.replaces if name not in held]
+    if lacking:
+        raise OwnFilesError(
+            f"the image file replaces {' and '.join(lacking)}, and the image does not hold that",
+            remedy=f"It holds {', '.join(sorted(held))}.",
+        )
+
+
+def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | None:
+    """Return the user's own files that a file names, relative to the directory `beside`; None where it names none.
+
+    Raises what `own_directories` and `own_files` raise.
+    """
+    directories = own_directories(image, beside)
+    return own_files(directories, store) if directories else None
+
+
+def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
+    """Return the directories that a file names, relative to `beside`, each with its path in the image.
+
+    Raises `OwnFilesError` for one that lies elsewhere: what an image file of somebody else's may take of this machine
+    is what lies beside it.
+    """
+    for each in image.files:
+        if not (beside / each.source).resolve().is_relative_to(beside.resolve()):
+            raise OwnFilesError(
+                f"{each.source} does not lie in {beside.absolute()}, where the image file is",
+                remedy="Put what the image shall have beside the image file.",
+            )
+    return [(beside / each.source, each.path) for each in image.files]

@@ -1,0 +1,122 @@
+"""Whether what an image is to run is in it, a package's command or the user's own program, and where it can run."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import RecipeError, quoted
+from farm.core.fileset.manifest import File
+from farm.core.sets.composition.root_view import RootView
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from farm.client.image.parts import ImagePart
+    from farm.core.sets.composition.composition import Composition
+    from farm.core.subscriber.image_file import AskedName
+    from farm.oci.image_config import ImageConfig
+    from farm.oci.own_layer import OwnFiles
+
+_MOST_NAMED = 10
+
+
+class NoSuchCommandError(FarmError):
+    """An image is told to run what it does not hold, or what is no program."""
+
+    code = "no-such-command"
+
+
+def root_of(parts: Iterable[ImagePart], composition: Composition, own: OwnFiles | None) -> RootView:
+    """Return the root of an image, to look into."""
+    manifests = {part.descriptor.store_path: part.manifest for part in parts}
+    return RootView(composition, manifests, own.manifest if own else None)
+
+
+def check_command(config: ImageConfig, root: RootView, said: AskedName | None = None) -> None:
+    """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
+
+    A name is looked for in the directories of the image's PATH, a path from its working directory; what lies in a
+    volume is not judged, because that may bring it. Raises `NoSuchCommandError`, `RecipeError` where an image file
+    has `said` it.
+    """
+    refusal = _refusal(config, root)
+    if refusal and said:
+        raise RecipeError([said.problem(*refusal)])
+    if refusal:
+        raise NoSuchCommandError(refusal[0], remedy=refusal[1])
+
+
+def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> None:
+    """See that what is to be the working directory, as an image file has `said` it, is no file of the image.
+
+    One that is not there is made by the runtime. Raises `RecipeError`.
+    """
+    if isinstance(root.at(config.working_directory), File):
+        what = f"{quoted(config.working_directory)} is a file of the image, and is to be the working directory"
+        raise RecipeError(
+            [said.problem(what, "Name a directory, or one that the image does not have: it is made then.")]
+        )
+
+
+def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
+    """See that a change of an image leaves it what it runs, where it had that. Raises `NoSuchCommandError`."""
+    refusal = _refusal(config, after)
+    if refusal and not _refusal(config, before()):
+        raise NoSuchCommandError(
+            f"with that {refusal[0]}, which is what it runs",
+            remedy="Nothing was changed. Make the image anew with what it is to run, or let it through with "
+            "--override WHY.",
+        )
+
+
+def _refusal(config: ImageConfig, root: RootView) -> tuple[str, str] | None:
+    """Return what is wrong with the word that is to be executed, and what to do about it."""
+    word = next(iter(config.entrypoint or config.command), "")
+    places = list(_places(word, config))
+    if not word or any(_in_a_volume(place, config) for place in places):
+        return None
+    found = {place: entry for place in places if (entry := root.at(place))}
+    files = [place for place, entry in found.items() if isinstance(entry, File)]
+    if any(isinstance(entry, File) and entry.executable for entry in found.values()):
+        return None
+    if files:
+        remedy = f"If it is your own, say `chmod +x {PurePosixPath(word).name}` where it lies."
+        return f"{quoted(files[0])} is to be run, and nobody may execute it", remedy
+    if "/" not in word:
+        return f"the image has no command {quoted(word)}", _remedy(word, config, root)
+    if found:
+        return f"{quoted(places[0])} is a directory of the image, and is to be run", "Name a program in it."
+    return f"the image has no {quoted(places[0])} to run", _remedy(word, config, root)
+
+
+def _places(word: str, config: ImageConfig) -> Iterator[str]:
+    if "/" in word:
+        yield str(PurePosixPath("/", config.working_directory, word))
+        return
+    for directory in config.search_path.split(":"):
+        if directory:
+            yield str(PurePosixPath("/", directory, word))
+
+
+def _in_a_volume(place: str, config: ImageConfig) -> bool:
+    return any(PurePosixPath(place).is_relative_to(volume) for volume in config.volumes)
+
+
+def _remedy(word: str, config: ImageConfig, root: RootView) -> str:
+    folders = [str(PurePosixPath(word).parent)] if word.startswith("/") else []
+    commands = {
+        name: folder if folder in folders else ""
+        for folder in (*config.search_path.split(":"), *folders)
+        for name in (root.names_in(folder) if folder else ())
+    }
+    near = difflib.get_close_matches(PurePosixPath(word).name[:100], sorted(commands), n=3)
+    if near:
+        return f"Did you mean {' or '.join(str(PurePosixPath(commands[name], name)) for name in near)}?"
+    if not commands:
+        return "No package of it has a command: add one that has, or files of your own."
+    named = sorted(commands)[:_MOST_NAMED]
+    more = f" and {len(commands) - len(named)} more" if len(commands) > len(named) else ""
+    return f"Add the package, or the files of yours, that have it. Commands of the image are {', '.join(named)}{more}."

@@ -1,0 +1,111 @@
+"""What an image is asked to hold: `openssl`, `openssl<3.5.3`, `zlib = 1.3-2`. Pure.
+
+    expression = name [operator version]
+    operator   = "<" | "<=" | "=" | ">=" | ">"
+    version    = as a package has it, with its revision behind a dash or without
+
+Without a revision a version stands for all its revisions: `<3.5.3` is before the first, `>3.5.3` after the last.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.advisories.matching import Bound
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.core.names.version import InvalidVersionError, Version
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FORM = re.compile(r"(?P<lead>\s*)(?P<name>[^\s<>=!~]*)(?P<gap>\s*)(?P<operator>[<>=!~]*)(?P<space>\s*)(?P<version>.*)")
+_OPERATORS = ("<", "<=", "=", ">=", ">")
+_LIKE = {"==": "=", "=<": "<=", "=>": ">="}
+
+
+class InvalidHoldingError(FarmError):
+    """An expression says nothing; `column` counts from 1."""
+
+    code = "invalid-holding"
+    exit_status = 2
+
+    def __init__(self, text: str, column: int, why: str, remedy: str) -> None:
+        shown = "".join(each if each.isprintable() else "?" for each in text[:100])
+        pointer = " " * (min(column, len(shown) + 1) - 1) + "^"
+        super().__init__(f"column {column}: {why}\n  {shown}\n  {pointer}", remedy=remedy)
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A package by its short or full name; with `operator`, in which versions."""
+
+    name: str
+    operator: str = ""
+    bound: Bound | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Holding:
+        """Read an expression. Raises `InvalidHoldingError`."""
+        found = _FORM.fullmatch(text)
+        if found is None or not found["name"]:
+            column = len(found["lead"]) + 1 if found else 1
+            raise InvalidHoldingError(text, column, "there is no name of a package", "Write it as 'openssl<3.5.3'.")
+        name, operator, version = found["name"], found["operator"], found["version"].rstrip()
+        try:
+            PackageName.parse(name, within="dist.example.org")
+        except InvalidPackageNameError as error:
+            remedy = "Write it as openssl or dist.example.org/openssl."
+            raise InvalidHoldingError(text, found.start("name") + 1, f"{name[:80]!r} is no name", remedy) from error
+        operator = _operator(text, found.start("operator") + 1, operator, version)
+        if not operator:
+            return cls(name)
+        try:
+            bound = Bound.parse(version)
+            if bound.version is None:
+                bound = Bound(Version(version))
+        except InvalidVersionError as error:
+            why = f"{version[:80]!r} is no version" if version else "a version is missing"
+            raise InvalidHoldingError(text, found.start("version") + 1, why, "Write it as 3.5.3 or 3.5.3-1.") from error
+        return cls(name, operator, bound)
+
+    def is_met_by(self, name: PackageName, version: str, revision: int | None) -> bool:
+        """Return whether a package is one of these; one whose revision is not known is judged by its version alone."""
+        if self.name not in (name.short, str(name)):
+            return False
+        if self.bound is None:
+            return True
+        return _COMPARED[self.operator](_compared(Version(version), revision, self.bound))
+
+
+def _operator(text: str, column: int, operator: str, version: str) -> str:
+    if not operator and version:
+        raise InvalidHoldingError(
+            text, column, "an operator is missing before the version", f"Use one of {' '.join(_OPERATORS)}."
+        )
+    if operator and operator not in _OPERATORS:
+        near = f"Use {_LIKE[operator]}." if operator in _LIKE else f"Use one of {' '.join(_OPERATORS)}."
+        raise InvalidHoldingError(text, column, f"{operator[:20]} is no operator", near)
+    return operator
+
+
+def _compared(version: Version, revision: int | None, bound: Bound) -> int:
+    """Return how a package stands to a bound: -1 before, 0 at, 1 after it."""
+    assert bound.version is not None  # noqa: S101  (made so)
+    if version != bound.version:
+        return -1 if version < bound.version else 1
+    if bound.revision is None or revision is None or revision == bound.revision:
+        return 0
+    return -1 if revision < bound.revision else 1
+
+
+_COMPARED: dict[str, Callable[[int], bool]] = {
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign <= 0,
+    "=": lambda sign: sign == 0,
+    ">=": lambda sign: sign >= 0,
+    ">": lambda sign: sign > 0,
+}

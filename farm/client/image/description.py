@@ -1,0 +1,52 @@
+"""What an image says of itself in a file system: `/etc/os-release`, and the SPDX document of its set.
+
+Both follow from the set alone. The number of a release is not in them: a set that two releases hold is one image.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from farm.client.image.sbom import set_sbom
+from farm.oci.description_layer import OS_RELEASE, SET_SBOM
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from farm.client.image.parts import ImagePart
+    from farm.core.sets.members.set_record import SetRecord
+
+_NO_IDENTIFIER = re.compile(r"[^a-z0-9._-]")
+
+
+def description_files(record: SetRecord, parts: Sequence[ImagePart], own: Collection[str] = ()) -> dict[str, bytes]:
+    """Return the files of an image's description by path; `own` are paths that the image's maker has filled."""
+    files = {OS_RELEASE: os_release(record).encode(), SET_SBOM: set_sbom(record, parts)}
+    return {path: content for path, content in files.items() if path not in own}
+
+
+def os_release(record: SetRecord) -> str:
+    """Return the `os-release` of a set (os-release(5)).
+
+    The distribution is that of most packages' channels, of packages of no channel their own. The version is the
+    channel, where there is one alone; the version of the image is the digest of its set.
+    """
+    channels = Counter(each.channel or each.name.distribution for each in record.packages)
+    distributions = Counter(each.partition("/")[0] for each in channels.elements())
+    distribution = min(distributions, key=lambda each: (-distributions[each], each))
+    channel = next(iter(channels)).partition("/")[2] if len(channels) == 1 else ""
+    fields = {
+        "NAME": f'"{distribution}"',
+        "ID": _identifier(distribution),
+        "PRETTY_NAME": f'"{distribution} {channel}"' if channel else f'"{distribution}"',
+        "VERSION_ID": _identifier(channel),
+        "IMAGE_VERSION": record.digest.hex,
+    }
+    return "".join(f"{name}={value}\n" for name, value in fields.items() if value)
+
+
+def _identifier(text: str) -> str:
+    """Return a text in the letters that os-release has for identifiers."""
+    return _NO_IDENTIFIER.sub("-", text)

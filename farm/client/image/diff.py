@@ -1,0 +1,248 @@
+"""What makes one image of another: packages, files, symbols, and what is known to be wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.client.repository.download import DownloadError
+from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.fileset.manifest import Directory, Manifest
+from farm.core.names.version import Version
+from farm.core.sets.members.set_changes import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from farm.client.image.known_image import KnownImage
+    from farm.client.image.parts import ImagePart
+    from farm.client.repository.host import Host
+    from farm.core.fileset.manifest import Entry
+    from farm.core.names.digest import Digest
+    from farm.core.package.facts import PackageFacts
+    from farm.core.sets.members.set_changes import PackageChange
+
+_OWN = ""
+"""Whose files they are that are the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A path that is not as it was, in a package, or at the root where it is the user's own (an empty `package`)."""
+
+    package: str
+    path: str
+    change: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"change": self.change, "package": self.package, "path": self.path}
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """What a library exports that it did not, and what no more; symbols are `name` or `name@VERSION`, sorted."""
+
+    package: str
+    soname: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "added": list(self.added),
+            "package": self.package,
+            "removed": list(self.removed),
+            "soname": self.soname,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryChange:
+    """An advisory that holds for a package of the new image and did not for the old one, or the other way round."""
+
+    package: str
+    advisory: str
+    severity: str
+    change: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "advisory": self.advisory,
+            "change": self.change,
+            "package": self.package,
+            "severity": self.severity,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """A layer that no package accounts for, and that one of the images has; `holds` is what is said of it."""
+
+    diff_id: Digest
+    holds: str
+    change: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"change": self.change, "diff-id": self.diff_id, "holds": self.holds}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDiff:
+    """All differences. `layers` are those that others added, `settings` keys of the configuration.
+
+    `advisories` is None where nothing can be known.
+    """
+
+    packages: tuple[PackageChange, ...]
+    files: tuple[FileChange, ...]
+    layers: tuple[LayerChange, ...]
+    symbols: tuple[SymbolChange, ...]
+    settings: tuple[str, ...]
+    advisories: tuple[AdvisoryChange, ...] | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the two are the same image."""
+        return not (self.packages or self.files or self.layers or self.settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "advisories": None if self.advisories is None else [each.to_dict() for each in self.advisories],
+            "files": [each.to_dict() for each in self.files],
+            "foreign-layers": [each.to_dict() for each in self.layers],
+            "packages": [each.to_dict() for each in self.packages],
+            "settings": list(self.settings),
+            "symbols": [each.to_dict() for each in self.symbols],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two images: what it is, its packages, the user's own files in it, and the layers that others added."""
+
+    image: KnownImage
+    parts: Sequence[ImagePart]
+    own: Manifest | None
+    foreign: Sequence[tuple[Digest, str]] = ()
+
+
+def compare(host: Host, old: Side, new: Side) -> ImageDiff:
+    """Compare two images. Asks the channels' signed advisories, where they can be had."""
+    before = {str(part.descriptor.name): part for part in old.parts}
+    after = {str(part.descriptor.name): part for part in new.parts}
+    files: list[FileChange] = []
+    symbols: list[SymbolChange] = []
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was and now and was.descriptor.digest == now.descriptor.digest:
+            continue
+        files += _files(name, was.manifest if was else None, now.manifest if now else None)
+        symbols += _symbols(name, was.facts if was else None, now.facts if now else None)
+    files += _files(_OWN, old.own, new.own)
+    return ImageDiff(
+        packages=changes(old.image.record, new.image.record),
+        files=tuple(files),
+        layers=(*_left(old.foreign, new.foreign, "removed"), *_left(new.foreign, old.foreign, "added")),
+        symbols=tuple(symbols),
+        settings=_settings(old.image, new.image),
+        advisories=_advisories(host, old.image, new.image),
+    )
+
+
+def _left(
+    these: Iterable[tuple[Digest, str]], those: Iterable[tuple[Digest, str]], change: str
+) -> Iterator[LayerChange]:
+    there = {diff_id for diff_id, _ in those}
+    return (LayerChange(diff_id, holds, change) for diff_id, holds in these if diff_id not in there)
+
+
+def _files(package: str, old: Manifest | None, new: Manifest | None) -> list[FileChange]:
+    before: Mapping[str, Entry] = old.by_path if old else {}
+    after: Mapping[str, Entry] = new.by_path if new else {}
+    found = []
+    for path in sorted(before.keys() | after.keys()):
+        was, now = before.get(path), after.get(path)
+        if was == now or isinstance(now or was, Directory):
+            continue
+        change = "added" if was is None else "removed" if now is None else "changed"
+        found.append(FileChange(package, path, change))
+    return found
+
+
+def _symbols(package: str, old: PackageFacts | None, new: PackageFacts | None) -> list[SymbolChange]:
+    before, after = _exports(old), _exports(new)
+    found = []
+    for soname in sorted(before.keys() | after.keys()):
+        was, now = before.get(soname, frozenset()), after.get(soname, frozenset())
+        if was != now:
+            found.append(SymbolChange(package, soname, tuple(sorted(now - was)), tuple(sorted(was - now))))
+    return found
+
+
+def _exports(facts: PackageFacts | None) -> dict[str, frozenset[str]]:
+    return {
+        file.facts.soname: frozenset(
+            f"{name}@{group.version}" if group.version else name
+            for group in file.facts.exported
+            for name in group.names
+        )
+        for file in (facts.elf if facts else ())
+        if file.facts.soname
+    }
+
+
+def _settings(old: KnownImage, new: KnownImage) -> tuple[str, ...]:
+    one, other = old.config, new.config
+    pairs = {
+        "command": (one.command, other.command),
+        "entrypoint": (one.entrypoint, other.entrypoint),
+        "env": (sorted(one.environment), sorted(other.environment)),
+        "ports": (sorted(one.ports), sorted(other.ports)),
+        "user": (one.user, other.user),
+        "volumes": (sorted(one.volumes), sorted(other.volumes)),
+        "workdir": (one.working_directory, other.working_directory),
+        "labels": (_labels(old), _labels(new)),
+    }
+    return tuple(sorted(key for key, (was, now) in pairs.items() if was != now))
+
+
+def _labels(image: KnownImage) -> dict[str, str]:
+    return {name: text for name, text in image.labels.items() if not name.startswith("farm.")}
+
+
+def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryChange, ...] | None:
+    """Return what holds for one image and not for the other; None where no channel of theirs says anything."""
+    channels = {each.channel for image in (old, new) for each in image.record.packages if each.channel}
+    found: list[AdvisoryChange] = []
+    known = False
+    for channel in sorted(channels):
+        sides = [_of(image, channel) for image in (old, new)]
+        try:
+            release = host.catalogue(channel).release
+            told = known_in_release(host, release, {name for side in sides for name, _, _ in side})
+        except (NoAdvisoriesError, SubscriptionError, DownloadError):
+            continue
+        known = True
+        was, now = (
+            {(each.package, each.advisory.id): str(each.severity) for each in told.find(side) if each.stands}
+            for side in sides
+        )
+        found += [AdvisoryChange(*key, was[key], "fixed") for key in sorted(was.keys() - now.keys())]
+        found += [AdvisoryChange(*key, now[key], "new") for key in sorted(now.keys() - was.keys())]
+    return tuple(found) if known else None
+
+
+def _of(image: KnownImage, channel: str) -> list[tuple[str, Version, int]]:
+    """Return the packages that a channel brought, as its set knows them: those of others by their full names."""
+    owner = channel.partition("/")[0]
+    return [
+        (each.name.short if each.name.distribution == owner else str(each.name), Version(each.version), each.revision)
+        for each in image.record.packages
+        if each.channel == channel
+    ]

@@ -1,0 +1,146 @@
+"""What goes beside an image: its bill of materials, the releases it is of, and who says to have built its packages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.image.records import Evidence, ImageRecord, ImageRecords
+from farm.client.image.sbom import image_sbom
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.core.sets.members.set_record import ReleaseRef
+from farm.oci.cosign import ENVELOPE, SPDX, envelope_annotations
+from farm.oci.referrers import Attached, Referrer, attach
+from farm.trust.attestation.image_statement import SPDX_PREDICATE
+from farm.trust.attestation.provenance import PREDICATE_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.client.image.making import MadeImage
+    from farm.client.image.parts import ImagePart
+    from farm.client.repository.catalogue import Catalogue
+    from farm.store.blobs import BlobStore
+
+RELEASE = "application/vnd.farm.release.v1+json"
+RECORD = "application/vnd.farm.set.v1+json"
+PROVENANCE = ENVELOPE
+ATTESTATION = "application/vnd.in-toto+json"
+"""What a referrer with a signed statement about the image itself is; of its packages' provenance it is `PROVENANCE`."""
+RELEASES = "farm.releases"
+"""The annotation of an image, and of what refers to it, that names the releases it is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHead:
+    """A release that an image is of: how a set's record names it, when it was made, and its signed head."""
+
+    ref: ReleaseRef
+    released_at: str
+    content: bytes
+
+
+def release_head(catalogue: Catalogue) -> ReleaseHead:
+    """Return the release of a catalogue."""
+    release = catalogue.release
+    ref = ReleaseRef(release.distribution, release.channel, release.number, release.digest)
+    return ReleaseHead(ref, release.released_at, release.to_json())
+
+
+def referrers_of(
+    made: MadeImage, parts: Sequence[ImagePart], heads: Sequence[ReleaseHead], store: BlobStore
+) -> tuple[Referrer, ...]:
+    """Make the referrers of an image. Provenance that the store lacks is left out."""
+    subject = made.image.manifest
+    newest = max((head.released_at for head in heads), default="")
+    sbom = Attached(_put(store, image_sbom(made, parts, newest)), SPDX, "image.spdx.json")
+    found = [attach(subject, SPDX, [sbom], annotations_of(made, heads), store)]
+    if heads:
+        documents = [Attached(_put(store, made.record.to_json()), RECORD, "set.json")]
+        documents += [
+            Attached(
+                _put(store, head.content),
+                RELEASE,
+                f"{head.ref.distribution}-{head.ref.channel}-{head.ref.number}.json",
+            )
+            for head in sorted(heads, key=lambda head: head.ref)
+        ]
+        found.append(attach(subject, RELEASE, documents, annotations_of(made, heads), store))
+    envelopes = [
+        Attached(
+            part.provenance,
+            PROVENANCE,
+            f"{part.descriptor.store_path}.provenance.json",
+            {**envelope_annotations(PREDICATE_TYPE), "org.opencontainers.image.version": part.placed.full_version},
+        )
+        for part in sorted(parts, key=lambda part: part.descriptor.store_path)
+        if part.provenance and store.has(part.provenance.digest)
+    ]
+    if envelopes:
+        found.append(attach(subject, PROVENANCE, envelopes, {"predicateType": PREDICATE_TYPE}, store))
+    return tuple(found)
+
+
+def attested_sbom(image: BlobRef, envelope: bytes, annotations: Mapping[str, str], store: BlobStore) -> Referrer:
+    """Make the referrer that holds a signed `image_statement` about an image, whose manifest is `image`."""
+    said = envelope_annotations(SPDX_PREDICATE)
+    document = Attached(_put(store, envelope), ENVELOPE, "image.spdx.json.intoto.jsonl", said)
+    return attach(image, ATTESTATION, [document], {"predicateType": SPDX_PREDICATE, **annotations}, store)
+
+
+def sbom_among(referrers: Iterable[Referrer], store: BlobStore) -> bytes:
+    """Return the bill of materials that is among the referrers of an image made here."""
+    manifest = next(each.manifest for each in referrers if each.artifact_type == SPDX)
+    (document,) = json.loads(store.read(manifest.digest))["layers"]
+    return store.read(Digest(document["digest"]))
+
+
+def keep_image(
+    state: Path,
+    store: BlobStore,
+    made: MadeImage,
+    parts: Sequence[ImagePart],
+    heads: Sequence[ReleaseHead],
+    *,
+    now: str,
+    name: str = "",
+) -> ImageRecord:
+    """Make the referrers of an image and write the host's record of it.
+
+    `now` is RFC 3339 in UTC, `name` what the image is called.
+    """
+    return ImageRecords(state).keep(
+        ImageRecord(
+            image=made.image,
+            record=made.record,
+            made=now,
+            names=(name,) if name else (),
+            evidence=evidence_of(parts),
+            referrers=referrers_of(made, parts, heads, store),
+        )
+    )
+
+
+def annotations_of(made: MadeImage, heads: Sequence[ReleaseHead]) -> dict[str, str]:
+    """Return what is said at an image's descriptor: the set, and the releases that it is of."""
+    said = {"farm.set": str(made.record.digest)}
+    if heads:
+        said[RELEASES] = " ".join(sorted(str(head.ref) for head in heads))
+        # The time of the release, not that of making the image: so everybody who makes it says the same.
+        said["org.opencontainers.image.created"] = max(head.released_at for head in heads)
+    return said
+
+
+def evidence_of(parts: Sequence[ImagePart]) -> tuple[tuple[Digest, Evidence], ...]:
+    """Return the documents of packages by descriptor, as the host's record of an image keeps them."""
+    return tuple(
+        (part.descriptor.digest, Evidence(part.archive, part.provenance, part.sbom, part.foreign))
+        for part in sorted(parts, key=lambda part: part.descriptor.digest)
+    )
+
+
+def _put(store: BlobStore, content: bytes) -> BlobRef:
+    return BlobRef(store.put_bytes(content), len(content))

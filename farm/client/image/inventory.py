@@ -1,0 +1,135 @@
+"""The images that this host knows: those it made, and those of its Docker Engine that bear farm's label.
+
+Asks nobody else: what is told is what the images, and the records of making them, say themselves.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from farm.client.findings.copied_code import carried_by
+from farm.client.image.making import record_in
+from farm.client.image.records import ImageRecords
+from farm.core.sets.members.set_record import InvalidSetRecordError
+from farm.oci.image_reference import full_name
+from farm.store.errors import CorruptBlobError, MissingBlobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.client.findings.report import CopiedCode
+    from farm.client.image.constraint import Holding
+    from farm.client.image.records import ImageRecord
+    from farm.client.repository.host import Host
+    from farm.container.docker_objects import LabelledImage
+    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A package of an image that was asked for; `carries` is the code in it that was, where it is not the package."""
+
+    package: PlacedPackage
+    carries: CopiedCode | None = None
+
+    def __str__(self) -> str:
+        told = f"{self.package.name.short} {self.package.full_version}"
+        if self.carries is None:
+            return told
+        return f"{told} (carries {self.carries.library.short} {self.carries.full_version} statically)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "package": str(self.package.name),
+            "version": self.package.full_version,
+            "carries": self.carries.to_dict() if self.carries else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HostImage:
+    """An image: what it is called, by which digests, its set, and whether Docker has it and this host made it.
+
+    `elsewhere` are names that Docker has for it, and that mean another image here.
+    """
+
+    names: tuple[str, ...]
+    digest: str
+    id: str
+    record: SetRecord
+    in_docker: bool = False
+    kept: ImageRecord | None = None
+    found: tuple[Held, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "names": list(self.names),
+            "digest": self.digest,
+            "id": self.id,
+            "made-here": self.kept is not None,
+            "in-docker": self.in_docker,
+            "in-docker-as": list(self.elsewhere),
+            "set": self.record.digest,
+            "releases": [each.to_dict() for each in self.record.releases],
+            "packages": [each.to_dict() for each in self.record.packages],
+            "holding": [each.to_dict() for each in self.found],
+        }
+
+
+def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage]:
+    """Return all images, by their names. Raises `InvalidImageRecordError`."""
+    found: dict[str, HostImage] = {}
+    meant: dict[str, str] = {}
+    for kept in ImageRecords(host.state).all():
+        found[kept.image.image_id] = HostImage(kept.names, kept.digest, kept.image.image_id, kept.record, kept=kept)
+        meant |= {full_name(name): kept.image.image_id for name in kept.names}
+    by_digest = {each.digest: each.id for each in found.values()}
+    for image in labelled:
+        # Docker with a graph driver calls an image by its configuration, with containerd by its manifest.
+        known = found.get(by_digest.get(image.id, image.id))
+        own = known.id if known else image.id
+        elsewhere = tuple(each for each in image.names if meant.get(full_name(each), own) != own)
+        names = {*image.names} - {*elsewhere}
+        if known:
+            names |= {*known.names}
+            found[own] = replace(known, names=tuple(sorted(names)), in_docker=True, elsewhere=elsewhere)
+            continue
+        with suppress(InvalidSetRecordError):
+            if record := record_in(image.labels):
+                found[own] = HostImage(tuple(sorted(names)), "", own, record, in_docker=True, elsewhere=elsewhere)
+    return sorted(found.values(), key=lambda each: (not each.names, each.names, each.id))
+
+
+def holding(host: Host, images: Iterable[HostImage], wanted: Sequence[Holding]) -> list[HostImage]:
+    """Return the images that hold all that is wanted, each with what it is; code that was linked in counts."""
+    kept = []
+    for image in images:
+        held = list(_held(host, image))
+        found = [[each for each in held if _is(each, one)] for one in wanted]
+        if all(found):
+            together = dict.fromkeys(each for one in found for each in one)
+            kept.append(replace(image, found=tuple(together)))
+    return kept
+
+
+def _held(host: Host, image: HostImage) -> Iterator[Held]:
+    evidence = dict(image.kept.evidence) if image.kept else {}
+    for package in image.record.packages:
+        yield Held(package)
+        recorded = evidence.get(package.descriptor)
+        if recorded is None or recorded.provenance is None:
+            continue
+        with suppress(MissingBlobError, CorruptBlobError):
+            provenance = host.blobs.read(recorded.provenance.digest)
+            yield from (Held(package, copy) for copy in carried_by(provenance).copies)
+
+
+def _is(held: Held, wanted: Holding) -> bool:
+    if held.carries:
+        return wanted.is_met_by(held.carries.library, held.carries.version, held.carries.revision)
+    return wanted.is_met_by(held.package.name, held.package.version, held.package.revision)

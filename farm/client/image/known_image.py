@@ -1,0 +1,259 @@
+"""An image by whatever name a person has for it: a reference in Docker, an OCI layout directory, a digest.
+
+What the image says of itself (its labels) tells its set; what this host recorded when it made it adds releases, blobs
+and documents.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from farm.client.image.making import builds_in, record_in
+from farm.client.image.records import ImageRecord, ImageRecords
+from farm.core.names.canonical_json import NotCanonicalizableError
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.platform import Platform
+from farm.core.plan.job import BlobRef
+from farm.errors import FarmError
+from farm.oci.image import OciImage
+from farm.oci.image_config import ImageConfig, configuration
+from farm.oci.layer import Layer
+from farm.oci.layout import read_layout
+from farm.oci.own_layer import HOLDS
+from farm.store.errors import CorruptBlobError, MissingBlobError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.client.repository.host import Host
+    from farm.core.sets.members.set_record import SetRecord
+
+
+_OF_OTHERS = ("Healthcheck", "OnBuild", "Shell", "StopSignal", "StopTimeout")
+
+
+class UnknownImageError(FarmError):
+    """Nobody here knows an image of this name."""
+
+    code = "unknown-image"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no image {name[:200]!r}: not in Docker, not as an OCI layout, not among those made here",
+            remedy="See `farm image list`, or name an OCI layout directory.",
+        )
+
+
+class NotOfPackagesError(FarmError):
+    """An image was not made of packages by farm, or its label was altered."""
+
+    code = "not-of-packages"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name[:200]} does not say which packages it is made of",
+            remedy="Only images that `farm image build` made can be looked into so.",
+        )
+
+
+class LostImageError(FarmError):
+    """This host made an image, and has lost a blob of it that nobody else has."""
+
+    code = "lost-image"
+
+    def __init__(self, name: str, digest: Digest) -> None:
+        super().__init__(
+            f"the blob {digest} of the image {name[:200]} is missing here or damaged, and nobody else has it",
+            remedy="Make the image anew: `farm image build` of the same packages or file, with the same --tag.",
+        )
+        self.digest = digest
+
+
+class AmbiguousImageError(FarmError):
+    """A name means one image to this host, and another one to Docker."""
+
+    code = "ambiguous-image"
+
+    def __init__(self, image: KnownImage, rival: Digest) -> None:
+        super().__init__(
+            f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
+            f"{rival}, which Docker has under it",
+            remedy="Name the one that you mean by its digest. Loading the former into Docker "
+            "(`farm image build` or `update` without --no-load) makes them one again.",
+        )
+
+
+class Engine(Protocol):
+    """What is asked of a Docker Engine."""
+
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        """Return what it shows of an image, nothing where it has none of this name."""
+
+    def history(self, name: str, layers: int) -> list[str]:
+        """Return what each of so many layers of an image holds, lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """An image with its set and its configuration.
+
+    `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
+    the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
+    or in that layout. `meant` is the digest of its configuration as farm spells it: other tools sort it otherwise.
+    `rival` is what Docker has under that name, where it is another image. `unkept` are settings of other tools' that no
+    image of farm's has (`Healthcheck`).
+    """
+
+    name: str
+    digest: Digest
+    config: ImageConfig
+    record: SetRecord
+    layers: tuple[tuple[Digest, str], ...]
+    image: OciImage | None = None
+    kept: ImageRecord | None = None
+    directory: Path | None = None
+    reference: str = ""
+    meant: Digest | None = None
+    rival: Digest | None = None
+    unkept: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the image."""
+        return dict(self.config.labels)
+
+    @property
+    def provenances(self) -> dict[Digest, BlobRef]:
+        """The signed provenances of its packages by their descriptors, as far as this host recorded them."""
+        recorded = self.kept.evidence if self.kept else ()
+        return {descriptor: each.provenance for descriptor, each in recorded if each.provenance}
+
+    @property
+    def own(self) -> Digest | None:
+        """The diff_id of the layer with the user's own files."""
+        return next((diff_id for diff_id, holds in self.layers if holds == HOLDS), None)
+
+
+def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
+    """Find an image; `engine` is None where there is no Docker Engine.
+
+    A directory comes first. Then a name means the image that was made here last under it; what else Docker has under
+    that name is its `rival`. Then it means Docker's.
+    Raises `UnknownImageError`, `NotOfPackagesError`, `LostImageError`, `LayoutError`, `InvalidSetRecordError`.
+    """
+    records = ImageRecords(host.state)
+    directory, tag = _layout(name)
+    if directory:
+        return _of_layout(name, directory, tag, records)
+    shown = engine.inspect(name) if engine else {}
+    in_docker = records.find(str(shown["Id"])) if shown else None
+    kept = records.find(name) or in_docker
+    if kept is None:
+        if engine and shown:
+            return _of_engine(name, shown, engine)
+        raise UnknownImageError(name)
+    rival = Digest(str(shown["Id"])) if shown and (in_docker is None or in_docker.digest != kept.digest) else None
+    config_json = _config_of(name, kept, host, {} if rival else shown)
+    known = _of_documents(name, kept.image.manifest, config_json, kept.image, kept)
+    return replace(known, reference=name if name not in (kept.digest, kept.image.image_id) else "", rival=rival)
+
+
+def unambiguous(image: KnownImage) -> KnownImage:
+    """Return an image that Docker knows by its name too, or not at all. Raises `AmbiguousImageError`."""
+    if image.rival:
+        raise AmbiguousImageError(image, image.rival)
+    return image
+
+
+def _config_of(name: str, kept: ImageRecord, host: Host, shown: Mapping[str, Any]) -> bytes:
+    """Return the configuration of an image that was made here; where the store has lost it, by what an engine shows."""
+    digest = kept.image.config.digest
+    try:
+        return host.blobs.read(digest)
+    except (MissingBlobError, CorruptBlobError) as error:
+        if not shown:
+            raise LostImageError(name, digest) from error
+    platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
+    found = configuration(ImageConfig.of(platform, shown.get("Config") or {}), kept.image.layers)
+    if Digest.of(found) != digest:
+        raise LostImageError(name, digest)
+    host.blobs.put_bytes(found)
+    return found
+
+
+def _layout(name: str) -> tuple[Path | None, str]:
+    path, _, tag = name.rpartition(":")
+    if (Path(name) / "oci-layout").is_file():
+        return Path(name), ""
+    return (Path(path), tag) if path and (Path(path) / "oci-layout").is_file() else (None, "")
+
+
+def _of_layout(name: str, directory: Path, tag: str, records: ImageRecords) -> KnownImage:
+    found = read_layout(directory, tag)
+    try:
+        manifest, config = json.loads(found.manifest_json), json.loads(found.config_json)
+        layers = tuple(
+            Layer(Digest(diff_id), BlobRef(Digest(each["digest"]), int(each["size"])), each["mediaType"], holds)
+            for diff_id, each, holds in zip(
+                config["rootfs"]["diff_ids"], manifest["layers"], _holds(config, len(manifest["layers"])), strict=True
+            )
+        )
+        image = OciImage(
+            BlobRef(Digest(manifest["config"]["digest"]), int(manifest["config"]["size"])), found.manifest, layers
+        )
+    except (KeyError, TypeError, ValueError, InvalidDigestError) as error:
+        raise NotOfPackagesError(name) from error
+    kept = records.find(image.digest)
+    known = _of_documents(name, found.manifest, found.config_json, image, kept)
+    return replace(known, directory=directory, reference=found.reference)
+
+
+def _of_documents(
+    name: str, manifest: BlobRef, config_json: bytes, image: OciImage, kept: ImageRecord | None
+) -> KnownImage:
+    config = json.loads(config_json)
+    platform = Platform(config["os"], config["architecture"])
+    settings = ImageConfig.of(platform, config["config"])
+    labels = dict(settings.labels)
+    record = kept.record.with_builds(builds_in(labels)) if kept else record_in(labels)
+    if record is None:
+        raise NotOfPackagesError(name)
+    layers = tuple((layer.diff_id, layer.holds) for layer in image.layers)
+    unkept = _unkept(config["config"])
+    return KnownImage(name, manifest.digest, settings, record, layers, image, kept, meant=_meant(config), unkept=unkept)
+
+
+def _meant(config: Any) -> Digest | None:
+    try:
+        return Digest.of_json(config)
+    except NotCanonicalizableError:  # farm writes no such configuration
+        return None
+
+
+def _of_engine(name: str, shown: Mapping[str, Any], engine: Engine) -> KnownImage:
+    platform = Platform(str(shown.get("Os")), str(shown.get("Architecture")))
+    said = shown.get("Config") or {}
+    settings = ImageConfig.of(platform, said)
+    record = record_in(dict(settings.labels))
+    diff_ids = (shown.get("RootFS") or {}).get("Layers") or ()
+    if record is None:
+        raise NotOfPackagesError(name)
+    holds = engine.history(name, len(diff_ids))
+    layers = tuple((Digest(diff_id), each) for diff_id, each in zip(diff_ids, holds, strict=True))
+    reference = "" if name.startswith("sha256:") else name
+    digest = Digest(str(shown["Id"]))
+    return KnownImage(name, digest, settings, record, layers, reference=reference, unkept=_unkept(said))
+
+
+def _unkept(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in _OF_OTHERS if settings.get(name))
+
+
+def _holds(config: Mapping[str, Any], layers: int) -> list[str]:
+    """Return what each layer is said to hold; nothing of any where the history tells of other layers than these."""
+    history = config.get("history") or ()
+    found = [str(each.get("created_by", "")) for each in history if not each.get("empty_layer")]
+    return found if len(found) == layers else [""] * layers

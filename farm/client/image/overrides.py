@@ -1,0 +1,103 @@
+"""Overrides in an image that is updated: what goes through because of them, and what they void in the new set.
+
+Decides over values; opens nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.core.sets.findings.problem import PathConflict
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.members.set_record import Void
+from farm.core.sets.proof.overriding import blamed, effects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from farm.client.findings.static_copies import StaticCopy
+    from farm.client.image.parts import ImagePart
+    from farm.client.image.trial import Trial
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.core.sets.findings.problem import Problem
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.members.set_record import PlacedPackage
+
+    StandIn = Callable[[Catalogue, str], VerifiedPackage | None]
+    """Gives what stands in for a package of a release, `placed` with it; None where nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOverrides:
+    """The overrides of an updated set, by the names of its members; `instead_of` the members that were there before."""
+
+    placed: Mapping[str, PlacedPackage]
+    instead_of: Mapping[str, Member | None]
+
+    @classmethod
+    def of(
+        cls, trial: Trial, held: Mapping[str, ImagePart], new: Mapping[str, ImagePart], names: Collection[str], why: str
+    ) -> ImageOverrides:
+        """Collect those that the image has, those that come in, and, where `why` accepts problems, what was named."""
+        placed: dict[str, PlacedPackage] = {}
+        same = {name for name in new if name in held and new[name].descriptor.digest == held[name].descriptor.digest}
+        for name in trial.members:
+            part = new[name] if name in new and name not in same else held[name]
+            if part.override:
+                placed[name] = part.override
+            elif name in names and name in new and why and trial.problems:
+                placed[name] = replace(part.placed, stands_for=held[name].descriptor.digest, why=why)
+        changed = new.keys() & held.keys() - same
+        before = {name: held[name].member if name in changed else None for name in placed}
+        return cls(placed, before)
+
+    def refused(self, trial: Trial) -> tuple[Problem, ...]:
+        """Return the problems that no override is the reason for, and those with which no root can be made."""
+        if not trial.problems:
+            return ()
+        whole = PackageSet.of(trial.members.values())
+        return tuple(
+            each
+            for each in trial.problems
+            if isinstance(each, PathConflict) or not blamed(each, whole, self.instead_of)
+        )
+
+    def voided(
+        self, members: Mapping[str, Member], copies: Sequence[StaticCopy], channels: Collection[str]
+    ) -> dict[str, PlacedPackage]:
+        """Return, by name, the overrides as the record of the new set has them. `copies` are of what came in.
+
+        Of `channels` the set is. A build of theirs that was let through though the proof failed is a package like any
+        other again once the proof finds nothing because of it.
+        """
+        if not self.placed:
+            return {}
+        said = effects(members.values(), self.instead_of)
+        found = {}
+        for name, placed in self.placed.items():
+            void = Void(
+                instead_of=_instead_of(placed, self.instead_of[name]),
+                dependents=said[name].dependents,
+                problems=tuple(each.message for each in said[name].problems),
+                copies=_copies(placed, members, copies),
+                made_for=placed.void.made_for if placed.void else "",
+            )
+            is_theirs = placed.channel in channels and void.instead_of.partition(" ")[0] == name
+            ends = is_theirs and not void.problems
+            found[name] = replace(placed, stands_for=None, why="", void=None) if ends else replace(placed, void=void)
+        return found
+
+
+def _instead_of(placed: PlacedPackage, before: Member | None) -> str:
+    if placed.void and placed.void.instead_of:
+        return placed.void.instead_of
+    return before.label if before else placed.name.short
+
+
+def _copies(placed: PlacedPackage, members: Mapping[str, Member], copies: Sequence[StaticCopy]) -> tuple[str, ...]:
+    """Return which members hold code of other builds: as was recorded of what stays, as was found of what came in."""
+    kept = placed.void.copies if placed.void else ()
+    labels = {member.label: name for name, member in members.items()}
+    found = {labels[each.package] for each in copies if each.library.startswith(str(placed.name))}
+    return tuple(sorted({*(name for name in kept if name in members), *found}))

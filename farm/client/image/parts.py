@@ -1,0 +1,83 @@
+"""The packages of an image: what is to be known of each to compose, prove, describe and send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.names.printed_version import FIRST_BUILD
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.set_record import PlacedPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.package.facts import PackageFacts
+    from farm.core.plan.job import BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A package of an image.
+
+    `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
+    documents that the release names; None where there are none. `foreign`: it is of another distribution than the
+    channel. `override` is how a set records it where it stands in for a package of the release. `build` is its number.
+    """
+
+    descriptor: Descriptor
+    manifest: Manifest
+    facts: PackageFacts
+    archive: BlobRef
+    channel: str = ""
+    provenance: BlobRef | None = None
+    sbom: BlobRef | None = None
+    foreign: bool = False
+    override: PlacedPackage | None = None
+    build: int = FIRST_BUILD
+
+    @property
+    def member(self) -> Member:
+        """The package as a member of a set."""
+        return Member.of(self.descriptor, self.facts, self.manifest, foreign=self.foreign, build=self.build)
+
+    @property
+    def content_bytes(self) -> int:
+        """How many bytes its files have together."""
+        return sum(file.size for file in self.manifest.files())
+
+    @property
+    def placed(self) -> PlacedPackage:
+        """The package as the record of a set names it."""
+        return self.override or PlacedPackage(
+            name=self.descriptor.name,
+            version=str(self.descriptor.version),
+            revision=self.descriptor.revision,
+            descriptor=self.descriptor.digest,
+            store=self.descriptor.store_path,
+            channel=self.channel,
+            build=self.build,
+        )
+
+
+def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[ImagePart, ...]:
+    """Return verified packages of a release as parts of an image."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    return tuple(
+        ImagePart(
+            descriptor=each.descriptor,
+            manifest=each.manifest,
+            facts=each.facts,
+            archive=each.entry.archive,
+            channel=each.placed.channel if each.placed else channel,
+            provenance=each.entry.provenance,
+            sbom=each.entry.sbom,
+            foreign=each.foreign,
+            override=each.placed if each.placed and each.placed.is_override else None,
+            build=each.build,
+        )
+        for each in packages
+    )

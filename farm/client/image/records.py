@@ -1,0 +1,250 @@
+"""What this host knows of the images that it made: `STATE/images/<digest>.json`, one record for each.
+
+An image says itself which packages it holds. Beside it stand the releases they are of, what the host calls it, where it
+was pushed, and the blobs that it is made of, so that it can be changed, compared and sent without asking an engine.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.plan.job import BlobRef
+from farm.core.sets.members.set_record import SetRecord
+from farm.errors import FarmError
+from farm.oci.image import OciImage
+from farm.oci.image_reference import full_name
+from farm.oci.layer import Layer
+from farm.oci.referrers import Referrer
+from farm.store.durable_file import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FORMAT = 1
+_WHAT = "record of an image"
+
+
+class InvalidImageRecordError(FarmError):
+    """A file that should be the record of an image is none."""
+
+    code = "invalid-image-record"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is no {_WHAT}: {why}", remedy="Remove it; the image itself is not touched.")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The documents that a release names for one package: its archive, provenance and bill of materials."""
+
+    archive: BlobRef
+    provenance: BlobRef | None
+    sbom: BlobRef | None
+    foreign: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "archive": self.archive.to_dict(),
+            "foreign": self.foreign,
+            "provenance": self.provenance.to_dict() if self.provenance else None,
+            "sbom": self.sbom.to_dict() if self.sbom else None,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Evidence:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "evidence of a package")
+        evidence = cls(
+            record.read("archive", BlobRef.from_dict),
+            record.read("provenance", _optional),
+            record.read("sbom", _optional),
+            bool(record.value("foreign")),
+        )
+        record.end()
+        return evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image of this host. `made` is RFC 3339 in UTC, `names` what it was called, `pushed` where it was pushed.
+
+    `evidence` is by descriptor.
+    """
+
+    image: OciImage
+    record: SetRecord
+    made: str
+    names: tuple[str, ...] = ()
+    pushed: tuple[str, ...] = ()
+    evidence: tuple[tuple[Digest, Evidence], ...] = ()
+    referrers: tuple[Referrer, ...] = ()
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the image's manifest."""
+        return self.image.digest
+
+    @property
+    def blobs(self) -> tuple[BlobRef, ...]:
+        """Every blob that the image needs: what may not be removed while the record is kept."""
+        return tuple(
+            dict.fromkeys(
+                [*self.image.blobs, *(blob for each in self.referrers for blob in (each.manifest, *each.blobs))]
+            )
+        )
+
+    def called(self, name: str) -> tuple[str, ...]:
+        """Return which of its names are this one, however it is spelt."""
+        return tuple(each for each in self.names if full_name(each) == full_name(name))
+
+    def to_json(self) -> bytes:
+        """Return what the file holds."""
+        return canonical_json(
+            {
+                "config": self.image.config.to_dict(),
+                "evidence": {str(digest): each.to_dict() for digest, each in self.evidence},
+                "format": FORMAT,
+                "layers": [_layer_dict(layer) for layer in self.image.layers],
+                "made": self.made,
+                "manifest": self.image.manifest.to_dict(),
+                "names": sorted(self.names),
+                "pushed": sorted(self.pushed),
+                "referrers": [_referrer_dict(each) for each in self.referrers],
+                "set": json.loads(self.record.to_json()),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ImageRecord:
+        """Read what `to_json` gave; raises `InvalidRecordError`, `InvalidDigestError`, `ValueError` and the like."""
+        record = Record(json.loads(content), _WHAT)
+        if record.number("format") != FORMAT:
+            raise InvalidRecordError(_WHAT, "format", "is not one that this farm reads")
+        read = cls(
+            image=OciImage(
+                record.read("config", BlobRef.from_dict),
+                record.read("manifest", BlobRef.from_dict),
+                record.each("layers", _layer),
+            ),
+            record=SetRecord.from_json(canonical_json(record.value("set"))),
+            made=record.text("made"),
+            names=record.texts("names"),
+            pushed=record.texts("pushed"),
+            evidence=tuple(
+                (Digest(digest), Evidence.from_dict(each)) for digest, each in record.value("evidence").items()
+            ),
+            referrers=record.each("referrers", _referrer),
+        )
+        record.end()
+        return read
+
+
+class ImageRecords:
+    """The records of one host's images."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "images"
+
+    def all(self) -> Iterator[ImageRecord]:
+        """Yield all records, sorted by digest. Raises `InvalidImageRecordError`."""
+        if self._folder.is_dir():
+            for path in sorted(self._folder.glob("*.json")):
+                yield self._read(path)
+
+    def find(self, name: str) -> ImageRecord | None:
+        """Return the image of a digest or an image id, or the one that goes by a name (`:latest` without a tag)."""
+        for each in self.all():
+            if name in (each.digest, each.image.image_id) or each.called(name):
+                return each
+        return None
+
+    def forget(self, record: ImageRecord, name: str = "") -> ImageRecord | None:
+        """Take a name off a record, and remove it with the last, or where none is given; return what is left of it.
+
+        What a record that is gone alone needed may be removed then.
+        """
+        left = tuple(each for each in record.names if each not in record.called(name))
+        if name and left:
+            self._write(shorter := replace(record, names=left))
+            return shorter
+        (self._folder / f"{record.digest.hex}.json").unlink(missing_ok=True)
+        return None
+
+    def keep(self, record: ImageRecord) -> ImageRecord:
+        """Keep a record; a name leads to one image, so others lose it. Returns it with what was known before."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        before = next((each for each in self.all() if each.digest == record.digest), None)
+        if before:
+            record = replace(
+                record,
+                names=tuple(sorted({*before.names, *record.names})),
+                pushed=tuple(sorted({*before.pushed, *record.pushed})),
+            )
+        for other in list(self.all()):
+            lost = {each for name in record.names for each in other.called(name)}
+            if other.digest != record.digest and lost:
+                self._write(replace(other, names=tuple(sorted(set(other.names) - lost))))
+        self._write(record)
+        return record
+
+    def _write(self, record: ImageRecord) -> None:
+        replace_file(self._folder / f"{record.digest.hex}.json", record.to_json())
+
+    def _read(self, path: Path) -> ImageRecord:
+        try:
+            return ImageRecord.from_json(path.read_bytes())
+        except (ValueError, AttributeError, TypeError, InvalidRecordError, InvalidDigestError, FarmError) as error:
+            raise InvalidImageRecordError(path, str(error)) from error
+
+
+def _optional(form: Any) -> BlobRef | None:
+    return None if form is None else BlobRef.from_dict(form)
+
+
+def _layer_dict(layer: Layer) -> dict[str, Any]:
+    return {
+        "blob": layer.blob.to_dict(),
+        "diff-id": layer.diff_id,
+        "holds": layer.holds,
+        "media-type": layer.media_type,
+    }
+
+
+def _layer(value: Any) -> Layer:
+    record = Record(value, "layer")
+    layer = Layer(
+        record.digest("diff-id"),
+        record.read("blob", BlobRef.from_dict),
+        record.text("media-type"),
+        record.text("holds"),
+    )
+    record.end()
+    return layer
+
+
+def _referrer_dict(referrer: Referrer) -> dict[str, Any]:
+    return {
+        "annotations": dict(referrer.annotations),
+        "blobs": [blob.to_dict() for blob in referrer.blobs],
+        "manifest": referrer.manifest.to_dict(),
+        "type": referrer.artifact_type,
+    }
+
+
+def _referrer(value: Any) -> Referrer:
+    record = Record(value, "referrer")
+    referrer = Referrer(
+        record.read("manifest", BlobRef.from_dict),
+        record.text("type"),
+        {str(name): str(text) for name, text in record.value("annotations").items()},
+        record.each("blobs", BlobRef.from_dict),
+    )
+    record.end()
+    return referrer

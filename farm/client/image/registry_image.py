@@ -1,0 +1,68 @@
+"""The image that a tag of the farm's registry means: these packages of one release, and nothing else said.
+
+The registry makes it for whoever pulls, and it is made again before the signer says what it is made of: by this one
+code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.client.image.defaults import plain_config
+from farm.client.image.making import make_image
+from farm.client.image.sbom import image_sbom
+from farm.core.fileset.archive import ArchiveWriter
+from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
+from farm.oci.plain_image import with_plain_layers
+from farm.trust.attestation.image_request import UnsignableImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.client.image.evidence import ReleaseHead
+    from farm.client.image.making import MadeImage
+    from farm.client.image.parts import ImagePart
+    from farm.core.names.digest import Digest
+    from farm.oci.layer import Layer
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.image_request import AskedImage
+
+
+def released_image(
+    parts: Sequence[ImagePart],
+    head: ReleaseHead,
+    asked: Iterable[str],
+    store: BlobStore,
+    *,
+    known: Iterable[Layer] = (),
+    described: bool = True,
+) -> MadeImage:
+    """Make the image of packages of a release, `parts`, of which `asked` were named. Raises as `make_image`."""
+    names = tuple(asked)
+    config = plain_config(parts[0].descriptor.platform, names)
+    return make_image(parts, config, store, asked=names, releases=[head.ref], known=known, described=described)
+
+
+def described_image(
+    asked: AskedImage, parts: Sequence[ImagePart], head: ReleaseHead, store: BlobStore
+) -> tuple[Digest, bytes]:
+    """Return what is true of an image: the digest of its manifest, worked out here, and its bill of materials.
+
+    No archive is read, so `store` need not have them. Raises `UnsignableImageError` for a set whose layers hold several
+    packages, and as `make_image`.
+    """
+    if len(parts) > MOST_PACKAGE_LAYERS:
+        raise UnsignableImageError(
+            f"the set has {len(parts)} packages: of more than {MOST_PACKAGE_LAYERS} some share layers, which would "
+            "have to be made of their archives"
+        )
+    made = released_image(parts, head, asked.packages, store)
+    if asked.plain:
+        sizes = {part.descriptor.diff_id: _archive_size(part) for part in parts}
+        made = replace(made, image=with_plain_layers(made.image, sizes, store))
+    return made.image.digest, image_sbom(made, parts, head.released_at)
+
+
+def _archive_size(part: ImagePart) -> int:
+    return ArchiveWriter(f"packages/{part.descriptor.store_path}").size(part.manifest)

@@ -1,0 +1,179 @@
+"""The bill of materials of an image: its packages, how they need each other, and what of it is the user's own.
+
+SPDX 2.3 as JSON. Of the same image, of the same releases, everybody gets the same bytes. Two documents: one beside the
+image, which names it by its digest, and one of its set, which lies in the image itself, where scanners look for it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.core.plan.purl import package_purl, purl_reference
+from farm.core.plan.sbom import (
+    DOCUMENT,
+    checksum,
+    document,
+    element,
+    element_id,
+    namespace_of,
+    organization,
+    relationship,
+    spelt,
+)
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import OpenSetError, needs_of
+from farm.oci.own_layer import HOLDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from farm.client.image.making import MadeImage
+    from farm.client.image.parts import ImagePart
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+
+IMAGE = "SPDXRef-Image"
+_OWN = "SPDXRef-OwnFiles"
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
+
+
+def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
+    """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
+    ordered = _ordered(parts)
+    own = next((layer for layer in made.image.layers if layer.holds == HOLDS), None)
+    of = "".join(f" Of {ref}, {ref.release}." for ref in made.record.releases)
+    described = [
+        element(
+            IMAGE,
+            "image",
+            checksums=[checksum(made.image.digest)],
+            comment=f"A set of {len(parts)} packages, {made.record.digest}.{of}",
+            primaryPackagePurpose="CONTAINER",
+            versionInfo=made.record.digest.hex,
+        ),
+        *_packages(made.record, ordered, lambda part: part.archive.digest),
+    ]
+    relations = [relationship(DOCUMENT, "DESCRIBES", IMAGE), *_dependencies(ordered)]
+    for part in ordered:
+        relations.append(relationship(IMAGE, "CONTAINS", _id(part)))
+        if part.sbom:
+            relations.append(relationship(_id(part), "DESCRIBED_BY", f"{_document_id(part)}:{DOCUMENT}"))
+    if own:
+        comment = "Files of the image's maker, not of any package."
+        described.append(element(_OWN, HOLDS, checksums=[checksum(own.diff_id)], comment=comment))
+        relations.append(relationship(IMAGE, "CONTAINS", _OWN))
+    distribution = parts[0].descriptor.name.distribution
+    return document(
+        name=f"image {made.image.digest}",
+        namespace=namespace_of(distribution, made.image.digest),
+        created=datetime.fromisoformat(released_at) if released_at else _EARLIEST,
+        creator=organization(distribution),
+        packages=described,
+        relationships=relations,
+        external=[_reference(part) for part in ordered if part.sbom],
+    )
+
+
+def set_sbom(record: SetRecord, parts: Sequence[ImagePart]) -> bytes:
+    """Return the SPDX document of a set as canonical JSON: its packages and nothing else.
+
+    It depends on the set alone, so that it can lie in an image whose digest is that of its packages: no release, no
+    time, and of a package's archive the digest of what is in it, however it was compressed.
+    """
+    ordered = _ordered(parts)
+    distribution = ordered[0].descriptor.name.distribution
+    return document(
+        name=f"set {record.digest}",
+        namespace=namespace_of(distribution, record.digest),
+        created=_EARLIEST,
+        creator=organization(distribution),
+        packages=_packages(record, ordered, lambda part: part.descriptor.diff_id),
+        relationships=[
+            *(relationship(DOCUMENT, "DESCRIBES", _id(part)) for part in ordered),
+            *_dependencies(ordered),
+        ],
+    )
+
+
+def _ordered(parts: Sequence[ImagePart]) -> list[ImagePart]:
+    return sorted(parts, key=lambda part: part.member.name)
+
+
+def _packages(
+    record: SetRecord, ordered: Sequence[ImagePart], digest: Callable[[ImagePart], Digest]
+) -> list[dict[str, Any]]:
+    placed = {each.descriptor: each for each in record.packages}
+    return [_package(part, placed[part.descriptor.digest], digest(part)) for part in ordered]
+
+
+def _dependencies(ordered: Sequence[ImagePart]) -> list[dict[str, str]]:
+    needs = _needs(PackageSet.of(part.member for part in ordered))
+    return [
+        relationship(_id(part), "DEPENDS_ON", element_id("Package", need))
+        for part in ordered
+        for need in needs[part.member.name]
+    ]
+
+
+def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return needs_of(members, members.members)
+    except OpenSetError:
+        # An override was accepted with which something is missing: what is there is told.
+        providers = members.capabilities.providers
+        return {
+            name: tuple(sorted({found for each in member.requires for found in providers(each)} - {name}))
+            for name, member in members.members.items()
+        }
+
+
+def _package(part: ImagePart, placed: PlacedPackage, digest: Digest) -> dict[str, Any]:
+    descriptor = part.descriptor
+    name = descriptor.name
+    more: dict[str, Any] = {}
+    if placed.stands_for or placed.why:
+        more["comment"] = _of_override(placed)
+    return element(
+        _id(part),
+        part.member.name,
+        checksums=[checksum(digest)],
+        externalRefs=[
+            {"referenceCategory": "OTHER", "referenceLocator": descriptor.digest, "referenceType": "package-digest"},
+            purl_reference(package_purl(name.distribution, name.short, placed.full_version)),
+        ],
+        licenseConcluded=descriptor.licence,
+        licenseDeclared=descriptor.licence,
+        supplier=organization(name.distribution),
+        versionInfo=placed.full_version,
+        **more,
+    )
+
+
+def _of_override(placed: PlacedPackage) -> str:
+    said = [f"Stands in for {placed.stands_for or 'nothing'}: {placed.why}"]
+    if placed.void:
+        said.append(f"That is {placed.void.instead_of}, whose guarantees do not hold.")
+        if placed.void.dependents:
+            said.append(f"Not tested with it: {', '.join(placed.void.dependents)}.")
+        said += [f"Found by the proof: {each}." for each in placed.void.problems]
+        if placed.void.copies:
+            said.append(f"Other code of it is linked into {', '.join(placed.void.copies)}.")
+    return "\n".join(said)
+
+
+def _id(part: ImagePart) -> str:
+    return element_id("Package", part.member.name)
+
+
+def _reference(part: ImagePart) -> dict[str, Any]:
+    assert part.sbom is not None  # noqa: S101  (asked by the caller)
+    return {
+        "checksum": checksum(part.sbom.digest),
+        "externalDocumentId": _document_id(part),
+        "spdxDocument": namespace_of(part.descriptor.name.distribution, part.descriptor.digest),
+    }
+
+
+def _document_id(part: ImagePart) -> str:
+    return f"DocumentRef-{spelt(part.member.name)}"

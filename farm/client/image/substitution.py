@@ -1,0 +1,190 @@
+"""Sets of a release in which packages of the user's own choice stand in for the release's.
+
+The release's own set is verified and proven first, as ever. What the proof then finds wrong with the stand-ins is
+because of them: it goes through, and stands in the record of the set, with who depends on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.client.findings.static_copies import copies_in
+from farm.client.override.local_builds import open_built_here
+from farm.client.override.overrides import BuiltHere, OverrideError, Overrides
+from farm.client.override.packed_packages import OwnPackages, with_own_packages
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.set_record import PlacedPackage, Void
+from farm.core.sets.proof.overriding import effects
+from farm.errors import FarmError, in_lines
+from farm.store.errors import CorruptBlobError, MissingBlobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.client.image.overrides import StandIn
+    from farm.client.override.overrides import Override, Scope
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.core.sets.proof.overriding import Effect
+
+
+class OverrideConflictError(FarmError):
+    """A package that stands in for another claims paths of a third: no root can be made of that, accepted or not."""
+
+    code = "override-conflict"
+
+    def __init__(self, override: Override, effect: Effect) -> None:
+        super().__init__(
+            f"with {override.source} in place of {override.made_for}:"
+            f"{in_lines([each.message for each in effect.conflicts])}",
+            remedy="Nothing was changed. Build it without these paths, or remove it: `farm override remove`.",
+        )
+
+
+def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
+    """Return a release in which the overrides of this host, and of these scopes, stand in wherever a set is made.
+
+    Packages that were packed on this host come in by their full names. Raises `OverrideError`.
+    """
+    release = catalogue.release
+    overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", scopes)
+    if overrides:
+        stand_ins = StandIns(host, overrides)
+        catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, stand_ins))
+    return with_own_packages(host, catalogue)
+
+
+def stand_in_on(host: Host) -> StandIn:
+    """Return what gives the packages that stand in for a release's on this host, and those packed here, one by one.
+
+    Raises `OverrideError`, and what opening them raises.
+    """
+    own = OwnPackages(host)
+
+    def stand_in(catalogue: Catalogue, name: str) -> VerifiedPackage | None:
+        if own.holds(name):
+            return own.open(name)
+        release = catalogue.release
+        overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", ())
+        found = StandIns(host, [each for each in overrides if each.package == name])
+        if name not in found.by_name:
+            return None
+        entry = catalogue.entry(name)
+        override = found.by_name[name]
+        void = Void(
+            instead_of=f"{name} {entry.version}-{entry.revision}",
+            made_for=override.made_for if entry.descriptor.digest != override.stands_for else "",
+        )
+        placed = replace(found.placed(name), stands_for=entry.descriptor.digest, void=void)
+        return replace(found.open(name), placed=placed)
+
+    return stand_in
+
+
+class StandIns:
+    """Opens what overrides name, each at most once. `by_name` are these by the package that they stand in for."""
+
+    def __init__(self, host: Host, overrides: Sequence[Override]) -> None:
+        self._host = host
+        self.by_name = {each.package: each for each in overrides}
+        self._opened: dict[str, VerifiedPackage] = {}
+
+    def open(self, name: str) -> VerifiedPackage:
+        """Return what stands in for a package, verified: by its digests, or as its own channel says.
+
+        Raises `OverrideError` where a local build is gone, and what verifying a channel's package raises.
+        """
+        if name not in self._opened:
+            override = self.by_name[name]
+            source = override.source
+            if isinstance(source, BuiltHere):
+                self._opened[name] = self._built_here(override, source)
+            else:
+                self._opened[name] = self._host.catalogue(source.channel).checked(source.package)[0]
+        return self._opened[name]
+
+    def placed(self, name: str) -> PlacedPackage:
+        """Return what stands in for a package as a set records it, but for what is void in that set."""
+        override, package = self.by_name[name], self.open(name)
+        return PlacedPackage(
+            name=package.descriptor.name,
+            version=str(package.descriptor.version),
+            revision=package.descriptor.revision,
+            descriptor=package.descriptor.digest,
+            store=package.store,
+            channel="" if isinstance(override.source, BuiltHere) else override.source.channel,
+            stands_for=override.stands_for,
+            why=override.why,
+            build=package.build,
+        )
+
+    def _built_here(self, override: Override, source: BuiltHere) -> VerifiedPackage:
+        try:
+            return open_built_here(self._host.blobs, source)
+        except (MissingBlobError, CorruptBlobError) as error:
+            raise OverrideError(
+                f"what stands in for {override.package} is not whole any more: {error.message}",
+                remedy=f"Add it anew: `farm override add {override.package}={source.place}`.",
+            ) from error
+
+
+def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> tuple[VerifiedPackage, ...]:
+    """Return the closure of packages with the stand-ins in their places, verified; what is void stands at each.
+
+    Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `OverrideConflictError`.
+    """
+    seats = _seats(catalogue, names, stand_ins)
+    released = {each.name: each for each in catalogue.verified(seats)}
+    used = {name: stand_ins.open(name) for name in seats if name in stand_ins.by_name}
+    if not used:
+        return tuple(released[name] for name in sorted(seats))
+    put = {name: replace(each, foreign=released[name].foreign) for name, each in used.items()}
+    found = [put.get(name) or released[name] for name in sorted(seats)]
+    instead_of = {member_of(put[name]).name: member_of(released[name]) for name in put}
+    said = effects(map(member_of, found), instead_of)
+    for name, package in put.items():
+        override, effect = stand_ins.by_name[name], said[member_of(package).name]
+        if effect.conflicts:
+            raise OverrideConflictError(override, effect)
+        before = released[name]
+        void = Void(
+            instead_of=member_of(before).label,
+            dependents=effect.dependents,
+            problems=tuple(each.message for each in effect.problems),
+            copies=tuple(_copies(found, package, before)),
+            made_for=override.made_for if before.descriptor.digest != override.stands_for else "",
+        )
+        placed = replace(stand_ins.placed(name), stands_for=before.descriptor.digest, void=void)
+        found[found.index(package)] = replace(package, placed=placed)
+    return tuple(found)
+
+
+def member_of(package: VerifiedPackage) -> Member:
+    """Return a verified package as a member of a set."""
+    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+
+
+def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> set[str]:
+    """Return the packages of the release that the set consists of, by name: what stands in may need others."""
+    waiting = {catalogue.known_as(name) for name in names}
+    catalogue.closure(waiting)  # fetches in parallel what is then asked for one by one
+    seats: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        seats.add(name)
+        if name in stand_ins.by_name:
+            needs = {each for each in stand_ins.open(name).entry.needs if catalogue.holds(each)}
+        else:
+            needs = set(catalogue.needs(name))
+        waiting |= needs - seats
+    return seats
+
+
+def _copies(found: Sequence[VerifiedPackage], package: VerifiedPackage, before: VerifiedPackage) -> Iterator[str]:
+    """Yield the packages that linked in another build than the one that stands in now."""
+    for each in found:
+        if each.placed is None and each.name != package.name:
+            content = each.downloads.read(each.entry.provenance, f"provenance of {each.name}")
+            if copies_in(each.name, content, before.descriptor.name, package.descriptor.tree):
+                yield each.name

@@ -1,0 +1,268 @@
+"""What a mirror holds of a release: every blob on the way from its head to the files that its packages were made of."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.client.repository.download import PARALLEL, DownloadError
+from farm.client.repository.sources import LARGEST_SOURCE
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.core.plan.plan import Plan
+from farm.core.plan.sbom import toolchain_lock_in
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import read_declared_sources
+from farm.errors import FarmError
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.index.earlier_release import LARGEST_HEAD
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import IndexTree, listing_difference, listings, read_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from farm.client.repository.download import Downloads
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.advisory_index import AdvisoryIndex
+    from farm.trust.index.imports import Import
+    from farm.trust.index.node import Listing
+    from farm.trust.index.release_index import ReleaseEntry
+    from farm.trust.index.tree import Read
+
+_BATCH = 256
+"""How many packages are under way at a time."""
+_LARGEST_CONTENTS = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """A release, or what an import takes of it: then `names` are the short names of those packages."""
+
+    release: Release
+    names: tuple[str, ...] | None = None
+    pin: Import | None = None
+
+    @property
+    def key(self) -> Digest:
+        """What a record knows it by."""
+        return key_of(self.pin) if self.pin else self.release.digest
+
+
+def key_of(pin: Import) -> Digest:
+    """Return what a record knows an import by."""
+    return Digest.of_json(pin.to_dict())
+
+
+@dataclass(slots=True)
+class Brought:
+    """What was fetched: `size` in bytes, and how many source files the repository does not have."""
+
+    size: int = 0
+    missing_sources: int = 0
+    archive: Callable[[BlobRef], None] = field(default=lambda _blob: None)
+    """Is told of each archive that is there."""
+
+
+class Contents:
+    """Brings portions into a mirror's store, or walks what is there of them. With `sources` those too.
+
+    With `check` what is there is read through, and fetched anew where it has rotted.
+    """
+
+    def __init__(self, downloads: Downloads, brought: Brought, *, sources: bool, check: bool = False) -> None:
+        self._downloads = downloads
+        self._brought = brought
+        self._sources = sources
+        self._check = check
+
+    def lines(self, portion: Portion, base: Portion | None) -> Sequence[Listing]:
+        """Return the lines of the packages that differ from those of `base`, which is there; of all without one.
+
+        What of the index is read comes into the store.
+        """
+        read = self._reader(portion.release)
+        if portion.names is not None:
+            tree = IndexTree(read, portion.release.index)
+            return [line for name in portion.names if (line := tree.listing(name))]
+        if base is not None:
+            return listing_difference(read, base.release.index, portion.release.index)[0]
+        what = f"index of {_named(portion.release)}"
+        return list(listings(read, portion.release.index, lambda blobs: self._downloads.prefetch(blobs, what)))
+
+    def bring(self, portion: Portion, lines: Sequence[Listing]) -> None:
+        """Bring all that these packages consist of, and the head of the release.
+
+        Nothing is flushed to the disk. Raises `DownloadError`, `InvalidReleaseError`.
+        """
+        read = self._reader(portion.release)
+        for start in range(0, len(lines), _BATCH):
+            batch = lines[start : start + _BATCH]
+            self._downloads.prefetch([line.entry for line in batch], f"index of {_named(portion.release)}")
+            entries = [read_entry(read, line) for line in batch]
+            self._bring([(blob, f"blob of {each.name}") for each in entries for blob in each.blobs])
+            for each in entries:
+                self._brought.archive(each.archive)
+            if self._sources:
+                self._bring_sources(entries)
+        self._downloads.store.put_bytes(portion.release.to_json())
+
+    def bring_advisories(self, index: AdvisoryIndex) -> None:
+        """Bring the documents that a signed list of advisories names."""
+        self._bring([(blob, "advisory") for blob in _documents(index)])
+
+    def heads_back(self, newest: Release) -> Iterator[Release]:
+        """Yield a release and those before it, whose heads come into the store. Raises `DownloadError`."""
+        release = newest
+        while True:
+            yield release
+            if release.previous is None:
+                return
+            blob = BlobRef(release.previous, LARGEST_HEAD)
+            release = Release.from_json(self._downloads.read(blob, f"head of the release before {_named(release)}"))
+
+    def _reader(self, release: Release) -> Read:
+        what = f"index of {_named(release)}"
+        return lambda blob: self._downloads.read(blob, what)
+
+    def _bring(self, blobs: Iterable[tuple[BlobRef, str]]) -> None:
+        missing = [(blob, what) for blob, what in dict(blobs).items() if not self._is_there(blob)]
+        self._downloads.ensure_all(missing, lambda _blob: None, durable=False)
+        self._brought.size += sum(blob.size for blob, _ in missing)
+
+    def _is_there(self, blob: BlobRef) -> bool:
+        store = self._downloads.store
+        if not store.has(blob.digest) or store.size(blob.digest) != blob.size:
+            return False
+        return not self._check or not _removed_if_rotten(store, blob.digest)
+
+    def _bring_sources(self, entries: Iterable[ReleaseEntry]) -> None:
+        store = self._downloads.store
+        recipes = {recipe for entry in entries for recipe in entry.recipes}
+        self._bring_by_digest(recipes, _LARGEST_CONTENTS)
+        files = {digest for recipe in recipes for digest in recipe_files(store, recipe)}
+        files |= {digest for entry in entries for digest in named_sources(store, entry)}
+        self._bring_by_digest(files, LARGEST_SOURCE)
+        # Which those are, only the recipes say, which are here now.
+        self._bring_by_digest({each for recipe in recipes for each in carried_sources(store, recipe)}, LARGEST_SOURCE)
+
+    def _bring_by_digest(self, digests: set[Digest], most: int) -> None:
+        store = self._downloads.store
+        missing = sorted(
+            each for each in digests if not store.has(each) or (self._check and _removed_if_rotten(store, each))
+        )
+
+        def fetch(digest: Digest) -> int:
+            try:
+                self._downloads.ensure_within(digest, most, "source of a package")
+            except DownloadError as error:
+                if not error.is_lacking:
+                    raise
+                return -1
+            return store.size(digest)
+
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            sizes = list(pool.map(fetch, missing))
+        self._brought.size += sum(size for size in sizes if size > 0)
+        self._brought.missing_sources += sizes.count(-1)
+
+
+def needed(store: BlobStore, portions: Iterable[Portion], *, sources: bool) -> set[Digest]:
+    """Return every blob of portions that are there as a whole, but for the heads of releases.
+
+    Entries that several of them share are read once. Costs about a millisecond for each package.
+    """
+    found: set[Digest] = set()
+
+    def read(blob: BlobRef) -> bytes:
+        found.add(blob.digest)
+        return store.read(blob.digest)
+
+    for portion in portions:
+        if portion.names is None:
+            lines: Iterable[Listing] = listings(read, portion.release.index)
+        else:
+            tree = IndexTree(read, portion.release.index)
+            lines = (line for name in portion.names if (line := tree.listing(name)))
+        for line in lines:
+            if line.entry.digest in found:
+                continue
+            entry = read_entry(read, line)
+            found.update(blob.digest for blob in entry.blobs)
+            if sources:
+                files = (file for recipe in entry.recipes for file in recipe_files(store, recipe))
+                carried = (digest for recipe in entry.recipes for digest in carried_sources(store, recipe))
+                found.update((*entry.recipes, *files, *carried, *named_sources(store, entry)))
+    return found
+
+
+def needed_heads(store: BlobStore, newest: Release) -> Iterator[Digest]:
+    """Yield the digests of a release and of those before it, as far back as their heads are there."""
+    yield newest.digest
+    previous = newest.previous
+    while previous is not None and store.has(previous):
+        yield previous
+        previous = Release.from_json(store.read(previous)).previous
+
+
+def needed_advisories(index: AdvisoryIndex) -> Iterator[Digest]:
+    """Yield the digests of the documents that a list of advisories names."""
+    return (blob.digest for blob in _documents(index))
+
+
+def recipe_files(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
+    """Yield what a recipe consists of, nothing where that is not there."""
+    try:
+        contents = RecipeContents.from_json(store.read(recipe))
+    except (MissingBlobError, CorruptBlobError, FarmError):
+        return
+    yield contents.recipe
+    yield from contents.files.values()
+
+
+def named_sources(store: BlobStore, entry: ReleaseEntry) -> Iterator[Digest]:
+    """Yield the sources that the provenance of a package names, which the signed entry names by digest, and the list of
+    what its toolchain was made of, which its bill of materials names.
+
+    Whose signature it has is for those to verify who use the package.
+    """
+    with suppress(MissingBlobError, CorruptBlobError):
+        if entry.sbom and (lock := toolchain_lock_in(store.read(entry.sbom.digest))):
+            yield lock
+    try:
+        payload = json.loads(base64.b64decode(json.loads(store.read(entry.provenance.digest))["payload"]))
+        plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])
+    except (ValueError, KeyError, TypeError, binascii.Error, FarmError):
+        return
+    yield from (source.digest for source in plan.sources)
+
+
+def carried_sources(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
+    """Yield what a recipe only carries, as far as the recipe is there: the sources of Debian's own packages."""
+    with suppress(MissingBlobError, CorruptBlobError, FarmError):
+        contents = RecipeContents.from_json(store.read(recipe))
+        beside = {name: store.read(digest) for name, digest in contents.files.items()}
+        declared = read_declared_sources(store.read(contents.recipe), beside, file=f"the recipe {recipe}")
+        yield from (each.digest for each in declared.carried)
+
+
+def _removed_if_rotten(store: BlobStore, digest: Digest) -> bool:
+    try:
+        store.verify(digest)
+    except CorruptBlobError:
+        store.delete(digest)
+        return True
+    return False
+
+
+def _documents(index: AdvisoryIndex) -> list[BlobRef]:
+    return [*(each.document for each in index.advisories), *([index.statements] if index.statements else [])]
+
+
+def _named(release: Release) -> str:
+    return f"release {release.number} of {release.distribution}/{release.channel}"

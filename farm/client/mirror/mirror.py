@@ -1,0 +1,275 @@
+"""Mirroring channels of one distribution, with what their releases take of others, into a directory."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.client.mirror.contents import Brought, Portion, key_of
+from farm.client.mirror.directory import MirrorDirectory, MirrorError, MirrorRecord
+from farm.client.mirror.repository import MirroredRepository
+from farm.client.repository.download import Downloads
+from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.readers import open_reader
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.store.locks import in_silence
+from farm.trust.index.earlier_release import MOST_STEPS, pinned_release
+from farm.trust.index.release_index import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from farm.client.mirror.contents import Contents
+    from farm.client.mirror.repository import Fetching
+    from farm.client.repository.host import Host
+    from farm.client.repository.subscriptions import Subscription
+    from farm.store.blobs import BlobStore
+    from farm.store.locks import Waiting
+    from farm.trust.index.imports import Import
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What shall be mirrored; what is None is as the mirror has it, or else as it is by default.
+
+    `channels` are names of subscriptions. `keep` is how many of the newest releases of each, 1 by default; `numbers`
+    are further ones of a single channel. `sources`: with what packages were made of, which is the default.
+    """
+
+    channels: tuple[str, ...] = ()
+    keep: int | None = None
+    numbers: tuple[int, ...] | None = None
+    sources: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorTerms:
+    """How it is done. `fetching` opens what shows the progress of that many bytes; `waiting` hears of a lock.
+
+    With `check` all that is there is read through, and fetched anew where it has rotted.
+    """
+
+    fetching: Fetching = field(default=lambda _size: nullcontext(lambda _blob: None))
+    waiting: Waiting = in_silence
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What a mirror holds now: its newest releases, what they take of others, and until when readers take it.
+
+    `fetched` are bytes, `missing_sources` files that their owner does not have; `stale` says of which imports no news
+    could be had.
+    """
+
+    releases: tuple[Release, ...]
+    held: tuple[Release, ...]
+    imports: tuple[Import, ...]
+    until: datetime
+    fetched: int
+    missing_sources: int
+    stale: tuple[str, ...]
+
+
+_PLAIN = MirrorTerms()
+
+
+def mirror(host: Host, directory: Path, wanted: Wanted, terms: MirrorTerms = _PLAIN) -> Mirrored:
+    """Make `directory` a mirror of channels that this host follows, or bring it to what is newest of them.
+
+    Readers see the state before until all is there. Raises `MirrorError`, `SubscriptionError`, `DownloadError`,
+    `UntrustedMetadataError`, `InvalidReleaseError`, `OSError`.
+    """
+    place = MirrorDirectory(directory)
+    with place.locked(terms.waiting):
+        before = place.record()
+        names = wanted.channels or (before.channels if before else ("",))
+        follows = [
+            host.subscriptions.find(f"{before.distribution}/{each}" if not wanted.channels and before else each)
+            for each in names
+        ]
+        record = _record(place, before, follows, wanted)
+        if before is None:
+            place.write(record)
+        state = host.state / "mirrors" / Digest.of(os.fsencode(os.path.realpath(directory))).hex
+        with _crash_noticed(state, terms) as careful:
+            return _Mirroring(host, follows[0], state, careful).run(place, record)
+
+
+class _Mirroring:
+    """One run. `state` is where this host keeps what it has verified for that directory."""
+
+    def __init__(self, host: Host, subscription: Subscription, state: Path, terms: MirrorTerms) -> None:
+        self._host = host
+        self._subscription = subscription
+        self._state = state
+        self._terms = terms
+        self._brought = Brought()
+        self._stale: list[str] = []
+
+    def run(self, place: MirrorDirectory, record: MirrorRecord) -> Mirrored:
+        """Mirror what `record` asks for."""
+        state = self._state / "metadata"
+        metadata = self._host.subscriptions.metadata(self._subscription, state)
+        main = MirroredRepository(place, record, state, metadata, brought=self._brought, check=self._terms.check)
+        until = main.verify().until
+        contents = main.contents(self._host.subscriptions.downloads(self._subscription, place.store))
+        releases = [
+            each
+            for newest in main.newest.values()
+            for each in _chosen(contents, newest, main.record.keep, main.record.numbers)
+        ]
+        wanted = [Portion(each) for each in releases]
+        before = [Portion(each) for each in _known(place.store, main.record.promised)]
+        main.bring(wanted, contents, self._terms.fetching)
+        pins = _pins(releases)
+        for distribution in dict.fromkeys(each.distribution for each in pins):
+            mine = [each for each in pins if each.distribution == distribution]
+            older = [each for each in _pins([each.release for each in before]) if each.distribution == distribution]
+            until = min(until, self._take_along(main, mine, older) or until)
+        main.show()
+        main.sweep(wanted, before)
+        place.keep_imports({each.distribution for each in (*pins, *_pins([each.release for each in before]))})
+        return Mirrored(
+            releases=tuple(main.newest.values()),
+            held=tuple(releases),
+            imports=tuple(pins),
+            until=until,
+            fetched=self._brought.size,
+            missing_sources=self._brought.missing_sources,
+            stale=tuple(self._stale),
+        )
+
+    def _take_along(self, main: MirroredRepository, pins: Sequence[Import], older: Sequence[Import]) -> datetime | None:
+        """Mirror what releases take of another distribution. What is there already need not be reachable.
+
+        Returns until when readers take it, None where nobody could be asked.
+        """
+        place = main.place.imported(pins[0].distribution)
+        record = place.record() or MirrorRecord(pins[0].distribution, pins[0].root, ())
+        channels = tuple(sorted({*record.channels, *(each.channel for each in pins)}))
+        record = replace(record, channels=channels, sources=main.record.sources)
+        opened = ImportedReleases(
+            self._state,
+            place.store,
+            self._host.subscriptions,
+            self._host.mirrors,
+            (self._subscription.address, *self._subscription.mirrors),
+        )
+        metadata = opened.metadata(pins[0])
+        theirs = MirroredRepository(
+            place,
+            record,
+            opened.folder_of(pins[0]) / "metadata",
+            metadata,
+            brought=self._brought,
+            check=self._terms.check,
+        )
+        try:
+            until = theirs.verify().until
+            place.path.mkdir(parents=True, exist_ok=True)
+            place.write(record)
+            downloads = Downloads(open_reader(metadata.place), place.store)
+            wanted = [_portion(theirs, pin, downloads) for pin in pins]
+            theirs.bring(wanted, theirs.contents(downloads), self._terms.fetching)
+        except FarmError as error:
+            if not {key_of(pin) for pin in pins} <= set(record.held):
+                raise MirrorError(
+                    f"{pins[0].distribution}, of which packages are taken, cannot be mirrored from {pins[0].address}: "
+                    f"{error.message}",
+                    remedy="Readers see the state before; what was fetched stays. Try again when that can be reached.",
+                ) from error
+            self._stale.append(f"{pins[0].distribution} at {pins[0].address}: {error.message}")
+            return None
+        theirs.show()
+        theirs.sweep(wanted, [_portion(theirs, pin, downloads) for pin in older])
+        return until
+
+
+def _record(
+    place: MirrorDirectory, before: MirrorRecord | None, follows: Sequence[Subscription], wanted: Wanted
+) -> MirrorRecord:
+    """Return the record with what is asked for now. Raises `MirrorError`."""
+    first = follows[0]
+    channels = tuple(each.channel for each in follows)
+    if any(each.distribution != first.distribution for each in follows):
+        raise MirrorError(
+            f"{' and '.join(map(str, follows))} are of several distributions",
+            remedy="Give each distribution a mirror of its own.",
+        )
+    if before and before.distribution != first.distribution:
+        raise MirrorError(
+            f"{place.path} is a mirror of {before.distribution}, not of {first.distribution}",
+            remedy="Name another directory.",
+        )
+    record = before or MirrorRecord(first.distribution, first.fingerprint, channels)
+    record = replace(
+        record,
+        channels=channels,
+        keep=record.keep if wanted.keep is None else wanted.keep,
+        numbers=record.numbers if wanted.numbers is None else wanted.numbers,
+        sources=record.sources if wanted.sources is None else wanted.sources,
+    )
+    if len(channels) > 1 and record.numbers:
+        raise MirrorError(
+            "a number is of one channel's release, and several channels are mirrored",
+            remedy="Mirror that channel into a directory of its own, or say --keep.",
+        )
+    if before and record.sources and not before.sources:
+        return replace(record, held=())  # what is there as a whole is not so with sources
+    return record
+
+
+def _chosen(contents: Contents, newest: Release, keep: int, numbers: Iterable[int]) -> list[Release]:
+    """Return the newest releases, and those of these numbers. Raises `MirrorError`, `DownloadError`."""
+    wanted = {number for number in (*range(newest.number - keep + 1, newest.number + 1), *numbers) if number > 0}
+    found = {}
+    for steps, release in enumerate(contents.heads_back(newest)):
+        if release.number in wanted:
+            found[release.number] = release
+        if release.number <= min(wanted) or steps > MOST_STEPS:
+            break
+    if missing := sorted(wanted - found.keys()):
+        raise MirrorError(
+            f"{newest.distribution}/{newest.channel} has no release {', '.join(map(str, missing))}",
+            remedy=f"Its newest is release {newest.number}.",
+        )
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def _portion(repository: MirroredRepository, pin: Import, downloads: Downloads) -> Portion:
+    what = f"earlier release of {pin.distribution}/{pin.channel}"
+    release = pinned_release(repository.newest[pin.channel], pin, lambda blob: downloads.read(blob, what))
+    return Portion(release, tuple(each.name for each in pin.packages), pin)
+
+
+def _pins(releases: Iterable[Release]) -> list[Import]:
+    return list(dict.fromkeys(pin for release in releases for pin in release.imports))
+
+
+def _known(store: BlobStore, digests: Iterable[str]) -> Iterator[Release]:
+    for digest in digests:
+        try:
+            yield Release.from_json(store.read(Digest(digest)))
+        except (MissingBlobError, CorruptBlobError):
+            continue
+
+
+@contextmanager
+def _crash_noticed(state: Path, terms: MirrorTerms) -> Iterator[MirrorTerms]:
+    """Check everything where the machine went down while it was mirrored: what was not flushed may be there in part."""
+    mark, boot = state / "under-way", _BOOT.read_bytes()
+    crashed = mark.exists() and mark.read_bytes() != boot
+    if not crashed:  # else it stays until all has been checked
+        replace_file(mark, boot)
+    yield replace(terms, check=True) if crashed else terms
+    mark.unlink()

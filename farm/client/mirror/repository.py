@@ -1,0 +1,156 @@
+"""One repository on its way into a mirror: what is newest is verified, its blobs are brought, then readers see it.
+
+A reader who polls sees the state before or the new one, whenever this is killed: blobs come first, then what is signed,
+the timestamp after that, and what nobody needs goes last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.client.mirror.contents import Contents, Portion, needed, needed_advisories, needed_heads
+from farm.client.mirror.summaries import bring_summaries, keep_summaries
+from farm.client.repository.readers import open_reader
+from farm.core.names.digest import Digest
+from farm.store.flush import flush_file_system
+from farm.store.partial import sweep_partial
+from farm.trust.index.advisory_index import AdvisoryIndex
+from farm.trust.index.release_index import Release
+from farm.trust.layout import ADVISORY_LIST, METADATA
+from farm.trust.verification.announced_root import roots_before
+from farm.trust.verification.published_files import PublishedFiles, PublishedMeanwhileError, published_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from farm.client.mirror.contents import Brought
+    from farm.client.mirror.directory import MirrorDirectory, MirrorRecord
+    from farm.client.repository.download import Downloads
+    from farm.client.repository.mirrored_metadata import MirroredMetadata
+    from farm.core.plan.job import BlobRef
+
+    Fetching = Callable[[int], AbstractContextManager[Callable[[BlobRef], None]]]
+
+_TRIES = 5
+"""How often what is newest is asked for anew, when the owner publishes meanwhile."""
+
+
+class MirroredRepository:
+    """A repository and where it is mirrored, under the lock of that. Call `verify`, `bring`, `show`, `sweep`."""
+
+    def __init__(
+        self,
+        place: MirrorDirectory,
+        record: MirrorRecord,
+        state: Path,
+        metadata: MirroredMetadata,
+        *,
+        brought: Brought,
+        check: bool,
+    ) -> None:
+        """`state` is where `metadata` keeps what it has verified."""
+        self.place = place
+        self.record = record
+        self.newest: dict[str, Release] = {}
+        self.files: PublishedFiles | None = None
+        self._state = state
+        self._metadata = metadata
+        self._brought = brought
+        self._check = check
+        self._advisories: bytes | None = None
+
+    def verify(self) -> PublishedFiles:
+        """Fetch and verify what is newest of all channels, and of the advisories, all of one state.
+
+        Raises what `ChannelMetadata` raises, `PublishedMeanwhileError`.
+        """
+        for left in reversed(range(_TRIES)):
+            self.newest = {each: self._metadata.newest(each)[0] for each in self.record.channels}
+            self._advisories = self._metadata.advisories().get(ADVISORY_LIST)
+            try:
+                self.files = published_files(self._state, self.record.channels)
+            except PublishedMeanwhileError:
+                if not left:
+                    raise
+            else:
+                break
+        assert self.files is not None  # noqa: S101  (the last try raises)
+        first = min(self.files.roots)
+        if not all((self.place.path / METADATA / f"{version}.root.json").exists() for version in range(1, first)):
+            where = self._metadata.place
+            older = roots_before(open_reader(where), where, self.files.roots[first])
+            self.files = replace(self.files, roots={**older, **self.files.roots})
+        return self.files
+
+    def contents(self, downloads: Downloads) -> Contents:
+        """Return what brings blobs into the mirror."""
+        return Contents(downloads, self._brought, sources=self.record.sources, check=self._check)
+
+    def bring(self, portions: Sequence[Portion], contents: Contents, fetching: Fetching) -> None:
+        """Bring all blobs of these portions, and the advisories, and write down that they are there.
+
+        What is there as a whole is not looked at. Raises `DownloadError`, `InvalidReleaseError`, `OSError`.
+        """
+        self.place.store.sweep()
+        held = set() if self._check else set(self.record.held)
+        lacking = [each for each in portions if each.key not in held]
+        plan = [(each, contents.lines(each, self._base(each, held))) for each in lacking]
+        with fetching(sum(line.archive_size for _, lines in plan for line in lines)) as progress:
+            self._brought.archive = progress
+            for portion, lines in plan:
+                contents.bring(portion, lines)
+        advisories = Digest.of(self._advisories) if self._advisories is not None else ""
+        if self._advisories is not None and (self._check or advisories != self.record.advisories):
+            contents.bring_advisories(AdvisoryIndex.from_json(self._advisories))
+        assert self.files is not None  # noqa: S101  (the order of the calls)
+        whole = [each.release for each in portions if each.names is None]
+        bring_summaries(self.place.path, open_reader(self._metadata.place), whole, self.files.delegating)
+        now = tuple(sorted({*self.record.held, *(each.key for each in portions)}))
+        if lacking or advisories != self.record.advisories:
+            flush_file_system(self.place.path)
+            self._note(replace(self.record, held=now, advisories=advisories))
+
+    def show(self) -> None:
+        """Let readers see what was verified."""
+        assert self.files is not None  # noqa: S101  (the order of the calls)
+        self.record = self.place.switch(self.files, self.record)
+
+    def sweep(self, wanted: Sequence[Portion], before: Sequence[Portion]) -> None:
+        """Remove all but what is `wanted`, and what was in the state `before`: for who still reads that."""
+        kept = list({each.key: each for each in (*wanted, *before)}.values())
+        held, promised = sorted({each.key for each in kept}), sorted({each.key for each in wanted})
+        goes = bool(set(self.record.held) - set(held))
+        if goes or not self.record.is_swept:
+            self._note(replace(self.record, held=tuple(held), promised=tuple(promised), is_swept=False))
+            self._remove_others(kept)
+        self._note(replace(self.record, promised=tuple(promised), is_swept=True))
+
+    def _remove_others(self, kept: Sequence[Portion]) -> None:
+        store, sources = self.place.store, self.record.sources
+        needs = needed(store, kept, sources=sources)
+        needs |= {digest for each in self.newest.values() for digest in needed_heads(store, each)}
+        needs |= {each.release.digest for each in kept}
+        keep_summaries(self.place.path, {each.release.digest for each in kept})
+        if self._advisories is not None:
+            needs |= set(needed_advisories(AdvisoryIndex.from_json(self._advisories)))
+        for digest in store.iter():
+            if digest not in needs:
+                store.delete(digest)
+        sweep_partial(store)
+
+    def _base(self, portion: Portion, held: set[str]) -> Portion | None:
+        """Return the newest release of the same channel that is there as a whole, and before this one."""
+        if portion.names is not None:
+            return None
+        release = portion.release
+        there = [Release.from_json(self.place.store.read(Digest(each))) for each in held]
+        older = [each for each in there if each.channel == release.channel and each.number < release.number]
+        return Portion(max(older, key=lambda each: each.number)) if older else None
+
+    def _note(self, record: MirrorRecord) -> None:
+        if record != self.record:
+            self.place.write(record)
+            self.record = record

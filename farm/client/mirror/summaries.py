@@ -1,0 +1,58 @@
+"""What the signer states of each release, as a mirror carries it on: what its channel's keys have signed, and no more.
+
+Nobody needs it to install anything, so one that cannot be had, or that keys of before have signed, is only left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file
+from farm.trust.attestation.release_summary import read_summary, summary_path
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+from farm.trust.layout import SUMMARIES
+from farm.trust.metadata.delegation import role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tuf.api.metadata import Targets
+
+    from farm.client.repository.readers import BlobReader
+    from farm.core.names.digest import Digest
+    from farm.trust.index.release_index import Release
+
+
+def bring_summaries(mirror: Path, reader: BlobReader, releases: Iterable[Release], targets: Targets) -> None:
+    """Bring the summaries of releases that are not there; `targets` is what is in force, verified."""
+    for release in releases:
+        path = summary_path(release.digest)
+        if (mirror / path).exists():
+            continue
+        try:
+            content = _fetched(reader, path)
+            keyids = role_of(targets, release.channel).keyids
+            known = targets.delegations.keys if targets.delegations else {}
+            read_summary(content, {each: known[each] for each in keyids if each in known}, release)
+        except (OSError, FarmError):
+            continue
+        replace_file(mirror / path, content)
+
+
+def keep_summaries(mirror: Path, releases: set[Digest]) -> None:
+    """Remove the summaries of all other releases."""
+    kept = {summary_path(each) for each in releases}
+    for path in (mirror / SUMMARIES).glob("*"):
+        if f"{SUMMARIES}/{path.name}" not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _fetched(reader: BlobReader, path: str) -> bytes:
+    content = b""
+    for chunk in reader.stream(path):
+        content += chunk
+        if len(content) > LARGEST_ENVELOPE:
+            raise OSError(f"{path} has more than {LARGEST_ENVELOPE} bytes")
+    return content

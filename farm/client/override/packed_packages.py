@@ -1,0 +1,162 @@
+"""Packages that were packed on this host out of the user's directories, and sets of a release together with them.
+
+`STATE/packed/<distribution>/<name>.json` names the blobs of each, so that `farm gc` keeps them. They go by their full
+names, are of no channel, and no release's own set is changed by them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.client.override.local_builds import open_built_here
+from farm.client.override.overrides import BuiltHere
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.members.set_record import PlacedPackage
+from farm.core.sets.proof.prover import prove
+from farm.errors import FarmError, in_lines
+from farm.store.durable_file import replace_file
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.index.release_index import ReleaseEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.core.sets.findings.problem import Problem
+
+FORMAT = 1
+
+
+class OwnPackageError(FarmError):
+    """A package that was packed here is not there, is damaged, or its record is."""
+
+    code = "own-package"
+
+
+class OwnPackageProblemError(FarmError):
+    """A set does not hold together because of a package that was packed here."""
+
+    code = "own-package-problem"
+
+    def __init__(self, names: Sequence[str], problems: Sequence[str]) -> None:
+        super().__init__(
+            f"{' and '.join(names)} cannot go in:{in_lines(problems)}",
+            remedy="Name what has it under `packages` too: `farm who-needs LIBRARY` says which package that is.",
+        )
+
+
+class OwnPackages:
+    """The packages of one host by their full names (`mine.example.org/app`)."""
+
+    def __init__(self, host: Host) -> None:
+        self._blobs = host.blobs
+        self._folder = host.state / "packed"
+
+    def all(self) -> dict[str, BuiltHere]:
+        """Return every one, sorted by name. Raises `OwnPackageError` for a damaged record."""
+        found = sorted(self._folder.glob("*/*.json"))
+        return {f"{path.parent.name}/{path.name.removesuffix('.json')}": _read(path) for path in found}
+
+    def holds(self, name: str) -> bool:
+        """Return whether there is one of this full name."""
+        try:
+            return "/" in name and self._file(PackageName.parse(name)).exists()
+        except InvalidPackageNameError:
+            return False
+
+    def find(self, name: PackageName) -> BuiltHere | None:
+        """Return the one of a name, None where there is none. Raises `OwnPackageError`."""
+        path = self._file(name)
+        return _read(path) if path.exists() else None
+
+    def keep(self, name: PackageName, built: BuiltHere) -> None:
+        """Record a package whose blobs lie in the store, in place of an earlier one of its name."""
+        form = {"entry": built.entry.to_dict(), "format": FORMAT, "place": built.place}
+        replace_file(self._file(name), canonical_json(form))
+
+    def forget(self, name: PackageName) -> None:
+        """Forget a package; images that hold it keep it. Raises `OwnPackageError` where there is none."""
+        if self.find(name) is None:
+            there = ", ".join(self.all()) or "none"
+            raise OwnPackageError(f"no package {name} was packed here", remedy=f"There are {there}.")
+        self._file(name).unlink()
+
+    def open(self, name: str) -> VerifiedPackage:
+        """Return a package by its full name, verified by its digests, as a set records it. Raises `OwnPackageError`."""
+        built = _read(self._file(PackageName.parse(name)))
+        try:
+            package = open_built_here(self._blobs, built, foreign=True)
+        except (MissingBlobError, CorruptBlobError) as error:
+            raise OwnPackageError(
+                f"{name} is not whole any more: {error.message}",
+                remedy=f"Pack it again: `farm pack {built.place} --name {name} --version {built.entry.version}`.",
+            ) from error
+        return replace(package, placed=_placed(package))
+
+    def _file(self, name: PackageName) -> Path:
+        return self._folder / name.distribution / f"{name.short}.json"
+
+
+def without_own(host: Host, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these names that a release has to have: not those of packages that were packed here."""
+    own = OwnPackages(host)
+    return tuple(name for name in names if not own.holds(name))
+
+
+def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
+    """Return a release whose sets may also name what was packed on this host."""
+    own = OwnPackages(host)
+
+    def verified(_plain: Catalogue, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
+        asked = set(names)
+        mine = sorted(name for name in asked if own.holds(name))
+        released = catalogue.verified(sorted(asked - set(mine)))
+        if not mine:
+            return released
+        added = tuple(own.open(name) for name in mine)
+        _prove(released, added)
+        return (*released, *added)
+
+    return catalogue.overridden(verified)
+
+
+def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]) -> None:
+    """See that a set holds together as well with these packages as without. Raises `OwnPackageProblemError`."""
+    before = {each.message for each in _problems(released)}
+    found = [each.message for each in _problems((*released, *added)) if each.message not in before]
+    if found:
+        raise OwnPackageProblemError([each.name for each in added], found)
+
+
+def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
+    members = (
+        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
+        for each in packages
+    )
+    return prove(PackageSet.of(members)).problems
+
+
+def _placed(package: VerifiedPackage) -> PlacedPackage:
+    descriptor = package.descriptor
+    return PlacedPackage(
+        descriptor.name, str(descriptor.version), descriptor.revision, descriptor.digest, package.store
+    )
+
+
+def _read(path: Path) -> BuiltHere:
+    try:
+        form = json.loads(path.read_bytes())
+        if form["format"] != FORMAT:
+            raise ValueError(f"format {form['format']!r:.40} is not one that this farm reads")
+        return BuiltHere(ReleaseEntry.from_dict(form["entry"]), str(form["place"]))
+    except (ValueError, LookupError, TypeError, FarmError) as error:
+        raise OwnPackageError(
+            f"{path} is no record of a package: {error}", remedy="Remove it and pack anew."
+        ) from error

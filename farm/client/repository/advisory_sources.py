@@ -1,0 +1,82 @@
+"""By which data packages were judged: whose list of advisories, how old, and which of the packages it covers.
+
+That no advisory holds for a package says something only where somebody has looked at it, and has said so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from farm.core.names.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBy:
+    """What `distribution` has signed about packages: `advisories` are how many it lists, None where it has no list.
+
+    `list_digest` is that of the list, `signed` when it was signed first, None where that is not said. `packages` are
+    full names, each with when it was looked at last; None where nobody states that it ever was.
+    """
+
+    distribution: str
+    packages: tuple[tuple[str, datetime | None], ...]
+    advisories: int | None = None
+    list_digest: Digest | None = None
+    signed: datetime | None = None
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """The packages that nobody states to have looked at."""
+        return tuple(name for name, at in self.packages if at is None or self.advisories is None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the package was looked at whose last look is the longest ago, of those that were looked at."""
+        return min((at for _, at in self.packages if at), default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "distribution": self.distribution,
+            "list": self.list_digest,
+            "advisories": self.advisories,
+            "signed": self.signed.isoformat() if self.signed else None,
+            "packages": len(self.packages),
+            "covered": len(self.packages) - len(self.uncovered),
+            "oldest-review": self.oldest.isoformat() if self.oldest else None,
+        }
+
+    def told(self, now: datetime | None = None) -> str:
+        """Return it as a sentence, which says how long ago that is where `now` is given."""
+        if self.advisories is None:
+            return f"{self.distribution} publishes no advisories."
+        number = "1 advisory" if self.advisories == 1 else f"{self.advisories} advisories"
+        signed = f", signed {day(self.signed, now)}" if self.signed else ""
+        covered = len(self.packages) - len(self.uncovered)
+        looked = f", the longest ago {day(self.oldest, now)}" if self.oldest and covered else ""
+        return (
+            f"Judged by the list of {self.distribution}: {number}{signed}; {covered} of {len(self.packages)} packages "
+            f"looked at for vulnerabilities{looked}."
+        )
+
+
+def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:
+    """Return what several channels were judged by, each list once."""
+    by_list: dict[tuple[str, Digest | None], JudgedBy] = {}
+    for each in found:
+        key = (each.distribution, each.list_digest)
+        packages = dict(each.packages) | (dict(by_list[key].packages) if key in by_list else {})
+        by_list[key] = replace(each, packages=tuple(sorted(packages.items())))
+    return tuple(by_list[key] for key in sorted(by_list, key=lambda key: (key[0], key[1] or "")))
+
+
+def day(at: datetime, now: datetime | None = None) -> str:
+    """Return the day of a time, and how long before `now` that is, if given."""
+    past = (now - at).days if now else 0
+    ago = f" ({past} day{'s' * (past != 1)} ago)" if past > 0 else ""
+    return f"on {at:%Y-%m-%d}{ago}"

@@ -1,0 +1,43 @@
+"""Fetching what packages consist of, each from the repository that its release was read from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farm.client.repository.download import DownloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.client.repository.catalogue import VerifiedPackage
+    from farm.client.repository.download import Downloads
+    from farm.core.plan.job import BlobRef
+
+
+_LARGEST_BILL = 1 << 20
+"""Bytes of a bill of materials that is fetched before anybody has asked for it; most have a hundredth."""
+
+
+def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef], None]) -> None:
+    """Bring the archives that this host lacks, calling `done` after each. Raises `DownloadError`."""
+    wanted: defaultdict[Downloads, list[tuple[BlobRef, str]]] = defaultdict(list)
+    for each in packages:
+        wanted[each.downloads].append((each.entry.archive, f"archive of {each.name}"))
+    for downloads, blobs in wanted.items():
+        downloads.ensure_all(blobs, done)
+
+
+def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
+    """Bring the bills of materials of packages, so that they can be shown when nobody can be asked any more.
+
+    Who does not get one, for want of a repository or of room, goes on without it: it says so, when it is asked for.
+    """
+    wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
+    for each in packages:
+        if each.entry.sbom and each.entry.sbom.size <= _LARGEST_BILL:
+            wanted[each.downloads].append(each.entry.sbom)
+    for downloads, blobs in wanted.items():
+        with suppress(DownloadError, OSError):
+            downloads.prefetch(blobs, "bill of materials")

@@ -1,0 +1,45 @@
+"""Who may use what a host shares, and when it may be cleared out: many commands at once, or one that removes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from farm.store.locks import in_silence, take_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from farm.store.locks import Waiting
+
+
+class CacheLock:
+    """A lock on the blobs and packages of one host. It is taken before the lock of any root."""
+
+    def __init__(self, shared: Path) -> None:
+        self._path = shared / ".users"
+
+    @contextmanager
+    def used(self, waiting: Waiting = in_silence) -> Iterator[None]:
+        """Let nothing be removed until the end of the block: what was found or fetched in it stays."""
+        with self._held(fcntl.LOCK_SH, waiting):
+            yield
+
+    @contextmanager
+    def alone(self, waiting: Waiting = in_silence) -> Iterator[None]:
+        """Wait until nobody uses the cache, and keep everybody away until the end of the block."""
+        with self._held(fcntl.LOCK_EX, waiting):
+            yield
+
+    @contextmanager
+    def _held(self, kind: int, waiting: Waiting) -> Iterator[None]:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            take_lock(descriptor, kind, self._path.parent, waiting)
+            yield
+        finally:
+            os.close(descriptor)

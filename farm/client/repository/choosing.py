@@ -1,0 +1,160 @@
+"""Which of several channels is meant by the names of packages: the only one that has them, or else by priority.
+
+A full name says whose package it is; a short one that several have at the same priority is nobody's.
+"""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from farm.client.repository.mirrored_metadata import is_unreachable
+from farm.core.names.package_name import PackageName
+from farm.errors import FarmError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.subscriptions import Subscription, Subscriptions
+
+
+class ChoiceError(FarmError):
+    """No channel that is followed has a package, several have it, or several packages have no channel in common."""
+
+    code = "choice"
+
+
+class Chooser:
+    """Finds the channel of names among subscriptions. `open_catalogue` opens one by its full name, once."""
+
+    def __init__(self, subscriptions: Subscriptions, open_catalogue: Callable[[str], Catalogue]) -> None:
+        self._subscriptions = subscriptions
+        self._open = open_catalogue
+        self._opened: dict[str, Catalogue] = {}
+
+    def catalogue(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """Return the catalogue that holds all of these packages: of `channel`, where one is given.
+
+        A name is of the subscription with the highest priority that has it. A channel that cannot be reached may have
+        it too, so it is not skipped. What a short name was before it stays, until the user decides anew.
+        Raises `ChoiceError`, `InvalidPackageNameError`, what opening a channel raises.
+        """
+        followed, names = self._subscriptions.all(), tuple(dict.fromkeys(names))
+        if channel or not followed or not names:
+            return self._catalogue(str(self._subscriptions.find(channel)))
+        if len(followed) == 1:
+            catalogue = self._catalogue(str(followed[0]))
+            self._settle({name: followed[0] for name in names if "/" not in name and catalogue.holds(name)})
+            return catalogue
+        chosen = {name: self._of(name, followed) for name in names}
+        found = {str(each) for each in chosen.values()}
+        if len(found) > 1:
+            parts = ", ".join(f"{name} is of {each}" for name, each in chosen.items())
+            raise ChoiceError(
+                f"one set is of one channel, and {parts}",
+                remedy="Ask for them apart, or name a channel that has all with --channel; `farm override` lets a "
+                "package of another channel stand in.",
+            )
+        self._settle({name: each for name, each in chosen.items() if "/" not in name})
+        return self._catalogue(found.pop())
+
+    def others_with(self, name: str, owner: str) -> tuple[str, ...]:
+        """Return the channels of distributions other than `owner` that have a package of this short name.
+
+        Those that cannot be had now are left out: this is for a hint.
+        """
+        found = []
+        for each in self._subscriptions.all():
+            try:
+                if each.distribution != owner and self._catalogue(str(each)).holds(name):
+                    found.append(str(each))
+            except FarmError:
+                continue
+        return tuple(found)
+
+    def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the channels of a distribution but `channel` that have all of these packages, as `others_with`."""
+        found = []
+        for each in self._subscriptions.all():
+            with suppress(FarmError):
+                if each.distribution == owner and each.channel != channel:
+                    catalogue = self._catalogue(str(each))
+                    found += [str(each)] if all(map(catalogue.holds, names)) else []
+        return tuple(found)
+
+    def _settle(self, chosen: Mapping[str, Subscription]) -> None:
+        """Remember whose these names are. Raises `ChoiceError` for one that was another's when it was chosen last."""
+        known = self._subscriptions.names
+        for name, subscription in chosen.items():
+            before = known.owner(name)
+            if before not in ("", subscription.distribution):
+                raise ChoiceError(
+                    f"{name} was {before}/{name} on this host, and would become {subscription.distribution}/{name}",
+                    remedy="Nothing was changed: a name moves to another distribution only when you say so. Name the "
+                    f"one that you mean; to decide anew for good: `farm subscriptions set {subscription} --priority "
+                    f"{subscription.priority}`.",
+                )
+        known.remember({name: each.distribution for name, each in chosen.items()})
+
+    def _of(self, name: str, followed: Sequence[Subscription]) -> Subscription:
+        """Return the channel that a name is of."""
+        owner = PackageName.parse(name).distribution if "/" in name else ""
+        ranked = sorted(followed, key=lambda each: -each.priority)
+        for _, group in groupby(ranked, key=lambda each: each.priority):
+            having = [each for each in group if self._knows(each, name)]
+            # Who takes a package of another distribution has it too; that one itself comes first.
+            own = [each for each in having if each.distribution == owner] or having
+            if len(own) == 1:
+                return own[0]
+            if own:
+                raise _ambiguous(name, own)
+        raise self._unknown(name, followed)
+
+    def _knows(self, subscription: Subscription, name: str) -> bool:
+        try:
+            return self._catalogue(str(subscription)).holds(name)
+        except FarmError as error:
+            if is_unreachable(error):
+                raise UntrustedMetadataError(
+                    "network",
+                    f"whether {name} is of {subscription} cannot be known: {error.message}",
+                    "Say which channel is meant, with --channel.",
+                ) from error
+            raise
+
+    def _unknown(self, name: str, followed: Sequence[Subscription]) -> ChoiceError:
+        names = {
+            f"{each.distribution}/{line.name}" if "/" in name else line.name
+            for each in followed
+            for line in self._catalogue(str(each)).listings()
+        }
+        near = difflib.get_close_matches(name, sorted(names), n=3)
+        return ChoiceError(
+            f"no channel that this host follows has a package {name}: not {', '.join(map(str, followed))}",
+            remedy=f"Did you mean {' or '.join(near)}?" if near else "See `farm search` for what there is.",
+        )
+
+    def _catalogue(self, channel: str) -> Catalogue:
+        if channel not in self._opened:
+            self._opened[channel] = self._open(channel)
+        return self._opened[channel]
+
+
+def _ambiguous(name: str, having: Sequence[Subscription]) -> ChoiceError:
+    short = name.rpartition("/")[2]
+    full = sorted({f"{each.distribution}/{short}" for each in having})
+    if len(full) > 1 and "/" not in name:
+        return ChoiceError(
+            f"{name} can be {' or '.join(full)}",
+            remedy="Name the one that you mean; or give one channel a higher priority: "
+            f"`farm subscriptions set {having[0]} --priority {having[0].priority + 1}`.",
+        )
+    return ChoiceError(
+        f"{name} is in {' and '.join(map(str, having))}",
+        remedy=f"Say which with --channel, or for good: `farm subscriptions set {having[0]} --priority "
+        f"{having[0].priority + 1}`.",
+    )

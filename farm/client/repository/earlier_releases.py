@@ -1,0 +1,93 @@
+"""Looking back through the releases of a channel, from one that is verified: each names the one before by digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.client.repository.download import DownloadError
+from farm.core.names.printed_version import printed_version
+from farm.core.plan.job import BlobRef
+from farm.core.sets.members.set_record import ReleaseRef
+from farm.errors import FarmError
+from farm.trust.index.earlier_release import LARGEST_HEAD
+from farm.trust.index.release_index import InvalidReleaseError, Release
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.core.sets.members.set_record import PlacedPackage
+    from farm.trust.index.release_index import ReleaseEntry
+
+MOST_RELEASES = 200
+"""How many releases are looked through, back from the newest."""
+
+
+class NoSuchVersionError(FarmError):
+    """No release of a channel, as far as they can be had, holds a package in this version."""
+
+    code = "no-such-version"
+
+    def __init__(self, name: str, version: str, channel: str, seen: list[str]) -> None:
+        super().__init__(
+            f"no release of {channel} that can be had holds {name} {version}",
+            remedy=f"There are {', '.join(seen)}." if seen else "",
+        )
+
+
+def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) -> Catalogue:
+    """Return the newest release that holds a package in a version: `3.5.4`, `3.5.4-1`, or just one build, `3.5.4-1+b2`.
+
+    Raises `NoSuchVersionError`, and what opening an earlier release raises.
+    """
+    seen: dict[str, None] = {}
+    for release, index in releases_back(catalogue):
+        listing = index.listing(name)
+        if listing is None:
+            continue
+        full = printed_version(listing.version, listing.revision)
+        if version in (listing.version, full) or (
+            version.startswith(f"{full}+") and version == _printed(catalogue, index, name)
+        ):
+            if release == catalogue.release:
+                return catalogue
+            return host.pinned(ReleaseRef(release.distribution, release.channel, release.number, release.digest))
+        seen[full] = None
+    release = catalogue.release
+    raise NoSuchVersionError(name, version, f"{release.distribution}/{release.channel}", list(seen))
+
+
+def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
+    """Return the whole version of a package of a release, as its provenance has it: to find it by, and no more."""
+    from farm.trust.attestation.provenance import build_number_of  # noqa: PLC0415  (brings all kinds of keys)
+
+    entry = index.entry(name)
+    if entry is None:
+        return ""
+    provenance = catalogue.downloads.read(entry.provenance, f"provenance of {name}")
+    return printed_version(entry.version, entry.revision, build_number_of(provenance))
+
+
+def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None:
+    """Return the entry of this very build in the newest release that has it, None where none can be had."""
+    for _, index in releases_back(catalogue):
+        entry = index.entry(placed.name.short)
+        if entry is not None and entry.descriptor.digest == placed.descriptor:
+            return entry
+    return None
+
+
+def releases_back(catalogue: Catalogue) -> Iterator[tuple[Release, IndexTree]]:
+    """Yield the catalogue's release and those before it with their indexes, as far as they can be had."""
+    release = catalogue.release
+    what = f"index of an earlier release of {release.distribution}/{release.channel}"
+    for _ in range(MOST_RELEASES):
+        yield release, IndexTree(lambda blob: catalogue.downloads.read(blob, what), release.index)
+        if release.previous is None:
+            return
+        try:
+            release = Release.from_json(catalogue.downloads.read(BlobRef(release.previous, LARGEST_HEAD), what))
+        except (DownloadError, InvalidReleaseError):
+            return  # a mirror need not keep them all

@@ -1,0 +1,133 @@
+"""Subscribing by a domain's name: DNS is asked once for the address and the root's fingerprint, and never again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import dns.exception
+import dns.nameserver
+import dns.resolver
+
+from farm.client.repository.subscriptions import SubscriptionError
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.errors import FarmError
+from farm.trust.enrolment_record import EnrolmentRecord, EnrolmentRecordError, read_records, record_name
+
+if TYPE_CHECKING:
+    from farm.client.repository.subscriptions import Subscription, Subscriptions
+
+LOOKUP_SECONDS = 10.0
+"""How long all tries of one lookup may take together."""
+_DNS_PORT = 53
+
+
+class LookupFailedError(FarmError):
+    """DNS gave no answer: it cannot be reached, or its servers fail."""
+
+    code = "dns"
+
+
+class InvalidResolverError(FarmError):
+    """A text names no resolver."""
+
+    code = "invalid-resolver"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text[:100]!r} names no resolver", remedy="Write it as ADDRESS or ADDRESS:PORT; [::1]:53 for IPv6."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """A DNS server by its IP address; without an address, those that the machine's own settings name."""
+
+    address: str = ""
+    port: int = _DNS_PORT
+    seconds: float = LOOKUP_SECONDS
+
+    @classmethod
+    def parse(cls, text: str, seconds: float = LOOKUP_SECONDS) -> Resolver:
+        """Read `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`; nothing is the machine's own.
+
+        Raises `InvalidResolverError`.
+        """
+        if not text:
+            return cls(seconds=seconds)
+        try:
+            try:
+                return cls(str(ip_address(text.strip("[]"))), seconds=seconds)
+            except ValueError:
+                host, _, port = text.rpartition(":")
+                number = int(port)
+                if not 0 < number < 65536:
+                    raise InvalidResolverError(text) from None
+                return cls(str(ip_address(host.removeprefix("[").removesuffix("]"))), number, seconds)
+        except ValueError as error:
+            raise InvalidResolverError(text) from error
+
+    def texts(self, domain: str) -> list[bytes]:
+        """Return the TXT records at a distribution's name, each with its strings joined.
+
+        Raises `EnrolmentRecordError` when there is none, `LookupFailedError`.
+        """
+        name = record_name(domain)
+        try:
+            resolver = dns.resolver.Resolver(configure=not self.address)
+            if self.address:
+                resolver.nameservers = [dns.nameserver.Do53Nameserver(self.address, self.port)]
+            answer = resolver.resolve(f"{name}.", "TXT", lifetime=self.seconds, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
+            raise EnrolmentRecordError(domain, "is not there") from error
+        except dns.exception.Timeout as error:
+            raise LookupFailedError(
+                f"no answer about {name} within {self.seconds:g} seconds{self._asked()}", remedy=_TRY_AGAIN
+            ) from error
+        except (dns.exception.DNSException, OSError) as error:
+            raise LookupFailedError(f"cannot look up {name}{self._asked()}: {error}", remedy=_TRY_AGAIN) from error
+        return [b"".join(record.strings) for record in answer]
+
+    def _asked(self) -> str:
+        return f" from the resolver {self.address} port {self.port}" if self.address else ""
+
+
+_TRY_AGAIN = (
+    "Nothing was changed. Check the network, name a resolver with --resolver, or subscribe by an address and its "
+    "--fingerprint."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What came of it. `by_dns` is false when this host knew the distribution already, and DNS was not asked."""
+
+    subscription: Subscription
+    by_dns: bool
+
+
+def enrol(
+    subscriptions: Subscriptions, domain: str, channel: str, resolver: Resolver, *, fingerprint: Digest | None = None
+) -> Enrolled:
+    """Subscribe to a channel of the distribution that is rooted in `domain`; changes nothing on failure.
+
+    A distribution that this host follows already keeps the root and the address that it was pinned with. With
+    `fingerprint`, the record must name just that. Raises what DNS and subscribing raise, `InvalidPackageNameError`.
+    """
+    PackageName(domain, "any")
+    known = next((each for each in subscriptions.all() if each.distribution == domain), None)
+    record = _pinned(known) if known else read_records(domain, resolver.texts(domain))
+    if fingerprint is not None and record.root != fingerprint:
+        where = f"{known} on this host is" if known else f"the TXT record {record_name(domain)} is"
+        raise SubscriptionError(
+            f"{where} of the root {record.root}, not {fingerprint}",
+            remedy="Nothing was changed. Ask the owner over another way which root is the right one.",
+        )
+    subscription = subscriptions.subscribe(record.address, channel, record.root, owner=domain)
+    return Enrolled(subscription, by_dns=known is None)
+
+
+def _pinned(known: Subscription) -> EnrolmentRecord:
+    return EnrolmentRecord(known.address, Digest(known.fingerprint))

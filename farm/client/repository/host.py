@@ -1,0 +1,212 @@
+"""What one user has on a host: a store of blobs, a cache of unpacked packages, subscriptions. Shared by all roots."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from farm.client.repository.archives import fetch_archives
+from farm.client.repository.cache_lock import CacheLock
+from farm.client.repository.catalogue import Catalogue
+from farm.client.repository.choosing import Chooser
+from farm.client.repository.download import PARALLEL
+from farm.client.repository.flush_record import FlushRecord
+from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.known_release import NewestRelease, known_newest
+from farm.client.repository.mirrors import Mirrors, unheard
+from farm.client.repository.subscriptions import Subscriptions
+from farm.core.names.digest import Digest
+from farm.core.sets.composition.compose import compose
+from farm.errors import FarmError
+from farm.store.blobs import BlobStore
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.store.full_disk import full_disk_named
+from farm.store.known_places import KnownPlaces
+from farm.store.locks import in_silence
+from farm.store.private_directory import check_own, make_own
+from farm.store.tree_stamp import looks_unpacked
+from farm.store.unpack import PackageCache
+from farm.trust.index.earlier_release import pinned_release
+from farm.trust.index.imports import Import
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import VerifiedPackage
+    from farm.client.repository.download import Downloads
+    from farm.client.repository.known_advisories import AdvisoryLists
+    from farm.client.repository.mirrors import Warn
+    from farm.client.repository.subscriptions import Subscription
+    from farm.core.plan.job import BlobRef
+    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.members.set_record import ReleaseRef
+    from farm.store.http.deadline import Patience
+    from farm.store.locks import Waiting
+
+
+class Host:
+    """The subscriber's state in one directory; `shared` is what all states of one user share on this machine."""
+
+    def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
+        """`warn` hears which mirrors are passed over, and why."""
+        self.state, self.shared = state, shared
+        self.blobs = BlobStore(shared / "blobs")
+        self.cache = PackageCache(shared / "packages")
+        self.mirrors = Mirrors(warn)
+        self.warn = warn
+        self.subscriptions = Subscriptions(state, self.mirrors)
+        self.roots = KnownPlaces(state / "roots")
+        self.states = KnownPlaces(shared / "states")
+        self.lock = CacheLock(shared)
+        self.advisory_lists: AdvisoryLists | None = None
+        """Where lists of advisories come from; None is from their repositories, the newest."""
+        self.seen: list[NewestRelease] = []
+        """The newest releases that `catalogue` has opened."""
+
+    @contextmanager
+    def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
+        """Let `farm gc` remove nothing until the end of the block.
+
+        Hold it from looking for packages until what needs them is recorded: a generation, an image, a run. Raises
+        `NotOwnDirectoryError` where others could change what is used.
+        """
+        check_own(self.shared)
+        make_own(self.shared)
+        self.states.add(self.state)
+        with self.lock.used(waiting):
+            yield
+
+    @contextmanager
+    def patient_for(self, patience: Patience) -> Iterator[None]:
+        """Let all who ask what is newest wait no longer than this until the end of the block, together."""
+        self.mirrors.patience = patience
+        try:
+            yield
+        finally:
+            self.mirrors.patience = None
+
+    def catalogue(self, channel: str = "") -> Catalogue:
+        """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
+        subscription = self.subscriptions.find(channel)
+        # Who has little time to wait asks once only.
+        known = (
+            None
+            if self.mirrors.patience
+            else known_newest(subscription, self.subscriptions.metadata_folder(subscription))
+        )
+        newest = known or self._verified_newest(subscription)
+        self.seen.append(newest)
+        downloads, imported = self.downloads(subscription), self.imported(subscription)
+        return Catalogue(newest.release, newest.read_builders, downloads, imported.open)
+
+    def _verified_newest(self, subscription: Subscription) -> NewestRelease:
+        release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        assert builders.document is not None  # noqa: S101  (they were read from what is signed)
+        return NewestRelease(subscription, release, builders.document, lambda: builders)
+
+    def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """Return the newest verified release that has these packages; see `Chooser.catalogue`."""
+        return Chooser(self.subscriptions, self.catalogue).catalogue(names, channel)
+
+    def downloads(self, subscription: Subscription) -> Downloads:
+        """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`, `OSError`."""
+        make_own(self.shared)
+        return self.subscriptions.downloads(subscription, self.blobs)
+
+    def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
+        """Return what opens the releases of others that one has pinned, with the mirrors that a subscription has."""
+        places = (subscription.address, *subscription.mirrors) if subscription else ()
+        return ImportedReleases(self.state, self.blobs, self.subscriptions, self.mirrors, places)
+
+    def pinned(self, ref: ReleaseRef) -> Catalogue:
+        """Return one release of a subscribed channel, found from the newest verified one back.
+
+        Raises `SubscriptionError`, `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
+        """
+        subscription = self.subscriptions.find(ref.subscription)
+        newest, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
+        downloads, pin = self.downloads(subscription), pin_of(subscription, ref)
+        release = pinned_release(newest, pin, lambda blob: downloads.read(blob, f"earlier release of {subscription}"))
+        return Catalogue(release, lambda: builders, downloads, self.imported(subscription).open)
+
+    def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
+        """Return the packages whose archives have to be fetched."""
+        return [each for each in packages if not self._is_unpacked(each) and not self._has(each)]
+
+    def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
+        """Bring packages into the host's cache, verified; return their directories by store name.
+
+        One that does not look as it was unpacked is unpacked anew, with a warning. `progress` is called with each
+        archive that has arrived. Raises `DownloadError` and what the cache refuses.
+        """
+        flushes = FlushRecord.of_this_boot(self.cache)
+        flushes.begin()
+        fetch_archives(self.lacking(packages), progress)
+        missing = [each for each in packages if not self._is_unpacked(each)]
+        altered = [each for each in packages if each not in missing and not self._looks_unpacked(each)]
+        if altered:
+            names = ", ".join(each.name for each in altered)
+            self.warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
+        with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
+            places = pool.map(lambda each: self._unpacked(each, look=each in altered), packages)
+            unpacked = dict(zip((each.store for each in packages), places, strict=True))
+            if missing or altered:
+                flushes.end()
+        return unpacked
+
+    def _is_unpacked(self, package: VerifiedPackage) -> bool:
+        return self.cache.holds(package.store, package.manifest.tree_digest)
+
+    def _has(self, package: VerifiedPackage) -> bool:
+        archive = package.entry.archive
+        return self.blobs.has(archive.digest) and self.blobs.size(archive.digest) == archive.size
+
+    def _looks_unpacked(self, package: VerifiedPackage) -> bool:
+        return looks_unpacked(self.cache.path(package.store), package.manifest)
+
+    def _unpacked(self, package: VerifiedPackage, *, look: bool) -> Path:
+        archive = package.entry.archive
+        unpack = partial(
+            self.cache.ensure,
+            package.store,
+            package.manifest.tree_digest,
+            lambda: self.blobs.open(archive.digest),
+            look=package.manifest if look else None,
+        )
+        try:
+            return unpack()
+        except FarmError:
+            if self._is_whole(archive.digest):
+                raise
+        # The archive rotted here since it was fetched, perhaps long ago.
+        self.blobs.delete(archive.digest)
+        package.downloads.ensure(archive, f"archive of {package.name}")
+        return unpack()
+
+    def _is_whole(self, digest: Digest) -> bool:
+        try:
+            self.blobs.verify(digest)
+        except (CorruptBlobError, MissingBlobError):
+            return False
+        return True
+
+
+def pin_of(subscription: Subscription, ref: ReleaseRef) -> Import:
+    """Return a release of a subscribed channel as a pin, which is what earlier releases are found by."""
+    return Import(
+        distribution=ref.distribution,
+        channel=ref.channel,
+        number=ref.number,
+        release=ref.release,
+        root=Digest(subscription.fingerprint),
+        address=subscription.address,
+        packages=(),
+    )
+
+
+def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:
+    """Return how these packages make one root; raises `ForestConflictError`."""
+    return compose([(each.descriptor, each.manifest) for each in packages], base=None)

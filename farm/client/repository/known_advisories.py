@@ -1,0 +1,196 @@
+"""What a distribution has signed about vulnerabilities in its packages, as a subscriber verifies it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from farm.client.repository.advisory_sources import JudgedBy
+from farm.core.advisories.matching import find
+from farm.core.advisories.openvex import read_published
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.errors import FarmError
+from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
+from farm.trust.index.review_list import ReviewList
+from farm.trust.layout import ADVISORY_LIST, REVIEW_LIST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from farm.client.repository.download import Downloads
+    from farm.client.repository.host import Host
+    from farm.client.repository.subscriptions import Subscription
+    from farm.core.advisories.matching import Advisory, Finding, Statement
+    from farm.core.names.version import Version
+    from farm.core.sets.members.set_record import SetRecord
+    from farm.trust.index.imports import Import
+    from farm.trust.index.release_index import Release
+
+
+class NoAdvisoriesError(FarmError):
+    """A distribution publishes no list of advisories: nothing is known, which is not the same as nothing wrong."""
+
+    code = "no-advisories"
+
+    def __init__(self, distribution: str, way_on: str = "") -> None:
+        """`way_on` is how whoever asked can do without, as a sentence."""
+        super().__init__(
+            f"{distribution} publishes no advisories, so nobody can say which packages are affected",
+            remedy=" ".join(filter(None, ("Ask its owner to publish them.", way_on))),
+        )
+        self.distribution = distribution
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAdvisories:
+    """The advisories that speak of the packages that were asked for, everything that is stated, and by which data."""
+
+    advisories: tuple[Advisory, ...]
+    statements: tuple[Statement, ...]
+    data: tuple[JudgedBy, ...] = ()
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """The packages, by full names, that nobody states to have looked at."""
+        return tuple(sorted(name for each in self.data for name in each.uncovered))
+
+    def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
+        """Return what holds for packages (name, version, revision), the worst first."""
+        return find(self.advisories, self.statements, packages)
+
+
+def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
+    """Bring what is known of a set of a release, so that it can be audited when nobody can be asked any more.
+
+    Who does not get it goes on without it, also where nobody publishes any: it is said when it is asked for.
+    """
+    channel = f"{release.distribution}/{release.channel}"
+    names = {each.name.inside(release.distribution) for each in record.packages if each.channel == channel}
+    with suppress(FarmError, OSError):
+        known_in_release(host, release, names)
+
+
+class AdvisoryLists(Protocol):
+    """Where signed documents about advisories come from, by name, each with what brings what they name."""
+
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that is followed; none where it publishes none."""
+
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that a release takes packages of."""
+
+
+class _Published:
+    """The newest lists, from their repositories. `taker` is whose releases take packages of others."""
+
+    def __init__(self, host: Host, taker: Subscription) -> None:
+        self._host = host
+        self._taker = taker
+
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        return self._host.subscriptions.metadata(subscription).advisories(), self._host.downloads(subscription)
+
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        return self._host.imported(self._taker).advisories(pin)
+
+
+def known_in_release(
+    host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
+) -> KnownAdvisories:
+    """Verify what is known about packages of a release: also what the owners of those that it takes say.
+
+    Names are short, and full for packages of other distributions. `lists` are those of the host unless given. Raises
+    `NoAdvisoriesError` where one of them publishes no list, and as `known_as_far_as_published`.
+    """
+    known = known_as_far_as_published(host, release, packages, lists)
+    for each in known.data:
+        if each.advisories is None:
+            raise NoAdvisoriesError(each.distribution)
+    return known
+
+
+def known_as_far_as_published(
+    host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
+) -> KnownAdvisories:
+    """As `known_in_release`; that a distribution publishes no list is no error, but said in the `data`.
+
+    Raises `InvalidAdvisoryIndexError`, `InvalidReviewListError`, `UntrustedMetadataError`, `DownloadError`, and what
+    opening an import raises.
+    """
+    names = set(packages)
+    subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
+    lists = lists or host.advisory_lists or _Published(host, subscription)
+    documents, downloads = lists.own(subscription)
+    own = _Signed.read(documents, subscription.distribution)
+    advisories, statements = own.about(names, downloads)
+    foreign = {name for pin in release.imports for name in pin.names}
+    data = [own.judging((each, ()) for each in names - foreign)]
+    for pin in release.imports:
+        short = {each.rpartition("/")[2] for each in names.intersection(pin.names)}
+        if not short:
+            continue
+        documents, downloads = lists.of(pin)
+        theirs = _Signed.read(documents, pin.distribution)
+        told, stated = theirs.about(short, downloads)
+        advisories += [each.seen_from_abroad(pin.distribution) for each in told]
+        statements += [found for each in stated if (found := each.seen_from_abroad(pin.distribution))]
+        # Who takes a package may have looked at it too.
+        data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
+    return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What a distribution has signed: its list of advisories, None where it has none, and what was looked at."""
+
+    distribution: str
+    index: AdvisoryIndex | None
+    digest: Digest | None
+    reviews: ReviewList
+
+    @classmethod
+    def read(cls, documents: Mapping[str, bytes], distribution: str) -> _Signed:
+        looked = documents.get(REVIEW_LIST)
+        reviews = ReviewList(distribution) if looked is None else ReviewList.from_json(looked)
+        content = documents.get(ADVISORY_LIST)
+        index = None if content is None else AdvisoryIndex.from_json(content)
+        for what, owner in (("advisories", index.distribution if index else ""), ("reviews", reviews.distribution)):
+            if owner not in ("", distribution):
+                raise InvalidAdvisoryIndexError(
+                    f"the list of {what} is of {owner}, not of {distribution}", remedy="Tell the owner of the channel."
+                )
+        return cls(distribution, index, None if content is None else Digest.of(content), reviews)
+
+    def about(self, packages: set[str], downloads: Downloads) -> tuple[list[Advisory], list[Statement]]:
+        """Fetch the advisories that speak of packages, and what is stated of them."""
+        if self.index is None:
+            return [], []
+        listed = self.index.about(packages)
+        wanted = [(each.document, f"advisory {each.id}") for each in listed]
+        downloads.ensure_all(wanted, lambda _blob: None)
+        found = [
+            open_advisory(each, self.distribution, lambda blob: downloads.read(blob, "advisory")) for each in listed
+        ]
+        if not found or self.index.statements is None:
+            return found, []
+        stated = downloads.read(self.index.statements, "statements about advisories")
+        return found, list(read_published(stated, self.distribution))
+
+    def judging(self, packages: Iterable[tuple[str, Sequence[datetime]]]) -> JudgedBy:
+        """Return by what packages are judged; each with when others have looked at it."""
+        looked = {each: max((*self.looked_at(each), *others), default=None) for each, others in packages}
+        number = None if self.index is None else len(self.index.advisories)
+        signed = self.reviews.signed_at(self.digest) if self.digest else None
+        names = (
+            (str(PackageName.parse(each, within=self.distribution)), at)  # full, so that two channels can be told apart
+            for each, at in looked.items()
+        )
+        return JudgedBy(self.distribution, tuple(sorted(names)), number, self.digest, signed)
+
+    def looked_at(self, package: str) -> tuple[datetime, ...]:
+        """Return when a package was looked at last, if it ever was."""
+        at = self.reviews.looked_at(package)
+        return () if at is None else (at,)

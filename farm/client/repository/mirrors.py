@@ -1,0 +1,76 @@
+"""Mirrors: other places that have a repository's blobs. They are asked before its owner, and trusted for nothing.
+
+What a blob is, its digest says. A mirror that sends other bytes, stalls or cannot be reached is not asked again by this
+process; one that lacks a blob may have the next. Each is told of once.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from farm.client.repository.readers import InvalidAddressError, open_reader, shown
+from farm.store.http.transfer_limits import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from farm.client.repository.readers import BlobReader
+    from farm.store.http.deadline import Patience
+
+    Warn = Callable[[str], None]
+
+PACE = Pace(grace_seconds=8.0, bytes_per_second=20_000.0)
+"""How slow a mirror may be: less than an owner, because there is somebody else to ask."""
+
+
+def unheard(_words: str) -> None:
+    """Warn nobody."""
+
+
+class Mirror:
+    """A mirror at one address, which is opened when it is first asked. Safe to use from several threads."""
+
+    def __init__(self, address: str, warn: Warn = unheard, pace: Pace = PACE) -> None:
+        self.address = address
+        self.is_given_up = False
+        self._warn = warn
+        self._pace = pace
+        self._reader: BlobReader | None = None
+        self._told: set[bool] = set()
+        self._lock = threading.Lock()
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """As `BlobReader.stream`."""
+        with self._lock:
+            if self._reader is None:
+                try:
+                    self._reader = open_reader(self.address, self._pace)
+                except InvalidAddressError as error:
+                    raise OSError(error.message) from error
+        yield from self._reader.stream(path, offset)
+
+    def pass_over(self, why: str, *, for_good: bool) -> None:
+        """Say once that others are asked instead; and ask this one no more, where that is `for_good`."""
+        with self._lock:
+            self.is_given_up |= for_good
+            if for_good in self._told or True in self._told:
+                return
+            self._told.add(for_good)
+        self._warn(f"the mirror {shown(self.address)} is passed over: {why}")
+
+
+class Mirrors:
+    """The mirrors that one process has to do with: each is opened, and given up, for all who use it."""
+
+    def __init__(self, warn: Warn = unheard) -> None:
+        self.warn = warn
+        self.unreachable: set[str] = set()
+        """Addresses of owners that could not be reached: there is no use in waiting for each of them again."""
+        self.patience: Patience | None = None
+        """How long may be waited for what is newest; None where that is no matter."""
+        self._opened: dict[str, Mirror] = {}
+
+    def at(self, addresses: Iterable[str]) -> tuple[Mirror, ...]:
+        """Return the mirrors at these addresses, in this order."""
+        return tuple(self._opened.setdefault(each, Mirror(each, self.warn)) for each in addresses)

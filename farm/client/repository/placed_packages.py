@@ -1,0 +1,36 @@
+"""Packages of a verified release, and the release itself, as the record of a set names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+
+
+def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[PlacedPackage, ...]:
+    """Return the packages of a release as a set records them."""
+    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    return tuple(
+        each.placed
+        or PlacedPackage(
+            name=each.descriptor.name,
+            version=str(each.descriptor.version),
+            revision=each.descriptor.revision,
+            descriptor=each.descriptor.digest,
+            store=each.store,
+            channel=channel,
+            build=each.build,
+        )
+        for each in packages
+    )
+
+
+def release_ref(catalogue: Catalogue) -> ReleaseRef:
+    """Return what names the release of a catalogue."""
+    release = catalogue.release
+    return ReleaseRef(release.distribution, release.channel, release.number, release.digest)

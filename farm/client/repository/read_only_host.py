@@ -1,0 +1,214 @@
+"""The host of somebody who only looks: at what is installed, made or running here, and where that comes from.
+
+Where no repository can be asked, or what it shows has expired, what was verified last stands in for what is newest, and
+that is told with its age. Nobody may install, upgrade or make anything by this.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from farm.client.repository.choosing import Chooser
+from farm.client.repository.download import DownloadError, Downloads
+from farm.client.repository.host import Host, pin_of
+from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.mirrored_metadata import is_unreachable
+from farm.client.repository.mirrors import unheard
+from farm.client.repository.offline import (
+    KeptLists,
+    LastVerified,
+    NoReader,
+    NotHereError,
+    last_kept,
+    last_verified,
+    pinned_of_import,
+)
+from farm.errors import FarmError
+from farm.trust.untrusted_metadata import UntrustedMetadataError
+from farm.trust.verification.stored_metadata import NothingVerifiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.mirrors import Warn
+    from farm.client.repository.subscriptions import Subscription
+    from farm.core.sets.members.set_record import ReleaseRef
+    from farm.trust.index.imports import Import
+    from farm.trust.verification.stored_metadata import KeptMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class StoodIn:
+    """A release that stood in for the newest one of its channel, and why that could not be known."""
+
+    last: LastVerified
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.why}: judged by {self.last.told}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values. `expired-since` is null where its metadata is valid still.
+
+        `newer` is the release that was verified after it, where this host has less of that one.
+        """
+        release = self.last.catalogue.release
+        newer = {"newer": self.last.newer} if self.last.newer else {}
+        return newer | {
+            "channel": f"{release.distribution}/{release.channel}",
+            "release": release.number,
+            "verified-at": self.last.at.isoformat(timespec="seconds"),
+            "expired-since": self.last.ended.isoformat(timespec="seconds") if self.last.ended else None,
+            "why": self.why,
+        }
+
+
+class LookingHost(Host):
+    """A host whose releases, and what is known of vulnerabilities, are the last verified ones where there is no news.
+
+    `stood_in` are the releases that did, by channel.
+    """
+
+    def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
+        super().__init__(state, shared, warn)
+        self.stood_in: dict[str, StoodIn] = {}
+        self.advisory_lists = _Lists(self)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether metadata that stood in has expired, so that what is missing in it is no all-clear."""
+        return any(each.last.ended for each in self.stood_in.values())
+
+    def catalogue(self, channel: str = "") -> Catalogue:
+        """As of a host; the last verified release where there is no news. Raises `NothingVerifiedError` too."""
+        name = str(self.subscriptions.find(channel))
+        if name not in self.stood_in:
+            try:
+                return super().catalogue(name)
+            except FarmError as error:
+                self.note(name, error)
+        return self.stood_in[name].last.catalogue
+
+    def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
+        """As of a host; where there is no news, the last release of which this host has these packages described."""
+        names = tuple(names)
+
+        def opened(name: str) -> Catalogue:
+            catalogue = self.catalogue(name)
+            if name not in self.stood_in:
+                return catalogue
+            stood_in = self.stood_in[name]
+            self.stood_in[name] = replace(stood_in, last=last_kept(self, stood_in.last, names))
+            return self.stood_in[name].last.catalogue
+
+        return Chooser(self.subscriptions, opened).catalogue(names, channel)
+
+    def pinned(self, ref: ReleaseRef) -> Catalogue:
+        """As of a host; found from the last verified release back where there is no news. Raises `NotHereError` too."""
+        subscription = self.subscriptions.find(ref.subscription)
+        name = str(subscription)
+        if name not in self.stood_in:
+            try:
+                return super().pinned(ref)
+            except FarmError as error:
+                self.note(name, error)
+        return pinned_of_import(self, pin_of(subscription, ref), self.subscriptions.kept(subscription))
+
+    def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
+        """As of a host; of releases of others too the last verified ones open where there is no news."""
+        places = (subscription.address, *subscription.mirrors) if subscription else ()
+        return _Imported(self, places)
+
+    def note(self, channel: str, error: FarmError) -> None:
+        """Let the last verified release stand in for a channel's newest; raises `error` if that is no lack of news."""
+        if not is_no_news(error):
+            raise error
+        try:
+            self.stood_in[channel] = StoodIn(last_verified(self, channel), error.message)
+        except NothingVerifiedError:
+            raise error from None
+
+
+def is_no_news(error: FarmError) -> bool:
+    """Return whether nobody can say what is newest: nobody can be asked, or what is shown has expired."""
+    return is_unreachable(error) or (isinstance(error, UntrustedMetadataError) and error.reason == "expired")
+
+
+@contextmanager
+def nothing_fetched(host: LookingHost) -> Iterator[None]:
+    """Say what is missing here, where the work inside would have to fetch it and a release stood in.
+
+    Raises `NotHereError`.
+    """
+    try:
+        yield
+    except DownloadError as error:
+        if not host.stood_in:
+            raise
+        releases = " or ".join(each.last.named for each in host.stood_in.values())
+        raise NotHereError(error.what, releases, "Ask again while the repository can be reached.") from error
+
+
+class _Imported(ImportedReleases):
+    def __init__(self, host: LookingHost, places: Sequence[str]) -> None:
+        super().__init__(host.state, host.blobs, host.subscriptions, host.mirrors, places)
+        self._host = host
+
+    def open(self, pin: Import) -> Catalogue:
+        try:
+            return super().open(pin)
+        except FarmError as error:
+            if not is_no_news(error):
+                raise
+            return self._stand_in(pin, error).catalogue
+
+    def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        try:
+            return super().advisories(pin)
+        except FarmError as error:
+            if not is_no_news(error):
+                raise
+            self._stand_in(pin, error)
+            return _kept_list(self._host, self.kept(pin), pin.distribution)
+
+    def _stand_in(self, pin: Import, error: FarmError) -> LastVerified:
+        kept = self.kept(pin)
+        try:
+            last = LastVerified.of(kept, pin.channel, pinned_of_import(self._host, pin, kept), KeptLists(self._host))
+        except NothingVerifiedError:
+            raise error from None
+        self._host.stood_in[f"{pin.distribution}/{pin.channel}"] = StoodIn(last, error.message)
+        return last
+
+
+class _Lists:
+    """The newest lists of advisories, else the last verified ones."""
+
+    def __init__(self, host: LookingHost) -> None:
+        self._host = host
+
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        if str(subscription) not in self._host.stood_in:
+            try:
+                documents = self._host.subscriptions.metadata(subscription).advisories()
+                return documents, self._host.downloads(subscription)
+            except FarmError as error:
+                self._host.note(str(subscription), error)
+        return _kept_list(self._host, self._host.subscriptions.kept(subscription), subscription.distribution)
+
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        return self._host.imported().advisories(pin)
+
+
+def _kept_list(host: LookingHost, kept: KeptMetadata, distribution: str) -> tuple[Mapping[str, bytes], Downloads]:
+    """Return what was verified last. Raises `NotHereError` where none ever was."""
+    try:
+        return kept.advisories(), Downloads(NoReader(), host.blobs)
+    except NothingVerifiedError as error:
+        releases = " or ".join(each.last.named for each in host.stood_in.values())
+        what = f"list of advisories of {distribution}"
+        raise NotHereError(what, releases, "Ask again while the repository can be reached.") from error

@@ -1,0 +1,240 @@
+"""How a subscriber reads a published repository: over HTTP, or from a directory. Nothing read is trusted here."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import httpcore
+
+from farm.errors import FarmError
+from farm.store.http.address_guard import ForbiddenAddressError, GuardedBackend
+from farm.store.http.authorities import trusted_authorities
+from farm.store.http.deadline_stream import DeadlineStream
+from farm.store.http.resolving import addresses_of
+from farm.store.http.transfer_limits import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from farm.store.http.address_guard import AddressGuard
+    from farm.store.http.transfer_limits import Transfer
+
+_CHUNK = 256 * 1024
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 30.0
+_NOTHING_THERE = 416
+_NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9._~:%\[\]-]")
+
+
+class InvalidAddressError(FarmError):
+    """The address of a repository is neither an HTTP URL nor a directory."""
+
+    code = "invalid-address"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"{address!r} is neither an http(s) URL nor a directory",
+            remedy="Name the repository's address as its owner gives it, or a mirror's directory, on a mounted disk.",
+        )
+
+
+class BlobReader(Protocol):
+    """A reader that can begin in the middle of a file."""
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from byte `offset` on, nothing where it has no more than that.
+
+        Raises `FileNotFoundError`, `OSError`.
+        """
+
+
+class DirectoryReader:
+    """Reads the repository from a directory, such as a mirror on a disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from `offset` on; raises `FileNotFoundError`, `OSError`."""
+        with (self._root / path).open("rb") as file:
+            file.seek(offset)
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+
+class HttpReader:
+    """Reads the repository from any static host over HTTP. One connection pool, safe to use from several threads."""
+
+    def __init__(self, address: str, pace: Pace | None = None, guard: AddressGuard | None = None) -> None:
+        """`pace` is how slow the host may be, `guard` what may be connected to; with it no proxy is asked.
+
+        Raises `InvalidAddressError`.
+        """
+        self._base = _parsed(address)
+        self._pace = pace or Pace()
+        self._now = threading.local()
+        self._http = httpcore.ConnectionPool(
+            ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
+            proxy=None if guard else proxy_for(self._base),  # behind one, the connected address says nothing
+            network_backend=GuardedBackend(guard, self._remaining) if guard else _DeadlineBackend(self._remaining),
+        )
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        """Yield the file's content from `offset` on as it arrives.
+
+        A host that cannot begin in the middle sends all of it, and what was not asked for is dropped here.
+        Raises `FileNotFoundError`, and `OSError`, also when it is slow.
+        """
+        host = self._base.netloc.rpartition("@")[2]
+        url = f"{self._base.scheme}://{host}{self._base.path}/{quote(path)}"
+        # Compressed transfer would make the number of bytes on the wire unknown; blobs are compressed already.
+        headers = [(b"host", host.encode()), (b"accept-encoding", b"identity"), *_authorization(self._base)]
+        if offset:
+            headers.append((b"range", b"bytes=%d-" % offset))
+        timeout = {"connect": _CONNECT_SECONDS, "read": _SILENCE_SECONDS, "write": _SILENCE_SECONDS}
+        transfer = self._now.transfer = self._pace.begin()
+        try:
+            with self._http.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:
+                if response.status in (403, 404):
+                    raise FileNotFoundError(url)
+                if offset and response.status == _NOTHING_THERE:
+                    return
+                if response.status not in ((200, 206) if offset else (200,)):
+                    raise OSError(f"{url} answered with status {response.status}")
+                skip = offset - (_first_byte(response, url) if response.status == 206 else 0)
+                if skip < 0:
+                    raise OSError(f"{url} answered with another part of the file than was asked for")
+                yield from self._chunks(response, transfer, skip)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            raise OSError(f"{url}: {error or type(error).__name__}") from error
+        except ForbiddenAddressError as error:
+            raise OSError(
+                f"{url} is refused: {error.why}, and this farm's operator has not listed it in FARM_ALLOWED_NETWORKS"
+            ) from error
+
+    def _chunks(self, response: httpcore.Response, transfer: Transfer, skip: int) -> Iterator[bytes]:
+        gathered = bytearray()
+        try:
+            for part in response.iter_stream():
+                transfer.received += len(part)
+                gathered += part[skip:]
+                skip = max(0, skip - len(part))
+                if len(gathered) >= _CHUNK:
+                    yield bytes(gathered)
+                    gathered.clear()
+                    # Somebody else may have read in this thread meanwhile.
+                    self._now.transfer = transfer
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
+            yield bytes(gathered)  # what came before the connection broke: the next try goes on from there
+            raise
+        if gathered:
+            yield bytes(gathered)
+
+    def _remaining(self) -> float:
+        transfer: Transfer = self._now.transfer
+        return transfer.remaining()
+
+
+class _DeadlineBackend(httpcore.SyncBackend):
+    """Opens connections on which the transfer that is under way in this thread has its deadline."""
+
+    def __init__(self, remaining: Callable[[], float]) -> None:
+        self._remaining = remaining
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in _addresses(host, port, self._within(timeout)):
+            try:
+                stream = super().connect_tcp(address, port, self._within(timeout), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return DeadlineStream(stream, self._remaining)
+        self._remaining()  # the deadline is the better reason, if it was that
+        raise failure
+
+    def _within(self, timeout: float | None) -> float:
+        remaining = self._remaining()
+        return remaining if timeout is None else min(timeout, remaining)
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
+    try:
+        return addresses_of(host, port, seconds)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+
+
+def open_reader(address: str, pace: Pace | None = None) -> BlobReader:
+    """Return the reader for an address, whose host may be as slow as `pace` says; raises `InvalidAddressError`."""
+    if address.startswith(("http://", "https://")):
+        return HttpReader(address, pace)
+    path = Path(address)
+    if path.is_dir():
+        return DirectoryReader(path.absolute())
+    raise InvalidAddressError(address)
+
+
+def shown(address: str) -> str:
+    """Return an address without the name and password that it may have."""
+    scheme, separator, rest = address.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def _first_byte(response: httpcore.Response, url: str) -> int:
+    """Return which byte of the file the first of a partial answer is (RFC 9110, 14.4). Raises `OSError`."""
+    said = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")
+    found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", said)
+    if found is None:
+        raise OSError(f"{url} answered with a part of the file, and does not say which")
+    return int(found[1])
+
+
+def _parsed(address: str) -> SplitResult:
+    """Return the parts of a URL as they go into requests: ASCII alone, and no slash at the end.
+
+    httpx could do it, and takes longer to load than all of a subscriber's own code. Raises `InvalidAddressError`.
+    """
+    try:
+        url = urlsplit(address.rstrip("/"))
+        named, port = url.hostname or "", url.port
+        host = f"[{named}]" if ":" in named else named.encode("idna").decode()
+    except ValueError as error:  # UnicodeError is one
+        raise InvalidAddressError(address) from error
+    if not host or _NOT_IN_A_HOST.search(host) or not address.isprintable():
+        raise InvalidAddressError(address)
+    user = url.netloc.rpartition("@")
+    place = f"{user[0]}{user[1]}{host}" + (f":{port}" if port is not None else "")
+    return SplitResult(url.scheme, place, quote(url.path, safe="/%:@!$&'()*+,;=~"), "", "")
+
+
+def _authorization(url: SplitResult) -> list[tuple[bytes, bytes]]:
+    if url.username is None:
+        return []
+    token = base64.b64encode(f"{unquote(url.username)}:{unquote(url.password or '')}".encode())
+    return [(b"authorization", b"Basic " + token)]
+
+
+def proxy_for(url: SplitResult) -> httpcore.Proxy | None:
+    """Return the proxy that the environment names for this address, as other programs take it."""
+    proxies = urllib.request.getproxies()
+    address = proxies.get(url.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass(url.hostname or ""):
+        return None
+    return httpcore.Proxy(address if "://" in address else f"http://{address}")

@@ -1,0 +1,120 @@
+"""The sources of a published package: fetched by the digests that its verified provenance and recipe name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.repository.catalogue import BrokenReleaseError
+from farm.client.repository.download import DownloadError
+from farm.core.files.problems import RecipeError
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import read_declared_sources
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.core.names.digest import Digest
+    from farm.core.recipe.declared_sources import DeclaredSources
+
+LARGEST_SOURCE = 8 << 30
+"""The most bytes of one source: a release names it by digest alone, and a server that lies has to end somewhere."""
+_LARGEST_DOCUMENT = 16 << 20
+
+
+class OccupiedDirectoryError(FarmError):
+    """Sources are to be written where something else lies."""
+
+    code = "occupied-directory"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"{directory} is not an empty directory", remedy="Name another with --output.")
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSources:
+    """What was written: how many `files`; `debian` are the sources that are Debian's binary packages, each with the
+    files that Debian built it from; of these, `missing` could not be had. `unread` is why the recipe cannot be read.
+    """
+
+    files: int
+    debian: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    missing: tuple[str, ...] = ()
+    unread: str = ""
+
+
+def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Callable[[str], None]) -> WrittenSources:
+    """Write all that a package was made of below `directory`, each file verified.
+
+    `sources/` has the files that the build started from, and those that Debian built its packages among them from;
+    `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is told the
+    name of each file before it is fetched.
+    Raises `OccupiedDirectoryError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise OccupiedDirectoryError(directory)
+    package, plan = catalogue.checked(name)
+    contents = recipe_contents(package)
+    wanted = {f"sources/{_plain(source.file)}": source.digest for source in plan.sources}
+    wanted["recipe/recipe.yaml"] = contents.recipe
+    wanted |= {f"recipe/{_plain(file)}": digest for file, digest in contents.files.items()}
+    for path, digest in wanted.items():
+        progress(path)
+        package.downloads.ensure_within(digest, LARGEST_SOURCE, f"{path} of {name}")
+        _write(catalogue, digest, directory / path)
+    (directory / "plan.json").write_bytes(plan.to_json())
+    try:
+        declared = declared_sources(package, contents)
+    except RecipeError as error:  # of a farm that is newer: what was built from is written all the same
+        return WrittenSources(len(wanted), unread=error.message)
+    missing = []
+    for each in declared.carried:
+        path = f"sources/{_plain(each.file)}"
+        progress(path)
+        try:
+            package.downloads.ensure_within(each.digest, LARGEST_SOURCE, f"{path} of {name}")
+        except DownloadError as error:
+            if not error.is_lacking:
+                raise
+            missing.append(each.file)
+        else:
+            _write(catalogue, each.digest, directory / path)
+    debs = [each.file for each in declared.sources if each.debian_package]
+    debian = tuple((deb, tuple(each.file for each in declared.carried if deb in each.of)) for deb in debs)
+    return WrittenSources(len(wanted) + len(declared.carried) - len(missing), debian, tuple(missing))
+
+
+def declared_sources(package: VerifiedPackage, contents: RecipeContents) -> DeclaredSources:
+    """Return what the recipe of a package says of its sources. Raises `DownloadError`, `RecipeError`."""
+    what = f"recipe of {package.name}"
+    text = read_named(package, contents.recipe, what)
+    beside = {name: read_named(package, digest, what) for name, digest in contents.files.items()}
+    return read_declared_sources(text, beside, file=f"the recipe of {package.name}")
+
+
+def recipe_contents(package: VerifiedPackage) -> RecipeContents:
+    """Return what the recipe of a package consists of. Raises `DownloadError`, `InvalidContentsError`."""
+    return RecipeContents.from_json(read_named(package, package.entry.recipe, f"list of the recipe of {package.name}"))
+
+
+def read_named(package: VerifiedPackage, digest: Digest, what: str) -> bytes:
+    """Return the bytes of a small blob that is signed by its digest alone. Raises `DownloadError`."""
+    package.downloads.ensure_within(digest, _LARGEST_DOCUMENT, what)
+    return package.downloads.store.read(digest)
+
+
+def _plain(file: str) -> str:
+    """Return a name that stays in its directory; raises `BrokenReleaseError` for any other."""
+    if file in ("", ".", "..") or "/" in file or "\0" in file:
+        raise BrokenReleaseError(f"a source is called {file[:200]!r}, which is no name of a file")
+    return file
+
+
+def _write(catalogue: Catalogue, digest: Digest, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with catalogue.downloads.store.open(digest) as content, path.open("xb") as file:
+        while piece := content.read(1 << 20):
+            file.write(piece)

@@ -1,0 +1,290 @@
+"""Subscriptions: which channels this host follows, from where, and the root metadata that each trusts for good.
+
+`STATE/subscriptions/<distribution>/<channel>/` holds `subscription.json`, the pinned `root.json`, and TUF's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.client.repository.download import Downloads
+from farm.client.repository.known_names import KnownNames
+from farm.client.repository.mirrored_metadata import MirroredMetadata
+from farm.client.repository.mirrors import Mirrors
+from farm.client.repository.readers import InvalidAddressError, open_reader
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from farm.client.repository.readers import BlobReader
+    from farm.store.blobs import BlobStore
+    from farm.trust.verification.client_metadata import ChannelMetadata
+    from farm.trust.verification.stored_metadata import KeptMetadata
+
+
+class SubscriptionError(FarmError):
+    """There is no such subscription, more than one fits, or it contradicts one that is there."""
+
+    code = "subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A channel that this host follows. `fingerprint` is the digest of the root metadata pinned on subscribing.
+
+    `mirrors` are asked for blobs before its address, in this order. Of subscriptions that have a package of one short
+    name, the one with the highest `priority` is meant; of two with the same priority none is.
+    """
+
+    distribution: str
+    channel: str
+    address: str
+    fingerprint: str
+    mirrors: tuple[str, ...] = ()
+    priority: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.distribution}/{self.channel}"
+
+
+class DamagedRootError(SubscriptionError):
+    """The root that was pinned on subscribing is not what it was: the owner and the mirrors have no part in it."""
+
+    def __init__(self, subscription: Subscription, path: Path) -> None:
+        super().__init__(
+            f"the root metadata that this host pinned for {subscription} is damaged: {path} is not what was pinned, by "
+            "its digest",
+            remedy="Nothing was changed, and what is installed goes on working. Pin it again: "
+            f"`farm subscribe {subscription.address} {subscription.channel} --fingerprint {subscription.fingerprint}`, "
+            "which is the fingerprint that you gave.",
+        )
+
+
+class Subscriptions:
+    """All subscriptions below one state directory."""
+
+    def __init__(self, state: Path, mirrors: Mirrors | None = None) -> None:
+        self._folder = state / "subscriptions"
+        self.names = KnownNames(state)
+        self._mirrors = mirrors or Mirrors()
+
+    def subscribe(
+        self,
+        address: str,
+        channel: str,
+        fingerprint: Digest,
+        *,
+        owner: str = "",
+    ) -> Subscription:
+        """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
+
+        The fingerprint may be of any version of root: an owner whose first keys were stolen announces a later one.
+        `owner` is the distribution that it must be, where that is known. A channel that is followed already keeps its
+        mirrors and its priority.
+
+        Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
+        """
+        from farm.trust.verification.announced_root import announced_root  # noqa: PLC0415  (brings TUF's client)
+        from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415
+
+        reader = open_reader(address)
+        root = announced_root(reader, address, fingerprint)
+        with tempfile.TemporaryDirectory() as first:
+            release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
+            later = roots_in(Path(first))
+        # The signed release says whose it is; as a name it goes into paths, so its form is checked.
+        PackageName(release.distribution, "any")
+        if owner not in ("", release.distribution):
+            raise SubscriptionError(
+                f"the repository at {address} is that of {release.distribution}, not of {owner}",
+                remedy=f"Nothing was changed. Tell the owner of {owner}.",
+            )
+        before = next((each for each in self.all() if str(each) == f"{release.distribution}/{channel}"), None)
+        subscription = Subscription(
+            release.distribution,
+            channel,
+            address,
+            fingerprint,
+            before.mirrors if before else (),
+            before.priority if before else 0,
+        )
+        self._check_one_owner(subscription, later)
+        folder = self._path(subscription)
+        # What is pinned is compared by its record: where the file itself was damaged, this mends it.
+        if before and before.fingerprint != fingerprint:
+            raise SubscriptionError(
+                f"{subscription} is subscribed with another root",
+                remedy="A distribution does not change its root: ask its owner. To start over: "
+                f"`farm unsubscribe {subscription}`.",
+            )
+        replace_file(folder / "root.json", root)
+        self._write(subscription)
+        return subscription
+
+    def change(
+        self, subscription: Subscription, *, mirrors: Sequence[str] | None = None, priority: int | None = None
+    ) -> Subscription:
+        """Give a subscription other mirrors or another priority; what is None stays. Raises `InvalidAddressError`."""
+        changed = replace(
+            subscription,
+            mirrors=subscription.mirrors if mirrors is None else checked_mirrors(mirrors),
+            priority=subscription.priority if priority is None else priority,
+        )
+        self._write(changed)
+        if priority is not None:
+            self.names.forget()
+        return changed
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget a subscription, with the root that it has pinned and all that was verified from there."""
+        folder = self._path(subscription)
+        gone = self._folder / f".{secrets.token_hex(8)}"
+        folder.rename(gone)
+        self.names.forget()
+        for each in self._folder.glob(".*"):  # what one that was killed has left, too
+            shutil.rmtree(each)
+        with suppress(OSError):  # another channel of it is followed
+            folder.parent.rmdir()
+
+    def all(self) -> tuple[Subscription, ...]:
+        """Return all subscriptions, sorted by name. Raises `SubscriptionError` for a damaged record."""
+        return tuple(_read(path) for path in sorted(self._folder.glob("[!.]*/*/subscription.json")))
+
+    def find(self, name: str = "") -> Subscription:
+        """Return the subscription `distribution/channel` or `channel`; without a name the one of the highest priority.
+
+        Raises `SubscriptionError`, also where several fit.
+        """
+        subscriptions = self.all()
+        matching = [each for each in subscriptions if name in ("", each.channel, str(each))]
+        if not name:
+            first = max((each.priority for each in subscriptions), default=0)
+            matching = [each for each in subscriptions if each.priority == first]
+        if len(matching) == 1:
+            return matching[0]
+        if not subscriptions:
+            raise SubscriptionError("this host follows no channel", remedy="Begin with `farm subscribe`.")
+        names = ", ".join(str(each) for each in subscriptions)
+        wanted = f"no subscription is called {name!r}" if not matching else "several subscriptions fit"
+        remedy = "Choose one with --channel DISTRIBUTION/CHANNEL."
+        if not name:
+            one = matching[0]
+            remedy += f" Or for good: `farm subscriptions set {one} --priority {one.priority + 1}`."
+        raise SubscriptionError(f"{wanted}; there are {names}", remedy=remedy)
+
+    def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
+        """Return the verifier of a subscription's metadata, which keeps it in `state`, if not where it always is."""
+        state = state or self.metadata_folder(subscription)
+        root = self.pinned_root(subscription)
+
+        def verifier(reader: BlobReader, _place: str) -> ChannelMetadata:
+            from farm.trust.verification.client_metadata import ChannelMetadata  # noqa: PLC0415  (brings TUF's client)
+
+            return ChannelMetadata(state, root, reader)
+
+        return MirroredMetadata(subscription.address, subscription.mirrors, verifier, self._mirrors)
+
+    def metadata_folder(self, subscription: Subscription) -> Path:
+        """Return where the verified metadata of a subscription is kept."""
+        return self._path(subscription) / "metadata"
+
+    def pinned_root(self, subscription: Subscription) -> bytes:
+        """Return the root metadata that was pinned on subscribing. Raises `DamagedRootError`."""
+        path = self._path(subscription) / "root.json"
+        content = path.read_bytes() if path.exists() else b""
+        if Digest.of(content) != subscription.fingerprint:
+            raise DamagedRootError(subscription, path)
+        return content
+
+    def downloads(self, subscription: Subscription, store: BlobStore) -> Downloads:
+        """Return what brings a subscription's blobs into a store: from its mirrors, and else from its address.
+
+        Raises `InvalidAddressError` where there is no such directory, and no mirror either.
+        """
+        mirrors = self._mirrors.at(subscription.mirrors)
+        try:
+            owner = open_reader(subscription.address)
+        except InvalidAddressError as error:
+            if not mirrors:
+                raise
+            owner = _NobodyThere(error)
+        return Downloads(owner, store, mirrors)
+
+    def kept(self, subscription: Subscription) -> KeptMetadata:
+        """Return what was verified of a subscription before."""
+        from farm.trust.verification.stored_metadata import KeptMetadata  # noqa: PLC0415  (brings TUF's documents)
+
+        return KeptMetadata(self.metadata_folder(subscription))
+
+    def roots_of(self, subscription: Subscription) -> set[Digest]:
+        """Return the fingerprints of the roots of a subscription: the pinned one, and all verified after it."""
+        return {Digest(subscription.fingerprint), *roots_in(self.metadata_folder(subscription))}
+
+    def _check_one_owner(self, new: Subscription, later: set[Digest]) -> None:
+        """Refuse another root for a distribution that is followed here; `later` are those that the new one leads to.
+
+        Two versions of one root are fine: the owner has signed the way from one to the other.
+        """
+        for each in self.all():
+            if each.distribution != new.distribution or each.channel == new.channel:
+                continue
+            known = self.roots_of(each)
+            if new.fingerprint not in known and each.fingerprint not in later:
+                raise SubscriptionError(
+                    f"this host follows {each} with another root: {each.fingerprint}, not {new.fingerprint}",
+                    remedy=f"Nothing was changed. A distribution has one root: ask the owner of {each.distribution}.",
+                )
+
+    def _write(self, subscription: Subscription) -> None:
+        content = (json.dumps(asdict(subscription), indent=1) + "\n").encode()
+        replace_file(self._path(subscription) / "subscription.json", content)
+
+    def _path(self, subscription: Subscription) -> Path:
+        return self._folder / subscription.distribution / subscription.channel
+
+
+class _NobodyThere:
+    """The directory of an owner that is not plugged in."""
+
+    def __init__(self, error: InvalidAddressError) -> None:
+        self._error = error
+
+    def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
+        del path, offset
+        raise OSError(self._error.message)
+
+
+def _read(record: Path) -> Subscription:
+    try:
+        form = json.loads(record.read_bytes())
+        return Subscription(**{**form, "mirrors": tuple(form.get("mirrors", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SubscriptionError(
+            f"the record of a subscription is damaged: {record}: {error}",
+            remedy=f"Remove {record.parent} and subscribe to it again.",
+        ) from error
+
+
+def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return addresses of mirrors, those of directories made absolute. Raises `InvalidAddressError`."""
+    return tuple(
+        each if each.startswith(("http://", "https://")) else str(Path(each).absolute())
+        for each in dict.fromkeys(addresses)
+        if open_reader(each)
+    )
+
+
+def roots_in(metadata: Path) -> set[Digest]:
+    """Return the fingerprints of the roots that were verified, one after the other, in a folder of metadata."""
+    return {Digest.of(path.read_bytes()) for path in (metadata / "root_history").glob("*.root.json")}

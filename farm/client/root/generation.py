@@ -1,0 +1,79 @@
+"""One installed state of a root, as `generation.json` records it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef, SetRecord, read_builds
+from farm.errors import FarmError
+
+FORMAT = 2
+_PARTS_AFTER_THE_NAME = 2  # version, and the digest of the tree
+
+
+class InvalidGenerationError(FarmError):
+    """A text that should be the record of a generation is none."""
+
+    code = "invalid-generation"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One installed state: its number, when (RFC 3339, UTC) and by which command it was made, and its packages."""
+
+    number: int
+    made: str
+    why: str
+    set: SetRecord
+
+    @property
+    def releases(self) -> str:
+        """The releases that its packages are of, as people write them."""
+        return " and ".join(f"release {each.number} of {each.subscription}" for each in self.set.releases)
+
+    def to_json(self) -> bytes:
+        """Return what `generation.json` holds."""
+        form = {
+            "format": FORMAT,
+            "number": self.number,
+            "made": self.made,
+            "why": self.why,
+            "set": json.loads(self.set.to_json()),
+        }
+        if self.set.builds:
+            form["builds"] = self.set.builds  # beside the set, where a client of before does not look
+        return (json.dumps(form, indent=1) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Generation:
+        """Read what `to_json` gave, or what the first version of farm wrote. Raises `InvalidGenerationError`."""
+        try:
+            form = json.loads(content)
+            if form["format"] == 1:
+                return cls(int(form["number"]), "", "", _first_format(form))
+            if form["format"] != FORMAT:
+                raise InvalidGenerationError(
+                    f"this generation has format {form['format']!r:.100}, this farm reads format {FORMAT}",
+                    remedy="Upgrade the farm.",
+                )
+            record = SetRecord.from_json(json.dumps(form["set"]).encode())
+            builds = read_builds(form.get("builds"))
+            return cls(int(form["number"]), str(form["made"]), str(form["why"]), record.with_builds(builds))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidGenerationError(f"this is no record of a generation: {error!r:.200}") from error
+
+
+def _first_format(form: dict[str, Any]) -> SetRecord:
+    """Read format 1, which did not say revisions, and named a release by its packages instead of by its head."""
+    distribution = form["distribution"]
+    release = ReleaseRef(distribution, form["channel"], form["release"], Digest(form["package-set"]))
+    packages = []
+    for descriptor, store in form["packages"]:
+        name, version, _ = store.rsplit("-", _PARTS_AFTER_THE_NAME)
+        full = PackageName(distribution, name)
+        packages.append(PlacedPackage(full, version, 1, Digest(descriptor), store, release.subscription))
+    return SetRecord(tuple(form["asked"]), tuple(packages), (release,))

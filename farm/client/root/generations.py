@@ -1,0 +1,364 @@
+"""A root directory and its generations: each an installed state, switched by one rename.
+
+`ROOT/packages/<store>` holds the packages, shared with the host's cache by hard links where the file system allows;
+`ROOT/.farm/generations/<n>` the links of one state and what it consists of; `ROOT/.farm/current` names the state, and
+`ROOT/usr` and `ROOT/etc` lead through it. All links are relative, so a root reads the same from inside and outside.
+
+Whatever is made or removed here is so under a name that begins with a dot, and gets its name, or loses it, by one
+rename. So a process that is killed leaves whole states and dotted names, which the next one to lock the root removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from farm.client.root.generation import Generation
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file, sync_folder
+from farm.store.flush import flush_file_system
+from farm.store.full_disk import full_disk_named
+from farm.store.locks import in_silence, take_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from farm.core.fileset.forest import Forest
+    from farm.core.sets.members.set_record import SetRecord
+    from farm.store.locks import Waiting
+
+_TOPS = ("usr", "etc")
+_ROOT_LINKS = (
+    *((top, f".farm/current/{top}") for top in _TOPS),
+    *((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")),
+)
+_MADE = ".made"
+"""How the link to a state is called, from before the state is there until it becomes `current`."""
+_NEW_DISK = "lost+found"
+_NAME_A_ROOT = "Name the directory given to `farm install --root`."
+_EMPTY_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var")
+
+
+class RootError(FarmError):
+    """A directory cannot be used as a root: it holds something else, or cannot be written."""
+
+    code = "root"
+
+
+class NoSuchGenerationError(FarmError):
+    """A root has no generation of this number, or none before the one that is current."""
+
+    code = "no-such-generation"
+
+
+class Root:
+    """A root directory that farm keeps; it is made on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._own = path / ".farm"
+
+    def current(self) -> Generation | None:
+        """Return the installed state, or None for a root that has none. Raises `RootError`."""
+        return self._read(self._own / "current" / "generation.json")
+
+    def installed(self) -> Generation:
+        """Return the installed state. Raises `RootError`, also for a root that has none."""
+        state = self.current()
+        if state is None:
+            raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
+        return state
+
+    def generations(self) -> tuple[Generation, ...]:
+        """Return every state that is kept, by number. Raises `RootError`."""
+        found = (self._read(self._place(number) / "generation.json") for number in self._numbers())
+        return tuple(each for each in found if each is not None)
+
+    def generation(self, number: int) -> Generation:
+        """Return one state that is kept. Raises `NoSuchGenerationError`, `RootError`."""
+        state = self._read(self._place(number) / "generation.json")
+        if state is None:
+            there = ", ".join(str(each) for each in self._numbers()) or "none"
+            raise NoSuchGenerationError(
+                f"{self.path} has no generation {number}; there are {there}",
+                remedy="See `farm list --root` with --generations.",
+            )
+        return state
+
+    @contextlib.contextmanager
+    def locked(self, *, make: bool = True, waiting: Waiting = in_silence) -> Iterator[None]:
+        """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
+        and for one that cannot be written to.
+
+        Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
+        What a killed process has left behind is removed first. Without `make` a root that is not there is not made.
+        """
+        self.check()
+        with contextlib.ExitStack() as held:
+            with _writable(self.path):
+                if make:
+                    self._own.mkdir(parents=True, exist_ok=True)
+                elif not self._own.is_dir():
+                    raise RootError(f"nothing is installed in {self.path}", remedy=_NAME_A_ROOT)
+                lock = held.enter_context((self._own / "lock").open("w"))
+                take_lock(lock, fcntl.LOCK_EX, self.path, waiting)
+                self._clean()
+            yield
+
+    def install(self, generation: Generation, forest: Forest, packages: Mapping[str, Path]) -> Generation:
+        """Make `generation` (its number is given here) the root's state. Until the last rename nothing has changed.
+
+        `packages` are the unpacked packages by store name. The caller holds `locked`. Raises `RootError`, `OSError`.
+        """
+        with full_disk_named(self.path):
+            self._prepare()
+            for store, unpacked in packages.items():
+                self._bring(store, unpacked)
+            state = replace(generation, number=max(self._numbers(), default=0) + 1)
+            switch = self._link_to(state.number, _MADE)
+            self._write_generation(state, forest)
+            flush_file_system(self.path)
+            self._switch(switch)
+        return state
+
+    def confirm(self, state: Generation, record: SetRecord) -> Generation:
+        """Write down that a state is of other releases too, which hold the very same packages.
+
+        Such a release makes no new state: going back one step must lead to something else. The caller holds `locked`.
+        """
+        confirmed = replace(state, set=record)
+        replace_file(self._place(state.number) / "generation.json", confirmed.to_json())
+        return confirmed
+
+    def roll_back(self, number: int) -> Generation:
+        """Make a state that is kept the current one. The caller holds `locked`.
+
+        Raises `NoSuchGenerationError`, and `RootError` when packages of it are gone.
+        """
+        state = self.generation(number)
+        if missing := self.lacks(state):
+            raise RootError(
+                f"generation {number} of {self.path} is not whole: {', '.join(missing)} is gone",
+                remedy="Nothing was changed. Choose another generation, or install the packages again.",
+            )
+        self._switch(self._link_to(number, ".current"))
+        return state
+
+    def links(self, state: Generation) -> Path:
+        """Return the directory with the links of a state that is kept."""
+        return self._place(state.number)
+
+    def own_links(self) -> tuple[tuple[str, str], ...]:
+        """Return the links at the top of the root, each with where it leads, and `current` of a root that is whole."""
+        return _ROOT_LINKS
+
+    def lacks(self, state: Generation) -> tuple[str, ...]:
+        """Return the directories of packages that a state needs and that are not there."""
+        return tuple(each.store for each in state.set.packages if not self.package(each.store).is_dir())
+
+    def remove(self, number: int) -> None:
+        """Remove a state that is not the current one; its packages stay. The caller holds `locked`."""
+        _remove(self._place(number))
+
+    def stores(self) -> tuple[str, ...]:
+        """Return the names of the packages' directories, sorted."""
+        return tuple(sorted(name for name in _names(self.path / "packages") if not name.startswith(".")))
+
+    def remove_package(self, store: str) -> None:
+        """Remove a package that no state needs. The caller holds `locked`."""
+        _remove(self.package(store))
+
+    def replace_package(self, store: str, unpacked: Path) -> None:
+        """Put a package anew in the place of what is there. The caller holds `locked`. Raises `OSError`."""
+        place = self.package(store)
+        temporary, old = (place.with_name(f".{store}.{secrets.token_hex(8)}") for _ in range(2))
+        try:
+            _link_tree(str(unpacked), str(temporary))
+            if os.path.lexists(place):
+                place.rename(old)
+            temporary.rename(place)
+            flush_file_system(self.path)
+        finally:
+            for path in (temporary, old):
+                if os.path.lexists(path):
+                    _discard(path)
+
+    def package(self, store: str) -> Path:
+        """Return where a package lies, whether or not it is there."""
+        return self.path / "packages" / store
+
+    def _place(self, number: int) -> Path:
+        return self._own / "generations" / str(number)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(name) for name in _names(self._own / "generations") if name.isdigit())
+
+    def _read(self, record: Path) -> Generation | None:
+        try:
+            return Generation.from_json(record.read_bytes())
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError as error:
+            raise RootError(f"{self.path} is no directory", remedy="Name another with --root.") from error
+        except (OSError, FarmError) as error:
+            why = error.message if isinstance(error, FarmError) else str(error)
+            raise RootError(
+                f"cannot read the generation of {self.path}: {why}",
+                remedy=f"Look at {record}, or go to another: `farm rollback --root` with a number. {self._kept()}",
+            ) from error
+
+    def _kept(self) -> str:
+        return f"There are {', '.join(map(str, self._numbers())) or 'none'}."
+
+    def _link_to(self, number: int, name: str) -> Path:
+        link = self._own / f"{name}.{secrets.token_hex(8)}"
+        link.symlink_to(f"generations/{number}")
+        return link
+
+    def _switch(self, link: Path) -> None:
+        link.replace(self._own / "current")
+        sync_folder(self._own)
+
+    def _clean(self) -> None:
+        """Remove what killed processes have left: only who holds the lock makes names that begin with a dot.
+
+        A state that was made and never became the current one is such a thing too.
+        """
+        for link in self._own.glob(f"{_MADE}.*"):
+            number = int(link.readlink().name)
+            if number in self._numbers() and link.resolve() != (self._own / "current").resolve():
+                _remove(self._place(number))
+        states = [self._place(number) for number in self._numbers()]
+        for directory in (self._own, self._own / "generations", self.path / "packages", *states):
+            for name in _names(directory):
+                if name.startswith("."):
+                    _discard(directory / name)
+
+    def check(self) -> None:
+        """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere.
+
+        Raises `RootError`.
+        """
+        if self.path.exists() and not self._own.exists():
+            found = sorted(path.name for path in self.path.iterdir() if path.name != _NEW_DISK)
+            if found:
+                raise _not_ours(self.path / found[0])
+        for name, target in _ROOT_LINKS:
+            link = self.path / name
+            ours = link.is_symlink() and str(link.readlink()) == target
+            if not ours and (link.is_symlink() or link.exists()):
+                raise _not_ours(link)
+        for name in (".farm", "packages", *_EMPTY_DIRECTORIES):
+            directory = self.path / name
+            if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+                raise _not_ours(directory)
+
+    def _prepare(self) -> None:
+        self.check()
+        for name, target in _ROOT_LINKS:
+            if not (self.path / name).is_symlink():
+                (self.path / name).symlink_to(target)
+        for name in ("packages", *_EMPTY_DIRECTORIES):
+            directory = self.path / name
+            if not directory.exists():
+                directory.mkdir()
+                if name == "tmp":
+                    directory.chmod(0o1777)
+
+    def _bring(self, store: str, unpacked: Path) -> None:
+        place = self.package(store)
+        if place.exists():
+            return
+        temporary = place.with_name(f".{store}.{secrets.token_hex(8)}")
+        try:
+            _link_tree(str(unpacked), str(temporary))
+            temporary.rename(place)
+        finally:
+            _discard(temporary)
+
+    def _write_generation(self, state: Generation, forest: Forest) -> None:
+        place = self._place(state.number)
+        temporary = place.with_name(f".{state.number}.{secrets.token_hex(8)}")
+        try:
+            for top in _TOPS:
+                (temporary / top).mkdir(parents=True)
+            write_forest(temporary, forest, up=len(place.relative_to(self.path).parts))
+            replace_file(temporary / "generation.json", state.to_json())
+            temporary.rename(place)
+        finally:
+            _discard(temporary)
+
+
+def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
+    """Write a forest below `directory`, with relative links; `up` is how deep `directory` lies in the root."""
+    for path in forest.directories:
+        (directory / path).mkdir(parents=True, exist_ok=True)
+    for link, target in forest.links:
+        depth = up + len(PurePosixPath(link).parent.parts)
+        (directory / link).symlink_to("../" * depth + target.removeprefix("/"))
+
+
+def _link_tree(source: str, destination: str) -> None:
+    """Make a directory whose files are those of another: the same ones where the file system allows, else copies."""
+    os.mkdir(destination, 0o755)  # noqa: PTH102  # paths as text: this is done for every file of a package
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = f"{destination}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                _link_tree(entry.path, place)
+            else:
+                _link_or_copy(entry.path, place)
+    shutil.copystat(source, destination)
+
+
+def _link_or_copy(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, destination, follow_symlinks=False)
+
+
+def _remove(place: Path) -> None:
+    """Take a directory's name away, then the directory: nobody sees half of it under its name."""
+    temporary = place.with_name(f".{place.name[:200]}.{secrets.token_hex(8)}")
+    place.rename(temporary)
+    _discard(temporary)
+
+
+def _discard(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Say in words what a file system means that refuses to be written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise RootError(
+            f"cannot write to {path}: {os.strerror(error.errno)}",
+            remedy="Make it writable, or name another with --root. What is installed there goes on working.",
+        ) from error
+
+
+def _not_ours(path: Path) -> RootError:
+    return RootError(f"{path} is there already and is not farm's", remedy="Install into an empty directory of its own.")

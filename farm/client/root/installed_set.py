@@ -1,0 +1,107 @@
+"""The packages of a recorded set as they were described when it was made: found by their digests alone."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.facts import PackageFacts
+from farm.core.package.sensitive_files import sensitive_files_of
+from farm.core.plan.job import BlobRef
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import closure, from_toolchain
+from farm.errors import FarmError
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.blob_limits import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.client.repository.host import Host
+    from farm.core.names.digest import Digest
+    from farm.core.names.package_name import PackageName
+    from farm.core.package.sensitive_files import SensitiveFinding
+    from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+
+_LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
+"""Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+
+
+class NotInSetError(FarmError):
+    """A root or an image has no package of this name."""
+
+    code = "not-in-set"
+
+    def __init__(self, name: str, where: str, record: SetRecord) -> None:
+        near = difflib.get_close_matches(name, [each.name.short for each in record.packages], n=3)
+        remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm list --root`, or `farm image inspect`."
+        super().__init__(f"{where} holds no package {name[:200]}", remedy=remedy)
+
+
+class InstalledSet:
+    """Descriptors and manifests of a set, by the packages of its record.
+
+    They are read from this host's store; one that it has lost is fetched. Raises `DownloadError`.
+    """
+
+    def __init__(self, host: Host, record: SetRecord) -> None:
+        own = {each.distribution for each in record.releases}
+        self._members: dict[str, Member] = {}
+        self._manifests: dict[str, Manifest] = {}
+        self._placed: dict[str, PlacedPackage] = {}
+        for placed in record.packages:
+            read = _reader(host, placed)
+            descriptor = Descriptor.from_json(read(placed.descriptor))
+            manifest = Manifest.from_json(read(descriptor.tree))
+            facts = PackageFacts.from_json(read(descriptor.facts))
+            foreign = placed.name.distribution not in own and not placed.is_override
+            member = Member.of(descriptor, facts, manifest, foreign=foreign, build=placed.build)
+            self._members[member.name] = member
+            self._manifests[member.name] = manifest
+            self._placed[member.name] = placed
+
+    def placed(self, names: Iterable[str]) -> tuple[PlacedPackage, ...]:
+        """Return what these packages (as the set knows them) need, themselves too.
+
+        Raises `UnknownPackageError`, `OpenSetError`.
+        """
+        # What nobody provides was missing when the set was made, and an override was accepted all the same.
+        accepted = (
+            from_toolchain(self._members.values()) if any(each.is_override for each in self._placed.values()) else ()
+        )
+        members = closure(PackageSet.of(self._members.values()), names, given=accepted)
+        return tuple(self._placed[each.name] for each in members)
+
+    def members(self) -> tuple[Member, ...]:
+        """Return the packages as members of their set."""
+        return tuple(self._members.values())
+
+    def sensitive_files(self) -> frozenset[tuple[PackageName, SensitiveFinding]]:
+        """Return what of the packages changes how others load or log in, with the names of the packages."""
+        return frozenset(
+            (member.descriptor.name, finding)
+            for name, member in self._members.items()
+            for finding in sensitive_files_of(member.descriptor, self._manifests[name], member.facts)
+        )
+
+    def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
+        """Return the descriptor and manifest of these packages of the set, else of all."""
+        names = {placed.descriptor: name for name, placed in self._placed.items()}
+        found = names.values() if packages is None else [names[each.descriptor] for each in packages]
+        return [(self._members[name].descriptor, self._manifests[name]) for name in found]
+
+
+def _reader(host: Host, placed: PlacedPackage) -> Callable[[Digest], bytes]:
+    def read(digest: Digest) -> bytes:
+        try:
+            return host.blobs.read(digest)
+        except (MissingBlobError, CorruptBlobError):
+            if not placed.channel:
+                raise
+        downloads = host.downloads(host.subscriptions.find(placed.channel))
+        return downloads.read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
+
+    return read

@@ -1,0 +1,59 @@
+"""The states that share a host's cache, and the roots that were made from each."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farm.client.root.generations import Root
+from farm.errors import FarmError
+from farm.store.known_places import KnownPlaces
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.client.repository.host import Host
+
+
+class UnreadableStateError(FarmError):
+    """A state shares the cache with this one, and this user may not see what it needs."""
+
+    code = "unreadable-state"
+
+    def __init__(self, state: Path, shared: Path) -> None:
+        super().__init__(
+            f"{state} uses {shared} too, and this user may not read it: nobody can say what it needs or runs",
+            remedy="Nothing was changed. Let FARM_HOST name a directory of this user's own: users do not share one.",
+        )
+
+
+def states(host: Host) -> tuple[Path, ...]:
+    """Return the state directories that share the cache; one that is gone is forgotten.
+
+    Raises `UnreadableStateError`: what is not seen there may be needed.
+    """
+    found = {host.state}
+    for state in host.states.all():
+        if not os.access(state, os.R_OK | os.X_OK) and os.path.lexists(state):
+            raise UnreadableStateError(state, host.shared)
+        if state.is_dir():
+            found.add(state)
+        else:
+            host.states.forget(state)
+    return tuple(sorted(found))
+
+
+def roots(state: Path) -> tuple[Path, ...]:
+    """Return the roots of a state that are there."""
+    return tuple(path for path in KnownPlaces(state / "roots").all() if (path / ".farm").is_dir())
+
+
+def roots_from(state: Path, channel: str) -> tuple[Path, ...]:
+    """Return the roots of a state that hold a release or packages of a channel now. Raises `RootError`."""
+
+    def channels(root: Path) -> set[str]:
+        held = Root(root).current()
+        found = {each.subscription for each in held.set.releases} if held else set()
+        return found | ({each.channel for each in held.set.packages} if held else set())
+
+    return tuple(path for path in roots(state) if channel in channels(path))

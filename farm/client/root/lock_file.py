@@ -1,0 +1,113 @@
+"""Lock files: a set of packages written down with the releases that it is of, to be had again on any host.
+
+A lock file is the record of a set, in JSON. Whoever installs it must follow the channels that it names: the release is
+looked for from the newest verified one back, and each package of it is verified as ever.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.client.repository.catalogue import prove_together
+from farm.client.repository.placed_packages import placed_packages, release_ref
+from farm.core.sets.members.set_record import InvalidSetRecordError, SetRecord
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.root.generation import Generation
+    from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
+
+_EDITED = "Nothing was changed. The lock file was edited, or is of another repository: write it anew with `farm lock`."
+
+
+class LockError(FarmError):
+    """A set cannot be locked, or a lock file not be kept to."""
+
+    code = "lock"
+
+
+def lock_packages(catalogue: Catalogue, names: Iterable[str]) -> SetRecord:
+    """Return the set of these packages, and all that they need, in a release. Raises what verifying raises."""
+    asked = tuple(catalogue.known_as(name) for name in names)
+    return SetRecord(asked, placed_packages(catalogue, catalogue.verified(asked)), (release_ref(catalogue),))
+
+
+def lock_generation(state: Generation) -> SetRecord:
+    """Return the set of an installed state. Raises `LockError` where others could not have the same."""
+    if not state.made:
+        raise LockError(
+            f"generation {state.number} was made by an older farm, which did not record its release",
+            remedy="Bring it to the newest release first: `farm upgrade --root`.",
+        )
+    if state.set.overrides:
+        names = ", ".join(str(each.name) for each in state.set.overrides)
+        raise LockError(
+            f"{names} is an override, of this host alone", remedy="Remove the override, or publish it in a channel."
+        )
+    return state.set
+
+
+def write_lock(record: SetRecord) -> str:
+    """Return the text of a lock file: one that a person can read, and that versions can be compared of."""
+    return json.dumps(json.loads(record.to_json()), indent=1) + "\n"
+
+
+def read_lock(path: Path) -> SetRecord:
+    """Read a lock file. Raises `LockError`."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise LockError(f"{path} is not there", remedy="Write it with `farm lock`.") from error
+    try:
+        return SetRecord.from_json(content)
+    except InvalidSetRecordError as error:
+        remedy = error.remedy or "Write one with `farm lock --root DIR > FILE` or `farm lock PACKAGE… > FILE`."
+        raise LockError(f"{path} is no lock file: {error.message}", remedy=remedy) from error
+
+
+def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:
+    """Return just the packages that a lock file names, each verified, and the whole proven.
+
+    Then all that the record says is what the releases say. Raises `LockError` where it is not, and what `Host.pinned`
+    and verifying raise.
+    """
+    catalogues = {each.subscription: host.pinned(each) for each in record.releases}
+    for ref in record.releases:
+        _check_same(str(ref), ref, release_ref(catalogues[ref.subscription]))
+    found = []
+    for placed in record.packages:
+        catalogue = catalogues.get(placed.channel)
+        if catalogue is None:
+            raise LockError(
+                f"the lock file takes {placed.name} of {placed.channel or 'no channel'}, and names no release of that",
+                remedy="Write it anew with `farm lock`.",
+            )
+        package, _ = catalogue.checked(str(placed.name))
+        if package.descriptor.digest != placed.descriptor:
+            raise LockError(
+                f"release {catalogue.release.number} of {placed.channel} holds another build of {placed.name} than the "
+                f"lock file: {package.descriptor.digest}, not {placed.descriptor}",
+                remedy=_EDITED,
+            )
+        (true,) = placed_packages(catalogue, [package])
+        _check_same(str(placed.name), placed, true)
+        found.append(package)
+    known = {name for each in record.packages for name in (str(each.name), each.name.short)}
+    if others := [name for name in record.asked if name not in known]:
+        raise LockError(f"the lock file asks for {', '.join(others)}, and names no such package", remedy=_EDITED)
+    prove_together(found, "what the lock file names")
+    return tuple(found)
+
+
+def _check_same(what: str, said: ReleaseRef | PlacedPackage, true: ReleaseRef | PlacedPackage) -> None:
+    told, signed = said.to_dict(), true.to_dict()
+    others = [key for key in sorted({*told, *signed}) if told.get(key) != signed.get(key)]
+    if others:
+        how = "; ".join(f"{key} {told.get(key)!s:.100}, and {signed.get(key)} is signed" for key in others)
+        raise LockError(f"the lock file says of {what}: {how}", remedy=_EDITED)

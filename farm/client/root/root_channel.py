@@ -1,0 +1,88 @@
+"""The channel of a root: chosen by the names that are installed first, and kept. No name moves to another's."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from farm.client.repository.choosing import Chooser
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.client.repository.catalogue import Catalogue
+    from farm.client.repository.host import Host
+    from farm.client.root.generations import Root
+
+
+class ForeignNameError(FarmError):
+    """A root's channel has no such package, and that of another distribution does not take its place."""
+
+    code = "foreign-name"
+
+
+class GoneFromChannelError(FarmError):
+    """A release has no more what a root holds because somebody asked for it."""
+
+    code = "gone-from-channel"
+
+
+def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
+    """Return the newest release of the channel that is named, else of the root's own, else of the one with `names`.
+
+    Raises `ForeignNameError` where the root holds packages of one distribution, and a name is another's; what
+    `Chooser.catalogue` raises.
+    """
+    state = root.current()
+    own = state.set.releases[0].subscription if state and state.set.releases else ""
+    chooser = Chooser(host.subscriptions, host.catalogue)
+    if not own:
+        return chooser.catalogue(names, channel)
+    catalogue = chooser.catalogue((), channel or own)
+    for name in (*names, *(state.set.asked if state else ())):
+        if not catalogue.holds(name):
+            _refuse_others(chooser, root, catalogue, name)
+    return catalogue
+
+
+def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
+    """Raise `GoneFromChannelError` with all that was asked for in a root and a release has no more."""
+    state, release = root.current(), catalogue.release
+    gone = [name for name in (state.set.asked if state else ()) if not catalogue.holds(name)]
+    if not gone:
+        return
+    place = f"--root {shlex.quote(str(root.path))}"
+    channel = f"{release.distribution}/{release.channel}"
+    others = Chooser(host.subscriptions, host.catalogue).others_of(release.distribution, release.channel, gone)
+    move = f"take all from a channel that has {'it' if len(gone) == 1 else 'them'}, by `farm upgrade {place} --channel "
+    raise GoneFromChannelError(
+        f"release {release.number} of {channel} has no more what was asked for in {root.path}: {', '.join(gone)}",
+        remedy=f"Nothing was changed. Go on without: `farm remove {place} {' '.join(gone)}`; or "
+        f"{move}{others[0] if others else 'CHANNEL'}`{'' if others else ', which you follow first'}.",
+    )
+
+
+def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str) -> None:
+    """Say of whom a name is; nothing where nobody has it, which whoever looks for it says better."""
+    release = catalogue.release
+    own = f"{release.distribution}/{release.channel}"
+    owner, _, short = name.rpartition("/")
+    others = chooser.others_with(short, release.distribution)
+    other = next((each for each in others if owner in ("", each.rpartition("/")[0])), None)
+    if other is None:
+        return
+    full = f"{other.rpartition('/')[0]}/{short}"
+    held = root.current()
+    was = held.set.package(name) if held else None
+    if was is not None:
+        raise ForeignNameError(
+            f"{root.path} holds {was.name}, which {own} has no more; {full} is another package, and does not become it",
+            remedy=f"Nothing was changed. To move on purpose: `farm remove --root {root.path} {short}`, and "
+            f"`farm install --root DIR {full}` into a root of its own.",
+        )
+    raise ForeignNameError(
+        f"{root.path} holds packages of {own}, which has no {name}; {full} is of another distribution",
+        remedy=f"Nothing was changed. Install it into a root of its own: `farm install --root DIR {full}`. In place of "
+        f"a package of {own} it comes by `farm override add --root {root.path} PACKAGE={other}:{short} --why …`.",
+    )

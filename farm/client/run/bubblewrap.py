@@ -1,0 +1,243 @@
+"""A late-bound run without a Docker Engine: bubblewrap, for whoever may make user namespaces. No service, no root.
+
+The process sees what it would see in Docker (`farm.client.run.late_binding`): packages, links, a fresh `/tmp`, its own
+`/proc`, a `/dev` of the harmless devices, a read-only root, no network unless asked, no privilege it could gain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from farm.client.run.late_binding import ENVIRONMENT, mounts
+from farm.client.run.start_failure import unstartable
+from farm.container.empty_root import DIRECTORIES, LINKS
+from farm.container.mounts import MountError, show_privately
+from farm.container.sandbox_spec import HOSTNAME
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import FrameType
+
+    from farm.client.run.late_binding import RunOptions
+    from farm.container.sandbox_spec import Bind
+
+PROGRAM = "bwrap"
+_FAILED = 1
+"""How it ends when it cannot start the command."""
+_NETWORKS = ("none", "host")
+_HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
+_STAGE = Path("/sys")
+"""What is covered, for this process alone: a place where nobody keeps code, states or packages."""
+_USER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
+_PASSED_ON = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH,
+)  # fmt: skip
+
+
+class BubblewrapError(FarmError):
+    """Bubblewrap is not there, may not do its work on this machine, or cannot do what is asked."""
+
+    code = "bubblewrap"
+
+
+def check_bubblewrap(proc: Path = Path("/proc")) -> None:
+    """See that bubblewrap can run here; raises `BubblewrapError` with what to do."""
+    if shutil.which(PROGRAM) is None:
+        raise BubblewrapError(
+            "bubblewrap is not installed: there is no program bwrap",
+            remedy="Install it, on Debian with `apt-get install bubblewrap`.",
+        )
+    # Who is root needs no user namespace that others may make, but one all the same.
+    switches = [("sys/user/max_user_namespaces", "0")]
+    if os.geteuid() != 0:
+        switches.append(("sys/kernel/unprivileged_userns_clone", "0"))
+        switches.append(("sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    for name, off in switches:
+        if _read(proc / name) == off and not (name.startswith("sys/kernel/apparmor") and _has_profile()):
+            raise BubblewrapError(
+                f"this machine lets nobody make the user namespaces that bubblewrap needs: /proc/{name} is {off}",
+                remedy=f"Ask its administrator to change {name.removeprefix('sys/').replace('/', '.')}, or use Docker.",
+            )
+
+
+def bubblewrap_command(
+    packages: Mapping[str, Path],
+    links: Path,
+    options: RunOptions,
+    shown: Mapping[Path, Path] | None = None,
+) -> list[str]:
+    """Return the `bwrap` command line that starts `options.command` over these packages.
+
+    `shown` says where sources can be reached, if elsewhere than where they are. Raises `BubblewrapError`.
+    """
+    if options.network not in _NETWORKS:
+        raise BubblewrapError(
+            f"bubblewrap knows the networks {' and '.join(_NETWORKS)}, not {options.network!r:.50}",
+            remedy="Choose one of them, or run it with Docker: --with docker.",
+        )
+    user, group = user_and_group(options.user)
+    command = [PROGRAM, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+    command += ["--uid", str(user), "--gid", str(group), "--hostname", HOSTNAME, "--cap-drop", "ALL"]
+    for each in options.capabilities:
+        command += ["--cap-add", each]
+    command += ["--share-net"] if options.network == "host" else []
+    command += _root(options)
+    command += _places(mounts(packages, links, options), options.volumes, shown)
+    for path in _HOST_NETWORK_FILES if options.network == "host" else ():
+        command += ["--ro-bind-try", path, path]
+    for path in options.hidden:
+        command += ["--tmpfs", path, "--remount-ro", path]
+    command += ["--dir", options.workdir, "--remount-ro", "/", "--chdir", options.workdir, "--clearenv"]
+    for name, value in dict([*ENVIRONMENT, *options.environment]).items():
+        command += ["--setenv", name, value]
+    return [*command, "--", *options.command]
+
+
+def _root(options: RunOptions) -> list[str]:
+    """Return the words for what the empty image has and a runtime adds: mount points, `/proc`, `/dev`, `/tmp`."""
+    words = []
+    for name in DIRECTORIES:
+        words += ["--dir", f"/{name}"]
+    for name, target in LINKS:
+        words += ["--symlink", target, f"/{name}"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
+    for each in options.devices:
+        words += ["--dev-bind", each, each]
+    return words
+
+
+def _places(binds: Sequence[Bind], volumes: Sequence[str], shown: Mapping[Path, Path] | None) -> list[str]:
+    """Return the words for what is mounted where: what lies in another comes after it, so that neither is hidden."""
+    words = {path: ["--perms", "1777", "--tmpfs", path] for path in volumes}
+    for each in binds:
+        source = shown[each.source] if shown else each.source
+        words[each.target] = ["--bind" if each.writable else "--ro-bind", str(source), each.target]
+    return [word for target in sorted(words) for word in words[target]]
+
+
+def user_and_group(text: str) -> tuple[int, int]:
+    """Return the numbers of `65534:65534`, or `0`, whose group is the same. Raises `BubblewrapError`."""
+    found = _USER.fullmatch(text.replace("root", "0"))
+    if found is None:
+        raise BubblewrapError(
+            f"bubblewrap knows users by their numbers, not {text!r:.70}", remedy="Write it as --user 1000:1000."
+        )
+    return int(found[1]), int(found[2] or found[1])
+
+
+def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOptions) -> int:
+    """Run `options.command` over these packages to its end, passing signals on; return its exit status.
+
+    That is 128 + N where signal N ended it, and 127 or 126 where there is no such command. Root becomes the asked user
+    first, so that the process is nobody outside too; anybody else stays who he is outside. Raises `BubblewrapError`.
+    """
+    who: dict[str, Any] = {}
+    environment = dict([*ENVIRONMENT, *options.environment])
+    cannot_start = unstartable(options.command[0], environment, options.workdir, mounts(packages, links, options))
+    line = bubblewrap_command(packages, links, options)
+    if os.geteuid() == 0:
+        user, group = user_and_group(options.user)
+        who = {"user": user, "group": group, "extra_groups": []}
+        line = bubblewrap_command(packages, links, options, _reachable(packages, links, options))
+    told, said = os.pipe()
+    signals = _PassedOn()
+    try:
+        line[1:1] = ["--info-fd", str(said)]
+        process = subprocess.Popen(line, pass_fds=[said], start_new_session=True, **who)
+    except OSError as error:
+        raise BubblewrapError(
+            f"bubblewrap cannot be started: {error.strerror}",
+            remedy="See that there is a program bwrap, and that the command has not too many words.",
+        ) from error
+    finally:
+        os.close(said)
+    with os.fdopen(told, "rb") as info:
+        content = info.read()  # ends when everything is set up, or has failed
+    signals.go_to(process, _child_in(content))
+    status = process.wait()
+    if status == _FAILED and cannot_start:
+        return cannot_start
+    return status if status >= 0 else 128 - status
+
+
+def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -> Mapping[Path, Path]:
+    """Return where sources are for whom root becomes, who need not be able to walk to a cache in root's home."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        return show_privately(_STAGE, {each.source for each in mounts(packages, links, options)})
+    except MountError as error:
+        raise BubblewrapError(
+            f"root may not mount anything here: {error.message}", remedy="Run it as another user than root."
+        ) from error
+
+
+class _PassedOn:
+    """The signals that the command is to get: from now on, also those that come before it is known which it is.
+
+    It may run, and be heard, before this process has read its number.
+    """
+
+    def __init__(self) -> None:
+        self._early: list[int] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._init: int | None = None
+        for each in _PASSED_ON:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                signal.signal(each, self._take)
+
+    def go_to(self, process: subprocess.Popen[bytes], init: int | None) -> None:
+        """Pass them on from now on, to what the first process of the new namespace, `init`, has started."""
+        self._process, self._init = process, init
+        while self._early:
+            self._pass_on(self._early.pop(0))
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if self._process is None:
+            self._early.append(number)
+        else:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
+        assert self._process is not None  # noqa: S101  (that is asked before)
+        running = next(_children(self._init), None) if self._init else None
+        try:
+            if running is not None:
+                os.kill(running, number)
+            elif number != signal.SIGWINCH:
+                self._process.terminate()
+        except ProcessLookupError:
+            pass  # it has just ended
+
+
+def _child_in(info: bytes) -> int | None:
+    """Return the process id, out here, of the first process of the new pid namespace."""
+    try:
+        return int(json.loads(info)["child-pid"])
+    except (ValueError, KeyError, TypeError):
+        return None  # bubblewrap has said what is wrong, and ends
+
+
+def _children(pid: int) -> Iterator[int]:
+    text = _read(Path(f"/proc/{pid}/task/{pid}/children"))
+    yield from map(int, text.split())
+
+
+def _has_profile() -> bool:
+    return Path("/etc/apparmor.d/bwrap-userns-restrict").exists()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,86 @@
+"""What a container has where packages lie, and is not theirs: mounts over them, and what was written there.
+
+Whoever starts a container may mount anything over anything, and whoever is root in it may write. Elsewhere than where
+packages lie that is the user's own affair.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from farm.container.empty_root import LINKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.container.docker_objects import ContainerMount, LabelledContainer
+
+PACKAGES, _OWN = "/packages", ".own"
+_LINKED = ("usr", "etc")
+"""What a late-bound run has mounted from its directory of links."""
+_OF_PACKAGES = ("packages", "usr", *(name for name, _ in LINKS))
+_MOST_TOLD = 10
+
+
+def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
+    """Return in words where something was put over the packages of a container's image."""
+    over = [
+        f"{each.target}: {_source(each)} is mounted over what packages have there"
+        for each in container.mounts
+        if _is_of_packages(each.target)
+    ]
+    # Places for mounts are made when it starts.
+    targets = [PurePosixPath(each.target) for each in container.mounts]
+    changed = [
+        path
+        for path in container.changed
+        if _is_of_packages(path) and not any(target.is_relative_to(path) for target in targets)
+    ]
+    told = [f"{path}: it was written in the container, and is not as in its image" for path in changed[:_MOST_TOLD]]
+    more = len(changed) - len(told)
+    return (*over, *told, *([f"{more} more paths were written so"] if more else ()))
+
+
+def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:
+    """Return the packages' directories, by their names, that a late-bound container has mounted."""
+    return tuple(sorted(store for each in mounts if (store := _store(each.target))))
+
+
+def not_late_bound(mounts: Sequence[ContainerMount], cache: Path, states: Sequence[Path]) -> tuple[str, ...]:
+    """Return in words what is mounted where packages and their links lie, and is not what a run of this host mounts.
+
+    That is a package's directory in the `cache`, read-only, and links that a run of one of the `states` made.
+    """
+    return tuple(_misplaced(mounts, cache.resolve(), [state.resolve() / "links" for state in states]))
+
+
+def _misplaced(mounts: Iterable[ContainerMount], cache: Path, links: Sequence[Path]) -> Iterator[str]:
+    for each in mounts:
+        store, top = _store(each.target), each.target.removeprefix("/")
+        if not (store or top in _LINKED or _is_of_packages(each.target)):
+            continue
+        if PurePosixPath(each.target).is_relative_to(f"{PACKAGES}/{_OWN}"):
+            continue  # the user's own files
+        source = Path(each.source).resolve() if each.source else None
+        if store and source != cache / store:
+            yield f"{each.target}: it is {_source(each)}, and not that package in the cache of this host, {cache}"
+        elif top in _LINKED and not (source and source.name == top and source.parent.parent in links):
+            yield f"{each.target}: it is {_source(each)}, and not links that a run of this host made"
+        elif not store and top not in _LINKED:
+            yield f"{each.target}: {_source(each)} is mounted over what packages have there"
+        elif each.writable:
+            yield f"{each.target}: it is mounted so that it can be written, and a run mounts packages read-only"
+
+
+def _store(target: str) -> str:
+    folder, _, name = target.rpartition("/")
+    return name if folder == PACKAGES and name != _OWN else ""
+
+
+def _is_of_packages(path: str) -> bool:
+    return path.removeprefix("/").partition("/")[0] in _OF_PACKAGES
+
+
+def _source(mount: ContainerMount) -> str:
+    return mount.source or "an empty directory in memory"

@@ -1,0 +1,104 @@
+"""What can start a late-bound run on this host: a Docker Engine, or bubblewrap; and what each of them can grant."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from farm.client.run.bubblewrap import BubblewrapError, check_bubblewrap, run_bubblewrap
+from farm.container.kernel import this_kernel
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from farm.client.run.late_binding import LateBoundRun, RunOptions
+    from farm.core.sets.needs.host import Kernel
+
+DOCKER, BUBBLEWRAP = "docker", "bubblewrap"
+# What a user namespace gives holds for what belongs to it; the clock, modules, devices and the log do not.
+_IN_A_NAMESPACE = frozenset(
+    (
+        "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_OWNER",
+        "CAP_KILL", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
+    )
+)  # fmt: skip
+_IN_A_NETWORK = frozenset({"CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW"})
+
+
+class NoEngineError(FarmError):
+    """Nothing on this machine can start a container."""
+
+    code = "no-engine"
+
+
+class RunEngine(Protocol):
+    """What starts a run."""
+
+    name: str
+
+    def kernel(self) -> Kernel:
+        """Return the kernel that it would run on."""
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return the capabilities that a run with these options can really have, and how one gets others."""
+
+    def start(self, run: LateBoundRun) -> int:
+        """Run it to its end; return its exit status."""
+
+    def again(self, run: LateBoundRun) -> dict[str, object] | None:
+        """Return as JSON values what `farm.client.run.prepared_run` needs to start it; None where that cannot."""
+
+
+class BubblewrapEngine:
+    """Bubblewrap, for whoever may make user namespaces."""
+
+    name = BUBBLEWRAP
+
+    def __init__(self, unless: str = "") -> None:
+        """`unless` is the socket of the Docker Engine that would have been chosen, had it answered."""
+        self._unless = unless
+
+    def kernel(self) -> Kernel:
+        """Return this machine's kernel."""
+        return this_kernel()
+
+    def grantable(self, options: RunOptions) -> tuple[frozenset[str], str]:
+        """Return what a user namespace can give; over the host's network it has no say."""
+        if options.network == "host":
+            return _IN_A_NAMESPACE, "bubblewrap cannot grant it here: leave --network host away, or add --with docker"
+        return _IN_A_NAMESPACE | _IN_A_NETWORK, "bubblewrap cannot grant it: add --with docker"
+
+    def start(self, run: LateBoundRun) -> int:
+        """Run it as a child. Raises `BubblewrapError`."""
+        sys.stdout.flush()
+        return run_bubblewrap(run.packages, run.links, run.options)
+
+    def again(self, run: LateBoundRun) -> dict[str, object] | None:
+        """Return what is needed for it, and where the engine would answer for the lack of which it was chosen."""
+        places = {store: str(path) for store, path in run.packages.items()}
+        return {"packages": places, "links": str(run.links), "options": run.options.to_dict(), "unless": self._unless}
+
+
+def choose_engine(asked: str, docker_address: str) -> RunEngine:
+    """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
+
+    Raises `SandboxUnavailableError`, `BubblewrapError`, or `NoEngineError` where neither can be had.
+    """
+    if asked == BUBBLEWRAP:
+        check_bubblewrap()
+        return BubblewrapEngine()
+    # Docker's SDK takes longer to load than a run without it takes to start.
+    from farm.client.run.docker_engine import SandboxUnavailableError, open_docker, socket_of  # noqa: PLC0415
+
+    try:
+        return open_docker(docker_address)
+    except SandboxUnavailableError as error:
+        if asked == DOCKER:
+            raise
+        try:
+            check_bubblewrap()
+        except BubblewrapError as other:
+            raise NoEngineError(
+                f"nothing here can start a container: {error.message}; and {other.message}",
+                remedy=f"Start a Docker Engine, or use bubblewrap, which needs no service and no root. {other.remedy}",
+            ) from other
+        return BubblewrapEngine(unless=socket_of(docker_address))

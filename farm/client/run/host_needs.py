@@ -1,0 +1,57 @@
+"""What a set asks of its host, before it starts: whether this host has it, and the least privileges that do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.core.sets.needs.host import unmet_by
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from farm.client.run.engine import RunEngine
+    from farm.client.run.late_binding import RunOptions
+    from farm.core.names.declared import HostNeeds
+
+
+class HostNeedsError(FarmError):
+    """A set asks something of its host that this one does not have, or that a run cannot grant."""
+
+    code = "host-needs"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A run with just the privileges that its set declares; `unknown` are kernel options of which nobody can say."""
+
+    options: RunOptions
+    unknown: tuple[str, ...]
+
+
+def grant(options: RunOptions, needs: HostNeeds, engine: RunEngine) -> Granted:
+    """Check what a set needs against this host and the engine, and grant it. Raises `HostNeedsError`."""
+    unknown: tuple[str, ...] = ()
+    if needs.kernel or needs.features:
+        unmet = unmet_by(engine.kernel(), needs)
+        unknown = unmet.unknown
+        if unmet.lacking:
+            raise HostNeedsError(
+                f"the set needs {', '.join(unmet.lacking)}: this kernel does not have it",
+                remedy="Run it on a host that has it.",
+            )
+    if needs.capabilities:
+        grantable, otherwise = engine.grantable(options)
+        beyond = [each for each in needs.capabilities if each not in grantable]
+        if beyond:
+            raise HostNeedsError(
+                f"the set needs {', '.join(beyond)}, which this run as {options.user} cannot be granted",
+                remedy=f"{otherwise[:1].upper()}{otherwise[1:]}.",
+            )
+    absent = [each for each in needs.devices if not Path(each).exists()]
+    if absent:
+        raise HostNeedsError(
+            f"the set needs the device {', '.join(absent)}, which this machine does not have",
+            remedy="Run it on a machine that has it.",
+        )
+    return Granted(replace(options, capabilities=needs.capabilities, devices=needs.devices), unknown)

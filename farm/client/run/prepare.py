@@ -1,0 +1,97 @@
+"""Leaving a run prepared for the next time that it is asked for in the same words, for `farm.client.run.prepared_run`.
+
+Only what can be judged the next time by what is seen at once is prepared. So neither what other distributions, or the
+user's own packages and files, are part of, nor what has something to tell at each start. What a policy accepted it will
+accept again: the advisories stand under the timestamp that is compared, as the release does, until they expire.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.client.run.prepared_run import keep, stamp
+from farm.client.run.record import run_form
+from farm.trust.layout import ADVISORIES
+from farm.trust.verification.last_verified import metadata_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.client.repository.host import Host
+    from farm.client.repository.known_release import NewestRelease
+    from farm.client.run.engine import RunEngine
+    from farm.client.run.late_binding import LateBoundRun
+    from farm.core.sets.members.set_record import SetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was verified as a whole, and its set.
+
+    Of its command, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
+    `files` are those that were read for it: an image file, a policy.
+    """
+
+    record: SetRecord
+    run: LateBoundRun
+    entrypoint: Sequence[str]
+    usual: Sequence[str]
+    files: Sequence[Path]
+
+
+def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEngine, started: Started) -> None:
+    """Keep a run under a key, if it is one that can start again; `settings` are those of before it was begun.
+
+    Raises `OSError`.
+    """
+    run, options = started.run, started.run.options
+    if not _is_of_one_release(started.record) or any(bind.writable for bind in options.binds):
+        return
+    start = engine.again(run)
+    if start is None:
+        return
+    looks = [_look(host, each) for each in host.seen]
+    paths = [*_directories(run.links), *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
+    paths += [each.absolute() for each in started.files]
+    ends = [end for each in looks for end in metadata_ends(Path(each["metadata"]), [ADVISORIES])]
+    form = {
+        "settings": settings,
+        "stamps": {str(path): stamp(str(path)) for path in paths},
+        "present": [*(str(bind.source) for bind in options.binds), *options.devices],
+        "looks": looks,
+        "ends": min(ends).timestamp() if ends else None,
+        "entrypoint": list(started.entrypoint),
+        "usual": list(started.usual),
+        "engine": engine.name,
+        "start": start,
+        "run": run_form(started.record, run.links),
+    }
+    keep(host.state, key, form)
+
+
+def _directories(top: Path) -> list[Path]:
+    return [Path(path) for path, _, _ in os.walk(top)]
+
+
+def _is_of_one_release(record: SetRecord) -> bool:
+    if len(record.releases) != 1:
+        return False
+    (release,) = record.releases
+    return all(
+        each.channel == release.subscription and each.name.distribution == release.distribution and not each.is_override
+        for each in record.packages
+    )
+
+
+def _look(host: Host, newest: NewestRelease) -> dict[str, str]:
+    subscription = newest.subscription
+    return {
+        "metadata": str(host.subscriptions.metadata_folder(subscription)),
+        "channel": subscription.channel,
+        "address": subscription.address,
+        "release": newest.release.digest,
+        "builders": newest.builders,
+    }

@@ -1,0 +1,132 @@
+"""The user's own directories in a late-bound run: where they are, without copying, and where an image would have them.
+
+A directory with a place of its own is bound there. What lies below `/usr` and `/etc`, where the packages' links are,
+becomes links into the directory, bound under `/packages/.own`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.forest import Forest
+from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.sets.composition.composition import Composition
+from farm.core.sets.composition.own_files import compose_with
+from farm.core.sets.composition.path_imports import place_imports
+from farm.oci.ignore_rules import IgnoreRules
+from farm.oci.own_layer import OwnFilesError, placed_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from farm.core.fileset.manifest import Entry
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.subscriber.image_file import PathImport
+
+_LINKED = ("usr", "etc")
+_OWN = "/packages/.own"
+_FRESH = "tmp"
+_MOST_HIDDEN = 200
+"""Each of them is a mount of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMounts:
+    """Packages with the user's directories: one composition, what is bound where, and which directories and files of it
+    are to be shown empty, because an image would not hold them.
+    """
+
+    composition: Composition
+    binds: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
+    hidden_files: tuple[str, ...] = ()
+
+
+def own_mounts(
+    directories: Sequence[tuple[Path, str]],
+    packages: Sequence[tuple[Descriptor, Manifest]],
+    replaces: Collection[str] = (),
+    imports: Iterable[PathImport] = (),
+    unpacked: Callable[[str], Path] = Path,
+) -> OwnMounts:
+    """Return how these directories, each with its path in the image (empty: its root), are seen beside packages.
+
+    What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
+    `unpacked` says that the package's directory is. Files keep the modes that they have here; what is ignored is not
+    shown. Raises `OwnFileConflictError` where a file stands in the way of a package, `ImportConflictError`,
+    `PathImportError`, `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, and what `compose` raises.
+    """
+    directories = [(each.absolute(), at) for each, at in directories]
+    rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}
+    found = placed_entries(directories, rules=rules.__getitem__)
+    own = Manifest.of((entry for _, _, entry in found.values()), absolute_links=True)
+    placed = place_imports(imports, packages)
+    composition = compose_with(packages, own, replaces, placed)
+    seen = {source: f"{_OWN}/{number}" for number, source in enumerate(sorted({each for each, _ in directories}))}
+    links, linked = _links(found, seen), set[Path]()
+    for path in links:
+        linked.add(found[path][0])
+    binds = [(str(source), seen[source]) for source in sorted(linked)]
+    for directory, at in directories:
+        binds += _binds(directory, at, rules[directory])
+    hidden = _hidden(binds, rules)
+    binds += [
+        (str(unpacked(each.store) / each.inside), f"/{each.path}") for each in placed if not _is_linked(each.path)
+    ]
+    forest = composition.forest
+    shared = {path for path, (_, _, entry) in found.items() if isinstance(entry, Directory) and _is_linked(path)}
+    forest = Forest(
+        tuple(sorted({*forest.directories, *shared})), tuple(sorted({**dict(forest.links), **links}.items()))
+    )
+    return OwnMounts(Composition(composition.packages, forest), tuple(binds), *hidden)
+
+
+def _links(found: Mapping[str, tuple[Path, str, Entry]], seen: Mapping[Path, str]) -> dict[str, str]:
+    links = {}
+    for path, (source, inside, entry) in found.items():
+        if _is_linked(path) and not isinstance(entry, Directory):
+            # A link of the user's stays what it is: relative to its place in the image.
+            links[path] = entry.target if isinstance(entry, Link) else f"{seen[source]}/{inside}"
+    return links
+
+
+def _is_linked(path: str) -> bool:
+    return path.partition("/")[0] in _LINKED
+
+
+def _binds(directory: Path, at: str, rules: IgnoreRules) -> list[tuple[str, str]]:
+    if at:
+        top = at.partition("/")[0]
+        return [] if top in (*_LINKED, "bin", "sbin", "lib", "lib64") else [(str(directory), f"/{at}")]
+    binds = []
+    for each in sorted(directory.iterdir()):
+        if each.name in (*_LINKED, "bin", "sbin", "lib", "lib64") or rules.met & {each.name, f"{each.name}/"}:
+            continue
+        if each.is_symlink() or each.name == _FRESH:
+            why = "is fresh at each run" if each.name == _FRESH else "is a link, and a run's root holds none of yours"
+            raise OwnFilesError(
+                f"{each} cannot be seen at /{each.name}, which {why}", remedy="Move it, or build an image of it."
+            )
+        binds.append((str(each), f"/{each.name}"))
+    return binds
+
+
+def _hidden(
+    binds: Sequence[tuple[str, str]], rules: Mapping[Path, IgnoreRules]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the directories and the files that are seen although an image would not hold them."""
+    directories, files = set[str](), set[str]()
+    for directory, own in rules.items():
+        for path in own.met:
+            for source, target in binds:
+                if (directory / path).is_relative_to(source):
+                    place = str(Path(target) / (directory / path).relative_to(source))
+                    (directories if path.endswith("/") else files).add(place)
+    if len(directories) + len(files) > _MOST_HIDDEN:
+        raise OwnFilesError(
+            f"{len(directories) + len(files)} paths are ignored one by one, and a run can hide {_MOST_HIDDEN}",
+            remedy="Ignore the directories that they lie in, or build an image.",
+        )
+    return tuple(sorted(directories)), tuple(sorted(files))

@@ -1,0 +1,111 @@
+"""Removes from a host what one farm's attempts left behind: containers, mounts and directories nobody owns any more.
+
+Every worker runs it, for all of its farm's workers on the host: one that was stopped (SIGSTOP) cannot clean up after
+itself. Other farms may share the engine, and the directory of attempts too: what is theirs is never touched. That an
+owner is gone is seen by its lock, and that its lease has ended by the clock of the host, which nobody can set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import docker
+import docker.errors
+
+from farm.container.attempt_directory import NEW, clear, none_being_made, take_over, written_lease
+from farm.container.attempts_root import LABEL_LEASE
+from farm.container.host_clock import host_time
+from farm.container.sandbox import SandboxUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.container.attempts_root import AttemptsRoot
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+State = Literal["running", "expired", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed: the ids of containers, and the names of attempts whose directories were abandoned."""
+
+    containers: tuple[str, ...]
+    directories: tuple[str, ...]
+
+
+class Janitor:
+    """Sweeps one host after one farm. `root` is where that farm's workers make their attempts' directories."""
+
+    def __init__(self, client: docker.APIClient, root: AttemptsRoot) -> None:
+        self._client = client
+        self._root = root
+
+    def sweep(self) -> Swept:
+        """Remove what is abandoned, containers first. Safe at any moment, and by several at once.
+
+        The directory of an owner that lives is left to it, even when its lease has ended: only its container goes.
+        Raises `SandboxUnavailableError`.
+        """
+        return Swept(self._sweep_containers(), self._sweep_directories())
+
+    def _sweep_containers(self) -> tuple[str, ...]:
+        removed = []
+        try:
+            # The engine itself leaves out what lacks one of these: another farm's, another directory's, old ones.
+            wanted = [f"{label}={value}" for label, value in self._root.labels.items()]
+            for container in self._client.containers(all=True, filters={"label": wanted}):
+                if self.is_orphan(container["Labels"]):
+                    # Another janitor may be removing it too (409), or have done so (404).
+                    with suppress(docker.errors.APIError):
+                        self._client.remove_container(container["Id"], force=True, v=True)
+                        removed.append(container["Id"])
+        except (docker.errors.DockerException, OSError) as error:
+            raise SandboxUnavailableError("list or remove containers", error) from error
+        return tuple(removed)
+
+    def is_orphan(self, labels: Mapping[str, str]) -> bool:
+        """Decide by a container's labels whether it must go: it is this farm's here, and its attempt is over."""
+        name = labels.get(LABEL_LEASE, "")
+        own = all(labels.get(label) == value for label, value in self._root.labels.items())
+        return own and bool(_NAME.fullmatch(name)) and self.state(self._root.path / name) != "running"
+
+    def state(self, path: Path) -> State:
+        """Tell how the attempt in a directory below the root stands."""
+        lock = take_over(path)
+        if lock is not None:
+            os.close(lock)
+            return "abandoned"
+        if not path.exists():
+            return "abandoned"
+        lease = written_lease(path)
+        ended = lease is not None and lease.until is not None and lease.until.is_before(host_time())
+        return "expired" if ended else "running"
+
+    def _sweep_directories(self) -> tuple[str, ...]:
+        paths = sorted(self._root.path.iterdir()) if self._root.path.is_dir() else []
+        unborn = [path for path in paths if path.name.startswith(NEW)]
+        removed = [path.name for path in paths if path not in unborn and self._clear_abandoned(path)]
+        if unborn:
+            with none_being_made(self._root.path) as free:
+                removed += [path.name for path in unborn if free and self._clear_abandoned(path)]
+        return tuple(removed)
+
+    def _clear_abandoned(self, path: Path) -> bool:
+        lock = take_over(path)
+        if lock is None:
+            return False
+        try:
+            lease = written_lease(path)
+            if lease is not None and lease.owner != self._root.owner:
+                return False  # that farm has a janitor of its own
+            clear(path)
+        finally:
+            os.close(lock)
+        return True

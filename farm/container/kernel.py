@@ -1,0 +1,48 @@
+"""What this machine's kernel is: its release, and which options it was built with, as far as it says."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from pathlib import Path
+
+from farm.core.sets.needs.host import Kernel
+
+_SET = re.compile(rb"^(CONFIG_[A-Z0-9_]+)=(.)", re.MULTILINE)
+# A file system that is listed is there; one that is not may be a module that nobody has loaded.
+_FILE_SYSTEMS = {
+    "btrfs": "CONFIG_BTRFS_FS", "ext4": "CONFIG_EXT4_FS", "fuse": "CONFIG_FUSE_FS", "overlay": "CONFIG_OVERLAY_FS",
+    "squashfs": "CONFIG_SQUASHFS", "tmpfs": "CONFIG_TMPFS", "xfs": "CONFIG_XFS_FS", "bpf": "CONFIG_BPF_SYSCALL",
+    "cgroup2": "CONFIG_CGROUPS", "mqueue": "CONFIG_POSIX_MQUEUE", "erofs": "CONFIG_EROFS_FS", "9p": "CONFIG_9P_FS",
+}  # fmt: skip
+
+
+def this_kernel(root: Path = Path("/")) -> Kernel:
+    """Read it. `root` is where `/proc` and `/boot` are looked for."""
+    release = os.uname().release
+    config = _config(root, release)
+    if config is not None:
+        return Kernel(release, frozenset(name.decode() for name, value in _SET.findall(config) if value != b"n"))
+    listed = _read(root / "proc/filesystems").split()
+    return Kernel(release, frozenset(_FILE_SYSTEMS[name] for name in listed if name in _FILE_SYSTEMS), complete=False)
+
+
+def _config(root: Path, release: str) -> bytes | None:
+    try:
+        return gzip.decompress((root / "proc/config.gz").read_bytes())
+    except (OSError, EOFError):
+        pass
+    for place in (f"boot/config-{release}", f"lib/modules/{release}/config"):
+        try:
+            return (root / place).read_bytes()
+        except OSError:
+            continue
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

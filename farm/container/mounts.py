@@ -1,0 +1,165 @@
+"""The mounts that farm makes on its host: bounded tmpfs volumes, read-only overlays, and a stage of one process's own.
+The only place that mounts.
+
+Straight to mount(2), so that no option is read by another program's rules on the way. Needs root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.store.ownership import way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# <sys/mount.h>
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV = 1, 2, 4
+_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_SLAVE = 4096, 16384, 1 << 18, 1 << 19
+_CLONE_NEWNS = 0x20000  # <sched.h>
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_OPTIONS_LIMIT = 4095  # one page with its NUL: mount(2)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class MountError(FarmError):
+    """The kernel refused a mount or unmount; `target` is the place, `number` the errno."""
+
+    code = "mount-failed"
+
+    def __init__(self, action: str, target: Path, number: int) -> None:
+        super().__init__(
+            f"cannot {action} {target}: {os.strerror(number)}",
+            remedy="A build worker mounts its volumes itself: run it as root, on the host of its Docker Engine.",
+        )
+        self.target = target
+        self.number = number
+
+
+def mount_tmpfs(target: Path, *, size: int, inodes: int, owner: int) -> None:
+    """Mount a fresh tmpfs of at most `size` bytes and `inodes` inodes, whose root belongs to user and group `owner`."""
+    options = f"size={size},nr_inodes={inodes},uid={owner},gid={owner},mode=0755"
+    _mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+
+
+def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
+    """Mount directories over one another, the first one on top, read-only; two layers at least."""
+    lower = ":".join(_escape(layer) for layer in layers)
+    _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
+
+
+def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
+    """Show files and directories below `stage`, where everybody can walk to them, and return where each is.
+
+    Only this process sees it, and those that it starts: it leaves the mount namespace of its host for good, and what
+    was at `stage` is hidden to it. Raises `MountError`, `OSError`.
+    """
+    _leave_namespace(stage, _MS_PRIVATE)
+    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sources}
+    try:
+        _mount("tmpfs", stage, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
+        shown = {}
+        for number, (source, descriptor) in enumerate(held.items()):
+            place = shown[source] = stage / str(number)
+            _show(descriptor, place)
+        return shown
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
+
+
+def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Path) -> None:
+    """Show files and directories where they are, and nothing else of the directories `closed` around them.
+
+    Only this process sees it so, and those that it starts: it leaves the mount namespace of its host for good. What is
+    unmounted on the host goes here too; what is mounted at or below `leave_out` is let go of at once, for it would be
+    kept from going. Raises `MountError`, `OSError`.
+    """
+    passed = {Path(place) for source in sources for place, _ in way(str(source))}
+    links = {place: place.readlink() for place in passed if place.is_symlink()}
+    real = {source.resolve() for source in sources}
+    _leave_namespace(closed[0], _MS_SLAVE)
+    unmount_below(leave_out)
+    held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sorted(real) if _is_below(source, closed)}
+    try:
+        for directory in closed:
+            _mount("tmpfs", directory, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
+        for source, descriptor in held.items():
+            if not source.exists():  # else it is there, with what it lies in
+                source.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                _show(descriptor, source)
+        for place, target in links.items():
+            if _is_below(place, closed) and not os.path.lexists(place):
+                place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                place.symlink_to(target)
+    finally:
+        for descriptor in held.values():
+            os.close(descriptor)
+
+
+def _leave_namespace(place: Path, propagation: int) -> None:
+    if _library().unshare(_CLONE_NEWNS) != 0:
+        raise MountError("make a mount namespace for", place, ctypes.get_errno())
+    _mount("none", Path("/"), "none", _MS_REC | propagation, "")
+
+
+def _show(descriptor: int, place: Path) -> None:
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        place.mkdir()
+    else:
+        place.touch()
+    _mount(f"/proc/self/fd/{descriptor}", place, "none", _MS_BIND | _MS_REC, "")
+
+
+def _is_below(path: Path, directories: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(directory) for directory in directories)
+
+
+def unmount(target: Path) -> None:
+    """Unmount; a place still in use is detached at once and goes when its last user does."""
+    for flags in (_UMOUNT_NOFOLLOW, _UMOUNT_NOFOLLOW | _MNT_DETACH):
+        if _library().umount2(os.fsencode(target), flags) == 0:
+            return
+    raise MountError("unmount", target, ctypes.get_errno())
+
+
+def mounts_below(directory: Path) -> tuple[Path, ...]:
+    """Return the mount points at or below a directory, the last mounted first (so in an order to unmount in)."""
+    root = str(directory.resolve())
+    found = []
+    with Path("/proc/self/mountinfo").open("rb") as table:
+        for line in table:
+            # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes as octal
+            point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), os.fsdecode(line.split(b" ", 5)[4]))
+            if point == root or point.startswith(f"{root}/"):
+                found.append(Path(point))
+    return tuple(reversed(found))
+
+
+def unmount_below(directory: Path) -> None:
+    """Unmount whatever is mounted at or below a directory."""
+    for point in mounts_below(directory):
+        unmount(point)
+
+
+def _mount(source: str, target: Path, kind: str, flags: int, options: str) -> None:
+    encoded = os.fsencode(options)
+    if len(encoded) > _OPTIONS_LIMIT:
+        raise MountError(f"mount {kind} on", target, 36)  # ENAMETOOLONG
+    if _library().mount(source.encode(), os.fsencode(target), kind.encode(), flags, encoded) != 0:
+        raise MountError(f"mount {kind} on", target, ctypes.get_errno())
+
+
+def _escape(path: Path) -> str:
+    # overlayfs splits its layers at ":" and its options at ","; both may be escaped.
+    return re.sub(r"([\\:,])", r"\\\1", str(path))
+
+
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

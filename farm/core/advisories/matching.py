@@ -1,0 +1,237 @@
+"""Which packages an advisory holds for, and which statements say otherwise. Pure: names, versions, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from farm.core.advisories.severity import SEVERITIES, at_least, worst
+from farm.core.names.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from farm.core.advisories.severity import Severity
+
+EventKind: TypeAlias = Literal["introduced", "fixed", "last_affected"]
+Status: TypeAlias = Literal["not_affected", "affected", "fixed", "under_investigation"]
+
+# At one version a fix comes before what is introduced again: then the version counts as affected.
+_ORDER: tuple[EventKind, ...] = ("last_affected", "fixed", "introduced")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A version in an advisory, `1.7.1-2`, or `1.7.1` for all its revisions. None stands before all versions (`0`)."""
+
+    version: Version | None
+    revision: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Bound:
+        """Read a bound; raises `InvalidVersionError`."""
+        if text == "0":
+            return cls(None)
+        version, dash, revision = text.rpartition("-")
+        if dash and revision.isdecimal() and len(revision) <= 9:
+            return cls(Version(version), int(revision))
+        return cls(Version(text))
+
+    def is_reached_by(self, version: Version, revision: int) -> bool:
+        """Return whether a package of this version comes after the bound, or stands on it."""
+        if self.version is None or self.version < version:
+            return True
+        return self.version == version and (self.revision is None or self.revision <= revision)
+
+    def is_passed_by(self, version: Version, revision: int) -> bool:
+        """Return whether a package of this version comes after the bound, and after all revisions it stands for."""
+        if self.version is None or self.version < version:
+            return True
+        return self.version == version and self.revision is not None and self.revision < revision
+
+    def is_at(self, version: Version, revision: int) -> bool:
+        """Return whether a package of this version is what the bound names."""
+        return self.version == version and self.revision in (None, revision)
+
+    def __str__(self) -> str:
+        if self.version is None:
+            return "0"
+        return str(self.version) if self.revision is None else f"{self.version}-{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Where in the order of versions something changed."""
+
+    kind: EventKind
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A package in an advisory: the ranges of versions, each a list of events, and single versions.
+
+    `package` is the short name of one of the distribution itself, the full name of one that it takes of another.
+    """
+
+    package: str
+    ranges: tuple[tuple[Event, ...], ...]
+    versions: tuple[Bound, ...]
+    severity: Severity
+
+    def holds_for(self, version: Version, revision: int) -> bool:
+        """Return whether a package of this version is affected."""
+        named = any(each.is_at(version, revision) for each in self.versions)
+        return named or any(_is_inside(events, version, revision) for events in self.ranges)
+
+    def fixed_for(self, version: Version, revision: int) -> str:
+        """Return the first version after this one that is not affected any more; empty when none is known."""
+        for events in self.ranges:
+            for event in _in_order(events) if _is_inside(events, version, revision) else ():
+                if event.kind == "fixed" and not event.bound.is_reached_by(version, revision):
+                    return str(event.bound)
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """A security advisory about packages of one distribution. `ids` are its id and the other names it goes by."""
+
+    id: str
+    aliases: tuple[str, ...]
+    summary: str
+    published: datetime
+    modified: datetime
+    withdrawn: datetime | None
+    affected: tuple[Affected, ...]
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """All names under which statements may speak of it."""
+        return frozenset((self.id, *self.aliases))
+
+    @property
+    def severity(self) -> Severity:
+        """The worst that it is for any package."""
+        return worst(tuple(each.severity for each in self.affected))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
+        return tuple(sorted({each.package for each in self.affected}))
+
+    def seen_from_abroad(self, owner: str) -> Advisory:
+        """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
+        own = tuple(
+            replace(each, package=f"{owner}/{each.package}") for each in self.affected if "/" not in each.package
+        )
+        return replace(self, affected=own)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What somebody states (OpenVEX) about a vulnerability in a package; `version` None is all versions."""
+
+    vulnerability: str
+    aliases: tuple[str, ...]
+    package: str
+    version: Bound | None
+    status: Status
+    justification: str
+    at: datetime
+
+    def speaks_of(self, advisory: Advisory, package: str, version: Version, revision: int) -> bool:
+        """Return whether it is about this advisory in this package."""
+        if self.package != package or not advisory.ids & {self.vulnerability, *self.aliases}:
+            return False
+        return self.version is None or self.version.is_at(version, revision)
+
+    def seen_from_abroad(self, owner: str) -> Statement | None:
+        """Return what it states, to others, about a package of the distribution `owner` who makes it."""
+        return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """That an advisory holds for a package. `fixed` is the version to go to, if one is known.
+
+    `statement` is the newest that somebody made about it; with `not_affected` or `fixed` there is nothing to do.
+    """
+
+    advisory: Advisory
+    package: str
+    version: Version
+    revision: int
+    severity: Severity
+    fixed: str
+    statement: Statement | None
+
+    @property
+    def stands(self) -> bool:
+        """Whether nobody has stated that it does no harm here."""
+        return self.statement is None or self.statement.status not in ("not_affected", "fixed")
+
+
+def find(
+    advisories: Iterable[Advisory],
+    statements: Sequence[Statement],
+    packages: Iterable[tuple[str, Version, int]],
+) -> list[Finding]:
+    """Return what advisories hold for packages (short name, version, revision), also what statements speak against.
+
+    The worst comes first, then by package and advisory. Withdrawn advisories hold for nothing.
+    """
+    by_name = {name: (version, revision) for name, version, revision in packages}
+    found = []
+    for advisory in advisories:
+        if advisory.withdrawn is None:
+            found += [each for name in advisory.packages if (each := _finding(advisory, statements, name, by_name))]
+    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), each.package, each.advisory.id))
+
+
+def blocking(
+    advisories: Iterable[Advisory],
+    statements: Sequence[Statement],
+    packages: Iterable[tuple[str, Version, int]],
+    least: Severity,
+) -> list[Finding]:
+    """Return what keeps packages out of a channel that blocks this severity and worse: as `find`, where it stands."""
+    return [each for each in find(advisories, statements, packages) if each.stands and at_least(each.severity, least)]
+
+
+def _finding(
+    advisory: Advisory, statements: Sequence[Statement], name: str, packages: dict[str, tuple[Version, int]]
+) -> Finding | None:
+    if name not in packages:
+        return None
+    version, revision = packages[name]
+    here = [each for each in advisory.affected if each.package == name and each.holds_for(version, revision)]
+    if not here:
+        return None
+    fixes = [fixed for each in here if (fixed := each.fixed_for(version, revision))]
+    about = [each for each in statements if each.speaks_of(advisory, name, version, revision)]
+    newest = max(about, key=lambda each: each.at, default=None)
+    severity = worst(tuple(each.severity for each in here))
+    return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
+
+
+def _is_inside(events: tuple[Event, ...], version: Version, revision: int) -> bool:
+    # The algorithm of the OSV schema, section "Evaluation".
+    inside = False
+    for event in _in_order(events):
+        reached = event.bound.is_passed_by if event.kind == "last_affected" else event.bound.is_reached_by
+        if reached(version, revision):
+            inside = event.kind == "introduced"
+    return inside
+
+
+def _in_order(events: tuple[Event, ...]) -> list[Event]:
+    def key(event: Event) -> tuple[bool, Version, float, int]:
+        bound = event.bound
+        # A whole version begins before its first revision, and as the last affected one it ends after all of them.
+        last = float("inf") if event.kind == "last_affected" else -1.0
+        revision = last if bound.revision is None else float(bound.revision)
+        return bound.version is not None, bound.version or Version("0"), revision, _ORDER.index(event.kind)
+
+    return sorted(events, key=key)

@@ -1,0 +1,161 @@
+"""Reading statements in OpenVEX's form (https://github.com/openvex/spec, 0.2.0): whether an advisory does harm here.
+
+A product is `dist.example.org/jq`, that with `@1.7.1-1` for one version, or the same in a package URL (`pkg:…`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast, get_args
+from urllib.parse import unquote
+
+from farm.core.advisories.json_part import JsonPart
+from farm.core.advisories.matching import Bound, Statement, Status
+from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_json_object
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.core.names.version import InvalidVersionError
+
+CONTEXT = "https://openvex.dev/ns/v0.2.0"
+LARGEST_STATEMENTS = 16 * 1024 * 1024
+"""Bytes of the document that a distribution publishes, with all that was ever stated in it."""
+
+_PURL = re.compile(r"pkg:[a-z0-9.+-]+/(?P<name>[^@?#]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?")
+_JUSTIFICATIONS = (
+    "",
+    "component_not_present",
+    "vulnerable_code_not_present",
+    "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_cannot_be_controlled_by_adversary",
+    "inline_mitigations_already_exist",
+)
+_CONTEXTS = r"^https://openvex\.dev/ns(/v0\.2\.[0-9]+)?$"
+_VULNERABILITY = r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}$"
+
+
+class _Product(NamedTuple):
+    id: str
+    purl: str
+
+
+class _Statement(NamedTuple):
+    vulnerability: str
+    aliases: tuple[str, ...]
+    products: tuple[_Product, ...]
+    status: Status
+    justification: str
+    impact_statement: str
+    timestamp: datetime | None
+
+
+def _read_statement(part: JsonPart) -> _Statement:
+    vulnerability = part.part("vulnerability", required=True)
+    return _Statement(
+        vulnerability=vulnerability.text("name", pattern=_VULNERABILITY),
+        aliases=vulnerability.texts("aliases", most=100),
+        products=tuple(
+            _Product(each.text("@id", ""), each.part("identifiers").text("purl", ""))
+            for each in part.parts("products", least=1, most=1000)
+        ),
+        status=cast("Status", part.choice("status", get_args(Status))),
+        justification=part.choice("justification", _JUSTIFICATIONS, ""),
+        impact_statement=part.text("impact_statement", ""),
+        timestamp=part.moment_or_none("timestamp"),
+    )
+
+
+def read_openvex(
+    content: bytes, distribution: str, *, file: str = "", largest: int = LARGEST_ADVISORY
+) -> tuple[Statement, ...]:
+    """Read what a document states, one statement for each product; `file` is named in errors.
+
+    A document that somebody hands in is as large as an advisory, `largest` bytes; for a published one see
+    `read_published`.
+    Products are packages of the distribution, or such that it takes of others. Raises `InvalidAdvisoryError`.
+    """
+    part = JsonPart(read_json_object(content, "the document", file, largest))
+    part.text("@context", pattern=_CONTEXTS)
+    at = part.moment("timestamp")
+    statements = tuple(map(_read_statement, part.parts("statements", least=1)))
+    if part.problems:
+        raise InvalidAdvisoryError(f"this is no OpenVEX document: {'; '.join(part.problems)}", file)
+    found = []
+    for each in statements:
+        for product in each.products:
+            name, version = _product(product, distribution, file)
+            _check(each, name, version, file)
+            found.append(
+                Statement(
+                    each.vulnerability,
+                    each.aliases,
+                    name,
+                    version,
+                    each.status,
+                    each.justification or each.impact_statement,
+                    (each.timestamp or at).astimezone(UTC).replace(microsecond=0),
+                )
+            )
+    return tuple(found)
+
+
+def read_published(content: bytes, distribution: str) -> tuple[Statement, ...]:
+    """Read the document with all statements that a distribution publishes. Raises `InvalidAdvisoryError`."""
+    return read_openvex(content, distribution, largest=LARGEST_STATEMENTS)
+
+
+def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: datetime) -> bytes:
+    """Return a document (canonical JSON) that `read_published` reads as these statements."""
+    return canonical_json(
+        {
+            "@context": CONTEXT,
+            "@id": f"https://{distribution}/advisories/openvex",
+            "author": distribution,
+            "statements": [statement_form(each, distribution) for each in statements],
+            "timestamp": _moment(at),
+            "version": 1,
+        }
+    )
+
+
+def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
+    """Return one statement as it stands in a document."""
+    version = f"@{statement.version}" if statement.version else ""
+    form: dict[str, Any] = {
+        "products": [{"@id": f"{PackageName.parse(statement.package, within=distribution)}{version}"}],
+        "status": statement.status,
+        "timestamp": _moment(statement.at),
+        "vulnerability": {"aliases": list(statement.aliases), "name": statement.vulnerability},
+    }
+    if statement.justification:
+        form["justification" if statement.justification in _JUSTIFICATIONS else "impact_statement"] = (
+            statement.justification
+        )
+    return form
+
+
+def _product(product: _Product, distribution: str, file: str) -> tuple[str, Bound | None]:
+    text = product.purl or product.id
+    match = _PURL.fullmatch(text)
+    name, version = (
+        (match["name"], match["version"] or "") if match else (text.partition("@")[0], text.partition("@")[2])
+    )
+    try:
+        found = PackageName.parse(unquote(name), within=distribution)
+        bound = Bound.parse(unquote(version)) if version else None
+    except (InvalidPackageNameError, InvalidVersionError) as error:
+        raise InvalidAdvisoryError(f"the product {text[:100]!r}: {error.message}", file, error.remedy) from error
+    return found.inside(distribution), bound
+
+
+def _check(each: _Statement, name: str, version: Bound | None, file: str) -> None:
+    what = f"the statement about {each.vulnerability} in {name}"
+    if each.status == "not_affected" and not each.justification and not each.impact_statement:
+        raise InvalidAdvisoryError(f"{what} does not say why", file, "Add a justification, or an impact_statement.")
+    if each.status == "fixed" and version is None:
+        # Of all versions it would say that none ever was affected.
+        raise InvalidAdvisoryError(f"{what} names no version that is fixed", file, "Name the product as NAME@VERSION.")
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

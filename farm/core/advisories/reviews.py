@@ -1,0 +1,69 @@
+"""That somebody has looked at a package for vulnerabilities: without it, that no advisory holds says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from farm.core.names.json_reader import Record
+from farm.errors import FarmError
+
+LARGEST_SOURCE = 500
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class InvalidReviewError(FarmError):
+    """What should say that a package was looked at does not say against what, or when."""
+
+    code = "invalid-review"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Review:
+    """That a package was looked at for vulnerabilities against a source, and that an advisory was added for each.
+
+    `package` is a short name, full for one of another distribution; `source` the address of what was read.
+    """
+
+    package: str
+    source: str
+    at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"at": time_text(self.at), "package": self.package, "source": self.source}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Review:
+        """Read what `to_dict` gave, and leave alone what else is there. Raises `InvalidRecordError`, `ValueError`,
+        `InvalidReviewError`.
+        """
+        record = Record(value, "review")
+        return cls(record.text("package"), checked_source(record.text("source")), read_time(record.text("at")))
+
+
+def checked_source(text: str) -> str:
+    """Return the address of a source if it is one of the web, in one line. Raises `InvalidReviewError`."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    is_address = parts.scheme in ("http", "https") and bool(parts.netloc)
+    if not is_address or len(text) > LARGEST_SOURCE or " " in text or not text.isprintable():
+        raise InvalidReviewError(
+            f"{text[:100]!r} is not the address of a source",
+            remedy="Name what was read, as https://security-tracker.debian.org/tracker/source-package/zlib.",
+        )
+    return text
+
+
+def time_text(at: datetime) -> str:
+    """Return a time as documents have it, in whole seconds."""
+    return at.astimezone(UTC).strftime(_TIME)
+
+
+def read_time(text: str) -> datetime:
+    """Read what `time_text` gave; raises `ValueError`."""
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)

@@ -1,0 +1,221 @@
+"""YAML text → a tree of nodes that know where they stand. Hostile input ends here, with a place and a reason.
+
+It decides nothing about meaning. Plain scalars follow the core schema of YAML 1.2 (`no` is a word, not false).
+Refused: more than 1 MiB, anchors and aliases, tags, duplicate keys, depth over 32, more than one document.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
+
+import yaml
+
+from farm.core.files.problems import Problem, RecipeError, quoted
+from farm.errors import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAXIMUM_BYTES = 1 << 20
+MAXIMUM_DEPTH = 32
+# Past these nobody reads on, and a hostile file could ask for a hundred thousand of them.
+MAXIMUM_PROBLEMS = 50
+
+Kind: TypeAlias = Literal["text", "integer", "number", "boolean", "nothing", "list", "mapping"]
+
+_PLAIN: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("nothing", re.compile(r"|~|null|Null|NULL")),
+    ("boolean", re.compile(r"true|True|TRUE|false|False|FALSE")),
+    ("integer", re.compile(r"[-+]?[0-9]+")),
+    ("number", re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|nan)", re.I)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value in a file. `text` is what a scalar says, `items` a list's values, `pairs` a mapping's.
+
+    `line` and `column` count from 1, `length` is what a caret underlines.
+    """
+
+    kind: Kind
+    line: int
+    column: int
+    length: int = 1
+    text: str = ""
+    items: tuple[Node, ...] = ()
+    pairs: tuple[tuple[Node, Node], ...] = ()
+
+
+class Document:
+    """A file's text and the problems found in it so far."""
+
+    def __init__(self, text: bytes, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._lines: list[str] = text[:MAXIMUM_BYTES].decode("utf-8", "replace").split("\n")
+
+    def report(self, node: Node | None, message: str, remedy: str = "") -> None:
+        """Note a problem at a node, or with the file as a whole. Raises `RecipeError` once there are many."""
+        if node is None:
+            self._note(Problem(Place(self.file), message, remedy))
+        else:
+            self.report_at(node.line, node.column, message, remedy, length=node.length)
+
+    def report_at(self, line: int, column: int, message: str, remedy: str = "", *, length: int = 1) -> None:
+        """Note a problem at a line and column, both counted from 1."""
+        excerpt = self._lines[line - 1].rstrip("\r") if line <= len(self._lines) else ""
+        self._note(Problem(Place(self.file, line, column), message, remedy, excerpt, length))
+
+    def _note(self, problem: Problem) -> None:
+        # A value that is looked at twice is wrong once.
+        if problem not in self.problems:
+            self.problems.append(problem)
+        if len(self.problems) >= MAXIMUM_PROBLEMS:
+            self.finish()
+
+    def finish(self) -> None:
+        """Raise `RecipeError` with all that was noted, if anything was."""
+        if self.problems:
+            raise RecipeError(self.problems)
+
+
+class _Refused(Exception):  # noqa: N818  it never leaves this module
+    """The text cannot be read any further; the document has the reason."""
+
+
+def parse(text: bytes, file: str) -> tuple[Document, Node]:
+    """Read a YAML text whose root is a mapping.
+
+    Raises `RecipeError` when the text cannot be read at all; a duplicate key is noted in the document, so that the
+    caller's own problems are reported with it.
+    """
+    document = Document(text, file)
+    try:
+        return document, _compose(text, document)
+    except _Refused:
+        raise RecipeError(document.problems) from None
+
+
+def _compose(text: bytes, document: Document) -> Node:
+    if len(text) > MAXIMUM_BYTES:
+        document.report(None, f"the file has {len(text)} bytes, and {MAXIMUM_BYTES} is the most", "Split it.")
+        raise _Refused
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = text[: error.start]
+        column = len(before.rsplit(b"\n", 1)[-1].decode("utf-8", "replace")) + 1
+        document.report_at(before.count(b"\n") + 1, column, "the file is not UTF-8", "Save it as UTF-8.")
+        raise _Refused from None
+    try:
+        return _Composer(document, yaml.parse(decoded, Loader=yaml.CSafeLoader)).root()
+    except yaml.YAMLError as error:
+        _report_syntax(error, document)
+        raise _Refused from None
+
+
+_SYNTAX_REMEDIES = {
+    "cannot start any token": "Use spaces to indent.",
+    "maximum nesting depth": f"Nest at most {MAXIMUM_DEPTH} deep.",
+}
+
+
+def _report_syntax(error: yaml.YAMLError, document: Document) -> None:
+    message = getattr(error, "problem", None) or getattr(error, "reason", None) or "this cannot be read"
+    mark = getattr(error, "problem_mark", None)
+    context = getattr(error, "context", None)
+    sentence = f"not YAML: {message}" + (f" ({context})" if context else "")
+    remedy = next((each for words, each in _SYNTAX_REMEDIES.items() if words in message), "")
+    if mark is None:
+        document.report(None, sentence, remedy)
+    else:
+        document.report_at(mark.line + 1, mark.column + 1, sentence, remedy)
+
+
+class _Composer:
+    """Builds nodes from the parser's events, so that a bomb is refused before it is held in memory."""
+
+    def __init__(self, document: Document, events: Iterator[yaml.Event]) -> None:
+        self._document = document
+        self._events = events
+
+    def root(self) -> Node:
+        node: Node | None = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent) and node is not None:
+                self._refuse(event, "a second document begins here", "Keep one document a file.")
+            if isinstance(event, yaml.NodeEvent):
+                node = self._node(event, 0)
+        if node is None or node.kind != "mapping":
+            # An empty file has a beginning all the same, for an editor to go to.
+            begin = node or Node("nothing", 1, 1)
+            self._document.report(begin, "the file should be a mapping of keys to values")
+            raise _Refused
+        return node
+
+    def _node(self, event: yaml.Event, depth: int) -> Node:
+        if depth > MAXIMUM_DEPTH:
+            self._refuse(event, f"values are nested more than {MAXIMUM_DEPTH} deep", "Nest them less.")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            self._refuse(event, "anchors and aliases are not allowed", "Write the value out.")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._refuse(event, f"the tag {quoted(tag)} is not allowed", "Write the value without a tag.")
+        if isinstance(event, yaml.ScalarEvent):
+            return _scalar(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(event, depth)
+        return self._mapping(event, depth)
+
+    def _sequence(self, start: yaml.Event, depth: int) -> Node:
+        items = []
+        for event in self._events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self._node(event, depth + 1))
+        line, column, length = _span(start)
+        return Node("list", line, column, length, items=tuple(items))
+
+    def _mapping(self, start: yaml.Event, depth: int) -> Node:
+        pairs: list[tuple[Node, Node]] = []
+        seen: dict[str, int] = {}
+        for event in self._events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key = self._node(event, depth + 1)
+            value = self._node(next(self._events), depth + 1)
+            self._check_key(key, seen)
+            pairs.append((key, value))
+        line, column, length = _span(start)
+        return Node("mapping", line, column, length, pairs=tuple(pairs))
+
+    def _check_key(self, key: Node, seen: dict[str, int]) -> None:
+        if key.kind in ("list", "mapping", "nothing"):
+            self._document.report(key, "a key should be a word")
+        elif key.text in seen:
+            message = f"the key {quoted(key.text)} is given twice, first on line {seen[key.text]}"
+            self._document.report(key, message, "Keep one of them.")
+        seen.setdefault(key.text, key.line)
+
+    def _refuse(self, event: yaml.Event, message: str, remedy: str = "") -> NoReturn:
+        line, column, _ = _span(event)
+        self._document.report_at(line, column, message, remedy)
+        raise _Refused
+
+
+def _scalar(event: yaml.ScalarEvent) -> Node:
+    kind: Kind = "text"
+    if event.implicit[0]:
+        kind = next((name for name, form in _PLAIN if form.fullmatch(event.value)), "text")
+    return Node(kind, *_span(event), text=event.value)
+
+
+def _span(event: yaml.Event) -> tuple[int, int, int]:
+    """Return line and column, from 1, and the length of what stands on that one line."""
+    start, end = event.start_mark, event.end_mark
+    if start is None or end is None:
+        return 1, 1, 1
+    return start.line + 1, start.column + 1, max(1, end.column - start.column) if start.line == end.line else 1

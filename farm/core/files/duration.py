@@ -1,0 +1,34 @@
+"""Lengths of time as files and commands spell them: a whole number and a unit, `90s`, `30m`, `24h`, `7d`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from farm.core.files.problems import quoted
+from farm.core.files.values import InvalidValueError
+
+LONGEST = timedelta(days=3650)
+
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_FORM = re.compile(r"([0-9]{1,9})([dhms])")
+
+
+def duration(text: str) -> timedelta:
+    """Read a length of time, a second at least and ten years at most; raises `InvalidValueError`."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise InvalidValueError(
+            f"{quoted(text)} is not a length of time", remedy="Write a whole number and s, m, h or d, as in 24h."
+        )
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if not 0 < seconds <= LONGEST.total_seconds():
+        raise InvalidValueError(f"{text} should be from 1s to {duration_text(LONGEST)}")
+    return timedelta(seconds=seconds)
+
+
+def duration_text(length: timedelta) -> str:
+    """Return a length of time in whole seconds as `duration` reads it, in the largest unit without a rest."""
+    seconds = int(length.total_seconds())
+    unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"

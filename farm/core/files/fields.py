@@ -1,0 +1,194 @@
+"""Typed access to a document's nodes. A wrong value is noted and a harmless one returned, so that reading goes on.
+
+Nothing read through it may be used before `Document.finish` has passed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.core.files.problems import nearest, quoted, suggestion
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from farm.core.files.document import Document, Kind, Node
+
+_Value = TypeVar("_Value")
+
+# For versions and digests: what looks like a number counts as it is written (`1.10`, sixty-four digits).
+AS_WRITTEN: tuple[Kind, ...] = ("text", "number", "integer")
+
+_SHOWN = 40
+
+ARTICLES: Mapping[Kind, str] = {
+    "text": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "nothing": "empty",
+    "list": "a list",
+    "mapping": "a mapping",
+}
+
+
+def expect(document: Document, node: Node, name: str, *kinds: Kind) -> bool:
+    """Check a node's kind and note it when it is another."""
+    if node.kind in kinds:
+        return True
+    wanted = " or ".join(ARTICLES[kind] for kind in kinds)
+    document.report(node, f"{name} should be {wanted}, and is {ARTICLES[node.kind]}", _conversion(node, kinds[0]))
+    return False
+
+
+def _conversion(node: Node, wanted: Kind) -> str:
+    """Say how the value is to be written, where that is plain."""
+    scalar = node.kind in ("text", "integer", "number", "boolean")
+    if wanted == "text" and scalar:
+        return "Put it in quotes."
+    if wanted == "list" and scalar:
+        words = ", ".join(node.text.split())
+        return f"Write [{words}]." if words.isprintable() and len(words) <= _SHOWN else "Write it as a list."
+    if wanted in ("integer", "boolean") and node.kind == "text":
+        return f"Write {ARTICLES[wanted]}, without quotes."
+    return ""
+
+
+def read_text(document: Document, node: Node, name: str) -> str:
+    """Return a text."""
+    return node.text if expect(document, node, name, "text") else ""
+
+
+def read_items(document: Document, node: Node, name: str) -> tuple[Node, ...]:
+    """Return the nodes of a list."""
+    return node.items if expect(document, node, name, "list") else ()
+
+
+def read_texts(document: Document, node: Node, name: str) -> tuple[str, ...]:
+    """Return a list of texts."""
+    return tuple(read_text(document, item, f"each item of {name}") for item in read_items(document, node, name))
+
+
+class Fields:
+    """A mapping with known keys. Unknown and missing keys are noted when it is made."""
+
+    def __init__(
+        self, document: Document, node: Node, name: str, *, known: Collection[str], required: Sequence[str] = ()
+    ) -> None:
+        self.document = document
+        self.node = node
+        self._by_key: dict[str, Node] = {}
+        if not expect(document, node, name, "mapping"):
+            return
+        absent = set(known) - {key.text for key, _ in node.pairs}
+        missing = [key for key in required if key in absent]
+        for key, value in node.pairs:
+            if key.text in known:
+                self._by_key[key.text] = value
+                continue
+            near = nearest(key.text, absent)
+            document.report(key, f"{name} has no key {quoted(key.text)}", suggestion(key.text, absent))
+            if near in missing:
+                missing.remove(near)
+        if missing:
+            keys = f"the key{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+            document.report(node, f"{name} lacks {keys}", f"Add {'them' if len(missing) > 1 else 'it'}.")
+
+    def get(self, key: str) -> Node | None:
+        """Return the node at a key, or None."""
+        return self._by_key.get(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._by_key
+
+    def report(self, key: str, message: str, remedy: str = "") -> None:
+        """Note a problem with the value at a key."""
+        self.document.report(self._by_key.get(key, self.node), message, remedy)
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return the text at a key."""
+        node = self._by_key.get(key)
+        return default if node is None else read_text(self.document, node, key)
+
+    def line(self, key: str, *, longest: int = 200) -> str:
+        """Return one line of printable text at a key."""
+        text = self.text(key)
+        if len(text) > longest:
+            self.report(key, f"{key} has {len(text)} characters, and {longest} is the most")
+        elif not text.isprintable():
+            self.report(key, f"{key} should be one line of printable text")
+        return text
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of texts at a key; empty when it is absent."""
+        node = self._by_key.get(key)
+        return () if node is None else read_texts(self.document, node, key)
+
+    def unique(self, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+        """Return the list of texts at a key, each as `check` returns it, and each once."""
+        found: list[str] = []
+        for node in self.items(key):
+            text = read_parsed(self.document, node, f"each item of {key}", check)
+            if text in found:
+                self.document.report(node, f"{key} names {text} twice", "Keep one of them.")
+            elif text is not None:
+                found.append(text)
+        return tuple(found)
+
+    def items(self, key: str) -> tuple[Node, ...]:
+        """Return the nodes of the list at a key; empty when it is absent."""
+        node = self._by_key.get(key)
+        return () if node is None else read_items(self.document, node, key)
+
+    def pairs(self, key: str) -> tuple[tuple[Node, Node], ...]:
+        """Return the pairs of the mapping at a key; empty when it is absent."""
+        node = self._by_key.get(key)
+        if node is None or not expect(self.document, node, key, "mapping"):
+            return ()
+        return node.pairs
+
+    def integer(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+        """Return the whole number at a key, within bounds."""
+        node = self._by_key.get(key)
+        if node is None or not expect(self.document, node, key, "integer"):
+            return default
+        # Digits are counted first: turning a megabyte of them into a number takes long.
+        number = int(node.text) if len(node.text) < 20 else most + 1
+        if least <= number <= most:
+            return number
+        self.report(key, f"{key} should be from {least} to {most}")
+        return default
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """Return true or false at a key."""
+        node = self._by_key.get(key)
+        if node is None or not expect(self.document, node, key, "boolean"):
+            return default
+        return node.text.lower() == "true"
+
+    def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
+        """Return a text that is one of a few."""
+        text, words = self.text(key, default), tuple(allowed)
+        if text in words:
+            return text
+        self.report(key, f"{key} cannot be {quoted(text)}", suggestion(text, words))
+        return default
+
+    def parsed(self, key: str, read: Callable[[str], _Value], kinds: tuple[Kind, ...] = ("text",)) -> _Value | None:
+        """Return what `read` makes of the text at a key; its `FarmError` becomes a problem here."""
+        node = self._by_key.get(key)
+        return None if node is None else read_parsed(self.document, node, key, read, kinds)
+
+
+def read_parsed(
+    document: Document, node: Node, name: str, read: Callable[[str], _Value], kinds: tuple[Kind, ...] = ("text",)
+) -> _Value | None:
+    """Return what `read` makes of a text; its `FarmError` becomes a problem at the node."""
+    if not expect(document, node, name, *kinds):
+        return None
+    try:
+        return read(node.text)
+    except FarmError as error:
+        document.report(node, error.message, error.remedy)
+        return None

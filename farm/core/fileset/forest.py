@@ -1,0 +1,264 @@
+"""The link forest: the links under `/usr` and `/etc` through which the packages of a set are used.
+
+Computed, not scripted; independent of the order of the packages: two that claim one path are a conflict, reported with
+both names, unless one of them declares that it replaces the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.fileset import rules
+from farm.core.fileset.archive_reader import STORE_ROOT
+from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.errors import FarmError, in_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.core.fileset.manifest import Entry
+
+BASE = "the base"
+"""What the toolchain or image beneath a forest is called where it is a party to a conflict."""
+
+_HOMES = {top: f"usr/{top}" for top in ("bin", "sbin", "lib", "libexec", "include", "share")} | {"etc": "etc"}
+_COMMANDS = ("usr/bin/", "usr/sbin/")
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_FOLDED_DEPTH = 2  # slashes: usr/share/terminfo may be one link, usr/share may not
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One package's wish for one link: `link` relative to the root, `target` absolute, `owner` a store directory."""
+
+    link: str
+    target: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForestPackage:
+    """What the forest has to know of a package.
+
+    `owner` is its directory under `/packages`, `name` its short name. `extra_links` are (link, path in the package).
+    `replaces` holds short names of packages over whose claims this one's win; `wins_over_base` the commands' links
+    (`usr/bin/xz`) that stand even where the base has the command. `label` is what people know it by, unlike all others
+    of its set; its directory where it is empty.
+    """
+
+    owner: str
+    name: str
+    manifest: Manifest
+    extra_links: tuple[tuple[str, str], ...] = ()
+    replaces: frozenset[str] = frozenset()
+    wins_over_base: frozenset[str] = frozenset()
+    label: str = ""
+
+    def __str__(self) -> str:
+        return self.label or self.owner
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTree:
+    """The tree that a forest is laid over: its directories, and the paths of all that is not a directory."""
+
+    directories: frozenset[str]
+    paths: frozenset[str]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> BaseTree:
+        """Take the paths from the base's manifest."""
+        directories = frozenset(entry.path for entry in manifest.entries if isinstance(entry, Directory))
+        return cls(directories, frozenset(entry.path for entry in manifest.entries) - directories)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One path that more than one party claims; `owners` are the packages' labels, or `BASE`."""
+
+    path: str
+    owners: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"/{self.path}: {' and '.join(self.owners)}"
+
+
+class ForestConflictError(FarmError):
+    """Packages claim the same paths; `conflicts` lists every one of them, by path."""
+
+    code = "forest-conflict"
+
+    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
+        count = "one path is" if len(conflicts) == 1 else f"{len(conflicts)} paths are"
+        super().__init__(
+            f"{count} claimed more than once:{in_lines(conflicts, 20)}",
+            remedy="Leave one of the packages out, or let its recipe say `replaces:` with the name of the other.",
+        )
+        self.conflicts = conflicts
+
+
+class InvalidExtraLinkError(FarmError):
+    """A package asks for a link that cannot be made."""
+
+    code = "invalid-extra-link"
+
+    def __init__(self, package: ForestPackage, link: str, why: str) -> None:
+        super().__init__(
+            f"{package} asks for the link {link[:300]!r}: {why}", remedy="Mend the entry under `links:` in the recipe."
+        )
+        self.owner = package.owner
+        self.link = link
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Directories and links, sorted by path, relative to the root; targets are absolute."""
+
+    directories: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+
+    def entries(self) -> Iterator[Entry]:
+        """Give the directories and links as entries of a tree."""
+        yield from (Directory(path) for path in self.directories)
+        yield from (Link(link, target) for link, target in self.links)
+
+    def manifest(self) -> Manifest:
+        """Return the forest as a tree, whose digest names it."""
+        return Manifest.of(self.entries(), absolute_links=True)
+
+
+def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None) -> Forest:
+    """Work out the links of a set of packages, over a base where there is one.
+
+    A package's `bin sbin lib libexec include share` are linked under `/usr`, its `etc` under `/etc`; what else lies at
+    its top is reached by its store path alone. A directory of one package, at least one below those, becomes a single
+    link where the base has none there. Over a base, a package's command that the base has too is left out (unless it
+    is in `wins_over_base`); its other files stand before the base's. Raises `ForestConflictError`.
+    """
+    ground = _Ground(base or BaseTree(frozenset(), frozenset()))
+    for package in packages:
+        ground.add_directories(package)
+    ground.fold()
+    for package in packages:
+        ground.add_claims(package)
+    return ground.grow()
+
+
+class _Ground:
+    """What the packages want, gathered: which want which directory, then claims by path where that is not enough.
+
+    Nobody else can claim anything in a folded directory, so most files of a set are never looked at one by one.
+    """
+
+    def __init__(self, base: BaseTree) -> None:
+        self._base = base
+        self._claims: dict[str, list[Claim]] = {}
+        self._directories: dict[str, set[str]] = {}
+        # Directories that are more than the image of one package's directory, because an extra link lies in them.
+        self._rigid: set[str] = set()
+        self._folded: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
+        self._replaces: dict[str, frozenset[str]] = {}
+
+    def add_directories(self, package: ForestPackage) -> None:
+        owner = package.owner
+        self._names[owner] = package.name
+        self._labels[owner] = str(package)
+        self._replaces[owner] = self._replaces.get(owner, frozenset()) | package.replaces
+        for entry in package.manifest.entries:
+            if entry.path in _HOMES and entry.path != "etc":
+                self._directories.setdefault("usr", set()).add(owner)
+            if isinstance(entry, Directory) and (link := _place(entry.path)):
+                self._directories.setdefault(link, set()).add(owner)
+        for link, path in package.extra_links:
+            self._claim(package, self._extra(package, link, path), path)
+
+    def fold(self) -> None:
+        """Find the directories that become one link, once all directories are known."""
+        for path in self._directories:
+            if owner := self._only_owner(path):
+                self._folded[path] = f"/{STORE_ROOT}/{owner}/{path.removeprefix('usr/')}"
+
+    def add_claims(self, package: ForestPackage) -> None:
+        for entry in package.manifest.entries:
+            if isinstance(entry, Directory):
+                continue
+            link = _place(entry.path)
+            if link and rules.parent(link) not in self._folded:
+                self._claim(package, link, entry.path)
+
+    def grow(self) -> Forest:
+        links, conflicts = {}, []
+        for path, claims in self._claims.items():
+            parties = {claim.owner for claim in claims} | self._directories.get(path, set())
+            winner = None if path in self._directories else self._winner(claims)
+            if path in self._base.directories:
+                conflicts.append(Conflict(path, (*self._told(parties), BASE)))
+            elif winner is None:
+                conflicts.append(Conflict(path, self._told(parties)))
+            else:
+                links[path] = winner.target
+        for path, owners in self._directories.items():
+            if path in self._base.paths:
+                conflicts.append(Conflict(path, (*self._told(owners), BASE)))
+        if conflicts:
+            raise ForestConflictError(tuple(sorted(conflicts, key=lambda conflict: conflict.path)))
+        links |= {path: target for path, target in self._folded.items() if rules.parent(path) not in self._folded}
+        directories = sorted(self._directories.keys() - self._folded.keys())
+        return Forest(tuple(directories), tuple(sorted(links.items())))
+
+    def _told(self, owners: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(self._labels[owner] for owner in owners))
+
+    def _claim(self, package: ForestPackage, link: str, path: str) -> None:
+        if link in self._base.paths and link.startswith(_COMMANDS) and link not in package.wins_over_base:
+            return
+        claim = Claim(link, f"/{STORE_ROOT}/{package.owner}/{path}", package.owner)
+        claims = self._claims.setdefault(link, [])
+        if claim not in claims:
+            claims.append(claim)
+
+    def _extra(self, package: ForestPackage, link: str, path: str) -> str:
+        """Check an extra link, and return where it lies: `/bin` and its like are links to `/usr/bin` everywhere."""
+        top, _, rest = link.partition("/")
+        place = f"usr/{link}" if top in _MERGED else link
+        if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
+            raise InvalidExtraLinkError(package, link, "a link lies below /usr or /etc")
+        if path not in package.manifest.by_path:
+            raise InvalidExtraLinkError(package, link, f"the package has no {path!r}")
+        above = rules.parent(place)
+        while above:
+            self._directories.setdefault(above, set()).add(package.owner)
+            self._rigid.add(above)
+            above = rules.parent(above)
+        return place
+
+    def _winner(self, claims: list[Claim]) -> Claim | None:
+        """Return the one claim whose package replaces those of all the others, and is replaced by none of them."""
+        if len(claims) == 1:
+            return claims[0]
+        for claim in claims:
+            others = [other.owner for other in claims if other is not claim]
+            if all(self._beats(claim.owner, other) and not self._beats(other, claim.owner) for other in others):
+                return claim
+        return None
+
+    def _beats(self, one: str, other: str) -> bool:
+        return self._names[other] in self._replaces[one]
+
+    def _only_owner(self, path: str) -> str | None:
+        """Return the one package whose directory this is, where a link to that directory can stand for it."""
+        owners = self._directories[path]
+        below_top = path.startswith("usr/") and path.count("/") >= _FOLDED_DEPTH
+        if len(owners) != 1 or not below_top or path in self._rigid or path in self._base.directories:
+            return None
+        return next(iter(owners))
+
+
+def _place(path: str) -> str:
+    """Return where a path of a package is linked; the empty string for what is not."""
+    top, slash, rest = path.partition("/")
+    home = _HOMES.get(top)
+    return f"{home}{slash}{rest}" if home else ""

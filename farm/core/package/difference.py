@@ -1,0 +1,135 @@
+"""How two builds of one package differ: which files, and which members of the descriptor. Bounded in any case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+
+from farm.core.fileset.manifest import Directory
+from farm.core.names.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.package.descriptor import Descriptor
+
+Change: TypeAlias = Literal["changed", "missing", "added"]
+
+MOST_FILES = 100
+"""The most paths that are listed of one package; beyond them there is only their number."""
+
+_IN_WORDS: Mapping[Change, str] = {
+    "changed": "{} differs",
+    "missing": "{} is missing",
+    "added": "{} was not there the first time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileDifference:
+    """A path of a package, and what became of it in the second build."""
+
+    path: str
+    change: Change
+
+    @property
+    def summary(self) -> str:
+        """The difference in words, without a full stop."""
+        return _IN_WORDS[self.change].format(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageDifference:
+    """How the second build of the package `name` (short) differs from the first; a tree is None where there was none.
+
+    `count` files, links or directories differ, and `files` are the first of them: by path, directories last. `members`
+    are those of the descriptor that differ and do not follow from the files.
+    """
+
+    name: str
+    first: Digest | None
+    second: Digest | None
+    count: int = 0
+    files: tuple[FileDifference, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The difference in words, without a full stop: its first file, and how many more there are."""
+        if self.first is None:
+            return f"the package {self.name} was not there the first time"
+        if self.second is None:
+            return f"the package {self.name} is missing"
+        if not self.files:
+            return f"the descriptor of {self.name} differs in {', '.join(self.members)}"
+        more = self.count - 1
+        others = f", and {more} more file{'s' if more > 1 else ''}" if more else ""
+        return f"{self.files[0].summary} in {self.name}{others}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "count": self.count,
+            "files": [{"change": each.change, "path": each.path} for each in self.files],
+            "first": self.first,
+            "members": list(self.members),
+            "name": self.name,
+            "second": self.second,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> PackageDifference:
+        """Read what `to_dict` gave; raises `KeyError`, `TypeError`, `ValueError`, `InvalidDigestError`."""
+        return cls(
+            name=value["name"],
+            first=None if value["first"] is None else Digest(value["first"]),
+            second=None if value["second"] is None else Digest(value["second"]),
+            count=value["count"],
+            files=tuple(FileDifference(each["path"], _change(each["change"])) for each in value["files"]),
+            members=tuple(value["members"]),
+        )
+
+
+def difference_of(
+    name: str, first: tuple[Descriptor, Manifest] | None, second: tuple[Descriptor, Manifest] | None
+) -> PackageDifference | None:
+    """Compare two builds of a package, either of which may not be there; None when both are the very same."""
+    if first is None or second is None:
+        trees = [each and each[0].tree for each in (first, second)]
+        return PackageDifference(name=name, first=trees[0], second=trees[1]) if trees != [None, None] else None
+    if first[0].digest == second[0].digest:
+        return None
+    files = _file_differences(first[1], second[1])
+    before, after = (_own_members(descriptor, alike=not files) for descriptor, _ in (first, second))
+    return PackageDifference(
+        name=name,
+        first=first[0].tree,
+        second=second[0].tree,
+        count=len(files),
+        files=tuple(files[:MOST_FILES]),
+        members=tuple(sorted(key for key in before if before[key] != after[key])),
+    )
+
+
+def _file_differences(first: Manifest, second: Manifest) -> list[FileDifference]:
+    before, after = first.by_path, second.by_path
+    found = []
+    for path in before.keys() | after.keys():
+        old, new = before.get(path), after.get(path)
+        if old != new:
+            change: Change = "missing" if new is None else "added" if old is None else "changed"
+            found.append((isinstance(new or old, Directory), path, change))
+    return [FileDifference(path, change) for _, path, change in sorted(found)]
+
+
+def _own_members(descriptor: Descriptor, *, alike: bool) -> dict[str, Any]:
+    """Return what a descriptor says besides the digests of the files; the facts follow from those unless `alike`."""
+    follows = {"tree", "diff-id"} if alike else {"tree", "diff-id", "facts"}
+    return {key: value for key, value in descriptor.to_dict().items() if key not in follows}
+
+
+def _change(value: object) -> Change:
+    if value not in get_args(Change):
+        raise ValueError(f"{value!r} is no change of a file")
+    return cast("Change", value)

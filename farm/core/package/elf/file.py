@@ -1,0 +1,156 @@
+"""Reads what a proof needs from an ELF file, as the dynamic loader would: from the dynamic section on.
+
+Reads a buffer and nothing else; the parts are `elf_image`, `elf_strings`, `elf_versions`, `elf_symbols`, `elf_copies`
+and `elf_notes`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.package.elf.copies import copied_symbols
+from farm.core.package.elf.details import (
+    BIND_NOW,
+    DEBUG,
+    EXECUTABLE,
+    EXECUTABLE_STACK,
+    LIBRARY,
+    PIE,
+    RELRO,
+    TEXT_RELOCATIONS,
+    ElfDetails,
+)
+from farm.core.package.elf.facts import ElfFacts
+from farm.core.package.elf.image import MAGIC, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, ElfImage, InvalidElfError
+from farm.core.package.elf.notes import read_notes
+from farm.core.package.elf.strings import ElfStrings
+from farm.core.package.elf.symbols import read_symbols
+from farm.core.package.elf.versions import read_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Buffer
+
+__all__ = ["InvalidElfError", "read_elf"]
+
+_DT_NEEDED, _DT_STRTAB, _DT_STRSZ, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 10, 14, 15, 29
+_DT_DEBUG, _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 21, 22, 24, 30, 0x6FFFFFFB
+_DT_AUDIT, _DT_DEPAUDIT, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFEFC, 0x6FFFFEFB, 0x7FFFFFFD, 0x7FFFFFFF
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW, _DF_1_NODEFLIB, _DF_1_NOOPEN, _DF_1_PIE = 4, 8, 1, 0x800, 0x40, 0x08000000
+
+
+def read_elf(data: Buffer) -> ElfFacts | None:
+    """Return the facts of an ELF file, given whole; None for any other file, a relocatable object or a core dump.
+
+    `data` may be an `mmap`: only what is needed is touched, and no view of it is held afterwards. Symbols stand in
+    the order of the symbol table. Of a separate debug file there is its machine and its build-id, and the kind `debug`.
+
+    Raises `InvalidElfError` where the file is truncated or contradicts itself. Time and memory are bounded by a
+    small multiple of the size of `data`.
+    """
+    with memoryview(data) as view:
+        if view[:4] != MAGIC:
+            return None
+        try:
+            image = ElfImage(view.cast("B"))
+            return _facts(image) if image.loadable else None
+        except InvalidElfError as error:
+            problem = error.with_traceback(None)
+    # Raised out here, and bare: frames in a traceback would keep views alive, and an mmap could not be closed.
+    raise problem
+
+
+def _strings(image: ElfImage, tags: Mapping[int, int]) -> ElfStrings:
+    return ElfStrings(image.loaded(tags[_DT_STRTAB], "string table", tags.get(_DT_STRSZ, 0)))
+
+
+def _split(strings: ElfStrings, tags: Mapping[int, int], *wanted: int) -> tuple[str, ...]:
+    """Return the entries of lists with colons, as they stand there: empty ones too."""
+    return tuple(entry for tag in wanted if tag in tags for entry in strings.at(tags[tag]).split(":"))
+
+
+def _texts(image: ElfImage, strings: ElfStrings, wanted: int) -> tuple[str, ...]:
+    """Return the string of each entry of the dynamic section that has this tag."""
+    return tuple(strings.all_at([value for tag, value in image.dynamic if tag == wanted]))
+
+
+def _facts(image: ElfImage) -> ElfFacts:
+    notes = read_notes(image)
+    if image.only_debug:
+        return ElfFacts(machine=image.machine, details=ElfDetails(DEBUG, build_id=notes.build_id))
+    interpreter = image.segment(PT_INTERP)
+    program = "" if interpreter is None else _path(image.part(interpreter.offset, interpreter.size, "interpreter"))
+    tags = dict(image.dynamic)
+    kind = _kind(image, tags)
+    hardening = tuple(_hardening(image, tags))
+    if _DT_STRTAB not in tags:
+        details = ElfDetails(
+            kind,
+            hardening=hardening,
+            build_id=notes.build_id,
+            refused=image.refused,
+            processor=notes.processor,
+        )
+        return ElfFacts(interpreter=program, machine=image.machine, details=details)
+    strings = _strings(image, tags)
+    versions = read_versions(image, tags, strings)
+    symbols = read_symbols(image, tags, strings, versions, () if kind == LIBRARY else copied_symbols(image, tags))
+    return ElfFacts(
+        soname=strings.at(tags[_DT_SONAME]) if _DT_SONAME in tags else "",
+        needed=_texts(image, strings, _DT_NEEDED),
+        interpreter=program,
+        exported=symbols.exported,
+        imported=symbols.imported,
+        rpath=_split(strings, tags, _DT_RPATH),
+        runpath=_split(strings, tags, _DT_RUNPATH),
+        machine=image.machine,
+        version_definitions=(*versions.defined.values(), *versions.base),
+        version_needs=tuple(versions.needed.values()),
+        details=ElfDetails(
+            kind=kind,
+            audit=_split(strings, tags, _DT_AUDIT, _DT_DEPAUDIT),
+            only_at_start=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NOOPEN),
+            only_search_path=bool(tags.get(_DT_FLAGS_1, 0) & _DF_1_NODEFLIB),
+            filters=_texts(image, strings, _DT_FILTER),
+            auxiliaries=_texts(image, strings, _DT_AUXILIARY),
+            dlopen=notes.dlopen,
+            copies=symbols.copies,
+            hardening=hardening,
+            build_id=notes.build_id,
+            refused=image.refused,
+            processor=notes.processor,
+        ),
+    )
+
+
+def _kind(image: ElfImage, tags: dict[int, int]) -> str:
+    """Tell programs from libraries; of those at no fixed address linkers before 2017 did not say which it was.
+
+    They put DT_DEBUG, which a debugger reads, into programs alone: a library that can be run has no such entry.
+    """
+    if image.fixed:
+        return EXECUTABLE
+    unnamed_program = image.segment(PT_INTERP) is not None and _DT_SONAME not in tags and _DT_DEBUG in tags
+    return PIE if tags.get(_DT_FLAGS_1, 0) & _DF_1_PIE or unnamed_program else LIBRARY
+
+
+def _hardening(image: ElfImage, tags: dict[int, int]) -> list[str]:
+    flags, more_flags = tags.get(_DT_FLAGS, 0), tags.get(_DT_FLAGS_1, 0)
+    # Of several of a kind the kernel and the dynamic linker go by the last.
+    stack, read_only = image.last_segment(PT_GNU_STACK), image.last_segment(PT_GNU_RELRO)
+    found = {
+        BIND_NOW: _DT_BIND_NOW in tags or flags & _DF_BIND_NOW or more_flags & _DF_1_NOW,
+        # Where a file says nothing of its stack, glibc makes it executable.
+        EXECUTABLE_STACK: stack is None or stack.flags & PF_X,
+        RELRO: read_only is not None and read_only.covers_a_page,
+        TEXT_RELOCATIONS: _DT_TEXTREL in tags or flags & _DF_TEXTREL,
+    }
+    return sorted(word for word, there in found.items() if there)
+
+
+def _path(part: memoryview) -> str:
+    try:
+        return str(part, "utf-8").partition("\0")[0]
+    except UnicodeDecodeError:
+        raise InvalidElfError("the path of the interpreter is not UTF-8") from None

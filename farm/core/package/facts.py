@@ -1,0 +1,263 @@
+"""The facts of a package: what was found by looking at its files, never typed by hand. A blob of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from farm.core.names.bounded_json import load_bounded
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.elf.details import text, texts
+from farm.core.package.elf.facts import ElfFacts
+from farm.core.package.python_facts import PythonDistribution
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 2
+_READ = (1, FORMAT)
+LARGEST_FACTS = 128 << 20
+"""Bytes of the canonical JSON."""
+_MOST_VALUES = 8_000_000
+
+
+class InvalidFactsError(FarmError):
+    """Bytes that should be the facts of a package are not, or not in canonical form."""
+
+    code = "invalid-facts"
+
+
+class ElfFile(NamedTuple):
+    """One ELF file of a package, by its path in it."""
+
+    path: str
+    facts: ElfFacts
+
+
+class Script(NamedTuple):
+    """An executable text: its path in the package and the capability that its first line asks for.
+
+    `commands` are those that it calls by name, as far as `script_commands` sees them; None where nobody has looked:
+    in facts of format 1, and where the script is not one of a shell.
+    """
+
+    path: str
+    interpreter: str
+    commands: tuple[str, ...] | None = None
+
+
+class DanglingLink(NamedTuple):
+    """A link of a package that leads to nothing in it: its path and what it says."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebugFile:
+    """A separate debug file (`lib/debug/.build-id/xx/yyyy.debug`): no program and no library, whatever its headers say.
+
+    `producers` are the command lines of compilers that it names (DW_AT_producer), each once, sorted.
+    """
+
+    path: str
+    build_id: str
+    producers: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for canonical JSON."""
+        return {"path": self.path, "build-id": self.build_id, "producers": self.producers}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> DebugFile:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(text(value["path"]), text(value["build-id"]), texts(value["producers"]))
+
+
+class PkgConfigLibraries(NamedTuple):
+    """What a linker takes for a module: libraries (`-l`), those for static linking alone, and directories (`-L`)."""
+
+    names: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+
+
+class ModuleVersion(NamedTuple):
+    """Which versions of another module are meant: `comparison` is as in pc(5), `>=` and its like.
+
+    Where any is, comparison and version are empty; so none of what a module asks for is.
+    """
+
+    name: str
+    comparison: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PkgConfigModule:
+    """A pkg-config module: its name (the file's), version, and the modules that it names, sorted.
+
+    `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted.
+    `requires_internal` are further modules, `provides` those in whose place it may stand, `conflicts` those that it
+    is not to be used with (without a comparison in any version), `files` the libraries that `Libs` names by an absolute
+    path. Farms of before did not look for any of these, so where there are none nothing is known.
+    """
+
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    requires_private: tuple[str, ...] = ()
+    libraries: PkgConfigLibraries | None = field(default_factory=PkgConfigLibraries)
+    versions: tuple[ModuleVersion, ...] = ()
+    requires_internal: tuple[str, ...] = ()
+    provides: tuple[ModuleVersion, ...] = ()
+    conflicts: tuple[ModuleVersion, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def all_requires(self) -> tuple[str, ...]:
+        """The modules that have to be there for it, each once."""
+        return tuple(dict.fromkeys((*self.requires, *self.requires_private, *self.requires_internal)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the module as plain values for canonical JSON."""
+        own = {
+            "name": self.name,
+            "version": self.version,
+            "requires": self.requires,
+            "requires-private": self.requires_private,
+        }
+        if self.libraries is None:
+            return own
+        later = {
+            "versions": self.versions,
+            "requires-internal": self.requires_internal,
+            "provides": self.provides,
+            "conflicts": self.conflicts,
+            "files": self.files,
+        }
+        return own | {"libraries": self.libraries._asdict()} | {key: each for key, each in later.items() if each}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
+        """Read what `to_dict` wrote, of format 1 if `old`; `KeyError` or `TypeError` when it is something else."""
+        own = text(value["name"]), text(value["version"]), texts(value["requires"]), texts(value["requires-private"])
+        if old:
+            return cls(*own, None)
+        return cls(
+            *own,
+            PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
+            _module_versions(value, "versions"),
+            texts(value.get("requires-internal", [])),
+            _module_versions(value, "provides"),
+            _module_versions(value, "conflicts"),
+            texts(value.get("files", [])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFacts:
+    """Facts found in the files of one package, each tuple sorted; `farm.core.package.gather` finds them.
+
+    `elf`: every loadable ELF file. `commands`: what `bin` and `sbin` offer, links included. `scripts`: executable
+    texts. `headers` and `static_libraries`: paths of what other builds may copy into theirs. `debug`: separate debug
+    files. What facts of format 1 lack is None: a proof must not take it for looked at.
+    """
+
+    elf: tuple[ElfFile, ...] = ()
+    commands: tuple[str, ...] = ()
+    scripts: tuple[Script, ...] = ()
+    pkg_config: tuple[PkgConfigModule, ...] = ()
+    headers: tuple[str, ...] = ()
+    static_libraries: tuple[str, ...] = ()
+    dangling: tuple[DanglingLink, ...] | None = ()
+    python: tuple[PythonDistribution, ...] | None = ()
+    debug: tuple[DebugFile, ...] | None = ()
+
+    @property
+    def format(self) -> int:
+        """The format in which they are written: as they were read, and the newest where they were gathered."""
+        return 1 if self.dangling is None else FORMAT
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as plain values for canonical JSON."""
+        document: dict[str, Any] = {
+            "format": self.format,
+            "elf": [{"path": path, **facts.to_dict()} for path, facts in self.elf],
+            "commands": self.commands,
+            "scripts": [script[:2] for script in self.scripts],
+            "pkg-config": [module.to_dict() for module in self.pkg_config],
+            "headers": self.headers,
+            "static-libraries": self.static_libraries,
+        }
+        if self.dangling is not None:
+            document["scripts"] = self.scripts
+            document["dangling"] = self.dangling
+            document["python"] = [each.to_dict() for each in self.python or ()]
+            document["debug"] = [each.to_dict() for each in self.debug or ()]
+        return document
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> PackageFacts:
+        """Read what `to_dict` wrote. Raises `InvalidFactsError` when it has another shape."""
+        try:
+            if type(value["format"]) is not int or value["format"] not in _READ:
+                raise InvalidFactsError(
+                    f"these facts have format {value['format']!r:.100}, this farm reads format {FORMAT} and before",
+                    remedy="Upgrade the farm.",
+                )
+            old = value["format"] == 1
+            facts = cls(
+                elf=tuple(ElfFile(text(item["path"]), ElfFacts.from_dict(item, old=old)) for item in value["elf"]),
+                commands=texts(value["commands"]),
+                scripts=tuple(_script(*item) for item in value["scripts"]),
+                pkg_config=tuple(PkgConfigModule.from_dict(item, old=old) for item in value["pkg-config"]),
+                headers=texts(value["headers"]),
+                static_libraries=texts(value["static-libraries"]),
+            )
+            if old:
+                return replace(facts, dangling=None, python=None, debug=None)
+            return replace(
+                facts,
+                dangling=tuple(DanglingLink(text(path), text(target)) for path, target in value["dangling"]),
+                python=tuple(map(PythonDistribution.from_dict, value["python"])),
+                debug=tuple(map(DebugFile.from_dict, value["debug"])),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON (RFC 8785): the content of the facts blob."""
+        return canonical_json(self.to_dict())
+
+    @classmethod
+    def from_json(cls, data: bytes) -> PackageFacts:
+        """Read canonical JSON; refuses what does not encode to the very same bytes, or is too large.
+
+        Raises `InvalidFactsError`.
+        """
+        try:
+            facts = cls.from_dict(load_bounded(data, largest=LARGEST_FACTS, values=_MOST_VALUES))
+            canonical = facts.to_json()
+        except InvalidFactsError:
+            raise
+        except (FarmError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
+        if canonical != data:
+            raise InvalidFactsError("these facts are not in canonical form")
+        return facts
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the canonical JSON, by which the descriptor names the facts."""
+        return Digest.of(self.to_json())
+
+
+def _module_versions(value: Mapping[str, Any], key: str) -> tuple[ModuleVersion, ...]:
+    return tuple(ModuleVersion(*map(text, each)) for each in value.get(key, ()))
+
+
+def _script(path: Any, interpreter: Any, commands: Any = None) -> Script:
+    return Script(text(path), text(interpreter), None if commands is None else texts(commands))

@@ -1,0 +1,121 @@
+"""Which files of a package lack what a modern distribution builds in, by their facts: headers and compilers' options.
+
+What facts do not tell is not judged, and never taken for passed: code without debug data, what other compilers than
+GCC were told, macros (`_FORTIFY_SOURCE` stands in no option that GCC records), and control-flow protection, which the
+C library's start files lack. A stack protector that left no trace proves nothing: there may be nothing to protect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, get_args
+
+from farm.core.names.hardening import HardeningProperty
+from farm.core.package.elf.details import BIND_NOW, EXECUTABLE, EXECUTABLE_STACK, PIE, RELRO, TEXT_RELOCATIONS
+from farm.core.package.path_glob import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from farm.core.names.hardening import HardeningWaiver
+    from farm.core.package.facts import ElfFile, PackageFacts
+
+_OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # Options that give it, and those that take it away again; of both the last one counts.
+    "stack-protector": (
+        ("-fstack-protector-strong", "-fstack-protector-all"),
+        ("-fno-stack-protector", "-fstack-protector", "-fstack-protector-explicit"),
+    ),
+    "stack-clash-protection": (("-fstack-clash-protection",), ("-fno-stack-clash-protection",)),
+}
+_ALL: tuple[HardeningProperty, ...] = get_args(HardeningProperty)
+_ASSEMBLED = "GNU AS "
+_MOST_TOLD = 5
+_COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # with C++ among the first; the second is what is optimised at link time
+
+
+@dataclass(frozen=True, slots=True)
+class HardeningFinding:
+    """A property that a file lacks, or that is not judged (`lacking` is false). `waived` is the recipe's reason."""
+
+    path: str
+    property: HardeningProperty
+    lacking: bool
+    waived: str = ""
+
+
+def producers_by_build_id(debug: Iterable[PackageFacts]) -> dict[str, tuple[str, ...]]:
+    """Return what compilers said of each file that there is separate debug data of, by its build id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in (file for facts in debug for file in facts.debug or () if file.build_id):
+        found[file.build_id] = (*found.get(file.build_id, ()), *file.producers)
+    return found
+
+
+def hardening_findings(
+    facts: PackageFacts, producers: Mapping[str, Sequence[str]], waivers: Sequence[HardeningWaiver] = ()
+) -> tuple[HardeningFinding, ...]:
+    """Return what the ELF files of a package lack, and what cannot be judged of them.
+
+    `producers` are as `producers_by_build_id` gives them for all that came of the same build.
+    """
+    return tuple(
+        HardeningFinding(file.path, name, lacking, _waived(file.path, name, waivers) if lacking else "")
+        for file in facts.elf
+        for name, lacking in _amiss(file, producers)
+    )
+
+
+def tell_lacking(findings: Iterable[HardeningFinding]) -> str:
+    """Say which files lack what, the first of many; empty when all is there that is not waived."""
+    lacking = [each for each in findings if each.lacking and not each.waived]
+    by_file = [(path, [each.property for each in group]) for path, group in groupby(lacking, lambda each: each.path)]
+    told = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
+    more = len(by_file) - _MOST_TOLD
+    if more > 0:
+        told.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
+    return "; ".join(told)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tuple[HardeningProperty, bool]]:
+    """Give each property that is not as it should be: true where it is lacking, false where nobody can tell."""
+    details = file.facts.details
+    if details is None:
+        yield from ((name, False) for name in _ALL)
+        return
+    is_static = details.kind in (EXECUTABLE, PIE) and not file.facts.interpreter and not file.facts.needed
+    linked: Mapping[HardeningProperty, bool] = {
+        "pie": details.kind != EXECUTABLE,
+        "relro": RELRO in details.hardening,
+        "bind-now": is_static or BIND_NOW in details.hardening,
+        "non-executable-stack": EXECUTABLE_STACK not in details.hardening,
+        "no-text-relocations": TEXT_RELOCATIONS not in details.hardening,
+    }
+    yield from ((name, True) for name, is_there in linked.items() if not is_there)
+    # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
+    told = (*details.producers, *producers.get(details.build_id, ()))
+    said = [each for each in told if not each.startswith(_ASSEMBLED)]
+    for name in _OF_COMPILER:
+        known = [_was_told(name, each) for each in said]
+        if False in known:
+            yield name, True
+        elif not known or None in known:
+            yield name, False
+
+
+def _was_told(name: HardeningProperty, producer: str) -> bool | None:
+    """Say whether a compiler was told to build it in; None where that cannot be told."""
+    if not producer.startswith(_COMPILED_BY_GCC) or " -" not in producer:
+        return None
+    given, taken = _OF_COMPILER[name]
+    last = next((option for option in reversed(producer.split()) if option in given or option in taken), "")
+    return last in given
+
+
+def _waived(path: str, name: HardeningProperty, waivers: Sequence[HardeningWaiver]) -> str:
+    return next((each.reason for each in waivers if each.property == name and matches(each.files, path)), "")

@@ -1,0 +1,214 @@
+"""From the tree that a build installed under DESTDIR to the packages made of it: which file goes where, or nowhere.
+
+Decides by paths alone; reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from farm.core.fileset.manifest import Directory, File, Link, Manifest
+from farm.core.fileset.rules import relative_target
+from farm.core.package.path_glob import matches
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from farm.core.fileset.manifest import Entry
+
+MAIN = ""
+"""The output that takes what no other takes; its package is named as the recipe is."""
+DEBUG = "debug"
+"""The output of what was split off for debuggers, which look for it by the build ids of files."""
+UNASKED = (DEBUG, "doc")
+"""The outputs that a recipe gets without declaring them, where there is something for them."""
+DOCUMENTATION = ("share/man", "share/doc", "share/info", "share/locale", "share/gtk-doc")
+
+_UNDER_USR = ("bin", "sbin", "lib", "libexec", "include", "share")
+_MERGED = ("bin", "sbin", "lib", "etc")
+_MOST_LINKS = 40  # MAXSYMLINKS of Linux
+_MADE_AT_START = ("dev", "media", "mnt", "proc", "run", "sys", "tmp", "var")
+_DROPPED = re.compile(
+    r".*\.la|share/info/dir|(?:.*/)?(?:charset\.alias|mime\.cache|gschemas\.compiled)|(?:.*/)?__pycache__(?:/.*)?"
+)
+
+
+class Misplacement(NamedTuple):
+    """A path under DESTDIR that has no place in a package: why, and what a maintainer can do about it."""
+
+    path: str
+    why: str
+    remedy: str
+
+
+class LayoutError(FarmError):
+    """A build installed what no package can hold; `problems` are all of it."""
+
+    code = "layout"
+
+    def __init__(self, problems: tuple[Misplacement, ...]) -> None:
+        lines = [f"  {problem.path}: {problem.why}" for problem in problems]
+        super().__init__(
+            "\n".join(["the build installed what no package can hold:", *lines]),
+            remedy=" ".join(dict.fromkeys(problem.remedy for problem in problems)),
+        )
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRule:
+    """The output `name` takes what any of `paths` matches: globs over package paths (`include/**`, `lib/*.a`)."""
+
+    name: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRules:
+    """The declared outputs, first match first. A `doc` output is added after them unless one is declared.
+
+    What was split off for debuggers is `debug`, before all others: no pattern of a recipe means it.
+    """
+
+    outputs: tuple[OutputRule, ...] = ()
+
+    def output_of(self, path: str) -> str:
+        """Return the name of the output that takes a package path. Licence texts always stay with the main one."""
+        if path.startswith("share/licenses/"):
+            return MAIN
+        if path.startswith("lib/debug/"):
+            return DEBUG
+        for rule in self.outputs:
+            if any(matches(pattern, path) for pattern in rule.paths):
+                return rule.name
+        declared = any(rule.name == "doc" for rule in self.outputs)
+        return "doc" if not declared and path.startswith(tuple(f"{top}/" for top in DOCUMENTATION)) else MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One package to be made: pairs of a path under DESTDIR and the entry that it becomes, sorted by entry path."""
+
+    files: tuple[tuple[str, Entry], ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the package, parent directories included."""
+        return Manifest.of(entry for _, entry in self.files)
+
+
+def package_name(recipe: str, output: str) -> str:
+    """Return the name of the package made of an output."""
+    return f"{recipe}-{output}" if output != MAIN else recipe
+
+
+def lay_out(installed: Manifest, *, rules: OutputRules) -> dict[str, Layout]:
+    """Return the layout of each output by its name, the main one ("") first.
+
+    `installed` is the tree under DESTDIR as it was found, with `absolute_links` where it has any. `/usr/X`, `/X` and
+    `/etc` become `X` and `etc` of the package; links are rewritten to lead inside it; empty directories and what the
+    policy drops are left out. A declared output that stays empty is given, the main one too; an empty `doc` is not.
+    Raises `LayoutError`, with every path at fault.
+    """
+    placed: dict[str, tuple[str, Entry]] = {}
+    problems: list[Misplacement] = []
+    for entry in installed.entries:
+        moved = None if isinstance(entry, Directory) else _move(entry)
+        if isinstance(moved, Misplacement):
+            problems.append(moved)
+        elif moved is not None and not _DROPPED.fullmatch(moved.path):
+            source, _ = placed.setdefault(moved.path, (entry.path, moved))
+            if source != entry.path:
+                problems.append(_twin(entry.path, source))
+    problems += _below_files(placed)
+    if problems:
+        raise LayoutError(tuple(problems))
+
+    outputs: dict[str, list[tuple[str, Entry]]] = {MAIN: [], **{rule.name: [] for rule in rules.outputs}}
+    for path in sorted(placed):
+        outputs.setdefault(rules.output_of(_end_of_links(path, placed)), []).append(placed[path])
+    return {name: Layout(tuple(files)) for name, files in outputs.items()}
+
+
+def _move(entry: File | Link) -> File | Link | Misplacement | None:
+    """Return the entry at its place in the package; None for a link that the merged root makes superfluous."""
+    path = _package_path(entry.path)
+    if path is None or (isinstance(entry, File) and "/" not in path):
+        return _misplaced(entry.path)
+    if isinstance(entry, File):
+        return replace(entry, path=path)
+    root_target = posixpath.normpath(posixpath.join("/", posixpath.dirname(entry.path), entry.target)).lstrip("/")
+    target = _package_path(root_target)
+    climbs = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.target)).startswith("../")
+    if target is None or climbs:
+        return Misplacement(
+            f"/{entry.path}",
+            f"this link leads to {entry.target}, which cannot be in the package",
+            "Remove the link in a step, or let it lead to a file of the package.",
+        )
+    # `/bin/x -> /usr/bin/x` is one path where /bin is a link to /usr/bin.
+    return None if target == path else Link(path, relative_target(path, target))
+
+
+def _package_path(path: str) -> str | None:
+    """Return where a path of the root lies in a package, or None where no package has a place for it."""
+    top, _, rest = path.partition("/")
+    if top == "usr":
+        return rest if rest.partition("/")[0] in _UNDER_USR else None
+    return path if top in _MERGED else None
+
+
+def _misplaced(path: str) -> Misplacement:
+    parts = path.split("/")
+    if parts[0] in _MADE_AT_START:
+        why, remedy = f"/{parts[0]} is made when a container starts", "Remove it in a step of the recipe."
+    elif parts[:2] == ["usr", "local"]:
+        why, remedy = "packages do not install to /usr/local", "Configure the build with --prefix=/usr."
+    elif parts[0] == "lib64" or parts[:2] == ["usr", "lib64"]:
+        why, remedy = "libraries belong to /usr/lib", "Configure the build with --libdir=/usr/lib."
+    else:
+        why = f"/{'/'.join(parts[: 2 if parts[0] == 'usr' else 1])} is no standard directory of a package"
+        remedy = "Configure the build with --prefix=/usr and --sysconfdir=/etc, and install with DESTDIR=/out."
+    return Misplacement(f"/{path}", why, remedy)
+
+
+def _twin(path: str, other: str) -> Misplacement:
+    return Misplacement(
+        f"/{path}", f"it is the same path as /{other} where / is merged with /usr", "Install only one of the two."
+    )
+
+
+def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:
+    """Return what lies below a file or link: `/usr/bin/x` and `/bin/x/y` are one place once / is merged with /usr."""
+    return [
+        Misplacement(
+            f"/{source}",
+            f"it lies below /{placed[above][0]}, which is no directory, where / is merged with /usr",
+            "Install only one of the two.",
+        )
+        for path, (source, _) in placed.items()
+        for above in _above(path)
+        if above in placed
+    ]
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _end_of_links(path: str, placed: Mapping[str, tuple[str, Entry]]) -> str:
+    """Return the path whose output an entry belongs to: a link goes with its target, or it would lead nowhere."""
+    for _ in range(_MOST_LINKS):
+        entry = placed[path][1]
+        if not isinstance(entry, Link):
+            break
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.target))
+        if target not in placed:
+            break
+        path = target
+    return path

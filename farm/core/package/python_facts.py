@@ -1,0 +1,104 @@
+"""What the metadata of installed Python distributions says (core metadata, PEP 345 and later; `*.dist-info/METADATA`).
+
+Nothing is evaluated here: markers and versions stay text, for whoever knows the Python that will read them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from email.parser import BytesHeaderParser
+from typing import TYPE_CHECKING, Any
+
+from farm.core.package.elf.details import text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PLACE = re.compile(r"lib/python3[^/]*/(?:site|dist)-packages/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
+
+
+@dataclass(frozen=True, slots=True)
+class PythonDistribution:
+    """One installed distribution: the path of its metadata, and of these `Name`, `Version`, `Requires-Python`.
+
+    `requires` are its `Requires-Dist` as they are written, extras and markers included, in their order; where there are
+    none, what the older `requires.txt` beside it says, in the same words.
+    """
+
+    path: str
+    name: str
+    version: str
+    requires_python: str = ""
+    requires: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for canonical JSON."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "version": self.version,
+            "requires-python": self.requires_python,
+            "requires": self.requires,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> PythonDistribution:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(
+            text(value["path"]),
+            text(value["name"]),
+            text(value["version"]),
+            text(value["requires-python"]),
+            texts(value["requires"]),
+        )
+
+
+def is_python_metadata(path: str) -> bool:
+    """Tell whether the file at this path of a package describes an installed Python distribution."""
+    return _PLACE.fullmatch(path) is not None
+
+
+def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None:
+    """Return what the metadata says; None where it has no name or version, and so describes nothing."""
+    head = BytesHeaderParser().parsebytes(content)
+    name, version = _value(head.get("Name")), _value(head.get("Version"))
+    if not name or not version:
+        return None
+    requires = tuple(_value(each) for each in head.get_all("Requires-Dist", ()))
+    return PythonDistribution(path, name, version, _value(head.get("Requires-Python")), requires)
+
+
+def requirements_beside(path: str) -> str:
+    """Return where the requirements of a distribution lie if its metadata, at this path, tells of none; or nothing."""
+    directory, name = posixpath.split(path)
+    return posixpath.join(directory, "requires.txt") if name == "PKG-INFO" else ""
+
+
+def read_requirements(content: bytes) -> tuple[str, ...]:
+    """Return what a `requires.txt` of setuptools says, as `Requires-Dist` would, and as `importlib.metadata` reads it.
+
+    Its sections are named `[EXTRA]`, `[:MARKER]` or `[EXTRA:MARKER]`.
+    """
+    found: list[str] = []
+    condition = ""
+    for line in filter(None, map(str.strip, content.decode("utf-8", "replace").splitlines())):
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line.strip("[]").partition(":")
+            conditions = [f"({marker})" if extra and marker else marker, f'extra == "{extra}"' if extra else ""]
+            condition = " and ".join(filter(None, conditions))
+        else:
+            found.append(f"{line}{' ' if '@' in line else ''}{f'; {condition}' if condition else ''}")
+    return tuple(found)
+
+
+def python_directory(path: str) -> str:
+    """Return the directory of modules that a path of a package lies below (`lib/python3.13`), or nothing."""
+    parts = path.split("/")
+    inside = len(parts) > 2 and parts[0] == "lib" and parts[1].startswith("python3")
+    return posixpath.join(*parts[:2]) if inside else ""
+
+
+def _value(header: object) -> str:
+    return " ".join(str(header).split()) if header is not None else ""

@@ -1,0 +1,254 @@
+"""Which files of a package act on programs of others, on logins or on the machine; and that they are declared.
+
+Found from paths, links and ELF facts alone, whoever gives these: a build, the farm that takes a report of one, the
+checker, and a subscriber ask the same functions. What the list leaves out, and why, is in
+docs/decisions/sensitive-files-are-declared.md.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+from farm.core.fileset.archive_reader import STORE_ROOT
+from farm.core.fileset.manifest import Directory, Link
+from farm.core.names.declared import SensitiveFile
+from farm.core.names.root_places import LINKED
+from farm.core.package.origins import faults_of_origins, named_by_path
+from farm.core.package.path_glob import matches
+from farm.core.package.resolve import resolve
+from farm.core.package.sensitive_places import Sensitivity, is_above, places_of
+from farm.errors import FarmError, in_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.names.package_name import PackageName
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.package.facts import ElfFile, PackageFacts
+
+_SHOWN = 20
+
+
+class SensitiveFinding(NamedTuple):
+    """A sensitive file: its path in the package, why, and what more there is to say.
+
+    Of a link that the package declares, `path` is where the same file would lie in the package (`etc/passwd`).
+    """
+
+    path: str
+    why: Sensitivity
+    detail: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """A glob for this file alone, which can be written in a recipe whatever characters the name has."""
+        return "".join("?" if _hidden(each) or each in "*?[" else each for each in self.path)
+
+    @property
+    def name(self) -> str:
+        """Its path, with what is not seen spelt out."""
+        return _visible(self.path)
+
+    @property
+    def effect(self) -> str:
+        """What it does, for people."""
+        return f"{self.why.effect}{f': {_visible(self.detail)}' if self.detail else ''}"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.effect}"
+
+
+class UndeclaredFilesError(FarmError):
+    """A package has sensitive files that its recipe does not declare; `findings` are all of them."""
+
+    code = "undeclared-files"
+
+    def __init__(self, package: PackageName, findings: Sequence[SensitiveFinding], *, remedy: str = "") -> None:
+        super().__init__(
+            f"{package} has {_counted(findings)} that it does not declare:{in_lines(findings, _SHOWN)}",
+            remedy=remedy
+            or "Remove what the package does not need in a step of the recipe. Declare what it needs, with the reason, "
+            f"which subscribers see: sensitive-files: [{{path: {findings[0].pattern}, reason: …}}].",
+        )
+        self.findings = tuple(findings)
+
+
+class UnusedDeclarationError(FarmError):
+    """A package declares sensitive files that it does not have; `paths` are these."""
+
+    code = "unused-declaration"
+
+    def __init__(self, package: PackageName, paths: Sequence[str]) -> None:
+        super().__init__(
+            f"{package} declares sensitive files that it does not have: {', '.join(map(_visible, paths))}",
+            remedy="Remove these from sensitive-files, or mend their paths: they are as in the package, etc/passwd for "
+            "/etc/passwd and lib/… for /usr/lib/….",
+        )
+        self.paths = tuple(paths)
+
+
+_LIB = r"lib(?:64)?"
+# Directories of one machine's libraries, as Debian names them: x86_64-linux-gnu.
+_TRIPLET = r"[^/]+-linux-[^/]+"
+# The loader looks there before it looks in lib: nothing that a proof says of lib holds then.
+_BEFORE_LIB = re.compile(rf"{_LIB}/{_TRIPLET}/(?:glibc-hwcaps/(?:.*/)?)?[^/]+\.so(?:\.[^/]+)?")
+_VARIANT = re.compile(rf"({_LIB}(?:/{_TRIPLET})?)/glibc-hwcaps/(?:.*/)?([^/]+)")
+_PYTHON = rf"{_LIB}/(?:python|pypy)[^/]*"
+_STANDARD = re.compile(rf"({_PYTHON})/(?!(?:site|dist)-packages(?:/|\Z)|config-).+")
+_MODULES = (".py", ".pyc", ".so")
+_LANDMARK = "os.py"
+"""By this file Python finds the directory of its own modules."""
+_COMPILED = re.compile(rf"({_PYTHON}/(?:.*/)?)__pycache__/([^/.]+)\.[^/]*pyc")
+
+_ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})(?=/|\Z)")
+_SHARED = ("usr", "lib", "lib64")
+# Characters that show nothing and that Unicode nevertheless counts as letters or marks: fillers of Hangul and Khmer,
+# the grapheme joiner, separators of Mongolian, selectors of variants.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef\u2800]")
+
+
+def find_sensitive_files(
+    manifest: Manifest, elf: Iterable[ElfFile], links: Sequence[tuple[str, str]], store: str
+) -> tuple[SensitiveFinding, ...]:
+    """Return the sensitive files of a package, sorted by path.
+
+    `elf` are the facts of its programs and libraries, `links` the pairs of a path in the root and a path in the
+    package that it declares, and `store` the name of its own directory under `/packages`.
+    """
+    found: set[SensitiveFinding] = set()
+    for entry in manifest.entries:
+        path = entry.path
+        if hidden := _hidden(path) or (_hidden(entry.target) if isinstance(entry, Link) else ""):
+            found.add(SensitiveFinding(path, Sensitivity.HIDDEN_NAME, hidden))
+        if not isinstance(entry, Directory):
+            found.update(_by_place(manifest, path, path))
+    for link, target in links:
+        path = link.removeprefix("usr/")
+        if hidden := _hidden(path):
+            found.add(SensitiveFinding(path, Sensitivity.HIDDEN_NAME, hidden))
+        there = set(_by_place(manifest, path, target))
+        if not there and link.startswith("usr/") and path.partition("/")[0] not in LINKED:
+            there.add(SensitiveFinding(path, Sensitivity.FOREIGN_PLACE))
+        found.update(there)
+    for file in elf:
+        found.update(_by_loading(file, store))
+        found.update(
+            SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
+            for fault in faults_of_origins(file, manifest, links)
+        )
+    return tuple(sorted(found, key=lambda finding: (finding.path, finding.why.word, finding.detail)))
+
+
+def declared_of(findings: Iterable[SensitiveFinding], declared: Sequence[SensitiveFile]) -> tuple[SensitiveFile, ...]:
+    """Return what a descriptor says: each file that one of the globs of a recipe matches, with the first reason."""
+    paths = sorted({finding.path for finding in findings})
+    return tuple(
+        SensitiveFile(path, reasons[0])
+        for path in paths
+        if (reasons := [each.reason for each in declared if matches(each.path, path)])
+    )
+
+
+def check_declared(
+    package: PackageName, findings: Iterable[SensitiveFinding], declared: Iterable[SensitiveFile]
+) -> None:
+    """See that a descriptor declares all that was found, and nothing else: what is shown is what there is.
+
+    Raises `UndeclaredFilesError`, `UnusedDeclarationError`.
+    """
+    findings, named = tuple(findings), {each.path for each in declared}
+    if undeclared := [finding for finding in findings if finding.path not in named]:
+        raise UndeclaredFilesError(package, undeclared)
+    if unused := sorted(named - {finding.path for finding in findings}):
+        raise UnusedDeclarationError(package, unused)
+
+
+def sensitive_files_of(descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> tuple[SensitiveFinding, ...]:
+    """Return the sensitive files of a described package, whether or not it declares them."""
+    return find_sensitive_files(manifest, facts.elf, descriptor.links, descriptor.store_path)
+
+
+def _by_place(manifest: Manifest, path: str, inside: str) -> Iterator[SensitiveFinding]:
+    """Give what is found of a file or link at `path`, which is `inside` the package."""
+    places = places_of(path)
+    if path.startswith("lib") and _is_variant(manifest, path):
+        places.append(Sensitivity.LIBRARY_VARIANT)
+    if not places and path.startswith("lib") and _is_foreign_module(manifest, path, inside):
+        places.append(Sensitivity.PYTHON_MODULE)
+    if is_above(path) and resolve(manifest, inside) is None:
+        places.append(Sensitivity.DIRECTORY_LINK)
+    yield from (SensitiveFinding(path, why) for why in places)
+
+
+def _is_variant(manifest: Manifest, path: str) -> bool:
+    """Say whether a library is loaded in place of one that lies beside it in no directory of this package.
+
+    Nobody finds a variant by a library in another directory, not even by one in `lib64` for `lib`.
+    """
+    if _BEFORE_LIB.fullmatch(path):
+        return True
+    variant = _VARIANT.fullmatch(path)
+    return variant is not None and resolve(manifest, "/".join(variant.groups())) is None
+
+
+def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
+    """Say whether a module lies where those of another package are, and can win over one of them.
+
+    Python takes a directory `json` or a library `json.so` before `json.py`, and what is compiled before the source. So
+    nothing but the package of a Python has modules in its own directory, and none has compiled ones of what it lacks.
+    """
+    standard = _STANDARD.fullmatch(path)
+    if standard and (path.endswith(_MODULES) or resolve(manifest, inside) is None):
+        return resolve(manifest, f"{standard[1]}/{_LANDMARK}") is None
+    compiled = _COMPILED.fullmatch(path)
+    return compiled is not None and resolve(manifest, f"{compiled[1]}{compiled[2]}.py") is None
+
+
+def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
+    """Give what the dynamic linker would do on the word of an ELF file."""
+    if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
+        yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
+    for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
+        if fault := _search_fault(entry, file.path, store):
+            yield SensitiveFinding(file.path, Sensitivity.SEARCH_PATH, fault)
+
+
+def _search_fault(entry: str, path: str, store: str) -> str:
+    """Return what is wrong with a place where the file at `path` looks for a library; empty where nothing is.
+
+    It is an entry of RPATH or RUNPATH, or the path of a library.
+    """
+    if not entry:
+        return "an empty entry is the current directory"
+    if origin := _ORIGIN.match(entry):
+        place = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry[origin.end() :].lstrip("/")))
+        return f"{entry} leads out of the package" if place.split("/")[0] == ".." else ""
+    if not entry.startswith("/"):
+        return f"{entry} is looked for in the current directory"
+    parts = posixpath.normpath(entry).strip("/").split("/")
+    if parts[0] in _SHARED or parts[:2] == [STORE_ROOT, store]:
+        return ""
+    return f"{entry} lies outside /usr and the package's own directory"
+
+
+def _hidden(text: str) -> str:
+    """Return the first character of `text` that is not seen, by its number and name; empty where all are."""
+    if text.isascii() and text.isprintable():
+        return ""
+    for character in text:
+        if not character.isprintable() or _BLANK.match(character):
+            return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+    return ""
+
+
+def _visible(text: str) -> str:
+    """Spell out what is not seen, as in a recipe's double quotes."""
+    return "".join(each if not _hidden(each) else f"\\U{ord(each):08x}" for each in text)
+
+
+def _counted(findings: Sequence[SensitiveFinding]) -> str:
+    return "a sensitive file" if len(findings) == 1 else f"{len(findings)} sensitive files"

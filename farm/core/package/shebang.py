@@ -1,0 +1,35 @@
+"""Reads the first line of a script as the kernel and env(1) would: which program is to run it."""
+
+from __future__ import annotations
+
+import re
+
+from farm.core.package.env_arguments import program_of_env
+from farm.core.package.interpreter import interpreter_capability
+
+_LONGEST = 256  # BINPRM_BUF_SIZE: the kernel reads no further
+# The kernel knows blanks and tabs alone: a carriage return is part of the interpreter's name, or of its argument.
+_LINE = re.compile(rb"[ \t]*([^ \t\0]+)(?:[ \t]+([^\0]*))?")
+_WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
+
+
+def read_shebang(head: bytes) -> str | None:
+    """Return the capability that the script starting with `head` asks for, or None where it is no script.
+
+    `#!/bin/sh -eu` gives `interpreter:/usr/bin/sh`; `#!/usr/bin/env -S bash -e` gives `command:bash`, because env
+    looks for the name in the path. A relative interpreter is one too, which depends on where one stands:
+    `#!bin/sh` gives `interpreter:bin/sh`, that no package can provide.
+    """
+    if not head.startswith(b"#!"):
+        return None
+    line, ended, _ = head[2:_LONGEST].partition(b"\n")
+    if not ended and len(head) >= _LONGEST:
+        # An argument may be cut off, the interpreter's name may not.
+        line = line[:-1] if _WHOLE_NAME.match(line) else b""
+    found = _LINE.match(line.rstrip(b" \t"))
+    if found is None:
+        return None
+    interpreter, argument = (each.decode("utf-8", "backslashreplace") for each in found.groups(b""))
+    if interpreter.rpartition("/")[2] == "env" and (program := program_of_env(argument)):
+        return f"command:{program}" if "/" not in program else interpreter_capability(program)
+    return interpreter_capability(interpreter)

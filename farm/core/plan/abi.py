@@ -1,0 +1,217 @@
+"""The order to compare the interfaces of two builds of a library, and what came of it. Values only.
+
+Equal symbols are not an equal interface: `int area(int)` and `int area(double)` export the same name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.plan.job import DependencyArchive
+from farm.core.recipe.recipe import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_REPORT_LINES = 40
+"""Lines of a comparison's report that an outcome carries; the whole report is in the log."""
+MOST_LINE = 300
+"""Characters of such a line."""
+MOST_UNDESCRIBED = 20
+"""Symbols without debug data that an outcome names; how many there are it says besides."""
+RULE = 3
+"""By what comparisons are judged; raised when the same two libraries may come to another verdict.
+
+Since 2, types that no installed header defines are left out, rather than those in files that no header is called as.
+Symbols that debug data do not describe are counted. Since 3, typedefs are never left out, names of code that has
+several are compared wherever they lead, bases and virtual functions of classes are read from the descriptions too, and
+what the tool stumbles over in both libraries alike is unreadable.
+"""
+
+
+class AbiVerdict(StrEnum):
+    """What a comparison says of programs that were built against the old library and load the new one."""
+
+    COMPATIBLE = "compatible"  # nothing was taken away or changed that the comparison can see
+    CHANGED = "changed"  # a type, a function or a variable has changed: what uses it may misbehave
+    NOT_JUDGED = "not-judged"  # the comparison came to no end
+    UNREADABLE = "unreadable"  # the tool crashes on both libraries alike: as little is known as without debug data
+
+
+@dataclass(frozen=True, slots=True)
+class AbiSide:
+    """One of the two libraries: its path in `package`, and where its debug data and public headers are.
+
+    `headers` are the packages of the build that have public headers; where there are none, private types count like
+    public ones.
+    """
+
+    library: str
+    package: DependencyArchive
+    debug: DependencyArchive
+    headers: tuple[DependencyArchive, ...] = ()
+
+    @property
+    def archives(self) -> Iterator[DependencyArchive]:
+        """The packages that have to be there, some perhaps twice."""
+        yield self.package
+        yield self.debug
+        yield from self.headers
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the side as JSON values; without `headers` where there are none."""
+        known: dict[str, Any] = {
+            "debug": self.debug.to_dict(),
+            "library": self.library,
+            "package": self.package.to_dict(),
+        }
+        headers = [each.to_dict() for each in self.headers]
+        if len(headers) > 1:
+            return known | {"headers": headers}
+        return known | ({"headers": headers[0]} if headers else {})
+
+    @classmethod
+    def from_dict(cls, value: Any) -> AbiSide:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        has_headers = isinstance(value, dict) and "headers" in value
+        record = Record(value, "side of a comparison")
+        side = cls(
+            library=record.text("library"),
+            package=record.read("package", DependencyArchive.from_dict),
+            debug=record.read("debug", DependencyArchive.from_dict),
+            headers=record.read("headers", _headers) if has_headers else (),
+        )
+        record.end()
+        if side.library.startswith("/") or ".." in side.library.split("/"):
+            raise InvalidRecordError("side of a comparison", "library", "is not a path in a package")
+        return side
+
+
+@dataclass(frozen=True, slots=True)
+class AbiOrder:
+    """All that a worker is told to compare two builds of a library with the tools of a toolchain, by its tree.
+
+    `rule` is part of it so that no verdict by an older one is taken for an answer.
+    """
+
+    before: AbiSide
+    after: AbiSide
+    toolchain: Digest
+    limits: Limits
+    rule: int = RULE
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the canonical JSON: the same comparison is one subject, whoever asks for it."""
+        return Digest.of(canonical_json(self.to_dict()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the order as JSON values."""
+        known = {
+            "after": self.after.to_dict(),
+            "before": self.before.to_dict(),
+            "limits": self.limits.to_dict(),
+            "toolchain": self.toolchain,
+        }
+        return known | ({"rule": self.rule} if self.rule > 1 else {})
+
+    @classmethod
+    def from_dict(cls, value: Any) -> AbiOrder:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        has_rule = isinstance(value, dict) and "rule" in value
+        record = Record(value, "order of a comparison")
+        order = cls(
+            before=record.read("before", AbiSide.from_dict),
+            after=record.read("after", AbiSide.from_dict),
+            toolchain=record.digest("toolchain"),
+            limits=record.read("limits", Limits.from_dict),
+            rule=record.number("rule", minimum=2) if has_rule else 1,
+        )
+        record.end()
+        if order.rule > RULE:  # whoever compared by another rule would answer something else than was asked
+            raise InvalidRecordError("order of a comparison", "rule", f"is {order.rule}, and this program knows {RULE}")
+        return order
+
+
+@dataclass(frozen=True, slots=True)
+class AbiOutcome:
+    """What a comparison came to.
+
+    `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
+    was judged. `exit` is the tool's status, `log` the blob of all that it printed. `undescribed` are symbols of the old
+    library that were not compared, because debug data do not describe them on both sides, or describe them as names of
+    different code and tell too little: the first of `undescribed_count`. `attestation` is the worker's signed statement
+    of all this; workers of before it was asked for made none.
+    """
+
+    verdict: AbiVerdict
+    exit: int
+    log: Digest
+    report: tuple[str, ...] = ()
+    reason: str = ""
+    undescribed: tuple[str, ...] = ()
+    undescribed_count: int = 0
+    attestation: Digest | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON values; without `undescribed` and `attestation` where there are none."""
+        known: dict[str, Any] = {
+            "exit": self.exit,
+            "log": self.log,
+            "reason": self.reason,
+            "report": list(self.report),
+            "verdict": self.verdict.value,
+        }
+        if self.attestation:
+            known["attestation"] = self.attestation
+        if self.undescribed_count:
+            known["undescribed"] = {"count": self.undescribed_count, "names": list(self.undescribed)}
+        return known
+
+    @classmethod
+    def from_dict(cls, value: Any) -> AbiOutcome:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        undescribed, attested = (isinstance(value, dict) and each in value for each in ("undescribed", "attestation"))
+        record = Record(value, "outcome of a comparison")
+        count, names = record.read("undescribed", _undescribed) if undescribed else (0, ())
+        outcome = cls(
+            verdict=record.read("verdict", _verdict),
+            exit=record.number("exit", minimum=-255),
+            log=record.digest("log"),
+            report=record.texts("report"),
+            reason=record.text("reason"),
+            undescribed=names,
+            undescribed_count=count,
+            attestation=record.digest("attestation") if attested else None,
+        )
+        record.end()
+        if len(outcome.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in outcome.report):
+            raise InvalidRecordError("outcome of a comparison", "report", "is longer than a report may be")
+        return outcome
+
+
+def _headers(value: Any) -> tuple[DependencyArchive, ...]:
+    # One is written as it was when there was one at most.
+    each = value if isinstance(value, list) else [value]
+    return tuple(map(DependencyArchive.from_dict, each))
+
+
+def _undescribed(value: Any) -> tuple[int, tuple[str, ...]]:
+    record = Record(value, "symbols that were not compared")
+    count, names = record.number("count"), record.texts("names")
+    record.end()
+    if len(names) > min(MOST_UNDESCRIBED, count) or any(len(name) > MOST_LINE for name in names):
+        raise InvalidRecordError("outcome of a comparison", "undescribed", "is longer than it may be")
+    return count, names
+
+
+def _verdict(value: Any) -> AbiVerdict:
+    try:
+        return AbiVerdict(value)
+    except ValueError:
+        raise TypeError(f"{str(value)[:100]!r} is no verdict") from None

@@ -1,0 +1,93 @@
+"""What one build opened of a package that it was built against: the files whose code it may hold a copy of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from farm.core.names.json_reader import InvalidRecordError, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.names.digest import Digest
+    from farm.core.names.package_name import PackageName
+
+ConsumedKind = Literal["static", "headers", "unknown"]
+
+MOST_PATHS = 100
+"""The most paths that are listed of one kind of one package; beyond them there is only their number."""
+
+_RECORD = "consumption"
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFiles:
+    """How many files of one kind were opened, and the first of them in the order of their paths."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, paths: Iterable[str]) -> OpenedFiles:
+        """Return the record of these package paths."""
+        ordered = sorted(set(paths))
+        return cls(len(ordered), tuple(ordered[:MOST_PATHS]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"count": self.count, "first": list(self.first)}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> OpenedFiles:
+        """Read what `to_dict` gave; raises `InvalidRecordError`."""
+        record = Record(value, _RECORD)
+        opened = cls(record.number("count"), record.texts("first"))
+        record.end()
+        if len(opened.first) != min(opened.count, MOST_PATHS):
+            raise InvalidRecordError(_RECORD, "first", "lists another number of paths than it counts")
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What a build opened of the package `library` with this tree.
+
+    `is_known` is false where nobody watched, or where something was missed: that counts as having opened everything.
+    """
+
+    library: PackageName
+    tree: Digest
+    static: OpenedFiles = OpenedFiles()
+    headers: OpenedFiles = OpenedFiles()
+    is_known: bool = True
+
+    @property
+    def kinds(self) -> tuple[ConsumedKind, ...]:
+        """What it comes to, in as many words as apply; none when nothing was opened."""
+        if not self.is_known:
+            return ("unknown",)
+        found: list[ConsumedKind] = []
+        if self.static.count:
+            found.append("static")
+        if self.headers.count:
+            found.append("headers")
+        return tuple(found)
+
+    def to_json_value(self) -> Any:
+        """Return it as JSON values, without the package that it is of: `unknown`, or what was opened by kind."""
+        if not self.is_known:
+            return _UNKNOWN
+        return {"headers": self.headers.to_dict(), "static": self.static.to_dict()}
+
+    @classmethod
+    def from_json_value(cls, library: PackageName, tree: Digest, value: Any) -> Consumption:
+        """Read what `to_json_value` gave of that package; raises `InvalidRecordError`."""
+        if value == _UNKNOWN:
+            return cls(library, tree, is_known=False)
+        record = Record(value, _RECORD)
+        static = record.read("static", OpenedFiles.from_dict)
+        headers = record.read("headers", OpenedFiles.from_dict)
+        record.end()
+        return cls(library, tree, static, headers)

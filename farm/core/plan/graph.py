@@ -1,0 +1,267 @@
+"""The graph of what is built from what: order of building, cycles, and names that nothing answers to.
+
+A build happens in the closure of its build-needs, so whatever these *require* at run time is needed before it too.
+Requirements at run time may form a cycle; what a build needs may not.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from farm.core.package.layout import UNASKED, package_name
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.core.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class MissingDependency:
+    """A recipe names a package that no recipe makes; `nearest` are those whose names come close."""
+
+    recipe: str
+    need: str
+    nearest: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} needs {self.need!r}, which no recipe makes"
+
+    @property
+    def hint(self) -> str:
+        """A question with the nearest names; empty when none is near."""
+        return f"Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+
+
+class MissingDependencyError(FarmError):
+    """Recipes name packages that no recipe makes; all of them are told at once."""
+
+    code = "missing-dependency"
+
+    def __init__(self, missing: tuple[MissingDependency, ...]) -> None:
+        remedy = "Correct the name, or write a recipe for it."
+        if len(missing) == 1:
+            super().__init__(str(missing[0]), remedy=f"{missing[0].hint} {remedy}".lstrip())
+        else:
+            lines = "".join(f"\n  {f'{each}. {each.hint}'.rstrip(' .')}" for each in missing)
+            super().__init__(f"recipes need packages that no recipe makes:{lines}", remedy=remedy)
+        self.missing = missing
+
+
+class UnknownRecipeError(FarmError):
+    """Someone asked for a recipe that is not there."""
+
+    code = "unknown-recipe"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        nearest = get_close_matches(name, sorted(known), n=3)
+        super().__init__(
+            f"there is no recipe that makes {name!r}",
+            remedy=f"Did you mean {' or '.join(nearest)}?" if nearest else "Look at the names under recipes/packages.",
+        )
+        self.name = name
+        self.nearest = tuple(nearest)
+
+
+class DependencyCycleError(FarmError):
+    """Recipes cannot be built because each waits for another; `cycle` begins and ends with the same name."""
+
+    code = "dependency-cycle"
+
+    def __init__(self, cycle: tuple[str, ...]) -> None:
+        super().__init__(
+            f"these recipes need each other to be built: {' → '.join(cycle)}",
+            remedy="Take one of the needs out; a smaller build of one of them under another name often breaks a cycle.",
+        )
+        self.cycle = cycle
+
+
+class DuplicatePackageError(FarmError):
+    """Two recipes make a package of the same name."""
+
+    code = "duplicate-package"
+
+    def __init__(self, package: str, first: str, second: str) -> None:
+        super().__init__(
+            f"the recipes {first} and {second} both make a package {package!r}",
+            remedy="Rename the recipe or the output.",
+        )
+        self.package = package
+        self.recipes = (first, second)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildGraph:
+    """Recipes by name, and for each the recipes that must be built before it. Made by `of`, which has checked it.
+
+    `makes` maps each package name to its recipe, `needs` and `requires` a recipe to others, sorted.
+    `levels` are the recipes in groups: those of a group need only groups before it.
+    """
+
+    makes: Mapping[str, str]
+    needs: Mapping[str, tuple[str, ...]]
+    requires: Mapping[str, tuple[str, ...]]
+    test_needs: Mapping[str, tuple[str, ...]]
+    levels: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, recipes: Mapping[str, Recipe]) -> BuildGraph:
+        """Build the graph. Raises `DuplicatePackageError`, `MissingDependencyError`, `DependencyCycleError`.
+
+        Names with a slash belong to other distributions, which are built elsewhere.
+        """
+        makes = _makers(recipes)
+        named: list[dict[str, tuple[str, ...]]] = [{}, {}, {}]
+        missing: set[tuple[str, str]] = set()
+        for name in sorted(recipes):
+            recipe = recipes[name]
+            tests = tuple(need for test in recipe.tests for need in test.needs)
+            for edges, packages in zip(named, (recipe.build_needs, recipe.required_packages, tests), strict=True):
+                # `command:sh` is met by whatever package has it: files decide, not recipes.
+                here = {package for package in packages if "/" not in package and ":" not in package}
+                missing |= {(name, package) for package in here if package not in makes}
+                edges[name] = tuple(sorted({makes[package] for package in here if package in makes}))
+        if missing:
+            raise MissingDependencyError(
+                tuple(
+                    MissingDependency(recipe, need, tuple(get_close_matches(need, sorted(makes), n=3)))
+                    for recipe, need in sorted(missing)
+                )
+            )
+        builds, requires, test_needs = named
+        needs = {name: tuple(sorted(_reach(builds[name], requires))) for name in builds}
+        try:
+            levels = _levels(needs)
+        except DependencyCycleError as error:
+            raise DependencyCycleError(_spelt_out(error.cycle, builds, requires)) from None
+        return cls(makes, needs, requires, test_needs, levels)
+
+    def order(self) -> tuple[str, ...]:
+        """Return all recipes so that each comes after what it needs, otherwise by name."""
+        return self._in_order(self.needs)
+
+    def needed_for(self, names: Iterable[str], *, tests: bool = False) -> tuple[str, ...]:
+        """Return, in order of building, the recipes to build so that the packages `names` can be built and run.
+
+        With `tests`, so that their tests can be run too. Raises `UnknownRecipeError`.
+        """
+        start = {self.recipe_of(name) for name in names}
+        if tests:
+            start |= {need for name in start for need in self.test_needs[name]}
+        edges = {name: (*self.needs[name], *self.requires[name]) for name in self.needs}
+        return self._in_order(_reach(start, edges))
+
+    def dependents(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return, in order of building, the recipes that need one of `names` to be built, directly or through others.
+
+        Raises `UnknownRecipeError`.
+        """
+        start = {self.recipe_of(name) for name in names}
+        users: dict[str, list[str]] = {name: [] for name in self.needs}
+        for name, needs in self.needs.items():
+            for need in needs:
+                users[need].append(name)
+        return self._in_order(_reach(start, users) - start)
+
+    def recipe_of(self, package: str) -> str:
+        """Return the recipe that makes `package` (itself, or one with such an output); raises `UnknownRecipeError`."""
+        try:
+            return self.makes[package]
+        except KeyError:
+            raise UnknownRecipeError(package, self.makes) from None
+
+    def _in_order(self, names: Iterable[str]) -> tuple[str, ...]:
+        # Smallest name first among those that are ready: the order does not change when an unrelated recipe comes in.
+        wanted = set(names)
+        waiting = {name: sum(need in wanted for need in self.needs[name]) for name in wanted}
+        users: dict[str, list[str]] = {name: [] for name in wanted}
+        for name in wanted:
+            for need in self.needs[name]:
+                if need in wanted:
+                    users[need].append(name)
+        ready = sorted(name for name, count in waiting.items() if not count)
+        order = []
+        while ready:
+            name = heapq.heappop(ready)
+            order.append(name)
+            for user in users[name]:
+                waiting[user] -= 1
+                if not waiting[user]:
+                    heapq.heappush(ready, user)
+        return tuple(order)
+
+
+def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    makes = {name: name for name in sorted(recipes)}
+    for name in sorted(recipes):
+        declared = [output.name for output in recipes[name].outputs]
+        for output in sorted({*declared, *UNASKED}):
+            package = package_name(name, output)
+            other = makes.setdefault(package, name)
+            if other != name:
+                raise DuplicatePackageError(package, *sorted((name, other)))
+    return makes
+
+
+def _reach(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
+    reached = set(start)
+    open_ends = list(reached)
+    while open_ends:
+        for name in edges[open_ends.pop()]:
+            if name not in reached:
+                reached.add(name)
+                open_ends.append(name)
+    return reached
+
+
+def _levels(needs: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    left = {name: set(needs[name]) for name in needs}
+    levels = []
+    while left:
+        level = tuple(sorted(name for name, waits_for in left.items() if not waits_for))
+        if not level:
+            raise DependencyCycleError(_cycle(left))
+        levels.append(level)
+        for name in level:
+            del left[name]
+        for waits_for in left.values():
+            waits_for.difference_update(level)
+    return tuple(levels)
+
+
+def _cycle(left: Mapping[str, set[str]]) -> tuple[str, ...]:
+    # Every recipe that is left waits for one that is left, so following the first one must come back.
+    path = [min(left)]
+    while True:
+        following = min(left[path[-1]])
+        if following in path:
+            cycle = path[path.index(following) :]
+            first = cycle.index(min(cycle))
+            turned = cycle[first:] + cycle[:first]
+            return (*turned, turned[0])
+        path.append(following)
+
+
+def _spelt_out(
+    cycle: tuple[str, ...], builds: Mapping[str, tuple[str, ...]], requires: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Put in the packages that a recipe waits for only because a build-need requires them at run time."""
+    spelt = [cycle[0]]
+    for name, end in pairwise(cycle):
+        came_from: dict[str, str] = dict.fromkeys(builds[name], "")
+        open_ends = list(builds[name])
+        while end not in came_from:
+            here = open_ends.pop(0)
+            new = [each for each in requires[here] if each not in came_from]
+            came_from.update(dict.fromkeys(new, here))
+            open_ends += new
+        steps = [end]
+        while came_from[steps[-1]]:
+            steps.append(came_from[steps[-1]])
+        spelt += reversed(steps)
+    return tuple(spelt)

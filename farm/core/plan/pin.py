@@ -1,0 +1,132 @@
+"""From a recipe to a plan: every name that the recipe leaves open is replaced by the digest that it stands for today.
+
+What a name stands for is the caller's knowledge; here it is only put in, and checked to be all there.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from farm.core.names.package_name import PackageName
+from farm.core.plan.job import SourceOrigin
+from farm.core.plan.plan import Plan, PlannedSource
+from farm.core.recipe.flags import with_flags
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.core.names.platform import Platform
+    from farm.core.plan.plan import PlannedDependency
+    from farm.core.recipe.recipe import Recipe, Source
+    from farm.core.recipe.toolchain import ToolchainLock
+
+
+class UnknownToolchainPackageError(FarmError):
+    """A source is taken from a Debian package that the toolchain's lock does not hold."""
+
+    code = "unknown-toolchain-package"
+
+    def __init__(self, recipe: str, package: str, known: Iterable[str]) -> None:
+        nearest = get_close_matches(package, sorted(known), n=3)
+        hint = f"The lock has {', '.join(nearest)}. " if nearest else ""
+        super().__init__(
+            f"{recipe}: the toolchain has no Debian package {package!r} to take files from",
+            remedy=f"{hint}Name a package of the toolchain, or add it to the toolchain and lock it again.",
+        )
+        self.recipe = recipe
+        self.package = package
+
+
+class UnpinnedDependencyError(FarmError):
+    """The direct dependencies given for a plan are not the recipe's build-needs."""
+
+    code = "unpinned-dependency"
+
+    def __init__(self, recipe: str, missing: Sequence[str], unasked: Sequence[str]) -> None:
+        parts = [f"no build of {', '.join(missing)}"] if missing else []
+        parts += [f"{', '.join(unasked)}, which it does not ask for"] if unasked else []
+        super().__init__(
+            f"{recipe}: its plan was given {' and '.join(parts)}",
+            remedy=f"Build {', '.join(missing)} first." if missing else "",
+        )
+        self.recipe = recipe
+        self.missing = tuple(missing)
+        self.unasked = tuple(unasked)
+
+
+def pin(
+    recipe: Recipe,
+    *,
+    distribution: str,
+    platform: Platform,
+    toolchain: Digest,
+    toolchain_debs: Mapping[str, Digest],
+    dependencies: Sequence[PlannedDependency],
+) -> Plan:
+    """Make the plan of `recipe` inside `distribution` (its DNS name).
+
+    `toolchain` is the tree digest of its root, `toolchain_debs` maps the Debian packages of its lock to the digests
+    of their files. `dependencies` is the closure of the build-needs, in any order, each build-need marked direct.
+    Raises `UnknownToolchainPackageError`, `UnpinnedDependencyError`, `InvalidPlanError`.
+    """
+    wanted = {PackageName.parse(need, within=distribution) for need in recipe.build_needs}
+    direct = {dependency.name for dependency in dependencies if dependency.direct}
+    if wanted != direct:
+        missing, unasked = sorted(map(str, wanted - direct)), sorted(map(str, direct - wanted))
+        raise UnpinnedDependencyError(recipe.name, missing, unasked)
+    return Plan(
+        name=PackageName(distribution, recipe.name),
+        version=recipe.version,
+        revision=recipe.revision,
+        platform=platform,
+        toolchain=toolchain,
+        sources=tuple(_planned(recipe, source, toolchain_debs) for source in recipe.sources),
+        dependencies=tuple(dependencies),
+        steps=recipe.steps,
+        outputs=recipe.outputs,
+        links=recipe.links,
+        replaces=recipe.replaces,
+        plugins=recipe.plugins,
+        sensitive_files=recipe.sensitive_files,
+        host=recipe.host,
+        requires=recipe.requires,
+        licence=recipe.license,
+        shadows=recipe.shadows,
+        environment=with_flags(recipe.flags, recipe.environment, platform),
+        source_epoch=recipe.source_epoch,
+    )
+
+
+def source_origins(
+    recipe: Recipe, toolchain_debs: Mapping[str, Digest], lock: ToolchainLock | None = None
+) -> tuple[SourceOrigin, ...]:
+    """Return where each source may be had, by its pinned digest; then those that the plan does not name, but that are
+    carried with what is made of it.
+
+    `lock`, where it is known, says which version each Debian package is. Raises `UnknownToolchainPackageError`.
+    """
+    called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
+    wanted = [
+        SourceOrigin(
+            _digest(recipe, source, toolchain_debs),
+            source.url,
+            source.origins,
+            called.get(source.debian_package, source.debian_package),
+        )
+        for source in recipe.sources
+    ]
+    return (*wanted, *(SourceOrigin(each.digest, each.url, each.origins) for each in recipe.carried))
+
+
+def _planned(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> PlannedSource:
+    return PlannedSource(source.file, _digest(recipe, source, debs), source.unpack, source.patch)
+
+
+def _digest(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> Digest:
+    digest = debs.get(source.debian_package) if source.debian_package else source.digest
+    if digest is None:
+        raise UnknownToolchainPackageError(recipe.name, source.debian_package or source.file, debs)
+    return digest

@@ -1,0 +1,31 @@
+"""Package URLs: the one name of a package that scanners and bills of materials share (https://github.com/package-url).
+
+The type is `generic`, because no other type is that of a farm; the namespace is the distribution, so that packages of
+two distributions are never one. Those of Debian's packages are `farm.core.plan.debian`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packageurl import PackageURL
+
+if TYPE_CHECKING:
+    from farm.core.names.digest import Digest
+
+_TYPE = "generic"
+
+
+def package_purl(distribution: str, name: str, version: str = "") -> str:
+    """Return the purl of a package; the version with its revision (`1.7.1-1`), empty where it is not known."""
+    return PackageURL(_TYPE, distribution, name, version or None).to_string()
+
+
+def source_purl(file: str, digest: Digest, url: str) -> str:
+    """Return the purl of a source that was fetched from an address."""
+    return PackageURL(_TYPE, None, file, None, {"checksum": str(digest), "download_url": url}).to_string()
+
+
+def purl_reference(purl: str) -> dict[str, str]:
+    """Return how an element of an SPDX document names its purl (SPDX 2.3, annex F)."""
+    return {"referenceCategory": "PACKAGE-MANAGER", "referenceLocator": purl, "referenceType": "purl"}

@@ -1,0 +1,299 @@
+"""The bill of materials of a package: what it is, what it was made from and with. SPDX 2.3 as JSON, always the same.
+
+Nothing in it depends on when or where it is written: its time is the build's, and its name comes from the descriptor.
+Specification: https://spdx.github.io/spdx-spec/v2.3/
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.core.fileset.manifest import File, Link
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.printed_version import FIRST_BUILD, printed_version
+from farm.core.plan.debian import SUPPLIER as DEBIAN
+from farm.core.plan.debian import DebianBinary
+from farm.core.plan.purl import package_purl, purl_reference, source_purl
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.names.package_name import PackageName
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.plan.plan import Plan, PlannedDependency, PlannedSource
+    from farm.core.recipe.recipe import CarriedSource
+
+SPDX_VERSION = "SPDX-2.3"
+DATA_LICENCE = "CC0-1.0"
+DOCUMENT = "SPDXRef-DOCUMENT"
+PACKAGE = "SPDXRef-Package"
+NOT_SAID = "NOASSERTION"
+TOOLCHAIN = "SPDXRef-Toolchain"
+_TREE = "tree-digest"
+_LOCK = "toolchain-lock"
+_LATEST = 253_402_300_799  # the last second of the year 9999, after which no form of dates has room
+_ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """Where a recipe says that a source comes from: a URL, or the toolchain's own package (see `DebianBinary`)."""
+
+    url: str = ""
+    debian_package: str = ""
+
+
+def package_sbom(
+    descriptor: Descriptor,
+    plan: Plan,
+    *,
+    archive: Digest,
+    manifest: Manifest,
+    addresses: Mapping[Digest, SourceAddress],
+    carried: Sequence[CarriedSource] = (),
+    linked: Collection[str] = (),
+    lock: Digest | None = None,
+    toolchain: Digest | None = None,
+    build: int = FIRST_BUILD,
+) -> bytes:
+    """Return the SPDX document of a package as canonical JSON.
+
+    `archive` is the digest of the file that is published, `addresses` where sources come from, by their digest; of a
+    source that is not in it nothing is said. The plan is that which the descriptor names. `linked` are those of its
+    dependencies (short names) whose static code the build opened. `lock` is the list of what the toolchain was made of,
+    `toolchain` the digest of its archive, `build` the build number. `carried` is what Debian built those of the sources
+    from that are its packages.
+    """
+    supplier = organization(descriptor.name.distribution)
+    sources = [
+        _source(number, source, addresses.get(source.digest, SourceAddress()))
+        for number, source in enumerate(plan.sources, 1)
+    ]
+    made_by = _toolchain(plan, supplier, lock, toolchain)
+    binaries = [
+        DebianBinary.parse(found.debian_package)
+        for each in plan.sources
+        if (found := addresses.get(each.digest)) and found.debian_package
+    ]
+    originals = [_original(number, each) for number, each in enumerate(carried, 1)]
+    built_from = [
+        relationship(source["SPDXID"], "GENERATED_FROM", original["SPDXID"])
+        for each, original in zip(carried, originals, strict=True)
+        for source in sources
+        if source["name"] in each.of
+    ]
+    dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
+    made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
+    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
+    holds = [
+        relationship(PACKAGE, "STATIC_LINK", element["SPDXID"])
+        for each, element in zip(plan.dependencies, dependencies, strict=True)
+        if each.name.short in linked
+    ]
+    return document(
+        name=f"{descriptor.name.short}-{printed_version(descriptor.version, descriptor.revision, build)}",
+        namespace=namespace_of(descriptor.name.distribution, descriptor.digest),
+        created=datetime.fromtimestamp(min(plan.source_epoch, _LATEST), UTC),
+        creator=supplier,
+        packages=[
+            _package(descriptor, build, archive, manifest, supplier) | _not_built_here(binaries),
+            *sources,
+            *originals,
+            made_by,
+            *dependencies,
+        ],
+        relationships=[relationship(DOCUMENT, "DESCRIBES", PACKAGE), *made_from, *built_from, *made_with, *holds],
+    )
+
+
+def toolchain_lock_in(content: bytes) -> Digest | None:
+    """Return the list of what the toolchain was made of that a package's document names; None where there is none."""
+    try:
+        (toolchain,) = (each for each in json.loads(content)["packages"] if each["SPDXID"] == TOOLCHAIN)
+        (lock,) = (each["referenceLocator"] for each in toolchain["externalRefs"] if each["referenceType"] == _LOCK)
+        return Digest(lock)
+    except (ValueError, LookupError, TypeError, InvalidDigestError):
+        return None
+
+
+def document(
+    *,
+    name: str,
+    namespace: str,
+    created: datetime,
+    creator: str,
+    packages: Sequence[Mapping[str, Any]],
+    relationships: Sequence[Mapping[str, str]],
+    external: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """Return an SPDX document as canonical JSON; `external` are the references to other documents."""
+    form: dict[str, Any] = {
+        "SPDXID": DOCUMENT,
+        "creationInfo": {
+            "created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creators": [creator, "Tool: farm"],
+        },
+        "dataLicense": DATA_LICENCE,
+        "documentNamespace": namespace,
+        "name": name,
+        "packages": packages,
+        "relationships": relationships,
+        "spdxVersion": SPDX_VERSION,
+    }
+    if external:
+        form["externalDocumentRefs"] = external
+    return canonical_json(form)
+
+
+def namespace_of(distribution: str, digest: Digest) -> str:
+    """Return the URI that is the name of a document for ever: that of what it describes."""
+    return f"https://{distribution}/spdx/{digest.hex}"
+
+
+def organization(distribution: str) -> str:
+    """Return a distribution as SPDX names whoever supplies or creates something."""
+    return f"Organization: {distribution}"
+
+
+def element_id(kind: str, name: str) -> str:
+    """Return the identifier of an element, which no other name of this kind has."""
+    return f"SPDXRef-{kind}-{spelt(name)}"
+
+
+def dependency_id(name: PackageName, within: str) -> str:
+    """Return the identifier of a dependency in a document of the distribution `within`."""
+    return element_id("Dependency", called(name, within))
+
+
+def called(name: PackageName, within: str) -> str:
+    """Return what a document calls a package: that of another distribution may be called like one of this."""
+    return name.short if name.distribution == within else str(name)
+
+
+def spelt(name: str) -> str:
+    """Return a name in the letters that identifiers of SPDX have: A-Z a-z 0-9 . and -; another name, another text."""
+    return "".join(each if each in _ALLOWED else f"-{ord(each):x}-" for each in name)
+
+
+def relationship(element: str, kind: str, other: str) -> dict[str, str]:
+    """Return how one element stands to another."""
+    return {"relatedSpdxElement": other, "relationshipType": kind, "spdxElementId": element}
+
+
+def checksum(digest: Digest) -> dict[str, str]:
+    """Return a digest as SPDX writes it."""
+    return {"algorithm": "SHA256", "checksumValue": digest.hex}
+
+
+def element(identifier: str, name: str, **more: Any) -> dict[str, Any]:
+    """Return a package of a document, of which nothing is said but what is given."""
+    return {
+        "SPDXID": identifier,
+        "copyrightText": NOT_SAID,
+        "downloadLocation": NOT_SAID,
+        "filesAnalyzed": False,
+        "licenseConcluded": NOT_SAID,
+        "licenseDeclared": NOT_SAID,
+        "name": name,
+    } | more
+
+
+def _package(descriptor: Descriptor, build: int, archive: Digest, manifest: Manifest, supplier: str) -> dict[str, Any]:
+    files = list(manifest.files())
+    links = sum(isinstance(entry, Link) for entry in manifest.entries)
+    version = printed_version(descriptor.version, descriptor.revision, build)
+    return element(
+        PACKAGE,
+        descriptor.name.short,
+        checksums=[checksum(archive)],
+        comment=_counted(files, links),
+        externalRefs=[
+            _tree(descriptor.tree),
+            _reference("package-digest", descriptor.digest),
+            purl_reference(package_purl(descriptor.name.distribution, descriptor.name.short, version)),
+        ],
+        licenseConcluded=descriptor.licence,
+        licenseDeclared=descriptor.licence,
+        supplier=supplier,
+        versionInfo=version,
+    )
+
+
+def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[str, Any]:
+    more: dict[str, Any] = {"checksums": [checksum(source.digest)]}
+    if address.url:
+        more["downloadLocation"] = address.url
+        more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
+    if address.debian_package:
+        binary = DebianBinary.parse(address.debian_package)
+        more["comment"] = f"The Debian package {binary.told} of the toolchain."
+        more |= {"externalRefs": [purl_reference(binary.purl)], "originator": DEBIAN, "supplier": DEBIAN}
+        if binary.version:
+            more["versionInfo"] = binary.version
+    return element(f"SPDXRef-Source-{number}", source.file, **more)
+
+
+def _original(number: int, carried: CarriedSource) -> dict[str, Any]:
+    more: dict[str, Any] = {"downloadLocation": carried.url} if carried.url else {}
+    debs = ", ".join(carried.of)
+    return element(
+        f"SPDXRef-Original-{number}",
+        carried.file,
+        checksums=[checksum(carried.digest)],
+        comment=f"The source that Debian built {debs} from; carried, and not built here.",
+        originator=DEBIAN,
+        **more,
+    )
+
+
+def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
+    """Return what a package says of itself that holds files of Debian's binary packages."""
+    if not binaries:
+        return {}
+    told = ", ".join(each.told for each in binaries)
+    return {
+        "originator": DEBIAN,
+        "sourceInfo": f"Holds files of Debian's binary packages {told}: Debian built these, and not this distribution.",
+    }
+
+
+def _toolchain(plan: Plan, supplier: str, lock: Digest | None, archive: Digest | None) -> dict[str, Any]:
+    more: dict[str, Any] = {"checksums": [checksum(archive)]} if archive else {}
+    return element(
+        TOOLCHAIN,
+        "toolchain",
+        externalRefs=[_tree(plan.toolchain), *([_reference(_LOCK, lock)] if lock else [])],
+        supplier=supplier,
+        versionInfo=plan.toolchain.hex,
+        **more,
+    )
+
+
+def _dependency(dependency: PlannedDependency, within: str) -> dict[str, Any]:
+    name = dependency.name
+    version = str(dependency.version)
+    return element(
+        dependency_id(name, within),
+        called(name, within),
+        externalRefs=[_tree(dependency.tree), purl_reference(package_purl(name.distribution, name.short, version))],
+        supplier=organization(name.distribution),
+        versionInfo=version,
+    )
+
+
+def _tree(digest: Digest) -> dict[str, str]:
+    return _reference(_TREE, digest)
+
+
+def _reference(kind: str, digest: Digest) -> dict[str, str]:
+    return {"referenceCategory": "OTHER", "referenceLocator": digest, "referenceType": kind}
+
+
+def _counted(files: Iterable[File], links: int) -> str:
+    sizes = [file.size for file in files]
+    return f"{len(sizes)} files with {sum(sizes)} bytes, and {links} links."

@@ -1,0 +1,71 @@
+"""A channel's policy: where it takes packages from, which gates a candidate must pass, what is rebuilt, and when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from farm.core.files.duration import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import timedelta
+
+    from farm.core.policy.channel_gates import Gate
+
+Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Packages that a curator declared to move together: all of them reach a channel in one release, or none."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the transition as plain values."""
+        return {"name": self.name, "packages": list(self.packages)}
+
+
+def parted(
+    transitions: Iterable[Transition], moving: Collection[str]
+) -> Mapping[str, Sequence[tuple[Transition, str]]]:
+    """Return which of the packages that move may not, each with what of its transitions stays where it is."""
+    found: defaultdict[str, list[tuple[Transition, str]]] = defaultdict(list)
+    for transition in transitions:
+        staying = [name for name in transition.packages if name not in moving]
+        for name in transition.packages:
+            if name in moving:
+                found[name] += [(transition, other) for other in staying]
+    return {name: others for name, others in found.items() if others}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """`recipes/channels/<name>.yaml`. `from_channel` is empty when the channel takes fresh builds.
+
+    `rebuild` says which dependents of a changed package are built again. `role` is the TUF role that signs its
+    releases: the channel's own name, or empty for it. With a `cadence` it makes at most one release in that time.
+    """
+
+    name: str
+    gates: tuple[Gate, ...]
+    from_channel: str = ""
+    rebuild: Rebuild = "static-consumers"
+    role: str = ""
+    cadence: timedelta | None = None
+    transitions: tuple[Transition, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as plain values, for keeping which one was in force."""
+        return {
+            "cadence": duration_text(self.cadence) if self.cadence else "",
+            "from": self.from_channel,
+            "gates": [gate.to_dict() for gate in self.gates],
+            "name": self.name,
+            "rebuild": self.rebuild,
+            "role": self.role,
+            "transitions": [transition.to_dict() for transition in self.transitions],
+        }

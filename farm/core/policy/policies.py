@@ -1,0 +1,109 @@
+"""What the files of channels, curators and owners say, each by itself: a mistake in one of them stops no other channel.
+
+A mistake in `OWNERS` stops submissions, and no channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import Problem, RecipeError
+from farm.core.policy.channel_gates import ApprovalsGate
+from farm.core.policy.channel_reading import channel_of, survey_channels
+from farm.core.policy.curators import CURATORS, read_curators
+from farm.core.policy.owners import OWNERS, read_owners
+from farm.core.recipe.distributions import DISTRIBUTIONS
+from farm.errors import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.policy.channel import ChannelPolicy
+
+CHANNELS = "channels"
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies that can be followed, and for the other channels what is wrong, a line for each fault; by name.
+
+    `curators` are the public keys (hexadecimal) of named people, by group. `unsigned` says of channels that go on in
+    which points their files ask for less than what is signed, and so do not count. `owners` is the text of `OWNERS`,
+    None where there is none; with `owners_troubles` it is wrong, or cannot be judged. `owners_people` are the groups
+    that it counts on, where these are not `curators`; `owners_unsigned` says why the file does not count.
+    """
+
+    policies: Mapping[str, ChannelPolicy]
+    curators: Mapping[str, Mapping[str, str]]
+    troubles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsigned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: str | None = None
+    owners_troubles: tuple[str, ...] = ()
+    owners_people: Mapping[str, Mapping[str, str]] | None = None
+    owners_unsigned: str = ""
+
+
+def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | None = None) -> Policies:
+    """Read `channels/*.yaml`, `curators.yaml` and `OWNERS` by path; `unreadable` says why others could not be read.
+
+    Channels that ask for approvals wait when nobody can say who the curators are. Never raises `RecipeError`.
+    """
+    lost = unreadable or {}
+    curators, wrong = _curators(files.get(CURATORS), lost.get(CURATORS))
+    texts = {path: text for path, text in files.items() if is_channel(path)}
+    # A file that cannot be read is there all the same: another channel may take from it.
+    found = survey_channels(texts | {path: b"" for path in lost if is_channel(path)}, curators=curators)
+    troubles = {name: tuple(each.in_a_line() for each in problems) for name, problems in found.problems.items()}
+    troubles |= {channel_of(path): (f"{path}: {why}",) for path, why in lost.items() if is_channel(path)}
+    if wrong:
+        asking = (name for name, policy in found.policies.items() if _asks_for_approvals(policy))
+        troubles |= dict.fromkeys(asking, wrong)
+    followed = {name: policy for name, policy in found.policies.items() if name not in troubles}
+    owners, at_fault = _owners(files.get(OWNERS), lost.get(OWNERS), curators, wrong)
+    return Policies(followed, curators or {}, dict(sorted(troubles.items())), owners=owners, owners_troubles=at_fault)
+
+
+def is_channel(path: str) -> bool:
+    """Say whether the policy of a channel stands in the file at a path of the tree."""
+    return path.startswith(f"{CHANNELS}/") and path.endswith(".yaml") and path.count("/") == 1
+
+
+def is_policy_file(path: str) -> bool:
+    """Say whether a file of the tree is one of those that targets sign: policies, who may approve and submit, and which
+    other distributions packages may be taken of.
+    """
+    return is_channel(path) or path in (CURATORS, OWNERS, DISTRIBUTIONS)
+
+
+def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping[str, str]] | None, tuple[str, ...]]:
+    """Return the groups; None, and what is wrong, when that cannot be said."""
+    if why is not None:
+        return None, (Problem(Place(CURATORS), why).in_a_line(),)
+    if text is None:
+        return {}, ()
+    try:
+        return read_curators(text, CURATORS), ()
+    except RecipeError as error:
+        return None, tuple(each.in_a_line() for each in error.problems)
+
+
+def _owners(
+    text: bytes | None, why: str | None, curators: Mapping[str, Mapping[str, str]] | None, wrong: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the text of `OWNERS`, and what is wrong with it or with the curators whom it names."""
+    if why is not None:
+        return None, (Problem(Place(OWNERS), why).in_a_line(),)
+    if text is None:
+        return None, ()
+    if curators is None:
+        return None, wrong
+    try:
+        read_owners(text, curators)
+    except RecipeError as error:
+        return None, tuple(each.in_a_line() for each in error.problems)
+    return text.decode(), ()
+
+
+def _asks_for_approvals(policy: ChannelPolicy) -> bool:
+    return any(isinstance(gate, ApprovalsGate) for gate in policy.gates)

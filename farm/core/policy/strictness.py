@@ -1,0 +1,233 @@
+"""Whether a policy asks for as much as another: a file may ask for more than what is signed, and never for less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
+
+from farm.core.files.duration import duration_text
+from farm.core.names.version import Version
+from farm.core.policy.channel import Rebuild
+from farm.core.policy.channel_gates import (
+    AdvisoriesGate,
+    ApprovalsGate,
+    HostGate,
+    LicencesGate,
+    ReproducedGate,
+    Severity,
+    SoakGate,
+    TestScope,
+    TestsGate,
+)
+from farm.core.policy.owners import OWNERS, read_owners
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.policy.channel_gates import Gate
+    from farm.core.policy.policies import Policies
+
+# Each asks for more than the one before.
+_REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
+_SCOPES: tuple[TestScope, ...] = get_args(TestScope)
+_SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))
+
+
+def bounded(said: Policies, signed: Policies) -> Policies:
+    """Return what counts of the policies that files say, beside those that are signed.
+
+    A channel whose file asks for less goes on by its signed policy. Curators are those that both name with one key. A
+    channel of which nothing is signed waits.
+    """
+    curators = {
+        group: {name: key for name, key in people.items() if signed.curators.get(group, {}).get(name) == key}
+        for group, people in said.curators.items()
+    }
+    policies, troubles, unsigned = {}, dict(said.troubles), {}
+    for name, policy in said.policies.items():
+        own = signed.policies.get(name)
+        if own is None:
+            troubles[name] = (f"channels/{name}.yaml: no policy is signed for this channel yet. {_SIGN}",)
+            continue
+        lines = laxer(policy, own, curators, signed.curators)
+        policies[name] = own if lines else policy
+        lines += _left_out(policy, said.curators, curators)
+        if lines:
+            unsigned[name] = tuple(f"channels/{name}.yaml asks for less than what is signed: {line}" for line in lines)
+    troubles = dict(sorted(troubles.items()))
+    counted = replace(said, policies=policies, curators=curators, troubles=troubles, unsigned=unsigned)
+    return _bounded_owners(counted, said.curators, signed)
+
+
+_SIGN = "Draft it with `farm keys draft targets --policy RECIPES`, and have it signed."
+
+
+def _bounded_owners(counted: Policies, people: Mapping[str, Mapping[str, str]], signed: Policies) -> Policies:
+    """Let the signed owners count, unless the file has the same lines with fewer people."""
+    if counted.owners_troubles or signed.owners is None:
+        return replace(counted, owners_people=people)
+    if counted.owners is None:
+        why = f"{OWNERS}: the file is gone: what is signed counts. Put it back."
+    elif not laxer_owners(replace(counted, curators=people), signed):
+        return replace(counted, owners_people=people)
+    else:
+        why = f"{OWNERS} has other lines or people than are signed: what is signed counts. {_SIGN}"
+    return replace(counted, owners=signed.owners, owners_people=signed.curators, owners_unsigned=why)
+
+
+def laxer_owners(wanted: Policies, signed: Policies) -> tuple[str, ...]:
+    """Return in which points `OWNERS` asks for less than a signed one, each a phrase; none when in no point.
+
+    Which of other lines decides about a name depends on the name: they ask for less, whatever they say.
+    Raises `RecipeError`.
+    """
+    if signed.owners is None:
+        return ()
+    if wanted.owners is None:
+        return ("nobody owns any recipe any more",)
+    rules = read_owners(wanted.owners.encode(), wanted.curators).rules
+    limits = read_owners(signed.owners.encode(), signed.curators).rules
+    if [rule.pattern for rule in rules] != [limit.pattern for limit in limits]:
+        return (_other_lines([rule.pattern for rule in rules], [limit.pattern for limit in limits]),)
+    return tuple(
+        f"{rule.pattern} is owned by {name} too, with the key {key[:16]}…"
+        for rule, limit in zip(rules, limits, strict=True)
+        for name, key in sorted(rule.people.items() - limit.people.items())
+    )
+
+
+def _other_lines(wanted: list[str], signed: list[str]) -> str:
+    new, gone = sorted(set(wanted) - set(signed)), sorted(set(signed) - set(wanted))
+    told = [f"{which} {', '.join(some)}"[:500] for which, some in (("new", new), ("gone", gone)) if some]
+    return f"other lines decide who owns what ({'; '.join(told) or 'another order'})"
+
+
+def _left_out(
+    policy: ChannelPolicy, said: Mapping[str, Mapping[str, str]], counted: Mapping[str, Mapping[str, str]]
+) -> tuple[str, ...]:
+    groups = [gate.of for gate in policy.gates if isinstance(gate, ApprovalsGate)]
+    return tuple(
+        f"{name} is in the group {group} with a key that is not signed"
+        for group in groups
+        for name in sorted(said.get(group, {}).keys() - counted.get(group, {}).keys())
+    )
+
+
+def laxer(
+    wanted: ChannelPolicy,
+    signed: ChannelPolicy,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> tuple[str, ...]:
+    """Return in which points a policy asks for less than a signed one, each a phrase; none when in no point.
+
+    The groups are the curators (public keys by name, by group) that either of them counts on. How often a channel
+    releases makes nothing laxer.
+    """
+    return tuple(_laxer(wanted, signed, groups, signed_groups))
+
+
+def _laxer(
+    wanted: ChannelPolicy,
+    signed: ChannelPolicy,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
+    if wanted.from_channel != signed.from_channel:
+        yield f"it takes {_source(wanted)} instead of {_source(signed)}"
+    if _REBUILDS.index(wanted.rebuild) < _REBUILDS.index(signed.rebuild):
+        yield f"it rebuilds {wanted.rebuild} instead of {signed.rebuild}"
+    together = {frozenset(each.packages) for each in wanted.transitions}
+    for transition in signed.transitions:
+        if not any(set(transition.packages) <= packages for packages in together):
+            yield f"the transition {transition.name} is missing"
+    gates = {gate.kind: gate for gate in wanted.gates}
+    for gate in signed.gates:
+        found = gates.get(gate.kind)
+        if found is None:
+            yield f"the gate {gate.kind} is missing"
+        else:
+            yield from _laxer_gate(found, gate, groups, signed_groups)
+
+
+def _laxer_gate(
+    wanted: Gate,
+    signed: Gate,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
+    if isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
+        told = _laxer_approvals(wanted, signed, groups, signed_groups)
+    else:
+        compare = _SETTINGS.get(type(signed))
+        told = compare(wanted, signed) if compare else ""
+    if told:
+        yield f"the gate {signed.kind}: {told}"
+
+
+def _laxer_tests(wanted: TestsGate, signed: TestsGate) -> str:
+    fewer = _SCOPES.index(wanted.of) < _SCOPES.index(signed.of)
+    return f"of {wanted.of} instead of {signed.of}" if fewer else ""
+
+
+def _laxer_builders(wanted: ReproducedGate, signed: ReproducedGate) -> str:
+    return f"{wanted.agree} builders instead of {signed.agree}" if wanted.agree < signed.agree else ""
+
+
+def _laxer_soak(wanted: SoakGate, signed: SoakGate) -> str:
+    if wanted.duration >= signed.duration:
+        return ""
+    return f"{duration_text(wanted.duration)} instead of {duration_text(signed.duration)}"
+
+
+def _laxer_advisories(wanted: AdvisoriesGate, signed: AdvisoriesGate) -> str:
+    fewer = _SEVERITIES.index(wanted.block) < _SEVERITIES.index(signed.block)
+    return f"blocks {wanted.block} instead of {signed.block}" if fewer else ""
+
+
+def _laxer_approvals(
+    wanted: ApprovalsGate,
+    signed: ApprovalsGate,
+    groups: Mapping[str, Mapping[str, str]],
+    signed_groups: Mapping[str, Mapping[str, str]],
+) -> str:
+    if wanted.count < signed.count:
+        return f"{wanted.count} approvals instead of {signed.count}"
+    strangers = set(groups.get(wanted.of, {}).items()) - set(signed_groups.get(signed.of, {}).items())
+    if strangers:
+        return f"by {', '.join(sorted(name for name, _ in strangers))}, with a key that is not signed for {signed.of}"
+    return ""
+
+
+def _laxer_licences(wanted: LicencesGate, signed: LicencesGate) -> str:
+    if wanted.allow:
+        more = set(wanted.allow) - set(signed.allow) if signed.allow else set(wanted.allow) & set(signed.deny)
+        return f"allows {', '.join(sorted(more))} too" if more else ""
+    if signed.allow:
+        return "denies some instead of allowing some"
+    fewer = set(signed.deny) - set(wanted.deny)
+    return f"does not deny {', '.join(sorted(fewer))}" if fewer else ""
+
+
+def _laxer_host(wanted_gate: HostGate, signed_gate: HostGate) -> str:
+    wanted, signed = wanted_gate.offered, signed_gate.offered
+    if Version(wanted.kernel or "0") > Version(signed.kernel or "0"):
+        return f"a kernel {wanted.kernel} instead of {signed.kernel}"
+    more = {*wanted.features, *wanted.capabilities} - {*signed.features, *signed.capabilities}
+    return f"{', '.join(sorted(more))} too" if more else ""
+
+
+# What has no settings is asked for or not.
+_SETTINGS: Mapping[type[Gate], Callable[[Any, Any], str]] = {
+    AdvisoriesGate: _laxer_advisories,
+    HostGate: _laxer_host,
+    LicencesGate: _laxer_licences,
+    ReproducedGate: _laxer_builders,
+    SoakGate: _laxer_soak,
+    TestsGate: _laxer_tests,
+}
+
+
+def _source(policy: ChannelPolicy) -> str:
+    return f"what {policy.from_channel} has released" if policy.from_channel else "fresh builds"

@@ -1,0 +1,212 @@
+"""A whole tree of recipes, from the content of its files. Reading a directory into that mapping is a face's job."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.core.files.problems import Problem, RecipeError, suggestion
+from farm.core.policy.channel_reading import read_channels
+from farm.core.policy.curators import CURATORS, read_curators
+from farm.core.policy.owners import OWNERS, Owners, read_owners
+from farm.core.recipe.distribution import Distribution, read_distribution
+from farm.core.recipe.distributions import DISTRIBUTIONS, ForeignDistribution, read_distributions
+from farm.core.recipe.load import load_recipe
+from farm.core.recipe.steps import StepLibrary
+from farm.core.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
+from farm.errors import FarmError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.recipe.recipe import Recipe
+
+_Value = TypeVar("_Value")
+
+DISTRIBUTION = "distribution.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeTree:
+    """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
+
+    `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
+    are taken of. `owners` says who owns which recipes; None where the tree does not say.
+    """
+
+    distribution: Distribution
+    steps: StepLibrary
+    toolchains: Mapping[str, ToolchainDefinition]
+    locks: Mapping[str, ToolchainLock]
+    channels: Mapping[str, ChannelPolicy]
+    recipes: Mapping[str, Recipe]
+    curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    distributions: Mapping[str, ForeignDistribution] = field(default_factory=dict)
+    owners: Owners | None = None
+
+    def lock_of(self, toolchain: str) -> ToolchainLock:
+        """Return the lock of a toolchain; raises `MissingLockError`."""
+        lock = self.locks.get(toolchain)
+        if lock is None:
+            raise MissingLockError(toolchain)
+        return lock
+
+    def runtime_of(self, recipes: Iterable[str]) -> tuple[str, ...]:
+        """Return the packages that what these recipes build runs with beyond what they name: see the toolchains."""
+        toolchains = {self.recipes[name].toolchain for name in recipes}
+        return tuple(sorted({package for name in toolchains for package in self.toolchains[name].runtime}))
+
+
+def load_tree(files: Mapping[str, bytes]) -> RecipeTree:
+    """Read a tree from content by path, relative to the tree's root with `/` between names.
+
+    Read are `distribution.yaml`, `steps/*.yaml`, `toolchains/*.{yaml,lock}`, `channels/*.yaml`, `curators.yaml`,
+    `OWNERS`, `distributions.yaml` and `packages/<name>/`; other files are no part of it. Raises one `RecipeError` for
+    all files.
+    """
+    return _TreeReader(files).read()
+
+
+def files_beside(files: Mapping[str, bytes], recipe: str) -> Mapping[str, bytes]:
+    """Return the files next to `packages/<recipe>/recipe.yaml`, by name."""
+    prefix = f"packages/{recipe}/"
+    beside = ((path.removeprefix(prefix), content) for path, content in files.items() if path.startswith(prefix))
+    return {name: content for name, content in beside if "/" not in name and name != "recipe.yaml"}
+
+
+class _TreeReader:
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._problems: list[Problem] = []
+
+    def read(self) -> RecipeTree:
+        distribution = self._distribution()
+        steps = self._attempt(lambda: StepLibrary.from_files(self._below("steps", ".yaml"))) or StepLibrary({})
+        toolchains = self._each("toolchains", ".yaml", read_toolchain)
+        locks = self._each("toolchains", ".lock", _read_lock)
+        curators = self._curators()
+        owners = self._owners(curators)
+        foreign = self._distributions(distribution.domain if distribution else "")
+        # Without the steps every recipe that names one would be reported as well.
+        recipes = self._recipes(steps, foreign) if steps.definitions else {}
+        self._check_recipes(recipes)
+        # The tree of a farm that recipes are submitted to has none itself.
+        made = self._made(recipes) if recipes else None
+        if made is not None:
+            self._check_runtime(made, toolchains)
+        channels = self._channels(curators, made)
+        if self._problems or distribution is None:
+            raise RecipeError(self._problems)
+        return RecipeTree(
+            distribution, steps, toolchains, locks, channels, recipes, curators or {}, foreign or {}, owners
+        )
+
+    def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
+        try:
+            return read()
+        except RecipeError as error:
+            self._problems += error.problems
+        except FarmError as error:
+            self._problems.append(Problem(error.place or Place(file), error.message, error.remedy))
+        return None
+
+    def _below(self, directory: str, suffix: str) -> Mapping[str, bytes]:
+        prefix = f"{directory}/"
+        return {
+            path: content
+            for path, content in sorted(self._files.items())
+            if path.startswith(prefix) and path.endswith(suffix) and path.count("/") == 1
+        }
+
+    def _each(self, directory: str, suffix: str, read: Callable[[bytes, str], _Value]) -> Mapping[str, _Value]:
+        values = {}
+        for path, content in self._below(directory, suffix).items():
+            value = self._attempt(lambda content=content, path=path: read(content, path), path)  # type: ignore[misc]
+            if value is not None:
+                values[path.removeprefix(f"{directory}/").removesuffix(suffix)] = value
+        return values
+
+    def _distribution(self) -> Distribution | None:
+        text = self._files.get(DISTRIBUTION)
+        if text is None:
+            self._note(DISTRIBUTION, "the tree of recipes has no distribution.yaml", "Write one with the key domain.")
+            return None
+        return self._attempt(lambda: read_distribution(text, DISTRIBUTION))
+
+    def _curators(self) -> Mapping[str, Mapping[str, str]] | None:
+        text = self._files.get(CURATORS)
+        return {} if text is None else self._attempt(lambda: read_curators(text, CURATORS))
+
+    def _owners(self, curators: Mapping[str, Mapping[str, str]] | None) -> Owners | None:
+        text = self._files.get(OWNERS)
+        # Without the curators everybody whom it names would be reported as well.
+        if text is None or curators is None:
+            return None
+        return self._attempt(lambda: read_owners(text, curators))
+
+    def _distributions(self, own: str) -> Mapping[str, ForeignDistribution] | None:
+        """Return the distributions that the tree names; None when what it says cannot be read."""
+        text = self._files.get(DISTRIBUTIONS)
+        return {} if text is None else self._attempt(lambda: read_distributions(text, DISTRIBUTIONS, own=own))
+
+    def _channels(
+        self, curators: Mapping[str, Mapping[str, str]] | None, made: set[str] | None
+    ) -> Mapping[str, ChannelPolicy]:
+        files = self._below("channels", ".yaml")
+        return self._attempt(lambda: read_channels(files, curators=curators, packages=made)) or {}
+
+    def _recipes(self, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None) -> Mapping[str, Recipe]:
+        recipes = {}
+        for path in sorted(self._files):
+            parts = path.split("/")
+            if len(parts) != 3 or parts[0] != "packages" or parts[2] != "recipe.yaml":
+                continue
+            recipe = self._attempt(lambda path=path, parts=parts: self._recipe(path, parts[1], steps, foreign))  # type: ignore[misc]
+            if recipe is not None:
+                recipes[parts[1]] = recipe
+        return recipes
+
+    def _recipe(
+        self, path: str, directory: str, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None
+    ) -> Recipe:
+        return load_recipe(
+            self._files[path],
+            file=path,
+            steps=steps,
+            patches=files_beside(self._files, directory),
+            toolchains=[name.removesuffix(".yaml").rpartition("/")[2] for name in self._below("toolchains", ".yaml")],
+            distributions=foreign,
+        )
+
+    def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:
+        outputs: defaultdict[str, list[str]] = defaultdict(list)
+        for directory, recipe in recipes.items():
+            path = f"packages/{directory}/recipe.yaml"
+            if recipe.name != directory:
+                self._note(path, f"the recipe {recipe.name} lies in the directory {directory}", "Name both alike.")
+            for name in recipe.package_names:
+                outputs[name].append(path)
+        for name, paths in outputs.items():
+            if len(paths) > 1:
+                self._note(paths[1], f"the package {name} is made by {paths[0]} too", "Rename the output or recipe.")
+
+    def _check_runtime(self, made: set[str], toolchains: Mapping[str, ToolchainDefinition]) -> None:
+        for name, toolchain in toolchains.items():
+            for package in toolchain.runtime:
+                if package not in made:
+                    message = f"the runtime of {name} names {package}, which no recipe makes"
+                    self._note(f"toolchains/{name}.yaml", message, suggestion(package, made))
+
+    def _made(self, recipes: Mapping[str, Recipe]) -> set[str]:
+        # A recipe with problems of its own is there all the same.
+        directories = {path.split("/")[1] for path in self._files if path.startswith("packages/")}
+        return {name for recipe in recipes.values() for name in recipe.package_names} | directories
+
+    def _note(self, file: str, message: str, remedy: str) -> None:
+        self._problems.append(Problem(Place(file), message, remedy))
+
+
+def _read_lock(text: bytes, path: str) -> ToolchainLock:
+    return ToolchainLock.from_text(text, name=path.rpartition("/")[2].removesuffix(".lock"), file=path)

@@ -1,0 +1,93 @@
+"""What a recipe says of its sources and its toolchain, read without the steps: of any recipe, also another's.
+
+Its digest comes out of these too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.files import values
+from farm.core.files.document import parse
+from farm.core.files.fields import AS_WRITTEN, Fields
+from farm.core.names.digest import Digest
+from farm.core.names.version import Version
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.sources import read_sources
+from farm.core.recipe.template import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.recipe.recipe import CarriedSource, Source
+
+RECIPE_FILE = "recipe.yaml"
+KEYS = (
+    "name",
+    "version",
+    "revision",
+    "summary",
+    "license",
+    "home",
+    "source",
+    "source-epoch",
+    "toolchain",
+    "build-needs",
+    "requires",
+    "shadows",
+    "environment",
+    "steps",
+    "outputs",
+    "links",
+    "replaces",
+    "plugins",
+    "sensitive-files",
+    "host",
+    "limits",
+    "hardening",
+    "tests",
+    "test-needs",
+)
+REQUIRED = ("name", "version", "summary", "license", "toolchain", "steps")
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSources:
+    """The sources of a recipe, the name of its toolchain, and what it only carries."""
+
+    sources: tuple[Source, ...]
+    toolchain: str
+    carried: tuple[CarriedSource, ...] = ()
+
+
+def read_declared_sources(text: bytes, beside: Mapping[str, bytes], *, file: str) -> DeclaredSources:
+    """Read them; `beside` are the files next to the recipe by name. Raises `RecipeError`, naming `file`."""
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
+    templates = Templates(
+        name=fields.parsed("name", values.short_name) or "unnamed",
+        version=fields.parsed("version", Version, AS_WRITTEN) or Version("0"),
+        revision=fields.integer("revision", 1, least=1, most=999_999),
+    )
+    sources, carried = read_sources(fields, templates, beside)
+    declared = DeclaredSources(sources, fields.parsed("toolchain", values.word) or "", carried)
+    document.finish()
+    return declared
+
+
+def digest_of_files(files: Mapping[str, bytes], *, file: str) -> Digest:
+    """Return the digest of the recipe in the files of its directory. Raises `RecipeError`, naming `file`."""
+    text = files.get(RECIPE_FILE, b"")
+    beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
+    return recipe_digest(text, read_declared_sources(text, beside, file=file).sources, beside)
+
+
+def recipe_digest(text: bytes, sources: tuple[Source, ...], beside: Mapping[str, bytes]) -> Digest:
+    """Return the digest of a recipe: of its text, and of the files beside it that it names."""
+    named = {source.file: Digest.of(beside[source.file]) for source in sources if _is_local(source, beside)}
+    return RecipeContents(Digest.of(text), named).digest
+
+
+def _is_local(source: Source, beside: Mapping[str, bytes]) -> bool:
+    return not source.url and not source.debian_package and source.file in beside

@@ -1,0 +1,101 @@
+"""Which other distributions a tree of recipes takes packages of: where each is, and which root it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.files import values
+from farm.core.files.document import parse
+from farm.core.files.fields import Fields, read_parsed
+from farm.core.files.problems import quoted
+from farm.core.files.values import InvalidValueError
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.core.files.document import Document, Node
+
+DISTRIBUTIONS = "distributions.yaml"
+KEYS = ("address", "channel", "root")
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignDistribution:
+    """Another distribution by its DNS name, at an http(s) URL. `root` is the fingerprint of its root metadata."""
+
+    name: str
+    address: str
+    channel: str
+    root: Digest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"address": self.address, "channel": self.channel, "name": self.name, "root": self.root}
+
+
+class UnknownDistributionError(InvalidValueError):
+    """A recipe requires a package of a distribution that its tree does not name."""
+
+    code = "unknown-distribution"
+
+    def __init__(self, need: str, known: Collection[str]) -> None:
+        named = f"; named there: {', '.join(sorted(known))}" if known else ""
+        super().__init__(
+            f"{quoted(need)} is of a distribution that {DISTRIBUTIONS} does not name{named}",
+            remedy=f"Name it in {DISTRIBUTIONS} with address, channel and root; own packages go by their short name.",
+        )
+
+
+def check_known(need: str, known: Collection[str]) -> None:
+    """Refuse a full name whose distribution is not one of `known`. Raises `UnknownDistributionError`."""
+    owner, slash, _ = need.rpartition("/")
+    if slash and owner not in known:
+        raise UnknownDistributionError(need, known)
+
+
+def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str, ForeignDistribution]:
+    """Read `distributions.yaml`, by name. `own` is the tree's own distribution. Raises `RecipeError`."""
+    document, root = parse(text, file)
+    found: dict[str, ForeignDistribution] = {}
+    for key, value in root.pairs if root.kind == "mapping" else ():
+        name = read_parsed(document, key, "the name of a distribution", _domain)
+        if name is not None and name == own:
+            document.report(key, f"{own} is the distribution of this very tree", "Remove it: own packages need no pin.")
+        read = _read(document, value, name or "a distribution")
+        if read is not None and name is not None:
+            found[name] = read
+    if root.kind != "mapping":
+        document.report(
+            root, f"{file} should be a mapping from names of distributions", "Write NAME: and below it its keys."
+        )
+    document.finish()
+    return dict(sorted(found.items()))
+
+
+def _read(document: Document, node: Node, name: str) -> ForeignDistribution | None:
+    fields = Fields(document, node, name, known=KEYS, required=KEYS)
+    address = fields.parsed("address", _address)
+    channel = fields.parsed("channel", values.word)
+    root = fields.parsed("root", Digest)
+    return ForeignDistribution(name, address, channel, root) if address and channel and root else None
+
+
+def _domain(text: str) -> str:
+    try:
+        return PackageName(text, "any").distribution
+    except InvalidPackageNameError as error:
+        raise InvalidValueError(
+            f"{quoted(text)} is not a lower-case DNS name", remedy="Write it as dist.example.org."
+        ) from error
+
+
+def _address(text: str) -> str:
+    values.url(text)
+    if any(sign in text for sign in "?#;"):
+        raise InvalidValueError(
+            f"the address {quoted(text)} has a query or a fragment", remedy="Name the folder of the repository."
+        )
+    return text

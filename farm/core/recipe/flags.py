@@ -1,0 +1,50 @@
+"""What compiler and linker are told in every build: words as data, in the automatic steps, some for one architecture.
+
+They become variables of the plan (`CFLAGS`, …), so that plan and provenance name them. What a recipe sets under the
+same name is put behind them and takes none of them away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from farm.core.names.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag or more, as a shell would split them; for all architectures, or for one (`amd64`)."""
+
+    text: str
+    architecture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagVariable:
+    """A variable that all steps see, made of flags."""
+
+    name: str
+    flags: tuple[Flag, ...]
+
+    def rendered(self, render: Callable[[str], str]) -> FlagVariable:
+        """Return the variable with its templates replaced."""
+        return FlagVariable(self.name, tuple(Flag(render(flag.text), flag.architecture) for flag in self.flags))
+
+    def text(self, platform: Platform) -> str:
+        """Return the value of the variable on a platform."""
+        return " ".join(flag.text for flag in self.flags if flag.architecture in ("", platform.architecture))
+
+
+def with_flags(
+    variables: Iterable[FlagVariable], environment: Iterable[tuple[str, str]], platform: Platform
+) -> tuple[tuple[str, str], ...]:
+    """Return an environment with the variables of flags in it; what it sets itself of these comes behind the flags."""
+    merged = dict(environment)
+    for variable in variables:
+        own = merged.get(variable.name, "")
+        merged[variable.name] = f"{variable.text(platform)} {own}".strip()
+    return tuple(sorted(merged.items()))

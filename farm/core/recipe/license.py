@@ -1,0 +1,77 @@
+"""Licences as SPDX expressions (SPDX specification 2.3, annex D)."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from license_expression import (  # type: ignore[import-untyped]
+    AND,
+    OR,
+    ExpressionError,
+    Licensing,
+    get_spdx_licensing,
+)
+
+from farm.core.files.problems import quoted
+from farm.core.files.values import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+@cache
+def _spdx() -> Licensing:
+    # A constant table; reading it takes as long as reading a dozen recipes.
+    return get_spdx_licensing()
+
+
+def licence(text: str) -> str:
+    """Check an SPDX licence expression in its canonical spelling; raises `InvalidValueError`."""
+    licensing = _spdx()
+    try:
+        expression = licensing.parse(text)
+    except ExpressionError as error:
+        raise InvalidValueError(f"{quoted(text)} is not an SPDX expression: {error}") from error
+    if expression is None:
+        raise InvalidValueError("the licence is empty", remedy="Write an SPDX identifier such as MIT.")
+    unknown = licensing.unknown_license_keys(expression)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], licensing.known_symbols, n=1)
+        remedy = f"Did you mean {near[0]}?" if near else "See https://spdx.org/licenses for the identifiers."
+        raise InvalidValueError(f"{quoted(unknown[0])} is not an SPDX licence identifier", remedy=remedy)
+    if str(expression) != text:
+        raise InvalidValueError(f"{quoted(text)} is not the canonical spelling", remedy=f"Write {expression}.")
+    return text
+
+
+def licence_identifier(text: str) -> str:
+    """Check one SPDX licence, with an exception perhaps (`WITH`), and no choice or sum of licences."""
+    if _spdx().parse(licence(text)).args:
+        raise InvalidValueError(f"{quoted(text)} is more than one licence", remedy="Name each by itself.")
+    return text
+
+
+def licences_in_the_way(text: str, *, allow: Collection[str] = (), deny: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the licences of an SPDX expression that keep it from being used; none when it can be.
+
+    With `allow` only those licences may be used, else all but those of `deny`. Of alternatives (OR) one is enough, of
+    licences that hold together (AND) each must be allowed. A licence with an exception (WITH) is allowed or denied with
+    what it is based on too: an exception only permits more.
+    Raises `InvalidValueError`.
+    """
+
+    def blocked(expression: Any) -> tuple[str, ...]:
+        parts = [blocked(part) for part in getattr(expression, "args", ())]
+        if isinstance(expression, OR):
+            # The alternative with the fewest obstacles is what a person would go for.
+            return min(parts, key=len)
+        if isinstance(expression, AND):
+            return tuple(dict.fromkeys(each for part in parts for each in part))
+        name = str(expression)
+        names = {name, name.partition(" WITH ")[0]}
+        usable = bool(names & set(allow)) if allow else not names & set(deny)
+        return () if usable else (name,)
+
+    return blocked(_spdx().parse(licence(text)))

@@ -1,0 +1,217 @@
+"""`recipe.yaml` → a checked `Recipe`: every problem of the file is found before the first is raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, get_args
+
+from farm.core.files import values
+from farm.core.files.document import parse
+from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
+from farm.core.files.problems import quoted, suggestion
+from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.hardening import HardeningProperty, HardeningWaiver
+from farm.core.names.version import Version
+from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
+from farm.core.recipe.distributions import check_known
+from farm.core.recipe.license import licence
+from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe
+from farm.core.recipe.recipe_steps import read_flags, read_steps, with_automatic
+from farm.core.recipe.recipe_tests import read_tests
+from farm.core.recipe.sources import read_sources
+from farm.core.recipe.template import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.core.recipe.steps import StepLibrary
+
+
+def load_recipe(
+    text: bytes,
+    *,
+    file: str,
+    steps: StepLibrary,
+    patches: Mapping[str, bytes],
+    toolchains: Collection[str] | None = None,
+    distributions: Collection[str] | None = None,
+) -> Recipe:
+    """Read one recipe.
+
+    `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
+    Its toolchain must be one of `toolchains`, and what it requires of others of `distributions`, where these are given.
+    Raises `RecipeError` with all problems.
+    """
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
+    name = fields.parsed("name", values.short_name) or "unnamed"
+    version = fields.parsed("version", Version, AS_WRITTEN) or Version("0")
+    revision = fields.integer("revision", 1, least=1, most=999_999)
+    templates = Templates(name=name, version=version, revision=revision)
+    sources, carried = read_sources(fields, templates, patches)
+    recipe = Recipe(
+        name=name,
+        version=version,
+        revision=revision,
+        summary=_summary(fields),
+        license=fields.parsed("license", licence) or "",
+        home=fields.parsed("home", values.url) or "",
+        sources=sources,
+        carried=carried,
+        toolchain=_toolchain(fields, toolchains),
+        build_needs=_build_needs(fields, name),
+        requires=_requires(fields, distributions),
+        steps=with_automatic(read_steps(fields, steps, templates), sources, steps, fields, templates),
+        outputs=_outputs(fields),
+        tests=read_tests(fields),
+        links=_links(fields),
+        replaces=fields.unique("replaces", values.needed_name),
+        plugins=_plugins(fields),
+        sensitive_files=_sensitive_files(fields),
+        host=_host(fields),
+        limits=_limits(fields),
+        shadows=fields.unique("shadows", values.file_name),
+        environment=_environment(fields),
+        flags=read_flags(fields, steps, templates),
+        waivers=_waivers(fields),
+        source_epoch=fields.integer("source-epoch", DEFAULT_SOURCE_EPOCH, least=315_532_800),
+        digest=recipe_digest(text, sources, patches),
+    )
+    document.finish()
+    return recipe
+
+
+def _summary(fields: Fields) -> str:
+    summary = fields.line("summary", longest=120)
+    if "summary" in fields and not summary.strip():
+        fields.report("summary", "summary is empty")
+    elif summary.endswith("."):
+        fields.report("summary", "summary is a phrase and ends without a full stop")
+    return summary
+
+
+def _toolchain(fields: Fields, known: Collection[str] | None) -> str:
+    name = fields.parsed("toolchain", values.word) or ""
+    if name and known is not None and name not in known:
+        fields.report("toolchain", f"there is no toolchain {quoted(name)}", suggestion(name, known))
+    return name
+
+
+def _build_needs(fields: Fields, name: str) -> tuple[str, ...]:
+    needs = fields.unique("build-needs", values.built_name)
+    if name in needs:
+        fields.report("build-needs", f"{name} cannot need itself to be built", f"Remove {name}.")
+    return needs
+
+
+def _requires(fields: Fields, distributions: Collection[str] | None) -> tuple[str, ...]:
+    seen: set[str] = set()
+
+    def check(text: str) -> str:
+        need = values.requirement(text)
+        name = need.partition("=")[0]
+        if distributions is not None:
+            check_known(name, distributions)
+        if name in seen:
+            # Two versions of one package are never in one set.
+            raise values.InvalidValueError(f"requires names {name} twice", remedy="Keep one of them.")
+        seen.add(name)
+        return need
+
+    return fields.unique("requires", check)
+
+
+def _outputs(fields: Fields) -> tuple[Output, ...]:
+    outputs = []
+    for key, value in fields.pairs("outputs"):
+        name = read_parsed(fields.document, key, "an output", values.word) or ""
+        items = read_items(fields.document, value, f"the output {name}")
+        paths = (read_parsed(fields.document, item, "each path of an output", values.package_path) for item in items)
+        if value.kind == "list" and not items:
+            fields.document.report(value, f"the output {name} names no paths")
+        outputs.append(Output(name, tuple(path for path in paths if path)))
+    return tuple(outputs)
+
+
+def _links(fields: Fields) -> tuple[tuple[str, str], ...]:
+    links = []
+    for key, value in fields.pairs("links"):
+        link = read_parsed(fields.document, key, "a link", values.link_path)
+        target = read_parsed(fields.document, value, "a link's target", values.package_path)
+        if link and target:
+            links.append((link, target))
+    return tuple(sorted(links))
+
+
+def _plugins(fields: Fields) -> tuple[Plugin, ...]:
+    plugins = []
+    for node in fields.items("plugins"):
+        part = Fields(fields.document, node, "a plugin", known=("path", "loader"), required=("path", "loader"))
+        path = part.parsed("path", values.package_path) or ""
+        plugins.append(Plugin(path, part.parsed("loader", values.file_name) or ""))
+    return tuple(plugins)
+
+
+def _waivers(fields: Fields) -> tuple[HardeningWaiver, ...]:
+    node = fields.get("hardening")
+    if node is None:
+        return ()
+    document, waivers = fields.document, []
+    for item in Fields(document, node, "hardening", known=("waive",), required=("waive",)).items("waive"):
+        keys = ("property", "files", "reason")
+        part = Fields(document, item, "a waiver", known=keys, required=keys)
+        name = cast(
+            "HardeningProperty", part.choice("property", "", get_args(HardeningProperty)) if "property" in part else ""
+        )
+        if "reason" in part and not part.line("reason").strip():
+            part.report("reason", "a waiver without a reason is none", "Say why these files do without it.")
+        waivers.append(HardeningWaiver(name, part.parsed("files", values.package_path) or "", part.line("reason")))
+    return tuple(waivers)
+
+
+def _sensitive_files(fields: Fields) -> tuple[SensitiveFile, ...]:
+    files: dict[str, SensitiveFile] = {}
+    for node in fields.items("sensitive-files"):
+        keys = ("path", "reason")
+        part = Fields(fields.document, node, "a sensitive file", known=keys, required=keys)
+        path, reason = part.parsed("path", values.sensitive_path), part.line("reason")
+        if "reason" in part and not reason.strip():
+            part.report("reason", "reason is empty", "Say in a line why the package must have this file.")
+        if path in files:
+            part.report("path", f"sensitive-files names {path} twice", "Keep one of them.")
+        elif path:
+            files[path] = SensitiveFile(path, reason.strip())
+    return tuple(files.values())
+
+
+def _host(fields: Fields) -> HostNeeds:
+    node = fields.get("host")
+    if node is None:
+        return HostNeeds()
+    part = Fields(fields.document, node, "host", known=("kernel", "features", "capabilities", "devices"))
+    kernel = part.parsed("kernel", Version, AS_WRITTEN)
+    features = part.unique("features", values.kernel_feature)
+    capabilities = part.unique("capabilities", values.capability)
+    return HostNeeds(str(kernel or ""), features, capabilities, part.unique("devices", values.device))
+
+
+def _limits(fields: Fields) -> Limits:
+    node, default = fields.get("limits"), Limits()
+    if node is None:
+        return default
+    keys = ("minutes", "memory-mb", "output-mb", "processes", "log-mb")
+    part = Fields(fields.document, node, "limits", known=keys)
+    return Limits(
+        minutes=part.integer("minutes", default.minutes, least=1, most=24 * 60),
+        memory_mb=part.integer("memory-mb", default.memory_mb, least=64, most=1 << 20),
+        output_mb=part.integer("output-mb", default.output_mb, least=1, most=1 << 20),
+        processes=part.integer("processes", default.processes, least=16, most=1 << 15),
+        log_mb=part.integer("log-mb", default.log_mb, least=1, most=1 << 12),
+    )
+
+
+def _environment(fields: Fields) -> tuple[tuple[str, str], ...]:
+    variables = []
+    for key, value in fields.pairs("environment"):
+        name = read_parsed(fields.document, key, "a variable", values.variable)
+        variables.append((name or "", read_text(fields.document, value, key.text)))
+    return tuple(sorted(variables))

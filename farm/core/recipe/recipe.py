@@ -1,0 +1,217 @@
+"""The checked recipe: what a maintainer's file means. Values alone; `farm.core.recipe.load` makes them out of text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.names.hardening import HardeningWaiver
+    from farm.core.names.version import Version
+    from farm.core.recipe.flags import FlagVariable
+
+# 2024-01-01T00:00:00Z: any fixed instant does; it is what builds see as SOURCE_DATE_EPOCH.
+DEFAULT_SOURCE_EPOCH = 1704067200
+SOURCE_DIRECTORY = "/build/src"
+SOURCES_DIRECTORY = "/sources"
+
+OriginKind: TypeAlias = Literal["debian", "pypi", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Another place where the bytes of a source may come from.
+
+    `kind` is `debian` (reference: a source package, `jq` or `jq=1.7.1-6`), `pypi` (`name==version`) or `url`.
+    """
+
+    kind: OriginKind
+    reference: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the origin as plain values."""
+        return {"kind": self.kind, "reference": self.reference}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Origin:
+        """Read what `to_dict` wrote; `KeyError` when it is something else."""
+        return cls(value["kind"], str(value["reference"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file that a build starts from; it lies at `/sources/<file>` in the container.
+
+    Exactly one of three kinds: fetched (`url` and `digest`), beside the recipe (`digest`, no `url`), or a package of
+    the toolchain's lock (`debian_package`, and `digest` is None until a plan pins it).
+    `unpack`: the archive is unpacked first; the first one to `/build/src`. `patch`: applied there with `patch -p1`.
+    """
+
+    file: str
+    digest: Digest | None
+    url: str = ""
+    origins: tuple[Origin, ...] = ()
+    unpack: bool = True
+    patch: bool = False
+    debian_package: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedSource:
+    """A file of the source that Debian built packages of the toolchain from: published with what is made of these.
+
+    `of` are the sources of the recipe (`libc6.deb`) that it is the source of. No build starts from it.
+    """
+
+    file: str
+    digest: Digest
+    url: str
+    origins: tuple[Origin, ...]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a build, ready to run: constant shell text, its `"$@"`, and the variables it adds."""
+
+    name: str
+    script: str
+    arguments: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as plain values for canonical JSON."""
+        return {
+            "name": self.name,
+            "script": self.script,
+            "arguments": list(self.arguments),
+            "environment": dict(self.environment),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Step:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        environment = tuple(sorted((str(key), str(text)) for key, text in value["environment"].items()))
+        return cls(str(value["name"]), str(value["script"]), tuple(value["arguments"]), environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A part of the installed files that becomes a package of its own, `<recipe>-<name>`.
+
+    `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the output as plain values for canonical JSON."""
+        return {"name": self.name, "paths": list(self.paths)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Output:
+        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
+        return cls(str(value["name"]), tuple(value["paths"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of the built packages, run in an image of exactly their closure and `needs`.
+
+    Either `run` (text for `/bin/sh -eu`, so `needs` names a shell) or `command` (an argument vector). `exit` is the
+    expected status, `prints` the expected standard output without white space around it, `matches` a regular
+    expression (Python's) to be found in it.
+    """
+
+    __test__ = False  # pytest would collect it for its name
+
+    name: str
+    run: str = ""
+    command: tuple[str, ...] = ()
+    prints: str | None = None
+    matches: str | None = None
+    exit: int = 0
+    needs: tuple[str, ...] = ()
+    minutes: int = 5
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the test as plain values for canonical JSON."""
+        return {**asdict(self), "command": list(self.command), "needs": list(self.needs)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Test:
+        """Read what `to_dict` wrote; `TypeError` or `KeyError` when it is something else."""
+        return cls(**{**value, "command": tuple(value["command"]), "needs": tuple(value["needs"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one attempt: wall time, memory and output in MiB, processes, and MiB of log."""
+
+    minutes: int = 30
+    memory_mb: int = 4096
+    output_mb: int = 2048
+    processes: int = 512
+    log_mb: int = 64
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the limits as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Limits:
+        """Read what `to_dict` wrote; `TypeError` when it is something else."""
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
+
+    `flags` are what compiler and linker are told, as the automatic steps say; `environment` is the recipe's own.
+    `waivers` are what its files do without, for the gate `hardening`.
+    `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
+    """
+
+    name: str
+    version: Version
+    revision: int = 1
+    summary: str
+    license: str
+    home: str = ""
+    sources: tuple[Source, ...] = ()
+    carried: tuple[CarriedSource, ...] = ()
+    toolchain: str
+    build_needs: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...] = ()
+    tests: tuple[Test, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    replaces: tuple[str, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+    sensitive_files: tuple[SensitiveFile, ...] = ()
+    host: HostNeeds = field(default_factory=HostNeeds)
+    limits: Limits = field(default_factory=Limits)
+    shadows: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    flags: tuple[FlagVariable, ...] = ()
+    source_epoch: int = DEFAULT_SOURCE_EPOCH
+    waivers: tuple[HardeningWaiver, ...] = ()
+    digest: Digest
+
+    @property
+    def required_packages(self) -> tuple[str, ...]:
+        """The names of the packages that it requires, whatever the version."""
+        return tuple(need.partition("=")[0] for need in self.requires)
+
+    @property
+    def package_names(self) -> tuple[str, ...]:
+        """The names of the packages that it can make: its own, then one for each declared output."""
+        return (self.name, *(f"{self.name}-{output.name}" for output in self.outputs))

@@ -1,0 +1,160 @@
+"""Templates in recipes: `{{ version }}`, for sources and step arguments alone.
+
+Jinja2 parses; a whitelist of expression nodes decides what may run at all, because a sandbox bounds neither
+memory nor time; the sandbox and the bounded filters are the second and third line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from farm.core.files.problems import quoted, suggestion
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from farm.core.names.version import Version
+
+_LONGEST_TEMPLATE = 1024
+_LONGEST_RESULT = 4096
+_MOST_FILTERS = 8
+_VARIABLES = ("name", "revision", "version")
+_VERSION_PARTS = ("major", "minor", "patch")
+
+
+class TemplateRefusedError(FarmError):
+    """A template holds something else than the few expressions that are allowed, or makes no value."""
+
+    code = "template-refused"
+
+
+class _VersionText(str):
+    """The version as templates see it: its text, and the first three of its dotted parts."""
+
+    __slots__ = ()
+
+    def _part(self, index: int) -> str:
+        parts = self.split(".")
+        if index >= len(parts):
+            raise UndefinedError(f"the version {self} has no {_VERSION_PARTS[index]} part")
+        return parts[index]
+
+    @property
+    def major(self) -> str:
+        return self._part(0)
+
+    @property
+    def minor(self) -> str:
+        return self._part(1)
+
+    @property
+    def patch(self) -> str:
+        return self._part(2)
+
+
+class Templates:
+    """Renders the templates of one recipe, for its name, version and revision."""
+
+    def __init__(self, *, name: str, version: Version, revision: int) -> None:
+        self._values = {"name": name, "version": _VersionText(version.text), "revision": str(revision)}
+        self._environment = SandboxedEnvironment(
+            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0
+        )
+        self._environment.filters = dict(_FILTERS)
+        self._environment.globals = {}
+        self._environment.tests = {}
+
+    def render(self, text: str) -> str:
+        """Return the text with its expressions replaced; raises `TemplateRefusedError`."""
+        if "{" not in text:
+            return text
+        if len(text) > _LONGEST_TEMPLATE:
+            raise TemplateRefusedError(
+                f"a template has at most {_LONGEST_TEMPLATE} characters, and this has {len(text)}"
+            )
+        try:
+            tree = self._environment.parse(text)
+            _check(tree)
+            result = self._environment.from_string(tree).render(self._values)
+        except (TemplateError, TypeError, ValueError, RecursionError) as error:
+            raise TemplateRefusedError(f"this template makes no value: {error}") from error
+        if len(result) > _LONGEST_RESULT:
+            raise TemplateRefusedError(f"the template's result is longer than {_LONGEST_RESULT} characters")
+        return result
+
+
+_PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData)
+
+
+def _check(tree: nodes.Template) -> None:
+    filters = 0
+    pending: list[nodes.Node] = [tree]
+    while pending:
+        node = pending.pop()
+        filters += isinstance(node, nodes.Filter)
+        _check_node(node)
+        pending.extend(node.iter_child_nodes())
+    if filters > _MOST_FILTERS:
+        raise TemplateRefusedError(f"a template has at most {_MOST_FILTERS} filters, and this has {filters}")
+
+
+def _check_node(node: nodes.Node) -> None:
+    match node:
+        case nodes.Name(name=name):
+            if name not in _VARIABLES:
+                raise TemplateRefusedError(
+                    f"a template has no variable {quoted(name)}", remedy=suggestion(name, _VARIABLES)
+                )
+        case nodes.Getattr(node=nodes.Name(name="version"), attr=attribute):
+            if attribute not in _VERSION_PARTS:
+                raise TemplateRefusedError(
+                    f"version has no part {quoted(attribute)}", remedy=suggestion(attribute, _VERSION_PARTS)
+                )
+        case nodes.Filter(name=name, kwargs=[], dyn_args=None, dyn_kwargs=None):
+            if name not in _FILTERS:
+                raise TemplateRefusedError(
+                    f"a template has no filter {quoted(name)}", remedy=suggestion(name, _FILTERS)
+                )
+        case nodes.Const(value=value) if isinstance(value, str | int):
+            pass
+        case _ if isinstance(node, _PLAIN_NODES):
+            pass
+        case _:
+            kind = type(node).__name__.lower()
+            raise TemplateRefusedError(
+                f"a template cannot hold this ({kind})",
+                remedy="Use name, version, revision, version.major, and the filters replace, split, join, first, last.",
+            )
+
+
+def _bounded(text: str) -> str:
+    if len(text) > _LONGEST_RESULT:
+        raise ValueError(f"a value is longer than {_LONGEST_RESULT} characters")
+    return text
+
+
+def _replace(value: str, old: str, new: str) -> str:
+    if not old:
+        raise ValueError("replace needs a text to look for")
+    return _bounded(str(value).replace(old, new))
+
+
+def _split(value: str, separator: str) -> list[str]:
+    return str(value).split(separator)
+
+
+def _join(value: list[str], separator: str = "") -> str:
+    return _bounded(separator.join(value))
+
+
+def _first(value: list[str]) -> str:
+    return value[0]
+
+
+def _last(value: list[str]) -> str:
+    return value[-1]
+
+
+_FILTERS: dict[str, Any] = {"replace": _replace, "split": _split, "join": _join, "first": _first, "last": _last}

@@ -1,0 +1,182 @@
+"""What the dynamic linker would find wrong with files that are loaded together, as values: symbols and versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from farm.core.sets.findings.problem import Problem, listed
+
+_CLASSES = {"function": "a function", "object": "a variable", "tls": "a thread-local variable"}
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSymbol(Problem):
+    """A strong import that nothing exports which will be loaded with the file.
+
+    `libraries` are (soname, package) that it could be meant to come from: one where the file says so, or where no other
+    that it names has symbols without versions. `version` is empty for an import without one, `loader` the command
+    that loads the file where it is a plugin.
+    """
+
+    code: ClassVar[str] = "missing-symbol"
+    package: str
+    file: str
+    symbol: str
+    version: str
+    libraries: tuple[tuple[str, str], ...]
+    loader: str = ""
+    _WANTS: ClassVar[str] = "imports"
+
+    @property
+    def library(self) -> str:
+        """The soname of the library that it comes from, empty where several could be meant."""
+        return self.libraries[0][0] if len(self.libraries) == 1 else ""
+
+    @property
+    def provider(self) -> str:
+        """The package of that library."""
+        return self.libraries[0][1] if len(self.libraries) == 1 else ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        version = f"version {self.version}" if self.version else "no version"
+        what = f"{self.package}: {self.file} {self._WANTS} {self.symbol} ({version})"
+        loader = f" nor its loader {self.loader}" if self.loader else ""
+        if self.provider:
+            verb = f"neither {self.provider}{loader} exports" if loader else f"{self.provider} does not export"
+            return f"{what} from {self.library}, which {verb}"
+        if not self.libraries:
+            who = f"its loader {self.loader} does not export" if loader else "no library that it needs exports"
+            return f"{what}, which {who}"
+        names = [f"{soname} of {package}" for soname, package in self.libraries]
+        if len(names) == 2 and not loader:
+            return f"{what}, which neither {names[0]} nor {names[1]} exports"
+        return f"{what}, which {'neither' if loader else 'none of'} {listed(names)}{loader} exports"
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # noqa: D102
+        return tuple(dict.fromkeys([self.package, *(package for _, package in self.libraries)]))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCopiedSymbol(MissingSymbol):
+    """A variable that the loader is to copy into a program at start, and that nothing loaded with it exports."""
+
+    code: ClassVar[str] = "missing-copied-symbol"
+    _WANTS: ClassVar[str] = "copies"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mismatch(Problem):
+    """A symbol is exported, but not as what a file was linked with. `library` is a soname, `provider` its package."""
+
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
+    package: str
+    file: str
+    symbol: str
+    library: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMismatch(_Mismatch):
+    """A file takes a symbol for one thing, and the library has another of that name."""
+
+    code: ClassVar[str] = "class-mismatch"
+    wanted: str
+    found: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} uses {self.symbol} of {self.library} as {_CLASSES[self.wanted]}, "
+            f"and in {self.provider} it is {_CLASSES[self.found]}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SizeMismatch(_Mismatch):
+    """A program has room for a copy of a variable that has another size in the library."""
+
+    code: ClassVar[str] = "size-mismatch"
+    wanted: int
+    found: int
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
+            f"and in {self.provider} it has {self.found:,}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedCopy(_Mismatch):
+    """A program copies a variable that the library goes on using itself: there are two of it then."""
+
+    code: ClassVar[str] = "protected-copy"
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: {self.file} copies {self.symbol} from {self.library}, "
+            f"and in {self.provider} it is protected: program and library would each use their own"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVersion(Problem):
+    """A version that the loader demands of a library at start, whether a symbol uses it or not.
+
+    `provider` is empty where no such library is loaded with the file at all.
+    """
+
+    code: ClassVar[str] = "missing-version"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
+    package: str
+    file: str
+    version: str
+    library: str
+    provider: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        lacks = f"which {self.provider} does not define" if self.provider else "which is not loaded with it"
+        return f"{self.package}: {self.file} needs version {self.version} of {self.library}, {lacks}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClashingInterposition(Problem):
+    """What a program loads takes a symbol from a file that comes before the one that it was linked with, and that has
+    something else under the name: of another class, or smaller.
+
+    `file` is the program, `user` of `using_package` takes the symbol from `winning_file`. Sizes are in bytes.
+    """
+
+    code: ClassVar[str] = "clashing-interposition"
+    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "using_package", "winner", "loser")
+    package: str
+    file: str
+    symbol: str
+    user: str
+    using_package: str
+    winning_file: str
+    winner: str
+    losing_file: str
+    loser: str
+    wanted: str
+    found: str
+    wanted_size: int = 0
+    found_size: int = 0
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        if self.wanted != self.found:
+            differ = f"{_CLASSES[self.found]} there, and {_CLASSES[self.wanted]} in"
+        else:
+            differ = f"{self.found_size:,} bytes there, and {self.wanted_size:,} in"
+        return (
+            f"{self.package}: where {self.file} runs, {self.user} of {self.using_package} takes {self.symbol} from "
+            f"{self.winning_file} of {self.winner}: it is {differ} {self.losing_file} of {self.loser}"
+        )

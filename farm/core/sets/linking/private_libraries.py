@@ -1,0 +1,122 @@
+"""Libraries that no soname is offered for, where a search path or their file's name leads to them: for closures, over
+facts alone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from farm.core.sets.linking.linked_file import own_places, spots_in
+from farm.core.sets.linking.openings import directory_links
+from farm.core.sets.members.search_path import Place, led_to, system_places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from farm.core.sets.linking.linked_file import Spot
+    from farm.core.sets.members.capability_index import CapabilityIndex
+    from farm.core.sets.members.member import Member
+
+
+def private_keepers(members: Mapping[str, Member], member: Member, capability: str) -> tuple[str, ...]:
+    """Return the members that have the library which `member` requires and none provides, by name, sorted.
+
+    A file looks where its own search path leads, or else a DT_RPATH of what has loaded it, and then in the loader's own
+    directories. Who has loaded it, is not followed here: that of any member counts. So there can be more of them than
+    needed, never fewer; whether each file finds what it needs, a proof tells. All members are gone through, because it
+    is rare that one is asked for.
+    """
+    kind, _, name = capability.partition(":")
+    asking = [each for each in member.facts.elf if name in each.facts.needed] if kind == "soname" else []
+    kept = list(_kept(members, name)) if asking else []
+    found: set[str] = set()
+    for file in asking if kept else ():
+        fitting = [(spot, owner) for spot, owner, machine in kept if machine == file.facts.machine]
+        reached = _reached(fitting, _led(members, own_places(member, file)))
+        if not reached and not file.facts.runpath:
+            reached = _reached(fitting, _led(members, _inherited(members.values())))
+        found |= reached | _reached(fitting, _led(members, system_places(name, file.facts.machine)))
+    return tuple(sorted(found))
+
+
+def private_users(members: Mapping[str, Member], capabilities: CapabilityIndex, name: str) -> set[str]:
+    """Return the members that find a library of the member `name` in this way, and nobody provides it to them."""
+    return {
+        user
+        for capability in kept_by(members[name])
+        if not capabilities.providers(capability)
+        for user in capabilities.requirers(capability)
+        if user != name and name in private_keepers(members, members[user], capability)
+    }
+
+
+def kept_by(member: Member | None) -> set[str]:
+    """Return what a member has of libraries, as capabilities, and does not provide to all."""
+    if member is None:
+        return set()
+    names = {name for path, facts in member.facts.elf for name in (facts.soname, posixpath.basename(path)) if name}
+    names.update(posixpath.basename(each.path) for each in member.opened if each.file)
+    return {f"soname:{name}" for name in names}.difference(member.provides)
+
+
+def moved_privately(members: Mapping[str, Member], before: Member | None, after: Member | None) -> set[str]:
+    """Return the capabilities of private libraries that may be another member's now that one became another.
+
+    These are what it has of them in a place where it had it not, or had, and what its DT_RPATH leads to now, or did;
+    `members` are those of now.
+    """
+    moved = {capability for capability, _ in _kept_at(before) ^ _kept_at(after)}
+    if (before.directory_links if before else ()) != (after.directory_links if after else ()):
+        moved |= kept_by(before) | kept_by(after)
+    old, new = (set(_inherited([each] if each else [])) for each in (before, after))
+    if places := _led(members, old ^ new):
+        for name, member in members.items():
+            if _reached(((spot, name) for file in member.facts.elf for spot in spots_in(member, file)), places):
+                moved |= kept_by(member)
+    return moved
+
+
+def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
+    """Return what a member has of libraries and does not provide to all, each with where that lies."""
+    found: set[tuple[str, Spot]] = set()
+    if member is None or not (kept := kept_by(member)):
+        return found
+    for file in member.facts.elf:
+        spots = spots_in(member, file)
+        names = {f"soname:{name}" for name in (file.facts.soname, *(spot.name for spot in spots))}
+        found.update((name, spot) for name in names & kept for spot in spots)
+    return found
+
+
+def _kept(members: Mapping[str, Member], name: str) -> Iterator[tuple[Spot, str, str]]:
+    """Give spot, member and machine of each file that may be found under a name."""
+    for owner, member in members.items():
+        files = {each.file for each in member.opened if posixpath.basename(each.path) == name}
+        for file in member.facts.elf:
+            if file.path in files or name in {file.facts.soname, posixpath.basename(file.path)}:
+                yield from ((spot, owner, file.facts.machine) for spot in spots_in(member, file))
+
+
+def _inherited(members: Iterable[Member]) -> Iterator[Place]:
+    for member in members:
+        for file in member.facts.elf:
+            if file.facts.rpath and not file.facts.runpath:
+                yield from own_places(member, file)
+
+
+def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
+    """Return where these places lead to."""
+    wanted = set(places)
+    links = {place: target for member in members.values() if wanted for place, target in directory_links(member)}
+    led = {led_to(place, lambda directory, owner: links.get(Place(directory, owner))) for place in wanted}
+    return {place for place in led if place is not None}
+
+
+def _reached(kept: Iterable[tuple[Spot, str]], places: set[Place]) -> set[str]:
+    """Return the owners of those that lie at one of the places."""
+    return {
+        owner
+        for spot, owner in kept
+        if (spot.root and Place(spot.root) in places) or Place(spot.package or "", owner) in places
+    }

@@ -1,0 +1,363 @@
+"""The symbol proof of one file: every strong import is exported by something that is loaded with it, as what it is.
+
+Loaded with a file is the closure of its DT_NEEDED, and where it is a plugin before that the program that loads it with
+the closure of that; at each level of processors for which a library has a variant. What a proof says is "no missing
+symbol", never "safe".
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from farm.core.package.elf.facts import FUNCTION, OBJECT
+from farm.core.sets.findings.link_problem import (
+    ClassMismatch,
+    MissingCopiedSymbol,
+    MissingSymbol,
+    MissingVersion,
+    ProtectedCopy,
+    SizeMismatch,
+)
+from farm.core.sets.findings.note import LostVersions, Note, Underlinked
+from farm.core.sets.linking.definition import definition, taken, takes
+from farm.core.sets.linking.interposition import clashes, displacement_notes, displacements, interpositions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator
+
+    from farm.core.package.elf.facts import ImportGroup, Symbol
+    from farm.core.sets.findings.problem import Problem
+    from farm.core.sets.linking.library_index import LibraryIndex
+    from farm.core.sets.linking.linked_file import LinkedFile
+    from farm.core.sets.linking.scope import Scope
+
+    Label = Callable[[str], str]
+
+
+class Findings(NamedTuple):
+    """What was found of one file.
+
+    `lacking` are libraries that it needs and nothing of the set is; `unsettled` says that other files than those that
+    it names decide about it, so that it has to be looked at after any change. `loaded`: something of the set loads it,
+    or it is there by itself.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    lacking: tuple[str, ...] = ()
+    unsettled: bool = False
+    loaded: bool = True
+
+
+_NOTHING = Findings()
+_NOT_LOADED = Findings(loaded=False)
+_NONE: frozenset[str] = frozenset()
+
+
+def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
+    """Return what the file lacks.
+
+    Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
+    plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
+    """
+    if not file.alone:
+        found_there = _prove_in_context(file, libraries, label)
+        return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
+    if not file.loaders:
+        if _satisfied_directly(file, libraries) and (not file.is_program or libraries.survey((file,)).is_plain):
+            return _NOTHING
+        return _prove_loaded(file, (file,), "", libraries, label)
+    found = []
+    for loader in file.loaders:
+        present, program = libraries.program(loader, file)
+        if present:
+            starts = (file,) if program is None else (program, file)
+            found.append(_prove_loaded(file, starts, loader, libraries, label))
+    return _together(found) if found else _NOT_LOADED
+
+
+def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
+    """Tell whether the libraries that the file itself names have all that it wants, and nobody else has a say.
+
+    It is mostly so, and quick to see. Where this is not sure it says no, and the whole scope is looked at.
+    """
+    if file.runpath or file.rpath or file.level or file.copies or file.has_auxiliaries:
+        return False
+    direct = libraries.directly(file)
+    if len(direct) < len(file.needed) or any(map(libraries.contested, file.needed)):
+        return False
+    by_name = dict(zip(file.needed, direct, strict=True))
+    return (
+        file.sources.issubset(by_name)
+        and all(
+            group.library in by_name
+            and by_name[group.library].exports.get(group.version, _NONE).issuperset(group.names)
+            for group in file.bound
+        )
+        and all(version in by_name[soname].versions for soname, version in file.demanded)
+        and (not file.loose or _found_once(file.loose, direct))
+        and not _may_be_interposed(file, by_name)
+        and not any(
+            _suspicious(group, [by_name[group.library]] if group.library in by_name else direct)
+            for group in file.facts.imported
+        )
+    )
+
+
+def _found_once(names: tuple[str, ...], direct: Iterable[LinkedFile]) -> bool:
+    """Tell whether each of these imports without a version is exported by exactly one of the files."""
+    found = [library.exported.intersection(names) for library in direct if library.exported]
+    return sum(map(len, found)) == len(set(names)) == len(set().union(*found))
+
+
+def _may_be_interposed(file: LinkedFile, by_name: dict[str, LinkedFile]) -> bool:
+    """Tell whether a file other than the one that an import is bound to could have the symbol as well."""
+    libraries = by_name.values()
+    versions = [library.versions for library in libraries if library.versions]
+    if len(set().union(*versions)) < sum(map(len, versions)):
+        return True
+    plain = [library for library in libraries if library.plain]
+    return any(
+        library is not by_name[group.library] and not library.plain.isdisjoint(group.names)
+        for group in file.bound
+        for library in plain
+    )
+
+
+def _suspicious(group: ImportGroup, libraries: Iterable[LinkedFile]) -> bool:
+    """Tell whether one of these imports could be of another class than what it takes."""
+    if not group.symbol_class:
+        return False
+    if group.symbol_class == FUNCTION:
+        return any(
+            (library.objects and not library.objects.isdisjoint(group.names))
+            or (library.threads and not library.threads.isdisjoint(group.names))
+            for library in libraries
+        )
+    fitting = [library.objects if group.symbol_class == OBJECT else library.threads for library in libraries]
+    return not all(any(name in names for names in fitting) for name in group.names)
+
+
+def _prove_loaded(
+    file: LinkedFile, starts: tuple[LinkedFile, ...], loader: str, libraries: LibraryIndex, label: Label
+) -> Findings:
+    """Prove a file with all that is loaded with it, at each level of processors that makes a difference."""
+    scope = libraries.scope(starts, file.level)
+    if not scope.complete:
+        return _prove_in_context(file, libraries, label)
+    found = [_prove(file, scope, loader, label)]
+    found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
+    if starts[0].is_program:
+        found.append(_prove_together(scope, starts, libraries, label))
+    for level in libraries.levels_above(file):
+        variants = libraries.scope(starts, level)
+        if not variants.complete:
+            lacking = tuple(name for name in file.needed if name not in variants.by_name)
+            found.append(Findings(lacking=lacking))
+        elif list(variants.files) != list(scope.files):
+            found.append(_prove(file, variants, loader, label))
+            found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
+            if starts[0].is_program:
+                found.append(_prove_together(variants, starts, libraries, label))
+    told = _together(found, unsettled=bool(scope.strayed))
+    if told.problems and not loader and not file.is_program:
+        return _prove_in_programs(file, told, libraries, label)
+    return told
+
+
+def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove that what is loaded behind a file, and what that opens then, takes what it was linked with.
+
+    What a program loads by itself is not told of again with each of its plugins.
+    """
+    survey = libraries.survey(starts)
+    before = libraries.scope(starts[:-1], scope.level).files
+    found = [_prove_order(survey.shared, scope, {starts[-1], *before}, starts[-1], label)]
+    for note, library, after in libraries.opened_after(scope) if survey.opens else ():
+        # Whether it is complete by itself is told of by itself; a program is not said to end where it lacks another.
+        if note.priority == "required" and after is not scope and after.complete:
+            shared = libraries.survey((*starts, library)).shared
+            found.append(_prove_order(shared, after, scope.files, starts[-1], label))
+            strayed = [each for each in after.strayed if each not in scope.strayed]
+            found += [_prove(each, after, _loader(starts), label)._replace(unsettled=True) for each in strayed]
+    return _together(found)
+
+
+def _prove_order(
+    names: set[str], scope: Scope, told: Container[LinkedFile], program: LinkedFile, label: Label
+) -> Findings:
+    found = tuple(displacements(names, scope, told)) if names else ()
+    return Findings(tuple(clashes(program, found, label)), tuple(displacement_notes(found)))
+
+
+def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove a file that does not find all that it needs by itself: with each file that may have loaded that before."""
+    found: list[Findings] = []
+    for starts in libraries.openers(file):
+        for scope in _scopes(starts, file, libraries):
+            lacking = tuple(name for name in file.needed if name not in scope.by_name)
+            proven = _prove(file, scope, _loader(starts), label) if scope.complete else _NOTHING
+            found.append(proven._replace(lacking=lacking))
+    if found:
+        return _together(found, unsettled=True)
+    lacking = tuple(name for name in file.needed if libraries.find(name, file) is None)
+    return Findings(lacking=lacking, unsettled=True, loaded=file.alone)
+
+
+def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryIndex, label: Label) -> Findings:
+    """Prove a library that has problems by itself with each program that loads it, and may have what it lacks.
+
+    Where there is no program that does, what is wrong with it `alone` is wrong: somebody may open it.
+    """
+    found: list[Findings] = []
+    programs: dict[str, None] = {}
+    for starts in libraries.openers(file):
+        for scope in _scopes(starts, file, libraries) if starts[0].is_program else ():
+            # A program that does not start is told of by itself, and vouches for nothing.
+            if not scope.complete or any(_prove(each, scope, "", label).problems for each in starts):
+                continue
+            found.append(_prove(file, scope, _loader(starts), label))
+            if not found[-1].problems:
+                programs[starts[0].path] = None
+    told = _together(found, unsettled=True)
+    if not programs:
+        return alone._replace(unsettled=True)
+    if told.problems:
+        return told
+    lacks = {problem.symbol for problem in alone.problems if isinstance(problem, MissingSymbol)}
+    note = Underlinked(file.owner, file.path, tuple(sorted(lacks)), tuple(sorted(programs)))
+    return told._replace(notes=(*told.notes, note))
+
+
+def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -> bool:
+    """Tell whether a file has loaded one of these libraries, or finds one in whatever program of the set loads it."""
+    own = libraries.scope((file,))
+    if any(own.loaded_as(name) is not None for name in sonames):
+        return True
+    scopes = [scope for starts in libraries.openers(file) if file in (scope := libraries.scope(starts)).files]
+    return bool(scopes) and all(
+        any(
+            scope.loaded_as(name) is not None
+            or ((found := libraries.find(name, file, scope.files[file])) is not None and not found.only_at_start)
+            for name in sonames
+        )
+        for scope in scopes
+    )
+
+
+def _scopes(starts: tuple[LinkedFile, ...], file: LinkedFile, libraries: LibraryIndex) -> Iterator[Scope]:
+    """Give what is loaded with these at each level of processors, where the file is among it."""
+    for level in (file.level, *libraries.levels_above(file)):
+        scope = libraries.scope(starts, level)
+        if file in scope.files:
+            yield scope
+        else:
+            yield from (after for _, _, after in libraries.opened_after(scope) if file in after.files)
+
+
+def _loader(starts: tuple[LinkedFile, ...]) -> str:
+    """Return the command that loads something, where it is one."""
+    return posixpath.basename(starts[0].path) if starts[0].is_program else ""
+
+
+def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
+    return Findings(
+        tuple(dict.fromkeys(problem for each in found for problem in each.problems)),
+        tuple(dict.fromkeys(note for each in found for note in each.notes)),
+        tuple(dict.fromkeys(name for each in found for name in each.lacking)),
+        unsettled or any(each.unsettled for each in found),
+        any(each.loaded for each in found),
+    )
+
+
+def _prove(file: LinkedFile, scope: Scope, loader: str, label: Label) -> Findings:
+    loaded = list(scope.files)
+    problems: list[Problem] = []
+    told: set[tuple[str, str]] = set()
+    for symbol, version, meant in _missing(file, loaded, scope.by_name):
+        sources = tuple((library.told, label(library.owner)) for library in meant)
+        told.update((library.soname, version) for library in meant)
+        problems.append(MissingSymbol(label(file.owner), file.path, symbol, version, sources, loader))
+    problems += _versions(file, scope, told, label)
+    problems += _copies(file, scope, label)
+    problems += _classes(file, loaded, label)
+    notes = [
+        LostVersions(file.owner, file.path, name, scope.by_name[name].owner)
+        for name in sorted({soname for soname, _ in file.demanded})
+        if name in scope.by_name and not scope.by_name[name].versions
+    ]
+    return Findings(tuple(problems), (*notes, *interpositions(file, scope)))
+
+
+def _missing(
+    file: LinkedFile, loaded: list[LinkedFile], by_name: dict[str, LinkedFile]
+) -> Iterator[tuple[str, str, list[LinkedFile]]]:
+    """Give each strong import that nothing exports, with the libraries that it can be meant to come from."""
+    for group in file.bound:
+        library, version = by_name.get(group.library), group.version
+        left: Iterable[str] = group.names
+        if library is not None and (own := library.exports.get(version)) is not None:
+            left = [name for name in group.names if name not in own]
+        for name in left:
+            if not any(takes(each, name, version) for each in loaded):
+                yield name, version, [library] if library is not None else []
+    loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
+    if loose:
+        direct = [by_name[soname] for soname in file.needed if soname in by_name]
+        # An import of a library that versions all its symbols would have been bound to a version.
+        meant = [library for library in direct if not library.versions or library.plain]
+        for name in loose:
+            yield name, "", meant
+
+
+def _versions(file: LinkedFile, scope: Scope, told: set[tuple[str, str]], label: Label) -> Iterator[Problem]:
+    """Give the versions that a loader asks for at start and does not find, but for those of symbols told of already."""
+    for soname, version in file.demanded:
+        library = scope.by_name.get(soname)
+        if library is None:
+            yield MissingVersion(label(file.owner), file.path, version, soname, "")
+        # Of a library without any version ld.so only warns.
+        elif library.versions and version not in library.versions and (soname, version) not in told:
+            yield MissingVersion(label(file.owner), file.path, version, library.told, label(library.owner))
+
+
+def _copies(file: LinkedFile, scope: Scope, label: Label) -> Iterator[Problem]:
+    """Give what is wrong with the variables that the loader copies into a program: it never looks for them in that."""
+    for name, version, soname, size in file.copies:
+        found = _first(name, version, (each for each in scope.files if each is not file))
+        if found is None:
+            named = scope.by_name.get(soname)
+            direct = [scope.by_name[each] for each in file.needed if each in scope.by_name]
+            meant = [named] if named else [each for each in direct if not each.versions or each.plain]
+            sources = tuple((library.told, label(library.owner)) for library in meant)
+            yield MissingCopiedSymbol(label(file.owner), file.path, name, version, sources)
+            continue
+        library, symbol = found
+        parties = (label(file.owner), file.path, name, library.told, label(library.owner))
+        if symbol.protected:
+            yield ProtectedCopy(*parties)
+        if symbol.symbol_class and symbol.symbol_class != OBJECT:
+            yield ClassMismatch(*parties, OBJECT, symbol.symbol_class)
+        elif symbol.symbol_class and symbol.size != size:
+            yield SizeMismatch(*parties, size, symbol.size)
+
+
+def _classes(file: LinkedFile, loaded: list[LinkedFile], label: Label) -> Iterator[Problem]:
+    """Give the imports that take something of another class than the file was linked with."""
+    for group in file.facts.imported:
+        left = set(group.names) if _suspicious(group, loaded) else ()
+        for library in loaded if left else ():
+            for name in sorted(taken(library, left, group.version)):
+                symbol = definition(library, name, group.version)
+                if symbol and symbol.symbol_class not in ("", group.symbol_class):
+                    parties = (label(file.owner), file.path, name, library.told, label(library.owner))
+                    yield ClassMismatch(*parties, group.symbol_class, symbol.symbol_class)
+                left = set(left) - {name}
+
+
+def _first(name: str, version: str, loaded: Iterable[LinkedFile]) -> tuple[LinkedFile, Symbol] | None:
+    for library in loaded:
+        if (symbol := definition(library, name, version)) is not None:
+            return library, symbol
+    return None

@@ -1,0 +1,164 @@
+"""Where the dynamic loader looks: what DT_RPATH and DT_RUNPATH say, the directories of its own, and links to others."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from farm.core.package.elf.facts import ElfFacts
+
+    LinkAt = Callable[[str, str], "Place | None"]
+    """Gives the place that a link leads to which lies at a directory and, within a package, of this owner."""
+    Claimants = Callable[[str], Collection[str]]
+    """Gives the members that have a directory of the root."""
+
+# `$PLATFORM` depends on the processor; this is what it is at least.
+_TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
+_ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")
+HWCAPS = "/glibc-hwcaps/"
+_VARIANT = re.compile(rf".+{HWCAPS}([^/]+)")
+_LOADER = re.compile(r"ld[-.].*so.*")
+_LEVELS = {
+    "x86_64": ("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+    "ppc64le": ("power9", "power10"),
+    "s390x": ("z13", "z14", "z15", "z16", "z17"),
+}
+ALL_LEVELS = tuple(level for known in _LEVELS.values() for level in known)
+_HOMES = ("bin", "sbin", "lib", "libexec", "include", "share")
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_ALWAYS = ("", "etc", "usr", *(f"usr/{home}" for home in _HOMES))
+_MOST_LINKS = 40
+
+
+class Place(NamedTuple):
+    """A directory where the loader looks: of the root (`usr/lib`), or of a package, its `owner` (`lib`)."""
+
+    directory: str
+    owner: str = ""
+
+
+def levels(machine: str) -> tuple[str, ...]:
+    """Return the directories of `glibc-hwcaps` that glibc knows for a machine, the one for most processors first."""
+    return _LEVELS.get(machine, ())
+
+
+def level_of(directory: str, machine: str) -> str | None:
+    """Return the processors that libraries in a directory are for, empty for any; None where glibc knows of no such."""
+    variant = _VARIANT.fullmatch(directory) if HWCAPS in directory else None
+    if variant is None:
+        return ""
+    return variant[1] if variant[1] in levels(machine) else None
+
+
+def system_places(name: str, machine: str) -> tuple[Place, ...]:
+    """Return the places where the loader looks last, as the C library of Debian has it, of which a distribution's is
+    made. The loader itself is there already, wherever programs name it.
+    """
+    own = (Place(f"usr/lib/{machine}-linux-gnu"), Place("usr/lib"))
+    return (*own, Place("usr/lib64")) if _LOADER.fullmatch(name) else own
+
+
+def in_root(directory: str) -> str:
+    """Return where a directory of a package lies in the root; empty where nothing of it does."""
+    top = directory.partition("/")[0]
+    return f"usr/{directory}" if top in _HOMES else directory if top == "etc" else ""
+
+
+def root_directory(path: str) -> str:
+    """Return an absolute path, or the path of a declared link, relative to the root; `/lib` is `/usr/lib` there."""
+    plain = posixpath.normpath(path).lstrip("/")
+    return f"usr/{plain}" if plain.partition("/")[0] in _MERGED else plain
+
+
+def package_directory(path: str) -> str:
+    """Return where an absolute directory of the root lies in the package layout."""
+    return posixpath.normpath(path).lstrip("/").removeprefix("usr/")
+
+
+def goes_by_origin(facts: ElfFacts) -> bool:
+    """Tell whether it matters where a file is opened."""
+    return any("ORIGIN" in entry for entry in (*facts.rpath, *facts.runpath))
+
+
+def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return the places that DT_RUNPATH and DT_RPATH lead to; the second counts only where there is no first.
+
+    `origin` is the directory that the file was opened in, `owner` its package: the kernel follows the link to a program
+    and so that is opened in its package, while a library is where the loader has found it, be that a link.
+    """
+    runpath = tuple(place for entry in facts.runpath for place in _places(entry, facts, origin, owner))
+    rpath = tuple(place for entry in facts.rpath for place in _places(entry, facts, origin, owner))
+    return (runpath, ()) if facts.runpath else ((), rpath)
+
+
+def path_place(name: str, facts: ElfFacts, origin: Place, owner: str) -> Place | None:
+    """Return the directory of a library that a file needs by its path; None where it depends on where one stands."""
+    return next(_places(posixpath.dirname(name), facts, origin, owner), None)
+
+
+def winds(place: Place) -> bool:
+    """Tell whether the way to a place in the root goes down into a directory that there need not be, and up again."""
+    return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None
+
+
+def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", "")) -> Place | None:
+    """Return a place without a link in it, and without `..`; None where the way leads out of a package or nowhere.
+
+    The kernel goes up again only from a directory that there is; from one that is of one package alone, and so a single
+    link into that, it gets to the package.
+    """
+    owner, followed = place.owner, 0
+    done: list[str] = []
+    ahead = place.directory.split("/")[::-1]
+    while ahead:
+        part = ahead.pop()
+        if part in {"", "."}:
+            continue
+        if part == "..":
+            here = "/".join(done)
+            owners = claimants(here) if not owner and here not in _ALWAYS else ("", "")
+            if (owner and not done) or not owners:
+                return None
+            if len(owners) == 1 and done[0] == "usr":
+                (owner,) = owners
+                del done[0]
+            del done[-1:]
+            continue
+        done.append(part)
+        if not owner and len(done) == 1 and part in _MERGED:
+            done.insert(0, "usr")
+        if found := link_at("/".join(done), owner):
+            followed += 1
+            if followed > _MOST_LINKS:
+                return None
+            owner, done = found.owner, []
+            ahead += found.directory.split("/")[::-1]
+    return Place("/".join(done), owner)
+
+
+def _places(entry: str, facts: ElfFacts, origin: Place, owner: str) -> Iterator[Place]:
+    """Give where an entry leads: nowhere that is known if it is empty or relative."""
+    here = "" if origin.owner else f"/{origin.directory}"
+    known = {"ORIGIN": here, "LIB": f"lib/{facts.machine}-linux-gnu", "PLATFORM": facts.machine}
+    front = _ORIGIN.match(entry)
+    rest = _TOKEN.sub(lambda match: known[match[1] or match[2]], entry[front.end() :] if front else entry)
+    if front:
+        yield _from(origin, owner, rest)
+    elif rest.startswith("/"):
+        yield Place(rest)
+
+
+def _from(origin: Place, owner: str, rest: str) -> Place:
+    """Return the place that lies so far from an origin.
+
+    A directory of one package is a single link in the root, unless others have it too; so the way up from it may lead
+    to the package alone, and what is not there is not found for certain.
+    """
+    shared = not origin.owner and origin.directory.startswith("usr/") and origin.directory.count("/") > 1
+    if shared and ".." in rest.split("/"):
+        return Place(f"{origin.directory.removeprefix('usr/')}{rest}", owner)
+    return Place(f"{origin.directory}{rest}", origin.owner)

@@ -1,0 +1,78 @@
+"""What packages ask of their host: together, beyond what a host offers, and against a kernel that is there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.names.declared import HostNeeds
+from farm.core.names.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel: its release (`6.1.0-18-amd64`) and the options that it has (`CONFIG_FUSE_FS`), as module or built in.
+
+    `complete` says that it has no others; else no more could be found out.
+    """
+
+    release: str
+    features: frozenset[str] = frozenset()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """What a kernel does not have of what is asked, each in words, and which options nobody can say it has."""
+
+    lacking: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def joint_needs(needs: Iterable[HostNeeds]) -> HostNeeds:
+    """Return the highest kernel version and the union of features, capabilities and devices, sorted.
+
+    Raises `InvalidVersionError` for a kernel version that is none.
+    """
+    each = list(needs)
+    kernels = sorted((need.kernel for need in each if need.kernel), key=Version)
+    return HostNeeds(
+        kernel=kernels[-1] if kernels else "",
+        features=tuple(sorted({feature for need in each for feature in need.features})),
+        capabilities=tuple(sorted({capability for need in each for capability in need.capabilities})),
+        devices=tuple(sorted({device for need in each for device in need.devices})),
+    )
+
+
+def needs_beyond(needs: HostNeeds, offered: HostNeeds) -> tuple[str, ...]:
+    """Return what `needs` asks that a host with exactly `offered` does not have, each in words.
+
+    Raises `InvalidVersionError` for a kernel version that is none.
+    """
+    beyond: list[str] = []
+    if needs.kernel and (not offered.kernel or Version(needs.kernel) > Version(offered.kernel)):
+        beyond.append(f"Linux {needs.kernel}")
+    had = {*offered.features, *offered.capabilities, *offered.devices}
+    beyond += sorted({*needs.features, *needs.capabilities, *needs.devices} - had)
+    return tuple(beyond)
+
+
+def unmet_by(kernel: Kernel, needs: HostNeeds) -> Unmet:
+    """Return what a kernel lacks of these needs; capabilities are not its business.
+
+    Raises `InvalidVersionError` for a kernel version that is none.
+    """
+    lacking = []
+    numbers = _NUMBERS.match(kernel.release)
+    if needs.kernel and (numbers is None or Version(needs.kernel) > Version(numbers[0])):
+        lacking.append(f"Linux {needs.kernel} or newer, and this is {kernel.release}")
+    missing = sorted(set(needs.features) - kernel.features)
+    if kernel.complete:
+        return Unmet((*lacking, *missing))
+    return Unmet(tuple(lacking), tuple(missing))

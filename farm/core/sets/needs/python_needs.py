@@ -1,0 +1,214 @@
+"""What installed Python distributions require of others (PEP 508), of those that lie beside them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+from packaging.version import Version as PythonVersion
+
+from farm.core.package.python_facts import python_directory
+from farm.core.sets.findings.need_problem import MissingForExtra, UnknownPython
+from farm.core.sets.findings.problem import MissingDistribution, OtherPython, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from packaging.markers import Marker
+
+    from farm.core.package.python_facts import PythonDistribution
+    from farm.core.sets.members.member import Member
+
+# What a marker looks at that the version of Python decides, and what the kernel of whoever runs it.
+_BY_VERSION = ("python_version", "python_full_version", "implementation_version")
+_BY_KERNEL = ("platform_release", "platform_version")
+
+
+class Installed(NamedTuple):
+    """A Python distribution that some member has: in which directory of modules, and whose."""
+
+    directory: str
+    one: PythonDistribution
+    owner: str
+
+
+class Pythons(NamedTuple):
+    """The Pythons of a set: of each minor version (`13`) the whole one, or `3.13.999` for any of these."""
+
+    versions: Mapping[str, str]
+
+    def of(self, directory: str) -> str:
+        """Return the version of the Python that looks into a directory of modules; empty where that is not known."""
+        minor = directory.removeprefix("lib/python3").removeprefix(".")
+        if not minor and len(self.versions) == 1:
+            return next(iter(self.versions.values()))
+        return self.versions.get(minor, f"3.{minor}.999") if minor.isdigit() else ""
+
+
+class _Interpreter(NamedTuple):
+    """What a marker is judged for: a version of Python, empty where it is not known, and a machine (`uname -m`)."""
+
+    version: str
+    machine: str
+
+
+def canonical_name(name: str) -> str:
+    """Return the one spelling of a distribution's name."""
+    return canonicalize_name(name)
+
+
+def wanted_keys(one: PythonDistribution) -> Iterator[str]:
+    """Give the keys of all that a distribution may require, with its extras: `python:NAME`, `extra:NAME`."""
+    for need in _requirements(one):
+        yield f"python:{canonicalize_name(need.name)}"
+        if need.extras:
+            yield f"extra:{canonicalize_name(need.name)}"
+
+
+def prove_distribution(
+    member: Member,
+    one: PythonDistribution,
+    installed: Mapping[str, Sequence[Installed]],
+    pythons: Pythons,
+    label: Callable[[str], str],
+) -> Iterator[Problem]:
+    """Give what a distribution requires that is not there for its Python; `installed` are all, by canonical name."""
+    directory = python_directory(one.path)
+    python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
+    if python.version and not _wants(one, python.version):
+        minor = _minor(python.version)
+        yield OtherPython(member.label, one.path, f"{one.name} wants Python {one.requires_python}", minor)
+    seen: set[tuple[str, str]] = set()
+    for need in _requirements(one):
+        if not _holds(need.marker, python):
+            continue
+        there, fit = _found(need, directory, installed)
+        if fit is None:
+            yield MissingDistribution(member.label, one.name, _spelt(need), _instead(need, there, label))
+        for owner, lacking, others in _lacking_for_extras(need, fit, installed, python, seen):
+            through = f"{need.name}[{','.join(sorted(need.extras))}]"
+            has = _instead(lacking, others, label)
+            yield MissingForExtra(member.label, one.name, through, label(owner), _spelt(lacking), has)
+
+
+def note_distribution(member: Member, one: PythonDistribution, pythons: Pythons) -> Iterator[UnknownPython]:
+    """Give the note that something of a distribution is not judged, because it is not known which Python is its own."""
+    by_version = one.requires_python or any(
+        need.marker is not None and _goes_by_version(need.marker) for need in _requirements(one)
+    )
+    if by_version and not pythons.of(python_directory(one.path)):
+        versions = tuple(f"3.{minor}" for minor in sorted(pythons.versions, key=int))
+        yield UnknownPython(member.name, one.name, versions)
+
+
+def _lacking_for_extras(
+    need: Requirement,
+    fit: Installed | None,
+    installed: Mapping[str, Sequence[Installed]],
+    python: _Interpreter,
+    seen: set[tuple[str, str]],
+) -> Iterator[tuple[str, Requirement, Sequence[Installed]]]:
+    """Give what the extras of a requirement ask for that is not there: whose they are, what, and what there is of it.
+
+    An extra may ask for extras in its turn, of its own distribution too: `seen` are those that were followed.
+    """
+    for extra in sorted(map(canonicalize_name, need.extras)):
+        name = canonicalize_name(need.name)
+        if fit is None or (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for further in _requirements(fit.one):
+            # What holds without the extra is a matter of its own distribution, but for the extras that it asks for.
+            if not _holds(further.marker, python, extra):
+                continue
+            there, found = _found(further, fit.directory, installed)
+            if found is None and not _holds(further.marker, python):
+                yield fit.owner, further, there
+            yield from _lacking_for_extras(further, found, installed, python, seen)
+
+
+def _found(
+    need: Requirement, directory: str, installed: Mapping[str, Sequence[Installed]]
+) -> tuple[Sequence[Installed], Installed | None]:
+    """Return what there is of a requirement's name in a directory, and the first of it that fits."""
+    there = [each for each in installed.get(canonicalize_name(need.name), ()) if each.directory == directory]
+    return there, next((each for each in there if _fits(need, each.one.version)), None)
+
+
+def _instead(need: Requirement, there: Sequence[Installed], label: Callable[[str], str]) -> str:
+    return f"{need.name} {there[0].one.version} of {label(there[0].owner)}" if there else ""
+
+
+def _requirements(one: PythonDistribution) -> Iterator[Requirement]:
+    return (need for line in one.requires if (need := _requirement(line)) is not None)
+
+
+@lru_cache(maxsize=4096)
+def _requirement(line: str) -> Requirement | None:
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None  # of a time before the grammar
+
+
+def _wants(one: PythonDistribution, python: str) -> bool:
+    try:
+        return not one.requires_python or SpecifierSet(one.requires_python).contains(python, prereleases=True)
+    except InvalidSpecifier:
+        return True  # pip takes no notice of it either
+
+
+def _goes_by_version(marker: Marker) -> bool:
+    return any(name in str(marker) for name in _BY_VERSION)
+
+
+def _goes_by_kernel(marker: Marker) -> bool:
+    return any(name in str(marker) for name in _BY_KERNEL)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _holds(marker: Marker | None, python: _Interpreter, extra: str = "") -> bool:
+    """Tell whether a marker holds on the farm's one system, for an installation with this extra or without any.
+
+    Where it goes by the version of a Python that is not known, it does not hold: nothing is asked for then, and a note
+    tells of it. Nor where it goes by the kernel, which no set has. Whoever judges comes to the same.
+    """
+    if marker is None:
+        return True
+    if (not python.version and _goes_by_version(marker)) or _goes_by_kernel(marker):
+        return False
+    environment = {
+        "python_version": _minor(python.version),
+        "python_full_version": python.version,
+        "implementation_version": python.version,
+        "platform_machine": python.machine,
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "extra": extra,
+    }
+    try:
+        return marker.evaluate(environment)
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+        return False
+
+
+def _fits(need: Requirement, version: str) -> bool:
+    try:
+        return need.specifier.contains(PythonVersion(version), prereleases=True)
+    except InvalidVersion:
+        return not need.specifier
+
+
+def _spelt(need: Requirement) -> str:
+    return f"{need.name}{need.specifier}"

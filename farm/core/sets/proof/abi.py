@@ -1,0 +1,217 @@
+"""Which builds of libraries have to be compared with which before a set can be said to keep its interfaces. Pure.
+
+A file loads the library that the set has; it was compiled against the one that its build had. Where the two are not the
+same files, equal symbols are no proof that both mean the same by them. In both the library is the file that the dynamic
+loader would take, whatever package it is in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from farm.core.sets.linking.library_index import LibraryIndex, all_needed, last_part
+from farm.core.sets.linking.linked_file import LinkedFile, linked_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.member import Member
+
+
+class Loading(Protocol):
+    """A set as the dynamic loader sees it: its members by name, and which file is found by whom."""
+
+    @property
+    def members(self) -> Mapping[str, Member]: ...  # noqa: D102
+
+    @property
+    def libraries(self) -> LibraryIndex: ...  # noqa: D102
+
+
+class Shortage(StrEnum):
+    """Why there is nothing to compare a library with."""
+
+    FOREIGN_LIBRARY = "foreign-library"
+    FOREIGN_DEPENDENT = "foreign-dependent"
+    GONE = "gone"  # the build had a package that is no more on this farm
+    NOT_IN_BUILD = "not-in-build"  # no package that was there had a library of that name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LibraryFile:
+    """A file of the package `package`, by short name, in one of its builds."""
+
+    package: str
+    tree: Digest
+    path: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LibraryPair:
+    """A library by the name that it is needed by: the file that a dependent was built against, and that of the set."""
+
+    soname: str
+    before: LibraryFile
+    after: LibraryFile
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unpaired:
+    """A library of the member `provider` that `dependent` loads, and that cannot be compared."""
+
+    soname: str
+    provider: str
+    shortage: Shortage
+    dependent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What has to be compared, each with the dependents that it concerns, and what cannot be; all sorted."""
+
+    pairs: Mapping[LibraryPair, tuple[str, ...]]
+    unpaired: tuple[Unpaired, ...]
+
+
+@dataclass(slots=True)
+class LinkedFiles:
+    """The files of members as the loader meets them, worked out once for each build."""
+
+    _files: dict[Digest, tuple[LinkedFile, ...]] = field(default_factory=dict)
+    _names: dict[Digest, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, member: Member) -> tuple[LinkedFile, ...]:
+        """Return the files of a member."""
+        digest = member.descriptor.digest
+        if digest not in self._files:
+            self._files[digest] = linked_files(member)
+        return self._files[digest]
+
+    def names(self, member: Member) -> frozenset[str]:
+        """Return the names under which the loader finds them."""
+        digest = member.descriptor.digest
+        if digest not in self._names:
+            self._names[digest] = frozenset(name for file in self.of(member) for name in file.names)
+        return self._names[digest]
+
+    def loads(self, member: Member) -> Iterator[Load]:
+        """Give what they need or may open, each name once for each file."""
+        for file in self.of(member):
+            for soname in dict.fromkeys(all_needed(file)):
+                yield Load(member, file, soname)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """That a file of the member `dependent` needs, or may open, a library of this name."""
+
+    dependent: Member
+    file: LinkedFile
+    soname: str
+
+    def found(self, loading: Loading) -> Iterator[LinkedFile]:
+        """Give the library of another member that is loaded, and what is loaded on better processors."""
+        seen: list[LinkedFile] = []
+        for level in ("", *loading.libraries.levels_above(self.file)):
+            library = loading.libraries.find(self.soname, self.file, level=level)
+            if library is not None and library not in seen and library.owner != self.dependent.name:
+                seen.append(library)
+                yield library
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRoot:
+    """What a member was built with: packages, and perhaps some more that are not known any more (`complete`).
+
+    `given` tells whether the toolchain brought the files of a member of the set. `others` are what it was built with
+    when it came to the same files before: it fits whatever any of these builds had.
+    """
+
+    members: tuple[Member, ...]
+    files: LinkedFiles
+    complete: bool = True
+    given: Callable[[Member], bool] = lambda _: False
+    others: tuple[BuildRoot, ...] = ()
+
+    def find(self, load: Load, level: str) -> LibraryFile | None:
+        """Return the file that was linked for a load, and would have been loaded on this level of processors."""
+        name = last_part(load.soname)
+        index = LibraryIndex(lambda names: names, self._having)
+        having = {member.name: member for member in self.members if name in self.files.names(member)}
+        for member in having.values():
+            index.add(member, self.files.of(member))
+        found = index.find(load.soname, load.file, level=level)
+        return library_file(having[found.owner], found) if found else None
+
+    def _having(self, directory: str) -> set[str]:
+        return {member.name for member in self.members if directory in member.directories}
+
+
+def loads_touched(
+    loading: Loading, changes: Mapping[str, Member | None], base: Mapping[str, Member], files: LinkedFiles
+) -> Iterator[Load]:
+    """Give what changed members load, and what others load that goes by the name of a changed member's library.
+
+    Such a name can be one that a member of the base had, and another has now.
+    """
+    changed = changes.keys() & loading.members.keys()
+    for name in sorted(changed):
+        yield from files.loads(loading.members[name])
+    versions = (member for name in changes for member in (loading.members.get(name), base.get(name)) if member)
+    users: defaultdict[str, set[str]] = defaultdict(set)
+    for library in {name for member in versions for name in files.names(member)}:
+        for user in loading.libraries.needing(library):
+            users[user].add(library)
+    for user in sorted(users.keys() - changed):
+        for load in files.loads(loading.members[user]):
+            if last_part(load.soname) in users[user]:
+                yield load
+
+
+def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[Member], BuildRoot]) -> Pairing:
+    """Return what has to be compared for these loads in a set.
+
+    A dependent whose build had the very file of the set has nothing to compare. `root_of` gives what an own member was
+    built with.
+    """
+    pairs: defaultdict[LibraryPair, set[str]] = defaultdict(set)
+    unpaired: set[Unpaired] = set()
+    for load in loads:
+        for library in load.found(loading):
+            provider, dependent = loading.members[library.owner], load.dependent.name
+            before = _before(load, library, provider, root_of)
+            after = library_file(provider, library)
+            if isinstance(before, Shortage):
+                unpaired.add(Unpaired(load.soname, provider.name, before, dependent))
+            elif before is not None and before != after:
+                pairs[LibraryPair(load.soname, before, after)].add(dependent)
+    return Pairing({pair: tuple(sorted(users)) for pair, users in sorted(pairs.items())}, tuple(sorted(unpaired)))
+
+
+def library_file(member: Member, file: LinkedFile) -> LibraryFile:
+    """Return where a file of a member is kept."""
+    return LibraryFile(member.name, member.descriptor.tree, file.path)
+
+
+def _before(
+    load: Load, library: LinkedFile, provider: Member, root_of: Callable[[Member], BuildRoot]
+) -> LibraryFile | Shortage | None:
+    """Return what a dependent was built against; None where that is the library itself without any doubt."""
+    if load.dependent.foreign:
+        # What comes from one distribution has been compared there.
+        return None if provider.foreign else Shortage.FOREIGN_DEPENDENT
+    if provider.foreign:
+        return Shortage.FOREIGN_LIBRARY
+    root = root_of(load.dependent)
+    after = library_file(provider, library)
+    for other in root.others:
+        if other.find(load, library.level) == after:
+            return after
+    found = root.find(load, library.level)
+    if found is not None or root.given(provider):
+        return found
+    return Shortage.NOT_IN_BUILD if root.complete else Shortage.GONE

@@ -1,0 +1,383 @@
+"""Proves a set: requirements, paths, sonames, symbols, interpreters. Whole, or of what a change can have touched.
+
+Both ways run the same checks on the same indexes, so they come to the same result.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+from farm.core.sets.findings.note import MissingRecommended
+from farm.core.sets.findings.problem import (
+    AmbiguousProvider,
+    MissingInterpreter,
+    MissingSoname,
+    NoLibrary,
+    PathConflict,
+    Problem,
+    UnmetRequirement,
+)
+from farm.core.sets.findings.start_problem import RefusedLibrary
+from farm.core.sets.linking.library_index import LibraryIndex
+from farm.core.sets.linking.linked_file import LinkedFile, linked_files
+from farm.core.sets.linking.openings import programs
+from farm.core.sets.linking.symbols import opens, prove_file
+from farm.core.sets.members.capability_index import CapabilityIndex, provided, required_files
+from farm.core.sets.members.claim_index import ClaimIndex
+from farm.core.sets.members.search_path import winds
+from farm.core.sets.needs.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
+from farm.core.sets.needs.start_needs import offered_loaders, prove_start, wanted_loaders
+from farm.core.sets.proof.proof import Proof
+from farm.core.sets.proof.proof_scope import ProofScope
+from farm.core.sets.proof.replacement import Replacement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from farm.core.package.elf.details import DlopenNote
+    from farm.core.sets.findings.note import Note
+    from farm.core.sets.linking.symbols import Findings
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.members.package_set import PackageSet
+
+_Finding = TypeVar("_Finding", bound="Problem | Note")
+_UNMET = {"soname": MissingSoname, "interpreter": MissingInterpreter}
+
+
+def prove(package_set: PackageSet) -> Proof:
+    """Prove a set from nothing. For many changes to one set keep a `Prover` instead."""
+    return Prover(package_set.members.values()).proof
+
+
+def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> Proof:
+    """Change the set that `prover` holds, and return its proof: the one from nothing, for a fraction of the work."""
+    prover.change(add=add, remove=remove)
+    return prover.proof
+
+
+class Prover:
+    """A set under proof with its indexes: the one mutable thing of this room.
+
+    `change` costs what the change touches: members that require what changed, members that load a library that lost
+    something (through any number of others), and members that have a problem already. `checked` counts the members
+    that the last change had to look at.
+    """
+
+    def __init__(self, members: Iterable[Member] = ()) -> None:
+        self._members: dict[str, Member] = {}
+        self._files: dict[str, tuple[LinkedFile, ...]] = {}
+        self._capabilities = CapabilityIndex()
+        self._claims = ClaimIndex(self._capabilities.prevailing)
+        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.having)
+        self._around = Surroundings(self._capabilities)
+        self._wanting: defaultdict[str, set[str]] = defaultdict(set)
+        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._notes: dict[str, tuple[Note, ...]] = {}
+        self._unsettled: set[str] = set()
+        self._winding: set[str] = set()
+        self._scope = ProofScope()
+        self.checked = 0
+        self.change(add=members)
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The short names of the members, as a live view."""
+        return self._members.keys()
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The members by short name, as a live view."""
+        return MappingProxyType(self._members)
+
+    @property
+    def capabilities(self) -> CapabilityIndex:
+        """Who provides and requires what among the members now."""
+        return self._capabilities
+
+    @property
+    def libraries(self) -> LibraryIndex:
+        """Which file the loader finds for whom among the members now."""
+        return self._libraries
+
+    @property
+    def proof(self) -> Proof:
+        """The proof of the set as it is now."""
+        problems = [problem for found in self._problems.values() for problem in found]
+        for parties, paths in self._claims.by_parties().items():
+            problems.append(PathConflict(tuple(self._members[name].label for name in parties), paths))
+        notes = {note.labelled(self._label) for found in self._notes.values() for note in found}
+        return Proof(
+            tuple(sorted(set(problems), key=lambda each: (each.labels, each.code, each.message))),
+            tuple(sorted(notes, key=lambda each: (each.labels, each.code, each.message))),
+            self._scope,
+        )
+
+    def change(self, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> None:
+        """Take the names in `remove` out and `add` in, each in place of another build of its name."""
+        new = {member.name: member for member in add}
+        old = {name: self._members[name] for name in {*remove, *new} if name in self._members}
+        old_files = {name: self._files[name] for name in old}
+        for name, member in old.items():
+            self._take_out(name, member)
+        for name, member in new.items():
+            self._take_in(name, member)
+        for member in (*old.values(), *new.values()):
+            self._claims.settle(member)
+        # About members with a problem nothing is proven that could be kept; their messages name others, too.
+        touched = self._touched(old, new, old_files) | self._problems.keys() | self._unsettled
+        self.checked = len(touched)
+        for name in touched:
+            self._check(self._members[name])
+
+    def _take_in(self, name: str, member: Member) -> None:
+        files = linked_files(member)
+        self._members[name], self._files[name] = member, files
+        self._capabilities.add(member)
+        self._libraries.add(member, files)
+        self._claims.add(member)
+        self._around.add(member)
+        for key in (*wanted(member), *wanted_loaders(member)):
+            self._wanting[key].add(name)
+        if any(winds(place) for file in files for place in (*file.runpath, *file.rpath)):
+            self._winding.add(name)
+        self._scope = self._scope.plus(ProofScope.of(member))
+
+    def _take_out(self, name: str, member: Member) -> None:
+        self._capabilities.remove(member)
+        self._libraries.remove(member, self._files[name])
+        self._claims.remove(member)
+        self._around.remove(member)
+        for key in (*wanted(member), *wanted_loaders(member)):
+            self._wanting[key].discard(name)
+        self._scope = self._scope.plus(ProofScope.of(member), -1)
+        del self._members[name], self._files[name]
+        self._problems.pop(name, None)
+        self._notes.pop(name, None)
+        self._unsettled.discard(name)
+        self._winding.discard(name)
+
+    def _touched(
+        self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
+    ) -> set[str]:
+        """Return the members about which the change can have altered what was proven."""
+        if len(self._members) == len(new) or (self._winding and _moved_directories(old, new)):
+            return set(self._members)
+        touched = set(new)
+        lost = Replacement()
+        for name in {*old, *new}:
+            before, after = old.get(name), new.get(name)
+            same_rank = before is not None and after is not None and (before.replaces == after.replaces)
+            capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
+            for capability in capabilities:
+                touched |= self._capabilities.requirers(capability)
+            offers = {
+                key for member in (before, after) if member for key in (*offered(member), *offered_loaders(member))
+            }
+            touched |= asking(offers, self._wanting, self._members)
+            was, now = old_files.get(name, ()), self._files.get(name, ())
+            lost.compare(was, now, same_rank=same_rank)
+            lost.compare_paths(before, after, (*was, *now))
+            lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
+        touched |= self._loading(lost.names, lost.commands)
+        if lost.imported and self._libraries.shared(lost.imported):
+            touched |= self._loading(lost.importing, set())
+        if lost.gained:
+            users = self._loading(lost.gaining, set()) - touched
+            gained = {symbol.name for symbol in lost.gained}
+            shared = self._libraries.shared(gained)
+            touched |= {
+                name
+                for name in users
+                if any(map(lost.concerns, self._files[name])) or (shared and self._meets(name, gained))
+            }
+        return touched
+
+    def _meets(self, name: str, names: set[str]) -> bool:
+        """Tell whether it may matter to a member in which order what has these names is loaded."""
+        files = self._files[name]
+        surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
+        return any(file.loaders for file in files) or any(
+            each.opens or not names.isdisjoint(each.shared) for each in surveys
+        )
+
+    def _changed_commands(
+        self,
+        before: Member | None,
+        after: Member | None,
+        was: tuple[LinkedFile, ...],
+        now: tuple[LinkedFile, ...],
+        *,
+        same_rank: bool,
+    ) -> set[str]:
+        """Return the commands of a member that load its plugins otherwise than before."""
+        left = dict(programs(before, was)) if before else {}
+        right = dict(programs(after, now)) if after else {}
+        return {
+            command
+            for command in left.keys() | right.keys()
+            if self._libraries.loaded_by(command)
+            and not (same_rank and command in left and command in right and _alike(left[command], right[command]))
+        }
+
+    def _loading(self, names: set[str], commands: set[str]) -> set[str]:
+        """Return the members with a file that loads one of these, directly or through the libraries of others."""
+        found: set[str] = set()
+        names, commands = set(names), set(commands)
+        links, loaders = list(names), list(commands)
+        while links or loaders:
+            users = self._libraries.needing(links.pop()) if links else self._libraries.loaded_by(loaders.pop())
+            for user in users - found:
+                found.add(user)
+                further = {name for file in self._files[user] for name in file.all_names} - names
+                names |= further
+                links += further
+                runs = {each for each in self._members[user].facts.commands if self._libraries.loaded_by(each)}
+                loaders += runs - commands
+                commands |= runs
+        return found
+
+    def _check(self, member: Member) -> None:
+        name = member.name
+        self._unsettled.discard(name)
+        findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
+        found = findings.values()
+        problems: list[Problem] = list(self._unmet(member, findings))
+        problems += (problem for one in found for problem in one.problems)
+        problems += prove_others(member, self._around, self._label)
+        problems += prove_start(member, self._providing)
+        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes += note_others(member, self._around)
+        _keep(self._problems, name, problems)
+        _keep(self._notes, name, notes)
+        if any(one.unsettled for one in found):
+            self._unsettled.add(name)
+
+    def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
+        own = member.provides
+        # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
+        looking: dict[str, LinkedFile] = {}
+        lacking = [(name, file) for file, one in findings.items() for name in one.lacking]
+        for name, file in (*lacking, *self._unopened(member)):
+            looking.setdefault(f"soname:{name}", file)
+        unmet = set(looking)
+        for capability in member.requires:
+            providers = self._capabilities.providers(capability)
+            if len(providers) == 1 or capability in own:
+                continue
+            if providers:
+                labels = tuple(self._label(name) for name in providers)
+                yield AmbiguousProvider(member.label, capability, labels)
+            elif not _found_privately(capability, findings):
+                unmet.add(capability)
+        asked = required_files(member) if unmet else {}
+        for capability in sorted(unmet):
+            by = looking.get(capability)
+            if by and (blocked := self._blocked(member, capability, by)):
+                yield blocked
+                continue
+            file_path = by.path if by else asked.get(capability, "")
+            kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
+            providers = self._capabilities.providers(capability)
+            nearest = (
+                self._why_not(capability, providers[0], by)
+                if by and providers
+                else self._capabilities.nearest(capability, self._members)
+            )
+            yield kind(member.label, capability, file_path, nearest)
+
+    def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
+        """Return that something else lies where a file finds what it needs, if it is so."""
+        name = capability.partition(":")[2]
+        looked = (self._libraries.opened(name, by, level=each) for each in ("", *self._libraries.levels_above(by)))
+        found = next((each for each in looked if each is not None and not each.loadable), None)
+        if found is None:
+            return None
+        path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
+        if found.file is not None and found.file.refused and not found.file.is_program:
+            return RefusedLibrary(
+                member.label,
+                capability,
+                by.path,
+                found=path,
+                keeper=self._label(found.owner),
+                refusals=found.file.refused,
+            )
+        program = found.file is not None
+        return NoLibrary(
+            member.label, capability, by.path, found=path, keeper=self._label(found.owner), program=program
+        )
+
+    def _why_not(self, capability: str, provider: str, by: LinkedFile) -> str:
+        """Return a clause that says why a file does not find the library that a member provides."""
+        name = capability.partition(":")[2]
+        machines = {file.machine for file in self._files[provider] if name in file.names}
+        why = "is not where it looks" if by.machine in machines else "is for another machine"
+        found = self._libraries.find(name, by)
+        if found is not None and found.only_at_start:
+            why = "is not to be opened by what runs already"
+        return f"; that of {self._label(provider)} {why}"
+
+    def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
+        for file, note in self._may_open(member):
+            if note.priority == "required" and not self._opens(file, note.sonames):
+                yield note.sonames[0], file
+
+    def _recommended(self, member: Member) -> Iterator[Note]:
+        for file, note in self._may_open(member):
+            if note.priority == "recommended" and not self._opens(file, note.sonames):
+                yield MissingRecommended(member.name, file.path, note.sonames, note.feature)
+
+    def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
+        for file in self._files[member.name]:
+            for note in file.dlopen:
+                yield file, note
+
+    def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
+        found = (self._libraries.find(soname, file) for soname in sonames)
+        if any(library is not None and not library.only_at_start for library in found):
+            return True
+        if not any(map(self._libraries.has, sonames)):
+            return False
+        # What loads the file decides about that.
+        self._unsettled.add(file.owner)
+        return opens(file, sonames, self._libraries)
+
+    def _providing(self, capability: str) -> tuple[Member, ...]:
+        return tuple(self._members[name] for name in self._capabilities.providers(capability))
+
+    def _label(self, name: str) -> str:
+        return self._members[name].label
+
+
+def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -> bool:
+    """Tell whether each file of a member that asks for a library finds one that is not there for all.
+
+    Where it has no search path that leads there, what loads it can have one that it inherits.
+    """
+    kind, _, name = capability.partition(":")
+    asking = [(file, one) for file, one in findings.items() if kind == "soname" and name in file.needed]
+    # What nothing opens where it looks for that asks for nothing.
+    heard = [one for file, one in asking if file.alone or one.loaded]
+    return bool(asking) and all(one.loaded and name not in one.lacking for one in heard)
+
+
+def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:
+    if found:
+        kept[name] = tuple(found)
+    else:
+        kept.pop(name, None)
+
+
+def _moved_directories(old: Mapping[str, Member], new: Mapping[str, Member]) -> bool:
+    before = {(name, path) for name, member in old.items() for path in member.directories}
+    return before != {(name, path) for name, member in new.items() for path in member.directories}
+
+
+def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return new.stands_in_for(old) and not new.gained_over(old)

@@ -1,0 +1,79 @@
+"""A subscriber's policy: text → what may be installed, made into images and run. Says nothing of what there is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta  # noqa: TC003  (a value's type hints can be read)
+from typing import Literal, cast, get_args
+
+from farm.core.files import values
+from farm.core.files.document import parse
+from farm.core.files.duration import duration
+from farm.core.files.fields import Fields
+from farm.core.files.problems import quoted
+from farm.core.files.values import InvalidValueError
+
+KEYS = ("channels", "maximum-severity", "reviewed-within", "overrides", "minimum-attestations", "capabilities")
+Severity = Literal["none", "low", "medium", "high", "critical"]
+Overriding = Literal["allowed", "forbidden"]
+MOST_BUILDERS = 16
+_CHANNEL = re.compile(r"[A-Za-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What may run. What is not said is not limited: None of `channels` and `capabilities` is any, an empty
+    `maximum_severity` whatever. `reviewed_within` is how long ago somebody must have looked at each package for
+    vulnerabilities. `minimum_attestations` is by how many builders each package was built, each by itself;
+    `by_command` says that the severity was asked for by a command, and not by a file.
+    """
+
+    channels: tuple[str, ...] | None = None
+    maximum_severity: Severity | Literal[""] = ""
+    reviewed_within: timedelta | None = None
+    overrides: Overriding = "allowed"
+    minimum_attestations: int = 0
+    capabilities: tuple[str, ...] | None = None
+    by_command: bool = False
+
+    @property
+    def limits_nothing(self) -> bool:
+        """Whether everything may run."""
+        return self == Policy()
+
+
+def read_policy(text: bytes, file: str) -> Policy:
+    """Read a policy; raises `RecipeError` with all that is wrong in it."""
+    document, root = parse(text, file)
+    fields = Fields(document, root, "a policy", known=KEYS)
+    severity = fields.choice("maximum-severity", "critical", get_args(Severity))
+    overrides = fields.choice("overrides", "allowed", get_args(Overriding))
+    policy = Policy(
+        channels=fields.unique("channels", _channel) if "channels" in fields else None,
+        maximum_severity=cast("Severity", severity) if "maximum-severity" in fields else "",
+        reviewed_within=fields.parsed("reviewed-within", duration),
+        overrides=cast("Overriding", overrides),
+        minimum_attestations=fields.integer("minimum-attestations", 0, least=1, most=MOST_BUILDERS),
+        capabilities=fields.unique("capabilities", values.capability) if "capabilities" in fields else None,
+    )
+    if policy.channels == () and not document.problems:
+        fields.report("channels", "no channel is allowed, so that nothing could run", "Name one, or leave it away.")
+    document.finish()
+    return policy
+
+
+def stricter(policy: Policy, severity: str) -> Policy:
+    """Return a policy that accepts nothing worse than `severity` either; an empty one changes nothing."""
+    order = get_args(Severity)
+    if not severity or (policy.maximum_severity and order.index(policy.maximum_severity) <= order.index(severity)):
+        return policy
+    return replace(policy, maximum_severity=cast("Severity", severity), by_command=True)
+
+
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise InvalidValueError(
+            f"{quoted(text)} is not a channel of a distribution", remedy="Write it as dist.example.org/stable."
+        )
+    return text

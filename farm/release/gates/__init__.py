@@ -1,1 +1,0 @@
-"""Gates that look at packages one by one, and the registry that knows which a policy asks for."""

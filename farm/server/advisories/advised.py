@@ -1,0 +1,93 @@
+"""Whether what advisories and statements speak of is known here: a name that nothing has protects nobody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.server.advisories import advisories as rows
+from farm.server.channels.channel_checks import neighbours
+from farm.server.federation.advisory_import import known_abroad
+from farm.server.packages import packages
+from farm.server.recipes import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.core.advisories.matching import Advisory, Statement
+    from farm.server.transaction.unit_of_work import Desk
+
+_PAGE = 500
+_ANYWAY = "Where it is to come yet, say --allow-unknown."
+
+
+class NoSuchPackageError(FarmError):
+    """An advisory or a statement speaks of a package that no recipe, build or release here has ever known."""
+
+    code = "no-such-package"
+
+    def __init__(self, what: str, name: str, near: str) -> None:
+        super().__init__(
+            f"{what} speaks of {name[:100]}, and no recipe has ever made such a package",
+            remedy=f"{near} {_ANYWAY}".strip(),
+        )
+
+
+class NoSuchAdvisoryError(FarmError):
+    """A statement is about a vulnerability that no advisory here speaks of."""
+
+    code = "no-such-advisory"
+
+    def __init__(self, name: str, near: str) -> None:
+        super().__init__(
+            f"a statement is about {name[:100]}, and no advisory has this id or alias",
+            remedy=f"{near or 'Add the advisory first: `farm advisory add FILE`.'} {_ANYWAY}",
+        )
+
+
+def check_advisory(desk: Desk, advisory: Advisory) -> None:
+    """Raise `NoSuchPackageError` for a package that nothing knows, unless this advisory spoke of it before."""
+    before = rows.packages_of(desk.session, [advisory.id]).get(advisory.id, [])
+    check_packages(desk, advisory.id, set(advisory.packages) - set(before))
+
+
+def check_statements(desk: Desk, statements: Iterable[Statement]) -> None:
+    """Raise `NoSuchPackageError` or `NoSuchAdvisoryError` for what nothing knows, unless it was stated before."""
+    listed = list(statements)
+    before = rows.statements_on(desk.session, {each.package for each in listed})
+    stated = {(each.vulnerability, each.package) for each in before}
+    new = [each for each in listed if (each.vulnerability, each.package) not in stated]
+    for each in new:
+        check_packages(desk, f"a statement about {each.vulnerability}", [each.package])
+    if not new:
+        return
+    known = set(_names_of_advisories(desk)) | _names_abroad(desk, new)
+    for each in new:
+        if known.isdisjoint((each.vulnerability, *each.aliases)):
+            raise NoSuchAdvisoryError(each.vulnerability, neighbours(each.vulnerability, known) if known else "")
+
+
+def check_packages(desk: Desk, what: str, names: Iterable[str]) -> None:
+    """Raise `NoSuchPackageError` for a package of the distribution itself that nothing here has ever made."""
+    own = sorted(name for name in names if "/" not in name)
+    made = recipes.recipes_of(desk.session, own)
+    for name in own:
+        if name not in made and not packages.builds_of(desk.session, name, limit=1):
+            known = {*recipes.all_packages(desk.session), *packages.names(desk.session)}
+            raise NoSuchPackageError(what, name, neighbours(name, known))
+
+
+def _names_of_advisories(desk: Desk) -> Iterator[str]:
+    """Yield the ids and aliases of all advisories, withdrawn ones too."""
+    after = ""
+    while found := rows.advisories(desk.session, after=after, limit=_PAGE):
+        for each in found:
+            yield each.id
+            yield from json.loads(each.body).get("aliases", ())
+        after = found[-1].id
+
+
+def _names_abroad(desk: Desk, statements: Iterable[Statement]) -> set[str]:
+    advisories, _ = known_abroad(desk, {each.package for each in statements})
+    return {name for each in advisories for name in each.ids}

@@ -1,0 +1,229 @@
+"""Advisories of the distribution and what is stated about them: taken from curators, each with its audit row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from farm.core.advisories.matching import Bound, Statement, find
+from farm.core.advisories.openvex import read_openvex, statement_form
+from farm.core.advisories.osv import read_json_object, read_osv
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.version import Version
+from farm.core.recipe.distributions import check_known
+from farm.errors import FarmError
+from farm.server.advisories import advisories as rows
+from farm.server.advisories.advised import check_advisory, check_statements
+from farm.server.channels import releases
+from farm.server.curation.order_intake import take_words
+from farm.server.federation import imported
+from farm.server.federation.advisory_import import known_abroad
+from farm.server.identities.access import audit
+from farm.server.packages import packages
+from farm.trust.attestation.advisory_statement import advisory_word, statement_word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from farm.core.advisories.matching import Advisory
+    from farm.core.names.digest import Digest
+    from farm.server.advisories.advisories import KeptAdvisory, KeptStatement
+    from farm.server.identities.access import Actor
+    from farm.server.transaction.unit_of_work import Desk
+
+Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
+
+# Clocks of those who write advisories are not this one; but what lies days ahead would outrank every correction.
+_AHEAD = timedelta(days=1)
+
+
+class StaleAdvisoryError(FarmError):
+    """What is kept about an advisory is newer than what was given."""
+
+    code = "stale-advisory"
+
+
+class FutureStatementError(FarmError):
+    """An advisory or a statement says that it was made at a time that is yet to come."""
+
+    code = "future-statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """That the newest release of a channel holds a package, own or taken of others, which an advisory holds for."""
+
+    channel: str
+    package: str
+    version: str
+
+
+def add_advisory(
+    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
+) -> tuple[Advisory, Outcome]:
+    """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
+
+    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
+    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
+    `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
+    `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
+    """
+    advisory = read_osv(content, desk.world.distribution)
+    if not advisory.withdrawn:
+        _check_distributions(desk, advisory.packages)
+    document = read_json_object(content, "the advisory", "")
+    body, word = canonical_json(document).decode(), advisory_word(document)
+    if advisory.modified > desk.now + _AHEAD:
+        raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
+    before = rows.advisory(desk.session, advisory.id)
+    if before is not None:
+        if before.body == body:
+            take_words(desk, [word], envelope, new=False)
+            return advisory, "unchanged"
+        if advisory.modified <= before.modified_at:
+            same = "not newer than" if advisory.modified == before.modified_at else "older than"
+            raise StaleAdvisoryError(
+                f"{advisory.id} of {advisory.modified:%Y-%m-%dT%H:%M:%SZ} is {same} what is kept, "
+                f"of {before.modified_at:%Y-%m-%dT%H:%M:%SZ}",
+                remedy="Set `modified` to when it was changed.",
+            )
+    if not allow_unknown and not advisory.withdrawn:
+        check_advisory(desk, advisory)
+    kept = rows.KeptAdvisory(
+        id=advisory.id,
+        body=body,
+        severity=advisory.severity,
+        modified_at=advisory.modified,
+        withdrawn_at=advisory.withdrawn,
+        added_by=actor.name,
+        added_at=desk.now,
+    )
+    rows.keep_advisory(desk.session, kept, advisory.packages)
+    take_words(desk, [word], envelope, new=True)
+    outcome: Outcome = "withdrawn" if advisory.withdrawn else "updated" if before else "added"
+    audit(desk, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
+    return advisory, outcome
+
+
+def add_statements(
+    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
+) -> tuple[tuple[Statement, ...], int]:
+    """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
+
+    Raises `StaleAdvisoryError` for what was stated otherwise at the very same time; besides `InvalidAdvisoryError`,
+    `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as `add_advisory` does, and, unless
+    `allow_unknown`, `NoSuchAdvisoryError`.
+    """
+    distribution = desk.world.distribution
+    found = read_openvex(content, distribution)
+    _check_distributions(desk, (each.package for each in found))
+    for each in found:
+        if each.at > desk.now + _AHEAD:
+            raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
+    if not allow_unknown:
+        check_statements(desk, found)
+    kept = [
+        rows.KeptStatement(
+            vulnerability=each.vulnerability,
+            package=each.package,
+            version=str(each.version or ""),
+            status=each.status,
+            justification=each.justification,
+            statement=canonical_json(statement_form(each, distribution)).decode(),
+            stated_by=actor.name,
+            at=each.at,
+        )
+        for each in found
+    ]
+    _check_one_at_a_time(kept, rows.statements_on(desk.session, {each.package for each in kept}))
+    new = rows.add_statements(desk.session, kept)
+    take_words(desk, (statement_word(each, distribution) for each in found), envelope, new=new > 0)
+    if new:
+        told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
+        audit(desk, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
+    return found, new
+
+
+def known_about(desk: Desk, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
+    """Return the advisories that speak of packages and are not withdrawn, and what is stated of them.
+
+    Own packages go by their short names, those of others by full ones: of these, their own distributions speak too.
+    """
+    asked = set(names)
+    advisories = [read_kept(desk, each) for each in rows.advisories_on(desk.session, asked)]
+    theirs, stated = known_abroad(desk, asked)
+    if not advisories and not theirs:
+        return [], []
+    return [*advisories, *theirs], [*(_statement(each) for each in rows.statements_on(desk.session, asked)), *stated]
+
+
+def read_kept(desk: Desk, kept: KeptAdvisory) -> Advisory:
+    """Return what a kept advisory says."""
+    return read_osv(kept.body.encode(), desk.world.distribution)
+
+
+def all_statements(desk: Desk) -> tuple[Statement, ...]:
+    """Return everything that was ever stated, the newest first."""
+    return tuple(_statement(each) for each in rows.statements(desk.session))
+
+
+def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
+    """Return what the newest releases of all channels hold of the packages that an advisory holds for."""
+    if advisory.withdrawn:
+        return []
+    found = []
+    statements = [_statement(each) for each in rows.statements_on(desk.session, advisory.packages)]
+    for channel in releases.channels(desk.session):
+        newest = releases.newest_release(desk.session, channel)
+        held = releases.members_named(desk.session, channel, newest.number, advisory.packages) if newest else {}
+        members = [_package(desk, digest) for digest in held.values()]
+        taken = imported.first_taken(desk.session, channel, advisory.packages)
+        members += [
+            (each.name, Version(each.version), each.revision)
+            for each in imported.packages_by_digest(desk.session, taken).values()
+        ]
+        findings = find([advisory], statements, members)
+        found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
+    return found
+
+
+def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStatement]) -> None:
+    """Raise `StaleAdvisoryError` where two statements would say two things at one time: nobody knew which counts."""
+    known: dict[tuple[str, str, str, datetime], set[str]] = {}
+    for each in before:
+        known.setdefault((each.vulnerability, each.package, each.version, each.at), set()).add(each.statement)
+    for each in new:
+        there = known.setdefault((each.vulnerability, each.package, each.version, each.at), set())
+        if there and each.statement not in there:
+            raise StaleAdvisoryError(
+                f"it was stated otherwise about {each.vulnerability} in {each.package} at this very time, {each.at}",
+                remedy="Set the statement's `timestamp`, or the document's, to when it was made.",
+            )
+        there.add(each.statement)
+
+
+def _check_distributions(desk: Desk, names: Iterable[str]) -> None:
+    for name in names:
+        check_known(name, desk.world.foreign.keys())
+
+
+def _package(desk: Desk, digest: Digest) -> tuple[str, Version, int]:
+    package = packages.package(desk.session, digest)
+    if package is None:
+        raise LookupError(f"the package {digest} of a release is not in the database")
+    return package.name, Version(package.version), package.revision
+
+
+def _statement(kept: KeptStatement) -> Statement:
+    return Statement(
+        kept.vulnerability,
+        tuple(json.loads(kept.statement)["vulnerability"]["aliases"]),
+        kept.package,
+        Bound.parse(kept.version) if kept.version else None,
+        kept.status,  # type: ignore[arg-type]  # the row's check constraint has the same words
+        kept.justification,
+        kept.at,
+    )

@@ -1,0 +1,57 @@
+"""What curators state to have looked at for vulnerabilities: taken, with its audit row. Nothing here is inferred."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.core.advisories.reviews import Review, checked_source, time_text
+from farm.core.names.package_name import PackageName
+from farm.core.recipe.distributions import check_known
+from farm.server.advisories import reviews as rows
+from farm.server.advisories.advised import check_packages
+from farm.server.advisories.advisory_intake import FutureStatementError
+from farm.server.curation.order_intake import take_words
+from farm.server.identities.access import audit
+from farm.trust.attestation.advisory_statement import review_word
+from farm.trust.index.release_time import CLOCK_TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from farm.server.identities.access import Actor
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def state_reviews(
+    desk: Desk,
+    actor: Actor,
+    names: Iterable[str],
+    source: str,
+    *,
+    at: datetime | None = None,
+    envelope: bytes | None = None,
+) -> tuple[tuple[Review, ...], int]:
+    """Keep that packages were looked at against a source, now or `at` a time before; returns that, and how much is new.
+
+    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
+    Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
+    `UnknownDistributionError` for a package of a distribution that the recipes do not name.
+    """
+    distribution = desk.world.distribution
+    checked_source(source)
+    found = sorted({PackageName.parse(each, within=distribution).inside(distribution) for each in names})
+    for each in found:
+        check_known(each, desk.world.foreign.keys())
+    check_packages(desk, "a review", found)
+    at = (at or desk.now).replace(microsecond=0)
+    # Who signs the time has read it from a clock of its own.
+    if at > desk.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
+        raise FutureStatementError(f"the review is said to be of {time_text(at)}, which is to come")
+    stated = tuple(Review(each, source, at) for each in found)
+    new = rows.keep_reviews(desk.session, stated, by=actor.name, now=desk.now)
+    take_words(desk, map(review_word, stated), envelope, new=bool(new))
+    if new:
+        audit(desk, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
+    return stated, len(new)

@@ -1,0 +1,44 @@
+"""Which packages were looked at for vulnerabilities: written and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select
+
+from farm.core.advisories.reviews import Review
+from farm.server.tables.curation_rows import ReviewRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+def keep_reviews(session: Session, reviews: Iterable[Review], *, by: str, now: datetime) -> tuple[Review, ...]:
+    """Keep reviews that are newer than what is kept of the same package and source; returns these."""
+    kept = []
+    for each in reviews:
+        row = session.get(ReviewRow, (each.package, each.source), populate_existing=True)
+        if row is not None and row.at >= each.at:
+            continue
+        if row is None:
+            row = ReviewRow(package=each.package, source=each.source, at=each.at, stated_by=by, stated_at=now)
+        row.at, row.stated_by, row.stated_at = each.at, by, now
+        session.add(row)
+        session.flush()
+        kept.append(each)
+    return tuple(kept)
+
+
+def reviews(session: Session, *, package: str = "") -> list[Review]:
+    """Return all reviews, or those of one package, by package and source."""
+    query = select(ReviewRow).where(col(ReviewRow.package) == package) if package else select(ReviewRow)
+    return sorted(Review(row.package, row.source, row.at) for row in session.exec(query))
+
+
+def state_of_reviews(session: Session) -> tuple[int, datetime | None]:
+    """Return what changes whenever a review does: how many there are, and when the last one was stated."""
+    count = session.exec(select(func.count()).select_from(ReviewRow)).one()
+    return count, session.exec(select(func.max(ReviewRow.stated_at))).one()

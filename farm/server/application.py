@@ -1,0 +1,147 @@
+"""The settings that all deciding processes of one farm share, and the office that they open with them.
+
+The faces read the file; here it is checked and acted on.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.platform import Platform
+from farm.core.policy.curators import CURATORS
+from farm.core.policy.owners import OWNERS
+from farm.core.policy.policies import read_policies
+from farm.core.policy.strictness import bounded
+from farm.core.policy.tree import load_tree
+from farm.errors import FarmError, Place
+from farm.server.documents.log_store import LogStore
+from farm.server.submissions.owners import take_up_owners
+from farm.server.submissions.ownership import ownership
+from farm.server.tables.schema import migrate
+from farm.server.tables.session import Database
+from farm.server.transaction.planning_inputs import Terms, ToolchainRef, World
+from farm.server.transaction.unit_of_work import Office
+from farm.store.blobs import BlobStore
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force, steps_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.policy.policies import Policies
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class InvalidSettingsError(FarmError):
+    """A file of settings is not what it should be."""
+
+    code = "invalid-settings"
+    exit_status = os.EX_CONFIG  # to be started again would not help
+
+
+class FarmSettings(BaseModel):
+    """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
+
+    `broker` is for control alone. `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy
+    says what is rebuilt. `images` says whether what is published can also be pulled as images.
+    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket,
+    `image_signer` the one on which web asks it about images. `foreign` is where the metadata of other distributions is
+    kept; beside `logs`, when it is not said. `follow_seconds` is how often they are looked at, and `allowed_networks`
+    are private networks in which they may be. `web` are bounds of the web process that are not the usual ones, by the
+    names that they have in `web.settings`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str
+    broker: str = ""
+    blobs: Path
+    logs: Path
+    recipes: Path
+    platform: str = "linux/amd64"
+    toolchains: tuple[dict[str, Any], ...]
+    channel: str = "edge"
+    repository: Path | None = None
+    images: bool = True
+    signer: Path | None = None
+    image_signer: Path | None = None
+    foreign: Path | None = None
+    follow_seconds: Seconds = 60
+    allowed_networks: tuple[IPvAnyNetwork, ...] = ()
+    lease_seconds: Seconds = 60
+    grace_seconds: Seconds = 20
+    most_lost: Annotated[int, Field(ge=1)] = 3
+    first_pause_seconds: Seconds = 5
+    longest_pause_seconds: Seconds = 900
+    ring_again_seconds: Seconds = 30
+    web: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    @classmethod
+    def read(cls, path: Path) -> FarmSettings:
+        """Read a file of settings. Raises `InvalidSettingsError`."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise InvalidSettingsError(f"these are no settings of a farm: {error}", place=Place(str(path))) from error
+
+
+CHANGING = ("packages", "channels", CURATORS, OWNERS)
+"""What of a tree of recipes changes while the farm runs: packages are submitted, the others read again and again."""
+
+
+def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Office:
+    """Bring the database up to date and return the office.
+
+    `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
+    the very first start who owns which recipes, within what is signed: before that is known, nobody may submit any.
+    Raises `RecipeError`, `SchemaTooNewError`.
+    """
+    tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
+    toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]
+    world = World(
+        distribution=tree.distribution.domain,
+        platform=Platform.parse(settings.platform),
+        toolchains={toolchain.name: toolchain for toolchain in toolchains},
+        steps=tree.steps,
+        foreign=tree.distributions,
+    )
+    terms = Terms(
+        lease=timedelta(seconds=settings.lease_seconds),
+        grace=timedelta(seconds=settings.grace_seconds),
+        most_lost=settings.most_lost,
+        first_pause=timedelta(seconds=settings.first_pause_seconds),
+        longest_pause=timedelta(seconds=settings.longest_pause_seconds),
+        ring_again=timedelta(seconds=settings.ring_again_seconds),
+        channel=settings.channel,
+    )
+    database = Database(settings.database)
+    migrate(database)
+    blobs = BlobStore(settings.blobs)
+    # The checker reads the steps by their digest, when it works out plans again.
+    blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
+    office = Office.open(database, blobs, LogStore(settings.logs), world, terms)
+    with office.writing() as desk:
+        if ownership(desk.session) is None and (said := _first_owners(settings, recipe_files)):
+            take_up_owners(desk, said)
+    return office
+
+
+def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:
+    """Return who owns what before control has read the files; None where nobody says, so that it is left to control."""
+    said = read_policies({name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files})
+    if settings.repository and (repository := Repository(settings.repository)).exists():
+        try:
+            signed = policy_in_force(repository)
+            said = bounded(said, signed.policies) if signed else said
+        except FarmError as error:
+            # What is signed may ask for more than the file does: until it can be read, nobody submits.
+            return replace(said, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
+    return said if said.owners is not None or said.owners_troubles else None

@@ -1,0 +1,391 @@
+"""Candidates: what they change, what their gates said, and which of their sets were looked at; written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select, update
+
+from farm.core.names.digest import Digest
+from farm.server.tables.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
+from farm.server.tables.foreign_rows import CandidateForeignRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.pipeline_states import (
+    CandidateOrigin,
+    CandidateState,
+    ChangeState,
+    GateState,
+    RunPurpose,
+    RunState,
+)
+from farm.server.tables.release_rows import (
+    CandidateChangeRow,
+    CandidateRow,
+    CandidateTestRow,
+    GateResultRow,
+    SetRunRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.core.policy.gate_kind import GateKind
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the changes of a candidate come from: fresh builds or release `number` of `channel`; and who had it opened.
+
+    Of a rollback that is the older release of the channel itself.
+    """
+
+    origin: CandidateOrigin
+    channel: str = ""
+    number: int = 0
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it brings an old set back: that was proven and tested when it was new."""
+        return self.origin is CandidateOrigin.ROLLBACK
+
+    def __str__(self) -> str:
+        """Say it to people."""
+        if self.is_rollback:
+            return f"rollback to release {self.number}"
+        return f"{self.channel} release {self.number}" if self.channel else "builds"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """By what a candidate is judged: when these have become others, it is judged again.
+
+    `tests` is the newest answered job: with each later one tests may be others. `testers` stands for those whose
+    results count, and is empty while everybody's do.
+    """
+
+    tests: int = 0
+    testers: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release.
+
+    `marks` are those of when it was opened.
+    """
+
+    id: int
+    channel: str
+    set_digest: Digest
+    base_number: int
+    source: Source
+    state: CandidateState
+    reason: str
+    created_at: datetime
+    decided_at: datetime | None
+    trace: str
+    marks: Marks = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A package by descriptor before and after.
+
+    `atom` names the group that it moves with, once that was worked out.
+    """
+
+    name: str
+    before: Digest | None
+    after: Digest | None
+    atom: str = ""
+    state: ChangeState = ChangeState.WANTED
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What one gate said: a summary for people, and of tests those that failed and block nothing."""
+
+    gate: GateKind
+    state: GateState
+    summary: str
+    at: datetime
+    tests: TestEvidence = field(default_factory=TestEvidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRun:
+    """One set that was looked at; `tests` are the jobs that it alone asked for."""
+
+    id: int
+    set_digest: Digest
+    purpose: RunPurpose
+    atoms: int
+    tests: int
+    state: RunState
+    evidence: Evidence | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+def candidate(session: Session, candidate_id: int) -> Candidate | None:
+    """Return a candidate by its number."""
+    row = session.get(CandidateRow, candidate_id, populate_existing=True)
+    return candidate_of_row(row) if row else None
+
+
+def open_candidate(session: Session, channel: str) -> Candidate | None:
+    """Return the candidate that is at the gates of a channel, if there is one."""
+    query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == CandidateState.OPEN)
+    row = session.exec(query.order_by(col(CandidateRow.id).desc())).first()
+    return candidate_of_row(row) if row else None
+
+
+def latest_candidate(session: Session, channel: str) -> Candidate | None:
+    """Return the newest candidate of a channel."""
+    query = select(CandidateRow).where(CandidateRow.channel == channel).order_by(col(CandidateRow.id).desc())
+    row = session.exec(query.limit(1)).first()
+    return candidate_of_row(row) if row else None
+
+
+def candidates(
+    session: Session, channel: str, *, before: int | None = None, state: CandidateState | None = None, limit: int = 20
+) -> list[Candidate]:
+    """Return candidates of a channel, newest first, those older than the candidate `before`."""
+    query = select(CandidateRow).where(CandidateRow.channel == channel)
+    if before is not None:
+        query = query.where(col(CandidateRow.id) < before)
+    if state is not None:
+        query = query.where(CandidateRow.state == state)
+    return [candidate_of_row(row) for row in session.exec(query.order_by(col(CandidateRow.id).desc()).limit(limit))]
+
+
+def add_candidate(
+    session: Session,
+    channel: str,
+    changes: Mapping[str, tuple[Digest | None, Digest | None]],
+    *,
+    base_number: int,
+    source: Source,
+    marks: Marks = Marks(),
+    now: datetime,
+) -> Candidate:
+    """Put changes (by name: the descriptor before and after) at the gates of a channel."""
+    digest = changes_digest(base_number, {name: after for name, (_, after) in changes.items()})
+    row = CandidateRow(
+        channel=channel,
+        set_digest=digest,
+        base_number=base_number,
+        origin=source.origin,
+        from_channel=source.channel,
+        from_number=source.number,
+        tests_mark=marks.tests,
+        testers_mark=marks.testers,
+        state=CandidateState.OPEN,
+        created_at=now,
+        trace=f"candidate-{channel}-{digest.hex[:12]}",
+    )
+    session.add(row)
+    session.flush()
+    added = candidate_of_row(row)
+    session.add_all(
+        (CandidateForeignRow if "/" in name else CandidateChangeRow)(
+            candidate_id=added.id, name=name, before=before, after=after
+        )
+        for name, (before, after) in sorted(changes.items())
+    )
+    session.flush()
+    return added
+
+
+def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Digest:
+    """Return what the set is known by that these changes (None takes a package out) make of a release."""
+    return Digest.of_json({"base": base_number, "changes": dict(sorted(changes.items()))})
+
+
+def changes_of(session: Session, candidate_id: int) -> list[Change]:
+    """Return what a candidate changes, by name; packages of other distributions by their full names."""
+    own = select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id)
+    foreign = select(CandidateForeignRow).where(CandidateForeignRow.candidate_id == candidate_id)
+    rows: list[CandidateChangeRow | CandidateForeignRow] = [*session.exec(own), *session.exec(foreign)]
+    return [
+        Change(
+            row.name,
+            Digest(row.before) if row.before else None,
+            Digest(row.after) if row.after else None,
+            row.atom,
+            row.state,
+        )
+        for row in sorted(rows, key=lambda row: row.name)
+    ]
+
+
+def place_changes(
+    session: Session,
+    candidate_id: int,
+    names: Iterable[str],
+    *,
+    atom: str | None = None,
+    state: ChangeState | None = None,
+) -> None:
+    """Write the `atom` or the `state` of some changes of a candidate."""
+    values = {key: value for key, value in (("atom", atom), ("state", state)) if value is not None}
+    for some in in_parts(names):
+        for row in (CandidateChangeRow, CandidateForeignRow):
+            session.exec(
+                update(row).where(col(row.candidate_id) == candidate_id, col(row.name).in_(some)).values(**values)
+            )
+
+
+def decide(session: Session, candidate_id: int, state: CandidateState, *, reason: str, now: datetime) -> bool:
+    """End a candidate that is still open; False when somebody else has."""
+    decided = session.exec(
+        update(CandidateRow)
+        .where(col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == CandidateState.OPEN)
+        .values(state=state, reason=reason, decided_at=now)
+    )
+    return bool(decided.rowcount)
+
+
+def tell(session: Session, candidate_id: int, reason: str) -> None:
+    """Say of a candidate that has ended how it did, in other words than before."""
+    session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(reason=reason))
+
+
+def record_gate(
+    session: Session,
+    candidate_id: int,
+    gate: GateKind,
+    state: GateState,
+    summary: str,
+    *,
+    tests: TestEvidence | None = None,
+    now: datetime,
+) -> None:
+    """Write down what a gate says now, in place of what it said before; of `tests` those that block nothing."""
+    detail = json.dumps({"summary": summary} | (unblocking(tests) if tests else {}))
+    query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
+    row = session.exec(query).first()
+    if row is None:
+        session.add(GateResultRow(candidate_id=candidate_id, gate=gate, state=state, detail=detail, at=now))
+    elif (row.state, row.detail) != (state, detail):
+        row.state, row.detail, row.at = state, detail, now
+    session.flush()
+
+
+def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
+    """Return what the gates of a candidate have said, in the order in which they were asked."""
+    query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id).order_by(col(GateResultRow.id))
+    return [_gate_result(row) for row in session.exec(query)]
+
+
+def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
+    """Record that a candidate waits for a test job; False when it did so already."""
+    if session.get(CandidateTestRow, (candidate_id, job_id)) is not None:
+        return False
+    session.add(CandidateTestRow(candidate_id=candidate_id, job_id=job_id))
+    session.flush()
+    return True
+
+
+def test_jobs(session: Session, candidate_id: int) -> list[int]:
+    """Return the test jobs that a candidate has asked for."""
+    query = select(CandidateTestRow.job_id).where(CandidateTestRow.candidate_id == candidate_id)
+    return sorted(session.exec(query))
+
+
+def set_runs(session: Session, candidate_id: int) -> list[SetRun]:
+    """Return the sets of a candidate that were looked at, in turn."""
+    query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id).order_by(col(SetRunRow.id))
+    return [_run(row) for row in session.exec(query)]
+
+
+def count_runs(session: Session, candidate_id: int) -> dict[RunPurpose, int]:
+    """Return how many sets had to be tested, by purpose: those that known verdicts answered are not counted."""
+    query = (
+        select(SetRunRow.purpose, func.count())
+        .where(SetRunRow.candidate_id == candidate_id, col(SetRunRow.tests) > 0)
+        .group_by(SetRunRow.purpose)
+    )
+    return {RunPurpose(purpose): count for purpose, count in session.exec(query)}
+
+
+def record_run(
+    session: Session,
+    candidate_id: int,
+    set_digest: Digest,
+    *,
+    purpose: RunPurpose,
+    atoms: int,
+    tests: int,
+    state: RunState,
+    evidence: Evidence | None,
+    now: datetime,
+) -> None:
+    """Write down how a set stands; the tests that it asked for now are added to those of before."""
+    query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id, SetRunRow.set_digest == set_digest)
+    row = session.exec(query).first()
+    if row is None:
+        row = SetRunRow(
+            candidate_id=candidate_id,
+            set_digest=set_digest,
+            purpose=purpose,
+            atoms=atoms,
+            state=RunState.PENDING,
+            started_at=now,
+        )
+        session.add(row)
+    if row.state is RunState.PENDING:
+        row.tests += tests
+        row.state, row.detail = state, evidence_to_text(evidence)
+        row.ended_at = None if state is RunState.PENDING else now
+    session.flush()
+
+
+def candidate_of_row(row: CandidateRow) -> Candidate:
+    """Return the value of a row."""
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return Candidate(
+        id=row.id,
+        channel=row.channel,
+        set_digest=Digest(row.set_digest),
+        base_number=row.base_number,
+        source=Source(row.origin, row.from_channel, row.from_number),
+        state=row.state,
+        reason=row.reason,
+        created_at=row.created_at,
+        decided_at=row.decided_at,
+        trace=row.trace,
+        marks=Marks(row.tests_mark, row.testers_mark),
+    )
+
+
+def _gate_result(row: GateResultRow) -> GateResult:
+    said = json.loads(row.detail) if row.detail else {}
+    tests = evidence_of_text(row.detail)
+    return GateResult(
+        row.gate,
+        row.state,
+        str(said.get("summary", "")),
+        row.at,
+        tests if isinstance(tests, TestEvidence) else TestEvidence(),
+    )
+
+
+def _run(row: SetRunRow) -> SetRun:
+    assert row.id is not None  # noqa: S101
+    return SetRun(
+        id=row.id,
+        set_digest=Digest(row.set_digest),
+        purpose=row.purpose,
+        atoms=row.atoms,
+        tests=row.tests,
+        state=row.state,
+        evidence=evidence_of_text(row.detail),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,99 @@
+"""What has to be true before somebody decides about a channel: it exists, a reason is given, times lie ahead."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from farm.errors import FarmError
+from farm.server.channels import releases
+from farm.server.transaction.text import kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.transaction.unit_of_work import Desk
+
+LONGEST_REASON = 2000
+
+
+class CurationError(FarmError):
+    """What a curator asks for cannot be."""
+
+    code = "curation"
+
+
+class UnknownChannelError(CurationError):
+    """There is no channel of this name."""
+
+    code = "not-found"
+
+
+class NotInQuestionError(CurationError):
+    """A package has no part in what is asked."""
+
+    code = "not-in-question"
+
+
+class AlreadyError(CurationError):
+    """It is so already."""
+
+    code = "already"
+
+
+def policy_of(desk: Desk, channel: str) -> dict[str, Any]:
+    """Return the policy in force on a channel as plain values. Raises `UnknownChannelError`."""
+    text = releases.policy_text(desk.session, channel)
+    if text is None:
+        known = releases.channels(desk.session)
+        raise UnknownChannelError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known))
+    policy: dict[str, Any] = json.loads(text) if text else {}
+    return policy
+
+
+def newest_of(desk: Desk, channel: str) -> ReleaseRecord:
+    """Return the newest release of a channel. Raises `CurationError` when there is none."""
+    newest = releases.newest_release(desk.session, channel)
+    if newest is None:
+        raise CurationError(
+            f"{channel} has no release yet", remedy=f"`farm channel show {channel}` says what it waits for."
+        )
+    return newest
+
+
+def reason_of(text: str) -> str:
+    """Return a reason as it is kept. Raises `CurationError` when there is none."""
+    reason = kept(text.strip(), longest=LONGEST_REASON)
+    if not reason:
+        raise CurationError("no reason is given", remedy="Say why with --why: others will read it.")
+    return reason
+
+
+def ahead(desk: Desk, until: datetime | None) -> datetime | None:
+    """Return a time that lies ahead, or none. Raises `CurationError`."""
+    if until is None:
+        return None
+    if until.tzinfo is None:
+        raise CurationError(f"{until.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
+    if until <= desk.now:
+        raise CurationError(f"{until:%Y-%m-%d %H:%M} {until.tzname()} is over", remedy="Name a time that lies ahead.")
+    return until
+
+
+def own_name(desk: Desk, name: str) -> str:
+    """Return a package's name as this distribution keeps it: its own go by their short names, also told in full."""
+    return name.removeprefix(f"{desk.world.distribution}/")
+
+
+def neighbours(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name that nothing has: the nearest ones, or all when there are few."""
+    names = sorted(known)
+    near = get_close_matches(name[:100], names, n=3)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    if names and len(names) <= 10:
+        return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+    return ""

@@ -1,0 +1,176 @@
+"""Excuses: why a package is held back from a channel, since when, and what cleared it; written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from farm.core.names.digest import Digest
+from farm.core.policy.gate_kind import GateKind
+from farm.server.tables.curation_rows import ExcuseRow
+from farm.server.tables.evidence import Evidence, evidence_of_text, evidence_to_text
+from farm.server.tables.parts import in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excuse:
+    """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
+
+    `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
+    which alone it fails. `remedy` says what would clear it, `until` when the clock alone does; when a job of the farm
+    does that is `under_way`, nobody has to do anything. `evidence` is what the search found.
+    """
+
+    package: str
+    gate: GateKind
+    reason: str
+    digest: Digest | None = None
+    version: str = ""
+    root: str = ""
+    owner: str = ""
+    job: int | None = None
+    line: str = ""
+    partners: tuple[str, ...] = ()
+    remedy: str = ""
+    until: datetime | None = None
+    under_way: bool = False
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExcuse:
+    """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it stands."""
+
+    id: int
+    channel: str
+    candidate: int
+    excuse: Excuse
+    since: datetime
+    cleared_at: datetime | None
+    cleared_by: str
+
+
+def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
+    """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
+
+    What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves:
+    `tell_of_released` alone makes and clears them.
+    """
+    held = [each for each in excuses if each.gate is not GateKind.RELEASED_TESTS]
+    standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
+    _replace(session, standing, (channel, candidate_id), held, by=f"candidate {candidate_id}", now=now)
+
+
+def tell_of_released(
+    session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
+) -> None:
+    """Make these the excuses that stand about what a channel holds; the others about that are cleared."""
+    standing = [row for row in _standing(session, channel) if row.gate is GateKind.RELEASED_TESTS]
+    _replace(session, standing, (channel, candidate_id), excuses, by="tests that pass", now=now)
+
+
+def _replace(
+    session: Session,
+    standing: Iterable[ExcuseRow],
+    of: tuple[str, int],
+    excuses: Iterable[Excuse],
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Let these excuses stand in place of others; `of` are the channel and the candidate, `by` is what clears."""
+    channel, candidate_id = of
+    left = {(row.package, row.digest, row.gate): row for row in standing}
+    for excuse in excuses:
+        row = left.pop((excuse.package, excuse.digest or "", excuse.gate), None)
+        if row is None:
+            row = ExcuseRow(
+                channel=channel,
+                candidate_id=candidate_id,
+                package=excuse.package,
+                digest=excuse.digest or "",
+                gate=excuse.gate,
+                reason="",
+                since=now,
+            )
+            session.add(row)
+        _write(row, candidate_id, excuse)
+    for row in left.values():
+        row.cleared_at, row.cleared_by = now, by
+    session.flush()
+
+
+def _write(row: ExcuseRow, candidate_id: int, excuse: Excuse) -> None:
+    row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
+    row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
+    row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
+    row.under_way, row.evidence = excuse.under_way, evidence_to_text(excuse.evidence)
+
+
+def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
+    """Clear what stands against these packages on a channel."""
+    standing = (col(ExcuseRow.channel) == channel, col(ExcuseRow.cleared_at).is_(None))
+    for some in in_parts(packages):
+        cleared = update(ExcuseRow).where(*standing, col(ExcuseRow.package).in_(some))
+        session.exec(cleared.values(cleared_at=now, cleared_by=by))
+
+
+def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
+    """Return the excuses that stand on a channel, by package; or those of one package."""
+    return [kept_excuse(row) for row in _standing(session, channel, package)]
+
+
+def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
+    """Return the excuses that a candidate was the last to give, also those that were cleared afterwards."""
+    query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
+    return [kept_excuse(row) for row in session.exec(query)]
+
+
+def of_package(session: Session, package: str, *, limit: int = 20) -> list[KeptExcuse]:
+    """Return the excuses that there ever were for a package, the newest first."""
+    query = select(ExcuseRow).where(ExcuseRow.package == package).order_by(col(ExcuseRow.id).desc()).limit(limit)
+    return [kept_excuse(row) for row in session.exec(query)]
+
+
+def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcuse]:
+    """Return the excuses of a channel, standing or cleared, the newest first."""
+    query = select(ExcuseRow).where(ExcuseRow.channel == channel).order_by(col(ExcuseRow.id).desc()).limit(limit)
+    return [kept_excuse(row) for row in session.exec(query)]
+
+
+def _standing(session: Session, channel: str, package: str | None = None) -> list[ExcuseRow]:
+    query = select(ExcuseRow).where(ExcuseRow.channel == channel, col(ExcuseRow.cleared_at).is_(None))
+    if package is not None:
+        query = query.where(ExcuseRow.package == package)
+    return list(session.exec(query.order_by(col(ExcuseRow.package), col(ExcuseRow.id))))
+
+
+def kept_excuse(row: ExcuseRow) -> KeptExcuse:
+    """Return a row as an excuse with its history."""
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    excuse = Excuse(
+        package=row.package,
+        gate=row.gate,
+        reason=row.reason,
+        digest=Digest(row.digest) if row.digest else None,
+        version=row.version,
+        root=row.root,
+        owner=row.owner,
+        job=row.job_id,
+        line=row.line,
+        partners=tuple(json.loads(row.partners)),
+        remedy=row.remedy,
+        until=row.until,
+        under_way=row.under_way,
+        evidence=evidence_of_text(row.evidence),
+    )
+    return KeptExcuse(row.id, row.channel, row.candidate_id, excuse, row.since, row.cleared_at, row.cleared_by)

@@ -1,0 +1,378 @@
+"""Channels and their releases: written and read. What a release holds is kept as what it put in and took out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import and_, col, delete, func, or_, select, update
+
+from farm.core.names.digest import Digest
+from farm.server.packages.packages import package_of_row
+from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+    from farm.server.tables.records import Package
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """That a channel publishes nothing: since when, why, by whom, and until when, if that is known."""
+
+    at: datetime
+    why: str
+    by: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The newest published release of a channel that holds a package, by number."""
+
+    channel: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRecord:
+    """A release as the database knows it; `published_at` is None until the signer has signed it."""
+
+    id: int
+    channel: str
+    number: int
+    candidate_id: int | None
+    set_digest: Digest
+    digest: Digest
+    previous: str
+    packages: int
+    released_at: datetime
+    published_at: datetime | None
+
+
+def ensure_channel(session: Session, name: str, policy: str) -> None:
+    """Record a channel with the policy that is in force from now on."""
+    row = session.get(ChannelRow, name)
+    if row is None:
+        session.add(ChannelRow(name=name, policy=policy))
+    elif row.policy != policy:
+        row.policy = policy
+    session.flush()
+
+
+def channels(session: Session) -> list[str]:
+    """Return the names of all channels, sorted."""
+    return list(session.exec(select(ChannelRow.name).order_by(ChannelRow.name)))
+
+
+def tests_seen(session: Session, channel: str) -> int:
+    """Return up to which answered job the tests of recipes were looked at on what a channel holds."""
+    row = session.get(ChannelRow, channel, populate_existing=True)
+    return row.tests_seen if row else 0
+
+
+def see_tests(session: Session, channel: str, job: int) -> None:
+    """Write down up to which answered job the tests of recipes were looked at on what a channel holds."""
+    session.exec(update(ChannelRow).where(col(ChannelRow.name) == channel).values(tests_seen=job))
+
+
+def freeze(session: Session, channel: str, order: Freeze | None) -> None:
+    """Let a channel publish nothing from now on, or (with None) go on."""
+    row = session.get_one(ChannelRow, channel)
+    row.frozen_at = order.at if order else None
+    row.frozen_until = order.until if order else None
+    row.frozen_why, row.frozen_by = (order.why, order.by) if order else ("", "")
+    session.flush()
+
+
+def frozen(session: Session, channel: str, *, now: datetime) -> Freeze | None:
+    """Return the freeze that is in force on a channel."""
+    row = session.get(ChannelRow, channel, populate_existing=True)
+    if row is None or row.frozen_at is None or (row.frozen_until is not None and row.frozen_until <= now):
+        return None
+    return Freeze(row.frozen_at, row.frozen_why, row.frozen_by, row.frozen_until)
+
+
+def newest_release(session: Session, channel: str, *, published: bool = True) -> ReleaseRecord | None:
+    """Return the newest release of a channel; with `published` false also one that the signer has not signed yet."""
+    query = select(ReleaseRow).where(ReleaseRow.channel == channel)
+    if published:
+        query = query.where(col(ReleaseRow.published_at).is_not(None))
+    row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
+    return release_of_row(row) if row else None
+
+
+def release(session: Session, channel: str, number: int) -> ReleaseRecord | None:
+    """Return a release by its number."""
+    query = select(ReleaseRow).where(ReleaseRow.channel == channel, ReleaseRow.number == number)
+    row = session.exec(query).first()
+    return release_of_row(row) if row else None
+
+
+def has_published(session: Session, channel: str, digest: Digest) -> bool:
+    """Say whether a channel has published a release of this digest."""
+    query = select(ReleaseRow.id).where(
+        ReleaseRow.channel == channel, ReleaseRow.digest == digest, col(ReleaseRow.published_at).is_not(None)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def releases(session: Session, channel: str, *, before: int | None = None, limit: int = 50) -> list[ReleaseRecord]:
+    """Return releases of a channel, newest first, those with a lower number than `before`."""
+    query = select(ReleaseRow).where(ReleaseRow.channel == channel)
+    if before is not None:
+        query = query.where(col(ReleaseRow.number) < before)
+    return [release_of_row(row) for row in session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(limit))]
+
+
+def held_in(channel: str, number: int) -> ColumnElement[bool]:
+    """Return the condition under which a membership belongs to a release."""
+    return and_(
+        col(MembershipRow.channel) == channel,
+        col(MembershipRow.since) <= number,
+        or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > number),
+    )
+
+
+def release_page(session: Session, channel: str, number: int, *, after: str = "", limit: int = 500) -> list[Package]:
+    """Return one page of the packages of a release, by name, those after the name `after`."""
+    query = (
+        select(PackageRow)
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .where(held_in(channel, number), col(MembershipRow.name) > after)
+        .order_by(col(MembershipRow.name))
+        .limit(limit)
+    )
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def release_size(session: Session, channel: str, number: int) -> int:
+    """Return how many bytes the archives of a release have together."""
+    joined = col(MembershipRow.package) == col(PackageRow.digest)
+    query = select(func.sum(PackageRow.archive_size)).join(MembershipRow, joined)
+    return int(session.exec(query.where(held_in(channel, number))).one() or 0)
+
+
+def releases_with(session: Session, package: Digest) -> list[Membership]:
+    """Return, for each channel that has ever held a package, the newest published release that does."""
+    query = (
+        select(ReleaseRow.channel, func.max(ReleaseRow.number))
+        .join(MembershipRow, col(MembershipRow.channel) == col(ReleaseRow.channel))
+        .where(
+            MembershipRow.package == package,
+            col(MembershipRow.since) <= col(ReleaseRow.number),
+            or_(col(MembershipRow.until).is_(None), col(MembershipRow.until) > col(ReleaseRow.number)),
+            col(ReleaseRow.published_at).is_not(None),
+        )
+        .group_by(ReleaseRow.channel)
+        .order_by(ReleaseRow.channel)
+    )
+    return [Membership(channel, number) for channel, number in session.exec(query)]
+
+
+def policy_text(session: Session, name: str) -> str | None:
+    """Return the canonical JSON of a channel's policy, None when there is no such channel."""
+    row = session.get(ChannelRow, name)
+    return row.policy if row else None
+
+
+def release_members(session: Session, channel: str, number: int) -> list[Package]:
+    """Return the packages of a release, by name."""
+    query = (
+        select(PackageRow)
+        .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))
+        .where(held_in(channel, number))
+        .order_by(col(MembershipRow.name))
+    )
+    return [package_of_row(row) for row in session.exec(query)]
+
+
+def release_set(session: Session, channel: str, number: int) -> dict[str, Digest]:
+    """Return the packages of a release: descriptor digests by name. Number 0 is the empty set before the first."""
+    query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
+    return {name: Digest(digest) for name, digest in session.exec(query)}
+
+
+def members_named(session: Session, channel: str, number: int, names: Iterable[str]) -> dict[str, Digest]:
+    """Return which of these names a release holds, and as what."""
+    query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
+    found: dict[str, Digest] = {}
+    for some in in_parts(names):
+        rows = session.exec(query.where(col(MembershipRow.name).in_(some)))
+        found |= {name: Digest(digest) for name, digest in rows}
+    return found
+
+
+def release_difference(
+    session: Session, channel: str, old: int, new: int
+) -> dict[str, tuple[Digest | None, Digest | None]]:
+    """Return what differs between two releases of a channel: by name, the descriptor in `old` and that in `new`.
+
+    Costs what changed between the two, not what they hold.
+    """
+    low, high = sorted((old, new))
+    moved = or_(
+        and_(col(MembershipRow.since) > low, col(MembershipRow.since) <= high),
+        and_(col(MembershipRow.until) > low, col(MembershipRow.until) <= high),
+    )
+    names = set(session.exec(select(MembershipRow.name).where(MembershipRow.channel == channel, moved)))
+    before = members_named(session, channel, old, names)
+    after = members_named(session, channel, new, names)
+    return {name: (before.get(name), after.get(name)) for name in sorted(names) if before.get(name) != after.get(name)}
+
+
+def first_released(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, datetime]:
+    """Return since when the newest published release of a channel has held each of these packages without a break."""
+    query = (
+        select(MembershipRow.package, ReleaseRow.published_at)
+        .join(
+            ReleaseRow,
+            and_(col(ReleaseRow.channel) == col(MembershipRow.channel), col(ReleaseRow.number) == MembershipRow.since),
+        )
+        .where(
+            MembershipRow.channel == channel,
+            col(MembershipRow.until).is_(None),
+            col(ReleaseRow.published_at).is_not(None),
+        )
+    )
+    found: dict[Digest, datetime] = {}
+    for some in in_parts(packages):
+        rows = session.exec(query.where(col(MembershipRow.package).in_(some)))
+        found |= {Digest(package): at for package, at in rows if at is not None}
+    return found
+
+
+def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, int]:
+    """Return since which release a channel holds each of these packages as it is now; what it has not is left out."""
+    query = select(MembershipRow.name, MembershipRow.since).where(
+        MembershipRow.channel == channel, col(MembershipRow.until).is_(None)
+    )
+    found: dict[str, int] = {}
+    for some in in_parts(names):
+        found |= dict(session.exec(query.where(col(MembershipRow.name).in_(some))).all())
+    return found
+
+
+def last_members(session: Session, channel: str, names: Iterable[str]) -> dict[str, Digest]:
+    """Return what a channel holds under each of these names, or held last; what it never had is left out."""
+    query = select(MembershipRow.name, MembershipRow.package).where(MembershipRow.channel == channel)
+    found: dict[str, Digest] = {}
+    for some in in_parts(names):
+        rows = session.exec(query.where(col(MembershipRow.name).in_(some)).order_by(col(MembershipRow.since)))
+        found |= {name: Digest(digest) for name, digest in rows}
+    return found
+
+
+def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return since when the newest published release of a channel is without these packages, None for one that it has.
+
+    Of packages that the channel never had nothing is returned.
+    """
+    query = (
+        select(MembershipRow.name, MembershipRow.until, ReleaseRow.published_at)
+        .join(
+            ReleaseRow,
+            and_(col(ReleaseRow.channel) == col(MembershipRow.channel), col(ReleaseRow.number) == MembershipRow.until),
+            isouter=True,
+        )
+        .where(MembershipRow.channel == channel)
+        .order_by(col(MembershipRow.since))
+    )
+    found: dict[str, datetime | None] = {}
+    for some in in_parts(names):
+        for name, until, at in session.exec(query.where(col(MembershipRow.name).in_(some))):
+            found[name] = at if until is not None else None  # a later membership says what became of it
+    return found
+
+
+def add_release(
+    session: Session,
+    *,
+    channel: str,
+    number: int,
+    candidate_id: int | None,
+    digest: Digest,
+    set_digest: Digest,
+    previous: Digest | None,
+    packages: int,
+    changes: Mapping[str, Digest | None],
+    trace: str,
+    now: datetime,
+) -> ReleaseRecord:
+    """Record a release that is about to be signed; `changes` are the packages that it puts in, or takes out (None)."""
+    row = ReleaseRow(
+        channel=channel,
+        number=number,
+        candidate_id=candidate_id,
+        set_digest=set_digest,
+        digest=digest,
+        previous=previous or "",
+        packages=packages,
+        released_at=now,
+        trace=trace,
+    )
+    session.add(row)
+    ended = (
+        update(MembershipRow)
+        .where(col(MembershipRow.channel) == channel, col(MembershipRow.until).is_(None))
+        .values(until=number)
+    )
+    for some in in_parts(changes):
+        session.exec(ended.where(col(MembershipRow.name).in_(some)))
+    session.add_all(
+        MembershipRow(channel=channel, name=name, since=number, package=package)
+        for name, package in sorted(changes.items())
+        if package is not None
+    )
+    session.flush()
+    return release_of_row(row)
+
+
+def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
+    """Record that the signer has signed a release."""
+    session.exec(
+        update(ReleaseRow)
+        .where(col(ReleaseRow.id) == release_id, col(ReleaseRow.published_at).is_(None))
+        .values(published_at=now)
+    )
+
+
+def drop_release(session: Session, record: ReleaseRecord) -> bool:
+    """Take back a release that the signer has refused: it never was one, and its number is free again.
+
+    False when it is published, or was taken back: another process has seen to it, and nothing is changed.
+    """
+    dropped = session.exec(
+        delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None))
+    )
+    if not dropped.rowcount:
+        return False
+    of_channel = col(MembershipRow.channel) == record.channel
+    session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) == record.number))
+    reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
+    session.exec(reopened.values(until=None))
+    return True
+
+
+def release_of_row(row: ReleaseRow) -> ReleaseRecord:
+    """Return the value of a row."""
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return ReleaseRecord(
+        id=row.id,
+        channel=row.channel,
+        number=row.number,
+        candidate_id=row.candidate_id,
+        set_digest=Digest(row.set_digest),
+        digest=Digest(row.digest),
+        previous=row.previous,
+        packages=row.packages,
+        released_at=row.released_at,
+        published_at=row.published_at,
+    )

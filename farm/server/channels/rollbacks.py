@@ -1,0 +1,140 @@
+"""What a rollback took out of a channel, or left out, and whether a curator has ordered it back since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import and_, col, or_, select
+
+from farm.core.names.digest import Digest
+from farm.server.tables.curation_rows import LeftOutRow, OrderRow
+from farm.server.tables.foreign_rows import CandidateForeignRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.pipeline_states import OrderEnding, OrderKind
+from farm.server.tables.release_rows import MembershipRow, ReleaseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+    from farm.server.channels.differences import Differences
+
+Found = dict[Digest, tuple[int, OrderRow, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """That `release` of a channel, a rollback for `reason`, has seen to a package. `since` are later orders about it.
+
+    `deed` is what it did: took it out, left it out, kept it. Each order is the names that it speaks of; None: of all.
+    """
+
+    release: int
+    reason: str
+    deed: str
+    since: tuple[frozenset[str] | None, ...]
+
+    def allows(self, name: str) -> bool:
+        """Say whether a curator has ordered the package of this name to move since."""
+        return any(names is None or name in names for names in self.since)
+
+
+def leave_out(session: Session, order_id: int, offered: Differences) -> None:
+    """Write down what there was to be had when this order, a rollback, was carried out: it stays as it is."""
+    session.add_all(
+        LeftOutRow(order_id=order_id, name=name, package=package, stays=after is None)
+        for name, (before, after) in sorted(offered.items())
+        if (package := after or before) is not None
+    )
+    session.flush()
+
+
+def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+    """Return for those of these packages that a rollback took or left out of the channel what did, the last time."""
+    found: Found = {}
+    for some in in_parts(packages):
+        _note(found, _left(session, channel, some, stays=False), "left it out")
+        membership = (
+            select(MembershipRow.package, ReleaseRow.number, OrderRow)
+            .join(
+                ReleaseRow,
+                and_(
+                    col(ReleaseRow.channel) == col(MembershipRow.channel),
+                    col(ReleaseRow.number) == col(MembershipRow.until),
+                ),
+            )
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(MembershipRow.channel == channel, col(MembershipRow.package).in_(some), _is_rollback())
+        )
+        _note(found, session.exec(membership).all(), "took it out")
+        # Of packages of other distributions the candidate itself says what it took out.
+        imported = (
+            select(CandidateForeignRow.before, ReleaseRow.number, OrderRow)
+            .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateForeignRow.candidate_id))
+            .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
+            .where(ReleaseRow.channel == channel, col(CandidateForeignRow.before).in_(some), _is_rollback())
+        )
+        _note(found, session.exec(imported).all(), "took it out")
+    return _with_orders(session, channel, found)
+
+
+def kept_in(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+    """Return for those of these packages of the channel that a rollback kept, though they would have gone, what did."""
+    found: Found = {}
+    for some in in_parts(packages):
+        _note(found, _left(session, channel, some, stays=True), "kept it")
+    return _with_orders(session, channel, found)
+
+
+def _left(session: Session, channel: str, packages: list[str], *, stays: bool) -> Iterable[tuple[str, int, OrderRow]]:
+    query = (
+        select(LeftOutRow.package, ReleaseRow.number, OrderRow)
+        .join(OrderRow, col(OrderRow.id) == col(LeftOutRow.order_id))
+        .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(OrderRow.candidate_id))
+        .where(OrderRow.channel == channel, col(LeftOutRow.package).in_(packages), LeftOutRow.stays == stays)
+    )
+    return session.exec(query).all()
+
+
+def _is_rollback() -> ColumnElement[bool]:
+    return col(OrderRow.kind) == OrderKind.ROLLBACK
+
+
+def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: str) -> None:
+    """Add what was found, of each package the newest release; of two deeds of one release the one noted later."""
+    for package, number, order in rows:
+        if package and (Digest(package) not in found or number >= found[Digest(package)][0]):
+            found[Digest(package)] = number, order, deed
+
+
+def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, RolledBack]:
+    if not found:
+        return {}
+    first = min(order.id or 0 for _, order, _ in found.values())
+    later = session.exec(
+        select(OrderRow).where(
+            OrderRow.channel == channel,
+            col(OrderRow.kind).in_([OrderKind.RETRY, OrderKind.PROMOTE]),
+            col(OrderRow.id) > first,
+            or_(col(OrderRow.ending).is_(None), col(OrderRow.ending) != OrderEnding.WITHDRAWN),
+        )
+    ).all()
+    spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
+    return {
+        package: RolledBack(
+            number, order.reason, deed, tuple(names for later_id, names in spoken if later_id > (order.id or 0))
+        )
+        for package, (number, order, deed) in found.items()
+    }
+
+
+def _spoken_of(kind: OrderKind, detail: Mapping[str, list[str]]) -> frozenset[str] | None:
+    """Return the packages that an order wants to move: a retry only those that it names, and what moves along."""
+    names = frozenset(detail.get("packages", []))
+    if kind is OrderKind.PROMOTE and not names:
+        return None
+    return names | frozenset(detail.get("along", []))

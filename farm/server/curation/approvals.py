@@ -1,0 +1,92 @@
+"""Approvals: signed statements by which curators let a package into a channel; written and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, or_, select
+
+from farm.core.names.digest import Digest
+from farm.server.tables.curation_rows import ApprovalRow
+from farm.server.tables.foreign_rows import ForeignPackageRow
+from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.parts import in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What `curator` signed for one descriptor on one channel; `envelope` is the DSSE envelope, JSON."""
+
+    channel: str
+    package: Digest
+    curator: str
+    envelope: str
+    at: datetime
+
+
+def add_approval(session: Session, approval: Approval) -> None:
+    """Keep an approval; it takes the place of one that the same person gave for the same package before."""
+    key = (approval.channel, approval.package, approval.curator)
+    row = session.get(ApprovalRow, key)
+    if row is None:
+        row = ApprovalRow(
+            channel=approval.channel,
+            package=approval.package,
+            curator=approval.curator,
+            envelope=approval.envelope,
+            at=approval.at,
+        )
+    row.envelope, row.at = approval.envelope, approval.at
+    session.add(row)
+    session.flush()
+
+
+def withdraw_approval(session: Session, channel: str, package: Digest, curator: str) -> bool:
+    """Take an approval back; False when there was none."""
+    changed = session.exec(
+        delete(ApprovalRow).where(
+            col(ApprovalRow.channel) == channel,
+            col(ApprovalRow.package) == package,
+            col(ApprovalRow.curator) == curator,
+        )
+    )
+    return bool(changed.rowcount)
+
+
+def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Approval]]:
+    """Return what was signed for these packages on a channel, by descriptor, in the order of the curators' names."""
+    found: dict[Digest, list[Approval]] = {}
+    for some in in_parts(packages):
+        query = select(ApprovalRow).where(ApprovalRow.channel == channel, col(ApprovalRow.package).in_(some))
+        for row in session.exec(query.order_by(ApprovalRow.curator)):
+            found.setdefault(Digest(row.package), []).append(_approval(row))
+    return found
+
+
+def given_by(session: Session, channel: str, curator: str, name: str) -> list[Approval]:
+    """Return what a curator has signed on a channel for any build of a package, by the name that the farm keeps."""
+    theirs = (ApprovalRow.channel == channel, ApprovalRow.curator == curator)
+    own = select(PackageRow.digest).where(PackageRow.name == name)
+    others = select(ForeignPackageRow.descriptor).where(ForeignPackageRow.name == name)
+    of_name = or_(col(ApprovalRow.package).in_(own), col(ApprovalRow.package).in_(others))
+    query = select(ApprovalRow).where(*theirs, of_name).order_by(col(ApprovalRow.at))
+    return [_approval(row) for row in session.exec(query)]
+
+
+def recent_approvals(session: Session, channel: str, *, limit: int = 50) -> list[Approval]:
+    """Return the approvals of a channel, the newest first."""
+    query = select(ApprovalRow).where(ApprovalRow.channel == channel)
+    return [_approval(row) for row in session.exec(query.order_by(col(ApprovalRow.at).desc()).limit(limit))]
+
+
+def _approval(row: ApprovalRow) -> Approval:
+    return Approval(
+        channel=row.channel, package=Digest(row.package), curator=row.curator, envelope=row.envelope, at=row.at
+    )

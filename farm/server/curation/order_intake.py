@@ -1,0 +1,201 @@
+"""Taking what curators have signed: held against what is asked for, and kept for the signer to get.
+
+Where targets sign no policy, nobody has to sign what he orders, and an envelope that comes along is left alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from farm.server.channels import refusals, releases
+from farm.server.channels.channel_checks import CurationError
+from farm.server.curation import signed_orders
+from farm.server.curation.signed_orders import SignedOrder
+from farm.trust.attestation.advisory_statement import words_to_sign
+from farm.trust.attestation.curator_order import (
+    EVERY_CHANNEL,
+    NO_RELEASE,
+    TOLERANCE,
+    Act,
+    CuratorOrderError,
+    kept_order,
+    read_order,
+)
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.layout import ADVISORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from farm.core.names.digest import Digest
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.attestation.advisory_statement import Word
+    from farm.trust.attestation.curator_order import CuratorOrder
+
+NO_LEDGER = "the signer keeps no orders of curators: targets sign no policy"
+_DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
+
+
+class UnsignedOrderError(CurationError):
+    """What is asked for counts only when it is signed, and it is not."""
+
+    code = "unsigned-order"
+
+    def __init__(self, act: Act) -> None:
+        super().__init__(
+            f"{_DEEDS.get(act, act.replace('-', ' '))} has to be signed with your own key",
+            remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
+            "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked for, and has to be what was signed. `packages` has descriptors where the order is to name them."""
+
+    act: Act
+    channel: str
+    packages: Mapping[str, Digest | None] = field(default_factory=dict)
+    reason: str = ""
+    until: datetime | None = None
+    target: Digest | None = None
+    origin: str = ""
+    number: int = 0
+    curator: str = ""
+
+    def differs(self, order: CuratorOrder) -> str:
+        """Return in what an order is another; an empty text when it is this."""
+        pairs: dict[str, tuple[object, object]] = {
+            "the act": (self.act, order.act),
+            "the channel": (self.channel, order.channel),
+            "the packages": (dict(self.packages), dict(order.packages)),
+            "the reason": (self.reason.strip(), order.reason.strip()),
+            "its end": (self.until, order.until),
+            "the release or package": (self.target, order.target),
+            "the channel that it takes from": (self.origin, order.origin),
+            "the number": (self.number, order.number),
+        }
+        if self.curator:
+            pairs["whose it is"] = self.curator, order.curator
+        return ", ".join(name for name, (asked, signed) in pairs.items() if asked != signed)
+
+
+def take_signed(
+    desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id: int | None = None
+) -> CuratorOrder | None:
+    """Keep a signed order, and return it; nothing where none has to be signed.
+
+    It has to be of now. With the signer the order counts that was signed last: of a clock that is wrong it would bring
+    nothing about, or let none of others. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
+    """
+    people = signed_orders.who_orders(desk.session)
+    if people is None:
+        return None
+    if envelope is None:
+        raise UnsignedOrderError(wanted.act)
+    order = read_order(envelope, people)
+    if order.distribution != desk.world.distribution:
+        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {desk.world.distribution}")
+    if differs := wanted.differs(order):
+        raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
+    if abs(order.at - desk.now) > TOLERANCE:
+        raise CuratorOrderError(
+            f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
+            remedy="Set the clock of the machine where you sign, and give it again.",
+        )
+    if desk.now >= order.expires:
+        raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
+    if order.base != NO_RELEASE and not releases.has_published(desk.session, wanted.channel, order.base):
+        raise CuratorOrderError(f"it was given on {order.base}, which is no release of {wanted.channel}")
+    kept = SignedOrder(
+        digest=order.digest,
+        channel=order.channel,
+        act=order.act,
+        curator=order.curator,
+        envelope=envelope.decode(),
+        at=desk.now,
+        order_id=order_id,
+    )
+    signed_orders.keep(desk.session, kept)
+    # It may be what the signer has waited for.
+    everywhere = order.channel in (ADVISORIES, EVERY_CHANNEL)
+    refusals.ask_again(desk.session, now=desk.now, channel=None if everywhere else order.channel)
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What was signed as an order to the pipeline, and by what it was withdrawn, if it was: the signer heeds both."""
+
+    given: SignedOrder
+    withdrawal: SignedOrder | None = None
+
+    @property
+    def expires(self) -> datetime:
+        """Until when the signer lets a release use it, unless it is withdrawn."""
+        return kept_order(self.given.envelope.encode()).expires
+
+
+def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature]:
+    """Return what was signed as these orders to the pipeline, by the number of each that somebody has signed."""
+    found: dict[int, Signature] = {}
+    for each in signed_orders.about_orders(desk.session, order_ids):
+        number = each.order_id
+        if number is None:
+            continue
+        if each.act != Act.WITHDRAW_ORDER:
+            found.setdefault(number, Signature(each))
+        elif number in found and not each.refused:
+            found[number] = replace(found[number], withdrawal=each)
+    return found
+
+
+def signature_of(desk: Desk, order_id: int) -> Signature | None:
+    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
+    return signatures_of(desk, [order_id]).get(order_id)
+
+
+def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str], Digest]:
+    """Return the last orders by which approvals on a channel were taken back, by package and curator."""
+    newest: dict[tuple[Digest, str], CuratorOrder] = {}
+    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_APPROVAL):
+        try:
+            order = kept_order(kept.envelope.encode())
+        except CuratorOrderError:
+            continue  # somebody has edited it: the signer refuses it
+        for package in filter(None, order.packages.values()):
+            key = package, order.curator
+            if key not in newest or newest[key].at <= order.at:
+                newest[key] = order
+    return {key: order.digest for key, order in newest.items()}
+
+
+def withdrawn_orders(desk: Desk, channel: str) -> frozenset[Digest]:
+    """Return which orders to a channel, or to another role, somebody has withdrawn."""
+    found: set[Digest] = set()
+    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_ORDER):
+        with suppress(CuratorOrderError):  # somebody has edited it: the signer refuses it
+            if target := kept_order(kept.envelope.encode()).target:
+                found.add(target)
+    return frozenset(found)
+
+
+def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
+    """Keep the signed order by which something may be said of vulnerabilities. What is not `new` need not be signed.
+
+    An order that comes all the same is kept: so somebody can sign what is here unsigned. Raises as `take_signed`.
+    """
+    if new or envelope is not None:
+        take_signed(desk, Wanted(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
+
+
+def may_order(desk: Desk, envelope: bytes) -> bool:
+    """Say whether somebody whose orders count has signed, for what need not be signed by everybody."""
+    try:
+        read_order(envelope, signed_orders.who_orders(desk.session) or {})
+    except InvalidEnvelopeError:
+        return False
+    return True

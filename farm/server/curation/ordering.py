@@ -1,0 +1,258 @@
+"""What curators order the pipeline of a channel to do: promote, go back, look again. Each order with its audit row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farm.server.channels import candidates, excuses, releases
+from farm.server.channels.channel_checks import (
+    AlreadyError,
+    CurationError,
+    NotInQuestionError,
+    neighbours,
+    newest_of,
+    own_name,
+    policy_of,
+    reason_of,
+)
+from farm.server.curation import holds, orders, signed_orders
+from farm.server.curation.order_intake import NO_LEDGER, Wanted, may_order, signature_of, take_signed
+from farm.server.identities.access import audit
+from farm.server.tables.pipeline_states import CandidateState, OrderEnding, OrderKind
+from farm.server.transaction.text import kept
+from farm.trust.attestation.curator_order import Act
+from farm.trust.layout import ADVISORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.server.curation.order_intake import Signature
+    from farm.server.curation.orders import Order
+    from farm.server.identities.access import Actor
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def promote(
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    *,
+    origin: str,
+    packages: Sequence[str] = (),
+    why: str = "",
+    envelope: bytes | None = None,
+) -> Order:
+    """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
+    policy = policy_of(desk, channel)
+    policy_of(desk, origin)
+    source = policy.get("from", "")
+    if source != origin:
+        takes = f"packages from {source}" if source else "fresh builds"
+        other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
+        raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
+    newest = newest_of(desk, origin)
+    names = sorted({own_name(desk, each) for each in packages})
+    offered = releases.release_set(desk.session, origin, newest.number)
+    for name in names:
+        if name not in offered:
+            raise NotInQuestionError(
+                f"{origin} release {newest.number} holds no package {name[:100]!r}", remedy=neighbours(name, offered)
+            )
+    target = releases.newest_release(desk.session, channel)
+    there = releases.release_set(desk.session, channel, target.number) if target else {}
+    same = all(there.get(name) == offered[name] for name in names) if names else there == offered
+    if target and same:
+        what, older = ", ".join(names) or "everything", f"{origin} release {newest.number}"
+        raise AlreadyError(f"{channel} release {target.number} holds {what} of {older} already")
+    detail = {"from": origin, "number": newest.number, "packages": names}
+    order = _order(desk, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=kept(why.strip()))
+    wanted = Wanted(
+        act=Act.PROMOTE,
+        channel=channel,
+        packages=dict.fromkeys(names),
+        reason=why,
+        target=newest.digest,
+        origin=origin,
+    )
+    take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
+
+
+def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> Order:
+    """Order a new release of a channel with the packages of an older one."""
+    policy_of(desk, channel)
+    newest = newest_of(desk, channel)
+    reason = reason_of(why)
+    if number == newest.number:
+        raise AlreadyError(f"release {number} is the newest of {channel}", remedy="Name an earlier one.")
+    old = releases.release(desk.session, channel, number)
+    if old is None or old.published_at is None:
+        raise CurationError(
+            f"{channel} has no release {number}" if old is None else f"{channel} release {number} is not signed yet",
+            remedy=f"See `farm release list {channel}`.",
+        )
+    changed = releases.release_difference(desk.session, channel, number, newest.number)
+    if not changed:
+        raise AlreadyError(f"release {newest.number}, the newest of {channel}, holds what release {number} does")
+    if in_the_way := held_among(desk, channel, changed):
+        told, lifting = in_the_way
+        raise NotInQuestionError(
+            f"going back to release {number} would change what is held: {told}",
+            remedy=f"{lifting}; then order it again.",
+        )
+    order = _order(desk, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
+    wanted = Wanted(act=Act.ROLLBACK, channel=channel, reason=why, target=old.digest)
+    take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
+
+
+def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """Return who holds the first of these packages that is held on a channel, and how it is let go; None if none is."""
+    found = holds.holds_on(desk.session, channel, names, now=desk.now)
+    if not found:
+        return None
+    first = found[min(found)]
+    told = f"{first.held_by} holds {first.package} on {channel}: {first.reason}"
+    return told, f"`farm hold {channel} {first.package} --lift` lets it go on"
+
+
+def retry(
+    desk: Desk,
+    actor: Actor,
+    channel: str,
+    *,
+    packages: Sequence[str] = (),
+    why: str = "",
+    envelope: bytes | None = None,
+) -> Order:
+    """Order what is held back on a channel, or some packages of it, to its gates again: failed tests run anew.
+
+    Signed, it lets what it names by its descriptor come though it is older, or was rolled back; it need not be signed
+    for anything else.
+    """
+    policy_of(desk, channel)
+    standing = excuses.standing(desk.session, channel)
+    if not standing:
+        raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
+    held = {each.excuse.package for each in standing} - {""}
+    names = sorted({own_name(desk, each) for each in packages})
+    for name in names:
+        if name not in held:
+            whole = f"All of the candidate is held back: `farm candidate retry {channel}`."
+            remedy = neighbours(name, held) if held else whole
+            raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=remedy)
+    order = _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
+    if envelope is not None and may_order(desk, envelope):
+        signed = {each.excuse.package: each.excuse.digest for each in standing if each.excuse.package in names}
+        wanted = Wanted(act=Act.RETRY, channel=channel, packages=signed, reason=why)
+        take_signed(desk, wanted, envelope, order_id=order.id)
+    return order
+
+
+def withdraw_order(
+    desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
+) -> Order:
+    """Take back an order that is not done; a candidate that it was taken up by is given up. Needs a planning desk.
+
+    One that was signed counts with the signer until that is withdrawn, signed too: also one that ended without a
+    release. Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts
+    nowhere any more; `CurationError`, and as `take_signed`.
+    """
+    policy_of(desk, channel)
+    reason = reason_of(why)
+    known = orders.order(desk.session, number)
+    if known is None or known.channel != channel:
+        raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm order list {channel}`.")
+    signature = signature_of(desk, number)
+    if known.done_at is not None and not _counts_with_signer(desk, known, signature):
+        raise AlreadyError(f"order {number} is done: {known.outcome}")
+    newest = releases.newest_release(desk.session, channel, published=False)
+    if newest and newest.published_at is None and known.candidate_id == newest.candidate_id is not None:
+        raise AlreadyError(
+            f"release {newest.number}, which order {number} asks for, is with the signer",
+            remedy=f"Go back with `farm rollback {channel}` once it is signed.",
+        )
+    if known.done_at is None:
+        _give_up(desk, known, f"{OrderEnding.WITHDRAWN} by {actor.name}: {reason}")
+    if signature is not None:
+        wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
+        take_signed(desk, wanted, envelope, order_id=number)
+    told = f"{describe_order(known)}: {reason}"
+    audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
+    done = orders.order(desk.session, number)
+    assert done is not None  # noqa: S101  (it was there a moment ago)
+    return done
+
+
+def withdraw_with_signer(
+    desk: Desk, actor: Actor, channel: str, digest: Digest, *, why: str, envelope: bytes | None = None
+) -> None:
+    """Have the signer let nothing through any more by an order, also one that this farm does not know.
+
+    Raises `CurationError` for one that waits here: that is withdrawn by its number.
+    """
+    if channel != ADVISORIES:  # whose orders are about no channel
+        policy_of(desk, channel)
+    reason = reason_of(why)
+    kept_here = signed_orders.signed_order(desk.session, digest)
+    number = kept_here.order_id if kept_here and kept_here.channel == channel else None
+    known = orders.order(desk.session, number) if number is not None else None
+    if known is not None and known.done_at is None:
+        raise CurationError(
+            f"that is order {number} here, which waits",
+            remedy=f"`farm order withdraw {channel} {number} --why TEXT` ends both.",
+        )
+    wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=digest)
+    if take_signed(desk, wanted, envelope, order_id=number) is None:
+        raise CurationError(NO_LEDGER)
+    audit(desk, actor, "withdraw-order", f"channel {channel}, {digest}", f"with the signer: {reason}", channel=channel)
+
+
+def _counts_with_signer(desk: Desk, order: Order, signature: Signature | None) -> bool:
+    """Say whether the signer would let a release use an order that is done here: that ended without one."""
+    return (
+        order.ending is not OrderEnding.RELEASED
+        and signed_orders.who_orders(desk.session) is not None
+        and signature is not None
+        and signature.withdrawal is None
+        and desk.now < signature.expires
+    )
+
+
+def _give_up(desk: Desk, order: Order, outcome: str) -> None:
+    orders.finish_order(
+        desk.session,
+        order.id,
+        candidate_id=order.candidate_id,
+        ending=OrderEnding.WITHDRAWN,
+        outcome=outcome,
+        now=desk.now,
+    )
+    if order.candidate_id is not None:
+        given_up = f"order {order.id} was {outcome}"
+        candidates.decide(desk.session, order.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=desk.now)
+
+
+def describe_order(order: Order) -> str:
+    """Return what an order wants, in a few words: `promote jq from edge release 12`."""
+    names: Iterable[str] = order.detail.get("packages", ())
+    if order.kind is OrderKind.ROLLBACK:
+        return f"go back to release {order.detail['number']}"
+    what = ", ".join(names) or "everything"
+    if order.kind is OrderKind.PROMOTE:
+        return f"promote {what} from {order.detail['from']} release {order.detail['number']}"
+    return f"look again at {what} that is held back" if not order.detail.get("packages") else f"look again at {what}"
+
+
+def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str) -> Order:
+    for waiting in orders.open_orders(desk.session, channel):
+        asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # that the pipeline adds
+        if waiting.kind is kind and asked == detail:
+            raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
+    order = orders.add_order(
+        desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now
+    )
+    told = f"{describe_order(order)}: {reason}".rstrip(": ")
+    audit(desk, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
+    return order

@@ -1,0 +1,116 @@
+"""Reports of trouble with a package of a channel, which break its soak while they are open; written and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select, update
+
+from farm.core.names.digest import Digest
+from farm.core.names.printed_version import printed_version
+from farm.server.packages.packages import package_of_row
+from farm.server.tables.curation_rows import ReportRow
+from farm.server.tables.foreign_rows import ForeignPackageRow
+from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.parts import in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Trouble that somebody had with a package; `package` is its descriptor, `name` and `version` are for reading."""
+
+    id: int
+    channel: str
+    package: Digest
+    name: str
+    version: str
+    reason: str
+    reported_by: str
+    at: datetime
+    resolved_at: datetime | None
+    resolved_by: str
+
+
+def add_report(
+    session: Session, channel: str, package: Digest, *, reason: str, reported_by: str, now: datetime
+) -> Report:
+    """Write down trouble with a package, own or of another distribution, which must be known."""
+    row = ReportRow(channel=channel, package=package, reason=reason, reported_by=reported_by, at=now)
+    session.add(row)
+    session.flush()
+    return _reports(session, [row])[0]
+
+
+def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: datetime) -> bool:
+    """Close a report; False when there is none of this number, or it is closed."""
+    changed = session.exec(
+        update(ReportRow)
+        .where(col(ReportRow.id) == report_id, col(ReportRow.resolved_at).is_(None))
+        .values(resolved_at=now, resolved_by=resolved_by)
+    )
+    return bool(changed.rowcount)
+
+
+def report(session: Session, report_id: int) -> Report | None:
+    """Return a report by its number."""
+    row = session.get(ReportRow, report_id, populate_existing=True)
+    return _reports(session, [row])[0] if row else None
+
+
+def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Report]]:
+    """Return the reports that are open on these packages of a channel, the oldest first."""
+    found: dict[Digest, list[Report]] = {}
+    for some in in_parts(packages):
+        query = (
+            select(ReportRow)
+            .where(ReportRow.channel == channel, col(ReportRow.package).in_(some), col(ReportRow.resolved_at).is_(None))
+            .order_by(col(ReportRow.id))
+        )
+        for each in _reports(session, session.exec(query).all()):
+            found.setdefault(each.package, []).append(each)
+    return found
+
+
+def recent_reports(
+    session: Session, channel: str, *, only_open: bool = False, before: int | None = None, limit: int = 50
+) -> list[Report]:
+    """Return the reports of a channel, the newest first, those with a lower number than `before`."""
+    query = select(ReportRow).where(ReportRow.channel == channel)
+    if only_open:
+        query = query.where(col(ReportRow.resolved_at).is_(None))
+    if before is not None:
+        query = query.where(col(ReportRow.id) < before)
+    return _reports(session, session.exec(query.order_by(col(ReportRow.id).desc()).limit(limit)).all())
+
+
+def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
+    named: dict[str, tuple[str, str]] = {}
+    for some in in_parts({row.package for row in rows}):
+        own = select(PackageRow).where(col(PackageRow.digest).in_(some))
+        taken = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
+        named |= {row.digest: (row.name, package_of_row(row).printed_version) for row in session.exec(own)}
+        named |= {row.descriptor: (row.name, printed_version(row.version, row.revision)) for row in session.exec(taken)}
+    return [_report(row, *named[row.package]) for row in rows]
+
+
+def _report(row: ReportRow, name: str, version: str) -> Report:
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return Report(
+        id=row.id,
+        channel=row.channel,
+        package=Digest(row.package),
+        name=name,
+        version=version,
+        reason=row.reason,
+        reported_by=row.reported_by,
+        at=row.at,
+        resolved_at=row.resolved_at,
+        resolved_by=row.resolved_by,
+    )

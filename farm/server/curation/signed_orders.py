@@ -1,0 +1,211 @@
+"""Orders that curators have signed, on their way to the signer; whose orders count; what nobody has signed.
+
+Written and read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, func, or_, select, update
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.server.tables.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+_ONLY = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrder:
+    """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
+
+    `order_id` is the order to the pipeline that it is, or withdraws, where it does.
+    """
+
+    digest: Digest
+    channel: str
+    act: str
+    curator: str
+    envelope: str
+    at: datetime
+    order_id: int | None = None
+    brought_at: datetime | None = None
+    refused: str = ""
+
+
+def who_orders(session: Session) -> Mapping[str, str] | None:
+    """Return whose orders count, by name, with public keys; None while none have to be signed."""
+    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    if row is None:
+        return None
+    people: Mapping[str, str] | None = json.loads(row.people)
+    return people
+
+
+def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
+    """Let these count from now on."""
+    row = session.get(WhoOrdersRow, _ONLY) or WhoOrdersRow()
+    row.people = canonical_json(None if people is None else dict(people)).decode()
+    session.add(row)
+    session.flush()
+
+
+def bring_again(session: Session, since: datetime) -> None:
+    """Have what the signer has refused since then brought once more: others may order now, and it may take it."""
+    refused = (
+        col(SignedOrderRow.brought_at).is_(None),
+        col(SignedOrderRow.refused) != "",
+        col(SignedOrderRow.at) >= since,
+    )
+    session.exec(update(SignedOrderRow).where(*refused).values(refused=""))
+
+
+def keep(session: Session, order: SignedOrder) -> None:
+    """Keep an order, for the signer to get. One that is there already stays as it is."""
+    if session.get(SignedOrderRow, order.digest) is None:
+        session.add(
+            SignedOrderRow(
+                digest=order.digest,
+                channel=order.channel,
+                act=order.act,
+                curator=order.curator,
+                envelope=order.envelope,
+                at=order.at,
+                order_id=order.order_id,
+            )
+        )
+        session.flush()
+
+
+def signed_order(session: Session, digest: str) -> SignedOrder | None:
+    """Return an order by the digest of its statement."""
+    row = session.get(SignedOrderRow, digest, populate_existing=True)
+    return _of(row) if row else None
+
+
+def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrder]:
+    """Return what was signed about orders to the pipeline, the oldest first: the orders, and their withdrawals."""
+    query = select(SignedOrderRow).where(col(SignedOrderRow.order_id).in_(order_ids))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
+def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
+    """Return the orders of an act to a channel that the signer has not refused, in the order in which they came."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, SignedOrderRow.act == act, SignedOrderRow.refused == ""
+    )
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
+def unbrought(session: Session, limit: int) -> list[SignedOrder]:
+    """Return orders that the signer has not been asked to take, the oldest first."""
+    query = select(SignedOrderRow).where(col(SignedOrderRow.brought_at).is_(None), SignedOrderRow.refused == "")
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)).limit(limit))]
+
+
+def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
+    """Return orders to a channel that the signer has not got, or has refused; the newest first."""
+    query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_(None))
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
+
+
+def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
+    """Return the orders to a channel that the signer has, and that were taken here since then."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+    )
+    return [_of(row) for row in session.exec(query)]
+
+
+def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
+    """Write down that the signer has taken an order, or why it has not."""
+    values = {"refused": refused} if refused else {"brought_at": now}
+    session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
+
+
+def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
+    """Return orders of an act that the signer has, and that were taken here since then."""
+    query = select(SignedOrderRow).where(
+        SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+    )
+    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+
+
+def state_of_brought(session: Session, act: str) -> tuple[int, str]:
+    """Return what changes whenever an order of an act is brought, or others may order."""
+    query = select(func.count()).select_from(SignedOrderRow)
+    count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None))).one()
+    row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
+    return count, row.people if row else ""
+
+
+def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
+    """Let these be what nobody has signed, each with what it is."""
+    if words == unsigned_words(session):
+        return
+    session.exec(delete(UnsignedWordRow))
+    session.add_all(UnsignedWordRow(digest=digest, told=told) for digest, told in words.items())
+    session.flush()
+
+
+def unsigned_words(session: Session) -> dict[Digest, str]:
+    """Return what is not published because nobody has signed it, by the digest of its canonical JSON."""
+    return {Digest(row.digest): row.told for row in session.exec(select(UnsignedWordRow))}
+
+
+def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
+    """Return the open reports that the signer was not told of: the oldest numbers of each channel, so many of each.
+
+    And the `closed` ones of these numbers, if it was not told of them. None while nobody's orders count with it: none
+    could be closed there.
+    """
+    if who_orders(session) is None:
+        return {}
+    wanted = or_(col(ReportRow.resolved_at).is_(None), col(ReportRow.id).in_(closed))
+    missing = (col(ReportRow.brought_at).is_(None), wanted)
+    return {
+        channel: _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
+        for channel in session.exec(select(ReportRow.channel).where(*missing).distinct()).all()
+    }
+
+
+def reports_astray(session: Session, channel: str, limit: int = 20) -> list[int]:
+    """Return the numbers of open reports on a channel that the signer has not got; nothing where it asks for none."""
+    if who_orders(session) is None:
+        return []
+    missing = (col(ReportRow.brought_at).is_(None), col(ReportRow.resolved_at).is_(None))
+    return _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
+
+
+def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | bool) -> list[int]:
+    query = select(col(ReportRow.id)).where(*which).order_by(col(ReportRow.id)).limit(limit)
+    return [number for number in session.exec(query) if number is not None]
+
+
+def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
+    """Write down that the signer was told of a report."""
+    session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(brought_at=now))
+
+
+def _of(row: SignedOrderRow) -> SignedOrder:
+    return SignedOrder(
+        digest=Digest(row.digest),
+        channel=row.channel,
+        act=row.act,
+        curator=row.curator,
+        envelope=row.envelope,
+        at=row.at,
+        order_id=row.order_id,
+        brought_at=row.brought_at,
+        refused=row.refused,
+    )

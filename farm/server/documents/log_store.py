@@ -1,0 +1,211 @@
+"""The logs of attempts on the farm's side: structured records, one JSON line each, in one file an attempt.
+
+Appending is by offset, so that a worker that did not hear the answer can send the same again. The files outlive
+containers, workers and leases.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.api.log_lines import LONGEST_TEXT, check_lines, encode_record
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+ERROR_MARK = b'"severity":"error"'
+"""In a line of a log: it calls itself an error. Inside a record's text every quote is escaped, so it is the field."""
+
+WORKERS_STREAM = "farm"
+"""The stream of what the worker itself says."""
+
+_TAIL = 16 * 1024
+
+
+class LogOffsetError(FarmError):
+    """A piece of log does not begin where the log ends; `size` is where it does."""
+
+    code = "log-offset"
+
+    def __init__(self, offset: int, size: int) -> None:
+        super().__init__(f"the log has {size} bytes, and the piece begins at {offset}", remedy=f"Send from {size} on.")
+        self.size = size
+
+
+class LogPlaceError(FarmError):
+    """A reader wants to begin where no line of a log does."""
+
+    code = "log-place"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(
+            f"byte {offset} is not the beginning of a line of this log",
+            remedy="Begin at 0, or where a page before said that the next one begins.",
+        )
+        self.offset = offset
+
+
+class LogTooLongError(FarmError):
+    """A log has come to its bound."""
+
+    code = "log-too-long"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the log may have {limit} bytes", remedy="Raise limits: log-mb in the recipe, or print less.")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Whole lines of a log from `offset` on, and where the next page begins."""
+
+    offset: int
+    next_offset: int
+    records: tuple[dict[str, Any], ...]
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each record with the offset behind it."""
+        position = self.offset
+        for record in self.records:
+            position += len(encode_record(record))
+            yield position, record
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """Size in bytes and digest of a log."""
+
+    size: int
+    digest: Digest
+
+
+class LogStore:
+    """A directory of logs, `ROOT/<attempt>.jsonl`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
+        """Append whole lines and return the log's size.
+
+        A piece that is there already (sent twice) is taken as such. Raises `InvalidLogError`, `LogOffsetError`,
+        `LogTooLongError`.
+        """
+        check_lines(piece)
+        with self._locked(attempt_id) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if offset < size and os.pread(descriptor, len(piece), offset) == piece:
+                return size
+            if offset != size:
+                raise LogOffsetError(offset, size)
+            if size + len(piece) > limit:
+                raise LogTooLongError(limit)
+            _write_all(descriptor, piece, offset)
+        return size + len(piece)
+
+    def size(self, attempt_id: int) -> int:
+        """Return how many bytes an attempt's log has."""
+        try:
+            return self._path(attempt_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def summary(self, attempt_id: int) -> LogSummary:
+        """Return size and digest of an attempt's log as it is now."""
+        total = hashlib.sha256()
+        size = 0
+        for piece in self.pieces(attempt_id):
+            total.update(piece)
+            size += len(piece)
+        return LogSummary(size, Digest.from_hex(total.hexdigest()))
+
+    def pieces(self, attempt_id: int) -> Iterator[bytes]:
+        """Yield an attempt's log as it is now, in pieces of bounded size."""
+        offset = 0
+        while piece := self._piece(attempt_id, offset, 1 << 20):
+            yield piece
+            offset += len(piece)
+
+    def begins_line(self, attempt_id: int, offset: int) -> bool:
+        """Return whether a line begins at `offset`, or will next."""
+        return offset == 0 or (offset <= self.size(attempt_id) and self._piece(attempt_id, offset - 1, 1) == b"\n")
+
+    def check_begins_line(self, attempt_id: int, offset: int) -> None:
+        """Raise `LogPlaceError` when no line begins at `offset`."""
+        if not self.begins_line(attempt_id, offset):
+            raise LogPlaceError(offset)
+
+    def page(self, attempt_id: int, offset: int, *, most: int = 256 * 1024) -> LogPage:
+        """Return whole lines from `offset` on, about `most` bytes of them. Raises `LogPlaceError`."""
+        self.check_begins_line(attempt_id, offset)
+        whole = self.lines(attempt_id, offset, most=most)
+        return LogPage(offset, offset + len(whole), tuple(json.loads(line) for line in whole.splitlines()))
+
+    def tail(self, attempt_id: int, *, most: int) -> tuple[dict[str, Any], ...]:
+        """Return the last whole lines of a log, about `most` bytes of them."""
+        begin = max(0, self.size(attempt_id) - most)
+        piece = self._piece(attempt_id, begin, most)
+        whole = piece if begin == 0 else piece[piece.find(b"\n") + 1 :]
+        return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
+
+    def telling_line(self, attempt_id: int) -> str:
+        """Return the text that tells best why an attempt failed: the first error, else what the job said last.
+
+        Where it said nothing, what the worker said last; empty when nobody said anything.
+        """
+        offset = 0
+        while piece := self.lines(attempt_id, offset, most=1 << 20):
+            if (found := piece.find(ERROR_MARK)) >= 0:
+                begin = piece.rfind(b"\n", 0, found) + 1
+                return str(json.loads(piece[begin : piece.find(b"\n", found)])["text"])
+            offset += len(piece)
+        records = [each for each in self.tail(attempt_id, most=_TAIL) if str(each.get("text", "")).strip()]
+        own = [each for each in records if each.get("stream") != WORKERS_STREAM]
+        return str((own or records)[-1]["text"]) if records else ""
+
+    def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
+        """Return the bytes of whole lines, about `most` of them; empty at the end of what is there."""
+        piece = self._piece(attempt_id, offset, most)
+        end = piece.rfind(b"\n") + 1
+        if not end and len(piece) == most:  # one line that is longer than was asked for
+            piece = self._piece(attempt_id, offset, most + 8 * LONGEST_TEXT)
+            end = piece.find(b"\n") + 1
+        return piece[:end]
+
+    def _piece(self, attempt_id: int, offset: int, most: int) -> bytes:
+        try:
+            with self._path(attempt_id).open("rb") as file:
+                file.seek(offset)
+                return file.read(most)
+        except FileNotFoundError:
+            return b""
+
+    @contextmanager
+    def _locked(self, attempt_id: int) -> Iterator[int]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path(attempt_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _path(self, attempt_id: int) -> Path:
+        return self.root / f"{attempt_id:d}.jsonl"
+
+
+def _write_all(descriptor: int, content: bytes, offset: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written

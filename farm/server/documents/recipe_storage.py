@@ -1,0 +1,83 @@
+"""Submitted recipes: their files kept as blobs, and read again with the step library of today."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.load import load_recipe
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.recipe.recipe import Recipe
+    from farm.core.recipe.steps import StepLibrary
+    from farm.server.tables.records import RecipeRevision
+    from farm.store.blobs import BlobStore
+
+_REMEMBERED = 4096
+_FILE_NAME = re.compile(r"[A-Za-z0-9+_~][A-Za-z0-9+_~.-]{0,127}")
+
+
+class SubmittedFilesError(FarmError):
+    """The files of a submitted recipe are not a recipe directory: a bad name, or no recipe.yaml."""
+
+    code = "submitted-files"
+
+
+class RecipeShelf:
+    """Recipes by the blob of their files. Reading one again is remembered, as the same files mean the same."""
+
+    def __init__(self, blobs: BlobStore, steps: StepLibrary) -> None:
+        self._blobs = blobs
+        self._steps = steps
+        self._read: OrderedDict[Digest, Recipe] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, files: Mapping[str, bytes]) -> Digest:
+        """Keep the files of one recipe, each local source also as a blob of its own, and return their digest."""
+        for content in files.values():
+            self._blobs.put_bytes(content)
+        encoded = {name: base64.b64encode(content).decode("ascii") for name, content in files.items()}
+        return self._blobs.put_bytes(canonical_json(encoded))
+
+    def files(self, digest: Digest) -> dict[str, bytes]:
+        """Return the files of a recipe that was kept."""
+        encoded = json.loads(self._blobs.read(digest))
+        return {name: base64.b64decode(content) for name, content in encoded.items()}
+
+    def recipe(self, revision: RecipeRevision) -> Recipe:
+        """Return what a kept revision means. Raises `RecipeError` when the step library has left it behind."""
+        with self._lock:
+            known = self._read.get(revision.files)
+            if known is not None:
+                self._read.move_to_end(revision.files)
+                return known
+        recipe = self.read(self.files(revision.files), file=f"packages/{revision.name}/{RECIPE_FILE}")
+        with self._lock:
+            self._read[revision.files] = recipe
+            while len(self._read) > _REMEMBERED:
+                self._read.popitem(last=False)
+        return recipe
+
+    def read(self, files: Mapping[str, bytes], *, file: str) -> Recipe:
+        """Read a recipe from the files of its directory. Raises `RecipeError`, `SubmittedFilesError`."""
+        for name in files:
+            if not _FILE_NAME.fullmatch(name):
+                raise SubmittedFilesError(
+                    f"{name[:100]!r} cannot be the name of a file beside a recipe",
+                    remedy="A recipe is one directory without directories in it; use plain file names.",
+                )
+        text = files.get(RECIPE_FILE)
+        if text is None:
+            raise SubmittedFilesError(f"there is no {RECIPE_FILE} among the files", remedy=f"Add a {RECIPE_FILE}.")
+        beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
+        return load_recipe(text, file=file, steps=self._steps, patches=beside)

@@ -1,0 +1,309 @@
+"""Following other distributions as a subscriber does, for what recipes require of them.
+
+`STATE/<distribution>/<fingerprint>/` keeps the pinned root and TUF's metadata. What is verified becomes rows; what a
+candidate makes of it is the pipeline's business.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from tuf.api.metadata import Metadata, Root
+
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.errors import FarmError
+from farm.server.federation import foreign_troubles, imported
+from farm.server.federation.advisory_import import keep_abroad, read_abroad
+from farm.server.jobs import jobs
+from farm.server.recipes import recipes
+from farm.server.tables.records import ForeignPackage
+from farm.server.transaction.text import kept_error
+from farm.store.durable_file import replace_file
+from farm.trust.index.earlier_release import LARGEST_HEAD
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import IndexTree
+from farm.trust.layout import ADVISORY_LIST
+from farm.trust.untrusted_metadata import UntrustedMetadataError
+from farm.trust.verification.announced_root import announced_root
+from farm.trust.verification.client_metadata import ChannelMetadata
+from farm.trust.verification.release_package import check_package
+from farm.trust.verification.release_proof import MOST_HEADS, ShownRelease
+from farm.trust.verification.stored_metadata import KeptMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.trust.index.release_index import ReleaseEntry
+    from farm.trust.metadata.builders import AllowedBuilders
+    from farm.trust.verification.client_metadata import RepositoryReader
+
+_LOG = logging.getLogger("farm.server")
+
+
+class Fetching(Protocol):
+    """Brings blobs of one repository into the farm's own store, verified."""
+
+    def read(self, blob: BlobRef, what: str) -> bytes:
+        """Return the bytes of a small blob. Raises a `FarmError`."""
+
+    def ensure(self, blob: BlobRef, what: str) -> None:
+        """See that a blob is in the store. Raises a `FarmError`."""
+
+
+class Following:
+    """One for a farm. `open_repository` gives for an address how its files are read, and how its blobs are brought.
+
+    `every` is how often others are looked at while nothing happens here.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        state: Path,
+        open_repository: Callable[[str], tuple[RepositoryReader, Fetching]],
+        *,
+        every: timedelta = timedelta(minutes=1),
+    ) -> None:
+        self._office = office
+        self._state = state
+        self._open = open_repository
+        self._every = every
+        self._required: dict[int, tuple[str, ...]] = {}
+        self._looked: _Looked | None = None
+        self._looked_for: frozenset[str] = frozenset()
+
+    def keep_up(self) -> int:
+        """Do as `advance` when the time has come; at once when recipes require what was not looked for yet."""
+        before, now = self._looked, self._office.clock()
+        with self._office.reading() as desk:
+            mark = jobs.newest_job(desk.session)  # every recipe that is submitted makes one
+            if before and before.mark == mark and now < before.at + self._every:
+                return 0
+            names = frozenset(self._names_required(desk))
+        if before and names <= before.names and now < before.at + self._every:
+            self._looked = _Looked(before.at, mark, before.names)
+            return 0
+        self._looked = _Looked(now, mark, names)
+        found = self.advance()
+        self._looked_for = names
+        return found
+
+    def unseen(self, desk: Desk) -> tuple[str, ...]:
+        """Return the packages that recipes require and that nobody has looked for yet: a candidate waits for that.
+
+        Looked for is enough: one that cannot be reached, or does not have it, is then told by the candidate's proof.
+        """
+        names = self._names_required(desk) - self._looked_for
+        return tuple(sorted(name for name in names if not imported.is_known(desk.session, name)))
+
+    def advance(self) -> int:
+        """Look at every distribution that the recipes name; return of how many there was something new.
+
+        One that cannot be reached, or is not to be trusted, keeps nobody else back; why is kept for who looks.
+        """
+        new, troubles = 0, {}
+        for name, distribution in self._office.world.foreign.items():
+            try:
+                new += self._follow(distribution)
+            except FarmError as error:
+                troubles[name] = kept_error(error)
+                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # it says it all
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others are followed
+                troubles[name] = f"{type(error).__name__}: the log of the control process says more."
+                _LOG.exception("%s is not followed", name)
+        self._tell(troubles)
+        return new
+
+    def fetch_archives(self) -> int:
+        """Bring the archives that tests wait for; return how many came."""
+        with self._office.reading() as desk:
+            wanted = imported.wanted_archives(desk.session)
+        return sum(self._fetched(each) for each in wanted)
+
+    def _tell(self, troubles: dict[str, str]) -> None:
+        with self._office.reading() as desk:
+            known = {each.distribution: each.why for each in foreign_troubles.troubles(desk.session)}
+        if troubles != known:
+            with self._office.writing() as desk:
+                foreign_troubles.set_troubles(desk.session, troubles, now=desk.now)
+
+    def _follow(self, distribution: ForeignDistribution) -> bool:
+        with self._office.reading() as desk:
+            wanted = {name for name in self._names_required(desk) if name.rpartition("/")[0] == distribution.name}
+        if not wanted:
+            return False
+        reader, blobs = self._open(distribution.address)
+        metadata = self._metadata(distribution, reader)
+        newest, builders = _newest(metadata, distribution)
+        with self._office.reading() as desk:
+            seen = imported.newest_release(desk.session, distribution.name, distribution.channel, distribution.root)
+            same = seen if seen and (seen.digest, seen.address) == (newest.digest, distribution.address) else None
+            known = imported.packages_of(desk.session, same.id) if same else {}
+        found = list(_packages(newest, builders, blobs, wanted, known))
+        names = {each.name.rpartition("/")[2] for each in (*known.values(), *found)}
+        shown = self._shown(distribution, newest, blobs)
+        # An update is not taken before it is known what its owner says about it.
+        said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
+        with self._office.writing() as desk:
+            more = keep_abroad(desk, distribution, said)
+            if same and not found:
+                _keep_shown(desk, distribution, shown)
+                return more
+            release = same or imported.add_release(
+                desk.session,
+                digest=newest.digest,
+                distribution=distribution.name,
+                channel=distribution.channel,
+                number=newest.number,
+                root=distribution.root,
+                address=distribution.address,
+                now=desk.now,
+            )
+            imported.add_packages(desk.session, release.id, found)
+            _keep_shown(desk, distribution, shown)
+        return True
+
+    def _shown(self, distribution: ForeignDistribution, newest: Release, blobs: Fetching) -> list[ShownRelease]:
+        """Keep what shows the signer that the newest release was signed, and those before it of which nothing does yet.
+
+        A control of before kept nothing of the kind: what it has seen is shown by the newest, which comes after it.
+        """
+        with self._office.reading() as desk:
+            place = distribution.name, distribution.channel, distribution.root
+            lacking = imported.unshown(desk.session, *place)
+            if not lacking and imported.shown(desk.session, newest.digest, distribution.root):
+                return []
+        lacking[newest.digest] = newest.number
+        folder = self._folder(distribution)
+        pinned = Metadata[Root].from_file(str(folder / "root.json")).signed.version
+        kept = KeptMetadata(folder / "metadata").documents(distribution.channel, pinned)
+        put = self._office.blobs.put_bytes
+        shown = ShownRelease(
+            roots=tuple(map(put, kept.roots)),
+            timestamp=put(kept.timestamp),
+            snapshot=put(kept.snapshot),
+            targets=put(kept.targets),
+            channel=put(kept.channel),
+            heads=(put(newest.to_json()),),
+        )
+        found, release = [], newest
+        while True:
+            if lacking.pop(release.digest, None) is not None:
+                found.append(shown)
+            earlier = [number for number in lacking.values() if number < release.number]
+            if not earlier or release.previous is None or len(shown.heads) == MOST_HEADS:
+                return found
+            shown = replace(shown, heads=(*shown.heads, release.previous))
+            head = BlobRef(release.previous, LARGEST_HEAD)
+            release = Release.from_json(blobs.read(head, f"release before {release.number} of {distribution.name}"))
+
+    def _folder(self, distribution: ForeignDistribution) -> Path:
+        return self._state / distribution.name / distribution.root.hex
+
+    def _metadata(self, distribution: ForeignDistribution, reader: RepositoryReader) -> ChannelMetadata:
+        folder = self._folder(distribution)
+        path = folder / "root.json"
+        if not path.exists() or Digest.of(path.read_bytes()) != distribution.root:
+            replace_file(path, announced_root(reader, distribution.address, distribution.root))
+        return ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
+
+    def _fetched(self, wanted: tuple[str, str, BlobRef]) -> bool:
+        name, address, archive = wanted
+        try:
+            self._open(address)[1].ensure(archive, f"archive of {name}")
+        except FarmError as error:
+            _LOG.error("%s: %s %s", name, error, error.remedy)  # it says it all
+            return False
+        except Exception:  # noqa: BLE001  # as above
+            _LOG.exception("the archive of %s is not fetched", name)
+            return False
+        with self._office.writing() as desk:
+            imported.have_archive(desk.session, archive.digest)
+        return True
+
+    def _names_required(self, desk: Desk) -> set[str]:
+        """Return the full names that recipes require: as they are now, and as they were when they were built last."""
+        found: set[str] = set()
+        for head in recipes.heads(desk.session).values():
+            for number in (head.current, head.built or head.current):
+                if number not in self._required:
+                    recipe = desk.shelf.recipe(recipes.revision(desk.session, number))
+                    self._required[number] = tuple(need for need in recipe.required_packages if "/" in need)
+                found.update(self._required[number])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """When the others were looked at last, for which packages; `mark` is the newest job that there was since."""
+
+    at: datetime
+    mark: int
+    names: frozenset[str]
+
+
+def _keep_shown(desk: Desk, distribution: ForeignDistribution, shown: Iterable[ShownRelease]) -> None:
+    for each in shown:
+        imported.show(desk.session, each.release, distribution.root, json.dumps(each.to_dict()))
+
+
+def _newest(metadata: ChannelMetadata, distribution: ForeignDistribution) -> tuple[Release, AllowedBuilders]:
+    newest, builders = metadata.newest(distribution.channel)
+    if newest.distribution != distribution.name:
+        raise UntrustedMetadataError(
+            "mismatch",
+            f"the repository at {distribution.address} is that of {newest.distribution}, not {distribution.name}",
+            "Mend distributions.yaml.",
+        )
+    return newest, builders
+
+
+def _packages(
+    release: Release,
+    builders: AllowedBuilders,
+    blobs: Fetching,
+    wanted: set[str],
+    known: dict[str, ForeignPackage],
+) -> Iterator[ForeignPackage]:
+    """Yield the packages of a release that are wanted and all that they need at home, but those that are known."""
+    index = IndexTree(lambda blob: blobs.read(blob, f"index of {release.distribution}"), release.index)
+    waiting, seen = sorted(wanted), set(wanted)
+    while waiting:
+        name = waiting.pop()
+        package = known.get(name)
+        if package is None:
+            entry = index.entry(name.rpartition("/")[2])
+            if entry is None:
+                continue  # what is not there, the proof of a candidate tells
+            check_package(release, entry, builders, blobs.read)
+            package = package_of(release, entry)
+            yield package
+        # What it needs of a third distribution, this farm has to pin itself.
+        here = {need for need in package.needs if need.rpartition("/")[0] == release.distribution} - seen
+        seen |= here
+        waiting += sorted(here)
+
+
+def package_of(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+    """Return a package of another distribution as an entry of its release names it."""
+    return ForeignPackage(
+        name=f"{release.distribution}/{entry.name}",
+        digest=entry.descriptor.digest,
+        descriptor=entry.descriptor,
+        version=entry.version,
+        revision=entry.revision,
+        tree=entry.manifest.digest,
+        manifest=entry.manifest,
+        facts=entry.facts,
+        archive=entry.archive,
+        needs=tuple(need if "/" in need else f"{release.distribution}/{need}" for need in entry.needs),
+    )

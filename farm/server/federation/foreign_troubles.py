@@ -1,0 +1,45 @@
+"""Which other distributions cannot be followed, since when and why; written and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import select
+
+from farm.server.tables.foreign_rows import ForeignTroubleRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTrouble:
+    """A distribution that cannot be followed: what it had released before goes on being taken."""
+
+    distribution: str
+    why: str
+    since: datetime
+
+
+def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime) -> None:
+    """Write why distributions cannot be followed, by name: these, and no other."""
+    known = {row.distribution: row for row in session.exec(select(ForeignTroubleRow))}
+    for name in known.keys() - troubles.keys():
+        session.delete(known[name])
+    for name, why in troubles.items():
+        row = known.get(name)
+        if row is None:
+            session.add(ForeignTroubleRow(distribution=name, why=why, since=now))
+        elif row.why != why:
+            row.why = why
+    session.flush()
+
+
+def troubles(session: Session) -> tuple[ForeignTrouble, ...]:
+    """Return which distributions cannot be followed, by name."""
+    found = session.exec(select(ForeignTroubleRow).order_by(ForeignTroubleRow.distribution))
+    return tuple(ForeignTrouble(row.distribution, row.why, row.since) for row in found)

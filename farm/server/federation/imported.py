@@ -1,0 +1,290 @@
+"""Verified releases of other distributions and their packages: recorded and read; archives that tests wait for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, func, select
+
+from farm.core.names.digest import Digest
+from farm.core.plan.job import BlobRef
+from farm.server.tables.foreign_rows import (
+    CandidateForeignRow,
+    CandidatePinRow,
+    ForeignPackageRow,
+    ForeignReleaseRow,
+    WantedArchiveRow,
+)
+from farm.server.tables.parts import in_parts
+from farm.server.tables.pipeline_states import ChangeState
+from farm.server.tables.records import ForeignPackage
+from farm.server.tables.release_rows import CandidateRow, ReleaseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRelease:
+    """A release of another distribution, verified against `root` (a fingerprint)."""
+
+    id: int
+    digest: Digest
+    distribution: str
+    channel: str
+    number: int
+    root: Digest
+    address: str
+
+
+def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ForeignRelease | None:
+    """Return the release that was seen last of a channel of another distribution, under this root."""
+    query = select(ForeignReleaseRow).where(
+        ForeignReleaseRow.distribution == distribution,
+        ForeignReleaseRow.channel == channel,
+        ForeignReleaseRow.root == root,
+    )
+    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    return _release(row) if row else None
+
+
+def find_release(session: Session, digest: Digest) -> ForeignRelease | None:
+    """Return a release by its digest, as it was seen last."""
+    query = select(ForeignReleaseRow).where(ForeignReleaseRow.digest == digest)
+    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    return _release(row) if row else None
+
+
+def unshown(session: Session, distribution: str, channel: str, root: Digest) -> dict[Digest, int]:
+    """Return the releases of which nothing is kept that shows that they were signed: digest and number."""
+    query = select(ForeignReleaseRow.digest, ForeignReleaseRow.number).where(
+        ForeignReleaseRow.distribution == distribution,
+        ForeignReleaseRow.channel == channel,
+        ForeignReleaseRow.root == root,
+        ForeignReleaseRow.shown == "",
+    )
+    return {Digest(digest): number for digest, number in session.exec(query)}
+
+
+def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
+    """Keep what shows that a release was signed, where nothing does yet."""
+    query = select(ForeignReleaseRow).where(
+        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown == ""
+    )
+    for row in session.exec(query):
+        row.shown = shown
+    session.flush()
+
+
+def shown(session: Session, digest: Digest, root: Digest) -> str:
+    """Return what shows that a release was signed by whom this root lets sign; nothing where that is not known."""
+    query = select(ForeignReleaseRow.shown).where(
+        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown != ""
+    )
+    return session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first() or ""
+
+
+def add_release(
+    session: Session,
+    *,
+    digest: Digest,
+    distribution: str,
+    channel: str,
+    number: int,
+    root: Digest,
+    address: str,
+    now: datetime,
+) -> ForeignRelease:
+    """Record a release that was verified, unless it is the one that was seen last, at this address."""
+    known = newest_release(session, distribution, channel, root)
+    if known is not None and (known.digest, known.address) == (digest, address):
+        return known
+    row = ForeignReleaseRow(
+        digest=digest,
+        distribution=distribution,
+        channel=channel,
+        number=number,
+        root=root,
+        address=address,
+        seen_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return _release(row)
+
+
+def add_packages(session: Session, release_id: int, packages: Iterable[ForeignPackage]) -> None:
+    """Record packages of a release; those that are there already stay."""
+    known = packages_of(session, release_id).keys()
+    session.add_all(
+        ForeignPackageRow(
+            release_id=release_id,
+            name=each.name,
+            descriptor=each.digest,
+            descriptor_size=each.descriptor.size,
+            version=each.version,
+            revision=each.revision,
+            tree=each.tree,
+            manifest_size=each.manifest.size,
+            facts=each.facts.digest,
+            facts_size=each.facts.size,
+            archive=each.archive.digest,
+            archive_size=each.archive.size,
+            needs=json.dumps(list(each.needs)),
+        )
+        for each in packages
+        if each.name not in known
+    )
+    session.flush()
+
+
+def packages_of(session: Session, release_id: int) -> dict[str, ForeignPackage]:
+    """Return the packages of a release that are known here, by full name."""
+    query = select(ForeignPackageRow).where(ForeignPackageRow.release_id == release_id)
+    return {row.name: _package(row) for row in session.exec(query.order_by(col(ForeignPackageRow.name)))}
+
+
+def package(session: Session, descriptor: Digest) -> ForeignPackage | None:
+    """Return a foreign package by the digest of its descriptor."""
+    query = select(ForeignPackageRow).where(ForeignPackageRow.descriptor == descriptor)
+    row = session.exec(query.order_by(col(ForeignPackageRow.release_id).desc()).limit(1)).first()
+    return _package(row) if row else None
+
+
+def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ForeignPackage]:
+    """Return these foreign packages by the digest of their descriptor, each as the newest release has it."""
+    found: dict[Digest, ForeignPackage] = {}
+    for some in in_parts(descriptors):
+        query = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
+        rows = session.exec(query.order_by(col(ForeignPackageRow.release_id)))
+        found |= {Digest(row.descriptor): _package(row) for row in rows}
+    return found
+
+
+def is_known(session: Session, name: str) -> bool:
+    """Return whether a release of another distribution that was seen has a package of this full name."""
+    query = select(ForeignPackageRow.name).where(ForeignPackageRow.name == name)
+    return session.exec(query.limit(1)).first() is not None
+
+
+def mark(session: Session) -> tuple[int, int]:
+    """Return what changes when anything is recorded about other distributions."""
+    newest = session.exec(select(func.max(col(ForeignReleaseRow.id)))).one() or 0
+    return newest, session.exec(select(func.count()).select_from(ForeignPackageRow)).one()
+
+
+def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ForeignRelease]) -> None:
+    """Record which releases the foreign packages of a candidate are of."""
+    session.add_all(
+        CandidatePinRow(candidate_id=candidate_id, distribution=each.distribution, release_id=each.id)
+        for each in releases
+    )
+    session.flush()
+
+
+def pins_of(session: Session, candidate_id: int) -> Mapping[str, ForeignRelease]:
+    """Return the releases that a candidate was pinned to, by distribution."""
+    query = select(ForeignReleaseRow).join(
+        CandidatePinRow, col(CandidatePinRow.release_id) == col(ForeignReleaseRow.id)
+    )
+    found = session.exec(query.where(CandidatePinRow.candidate_id == candidate_id))
+    return {row.distribution: _release(row) for row in found}
+
+
+def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Digest, datetime]:
+    """Return since when the newest published release of a channel has had each of these packages without a break.
+
+    They are asked for by full name, and returned by descriptor; what is not taken now is left out.
+    """
+    moved = _last_moves(session, channel, names).values()
+    return {Digest(after): at for after, at in moved if after is not None and at is not None}
+
+
+def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return since when the newest published release of a channel is without these, None for one that it takes.
+
+    Of packages that the channel never took nothing is returned.
+    """
+    moved = _last_moves(session, channel, names).items()
+    return {name: at if after is None else None for name, (after, at) in moved}
+
+
+def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[str, tuple[str | None, datetime | None]]:
+    query = (
+        select(CandidateForeignRow.name, CandidateForeignRow.after, ReleaseRow.published_at)
+        .join(CandidateRow, col(CandidateRow.id) == col(CandidateForeignRow.candidate_id))
+        .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateRow.id))
+        .where(
+            CandidateRow.channel == channel,
+            CandidateForeignRow.state == ChangeState.ACCEPTED,
+            col(ReleaseRow.published_at).is_not(None),
+        )
+        .order_by(col(ReleaseRow.number))
+    )
+    newest: dict[str, tuple[str | None, datetime | None]] = {}
+    for some in in_parts(name for name in names if "/" in name):
+        for name, after, at in session.exec(query.where(col(CandidateForeignRow.name).in_(some))):
+            newest[name] = after, at  # a later release says what became of it
+    return newest
+
+
+def want_archive(session: Session, package: ForeignPackage) -> None:
+    """Record that the archive of a package has to be fetched, from where a release with it was seen last."""
+    query = (
+        select(ForeignReleaseRow.address)
+        .join(ForeignPackageRow, col(ForeignPackageRow.release_id) == col(ForeignReleaseRow.id))
+        .where(ForeignPackageRow.descriptor == package.digest)
+        .order_by(col(ForeignReleaseRow.id).desc())
+    )
+    address = session.exec(query.limit(1)).one()
+    row = session.get(WantedArchiveRow, package.archive.digest)
+    if row is None:
+        size = package.archive.size
+        session.add(WantedArchiveRow(archive=package.archive.digest, size=size, name=package.name, address=address))
+    elif row.address != address:
+        row.address = address
+    session.flush()
+
+
+def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:
+    """Return the archives that have to be fetched: name of the package, address, blob."""
+    rows = session.exec(select(WantedArchiveRow).order_by(col(WantedArchiveRow.name)))
+    return [(row.name, row.address, BlobRef(Digest(row.archive), row.size)) for row in rows]
+
+
+def have_archive(session: Session, archive: Digest) -> None:
+    """Record that an archive is in the store."""
+    session.exec(delete(WantedArchiveRow).where(col(WantedArchiveRow.archive) == archive))
+
+
+def _release(row: ForeignReleaseRow) -> ForeignRelease:
+    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
+    return ForeignRelease(
+        id=row.id,
+        digest=Digest(row.digest),
+        distribution=row.distribution,
+        channel=row.channel,
+        number=row.number,
+        root=Digest(row.root),
+        address=row.address,
+    )
+
+
+def _package(row: ForeignPackageRow) -> ForeignPackage:
+    return ForeignPackage(
+        name=row.name,
+        digest=Digest(row.descriptor),
+        descriptor=BlobRef(Digest(row.descriptor), row.descriptor_size),
+        version=row.version,
+        revision=row.revision,
+        tree=Digest(row.tree),
+        manifest=BlobRef(Digest(row.tree), row.manifest_size),
+        facts=BlobRef(Digest(row.facts), row.facts_size),
+        archive=BlobRef(Digest(row.archive), row.archive_size),
+        needs=tuple(json.loads(row.needs)),
+    )

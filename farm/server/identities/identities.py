@@ -1,0 +1,196 @@
+"""Workers, tokens, used nonces and the audit trail: written and read."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import and_, col, delete, select, update
+
+from farm.server.tables.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
+from farm.server.tables.records import AuditEvent, Token, Worker
+from farm.server.tables.states import Role
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+_LATE = timedelta(minutes=1)
+"""Lines written side by side may have their numbers in another order than their times, by less than this."""
+
+
+def token_digest(token: str) -> str:
+    """Return the form in which tokens are kept. They are 256 random bits, so that a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def enrol_worker(session: Session, worker: Worker) -> None:
+    """Record a worker, or give a known one another key and other roles."""
+    row = session.get(WorkerRow, worker.name)
+    if row is None:
+        row = WorkerRow(
+            name=worker.name,
+            public_key=worker.public_key,
+            builds=worker.builds,
+            tests=worker.tests,
+            enrolled_by=worker.enrolled_by,
+            enrolled_at=worker.enrolled_at,
+        )
+    else:
+        row.public_key, row.builds, row.tests = worker.public_key, worker.builds, worker.tests
+        row.enrolled_by, row.enrolled_at, row.revoked_at = worker.enrolled_by, worker.enrolled_at, None
+    session.add(row)
+    session.flush()
+
+
+def revoke_worker(session: Session, name: str, *, now: datetime) -> bool:
+    """Trust a worker's key no longer; False when there is no such worker."""
+    changed = session.exec(update(WorkerRow).where(col(WorkerRow.name) == name).values(revoked_at=now))
+    return bool(changed.rowcount)
+
+
+def worker(session: Session, name: str) -> Worker | None:
+    """Return a worker by its name, revoked or not."""
+    row = session.get(WorkerRow, name)
+    return _worker(row) if row else None
+
+
+def workers(session: Session) -> list[Worker]:
+    """Return all workers by name."""
+    return [_worker(row) for row in session.exec(select(WorkerRow).order_by(WorkerRow.name))]
+
+
+def worker_seen(session: Session, name: str, *, now: datetime) -> None:
+    """Note that a worker spoke to the farm."""
+    session.exec(update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now))
+
+
+def use_nonce(session: Session, *, worker: str, nonce: str, expires_at: datetime) -> bool:
+    """Take a nonce; False when this worker has used it before."""
+    try:
+        with session.begin_nested():
+            session.add(NonceRow(worker=worker, nonce=nonce, expires_at=expires_at))
+    except IntegrityError:
+        return False
+    return True
+
+
+def forget_nonces(session: Session, *, before: datetime) -> int:
+    """Remove nonces whose time is over, and return how many."""
+    return session.exec(delete(NonceRow).where(col(NonceRow.expires_at) < before)).rowcount
+
+
+def add_token(session: Session, *, digest: str, name: str, role: Role, now: datetime, expires_at: datetime) -> Token:
+    """Record a token by its digest."""
+    row = TokenRow(digest=digest, name=name, role=role, created_at=now, expires_at=expires_at)
+    session.add(row)
+    session.flush()
+    return _token(row)
+
+
+def token(session: Session, digest: str) -> Token | None:
+    """Return the token of this digest, expired or revoked ones too."""
+    row = session.exec(select(TokenRow).where(TokenRow.digest == digest)).first()
+    return _token(row) if row else None
+
+
+def tokens(session: Session) -> list[Token]:
+    """Return all tokens, the oldest first."""
+    return [_token(row) for row in session.exec(select(TokenRow).order_by(col(TokenRow.id)))]
+
+
+def revoke_token(session: Session, token_id: int, *, now: datetime) -> bool:
+    """Make a token useless; False when there is none of this number."""
+    changed = session.exec(update(TokenRow).where(col(TokenRow.id) == token_id).values(revoked_at=now))
+    return bool(changed.rowcount)
+
+
+def add_audit(session: Session, audit: AuditEvent) -> None:
+    """Write a line of the audit trail."""
+    session.add(
+        AuditRow(
+            at=audit.at,
+            actor=audit.actor,
+            action=audit.action,
+            subject=audit.subject,
+            allowed=audit.allowed,
+            detail=audit.detail,
+            address=audit.address,
+            trace=audit.trace,
+            channel=audit.channel,
+        )
+    )
+    session.flush()
+
+
+def forget_strangers(session: Session, *, before: datetime) -> int:
+    """Remove lines about requests that were refused before this time to somebody who was not known; return how many."""
+    unknown = and_(col(AuditRow.actor) == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
+    return session.exec(delete(AuditRow).where(unknown)).rowcount
+
+
+def audit_trail(
+    session: Session,
+    *,
+    channel: str = "",
+    since: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[tuple[int, AuditEvent]]:
+    """Return lines of the audit trail with their numbers, newest first.
+
+    Those about one channel, those of a time and later, those before the number `before`; each of them an index finds.
+    """
+    query = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(AuditRow.id) < before)
+    if channel:
+        query = query.where(AuditRow.channel == channel)
+    if since is not None:
+        # Without a bound for the numbers, all lines would be looked at for the few of the last hour.
+        older = select(AuditRow.id).where(col(AuditRow.at) < since - _LATE).order_by(col(AuditRow.at).desc()).limit(1)
+        query = query.where(col(AuditRow.at) >= since, col(AuditRow.id) > (session.exec(older).first() or 0))
+    return [(row.id or 0, _audit(row)) for row in session.exec(query)]
+
+
+def _worker(row: WorkerRow) -> Worker:
+    return Worker(
+        name=row.name,
+        public_key=row.public_key,
+        builds=row.builds,
+        tests=row.tests,
+        enrolled_by=row.enrolled_by,
+        enrolled_at=row.enrolled_at,
+        revoked_at=row.revoked_at,
+        seen_at=row.seen_at,
+    )
+
+
+def _token(row: TokenRow) -> Token:
+    assert row.id is not None  # noqa: S101
+    return Token(
+        id=row.id,
+        name=row.name,
+        role=Role(row.role),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _audit(row: AuditRow) -> AuditEvent:
+    return AuditEvent(
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        allowed=row.allowed,
+        detail=row.detail,
+        address=row.address,
+        trace=row.trace,
+        channel=row.channel,
+    )

@@ -1,0 +1,147 @@
+"""Attempts and the leases that they hold. Every write is conditional on the live lease of a token."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, func, select, update
+
+from farm.core.plan.trouble import Trouble
+from farm.server.tables.job_rows import AttemptRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.records import Attempt
+from farm.server.tables.states import LIVE_ATTEMPT, AttemptState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+def add_attempt(
+    session: Session, *, job_id: int, worker: str, token_digest: str, now: datetime, expires_at: datetime
+) -> Attempt:
+    """Record a new lease. The database refuses a second live one for the same job (`IntegrityError`)."""
+    number = session.exec(select(func.max(AttemptRow.number)).where(AttemptRow.job_id == job_id)).one() or 0
+    row = AttemptRow(
+        job_id=job_id,
+        number=number + 1,
+        worker=worker,
+        token_digest=token_digest,
+        state=AttemptState.LEASED,
+        claimed_at=now,
+        heartbeat_at=now,
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    return attempt_of_row(row)
+
+
+def attempt(session: Session, attempt_id: int) -> Attempt | None:
+    """Return an attempt as the transaction sees it now."""
+    row = session.get(AttemptRow, attempt_id, populate_existing=True)
+    return attempt_of_row(row) if row else None
+
+
+def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
+    """Return the attempt if this worker holds, or held, it by this token. With `lock` others wait to change it."""
+    query = select(AttemptRow).where(
+        AttemptRow.id == attempt_id, AttemptRow.worker == worker, AttemptRow.token_digest == token_digest
+    )
+    if lock:
+        query = query.with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    return attempt_of_row(row) if row else None
+
+
+def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
+    """Change an attempt whose lease is still live and has not run out; False when it is not so any more."""
+    changed = session.exec(
+        update(AttemptRow)
+        .where(
+            col(AttemptRow.id) == attempt.id,
+            col(AttemptRow.state).in_(LIVE_ATTEMPT),
+            col(AttemptRow.expires_at) > now,
+        )
+        .values(**values)
+    )
+    return bool(changed.rowcount)
+
+
+def end(session: Session, attempt: Attempt, state: AttemptState, *, now: datetime, **values: Any) -> bool:
+    """End a live attempt by the farm's own decision, whatever its expiry; False when it has ended already."""
+    changed = session.exec(
+        update(AttemptRow)
+        .where(col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
+        .values(state=state, finished_at=now, **values)
+    )
+    return bool(changed.rowcount)
+
+
+def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
+    """Return live attempts whose lease ran out before `before`, the longest gone first."""
+    query = (
+        select(AttemptRow)
+        .where(col(AttemptRow.state).in_(LIVE_ATTEMPT), col(AttemptRow.expires_at) < before)
+        .order_by(col(AttemptRow.expires_at))
+        .limit(limit)
+    )
+    return [attempt_of_row(row) for row in session.exec(query)]
+
+
+def live_attempt(session: Session, job_id: int) -> Attempt | None:
+    """Return the attempt that holds a job's lease."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    return attempt_of_row(row) if row else None
+
+
+def attempts_of(session: Session, job_id: int) -> list[Attempt]:
+    """Return all tries at a job, the first first."""
+    query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
+    return [attempt_of_row(row) for row in session.exec(query)]
+
+
+def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
+    """Return the attempts at each of these jobs, the first first; jobs that nobody has tried are left out."""
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    query = select(AttemptRow).where(col(AttemptRow.job_id).in_(sorted(job_ids))).order_by(col(AttemptRow.number))
+    for row in session.exec(query):
+        found[row.job_id].append(attempt_of_row(row))
+    return dict(found)
+
+
+def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:
+    """Return the attempts whose outcome their workers have signed, by job: with these a job has ended."""
+    found: dict[int, Attempt] = {}
+    for some in in_parts(job_ids):
+        query = select(AttemptRow).where(col(AttemptRow.job_id).in_(some), col(AttemptRow.attestation) != "")
+        found |= {row.job_id: attempt_of_row(row) for row in session.exec(query)}
+    return found
+
+
+def attempt_of_row(row: AttemptRow) -> Attempt:
+    """Return the value of a row."""
+    assert row.id is not None  # noqa: S101
+    return Attempt(
+        id=row.id,
+        job_id=row.job_id,
+        number=row.number,
+        worker=row.worker,
+        state=AttemptState(row.state),
+        claimed_at=row.claimed_at,
+        heartbeat_at=row.heartbeat_at,
+        expires_at=row.expires_at,
+        finished_at=row.finished_at,
+        log_size=row.log_size,
+        log_digest=row.log_digest,
+        error_code=row.error_code,
+        error=row.error,
+        trouble=Trouble(row.trouble),
+        outcome=row.outcome,
+        attestation=row.attestation,
+        tester=row.tester,
+    )

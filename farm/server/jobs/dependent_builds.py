@@ -1,0 +1,61 @@
+"""Recipes that need others and have a build open or failed: what they have put out is of an older build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, not_, select
+
+from farm.core.names.digest import Digest
+from farm.server.jobs.jobs import job_of_row
+from farm.server.tables.job_rows import JobRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeRow
+from farm.server.tables.states import JobKind, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+    from farm.server.tables.records import Job
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBuild:
+    """The newest build job of the recipe `dependent`, which needs the recipe `needed`, and has not succeeded.
+
+    `built_plan` is what its newest packages were built by, or came to the same files later (`RecipeHead.newest_plan`).
+    """
+
+    needed: str
+    dependent: str
+    built_plan: Digest
+    job: Job
+
+
+def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
+    """Return the open and failed builds of recipes that need one of these, by name, if they were ever built."""
+    found = []
+    newest = (
+        select(func.max(JobRow.id))
+        .where(
+            col(JobRow.revision_id) == col(RecipeRow.current_id),
+            col(JobRow.kind) == JobKind.BUILD,
+            not_(col(JobRow.rebuild)),
+        )
+        .correlate(RecipeRow)
+        .scalar_subquery()
+    )
+    query = (
+        select(RecipeNeedRow.needs, RecipeRow.name, RecipeRow.newest_plan, JobRow)
+        .join(RecipeRow, col(RecipeRow.name) == col(RecipeNeedRow.recipe))
+        .join(JobRow, col(JobRow.id) == newest)
+        .where(col(RecipeRow.newest_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
+        .execution_options(populate_existing=True)
+    )
+    for some in in_parts(needed):
+        for need, name, plan, job in session.exec(query.where(col(RecipeNeedRow.needs).in_(some))):
+            found.append(OpenBuild(need, name, Digest(plan or ""), job_of_row(job)))
+    return sorted(found, key=lambda each: (each.needed, each.dependent))

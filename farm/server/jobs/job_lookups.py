@@ -1,0 +1,90 @@
+"""What pages ask about jobs: searches, and what belongs to a page of them, each in one indexed query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import case, col, func, select
+
+from farm.core.names.digest import Digest
+from farm.core.names.printed_version import FIRST_BUILD, printed_version
+from farm.server.jobs.jobs import job_of_row
+from farm.server.packages.build_numbers import numbers_of
+from farm.server.tables.job_rows import JobRow, PackageTestRow
+from farm.server.tables.recipe_rows import RecipeRevisionRow
+from farm.server.tables.release_rows import CandidateTestRow
+from farm.server.tables.states import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from sqlmodel import Session
+
+    from farm.server.tables.records import Job
+    from farm.server.tables.states import JobKind
+
+
+@dataclass(frozen=True, slots=True)
+class TestName:
+    """A test that was asked for: its name in the recipe, and the package (the descriptor's digest) that it is of."""
+
+    __test__ = False  # pytest would collect it for its name
+
+    test: str
+    subject: Digest
+
+
+def search(
+    session: Session,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    states: Sequence[JobState] = (),
+    kind: JobKind | None = None,
+    name: str = "",
+) -> list[Job]:
+    """Return jobs, newest first, that are older than the job `before`; of any state when `states` is empty."""
+    query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(JobRow.id) < before)
+    if states:
+        query = query.where(col(JobRow.state).in_(states))
+    if kind is not None:
+        query = query.where(JobRow.kind == kind)
+    if name:
+        query = query.where(JobRow.name == name)
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:
+    """Return the version of what each build among these jobs puts out, as it is printed, by the job's number."""
+    ids = {job.revision_id for job in jobs if job.revision_id is not None}
+    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.id).in_(sorted(ids)))
+    revisions = {row.id: row for row in session.exec(query)}
+    numbers = numbers_of(session, {job.subject for job in jobs if job.subject and job.revision_id is not None})
+    return {
+        job.id: printed_version(
+            revisions[job.revision_id].version,
+            revisions[job.revision_id].revision,
+            numbers.get(job.subject, FIRST_BUILD) if job.subject else FIRST_BUILD,
+        )
+        for job in jobs
+        if job.revision_id in revisions
+    }
+
+
+def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest, TestName]:
+    """Return what each of these test orders tests."""
+    columns = select(PackageTestRow.digest, PackageTestRow.test, PackageTestRow.subject)
+    query = columns.where(col(PackageTestRow.digest).in_(sorted(digests)))
+    return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in session.exec(query)}
+
+
+def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tuple[list[Job], int]:
+    """Return some of the tests that a candidate asked for, those not passed first, and how many it asked for."""
+    has = select(CandidateTestRow.job_id).where(CandidateTestRow.candidate_id == candidate_id)
+    passed = case((col(JobRow.state) == JobState.SUCCEEDED, 1), else_=0)
+    query = select(JobRow).where(col(JobRow.id).in_(has)).order_by(passed, col(JobRow.id)).limit(limit)
+    count = session.exec(select(func.count()).where(CandidateTestRow.candidate_id == candidate_id)).one()
+    return [job_of_row(row) for row in session.exec(query)], count

@@ -1,0 +1,374 @@
+"""Jobs: written, moved from state to state, and read. A step that is not allowed raises.
+
+A *rebuild* is a build job of a plan that is built already (`rebuilds` beside this): it is claimed like any other, and
+nothing here that asks for the builds of a recipe takes it for one of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import literal_column
+from sqlalchemy.orm import aliased
+from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
+
+from farm.core.names.digest import Digest
+from farm.core.plan.trouble import Trouble
+from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.records import Job
+from farm.server.tables.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+
+BUILD_WAKE = "farm.build.wake"
+REBUILD_PRIORITY = 1
+"""What is wanted for the first time goes before what is built once more."""
+
+
+def add_job(
+    session: Session,
+    *,
+    kind: JobKind,
+    name: str,
+    trace: str,
+    now: datetime,
+    revision_id: int | None = None,
+    submission: int | None = None,
+    subject: Digest | None = None,
+    needs: Iterable[str] = (),
+    rebuild: bool = False,
+) -> Job:
+    """Record a new wish, in state waiting; a build waits for the recipes in `needs`.
+
+    With `rebuild` the plan `subject` is carried out once more, to see whether it comes out the same.
+    """
+    row = JobRow(
+        kind=kind,
+        name=name,
+        revision_id=revision_id,
+        submission_id=submission,
+        subject=subject,
+        state=JobState.WAITING,
+        rebuild=rebuild,
+        priority=REBUILD_PRIORITY if rebuild else 0,
+        created_at=now,
+        changed_at=now,
+        trace=trace,
+    )
+    session.add(row)
+    session.flush()
+    job = job_of_row(row)
+    set_needs(session, job.id, needs)
+    return job
+
+
+def job(session: Session, job_id: int) -> Job | None:
+    """Return a job as the transaction sees it now."""
+    row = session.get(JobRow, job_id, populate_existing=True)
+    return job_of_row(row) if row else None
+
+
+def lock_job(session: Session, job_id: int) -> Job | None:
+    """Return a job and keep others from changing it until the transaction ends."""
+    query = select(JobRow).where(JobRow.id == job_id).with_for_update().execution_options(populate_existing=True)
+    row = session.exec(query).first()
+    return job_of_row(row) if row else None
+
+
+def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
+    """Move a job from the state that was seen to another, unless somebody moved it meanwhile (then False).
+
+    An end gets its time; READY is written together with the message that wakes a worker. Raises `ValueError` for a
+    step that the state machine does not have.
+    """
+    if not may_become(job.state, after):
+        raise ValueError(f"job {job.id} cannot go from {job.state} to {after}")
+    if after in ENDED:
+        values["finished_at"] = now
+    if after is JobState.READY:
+        values["rung_at"] = now
+    moved = session.exec(
+        update(JobRow)
+        .where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
+        .values(state=after, changed_at=now, **values)
+    )
+    if not moved.rowcount:
+        return False
+    if after is JobState.READY:
+        ring(session, job.id, now=now)
+    return True
+
+
+def ring(session: Session, job_id: int, *, now: datetime) -> None:
+    """Put a message that wakes a build worker for this job into the outbox."""
+    session.add(OutboxRow(task=BUILD_WAKE, job_id=job_id, created_at=now))
+    session.flush()
+
+
+def set_subject(session: Session, job_id: int, subject: Digest) -> None:
+    """Say which plan a waiting build has come to."""
+    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(subject=subject))
+
+
+def waiting_for(session: Session, recipe: str, states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs in one of `states` that need this recipe to be built, oldest first."""
+    query = (
+        select(JobRow)
+        .join(JobNeedRow, col(JobNeedRow.job_id) == col(JobRow.id))
+        .where(JobNeedRow.recipe == recipe, col(JobRow.state).in_(states))
+        .order_by(col(JobRow.id))
+    )
+    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
+    """Return the recipes that a job waits for, sorted."""
+    query = select(JobNeedRow.recipe).where(JobNeedRow.job_id == job_id).order_by(JobNeedRow.recipe)
+    return tuple(session.exec(query))
+
+
+def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
+    """Replace what a job waits for."""
+    session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
+    session.add_all(JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes)))
+    session.flush()
+
+
+def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
+    """Return for these jobs the workers that they are not for."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for some in in_parts(job_ids):
+        query = select(JobExclusionRow).where(col(JobExclusionRow.job_id).in_(some))
+        for row in session.exec(query):
+            found[row.job_id].add(row.worker)
+    return {job_id: frozenset(workers) for job_id, workers in found.items()}
+
+
+def exclude(session: Session, job_id: int, workers: Iterable[str]) -> None:
+    """Keep a job from these workers, and from no others."""
+    session.exec(delete(JobExclusionRow).where(col(JobExclusionRow.job_id) == job_id))
+    session.add_all(JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers))
+    session.flush()
+
+
+def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
+    """Return the jobs in one of `states` with this plan or test, oldest first. Rebuilds of the plan are none."""
+    query = (
+        select(JobRow)
+        .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
+        .order_by(col(JobRow.id))
+        .execution_options(populate_existing=True)
+    )
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def of_subjects(session: Session, subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
+    """Return the jobs with each of these plans or tests, oldest first, rebuilds left out."""
+    found: defaultdict[Digest, list[Job]] = defaultdict(list)
+    query = select(JobRow).where(not_(col(JobRow.rebuild))).order_by(col(JobRow.id))
+    query = query.execution_options(populate_existing=True)
+    for some in in_parts(subjects):
+        for row in session.exec(query.where(col(JobRow.subject).in_(some))):
+            found[Digest(row.subject or "")].append(job_of_row(row))
+    return dict(found)
+
+
+def latest_of_revision(session: Session, revision_id: int) -> Job | None:
+    """Return the newest build job of a recipe revision, rebuilds left out."""
+    query = (
+        select(JobRow)
+        .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD, not_(col(JobRow.rebuild)))
+        .order_by(col(JobRow.id).desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    row = session.exec(query).first()
+    return job_of_row(row) if row else None
+
+
+def pending_of_recipe(session: Session, name: str) -> list[Job]:
+    """Return the build jobs of a recipe that nobody works at yet, rebuilds left out."""
+    query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
+    query = query.where(not_(col(JobRow.rebuild)))
+    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def newest_job(session: Session) -> int:
+    """Return the highest number of a job, 0 when there is none."""
+    return session.exec(select(func.max(col(JobRow.id)))).one() or 0
+
+
+def newest_answered(session: Session) -> int:
+    """Return the highest number of a build job that was answered by an earlier one with the same plan; 0 for none."""
+    return session.exec(select(func.max(col(JobRow.id))).where(col(JobRow.answered_by).is_not(None))).one() or 0
+
+
+def answered_since(session: Session, number: int) -> list[Job]:
+    """Return the build jobs after this one that were answered by earlier ones: other recipes with plans of before."""
+    query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None))
+    return [job_of_row(row) for row in session.exec(query.order_by(col(JobRow.id)))]
+
+
+def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
+    """Return the newest build job that was answered with one of these plans: its recipe is another one of theirs."""
+    query = select(JobRow).where(col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None))
+    row = session.exec(query.order_by(col(JobRow.id).desc()).limit(1)).first()
+    return job_of_row(row) if row else None
+
+
+def last_trouble(session: Session) -> datetime | None:
+    """Return when a job last met trouble of those that rest or are set aside; None when there are none."""
+    states = (JobState.READY, JobState.SET_ASIDE)
+    met = col(JobRow.trouble) != literal_column("''")  # as a parameter SQLite would not find the index for it
+    return session.exec(select(func.max(col(JobRow.changed_at))).where(met, col(JobRow.state).in_(states))).one()
+
+
+def any_in_state(
+    session: Session, kind: JobKind, states: Sequence[JobState], *, rested: datetime | None = None
+) -> bool:
+    """Say whether there is a job of this kind in one of `states`, rebuilds left out.
+
+    With `rested` only what may be tried by then counts.
+    """
+    query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
+    if rested is not None:
+        query = query.where(or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= rested))
+    return session.exec(query.limit(1)).first() is not None
+
+
+def next_ready(
+    session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime
+) -> Job | None:
+    """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
+
+    A rebuild is not for whoever has built its plan before, and what has met trouble rests for a while, longer for whom
+    it was with. The hinted job is preferred; it decides nothing.
+    """
+    ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
+    ready = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    if hint is not None:
+        row = session.exec(ready.where(JobRow.id == hint)).first()
+        if row:
+            return job_of_row(row)
+    row = session.exec(ready.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first()
+    return job_of_row(row) if row else None
+
+
+def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
+    """Say whether there is something that this worker can claim."""
+    query = select(JobRow.id).where(
+        JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now)
+    )
+    # In the order of the claim, so that it stops at the first first build and does not look at rebuilds before it.
+    return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
+
+
+def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a job does not rest, is no rebuild of what this worker has built itself, and is not
+    kept from it.
+    """
+    earlier = aliased(JobRow)
+    done = exists().where(
+        col(earlier.subject) == col(JobRow.subject),
+        col(AttemptRow.job_id) == col(earlier.id),
+        col(AttemptRow.worker) == worker,
+        col(AttemptRow.state) == AttemptState.SUCCEEDED,
+    )
+    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
+    met = exists().where(
+        col(AttemptRow.job_id) == col(JobRow.id), col(AttemptRow.worker) == worker, col(AttemptRow.trouble) != ""
+    )
+    here = or_(col(JobRow.elsewhere_until).is_(None), col(JobRow.elsewhere_until) <= now, not_(met))
+    excluded = exists().where(col(JobExclusionRow.job_id) == col(JobRow.id), col(JobExclusionRow.worker) == worker)
+    return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded))
+
+
+def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
+    """Return ready jobs whose last message is older than `before`: it may have been lost on its way.
+
+    One that rested is rung for when its rest is over.
+    """
+    rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
+    overdue = or_(col(JobRow.rung_at) < before, col(JobRow.rung_at) < col(JobRow.not_before))
+    query = (
+        select(JobRow)
+        .where(JobRow.state == JobState.READY, rested, overdue)
+        .order_by(col(JobRow.priority), col(JobRow.id))
+        .limit(limit)
+    )
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
+    """Ring again for a job that is still ready."""
+    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(rung_at=now))
+    ring(session, job_id, now=now)
+
+
+def list_jobs(
+    session: Session,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+    state: JobState | None = None,
+    name: str | None = None,
+    submission: int | None = None,
+) -> list[Job]:
+    """Return jobs, newest first, that are older than the job `before`."""
+    query = select(JobRow).order_by(col(JobRow.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(JobRow.id) < before)
+    if state is not None:
+        query = query.where(JobRow.state == state)
+    if name is not None:
+        query = query.where(JobRow.name == name)
+    if submission is not None:
+        query = query.where(JobRow.submission_id == submission)
+    return [job_of_row(row) for row in session.exec(query)]
+
+
+def count_jobs(session: Session) -> dict[JobState, int]:
+    """Return how many jobs are in each state."""
+    query = select(JobRow.state, func.count()).group_by(JobRow.state)
+    return {JobState(state): count for state, count in session.exec(query)}
+
+
+def has_active(session: Session, subject: Digest) -> bool:
+    """Say whether a job with this plan or test is ready or at work."""
+    query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
+    return session.exec(query).first() is not None
+
+
+def job_of_row(row: JobRow) -> Job:
+    """Return the value of a row."""
+    assert row.id is not None  # noqa: S101
+    return Job(
+        id=row.id,
+        kind=JobKind(row.kind),
+        name=row.name,
+        revision_id=row.revision_id,
+        submission=row.submission_id,
+        subject=Digest(row.subject) if row.subject else None,
+        state=JobState(row.state),
+        rebuild=row.rebuild,
+        priority=row.priority,
+        lost=row.lost,
+        troubles=row.troubles,
+        trouble=Trouble(row.trouble),
+        not_before=row.not_before,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        finished_at=row.finished_at,
+        answered_by=row.answered_by,
+        error_code=row.error_code,
+        error=row.error,
+        trace=row.trace,
+    )

@@ -1,0 +1,201 @@
+"""Leases: a worker claims a job, keeps it by heartbeats, gives it back or loses it. The database alone decides."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from farm.core.plan.trouble import Trouble
+from farm.errors import FarmError
+from farm.server.identities import identities
+from farm.server.jobs import attempts, jobs
+from farm.server.jobs.dependents import settle_all
+from farm.server.jobs.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
+from farm.server.jobs.troubles import after_trouble, taken
+from farm.server.tables.states import AttemptState, JobKind, JobState
+from farm.server.transaction.text import kept
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.abi import AbiOrder
+    from farm.core.plan.job import BuildOrder, TestOrder
+    from farm.server.tables.records import Attempt, Job, Worker
+    from farm.server.transaction.planning_inputs import ToolchainRef
+    from farm.server.transaction.unit_of_work import Desk, Office
+
+
+class LeaseLostError(FarmError):
+    """A worker speaks about a job that is not its own (any more): `reason` says how that came."""
+
+    code = "lease-lost"
+
+    def __init__(self, attempt_id: int, reason: str) -> None:
+        super().__init__(
+            f"the lease of attempt {attempt_id} is gone: {reason}",
+            remedy="Stop the work, remove its container and ask for other work.",
+        )
+        self.attempt_id = attempt_id
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who says that a lease is his: the worker whose key signed, the attempt, and the token he shows."""
+
+    worker: Worker
+    attempt_id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A granted lease. `token` is told to the worker once and not kept; `toolchain` is what the order needs besides."""
+
+    attempt: Attempt
+    job: Job
+    token: str
+    order: BuildOrder | TestOrder | AbiOrder
+    toolchain: ToolchainRef | None
+
+
+def claim(
+    office: Office, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
+) -> Lease | None:
+    """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do.
+
+    `known` are the kinds that its program knows, of which it gets those that its roles allow.
+    """
+    kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
+    while kinds and _any_ready(office, kinds, worker):
+        with office.writing() as desk:
+            job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint, now=desk.now)
+            if job is None:
+                return None
+            granted = _grant(desk, job, worker)
+        if granted is not None:
+            return granted
+        # It cannot be given to anybody as it stands. That must not keep the jobs behind it from being given.
+        with office.planning() as desk:
+            settle_all(desk, [job])
+    return None
+
+
+def held(desk: Desk, holder: Holder, *, lock: bool = False) -> Attempt:
+    """Return the attempt whose live lease this is. Raises `LeaseLostError`."""
+    number = holder.attempt_id
+    attempt = attempts.holder(
+        desk.session, number, worker=holder.worker.name, token_digest=identities.token_digest(holder.token), lock=lock
+    )
+    if attempt is None:
+        raise LeaseLostError(number, "it was never this worker's")
+    if attempt.finished_at is not None:
+        raise LeaseLostError(number, f"the attempt is {attempt.state}")
+    if attempt.expires_at <= desk.now:
+        raise LeaseLostError(number, f"it ran out at {attempt.expires_at:%H:%M:%S} UTC")
+    return attempt
+
+
+def heartbeat(desk: Desk, holder: Holder) -> Attempt:
+    """Extend a lease from now on, and say that the work is running. Raises `LeaseLostError`."""
+    attempt = held(desk, holder, lock=True)
+    expires = desk.now + desk.terms.lease
+    _change(desk, attempt, state=AttemptState.RUNNING, heartbeat_at=desk.now, expires_at=expires)
+    job = _job(desk, attempt)
+    if job.state is JobState.LEASED:
+        jobs.move(desk.session, job, JobState.RUNNING, now=desk.now)
+    return attempts.attempt(desk.session, attempt.id) or attempt
+
+
+def release(desk: Desk, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
+    """Take a lease back from a worker that cannot go on: the job is ready for another. At a planning desk.
+
+    With `error` it met trouble: of what kind, `trouble` says. Workers of farm's first versions did not say, and it was
+    their own. Raises `LeaseLostError`.
+    """
+    attempt = held(desk, holder, lock=True)
+    if error and not trouble:
+        trouble = Trouble.WORKER
+    code, error = f"{trouble}-trouble" if trouble else "", kept(error)
+    values = {"error_code": code, "error": error, "trouble": trouble}
+    _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, **values)
+    job = _job(desk, attempt)
+    if trouble:
+        after_trouble(desk, job, trouble, code=code, error=error)
+    else:
+        jobs.move(desk.session, job, JobState.READY, now=desk.now)
+
+
+def _any_ready(office: Office, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
+    # Idle workers ask often: they must not stand in the writers' queue for nothing.
+    with office.reading() as desk:
+        return jobs.is_any_ready(desk.session, kinds, worker=worker.name, now=desk.now)
+
+
+def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
+    """Lease a ready job to a worker; None when it had to be put aside instead: to be planned anew, or as failed."""
+    if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(desk, job):
+        jobs.move(desk.session, job, JobState.WAITING, now=desk.now)
+        return None
+    token = secrets.token_hex(32)
+    attempt = _lease(desk, job, worker, token)
+    try:
+        if job.kind is JobKind.TEST:
+            return Lease(attempt, job, token, test_order(desk, job), None)
+        if job.kind is JobKind.COMPARISON:
+            order = comparison_order(desk, job)
+            return Lease(attempt, job, token, order, _toolchain(desk, order.toolchain))
+        if job.rebuild and _is_outdated(desk, job):
+            raise FarmError("the toolchain that it was built with is no more on this farm")
+        return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
+    except (FarmError, LookupError) as error:
+        reason = {"error_code": "cannot-be-ordered", "error": kept(f"no order can be made of it: {error}")}
+        attempts.end(desk.session, attempt, AttemptState.FAILED, now=desk.now, **reason)
+        jobs.move(desk.session, _job(desk, attempt), JobState.FAILED, now=desk.now, **reason)
+        return None
+
+
+def _toolchain(desk: Desk, tree: Digest) -> ToolchainRef:
+    found = next((each for each in desk.world.toolchains.values() if each.tree == tree), None)
+    if found is None:
+        raise FarmError("the toolchain that it names is no more on this farm")
+    return found
+
+
+def _is_outdated(desk: Desk, job: Job) -> bool:
+    if job.subject is None:
+        return True
+    toolchains = {toolchain.tree for toolchain in desk.world.toolchains.values()}
+    return plan_of(desk, job.subject).toolchain not in toolchains
+
+
+def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt:
+    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now, **taken()):
+        raise LookupError(f"job {job.id} was taken although its row was held")
+    try:
+        return attempts.add_attempt(
+            desk.session,
+            job_id=job.id,
+            worker=worker.name,
+            token_digest=identities.token_digest(token),
+            now=desk.now,
+            expires_at=desk.now + desk.terms.lease,
+        )
+    except IntegrityError as error:
+        raise LookupError(f"job {job.id} was ready although an attempt at it is live") from error
+
+
+def _change(desk: Desk, attempt: Attempt, **values: object) -> None:
+    if not attempts.change_live(desk.session, attempt, now=desk.now, **values):
+        raise LeaseLostError(attempt.id, "it changed hands this moment")
+
+
+def _job(desk: Desk, attempt: Attempt) -> Job:
+    job = jobs.lock_job(desk.session, attempt.job_id)
+    if job is None:
+        raise LookupError(f"attempt {attempt.id} has no job")
+    return job

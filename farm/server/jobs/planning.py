@@ -1,0 +1,139 @@
+"""Pinning: from a recipe whose needs are all built to the plan that a worker gets, and the order that goes with it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.core.plan.job import BuildOrder, DependencyArchive, TestOrder
+from farm.core.plan.pin import pin, source_origins
+from farm.core.plan.plan import Plan, PlannedDependency
+from farm.core.recipe.toolchain import ToolchainLock
+from farm.core.sets.members.package_set import PackageSet
+from farm.core.sets.proof.closure import build_closure, from_toolchain
+from farm.server.jobs import comparisons, work_orders
+from farm.server.packages import packages
+from farm.server.packages.build_numbers import number_of
+from farm.server.recipes import recipes
+from farm.server.tables.states import JobKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.abi import AbiOrder
+    from farm.core.recipe.recipe import Limits, Recipe
+    from farm.core.sets.members.member import Member
+    from farm.server.tables.records import Job, Package
+    from farm.server.transaction.planning_inputs import ToolchainRef
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
+    """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
+    members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
+    found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
+    return pinned(desk, recipe, [_planned(member, recipe) for member in found])
+
+
+def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
+    """Say whether the recipe would come to another plan than its finished job did, against the same packages."""
+    if done.subject is None:
+        return True
+    before = plan_of(desk, done.subject)
+    return pinned(desk, recipe, before.dependencies).digest != done.subject
+
+
+def plan_of(desk: Desk, digest: Digest) -> Plan:
+    """Return a plan that was pinned before."""
+    return Plan.from_dict(json.loads(work_orders.plan_text(desk.session, digest)))
+
+
+def build_order(desk: Desk, job: Job) -> BuildOrder:
+    """Return all that a worker is told to carry out the plan of a build job."""
+    recipe = recipe_of(desk, job)
+    plan = plan_of(desk, _subject(job))
+    trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
+    archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
+    toolchain = toolchain_of(desk, recipe)
+    takes_debs = any(each.debian_package for each in recipe.sources)
+    lock = toolchain_lock(desk, toolchain.lock) if takes_debs else None
+    origins = source_origins(recipe, toolchain.debs, lock)
+    build = number_of(desk.session, plan.digest)
+    return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives, build)
+
+
+def test_order(desk: Desk, job: Job) -> TestOrder:
+    """Return all that a worker is told to run the test of a test job."""
+    return TestOrder.from_dict(json.loads(work_orders.test_text(desk.session, _subject(job))))
+
+
+def comparison_order(desk: Desk, job: Job) -> AbiOrder:
+    """Return all that a worker is told to carry out the comparison of a comparison job."""
+    return comparisons.comparison(desk.session, _subject(job)).order
+
+
+def limits_of(desk: Desk, job: Job) -> Limits:
+    """Return the limits that a job has to keep."""
+    match job.kind:
+        case JobKind.BUILD:
+            return recipe_of(desk, job).limits
+        case JobKind.TEST:
+            return test_order(desk, job).limits
+        case JobKind.COMPARISON:
+            return comparison_order(desk, job).limits
+
+
+def recipe_of(desk: Desk, job: Job) -> Recipe:
+    """Return the recipe that a job builds."""
+    if job.revision_id is None:
+        raise LookupError(f"job {job.id} has no recipe")
+    return desk.shelf.recipe(recipes.revision(desk.session, job.revision_id))
+
+
+def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
+    """Return the toolchain that a recipe names; submission has checked that there is one."""
+    return desk.world.toolchains[recipe.toolchain]
+
+
+def toolchain_lock(desk: Desk, digest: Digest | None) -> ToolchainLock | None:
+    """Return the list of what a toolchain was made of, where the farm has it."""
+    if digest is None or not desk.blobs.has(digest):
+        return None
+    return ToolchainLock.from_text(desk.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")
+
+
+def pinned(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+    """Pin a recipe to these packages, and the toolchain of today. Raises what `pin` raises."""
+    toolchain = toolchain_of(desk, recipe)
+    return pin(
+        recipe,
+        distribution=desk.world.distribution,
+        platform=desk.world.platform,
+        toolchain=toolchain.tree,
+        toolchain_debs=toolchain.debs,
+        dependencies=dependencies,
+    )
+
+
+def _planned(member: Member, recipe: Recipe) -> PlannedDependency:
+    descriptor = member.descriptor
+    return PlannedDependency(
+        descriptor.name, descriptor.version, descriptor.tree, direct=member.name in recipe.build_needs
+    )
+
+
+def _archive(dependency: PlannedDependency, package: Package) -> DependencyArchive:
+    return DependencyArchive(
+        tree=package.tree,
+        store=dependency.store,
+        archive=package.archive,
+        manifest=package.manifest,
+        descriptor=package.digest,
+    )
+
+
+def _subject(job: Job) -> Digest:
+    if job.subject is None:
+        raise LookupError(f"job {job.id} has no plan yet")
+    return job.subject

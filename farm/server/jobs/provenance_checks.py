@@ -1,0 +1,79 @@
+"""Whether what a worker has signed says what it reports: signed by the very key that holds the lease."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from securesystemslib.signer import SSlibKey
+
+from farm.trust.attestation.abi_result import verify_abi_result
+from farm.trust.attestation.provenance import ProvenanceError, describe, read_consumed, verify_provenance
+from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_statement import InvalidResultError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from securesystemslib.signer import Key
+
+    from farm.core.names.digest import Digest
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.plan.abi import AbiOrder, AbiOutcome
+    from farm.core.plan.consumption import Consumption
+    from farm.core.plan.job import TestOrder, TestOutcome
+    from farm.server.tables.records import Worker
+
+
+def check_with_workers_key(
+    envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
+) -> tuple[Consumption, ...]:
+    """Check the provenance of all that a build put out, made from `recipe` by `worker`, under the number it was given.
+
+    It tells of these packages and no other: the signer asks whoever builds them again to tell of the same.
+    Returns what the build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
+    """
+    key = key_of(worker)
+    for descriptor in packages:
+        vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+        if vouched.build != build:
+            raise ProvenanceError(
+                describe(descriptor),
+                f"it names it build {vouched.build}, and it was leased as build {build}",
+            )
+        if beyond := vouched.outputs - {each.digest for each in packages}:
+            raise ProvenanceError(describe(descriptor), f"it tells of {min(beyond)}, too, which is not reported")
+    return read_consumed(envelope, {key.keyid: key})
+
+
+def check_test_result(envelope: bytes, worker: Worker, order: TestOrder, outcome: TestOutcome) -> str:
+    """See that `worker` has signed that the test of this order ended as it reports; return its key's id.
+
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` when another key signed.
+    """
+    key = key_of(worker)
+    signed = verify_test_result(envelope, {key.keyid: key}, order=order).outcome
+    _check_same(signed, replace(outcome, attestation=None))
+    return key.keyid
+
+
+def check_abi_result(envelope: bytes, worker: Worker, order: AbiOrder, outcome: AbiOutcome) -> str:
+    """See that `worker` has signed that this comparison came to what it reports; return its key's id.
+
+    Raises as `check_test_result`.
+    """
+    key = key_of(worker)
+    signed = verify_abi_result(envelope, {key.keyid: key}, order=order).outcome
+    _check_same(signed, replace(outcome, attestation=None))
+    return key.keyid
+
+
+def key_of(worker: Worker) -> Key:
+    """Return the key that a worker signs with, under the id that every signature of it bears."""
+    return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(worker.public_key)))
+
+
+def _check_same(signed: TestOutcome | AbiOutcome, reported: TestOutcome | AbiOutcome) -> None:
+    if signed != reported:
+        raise InvalidResultError("the worker reports another outcome than it has signed")

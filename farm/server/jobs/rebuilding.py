@@ -1,0 +1,99 @@
+"""Building a plan again at another worker: the wish for it, and what the farm makes of the result.
+
+Nothing here changes what the farm holds to be built; it only says who came to the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.difference import difference_of
+from farm.server.jobs import jobs
+from farm.server.packages import attestations, packages
+from farm.server.packages.attestations import Attestation, Difference
+from farm.server.tables.states import JobKind, JobState
+
+if TYPE_CHECKING:
+    from farm.core.names.digest import Digest
+    from farm.core.package.difference import PackageDifference
+    from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage
+    from farm.server.tables.records import Attempt, Job, Package
+    from farm.server.transaction.unit_of_work import Desk
+
+NOT_REPRODUCED = "not-reproduced"
+"""The error code of a rebuild that came to something else. Its attempt has succeeded: the worker did its work."""
+
+
+def request_rebuild(desk: Desk, plan: Digest, *, revision_id: int, name: str, trace: str) -> Job:
+    """Wish for a plan to be carried out once more, by whoever has not done so yet. `name` is the recipe's.
+
+    The plan must have been carried out, and no job be at it (`farm.server.jobs.jobs.has_active`).
+    """
+    job = jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=name,
+        revision_id=revision_id,
+        subject=plan,
+        trace=trace,
+        now=desk.now,
+        rebuild=True,
+    )
+    jobs.move(desk.session, job, JobState.READY, now=desk.now)
+    return jobs.job(desk.session, job.id) or job
+
+
+def compare(desk: Desk, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDifference, ...]:
+    """Return how a rebuild differs from the packages that are recorded of its plan, by name; empty when it does not."""
+    first = {package.name: package for package in packages.packages_of_plan(desk.session, plan)}
+    second = {built.descriptor.name.short: built for built in outcome.packages}
+    found = []
+    for name in sorted(first.keys() | second.keys()):
+        if name in first and name in second and first[name].digest == second[name].descriptor.digest:
+            continue  # without a look at manifests of 40,000 files
+        found.append(
+            difference_of(
+                name,
+                _recorded(desk, first[name]) if name in first else None,
+                _reported(desk, second[name]) if name in second else None,
+            )
+        )
+    return tuple(each for each in found if each is not None)
+
+
+def record(
+    desk: Desk, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
+) -> str:
+    """Keep what a rebuild came to. Returns how it differs, in words; empty when it does not."""
+    built_by, attempt_id, now = attempt.worker, attempt.id, desk.now
+    first = packages.packages_of_plan(desk.session, plan)
+    if not differences:
+        for package in first:
+            attestation = Attestation(
+                package=package.digest, built_by=built_by, provenance=provenance, attempt_id=attempt_id, at=now
+            )
+            attestations.add_attestation(desk.session, attestation)
+        return ""
+    difference = Difference(plan=plan, built_by=built_by, packages=differences, attempt_id=attempt_id, at=now)
+    attestations.add_difference(desk.session, difference)
+    return in_words(difference, first[0].built_by)
+
+
+def in_words(difference: Difference, first_builder: str) -> str:
+    """Return a sentence (without its full stop) that names both workers and the first file that differs."""
+    more = len(difference.packages) - 1
+    others = f", and {more} more package{'s differ' if more > 1 else ' differs'}" if more else ""
+    return (
+        f"{difference.built_by} built it again and came to something else than {first_builder}: "
+        f"{difference.packages[0].summary}{others}"
+    )
+
+
+def _recorded(desk: Desk, package: Package) -> tuple[Descriptor, Manifest]:
+    return Descriptor.from_json(desk.blobs.read(package.digest)), Manifest.from_json(desk.blobs.read(package.tree))
+
+
+def _reported(desk: Desk, built: BuiltPackage) -> tuple[Descriptor, Manifest]:
+    return built.descriptor, Manifest.from_json(desk.blobs.read(built.manifest.digest))

@@ -1,0 +1,94 @@
+"""Keeps the bill of materials of each package as a blob: made when its build has ended, or later where it has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import RecipeError
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.descriptor import Descriptor
+from farm.core.plan.job import BlobRef
+from farm.core.plan.sbom import package_sbom
+from farm.core.plan.source_addresses import source_addresses
+from farm.server.jobs.planning import plan_of, toolchain_lock
+from farm.server.packages import packages
+from farm.server.packages.code_consumers import kinds_of
+from farm.server.recipes import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+    from farm.core.plan.sbom import SourceAddress
+    from farm.core.recipe.recipe import CarriedSource
+    from farm.server.tables.records import Package, RecipeRevision
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def keep_sbom(
+    desk: Desk,
+    descriptor: Descriptor,
+    *,
+    archive: Digest,
+    plan: Plan,
+    revision: RecipeRevision,
+    linked: Collection[str],
+    build: int,
+) -> BlobRef:
+    """Make the document of a package whose manifest lies among the blobs, and keep it.
+
+    `linked` are the dependencies (short names) whose static code the build opened.
+    """
+    toolchain = desk.world.toolchain_of(plan.toolchain)
+    content = package_sbom(
+        descriptor,
+        plan,
+        archive=archive,
+        manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
+        addresses=_addresses(desk, plan, revision),
+        carried=_carried(desk, revision),
+        linked=linked,
+        lock=toolchain.lock if toolchain else None,
+        toolchain=toolchain.archive.digest if toolchain else None,
+        build=build,
+    )
+    return BlobRef(desk.blobs.put_bytes(content), len(content))
+
+
+def sbom_of(desk: Desk, package: Package) -> BlobRef:
+    """Return the document of a package; one that was built before there were any gets it now. At a writing desk."""
+    if package.sbom is not None:
+        return package.sbom
+    revision = recipes.find_revision(desk.session, package.recipe)
+    if revision is None:
+        raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
+    sbom = keep_sbom(
+        desk,
+        Descriptor.from_json(desk.blobs.read(package.digest)),
+        archive=package.archive.digest,
+        plan=plan_of(desk, package.plan),
+        revision=revision,
+        linked=[name for name, kinds in kinds_of(desk.session, package.digest).items() if "static" in kinds],
+        build=package.build,
+    )
+    packages.set_sbom(desk.session, package.digest, sbom)
+    return sbom
+
+
+def _addresses(desk: Desk, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
+    """Return where the sources of a plan come from, as far as its recipe can still be read."""
+    try:
+        recipe = desk.shelf.recipe(revision)
+    except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
+        return {}
+    takes_debs = any(source.debian_package for source in recipe.sources)
+    toolchain = desk.world.toolchain_of(plan.toolchain)
+    return source_addresses(plan, recipe, toolchain_lock(desk, toolchain.lock) if toolchain and takes_debs else None)
+
+
+def _carried(desk: Desk, revision: RecipeRevision) -> tuple[CarriedSource, ...]:
+    try:
+        return desk.shelf.recipe(revision).carried
+    except RecipeError:  # as above
+        return ()

@@ -1,0 +1,49 @@
+"""What jobs are told to do: plans and tests of packages, as canonical JSON under their digests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.server.tables.job_rows import PackageTestRow, PlanRow
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+
+
+def keep_plan(session: Session, plan: Plan) -> None:
+    """Keep a plan's canonical JSON under its digest."""
+    if session.get(PlanRow, plan.digest) is None:
+        session.add(PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
+        session.flush()
+
+
+def plan_text(session: Session, digest: Digest) -> str:
+    """Return the canonical JSON of a plan that was kept."""
+    return session.get_one(PlanRow, digest).body
+
+
+def find_plan_text(session: Session, digest: Digest) -> str | None:
+    """Return the canonical JSON of a plan, where one of this digest was kept."""
+    row = session.get(PlanRow, digest)
+    return row.body if row is not None else None
+
+
+def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
+    """Keep a test order's canonical JSON under its digest."""
+    if session.get(PackageTestRow, digest) is None:
+        session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
+        session.flush()
+
+
+def test_text(session: Session, digest: Digest) -> str:
+    """Return the canonical JSON of a test order that was kept."""
+    return session.get_one(PackageTestRow, digest).body
+
+
+def find_test_text(session: Session, digest: Digest) -> str | None:
+    """Return the canonical JSON of a test order, where one of this digest was kept."""
+    row = session.get(PackageTestRow, digest)
+    return row.body if row is not None else None

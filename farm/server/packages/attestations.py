@@ -1,0 +1,137 @@
+"""What came of building plans again: who came to the very same package, and who to another. Written and read.
+
+What a worker said whose key is trusted no longer counts as if it had not been said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.package.difference import PackageDifference
+from farm.core.plan.job import BlobRef
+from farm.server.tables.identity_rows import WorkerRow
+from farm.server.tables.package_rows import AttestationRow, DifferenceRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.release_rows import MembershipRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """That `built_by` built a package again and came to the same descriptor; `provenance` is what it signed of that."""
+
+    package: Digest
+    built_by: str
+    provenance: BlobRef
+    attempt_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """That `built_by` carried a plan out again and came to other packages."""
+
+    plan: Digest
+    built_by: str
+    packages: tuple[PackageDifference, ...]
+    attempt_id: int
+    at: datetime
+
+
+def add_attestation(session: Session, attestation: Attestation) -> None:
+    """Record an attestation. The first one of a worker stays."""
+    if session.get(AttestationRow, (attestation.package, attestation.built_by)) is not None:
+        return
+    row = AttestationRow(
+        package=attestation.package,
+        built_by=attestation.built_by,
+        provenance=attestation.provenance.digest,
+        provenance_size=attestation.provenance.size,
+        attempt_id=attestation.attempt_id,
+        at=attestation.at,
+    )
+    session.add(row)
+    session.flush()
+
+
+def add_difference(session: Session, difference: Difference) -> None:
+    """Record a difference. The first one of a worker stays."""
+    if session.get(DifferenceRow, (difference.plan, difference.built_by)) is not None:
+        return
+    detail = canonical_json([each.to_dict() for each in difference.packages]).decode()
+    row = DifferenceRow(
+        plan=difference.plan,
+        built_by=difference.built_by,
+        detail=detail,
+        attempt_id=difference.attempt_id,
+        at=difference.at,
+    )
+    session.add(row)
+    session.flush()
+
+
+def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest, tuple[Attestation, ...]]:
+    """Return who attests each of these packages, the first first; packages that nobody does are left out."""
+    found: defaultdict[Digest, list[Attestation]] = defaultdict(list)
+    query = select(AttestationRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
+    query = query.order_by(col(AttestationRow.at), col(AttestationRow.built_by))
+    for some in in_parts(packages):
+        for row in session.exec(query.where(col(AttestationRow.package).in_(some))):
+            found[Digest(row.package)].append(
+                Attestation(
+                    package=Digest(row.package),
+                    built_by=row.built_by,
+                    provenance=BlobRef(Digest(row.provenance), row.provenance_size),
+                    attempt_id=row.attempt_id,
+                    at=row.at,
+                )
+            )
+    return {package: tuple(each) for package, each in found.items()}
+
+
+def attested_members(session: Session, channel: str, *, since: datetime) -> dict[str, Digest]:
+    """Return which packages of a channel's newest release were attested since a time: descriptors by name.
+
+    Costs what was attested since then.
+    """
+    query = (
+        select(MembershipRow.name, MembershipRow.package)
+        .join(AttestationRow, col(AttestationRow.package) == col(MembershipRow.package))
+        .where(
+            MembershipRow.channel == channel,
+            col(MembershipRow.until).is_(None),
+            col(AttestationRow.at) >= since,
+        )
+    )
+    return {name: Digest(package) for name, package in session.exec(query.distinct())}
+
+
+def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tuple[Difference, ...]]:
+    """Return who came to other packages with each of these plans, the first first; the other plans are left out."""
+    found: defaultdict[Digest, list[Difference]] = defaultdict(list)
+    query = select(DifferenceRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
+    query = query.order_by(col(DifferenceRow.at), col(DifferenceRow.built_by))
+    for some in in_parts(plans):
+        for row in session.exec(query.where(col(DifferenceRow.plan).in_(some))):
+            found[Digest(row.plan)].append(
+                Difference(
+                    plan=Digest(row.plan),
+                    built_by=row.built_by,
+                    packages=tuple(PackageDifference.from_dict(each) for each in json.loads(row.detail)),
+                    attempt_id=row.attempt_id,
+                    at=row.at,
+                )
+            )
+    return {plan: tuple(each) for plan, each in found.items()}

@@ -1,0 +1,95 @@
+"""Build numbers: which of the builds of its version and revision a plan is of. Given once it is pinned, and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, not_, select, update
+
+from farm.core.names.digest import Digest
+from farm.core.names.printed_version import FIRST_BUILD, LAST_BUILD
+from farm.errors import FarmError
+from farm.server.tables.job_rows import JobRow, PlanRow
+from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.parts import in_parts
+from farm.server.tables.recipe_rows import RecipeRevisionRow
+from farm.server.tables.states import ACTIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sqlmodel import Session
+
+    from farm.core.plan.plan import Plan
+
+
+class TooManyBuildsError(FarmError):
+    """A version and revision was built so often that there is no number left for another build."""
+
+    code = "too-many-builds"
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(
+            f"{plan.name} {plan.version}-{plan.revision} has no build number left after {LAST_BUILD}. "
+            f"Raise the revision in the recipe {plan.name.short}, and submit it"
+        )
+
+
+def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
+    """Give a plan that was never carried out the next number of its version and revision, and return it.
+
+    `names` are the packages that it may put out. What was given to a plan that never came to packages is given again.
+    Raises `TooManyBuildsError`.
+    """
+    number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1
+    if number > LAST_BUILD:
+        raise TooManyBuildsError(plan)
+    session.exec(update(PlanRow).where(col(PlanRow.digest) == plan.digest).values(build=number))
+    return number
+
+
+def keep_number(session: Session, plan: Digest, number: int) -> None:
+    """Write down which build a plan is that was carried out: its provenance says so."""
+    session.exec(update(PlanRow).where(col(PlanRow.digest) == plan).values(build=number))
+
+
+def number_of(session: Session, plan: Digest) -> int:
+    """Return the build number of a plan that was kept."""
+    return session.exec(select(PlanRow.build).where(PlanRow.digest == plan)).one()
+
+
+def numbers_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, int]:
+    """Return the build number of each of these plans."""
+    query = select(PlanRow.digest, PlanRow.build)
+    return {
+        Digest(digest): build
+        for some in in_parts(plans)
+        for digest, build in session.exec(query.where(col(PlanRow.digest).in_(some)))
+    }
+
+
+def _highest_built(session: Session, plan: Plan, names: Collection[str]) -> int:
+    query = select(func.max(PackageRow.build)).where(
+        col(PackageRow.name).in_(sorted(names)),
+        PackageRow.version == str(plan.version),
+        PackageRow.revision == plan.revision,
+    )
+    return session.exec(query).one() or FIRST_BUILD - 1
+
+
+def _highest_active(session: Session, plan: Plan) -> int:
+    """Return the highest number among the plans of the same revision that are ready or at work."""
+    query = (
+        select(func.max(PlanRow.build))
+        .join(JobRow, col(JobRow.subject) == col(PlanRow.digest))
+        .join(RecipeRevisionRow, col(RecipeRevisionRow.id) == col(JobRow.revision_id))
+        .where(
+            JobRow.name == plan.name.short,
+            col(JobRow.state).in_(ACTIVE),
+            not_(col(JobRow.rebuild)),
+            col(PlanRow.digest) != plan.digest,
+            RecipeRevisionRow.version == str(plan.version),
+            RecipeRevisionRow.revision == plan.revision,
+        )
+    )
+    return session.exec(query).one() or FIRST_BUILD - 1

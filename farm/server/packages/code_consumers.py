@@ -1,0 +1,77 @@
+"""Whose code the packages may hold copies of: recorded once with a package, and asked by the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from sqlmodel import col, select
+
+from farm.core.names.digest import Digest
+from farm.server.tables.package_rows import ConsumedRow, PackageRow
+from farm.server.tables.recipe_rows import RecipeRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+    from farm.core.plan.consumption import ConsumedKind, Consumption
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """That the current packages of `recipe` may hold code of the package `library`, as it was in `tree`."""
+
+    recipe: str
+    library: str
+    tree: Digest
+    kind: ConsumedKind
+
+
+def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumption]) -> None:
+    """Record what the build of a package opened. An honest rebuild opens the same: the first record of it stays."""
+    if session.exec(select(ConsumedRow).where(ConsumedRow.package == package).limit(1)).first() is not None:
+        return
+    session.add_all(
+        ConsumedRow(package=package, library=each.library.short, kind=kind, tree=each.tree)
+        for each in consumed
+        for kind in each.kinds
+    )
+    session.flush()
+
+
+def kinds_of(session: Session, package: Digest) -> dict[str, tuple[str, ...]]:
+    """Return what the build of a package opened of each library that it opened anything of, by short name."""
+    found: dict[str, tuple[str, ...]] = {}
+    query = select(ConsumedRow).where(ConsumedRow.package == package).order_by(ConsumedRow.library, ConsumedRow.kind)
+    for row in session.exec(query):
+        found[row.library] = (*found.get(row.library, ()), row.kind)
+    return found
+
+
+def copied_from(session: Session, libraries: Iterable[str]) -> list[Copied]:
+    """Return what the current packages of all recipes may hold of these libraries (short names)."""
+    return _copied(session, col(ConsumedRow.library).in_(sorted(libraries)))
+
+
+def copied_into(session: Session, recipe: str) -> list[Copied]:
+    """Return what the current packages of a recipe may hold of others."""
+    return _copied(session, col(RecipeRow.name) == recipe)
+
+
+def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
+    query = (
+        select(RecipeRow.name, ConsumedRow.library, ConsumedRow.tree, ConsumedRow.kind)
+        # Of what came to the same files later, and was dropped: what its build opened, these files hold.
+        .join(PackageRow, col(PackageRow.plan) == col(RecipeRow.newest_plan))
+        .join(ConsumedRow, col(ConsumedRow.package) == col(PackageRow.digest))
+        .where(condition)
+        .distinct()
+    )
+    found = [
+        Copied(recipe, library, Digest(tree), cast("ConsumedKind", kind))
+        for recipe, library, tree, kind in session.exec(query)
+    ]
+    return sorted(found, key=lambda each: (each.recipe, each.library, each.kind, each.tree))

@@ -1,0 +1,81 @@
+"""Which current packages hold code of others that is no longer what these others have.
+
+A linker copies static libraries and objects; a compiler copies headers. Every user of a shared library reads its
+headers, so these count only where there is no shared library: there they are all the code that there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.package.copyable import is_header, is_static_code
+from farm.server.packages import packages
+from farm.server.packages.code_consumers import copied_from, copied_into
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.names.digest import Digest
+    from farm.server.packages.code_consumers import Copied
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def copies_of(desk: Desk, library: str) -> list[Copied]:
+    """Return which current packages hold code of a package, as far as it is known: or may, where nobody watched."""
+    return [each for each in copied_from(desk.session, [library]) if _counts(desk, each)]
+
+
+def holders_of_old_code(desk: Desk, libraries: Iterable[str]) -> set[str]:
+    """Return the recipes whose current packages hold code that these packages (short names) do not have any more."""
+    return _outdated(desk, copied_from(desk.session, libraries))
+
+
+def holds_old_code(desk: Desk, recipe: str) -> bool:
+    """Say whether a recipe was built against what has become another while it was being built."""
+    return bool(_outdated(desk, copied_into(desk.session, recipe)))
+
+
+def _outdated(desk: Desk, copies: Iterable[Copied]) -> set[str]:
+    changed: dict[tuple[str, Digest, str], bool] = {}
+    found = set()
+    for copied in copies:
+        what = (copied.library, copied.tree, copied.kind)
+        if what not in changed:
+            changed[what] = _has_changed(desk, copied)
+        if changed[what]:
+            found.add(copied.recipe)
+    return found
+
+
+def _has_changed(desk: Desk, copied: Copied) -> bool:
+    current = packages.current(desk.session, copied.library)
+    if current is not None and current.tree == copied.tree:
+        return False
+    if not _counts(desk, copied):
+        return False
+    now = _code(desk, current.tree, copied.kind) if current is not None else {}
+    return now != _code(desk, copied.tree, copied.kind)
+
+
+def _counts(desk: Desk, copied: Copied) -> bool:
+    return copied.kind != "headers" or not _is_shared(desk, copied)
+
+
+def _is_shared(desk: Desk, copied: Copied) -> bool:
+    """Say whether what was copied from had a shared library: in that package, or in another of the same build."""
+    package = packages.packages_of_tree(desk.session, [copied.tree]).get((copied.library, copied.tree))
+    if package is None:
+        return False
+    built_together = packages.packages_of_plan(desk.session, package.plan)
+    return any(elf.facts.soname for each in built_together for elf in desk.packages.member(each).facts.elf)
+
+
+def _code(desk: Desk, tree: Digest, kind: str) -> dict[str, Digest]:
+    """Return what there is to copy of a kind, by path. Of unknown kind is all of it."""
+    files = Manifest.from_json(desk.blobs.read(tree)).files()
+    return {
+        file.path: file.digest
+        for file in files
+        if (kind != "headers" and is_static_code(file.path)) or (kind != "static" and is_header(file.path))
+    }

@@ -1,0 +1,35 @@
+"""What other builds can see of a recipe's packages: headers, sonames, pkg-config modules, symbols as exported.
+
+Static libraries are no part of it: who has copied from them is known (`farm.server.packages.code_copies`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
+from farm.server.packages import packages
+
+if TYPE_CHECKING:
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def interface_of(desk: Desk, plan: Digest) -> Digest:
+    """Return a digest that changes when the interface of what this plan put out does."""
+    return Digest.of_json([_visible(desk, package) for package in packages.packages_of_plan(desk.session, plan)])
+
+
+def _visible(desk: Desk, package: Package) -> dict[str, object]:
+    facts = desk.packages.member(package).facts
+    manifest = Manifest.from_json(desk.blobs.read(package.tree))
+    headers = set(facts.headers)
+    return {
+        "package": package.name,
+        "headers": {each.path: each.digest for each in manifest.files() if each.path in headers},
+        "libraries": [
+            [elf.facts.soname, sorted(map(list, elf.facts.exports))] for elf in facts.elf if elf.facts.soname
+        ],
+        "modules": [module.to_dict() for module in facts.pkg_config],
+    }

@@ -1,0 +1,171 @@
+"""What a channel would change now: against fresh builds, another channel, or as a curator ordered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.sets.findings.problem import listed
+from farm.server.channels import differences, releases
+from farm.server.channels.candidates import Source
+from farm.server.curation import orders
+from farm.server.federation import imported
+from farm.server.jobs import jobs
+from farm.server.pipeline.candidates.status import has_unfinished_builds
+from farm.server.recipes import recipes
+from farm.server.tables.pipeline_states import CandidateOrigin, OrderKind, StepState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.server.channels.differences import Differences
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.curation.orders import Order
+    from farm.server.federation.imported import ForeignRelease
+    from farm.server.pipeline.candidates.imports import Importer, Imports
+    from farm.server.transaction.unit_of_work import Desk
+
+    Unseen = Callable[[Desk], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Changes to the newest release of a channel; `order` is the curator's order that they come from, if any.
+
+    `pins` are the releases of other distributions that foreign packages are of, once these changes are made.
+    """
+
+    changes: Differences
+    source: Source
+    order: Order | None = None
+    pins: tuple[ForeignRelease, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """Why nothing is proposed."""
+
+    state: StepState
+    message: str
+
+
+class Collector:
+    """Proposes changes to one channel. What the database said is good until something was built or released since."""
+
+    def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _desk: ()) -> None:
+        """`unseen` gives the packages of other distributions that were not looked for yet."""
+        self._policy = policy
+        self._importer = importer
+        self._unseen = unseen
+        self._known: _Known | None = None
+
+    def forget(self) -> None:
+        """Ask the database anew next time: what it says of releases has been corrected."""
+        self._known = None
+
+    def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
+        """Return what the channel would change now; a curator's order comes first."""
+        policy = self._policy
+        order = orders.open_order(desk.session, policy.name)
+        if order is not None and order.kind is not OrderKind.RETRY:
+            return self._ordered(desk, newest, order)
+        if order is None and newest and policy.cadence and newest.published_at:
+            due = newest.published_at + policy.cadence
+            if due > desk.now:
+                when = f"{due:%Y-%m-%d %H:%M:%S} UTC"
+                return NothingToDo(StepState.WAITING, f"the next release of {policy.name} is due at {when}")
+        return self._from_channel(desk, newest, order) if policy.from_channel else self._built(desk, newest, order)
+
+    def offered(self, desk: Desk, newest: ReleaseRecord) -> Differences:
+        """Return what there is to be had that the newest release is without, whether it would pass or not."""
+        if not self._policy.from_channel:
+            own, imports = self._new_builds(desk, newest)
+        elif source := releases.newest_release(desk.session, self._policy.from_channel):
+            own, imports = self._held_there(desk, newest, source.number)
+        else:
+            return {}
+        return own | imports.changes
+
+    def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
+        if has_unfinished_builds(desk.session, desk.now):
+            return NothingToDo(StepState.BUILDING, "builds are not finished")
+        # What is built depends on the jobs that there are, of which every one has a number, and on those that rested.
+        built = (jobs.newest_job(desk.session), recipes.last_built(desk.session))
+        mark = (*built, newest.number if newest else 0, imported.mark(desk.session))
+        if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
+            return NothingToDo(StepState.WAITING, f"{listed(unseen)} is being looked for")
+
+        changes, pins = self._differences(mark, lambda: self._new_builds(desk, newest))
+        if not changes and order is None:
+            held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
+            return NothingToDo(StepState.IDLE, held)
+        return Proposal(changes, Source(_origin(order)), order, pins)
+
+    def _from_channel(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
+        here, there = self._policy.name, self._policy.from_channel
+        source = releases.newest_release(desk.session, there, published=False)
+        if source is None or source.published_at is None:
+            return NothingToDo(StepState.WAITING, f"{there} has no release that is signed yet")
+        mark = (source.number, newest.number if newest else 0)
+
+        changes, pins = self._differences(mark, lambda: self._held_there(desk, newest, source.number))
+        if not changes and order is None:
+            return NothingToDo(StepState.IDLE, f"{here} holds what release {source.number} of {there} does")
+        return Proposal(changes, Source(_origin(order), there, source.number), order, pins)
+
+    def _new_builds(self, desk: Desk, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
+        own = differences.from_builds(desk.session, self._policy.name)
+        return own, self._importer.built(desk, newest, own)
+
+    def _held_there(self, desk: Desk, newest: ReleaseRecord | None, number: int) -> tuple[Differences, Imports]:
+        own = differences.from_channel(desk.session, self._policy.name, self._policy.from_channel)
+        return own, self._importer.taken(desk, newest, self._policy.from_channel, number)
+
+    def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
+        number, name = int(order.detail["number"]), self._policy.name
+        if order.kind is OrderKind.ROLLBACK:
+            here = newest.number if newest else 0
+            own = releases.release_difference(desk.session, name, here, number)
+            came_from, imports = name, self._importer.taken(desk, newest, name, number)
+        else:
+            own = _promoted(desk, name, newest, order)
+            came_from = str(order.detail["from"])
+            imports = self._importer.promoted(desk, newest, order, own)
+        return Proposal(own | imports.changes, Source(_origin(order), came_from, number), order, imports.pins)
+
+    def _differences(
+        self, mark: object, ask: Callable[[], tuple[Differences, Imports]]
+    ) -> tuple[Differences, tuple[ForeignRelease, ...]]:
+        known = self._known
+        if known is None or known.mark != mark:
+            known = self._known = _Known(mark, *ask())
+        return known.own | known.imports.changes, known.imports.pins
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database said while things stood as `mark` says."""
+
+    mark: object
+    own: Differences
+    imports: Imports
+
+
+_ORIGINS = {
+    OrderKind.PROMOTE: CandidateOrigin.PROMOTION,
+    OrderKind.ROLLBACK: CandidateOrigin.ROLLBACK,
+    OrderKind.RETRY: CandidateOrigin.RETRY,
+}
+
+
+def _origin(order: Order | None) -> CandidateOrigin:
+    return _ORIGINS[order.kind] if order else CandidateOrigin.COLLECTED
+
+
+def _promoted(desk: Desk, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
+    """Return what a promotion that was ordered changes among a channel's own packages."""
+    there = releases.release_set(desk.session, str(order.detail["from"]), int(order.detail["number"]))
+    here = releases.release_set(desk.session, channel, newest.number) if newest else {}
+    names = set(order.detail.get("packages") or there.keys() | here.keys())
+    return {name: (here.get(name), there.get(name)) for name in sorted(names) if here.get(name) != there.get(name)}

@@ -1,0 +1,58 @@
+"""What a release has taken of other distributions, as people and programs read it: of which release, which packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.server.federation import imported
+from farm.store.errors import MissingBlobError
+from farm.trust.index.imports import imported_descriptors
+from farm.trust.index.release_index import Release
+
+if TYPE_CHECKING:
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.tables.records import ForeignPackage
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.index.imports import Import
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a release has taken of one other distribution. The packages stand by name."""
+
+    pin: Import
+    packages: tuple[ForeignPackage, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; `release` is the pinned release's digest, `root` the fingerprint of root metadata."""
+        return {
+            "distribution": self.pin.distribution,
+            "channel": self.pin.channel,
+            "number": self.pin.number,
+            "release": self.pin.release,
+            "root": self.pin.root,
+            "address": self.pin.address,
+            "packages": [
+                {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
+                for each in self.packages
+            ],
+        }
+
+
+def imports_of(desk: Desk, record: ReleaseRecord) -> tuple[Import, ...]:
+    """Return what stands in the signed head of a release; nothing for that of an older farm, which took nothing."""
+    try:
+        return Release.from_json(desk.blobs.read(record.digest)).imports
+    except MissingBlobError:
+        return ()
+
+
+def taken_by(desk: Desk, record: ReleaseRecord) -> tuple[Taken, ...]:
+    """Return what a release has taken, by distribution."""
+    imports = imports_of(desk, record)
+    known = imported.packages_by_digest(desk.session, imported_descriptors(imports).values())
+    return tuple(
+        Taken(each, tuple(known[package.descriptor] for package in each.packages if package.descriptor in known))
+        for each in imports
+    )

@@ -1,0 +1,190 @@
+"""What a channel takes of other distributions: which packages, of which releases, and how a release says so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from farm.core.sets.members.member import is_foreign
+from farm.core.sets.proof.closure import needs_of
+from farm.core.sets.proof.imported import Offer, select_foreign
+from farm.errors import FarmError
+from farm.server.channels import releases
+from farm.server.federation import imported
+from farm.trust.index.closure import needed_in
+from farm.trust.index.imports import Import, ImportedPackage, imported_descriptors
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.server.channels.candidates import Candidate
+    from farm.server.channels.differences import Differences
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.curation.orders import Order
+    from farm.server.federation.imported import ForeignRelease
+    from farm.server.pipeline.members.channel_state import ChannelState
+    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.transaction.unit_of_work import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What changes among the foreign packages, by full name, and the releases that those of now on are of."""
+
+    changes: Differences
+    pins: tuple[ForeignRelease, ...]
+
+
+NOTHING = Imports({}, ())
+
+
+class UnpinnedPackagesError(FarmError):
+    """Foreign packages of a set are not all of one release of their distribution: no release can say what they are."""
+
+    code = "unpinned-packages"
+
+    def __init__(self, distribution: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"no release of {distribution} that was seen holds {', '.join(names)} as they were tested",
+            remedy=f"Wait for the next release of {distribution}, or say in distributions.yaml where it is now.",
+        )
+
+
+class Importer:
+    """Proposes foreign packages for one channel, beside what it proposes of its own."""
+
+    def __init__(self, state: ChannelState, shelf: MemberShelf, public: PublicStore) -> None:
+        self._state = state
+        self._shelf = shelf
+        self._public = public
+
+    def built(self, desk: Desk, newest: ReleaseRecord | None, own: Differences) -> Imports:
+        """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
+        pins: list[ForeignRelease] = []
+        offers: dict[str, Offer] = {}
+        for each in desk.world.foreign.values():
+            release = imported.newest_release(desk.session, each.name, each.channel, each.root)
+            if release is not None:
+                pins.append(release)
+                for package in imported.packages_of(desk.session, release.id).values():
+                    offers[package.name] = Offer(self._shelf.member(package), package.needs)
+        before = self._held(newest)
+        if not offers and not before:
+            return NOTHING
+        trial = self._state.trial(desk, newest.number if newest else 0)
+        trial.place({name: self._state.member(desk, after) for name, (_, after) in own.items()})
+        capabilities = trial.capabilities
+        wanted = [name for name in offers if not all(is_foreign(user) for user in capabilities.naming(name))]
+        members = select_foreign(
+            wanted, offers, lambda wish: not all(is_foreign(each) for each in capabilities.providers(wish))
+        )
+        return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
+
+    def taken(self, desk: Desk, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
+        """Return what a release of this or another channel has, for this one to have too."""
+        source = releases.release(desk.session, channel, number)
+        pins = [imported.find_release(desk.session, each.release) for each in self._imports(source)]
+        changes = _between(self._held(newest), self._held(source))
+        return Imports(changes, tuple(pin for pin in pins if pin is not None))
+
+    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
+        """Return what comes along with a promotion: where packages are named, what those of them need that come.
+
+        `own` are the changes of own packages by it. Where what comes along cannot be pinned beside what is here of the
+        same distribution, all of it comes: the signer says whether it may.
+        """
+        channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
+        whole, record = self.taken(desk, newest, channel, number), releases.release(desk.session, channel, number)
+        if not named or record is None:
+            return whole
+        source, moving = self._public.release(record.digest), own | whole.changes
+        coming = [name for name in named if name in moving and moving[name][1] is not None]
+        needed = needed_in(source, IndexTree(self._public.read, source.index), coming)
+        here, there = self._held(newest), imported_descriptors(source.imports)
+        changes: Differences = {}
+        for owner in sorted({_owner(name) for name in whole.changes}):
+            moved = {name: change for name, change in whole.changes.items() if _owner(name) == owner}
+            wanted = {name: change for name, change in moved.items() if name in needed and change[1] is not None}
+            if wanted:
+                kept = {name for name in here.keys() - wanted.keys() if _owner(name) == owner}
+                fits = all(here[name] == there.get(name) for name in kept)
+                changes |= wanted if fits else moved
+        return Imports(changes, whole.pins) if changes else NOTHING
+
+    def _held(self, record: ReleaseRecord | None) -> dict[str, Digest]:
+        return imported_descriptors(self._imports(record))
+
+    def _imports(self, record: ReleaseRecord | None) -> tuple[Import, ...]:
+        return self._public.release(record.digest).imports if record else ()
+
+
+def make_imports(
+    desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequence[Import], public: PublicStore
+) -> tuple[Import, ...]:
+    """Return what a release of the set on `trial` takes of other distributions; `base` is what the one before took.
+
+    All packages of a distribution are of one of its releases: the one that the candidate was pinned to or, where that
+    was held back, the one of before. Its address is the one that is signed by now, where any is.
+    Raises `UnpinnedPackagesError`, `OpenSetError`.
+    """
+    members = {name: member for name, member in trial.members.items() if is_foreign(name)}
+    needs = needs_of(trial, members)
+    by_owner: defaultdict[str, list[Member]] = defaultdict(list)
+    for _, member in sorted(members.items()):
+        by_owner[member.descriptor.name.distribution].append(member)
+    pins = imported.pins_of(desk.session, candidate.id)
+    before, addresses = {each.distribution: each for each in base}, public.signed_distributions() if by_owner else {}
+    found = (_pinned(desk, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
+    return tuple(_as_signed(each, addresses.get(each.distribution)) for each in found)
+
+
+def _as_signed(taken: Import, signed: ForeignDistribution | None) -> Import:
+    if signed is None or (signed.channel, signed.root) != (taken.channel, taken.root):
+        return taken
+    return replace(taken, address=signed.address)
+
+
+def _pinned(
+    desk: Desk,
+    members: Sequence[Member],
+    needs: Mapping[str, tuple[str, ...]],
+    pin: ForeignRelease | None,
+    before: Import | None,
+) -> Import:
+    owner = members[0].descriptor.name.distribution
+    wanted = {member.name: member.descriptor.digest for member in members}
+    packages = tuple(
+        ImportedPackage(member.descriptor.name.short, member.descriptor.digest, needs[member.name])
+        for member in members
+    )
+    if pin is not None:
+        there = {name: each.digest for name, each in imported.packages_of(desk.session, pin.id).items()}
+        if wanted.items() <= there.items():
+            return Import(
+                distribution=owner,
+                channel=pin.channel,
+                number=pin.number,
+                release=pin.digest,
+                root=pin.root,
+                address=pin.address,
+                packages=packages,
+            )
+    if before is not None and wanted.items() <= imported_descriptors([before]).items():
+        return replace(before, packages=packages)
+    raise UnpinnedPackagesError(owner, sorted(wanted))
+
+
+def _owner(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _between(before: Mapping[str, Digest], after: Mapping[str, Digest]) -> Differences:
+    names = sorted(before.keys() | after.keys())
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}

@@ -1,0 +1,99 @@
+"""What changed from one package set to another, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from farm.server.channels import releases
+from farm.server.channels.candidates import Change
+from farm.server.federation import imported
+from farm.server.packages import packages
+from farm.server.pipeline.candidates.imported_packages import imports_of
+from farm.server.pipeline.candidates.json_forms import version_text
+from farm.trust.index.imports import imported_descriptors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlmodel import Session
+
+    from farm.core.names.digest import Digest
+    from farm.server.tables.records import ForeignPackage, Package
+    from farm.server.transaction.unit_of_work import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class SetChange:
+    """A package that is in one of two sets only, or in both as another build. `before` or `after` is None then.
+
+    `atom` and `state` are those that a candidate's change has.
+    """
+
+    name: str
+    before: Package | ForeignPackage | None
+    after: Package | ForeignPackage | None
+    atom: str = ""
+    state: str = ""
+
+    @property
+    def kind(self) -> Literal["new", "gone", "version", "rebuilt"]:
+        """`version` when version or revision differ, `rebuilt` when neither does and the files, or facts, do."""
+        if self.before is None:
+            return "new"
+        if self.after is None:
+            return "gone"
+        same = (self.before.version, self.before.revision) == (self.after.version, self.after.revision)
+        return "rebuilt" if same else "version"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        form = {"package": self.name, "change": self.kind, "before": _build(self.before), "after": _build(self.after)}
+        return form | ({"atom": self.atom, "state": self.state} if self.state else {})
+
+
+@dataclass(frozen=True, slots=True)
+class SetChanges:
+    """The changes by name: the first of them, and how many there are."""
+
+    shown: Sequence[SetChange]
+    count: int
+
+
+def with_packages(session: Session, changes: Iterable[Change], *, limit: int | None = None) -> SetChanges:
+    """Return changes by name with their packages, `limit` of them at most."""
+    found = sorted(changes, key=lambda each: each.name)
+    some = found[:limit]
+    digests = {digest for each in some for digest in (each.before, each.after) if digest}
+    known: dict[Digest, Package | ForeignPackage] = {
+        **packages.by_digest(session, digests),
+        **imported.packages_by_digest(session, digests),
+    }
+
+    def package(digest: Digest | None) -> Package | ForeignPackage | None:
+        return known[digest] if digest else None
+
+    shown = [SetChange(each.name, package(each.before), package(each.after), each.atom, each.state) for each in some]
+    return SetChanges(shown, len(found))
+
+
+def between(desk: Desk, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
+    """Return what differs between two releases of a channel; costs what differs, not what they hold.
+
+    What they have taken of other distributions is among it, by full names.
+    """
+    found = releases.release_difference(desk.session, channel, old, new)
+    before, after = (_taken(desk, channel, number) for number in (old, new))
+    for name in before.keys() | after.keys():
+        if before.get(name) != after.get(name):
+            found[name] = before.get(name), after.get(name)
+    return with_packages(desk.session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
+
+
+def _taken(desk: Desk, channel: str, number: int) -> dict[str, Digest]:
+    record = releases.release(desk.session, channel, number)
+    return imported_descriptors(imports_of(desk, record)) if record else {}
+
+
+def _build(package: Package | ForeignPackage | None) -> dict[str, Any] | None:
+    return {"version": version_text(package), "package": package.digest} if package else None

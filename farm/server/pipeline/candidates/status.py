@@ -1,0 +1,306 @@
+"""How a channel stands, for people and pages: its newest release, what is at its gates, and what is held back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels import candidates, channel_troubles, differences, excuses, releases
+from farm.server.curation import holds, orders, reports, signed_orders
+from farm.server.federation import foreign_troubles
+from farm.server.jobs import jobs
+from farm.server.pipeline.candidates.json_forms import (
+    excuse_to_dict,
+    freeze_to_dict,
+    hold_to_dict,
+    order_to_dict,
+    release_to_dict,
+    report_to_dict,
+    run_to_dict,
+    signed_order_to_dict,
+    time_text,
+)
+from farm.server.pipeline.candidates.set_changes import with_packages
+from farm.server.recipes import recipes
+from farm.server.tables.evidence import TestEvidence, unblocking
+from farm.server.tables.pipeline_states import CandidateState, ChangeState
+from farm.server.tables.states import ACTIVE, JobKind, JobState
+from farm.trust.attestation.curator_order import Act, CuratorOrderError, kept_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlmodel import Session
+
+    from farm.server.channels.candidates import Candidate, GateResult, SetRun
+    from farm.server.channels.excuses import KeptExcuse
+    from farm.server.channels.releases import Freeze, ReleaseRecord
+    from farm.server.curation.holds import Hold
+    from farm.server.curation.orders import Order
+    from farm.server.curation.reports import Report
+    from farm.server.curation.signed_orders import SignedOrder
+    from farm.server.federation.foreign_troubles import ForeignTrouble
+
+DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateStatus:
+    """A candidate with what its gates have said, which of its sets were looked at, and what it held back."""
+
+    candidate: Candidate
+    gates: tuple[GateResult, ...]
+    runs: tuple[SetRun, ...]
+    excuses: tuple[KeptExcuse, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "id": self.candidate.id,
+            "state": self.candidate.state,
+            "source": str(self.candidate.source),
+            "origin": self.candidate.source.origin,
+            "base": self.candidate.base_number or None,
+            "reason": self.candidate.reason,
+            "created-at": time_text(self.candidate.created_at),
+            "decided-at": time_text(self.candidate.decided_at),
+            "package-set": self.candidate.set_digest,
+            "gates": [
+                {"gate": each.gate, "state": each.state, "summary": each.summary, "at": time_text(each.at)}
+                for each in self.gates
+            ],
+            "runs": [run_to_dict(each) for each in self.runs],
+            "excuses": [excuse_to_dict(each) for each in self.excuses],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs.
+
+    A package that other workers are building again, as the channel's policy asks, is neither yet.
+
+    `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
+    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
+    nor does it when it is `halted`, which says what keeps it from its next step.
+    `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
+    `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
+    same; `reports_astray` are reports likewise.
+    `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
+    """
+
+    channel: str
+    newest: ReleaseRecord | None
+    latest: CandidateStatus | None
+    frozen: Freeze | None
+    held: tuple[Hold, ...]
+    standing: tuple[KeptExcuse, ...]
+    orders: tuple[Order, ...]
+    settled: bool
+    trouble: tuple[str, ...] = ()
+    halted: str = ""
+    unsigned: tuple[str, ...] = ()
+    unfollowed: tuple[ForeignTrouble, ...] = ()
+    astray: tuple[SignedOrder, ...] = ()
+    reports_astray: tuple[Report, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "channel": self.channel,
+            "newest": release_to_dict(self.newest) if self.newest else None,
+            "candidate": self.latest.to_dict() if self.latest else None,
+            "frozen": freeze_to_dict(self.frozen) if self.frozen else None,
+            "held": [hold_to_dict(each) for each in self.held],
+            "excuses": [excuse_to_dict(each) for each in self.standing],
+            "orders": [order_to_dict(each) for each in self.orders],
+            "settled": self.settled,
+            "trouble": list(self.trouble),
+            "halted": self.halted,
+            "unsigned": list(self.unsigned),
+            "astray": [signed_order_to_dict(each) for each in self.astray],
+            "reports-astray": [report_to_dict(each) for each in self.reports_astray],
+            "unfollowed": [
+                {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
+                for each in self.unfollowed
+            ],
+        }
+
+
+def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelStatus:
+    """Return how a channel stands now."""
+    newest = releases.newest_release(session, channel)
+    candidate = candidates.latest_candidate(session, channel)
+    waiting = tuple(orders.open_orders(session, channel))
+    standing = tuple(excuses.standing(session, channel))
+    at_the_gates = candidate is not None and candidate.state is CandidateState.OPEN
+    settled = (
+        not at_the_gates
+        and not waiting
+        and not has_unfinished_builds(session, now)
+        and (newest is None or releases.tests_seen(session, channel) >= jobs.newest_answered(session))
+        and not any(each.excuse.under_way for each in standing)
+        and _nothing_new(session, channel, candidate, standing)
+        and not _goes_on_without(session, candidate, standing)
+    )
+    return ChannelStatus(
+        channel=channel,
+        newest=newest,
+        latest=candidate_status(session, candidate) if candidate else None,
+        frozen=releases.frozen(session, channel, now=now),
+        held=tuple(holds.open_holds(session, channel, now=now)),
+        standing=standing,
+        orders=waiting,
+        settled=settled,
+        trouble=channel_troubles.trouble_of(session, channel),
+        halted=channel_troubles.halted(session, channel),
+        unsigned=channel_troubles.unsigned_of(session, channel),
+        astray=tuple(_astray(session, channel, now)),
+        reports_astray=tuple(_reports_astray(session, channel)),
+        unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
+    )
+
+
+def _astray(session: Session, channel: str, now: datetime) -> Iterator[SignedOrder]:
+    """Give the orders that the signer has not got.
+
+    Not those refused after which it took another about the same, or before which it took one that ended the same; nor
+    those that would not be good any more.
+    """
+    found = signed_orders.astray(session, channel)
+    refused = [each for each in found if each.refused]
+    taken = signed_orders.brought_to(session, channel, refused[-1].at) if refused else []
+    settled = [(each.at, _read(each)[0]) for each in taken]
+    ended: set[tuple[str, ...]] = set()
+    for act in {each.act for each in refused} & _ENDS_FOR_GOOD:
+        ended |= {matter for each in signed_orders.of_act(session, channel, act) for matter in _read(each)[0]}
+    for order in found:
+        matters, good_until = _read(order)
+        if order.refused and any(order.at < at and matters & others for at, others in settled):
+            continue
+        if order.refused and ((matters and matters <= ended) or now >= good_until):
+            continue
+        yield order
+
+
+_ENDS_FOR_GOOD = {Act.CLOSE_REPORT.value, Act.WITHDRAW_ORDER.value}
+
+
+def _read(order: SignedOrder) -> tuple[frozenset[tuple[str, ...]], datetime]:
+    """Return what an order is about, and until when it is good; nothing of one that somebody has edited."""
+    try:
+        read = kept_order(order.envelope.encode())
+    except CuratorOrderError:
+        return frozenset(), datetime.max.replace(tzinfo=UTC)  # the signer says so
+    return read.matters, read.expires
+
+
+def _reports_astray(session: Session, channel: str) -> Iterator[Report]:
+    for number in signed_orders.reports_astray(session, channel):
+        if (found := reports.report(session, number)) is not None:
+            yield found
+
+
+def _goes_on_without(session: Session, candidate: Candidate | None, standing: Iterable[KeptExcuse]) -> bool:
+    """Say whether the next candidate is this one without the packages that the signer has just refused."""
+    if candidate is None or candidate.state is not CandidateState.REFUSED:
+        return False
+    refused = {
+        each.excuse.package
+        for each in standing
+        if each.excuse.gate is GateKind.SIGNER and each.excuse.package and each.candidate == candidate.id
+    }
+    if not refused:
+        return False
+    changes = candidates.changes_of(session, candidate.id)
+    return any(each.name in refused and each.state is ChangeState.ACCEPTED for each in changes)
+
+
+def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
+    """Return a candidate with its gates, the runs of its sets, and its excuses."""
+    return CandidateStatus(
+        candidate,
+        tuple(candidates.gate_results(session, candidate.id)),
+        tuple(candidates.set_runs(session, candidate.id)),
+        tuple(excuses.of_candidate(session, candidate.id)),
+    )
+
+
+def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
+    """Return all about a candidate as JSON values: also what it changes, atom by atom, and all that its gates said."""
+    known = candidate_status(session, candidate)
+    details = {each.gate: {"summary": each.summary, **unblocking(each.tests)} for each in known.gates}
+    changes = with_packages(session, candidates.changes_of(session, candidate.id))
+    form = known.to_dict()
+    return form | {
+        "gates": [each | {"detail": details[each["gate"]]} for each in form["gates"]],
+        "changes": [each.to_dict() for each in changes.shown],
+        "tests": candidates.test_jobs(session, candidate.id),
+    }
+
+
+def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[dict[str, Any]]]:
+    """Return the tests that kept nothing out of a release though they failed: `already-red` before it, and `flaky`."""
+    said = candidates.gate_results(session, record.candidate_id) if record.candidate_id else []
+    return unblocking(
+        TestEvidence(
+            already_red=tuple(test for gate in said for test in gate.tests.already_red),
+            flaky=tuple(test for gate in said for test in gate.tests.flaky),
+        )
+    )
+
+
+def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
+    """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
+    found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
+    return {"channel": channel, "excuses": [excuse_to_dict(each) for each in found]}
+
+
+def has_unfinished_builds(session: Session, now: datetime) -> bool:
+    """Say whether any build may put something out soon, and by itself.
+
+    A blocked one waits for a person, and so does one that was set aside, with all that wait for it; one that met
+    trouble rests. None of them keeps back what is built: it goes in when it comes.
+    """
+    if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now):
+        return True
+    stopped = jobs.any_in_state(session, JobKind.BUILD, (JobState.SET_ASIDE, JobState.READY))
+    return not stopped and jobs.any_in_state(session, JobKind.BUILD, (JobState.WAITING,))
+
+
+def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
+    """Say whether no candidate would be made now: what there is to take has been decided about."""
+    decided = latest if latest is not None and latest.state in DECIDED else None
+    if origin := _origin(session, channel):
+        return _all_taken(session, channel, releases.newest_release(session, origin), decided)
+    built_at = recipes.last_built(session)
+    if built_at is None or (decided is not None and decided.decided_at is not None and decided.decided_at >= built_at):
+        return True
+    return _all_known(session, channel, decided, standing)
+
+
+def _origin(session: Session, channel: str) -> str:
+    """Return which channel this one takes packages from; nothing when it takes fresh builds."""
+    policy = json.loads(releases.policy_text(session, channel) or "{}")
+    return str(policy.get("from", ""))
+
+
+def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, decided: Candidate | None) -> bool:
+    """Say whether what another channel's newest release holds has been decided about, or is held here already."""
+    if offered is None:
+        return True
+    taken = (decided.source.channel, decided.source.number) if decided else None
+    if taken == (offered.channel, offered.number):
+        return True
+    return not differences.from_channel(session, channel, offered.channel)
+
+
+def _all_known(session: Session, channel: str, decided: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
+    """Say whether all that is built is released, or was decided about: a build may come to what was there before."""
+    known = {(each.excuse.package, each.excuse.digest) for each in standing}
+    if decided is not None:
+        known |= {(each.name, each.after) for each in candidates.changes_of(session, decided.id)}
+    return {(name, after) for name, (_, after) in differences.from_builds(session, channel).items()} <= known

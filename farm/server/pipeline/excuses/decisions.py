@@ -1,0 +1,153 @@
+"""Writing down how a candidate fares: what a gate says, why it is given up, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.policy.gate_kind import GateKind
+from farm.core.sets.findings.problem import listed
+from farm.server.channels import candidates, excuses, releases
+from farm.server.curation import orders
+from farm.server.tables.pipeline_states import (
+    CandidateState,
+    ChangeState,
+    GateState,
+    OrderEnding,
+    OrderKind,
+    StepState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from farm.server.channels.candidates import Candidate, Marks
+    from farm.server.channels.excuses import Excuse
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.curation.orders import Order
+    from farm.server.pipeline.candidates.collect import Proposal
+    from farm.server.tables.evidence import InterfaceCount, TestEvidence
+    from farm.server.transaction.unit_of_work import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What `advance` did; `message` says it to people."""
+
+    channel: str
+    state: StepState
+    message: str = ""
+
+
+def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
+    """Return why a candidate is given up: its base, its tests or its testers are others by now, or a curator's order
+    goes first.
+    """
+    number = newest.number if newest else 0
+    if candidate.base_number != number:
+        return f"release {number} came meanwhile: it is tested anew on that"
+    if candidate.marks.testers != marks.testers:
+        return "the signed list has other testers by now: it is judged anew by their results"
+    if candidate.marks.tests != marks.tests:
+        return "recipes with other tests came meanwhile: it is tested anew with these"
+    order = orders.open_order(desk.session, candidate.channel)
+    if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
+        return f"a {order.kind} that {order.ordered_by} ordered goes first"
+    return ""
+
+
+def was_decided(
+    desk: Desk,
+    latest: Candidate,
+    newest: ReleaseRecord | None,
+    proposal: Proposal,
+    held: Collection[str],
+    *,
+    marks: Marks,
+) -> bool:
+    """Say whether the newest candidate has decided about exactly what would be proposed now, by the marks of now."""
+    if latest.marks != marks or _is_asked_again(desk, latest):
+        return False
+    decided = candidates.changes_of(desk.session, latest.id)
+    if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
+        left = decided
+    elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
+        left = [each for each in decided if each.state is not ChangeState.ACCEPTED]
+    else:
+        return False
+    before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
+    now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
+    return before == now
+
+
+def _is_asked_again(desk: Desk, latest: Candidate) -> bool:
+    """Say whether the signer refused a candidate as a whole, and it is time to ask it again."""
+    standing = excuses.standing(desk.session, latest.channel, package="")
+    return any(each.excuse.gate is GateKind.SIGNER and _is_over(each.excuse, desk.now) for each in standing)
+
+
+def _is_over(excuse: Excuse, now: datetime) -> bool:
+    return excuse.until is not None and excuse.until <= now
+
+
+def end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:
+    """End an order for which no candidate was opened."""
+    orders.finish_order(desk.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=desk.now)
+
+
+def say_gate(
+    desk: Desk,
+    candidate: Candidate,
+    gate: GateKind,
+    state: GateState,
+    summary: str,
+    *,
+    tests: TestEvidence | None = None,
+) -> None:
+    """Write down what a gate says now; of `tests` pages show those that failed and block nothing."""
+    candidates.record_gate(desk.session, candidate.id, gate, state, summary, tests=tests, now=desk.now)
+
+
+def say_interfaces(desk: Desk, candidate: Candidate, count: InterfaceCount) -> None:
+    """Write down that the interfaces of a set do, and what could not be judged: that is no yes."""
+    told = "no interface had to be compared"
+    if count.compared:
+        told = f"{count.compared} interface{'s' if count.compared > 1 else ''} compared"
+    if count.not_judged:
+        told += f", {len(count.not_judged)} not judged: {listed(count.not_judged)}"
+    say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, told)
+
+
+def say_freeze(desk: Desk, candidate: Candidate) -> Step | None:
+    """Write down that a channel is frozen, and return that step; nothing where it is not, or is no more."""
+    if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
+        until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
+        message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
+        say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
+        return Step(candidate.channel, StepState.OPEN, message)
+    if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(desk.session, candidate.id)):
+        say_gate(desk, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
+    return None
+
+
+def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
+    """End a candidate whose release is published, and with it the order that it was opened for."""
+    _end(desk, candidate, CandidateState.RELEASED, OrderEnding.RELEASED, told)
+
+
+def refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
+    """End a candidate of which nothing is published, and with it the order that it was opened for."""
+    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
+    reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
+    _end(desk, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, reasons)
+    return Step(candidate.channel, StepState.REFUSED, f"candidate {candidate.id} is refused: {reasons}")
+
+
+def _end(desk: Desk, candidate: Candidate, state: CandidateState, ending: OrderEnding, told: str) -> None:
+    candidates.decide(desk.session, candidate.id, state, reason=told, now=desk.now)
+    if order := orders.order_of(desk.session, candidate.id):
+        outcome = f"{ending}: {told}" if told else ending
+        orders.finish_order(
+            desk.session, order.id, candidate_id=candidate.id, ending=ending, outcome=outcome, now=desk.now
+        )

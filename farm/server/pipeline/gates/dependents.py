@@ -1,0 +1,79 @@
+"""The gate `dependents`: a package enters when what the policy had built again because of it was built.
+
+In force on every channel that takes fresh builds. A curator who names the package lets it go on without them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels import releases
+from farm.server.jobs.dependent_builds import open_builds
+from farm.server.jobs.rebuild_policy import is_outdated
+from farm.server.packages import packages as package_rows
+from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.recipes import recipes
+from farm.server.tables.records import Package
+from farm.server.tables.states import ENDED, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.server.jobs.dependent_builds import OpenBuild
+    from farm.server.pipeline.gates.gate_result import Arrival
+    from farm.server.transaction.unit_of_work import Desk
+
+
+class Dependents:
+    """Nothing that the channel holds was built against an older state of the package, and could not be built again."""
+
+    kind = GateKind.DEPENDENTS
+
+    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
+        """`ordered` are packages that a curator has ordered to go on: their dependents may stay behind."""
+        self._ordered = ordered
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those whose dependents are still to be built again, or could not be."""
+        own = {package.name: package for package in arrivals if isinstance(package, Package)}
+        by_recipe: defaultdict[str, set[str]] = defaultdict(set)
+        for name, recipe in recipes.recipes_of(desk.session, own).items():
+            by_recipe[recipe].add(name)
+        found: dict[str, Standing] = {}
+        for build in open_builds(desk.session, by_recipe):
+            names = by_recipe[build.needed] - found.keys()
+            plan = own[min(names)].plan if names else None
+            if plan is None or not names.isdisjoint(self._ordered):
+                continue
+            if _concerns(desk, channel, build, own) and _is_outdated(desk, build, names, plan):
+                found |= dict.fromkeys(names, _standing(channel, build, names))
+        return found
+
+
+def _concerns(desk: Desk, channel: str, build: OpenBuild, arriving: Mapping[str, Package]) -> bool:
+    """Say whether the channel holds the dependent, or would."""
+    names = {each.name for each in package_rows.packages_of_plan(desk.session, build.built_plan)}
+    return not names.isdisjoint(arriving) or bool(releases.held_since(desk.session, channel, names))
+
+
+def _is_outdated(desk: Desk, build: OpenBuild, names: set[str], arriving: Digest) -> bool:
+    return is_outdated(desk, build.dependent, build.built_plan, names, arriving)
+
+
+def _standing(channel: str, build: OpenBuild, names: set[str]) -> Standing:
+    job, dependent = build.job, build.dependent
+    package = build.needed if build.needed in names else min(names)
+    behind = f"`farm candidate retry {channel} {package}` leaves {dependent} behind"
+    if job.state not in ENDED and job.state is not JobState.BLOCKED:
+        told = f"{dependent} is being built again against it: job {job.id} is {job.state}"
+        return Standing("waiting", told, job=job.id, under_way=True)
+    why = job.error.partition("\n")[0] or job.state
+    return Standing(
+        "failed",
+        f"{dependent} could not be built again against it: job {job.id}: {why}",
+        f"Mend the recipe of {dependent}, or this one, and submit it, or try job {job.id} again; {behind}.",
+        job=job.id,
+    )

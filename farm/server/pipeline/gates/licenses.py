@@ -1,0 +1,45 @@
+"""The gate `licences`: what a package is licensed under may be in this channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.policy.gate_kind import GateKind
+from farm.core.recipe.license import licences_in_the_way
+from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.tables.records import ForeignPackage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.server.pipeline.gates.gate_result import Arrival
+    from farm.server.transaction.unit_of_work import Desk
+
+
+class Licences:
+    """Each licence of a package is allowed, or at least one alternative where it offers a choice."""
+
+    kind = GateKind.LICENCES
+
+    def __init__(self, *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
+        self.allow = tuple(allow)
+        self.deny = tuple(deny)
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+        """Return the standing of those that may not enter."""
+        found = {}
+        for package in arrivals:
+            licence = _licence(desk, package)
+            refused = licences_in_the_way(licence, allow=self.allow, deny=self.deny)
+            if refused:
+                rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
+                found[package.name] = Standing(
+                    "failed",
+                    f"it is licensed {licence}, and {channel} {rule}",
+                    f"Leave it out of {channel}, or let the channel's policy allow {' and '.join(refused)}.",
+                )
+        return found
+
+
+def _licence(desk: Desk, package: Arrival) -> str:
+    return desk.packages.member(package).descriptor.licence if isinstance(package, ForeignPackage) else package.licence

@@ -1,0 +1,162 @@
+"""The gate `reproduced`: a package enters when enough different workers have built its plan to the very same package.
+
+It wishes for one rebuild of a plan at a time. Which worker gets it, the claim decides: one that has not built it yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.core.policy.gate_kind import GateKind
+from farm.server.identities import identities
+from farm.server.jobs import rebuilds
+from farm.server.jobs.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
+from farm.server.packages import attestations
+from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.recipes import recipes
+from farm.server.tables.records import Package
+from farm.server.tables.states import ACTIVE, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.server.packages.attestations import Attestation, Difference
+    from farm.server.pipeline.gates.gate_result import Arrival
+    from farm.server.tables.records import Job
+    from farm.server.transaction.unit_of_work import Desk
+
+MOST_TRIES = 3
+"""So many rebuilds of a plan may fail before nobody wishes for another by himself."""
+
+MOST_READY = 200
+"""So many rebuilds of plans that one worker built first may be ready: who may have none of them looks past them all."""
+
+
+class Reproduced:
+    """`agree` different workers, the first one counted, must have come to the same package."""
+
+    kind = GateKind.REPRODUCED
+
+    def __init__(self, agree: int) -> None:
+        self.agree = agree
+
+    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+        """Return where each own package stands. Needs a planning desk: rebuilds that are missing are wished for.
+
+        Packages of others cannot be built here: how many builders of theirs must agree, their own channel says.
+        """
+        own = [package for package in arrivals if isinstance(package, Package)]
+        by_plan: defaultdict[Digest, list[Package]] = defaultdict(list)
+        for package in own:
+            by_plan[package.plan].append(package)
+        records = _Records.of(desk, own)
+        found: dict[str, Standing] = {}
+        for plan, packages in sorted(by_plan.items(), key=lambda each: each[1][0].name):
+            standing = self._standing(desk, plan, packages, records)
+            if standing is not None:
+                found.update((package.name, standing) for package in packages)
+        return found
+
+    def _standing(self, desk: Desk, plan: Digest, packages: Sequence[Package], records: _Records) -> Standing | None:
+        """Return where the packages of one plan stand; None when enough workers agree about each of them."""
+        first = packages[0]
+        agreeing = min((records.builders(package) for package in packages), key=len)
+        if len(agreeing) >= self.agree:
+            return None
+        tries = records.tries.get(plan, [])
+        active = next((job for job in tries if job.state in ACTIVE), None)
+        if active is None and plan in records.differences:
+            return _differs(first, records.differences[plan][0], tries)
+        failed = [job for job in tries if job.state in (JobState.FAILED, JobState.CANCELLED)]
+        aside = next((job for job in tries if job.state is JobState.SET_ASIDE), None)
+        if active is None and (aside or len(failed) >= MOST_TRIES):
+            return _set_aside(aside) if aside else _failed(first, failed[-1], len(failed))
+        so_far = f"{len(agreeing)} of {self.agree} builders agree"
+        differing = {each.built_by for each in records.differences.get(plan, ())}
+        others = records.workers - {first.built_by} - agreeing - differing
+        if len(agreeing) + len(others) < self.agree:
+            return _too_few(so_far, self.agree, records.workers)
+        if active is None:
+            if records.ready[first.built_by] >= MOST_READY:
+                told = f"{so_far}; it is built again when {MOST_READY} others before it have been"
+                return Standing("waiting", told, under_way=True)
+            active = _wish(desk, plan, first)
+            records.ready[first.built_by] += 1
+        doing = "builds it again" if active.state is JobState.READY else "is building it again"
+        return Standing("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """All that is on record about the arrivals, looked up at once. `workers` are those that build, by name."""
+
+    attested: Mapping[Digest, tuple[Attestation, ...]]
+    differences: Mapping[Digest, tuple[Difference, ...]]
+    tries: Mapping[Digest, list[Job]]
+    workers: frozenset[str]
+    revoked: frozenset[str]
+    ready: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, desk: Desk, arrivals: Sequence[Package]) -> _Records:
+        plans = {package.plan for package in arrivals}
+        workers = identities.workers(desk.session)
+        return cls(
+            attested=attestations.attestations_of(desk.session, (package.digest for package in arrivals)),
+            differences=attestations.differences_of(desk.session, plans),
+            tries=rebuilds.rebuilds_of(desk.session, plans),
+            workers=frozenset(each.name for each in workers if each.builds and each.revoked_at is None),
+            revoked=frozenset(each.name for each in workers if each.revoked_at is not None),
+            ready=Counter(rebuilds.ready_by_first_builder(desk.session)),
+        )
+
+    def builders(self, package: Package) -> set[str]:
+        """Return the workers that came to this package, whose keys are still trusted."""
+        return {package.built_by, *(each.built_by for each in self.attested.get(package.digest, ()))} - self.revoked
+
+
+def _wish(desk: Desk, plan: Digest, package: Package) -> Job:
+    revision = recipes.find_revision(desk.session, package.recipe)
+    if revision is None:
+        raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
+    trace = f"rebuild-{plan.hex[:12]}"
+    return request_rebuild(desk, plan, revision_id=revision.id, name=revision.name, trace=trace)
+
+
+def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> Standing:
+    job = next((job for job in reversed(tries) if job.error_code == NOT_REPRODUCED), None)
+    recipe = job.name if job else first.name
+    return Standing(
+        "failed",
+        in_words(difference, first.built_by),
+        f"Mend the recipe so that it always comes out the same (`farm rebuild {recipe} --check` shows it on one "
+        f"machine), and look at {first.built_by} and {difference.built_by}: one of them may not be what it should be.",
+        job=job.id if job else None,
+    )
+
+
+def _set_aside(job: Job) -> Standing:
+    return Standing(
+        "failed",
+        f"job {job.id}, which builds it again, was {job.error.partition(chr(10))[0]}",
+        f"See what it does to a worker, then try it again: `farm retry {job.id}`.",
+        job=job.id,
+    )
+
+
+def _failed(first: Package, last: Job, count: int) -> Standing:
+    why = last.error.partition("\n")[0] or last.state
+    return Standing(
+        "failed",
+        f"it could not be built again {count} times after {first.built_by} had built it; job {last.id}: {why}",
+        f"Look at the log of job {last.id}, mend the recipe or the worker, and try it again: `farm retry {last.id}`.",
+        job=last.id,
+    )
+
+
+def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> Standing:
+    there = f"builds on {', '.join(sorted(workers))} only" if workers else "has no worker that builds"
+    return Standing("waiting", f"{so_far}; this farm {there}", f"Enrol workers until {agree} can have built it.")

@@ -1,0 +1,143 @@
+"""The newest release of a channel in memory, kept so that each further candidate costs what it changes."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from farm.core.sets.proof.atoms import Atom, find_atoms
+from farm.core.sets.proof.trial import TrialSet
+from farm.server.channels import releases
+from farm.server.packages import packages
+from farm.server.pipeline.members.test_needs import TestNeeds
+from farm.trust.index.imports import imported_descriptors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.core.policy.channel import Transition
+    from farm.core.sets.members.member import Member
+    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
+
+
+class ChannelState:
+    """The base of a channel's candidates as a set on which changes are tried. For one thread."""
+
+    def __init__(
+        self,
+        channel: str,
+        transitions: Sequence[Transition],
+        shelf: MemberShelf,
+        public: PublicStore,
+        *,
+        with_tests: bool = True,
+    ) -> None:
+        """With `with_tests` it is known what the tests of the base need: each recipe is read for it, once."""
+        self._public = public
+        self._channel = channel
+        self._transitions = transitions
+        self._shelf = shelf
+        self._number: int | None = None
+        self._tests_mark = 0
+        self._trial = TrialSet(())
+        self.test_needs = TestNeeds(shelf)
+        self._with_tests = with_tests
+        self._atoms: tuple[object, tuple[Atom, ...]] | None = None
+
+    def forget(self) -> None:
+        """Read the base anew next time: what the database says of releases has been corrected."""
+        self._number, self._tests_mark, self._atoms = None, 0, None
+        self.test_needs = TestNeeds(self._shelf)
+
+    def trial(self, desk: Desk, number: int) -> TrialSet:
+        """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
+        if self._number is None:
+            members = releases.release_members(desk.session, self._channel, number) if number else []
+            imported = (self.member(desk, digest) for digest in self._imported(desk, number).values())
+            self._trial = TrialSet(
+                [*(self._shelf.member(each) for each in members), *(each for each in imported if each is not None)]
+            )
+            self._note_tests(desk, self._trial.base)
+        elif self._number != number:
+            moved = releases.release_difference(desk.session, self._channel, self._number, number)
+            before, after = self._imported(desk, self._number), self._imported(desk, number)
+            placed = {name: self.member(desk, digest) for name, (_, digest) in moved.items()}
+            placed |= {
+                name: self.member(desk, after.get(name))
+                for name in before.keys() | after.keys()
+                if before.get(name) != after.get(name)
+            }
+            self._trial.place(placed)
+            self._trial.accept()
+            self._note_tests(desk, placed)
+        self._note_tests(desk, self._retested(desk))
+        self._number, self._tests_mark = number, self._shelf.tests_mark
+        return self._trial
+
+    def _retested(self, desk: Desk) -> dict[str, Member | None]:
+        """Return the members whose recipes have come to have other tests."""
+        revised = self._shelf.revised_since(self._tests_mark)
+        records = [record for plan in revised for record in packages.packages_of_plan(desk.session, plan)]
+        base = {record.name: self._trial.base.get(record.name) for record in records}
+        return {name: member for name, member in base.items() if member is not None}
+
+    def _note_tests(self, desk: Desk, placed: Mapping[str, Member | None]) -> None:
+        for name, member in placed.items() if self._with_tests else ():
+            self.test_needs.hold(desk, name, member)
+
+    def member(self, desk: Desk, digest: Digest | None) -> Member | None:
+        """Return the member of a descriptor, own or foreign, None for none."""
+        return None if digest is None else self._shelf.member(self._shelf.archived(desk, digest))
+
+    def _imported(self, desk: Desk, number: int) -> dict[str, Digest]:
+        record = releases.release(desk.session, self._channel, number) if number else None
+        return imported_descriptors(self._public.release(record.digest).imports) if record else {}
+
+    def atoms(
+        self,
+        desk: Desk,
+        candidate: int,
+        trial: TrialSet,
+        changes: Mapping[str, Member | None],
+        interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> tuple[Atom, ...]:
+        """Return the atoms of a candidate, worked out once for it.
+
+        `interface_needs` are the changes that others need besides what the proof shows.
+        """
+        # Not known by its number alone: that of a candidate whose step broke off is given again.
+        changed = {name: member and member.descriptor.digest for name, member in changes.items()}
+        what = candidate, self._number, changed, dict(interface_needs)
+        if self._atoms is None or self._atoms[0] != what:
+            groups, needs = self._declared(desk, trial, changes)
+            for name, others in interface_needs.items():
+                needs[name] = (*needs.get(name, ()), *others)
+            self._atoms = what, find_atoms(trial, changes, together=groups, needs=needs)
+        return self._atoms[1]
+
+    def _declared(
+        self, desk: Desk, trial: TrialSet, changes: Mapping[str, Member | None]
+    ) -> tuple[list[Sequence[str]], dict[str, tuple[str, ...]]]:
+        """Return what moves together by declaration or because one build put it out, and what tests need besides."""
+        builds: dict[str, list[str]] = {}
+        needs: dict[str, tuple[str, ...]] = {}
+        for name, member in changes.items():
+            present = member or trial.base.get(name)
+            if present is None:
+                continue
+            if present.foreign:
+                # A release takes all foreign packages of a distribution from one release of it: so they move as one.
+                builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
+                continue
+            package: Package = self._shelf.record(desk, present.descriptor.digest)
+            recipe = self._shelf.tested_recipe(desk, package)
+            builds.setdefault(recipe.name, []).append(name)
+            if recipe.name == name and member is not None:
+                # What the base has can serve a test as well: then nothing has to come first.
+                wanted = {need for test in recipe.tests for need in test.needs if need not in trial.base}
+                needs[name] = tuple(sorted(wanted))
+        return [*builds.values(), *(transition.packages for transition in self._transitions)], needs

@@ -1,0 +1,403 @@
+"""The pipeline of one channel: collect a candidate, take it through the gates, publish what passes of it.
+
+`advance` does the next step that can be done now and returns; it is called on a timer and after each job. Everything
+it knows lies in the database, so a pipeline that is killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from farm.core.policy.channel_gates import AbiGate, HardeningGate, TestsGate
+from farm.core.policy.gate_kind import GateKind
+from farm.core.sets.members.member import is_foreign
+from farm.core.sets.proof.abi import LinkedFiles, loads_touched
+from farm.core.sets.proof.test_closures import tested_names
+from farm.server.channels import candidates, excuses, releases
+from farm.server.channels.candidates import Marks
+from farm.server.curation import orders
+from farm.server.curation.ordering import held_among
+from farm.server.federation import imported as foreign
+from farm.server.pipeline.candidates.collect import Collector, NothingToDo, Proposal
+from farm.server.pipeline.candidates.imports import Importer
+from farm.server.pipeline.excuses.decisions import (
+    Step,
+    end_order,
+    refuse,
+    say_freeze,
+    say_gate,
+    say_interfaces,
+    was_decided,
+    why_superseded,
+)
+from farm.server.pipeline.excuses.explain import Explainer
+from farm.server.pipeline.excuses.failed_builds import FailedBuilds
+from farm.server.pipeline.excuses.halts import Halting
+from farm.server.pipeline.gates.candidate_context import Docket, Verdict
+from farm.server.pipeline.gates.held_back import atoms_withheld, moving_along
+from farm.server.pipeline.gates.package_gates import Entrance
+from farm.server.pipeline.members.channel_state import ChannelState
+from farm.server.pipeline.members.members import MemberShelf
+from farm.server.pipeline.publication.publication import PublicStore
+from farm.server.pipeline.publishing.adoption import TakingUp
+from farm.server.pipeline.publishing.record_release import record_release
+from farm.server.pipeline.publishing.sign_release import Signing, Unsigned
+from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
+from farm.server.pipeline.search.evaluation import Evaluation, Scope, counted
+from farm.server.pipeline.search.ordered_tests import NotKnownYetError
+from farm.server.pipeline.search.released_tests import ReleasedTests
+from farm.server.pipeline.search.search import search
+from farm.server.pipeline.search.testers import Hearing, SignedResults, Testers
+from farm.server.tables.evidence import TestEvidence
+from farm.server.tables.pipeline_states import (
+    CandidateState,
+    ChangeState,
+    GateState,
+    OrderEnding,
+    OrderKind,
+    RunPurpose,
+    RunState,
+    StepState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.atoms import Atom
+    from farm.server.channels.candidates import Candidate
+    from farm.server.channels.excuses import Excuse
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.pipeline.candidates.collect import Unseen
+    from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.pipeline.gates.held_back import Withheld
+    from farm.server.pipeline.publication.publication import Signer
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk, Office
+
+_SEARCH_GATES = (GateKind.PROOF, GateKind.TESTS, GateKind.BUILD, GateKind.SIGNER)
+
+
+class Pipeline:
+    """The way of one channel, from what is built to what is signed. For one thread in the whole farm."""
+
+    def __init__(
+        self,
+        office: Office,
+        policy: ChannelPolicy,
+        repository: Path,
+        signer: Signer,
+        *,
+        gates: Sequence[PackageGate] = (),
+        unseen: Unseen = lambda _desk: (),
+    ) -> None:
+        self._office = office
+        self._policy = policy
+        self._shelf = MemberShelf(office.blobs)
+        takes_builds, transitions = not policy.from_channel, policy.transitions
+        self._entrance = Entrance(policy.name, gates, self._shelf, takes_builds=takes_builds, transitions=transitions)
+        self._public = PublicStore(repository, office.blobs)
+        with_tests = any(isinstance(gate, TestsGate) for gate in policy.gates)
+        self._state = ChannelState(policy.name, policy.transitions, self._shelf, self._public, with_tests=with_tests)
+        self._collector = Collector(policy, Importer(self._state, self._shelf, self._public), unseen)
+        self._failed_builds = FailedBuilds(policy.name)
+        self._released_tests = ReleasedTests(policy.name, self._shelf)
+        self._compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
+        self._results = SignedResults(office.blobs)
+        self._testers = Testers(policy.name)
+        self._halting = Halting(office, policy.name)
+        self._taking_up = TakingUp(office, policy.name, self._public)
+        self._signing = Signing(office, policy.name, self._public, signer, self._collector.offered, self._loading)
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel."""
+        return self._policy.name
+
+    def advance(self) -> Step:
+        """Do what can be done now. Raises `SignerUnreachableError` when the signer is away: try again."""
+        with self._halting.told():
+            return self._advance()
+
+    def _advance(self) -> Step:
+        channel = self._policy.name
+        taken_up = self._taking_up.look()
+        if taken_up is not None:
+            self._state.forget()
+            self._collector.forget()
+            return taken_up
+        unsigned = self._signing.waiting()
+        if unsigned is not None:
+            return self._signing.sign(unsigned)
+        self._warm_up()
+        with self._office.planning() as desk:
+            self._shelf.renew_tests(desk)
+            newest = releases.newest_release(desk.session, channel)
+            candidate = candidates.open_candidate(desk.session, channel)
+            if candidate is not None and (reason := why_superseded(desk, candidate, newest, self._marks)):
+                candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
+                candidate = None
+            opened = candidate or self._collect(desk, newest)
+            if isinstance(opened, Step):
+                return opened
+            step = self._through_the_gates(desk, self._docket(desk, opened, newest))
+        return self._signing.sign(step) if isinstance(step, Unsigned) else step
+
+    def _warm_up(self) -> None:
+        """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
+        with self._office.reading() as desk:
+            self._shelf.renew_tests(desk)
+            newest = releases.newest_release(desk.session, self._policy.name)
+            self._state.trial(desk, newest.number if newest else 0)
+            if candidate := candidates.open_candidate(desk.session, self._policy.name):
+                for change in candidates.changes_of(desk.session, candidate.id):
+                    self._state.member(desk, change.after)
+        if self._scope() or self._compares:
+            self._testers = Testers.of(self._public.builders(), self._policy.name)
+            self._results.tell_unlisted(self._testers)
+
+    def _collect(self, desk: Desk, newest: ReleaseRecord | None) -> Candidate | Step:
+        """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
+        channel = self._policy.name
+        proposal = self._collector.propose(desk, newest)
+        if isinstance(proposal, NothingToDo):
+            if proposal.state is StepState.IDLE:
+                self._tell_failed_builds(desk)
+            told = "" if proposal.state is StepState.BUILDING else self._retest(desk, newest)
+            return Step(channel, StepState.WAITING if told else proposal.state, told or proposal.message)
+        if not proposal.changes and proposal.order is not None:
+            outcome = f"nothing to do: {channel} holds that already"
+            end_order(desk, proposal.order, OrderEnding.NOTHING_TO_DO, outcome)
+            return Step(channel, StepState.IDLE, outcome)
+        if proposal.source.is_rollback and (refused := self._refuse_rollback(desk, proposal)):
+            return refused
+        held = {} if proposal.order else self._entrance.withheld(desk, proposal)
+        latest = candidates.latest_candidate(desk.session, channel)
+        if proposal.order is None and latest and was_decided(desk, latest, newest, proposal, held, marks=self._marks):
+            self._renew_excuses(desk, latest, held)
+            self._tell_failed_builds(desk)
+            told = self._retest(desk, newest)
+            decided = f"candidate {latest.id} was {latest.state}; nothing has changed since"
+            return Step(channel, StepState.WAITING if told else StepState.REFUSED, told or decided)
+        number = newest.number if newest else 0
+        opened = candidates.add_candidate(
+            desk.session,
+            channel,
+            proposal.changes,
+            base_number=number,
+            source=proposal.source,
+            marks=self._marks,
+            now=desk.now,
+        )
+        foreign.pin_candidate(desk.session, opened.id, proposal.pins)
+        if proposal.order is not None:
+            along = self._along(desk, opened, newest, proposal)
+            orders.take_order(desk.session, proposal.order.id, candidate_id=opened.id, along=along)
+            held = self._entrance.withheld(desk, proposal)
+        candidates.place_changes(desk.session, opened.id, held, state=ChangeState.WAITING)
+        return opened
+
+    def _along(self, desk: Desk, opened: Candidate, newest: ReleaseRecord | None, proposal: Proposal) -> set[str]:
+        """Return what must move with the packages that a retry names, where a rollback keeps something from moving."""
+        named = (
+            proposal.order.detail.get("packages") if proposal.order and proposal.order.kind is OrderKind.RETRY else ()
+        )
+        if not named or not self._entrance.is_rolled_back(desk, proposal):
+            return set()
+        return moving_along(self._atoms(desk, self._docket(desk, opened, newest)), named)
+
+    @property
+    def _marks(self) -> Marks:
+        """What is decided by other tests or testers than those of now is decided again; without the gate none count."""
+        return Marks(self._shelf.tests_mark if self._scope() else 0, self._testers.mark)
+
+    def _retest(self, desk: Desk, newest: ReleaseRecord | None) -> str:
+        trial = self._state.trial(desk, newest.number if newest else 0)
+        hearing = Hearing(desk, self._testers, self._results)
+        return self._released_tests.look(desk, newest, trial, hearing, with_tests=bool(self._scope()))
+
+    def _tell_failed_builds(self, desk: Desk) -> None:
+        if not self._policy.from_channel:
+            self._failed_builds.renew(desk, Explainer(desk, self._office.logs, self._shelf, {}))
+
+    def _refuse_rollback(self, desk: Desk, proposal: Proposal) -> Step | None:
+        """End the order of a rollback that would change what a curator has come to hold since it was given."""
+        in_the_way = held_among(desk, self._policy.name, proposal.changes)
+        if in_the_way is None or proposal.order is None:
+            return None
+        outcome = f"refused: {'; '.join(in_the_way)}"
+        end_order(desk, proposal.order, OrderEnding.REFUSED, outcome)
+        return Step(self._policy.name, StepState.REFUSED, outcome)
+
+    def _renew_excuses(self, desk: Desk, latest: Candidate, held: Mapping[str, Withheld]) -> None:
+        """Let the excuses say what the gates say now, when they have come to say something else."""
+        standing = excuses.standing(desk.session, latest.channel)
+        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES and not _is_of_gate(each.excuse)]
+        # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
+        said = {(each.excuse.gate, each.excuse.reason) for each in standing}
+        if {(each.gate, each.standing.reason) for each in held.values()} <= said:
+            return
+        docket = self._docket(desk, latest, releases.newest_release(desk.session, latest.channel))
+        atoms = self._atoms(desk, docket)
+        told = self._explainer(desk, docket, atoms).of_gates(held)
+        excuses.hold_back(desk.session, latest.channel, latest.id, [*kept, *told], now=desk.now)
+
+    def _docket(self, desk: Desk, candidate: Candidate, base: ReleaseRecord | None) -> Docket:
+        changes = candidates.changes_of(desk.session, candidate.id)
+        trial = self._state.trial(desk, base.number if base else 0)
+        members = {each.name: self._state.member(desk, each.after) for each in changes}
+        own = [each for each in changes if not is_foreign(each.name)]
+        packages = {each.name: self._shelf.record(desk, each.after) for each in own if each.after}
+        leaving = {each.name: self._shelf.record(desk, each.before) for each in own if each.before and not each.after}
+        return Docket(candidate, base, changes, members, packages, leaving, trial)
+
+    def _atoms(
+        self, desk: Desk, docket: Docket, interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> tuple[Atom, ...]:
+        """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
+        atoms = self._state.atoms(desk, docket.candidate.id, docket.trial, docket.members, interface_needs)
+        if any(not each.atom for each in docket.changes):
+            for atom in atoms:
+                candidates.place_changes(desk.session, docket.candidate.id, atom.names, atom=atom.key)
+        return atoms
+
+    def _explainer(
+        self,
+        desk: Desk,
+        docket: Docket,
+        atoms: Sequence[Atom],
+        accepted: Mapping[str, Member | None] = MappingProxyType({}),
+    ) -> Explainer:
+        by_key = {atom.key: atom for atom in atoms}
+        imported = {name: member for name, member in docket.members.items() if member is not None and member.foreign}
+        earlier = EarlierEvidence(desk, docket.candidate.channel, docket.trial.base, accepted)
+        return Explainer(
+            desk, self._office.logs, self._shelf, docket.packages, by_key, imported, docket.leaving, earlier
+        )
+
+    def _through_the_gates(self, desk: Desk, docket: Docket) -> Step | Unsigned:
+        candidate = docket.candidate
+        held = self._entrance.held_now(desk, docket)
+        if held is None:
+            reason = "a gate has come to hold something back that it let pass: it is collected again"
+            candidates.decide(desk.session, candidate.id, CandidateState.SUPERSEDED, reason=reason, now=desk.now)
+            return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id} is superseded: {reason}")
+        order = orders.order_of(desk.session, candidate.id)
+        evaluation = Evaluation(
+            desk,
+            candidate,
+            trial=docket.trial,
+            shelf=self._shelf,
+            changes=docket.members,
+            test_needs=self._state.test_needs,
+            hearing=Hearing(desk, self._testers, self._results),
+            scope="" if candidate.source.is_rollback else self._scope(),
+            compares=self._compares and not candidate.source.is_rollback,
+            failures_since=order.at if order and order.kind is OrderKind.RETRY else None,
+        )
+        try:
+            if not held and (whole := evaluation.whole()).green:
+                return self._decide(desk, docket, Verdict(docket.members, whole.evidence), [])
+            atoms = self._atoms(desk, docket, evaluation.interface_needs())
+            blamed = atoms_withheld(atoms, held)
+            found = search([atom for atom in atoms if atom.key not in blamed], evaluation.over(atoms))
+        except NotKnownYetError as waiting:
+            return self._wait(desk, docket, waiting)
+        accepted = evaluation.changes_of(found.accepted)
+        explainer = self._explainer(desk, docket, atoms, accepted)
+        told = [
+            *(excuse for hold in found.held.values() for excuse in explainer.held(hold)),
+            *explainer.of_gates(held),
+        ]
+        candidates.place_changes(desk.session, candidate.id, _names(atoms, found.held), state=ChangeState.HELD)
+        evidence = evaluation(found.accepted, RunPurpose.SEARCH).evidence if accepted else None
+        return self._decide(desk, docket, Verdict(accepted, evidence), told)
+
+    def _scope(self) -> Scope:
+        for gate in self._policy.gates:
+            if isinstance(gate, TestsGate):
+                return gate.of
+        return ""
+
+    @property
+    def _asks_recipes(self) -> bool:
+        """Whether anything is decided by the newest recipes: their tests, and what they waive."""
+        return any(isinstance(gate, TestsGate | HardeningGate) for gate in self._policy.gates)
+
+    def _wait(self, desk: Desk, docket: Docket, waiting: NotKnownYetError) -> Step:
+        candidate = docket.candidate
+        runs = candidates.set_runs(desk.session, candidate.id)
+        sets = sum(run.tests > 0 for run in runs)
+        told = f"{waiting.summary} (set {sets})" if sets > 1 else waiting.summary
+        if runs and runs[-1].state is RunState.PENDING:
+            say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, docket.trial.proof.summary)
+        say_gate(desk, candidate, waiting.gate, GateState.PENDING, told)
+        return Step(candidate.channel, StepState.OPEN, f"candidate {candidate.id}: {told}")
+
+    def _decide(self, desk: Desk, docket: Docket, verdict: Verdict, told: list[Excuse]) -> Step | Unsigned:
+        candidate = docket.candidate
+        if not self._policy.from_channel:
+            told += self._explainer(desk, docket, ()).unbuilt()
+        candidates.place_changes(desk.session, candidate.id, verdict.accepted, state=ChangeState.ACCEPTED)
+        if not verdict.accepted:
+            for gate in (GateKind.PROOF, GateKind.ABI, GateKind.TESTS):
+                held = sum(excuse.gate is gate for excuse in told)
+                if held:
+                    say_gate(desk, candidate, gate, GateState.FAILED, f"{counted(held, 'package')} held back")
+            return refuse(desk, candidate, told)
+        docket.trial.place(verdict.accepted)
+        say_gate(desk, candidate, GateKind.PROOF, GateState.PASSED, docket.trial.proof.summary)
+        tests = verdict.evidence if isinstance(verdict.evidence, TestEvidence) else TestEvidence()
+        if tests.interfaces is not None:
+            say_interfaces(desk, candidate, tests.interfaces)
+        self._say_tests(desk, candidate, tests)
+        if frozen := say_freeze(desk, candidate):
+            return frozen
+        scope = self._scope()
+        record, release = record_release(
+            desk,
+            candidate,
+            docket.base,
+            trial=docket.trial,
+            changes=verdict.accepted,
+            shelf=self._shelf,
+            public=self._public,
+            with_tests=self._asks_recipes and not candidate.source.is_rollback,
+            tested=tested_names(scope, docket.trial, verdict.accepted, self._state.test_needs) if scope else (),
+        )
+        by = f"release {record.number} of {candidate.channel}"
+        excuses.clear(desk.session, candidate.channel, verdict.accepted, by=by, now=desk.now)
+        excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
+        return Unsigned(candidate, record, release)
+
+    def _loading(self, desk: Desk, candidate: Candidate) -> list[Package]:
+        """Return the own packages of a release that load what it changes, where interfaces are asked for."""
+        if not self._compares or candidate.source.is_rollback:
+            return []
+        changes = {
+            each.name: self._state.member(desk, each.after)
+            for each in candidates.changes_of(desk.session, candidate.id)
+            if each.state is ChangeState.ACCEPTED
+        }
+        trial = self._state.trial(desk, candidate.base_number)
+        trial.place(changes)
+        loads = loads_touched(trial, changes, trial.base, LinkedFiles())
+        members = {load.dependent.name: load.dependent for load in loads if not load.dependent.foreign}
+        return [self._shelf.record(desk, each.descriptor.digest) for _, each in sorted(members.items())]
+
+    def _say_tests(self, desk: Desk, candidate: Candidate, tests: TestEvidence) -> None:
+        if self._scope():
+            told = f"{counted(tests.count, 'test')} passed" if tests.count else "no test concerns what changed"
+            say_gate(desk, candidate, GateKind.TESTS, GateState.PASSED, told, tests=tests)
+
+
+def _names(atoms: Sequence[Atom], keys: Mapping[str, object]) -> list[str]:
+    return [name for atom in atoms if atom.key in keys for name in atom.names]
+
+
+def _is_of_gate(excuse: Excuse) -> bool:
+    """Say whether a gate of single packages says the same: what the signer refused waits there."""
+    return excuse.gate is GateKind.SIGNER and bool(excuse.package)

@@ -1,0 +1,134 @@
+"""Bringing the signer what curators have signed, and what was reported: at once, or when it answers again."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from farm.core.names.canonical_json import canonical_json
+from farm.server.curation import reports, signed_orders
+from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
+from farm.trust.attestation.curator_order import Act, CuratorOrderError, kept_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farm.server.curation.reports import Report
+    from farm.server.transaction.unit_of_work import Office
+
+_LOG = logging.getLogger("farm.server.pipeline")
+_AT_ONCE = 50
+_FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end", "outdated-order")
+"""The refusals that are about the order; others are about the state that the signer is in.
+
+An order that is refused so is brought once more when others may order than then (`signed_orders.bring_again`).
+"""
+_TOO_MANY = "too-many-reports"
+_LONGEST = 500
+"""Characters of a report's reason that the signer is told: it is for people."""
+
+
+class OrderTaker(Protocol):
+    """Whoever keeps the ledger."""
+
+    def take_order(self, envelope: bytes) -> None:
+        """Take a signed order; one that is known already is fine. Raises a `FarmError` when refused."""
+
+    def take_report(self, report: bytes) -> None:
+        """Take a report; one that is known already is fine. Raises a `FarmError` when refused."""
+
+
+class OrderDelivery:
+    """Brings what the signer has not got yet. May be asked at any time, also twice at once."""
+
+    def __init__(self, office: Office, signer: OrderTaker) -> None:
+        self._office = office
+        self._signer = signer
+        self._told: dict[str, str] = {}
+
+    def deliver(self) -> int:
+        """Bring reports, then orders, the oldest first; return how many. What cannot be brought waits."""
+        try:
+            brought = self.bring()
+        except SignerUnreachableError as error:
+            self._say_once("", f"orders of curators wait for the signer: {error.message}")
+            return 0
+        self._told.pop("", None)
+        return brought
+
+    def bring_all(self) -> None:
+        """Bring all that there is. Raises `SignerUnreachableError`."""
+        while self.bring():
+            pass
+
+    def bring(self) -> int:
+        """Bring the oldest reports and orders; return how many the signer came to have. As `bring_all`."""
+        with self._office.reading() as desk:
+            orders = signed_orders.unbrought(desk.session, _AT_ONCE)
+            # What was closed before the signer heard of it has to be there for it to close.
+            closed = list(_closed_by(orders))
+            waiting = {
+                channel: [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
+                for channel, numbers in signed_orders.unbrought_reports(desk.session, _AT_ONCE, closed=closed).items()
+            }
+        brought = sum(self._bring_reports(channel, some) for channel, some in waiting.items())
+        return brought + sum(map(self._bring_order, orders))
+
+    def _bring_reports(self, channel: str, some: Iterable[Report]) -> int:
+        """Bring reports on one channel, as far as there is room for them: the others wait until some are closed."""
+        brought = 0
+        for report in some:
+            try:
+                self._signer.take_report(_form(report))
+            except SignerRefusedError as error:
+                if error.said == _TOO_MANY:
+                    self._say_once(channel, f"reports on {channel} wait: {error.message}. {error.remedy}")
+                    break
+                self._say_once(f"report {report.id}", f"the signer does not take report {report.id}: {error.message}")
+                continue
+            self._told.pop(channel, None)
+            with self._office.writing() as desk:
+                signed_orders.note_report_brought(desk.session, report.id, now=desk.now)
+            brought += 1
+        return brought
+
+    def _bring_order(self, order: signed_orders.SignedOrder) -> bool:
+        refused = ""
+        try:
+            self._signer.take_order(order.envelope.encode())
+        except SignerRefusedError as error:
+            refused = f"{error.message}. {error.remedy}".strip()
+            told = f"the signer does not take the order {order.act} of {order.curator}: {refused}"
+            self._say_once(order.digest, told)
+            if error.said not in _FOR_GOOD:
+                return False  # the trouble is the signer's: a hold that was lost by it would be missed
+        self._told.pop(order.digest, None)
+        with self._office.writing() as desk:
+            signed_orders.note_brought(desk.session, order.digest, now=desk.now, refused=refused)
+        return True
+
+    def _say_once(self, about: str, told: str) -> None:
+        """Log what keeps something back: the clock comes again in half a second, and would say the same."""
+        if self._told.get(about) != told:
+            _LOG.error("%s", told)
+        self._told[about] = told
+
+
+def _closed_by(orders: Iterable[signed_orders.SignedOrder]) -> Iterator[int]:
+    for order in orders:
+        if order.act == Act.CLOSE_REPORT:
+            with suppress(CuratorOrderError):  # the signer says what is wrong with it
+                yield kept_order(order.envelope.encode()).number
+
+
+def _form(report: Report) -> bytes:
+    return canonical_json(
+        {
+            "channel": report.channel,
+            "label": f"{report.name} {report.version}"[:_LONGEST],
+            "package": report.package,
+            "reason": report.reason[:_LONGEST],
+            "report": report.id,
+        }
+    )

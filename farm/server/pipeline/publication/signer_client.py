@@ -1,0 +1,128 @@
+"""Speaking to the signer, over its Unix socket."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from farm.trust.index.advisory_index import AdvisoryIndex
+    from farm.trust.index.release_index import Release
+    from farm.trust.index.review_list import ReviewList
+
+LONGEST_SIGNING = 1200.0
+"""Seconds that a release is waited for: longer than the signer waits for its checker, which may take 15 minutes. Who
+had gone by then would never hear of a refusal, and have the same looked at again."""
+_SECONDS = 120.0
+_NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
+
+
+class SignerRefusedError(FarmError):
+    """The signer looked at a release, a list of advisories or an image, and did not sign it.
+
+    `by_package` says what is wrong with single packages of a release; nothing where that is about all of it. `said` is
+    the code of the refusal. `lost_blobs` are not in the public store, or spoiled.
+    """
+
+    code = "signer-refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        by_package: Mapping[str, tuple[str, str]] = _NOTHING,
+        said: str = "",
+        lost_blobs: tuple[Digest, ...] = (),
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.lost_blobs = lost_blobs
+        self.by_package = by_package
+        self.said = said
+
+
+class SignerUnreachableError(FarmError):
+    """The signer, or the checker that it asks, does not answer: the release stays unpublished, and is tried again."""
+
+    code = "signer-unreachable"
+
+
+class SignerClient:
+    """The signer behind the socket at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._http = _Socket(path)
+
+    def sign(self, release: Release, evidence: Digest) -> None:
+        """Ask for a release to be published; `evidence` is a blob of the repository that says what to look at.
+
+        Raises `SignerRefusedError`, `SignerUnreachableError`.
+        """
+        self._http.post(f"/releases?evidence={evidence}", release.to_json(), LONGEST_SIGNING)
+
+    def take_order(self, envelope: bytes) -> None:
+        """Bring a curator's order, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/orders", envelope)
+
+    def take_report(self, report: bytes) -> None:
+        """Bring a report of trouble, for the ledger. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/reports", report)
+
+    def publish_advisories(self, index: AdvisoryIndex) -> None:
+        """Ask for a list of advisories to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/advisories", index.to_json())
+
+    def publish_reviews(self, stated: ReviewList) -> None:
+        """Ask for a record of looking to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        self._http.post("/reviews", stated.to_json())
+
+
+class ImageSignerClient:
+    """The signer behind the socket at `path`, on which it takes nothing but questions about images."""
+
+    def __init__(self, path: Path) -> None:
+        self._http = _Socket(path)
+
+    def attest(self, asked: bytes) -> bytes:
+        """Return the signed statement about an image, an `AskedImage` as JSON. Raises as `SignerClient`."""
+        return self._http.post("/images", asked)
+
+
+class _Socket:
+    def __init__(self, path: Path) -> None:
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://signer", timeout=_SECONDS
+        )
+
+    def post(self, path: str, content: bytes, seconds: float = _SECONDS) -> bytes:
+        try:
+            answer = self._http.post(path, content=content, timeout=httpx.Timeout(_SECONDS, read=seconds))
+        except httpx.HTTPError as error:
+            raise SignerUnreachableError(f"the signer does not answer: {error or type(error).__name__}") from error
+        if answer.status_code == 409:
+            refusal = answer.json()
+            raise SignerRefusedError(
+                refusal["message"],
+                remedy=refusal["remedy"],
+                by_package=_by_package(refusal),
+                said=refusal["code"],
+                lost_blobs=tuple(map(Digest, refusal.get("blobs", ()))),
+            )
+        if answer.status_code == 503:
+            waits = answer.json()
+            raise SignerUnreachableError(waits["message"], remedy=waits["remedy"])
+        if answer.status_code != 200:
+            raise SignerUnreachableError(f"the signer answered with status {answer.status_code}")
+        return answer.content
+
+
+def _by_package(refusal: dict[str, Any]) -> Mapping[str, tuple[str, str]]:
+    return {name: (why, remedy) for name, (why, remedy) in refusal.get("packages", {}).items()}

@@ -1,0 +1,188 @@
+"""Taking up what is published and the database does not know, so that the channel goes on from what subscribers have.
+
+An older database may have been restored, a row may be gone or edited, or somebody had a release signed behind the
+farm's back: it has passed the signer's gates. Only the signer writes metadata, so what is in force there counts. So a
+release that the database has beyond that is set aside: nothing could follow on it. If somebody had only put back an
+older published directory, it is taken up when the right one is there again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.sets.findings.problem import listed
+from farm.server.channels import candidates, excuses, published_releases, releases
+from farm.server.channels.candidates import Source
+from farm.server.federation import imported
+from farm.server.identities.access import Actor, audit
+from farm.server.pipeline.excuses.decisions import Step
+from farm.server.pipeline.publishing.unknown_imports import record_imports, unknown_imports
+from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError, record_rebuilds, record_unknown
+from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, ChangeState, StepState
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.index.imports import imported_descriptors
+from farm.trust.index.release_time import released_time
+from farm.trust.index.tree import difference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.trust.index.release_index import Release
+    from farm.trust.index.tree import Difference
+
+_PIPELINE = Actor("pipeline")
+
+
+class TakingUp:
+    """Compares what one channel has published with the database. For one thread."""
+
+    def __init__(self, office: Office, channel: str, public: PublicStore) -> None:
+        self._office = office
+        self._channel = channel
+        self._public = public
+
+    def look(self) -> Step | None:
+        """Take up what is published and unknown, the oldest first; None where there is nothing of the kind.
+
+        Each release is a transaction of its own: who is killed goes on after the last one. Costs three small looks
+        else. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
+        """
+        published = self._public.published(self._channel)
+        number = published.number if published else 0
+        with self._office.reading() as desk:
+            beyond = published_releases.ahead(desk.session, self._channel, number)
+            waiting = self._unknown(desk, published) if published and self._is_unknown(desk, published) else []
+        if not beyond and not waiting:
+            return None
+        if beyond:
+            with self._office.planning() as desk:
+                self._set_aside(desk, beyond, number)
+        while waiting:
+            with self._office.planning() as desk:
+                self._take_up(desk, waiting.pop())
+        told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
+        return Step(self._channel, StepState.RELEASED, told)
+
+    def _is_unknown(self, desk: Desk, published: Release) -> bool:
+        which = self._channel, published.number, published.digest
+        if published_releases.is_recorded(desk.session, *which):
+            return False
+        # One that was signed for this farm, which has not heard of it: it asks again.
+        return not published_releases.has_open_candidate(desk.session, *which)
+
+    def _set_aside(self, desk: Desk, beyond: Sequence[int], number: int) -> None:
+        told = _told_aside(self._channel, beyond, number)
+        published_releases.set_aside(desk.session, self._channel, number, reason=told)
+        audit(desk, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
+
+    def _unknown(self, desk: Desk, published: Release) -> list[Release]:
+        """Return what is unknown, the newest first, back to what both know, or as far as it can be read."""
+        found = [published]
+        while (previous := found[-1].previous) is not None:
+            if published_releases.is_recorded(desk.session, self._channel, found[-1].number - 1, previous):
+                break
+            try:
+                release = self._public.release(previous)
+            except (MissingBlobError, CorruptBlobError):
+                break  # nothing tells what it was: the next one is taken up as a whole
+            if unknown_imports(desk, release):
+                break  # what is in force does not hold it any more: that counts
+            found.append(release)
+        return found
+
+    def _take_up(self, desk: Desk, release: Release) -> None:
+        candidate = published_releases.make_room(desk.session, self._channel, release.number, release.digest)
+        moved = self._moved(desk, release)
+        record_unknown(desk, release, moved.put, self._public)
+        record_rebuilds(desk, release, moved.put, self._public)
+        names = [*(entry.name for entry in moved.put), *moved.removed]
+        before = releases.members_named(desk.session, self._channel, release.number - 1, names)
+        after = {entry.name: entry.descriptor.digest for entry in moved.put}
+        changes = {name: after.get(name) for name in names if before.get(name) != after.get(name)}
+        reason = _told(release)
+        if candidate is None:
+            own = {name: (before.get(name), digest) for name, digest in changes.items()}
+            candidate = self._candidate(desk, release, own | self._imported(desk, release))
+        candidates.tell(desk.session, candidate, reason)
+        record = releases.add_release(
+            desk.session,
+            channel=self._channel,
+            number=release.number,
+            candidate_id=candidate,
+            digest=release.digest,
+            set_digest=release.package_set,
+            previous=release.previous,
+            packages=release.packages,
+            changes=changes,
+            trace=f"taken-up-{self._channel}-{release.number}",
+            now=released_time(release),
+        )
+        releases.mark_published(desk.session, record.id, now=released_time(release))
+        by = f"release {release.number} of {self._channel}"
+        excuses.clear(desk.session, self._channel, after, by=by, now=desk.now)
+        audit(desk, _PIPELINE, "take up", by, f"{reason}: {release.digest}", channel=self._channel)
+
+    def _moved(self, desk: Desk, release: Release) -> Difference:
+        """Return what makes the set of a release of that before it, as the database has that."""
+        previous, number = release.previous, release.number - 1
+        if previous is None:
+            return difference(self._public.read, None, release.index)
+        if published_releases.is_recorded(desk.session, self._channel, number, previous):
+            return difference(self._public.read, self._public.release(previous).index, release.index)
+        whole = difference(self._public.read, None, release.index)
+        held = releases.release_set(desk.session, self._channel, number)
+        gone = held.keys() - {entry.name for entry in whole.put}
+        return type(whole)(whole.put, tuple(sorted(gone)))
+
+    def _candidate(
+        self, desk: Desk, release: Release, changes: Mapping[str, tuple[Digest | None, Digest | None]]
+    ) -> int:
+        """Record a candidate for a release that has none: pages show by it what came and went, and why."""
+        at = released_time(release)
+        source = Source(CandidateOrigin.COLLECTED)
+        opened = candidates.add_candidate(
+            desk.session, self._channel, changes, base_number=release.number - 1, source=source, now=at
+        )
+        candidates.place_changes(desk.session, opened.id, changes, state=ChangeState.ACCEPTED)
+        pins = [imported.find_release(desk.session, each.release) for each in release.imports]
+        imported.pin_candidate(desk.session, opened.id, [each for each in pins if each])
+        candidates.decide(desk.session, opened.id, CandidateState.RELEASED, reason="", now=at)
+        return opened.id
+
+    def _imported(self, desk: Desk, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
+        """Return what changes of other distributions' packages, by full name. Raises `UnknownPackageError`."""
+        after = imported_descriptors(release.imports)
+        record_imports(desk, release, self._public)
+        if lacking := unknown_imports(desk, release):
+            raise UnknownPackageError(
+                release,
+                f"{listed(lacking)} as it takes them: {listed([str(each) for each in release.imports])}",
+                "Let control see these releases, which it follows by itself while they are the newest there, or "
+                "restore a backup of the database that is newer.",
+            )
+        before: dict[str, Digest] = {}
+        if release.previous is not None:
+            try:
+                before = imported_descriptors(self._public.release(release.previous).imports)
+            except (MissingBlobError, CorruptBlobError):
+                before = {}
+        names = sorted(before.keys() | after.keys())
+        return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def _told_aside(channel: str, beyond: Sequence[int], number: int) -> str:
+    which = f"release {number} is in force" if number else "none is in force"
+    return (
+        f"{listed([f'release {each}' for each in beyond])} of {channel} {'was' if len(beyond) == 1 else 'were'} set "
+        f"aside: the database has it as published, and {which} in the published directory"
+    )
+
+
+def _told(release: Release) -> str:
+    return (
+        f"release {release.number} of {release.channel} was taken up: it is published, and the database did not know "
+        "it, or knew another"
+    )

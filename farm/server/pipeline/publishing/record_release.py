@@ -1,0 +1,120 @@
+"""From what passed to a recorded release whose blobs all lie in the public store: the signer's turn comes next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.core.sets.members.member import is_foreign
+from farm.core.sets.proof.closure import needs_of, needs_touched
+from farm.server.channels import releases
+from farm.server.jobs.sboms import sbom_of
+from farm.server.pipeline.candidates.imports import make_imports
+from farm.server.pipeline.publication.publication import entry_of, make_release
+from farm.server.pipeline.publishing.newest_tests import named_anew
+from farm.server.pipeline.publishing.rebuilds import grown, rebuilds_of, words_of_others
+from farm.server.pipeline.publishing.sources import sources_of
+from farm.trust.index.tree import IndexTree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.server.channels.candidates import Candidate
+    from farm.server.channels.releases import ReleaseRecord
+    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.index.release_index import Release, ReleaseEntry
+
+
+def record_release(
+    desk: Desk,
+    candidate: Candidate,
+    base: ReleaseRecord | None,
+    *,
+    trial: TrialSet,
+    changes: Mapping[str, Member | None],
+    shelf: MemberShelf,
+    public: PublicStore,
+    with_tests: bool,
+    tested: Collection[str] = (),
+) -> tuple[ReleaseRecord, Release]:
+    """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
+
+    What was rebuilt since the base is named in it too; `with_tests` also the newest recipes, whose tests and
+    waivers count: also of what is `tested` in the set, where the base names others. Costs what changed, and what is
+    tested.
+    Raises `OpenSetError`, as the proof of such a set would have failed.
+    """
+    previous = public.release(base.digest) if base else None
+    imports = make_imports(desk, candidate, trial, previous.imports if previous else (), public)
+    rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
+    touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
+    if previous and with_tests:
+        touched |= named_anew(desk, trial, tested, shelf, IndexTree(public.read, previous.index))
+    needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
+    own = {name: member for name, member in changes.items() if not is_foreign(name)}
+    records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
+    tests = {name: shelf.tested_revision(desk, record).digest for name, record in records.items() if with_tests}
+    put = _entries(desk, records, needs, tests, public)
+    release, index = make_release(
+        previous,
+        put,
+        [name for name, member in own.items() if member is None],
+        distribution=desk.world.distribution,
+        channel=candidate.channel,
+        now=desk.now,
+        read=public.read,
+        imports=imports,
+    )
+    public.bring_blobs(
+        digest for name, record in records.items() for digest in sources_of(desk, record, tests.get(name))
+    )
+    public.bring(put, index, release)
+    return _recorded(desk, candidate, release, own), release
+
+
+def _entries(
+    desk: Desk,
+    records: Mapping[str, Package],
+    needs: Mapping[str, tuple[str, ...]],
+    tests: Mapping[str, Digest],
+    public: PublicStore,
+) -> list[ReleaseEntry]:
+    rebuilt = rebuilds_of(desk, records.values(), public)
+    words = words_of_others(desk, records.values(), public)
+    vouched = {
+        name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
+    }
+    return [
+        entry_of(
+            record,
+            needs[name],
+            rebuilds=set(rebuilt.get(record.digest, ())) - {record.provenance},
+            sbom=sbom_of(desk, record),
+            tests=tests.get(name),
+        )
+        for name, record in sorted(vouched.items())
+    ]
+
+
+def _recorded(
+    desk: Desk, candidate: Candidate, release: Release, changes: Mapping[str, Member | None]
+) -> ReleaseRecord:
+    return releases.add_release(
+        desk.session,
+        channel=candidate.channel,
+        number=release.number,
+        candidate_id=candidate.id,
+        digest=release.digest,
+        set_digest=release.package_set,
+        previous=release.previous,
+        packages=release.packages,
+        changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
+        trace=candidate.trace,
+        now=desk.now,
+    )

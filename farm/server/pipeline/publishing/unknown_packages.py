@@ -1,0 +1,294 @@
+"""Packages that a release holds and the database does not know: recorded from what is published of them.
+
+An older database has been restored, or rows are gone. Descriptor, facts, manifest, archive, provenance and bill of
+materials are blobs that the release names; plan and build number are in the provenance, and the recipe leads to its
+files. Which worker built it is known by the key that signed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.package.descriptor import Descriptor
+from farm.core.plan.job import BlobRef
+from farm.core.recipe.contents import RecipeContents
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.errors import FarmError
+from farm.server.identities import identities
+from farm.server.jobs import attempts, jobs, work_orders
+from farm.server.jobs.dependents import record_built, settle_all
+from farm.server.jobs.provenance_checks import key_of
+from farm.server.packages import attestations, packages
+from farm.server.packages.attestations import Attestation
+from farm.server.packages.build_numbers import keep_number
+from farm.server.packages.code_consumers import add_consumed
+from farm.server.recipes import recipes
+from farm.server.submissions.owners import keep_published_signature
+from farm.server.submissions.recipe_graph import graph_around
+from farm.server.tables.records import Package
+from farm.server.tables.states import AttemptState, JobKind, JobState
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
+from farm.trust.attestation.provenance import build_number_of, plan_by_digest, read_consumed
+from farm.trust.index.release_time import released_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from securesystemslib.signer import Key
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.plan import Plan
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.pipeline.publication.publication import PublicStore
+    from farm.server.tables.records import Job, RecipeRevision
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.index.release_index import Release, ReleaseEntry
+
+
+class UnknownPackageError(FarmError):
+    """A release is published that holds something which the database does not know, and which cannot be recorded."""
+
+    code = "unknown-package"
+
+    def __init__(self, release: Release, what: str, remedy: str) -> None:
+        super().__init__(
+            f"release {release.number} of {release.channel} is published, and the database does not know {what}",
+            remedy=f"{remedy} Control takes the release up by itself then.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """What one build put out that is unknown here, and what its provenance says of it; `at` is when it was released."""
+
+    plan: Plan
+    recipe: Digest
+    number: int
+    worker: str
+    key: Key
+    envelope: bytes
+    at: datetime
+    put_out: list[tuple[ReleaseEntry, Descriptor]]
+
+
+def record_unknown(desk: Desk, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
+    """Record those of a release's packages that are unknown, as built then. Needs a planning desk.
+
+    A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
+    Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
+    """
+    known = packages.by_digest(desk.session, (each.descriptor.digest for each in entries))
+    unknown = [each for each in entries if each.descriptor.digest not in known]
+    if not unknown:
+        return
+    builds = _builds(desk, release, unknown, public)
+    order = _record_recipes(desk, release, builds, public)
+    done: list[Job] = []
+    for build in sorted(builds, key=lambda each: (order.get(each.plan.name.short, -1), each.plan.name.short)):
+        done += _record_build(desk, release, build)
+    settle_all(desk, done)
+
+
+def _builds(desk: Desk, release: Release, unknown: Iterable[ReleaseEntry], public: PublicStore) -> list[_Build]:
+    workers = _workers(desk)
+    keys = {keyid: key for keyid, (_, key) in workers.items()}
+    builds: dict[tuple[Digest, Digest], _Build] = {}
+    for entry in unknown:
+        for blob in entry.blobs:
+            public.fetch_back(blob.digest)
+        descriptor = Descriptor.from_json(desk.blobs.read(entry.descriptor.digest))
+        which = descriptor.plan, entry.provenance.digest
+        if which not in builds:
+            envelope = desk.blobs.read(entry.provenance.digest)
+            try:
+                _, key = open_envelope(envelope, keys)
+            except InvalidEnvelopeError as error:
+                raise UnknownPackageError(
+                    release,
+                    f"who has built {entry.name} {entry.version}-{entry.revision}: no enrolled worker's key signed its "
+                    f"provenance {entry.provenance.digest}",
+                    "Enrol the worker again that built it, with the key that it had.",
+                ) from error
+            name, number = workers[key.keyid][0], build_number_of(envelope)
+            plan = plan_by_digest(envelope, descriptor.plan)
+            builds[which] = _Build(plan, entry.recipe, number, name, key, envelope, released_time(release), [])
+            for source in plan.sources:
+                with suppress(MissingBlobError):  # of most the farm has its own
+                    public.fetch_back(source.digest)
+        builds[which].put_out.append((entry, descriptor))
+    return list(builds.values())
+
+
+def _record_recipes(desk: Desk, release: Release, builds: Iterable[_Build], public: PublicStore) -> dict[str, int]:
+    """Record the recipes that are unknown, and make them current; return in which order they are built."""
+    read: dict[str, Recipe] = {}
+    files: dict[str, Digest] = {}
+    for build in builds:
+        name = build.plan.name.short
+        if recipes.find_revision(desk.session, build.recipe) is None:
+            content = _files_of(build.recipe, public)
+            try:
+                read[name] = desk.shelf.read(content, file=f"packages/{name}/{RECIPE_FILE}")
+            except FarmError as error:
+                raise _unknown_recipe(release, name, error) from error
+            files[name] = desk.shelf.keep(content)
+    if not read:
+        return {}
+    try:
+        graph = graph_around(desk, read)
+    except FarmError as error:
+        raise _unknown_recipe(release, ", ".join(sorted(read)), error) from error
+    trace = _trace(release)
+    number = recipes.add_submission(desk.session, submitted_by="pipeline", trace=trace, now=desk.now)
+    order = [name for name in graph.order() if name in read]
+    for name in order:
+        recipe = read[name]
+        revision = recipes.add_revision(desk.session, recipe, files=files[name], submission=number)
+        recipes.make_current(desk.session, recipe, revision_id=revision.id, needs=graph.needs[name])
+        for old in jobs.pending_of_recipe(desk.session, name):
+            reason = {
+                "error_code": "superseded",
+                "error": f"superseded by release {release.number}, which is published",
+            }
+            jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+    evidence = public.evidence(release.digest)
+    for envelope in evidence.submissions:
+        with suppress(MissingBlobError, CorruptBlobError):
+            signed = public.read_digest(envelope)
+            keep_published_signature(desk, signed, number, [each.digest for each in read.values()])
+    return {name: place for place, name in enumerate(order)}
+
+
+def _unknown_recipe(release: Release, name: str, error: FarmError) -> UnknownPackageError:
+    return UnknownPackageError(
+        release, f"the recipe {name}, which cannot be taken from there: {error}", f"Submit {name} again: `farm submit`."
+    )
+
+
+def _files_of(recipe: Digest, public: PublicStore) -> Mapping[str, bytes]:
+    public.fetch_back(recipe)
+    contents = RecipeContents.from_json(public.read_digest(recipe))
+    files = {RECIPE_FILE: contents.recipe, **contents.files}
+    return {name: public.read_digest(digest) for name, digest in files.items()}
+
+
+def _record_build(desk: Desk, release: Release, build: _Build) -> list[Job]:
+    revision = recipes.find_revision(desk.session, build.recipe)
+    if revision is None:
+        raise LookupError(f"the recipe {build.recipe} was to be recorded")
+    if work_orders.find_plan_text(desk.session, build.plan.digest) is None:
+        work_orders.keep_plan(desk.session, build.plan)
+        keep_number(desk.session, build.plan.digest, build.number)
+    job, attempt_id = _done(desk, release, revision, build.plan.digest, build.worker)
+    consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
+    for entry, descriptor in build.put_out:
+        packages.add_package(desk.session, _package(build, entry, descriptor, revision, attempt_id))
+        add_consumed(desk.session, descriptor.digest, consumed)
+    return [job, *record_built(desk, job, build.plan.digest)]
+
+
+def _done(
+    desk: Desk, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
+) -> tuple[Job, int]:
+    """Record a job that a worker has done, and its attempt, whose number is returned too."""
+    job = jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=revision.name,
+        revision_id=revision.id,
+        submission=revision.submission,
+        subject=plan,
+        rebuild=rebuild,
+        trace=_trace(release),
+        now=desk.now,
+    )
+    jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+    attempt = attempts.add_attempt(
+        desk.session,
+        job_id=job.id,
+        worker=worker,
+        token_digest=identities.token_digest(secrets.token_urlsafe()),  # nobody has it
+        now=desk.now,
+        expires_at=desk.now,
+    )
+    attempts.end(desk.session, attempt, AttemptState.SUCCEEDED, now=desk.now)
+    return job, attempt.id
+
+
+def record_rebuilds(desk: Desk, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
+    """Record who has built a release's packages again, as it names them, and is not known to have. All are known here.
+
+    The word of a worker that is unknown here counts no more: it is built again where a channel asks for it.
+    """
+    rebuilt = [entry for entry in entries if entry.rebuilds]
+    known = attestations.attestations_of(desk.session, (entry.descriptor.digest for entry in rebuilt))
+    workers = _workers(desk)
+    keys = {keyid: key for keyid, (_, key) in workers.items()}
+    for entry in rebuilt:
+        package = entry.descriptor.digest
+        there = {each.provenance for each in known.get(package, ())}
+        for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
+            public.fetch_back(blob.digest)
+            try:
+                _, key = open_envelope(desk.blobs.read(blob.digest), keys)
+            except InvalidEnvelopeError:
+                continue
+            _record_rebuild(desk, release, package, workers[key.keyid][0], blob)
+
+
+def _workers(desk: Desk) -> dict[str, tuple[str, Key]]:
+    """Return the enrolled workers, by the id of their key."""
+    found = ((each.name, key_of(each)) for each in identities.workers(desk.session))
+    return {key.keyid: (name, key) for name, key in found}
+
+
+def _record_rebuild(desk: Desk, release: Release, digest: Digest, worker: str, provenance: BlobRef) -> None:
+    package = packages.package(desk.session, digest)
+    revision = recipes.find_revision(desk.session, package.recipe) if package else None
+    if package is None or revision is None:
+        raise LookupError(f"the package {digest} was to be recorded")
+    _, attempt_id = _done(desk, release, revision, package.plan, worker, rebuild=True)
+    attestation = Attestation(
+        package=digest, built_by=worker, provenance=provenance, attempt_id=attempt_id, at=released_time(release)
+    )
+    attestations.add_attestation(desk.session, attestation)
+
+
+def _package(
+    build: _Build,
+    entry: ReleaseEntry,
+    descriptor: Descriptor,
+    revision: RecipeRevision,
+    attempt_id: int,
+) -> Package:
+    return Package(
+        digest=descriptor.digest,
+        descriptor=BlobRef(descriptor.digest, entry.descriptor.size),
+        name=entry.name,
+        version=entry.version,
+        revision=entry.revision,
+        platform=str(descriptor.platform),
+        summary=revision.summary,
+        licence=descriptor.licence,
+        tree=descriptor.tree,
+        archive=entry.archive,
+        manifest=entry.manifest,
+        facts=entry.facts,
+        provenance=entry.provenance,
+        plan=build.plan.digest,
+        recipe=build.recipe,
+        attempt_id=attempt_id,
+        built_by=build.worker,
+        built_at=build.at,
+        sbom=entry.sbom,
+        build=build.number,
+    )
+
+
+def _trace(release: Release) -> str:
+    return f"taken-up-{release.channel}-{release.number}"

@@ -1,0 +1,269 @@
+"""Looking at one set of a candidate: the proof, interfaces, tests. What was found is kept by the set's digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from farm.core.names.digest import Digest
+from farm.core.policy.gate_kind import GateKind
+from farm.core.sets.members.member import is_foreign
+from farm.core.sets.proof.test_closures import Unrunnable, tested_names
+from farm.server.channels import candidates
+from farm.server.pipeline.search.interfaces import Interfaces
+from farm.server.pipeline.search.ordered_tests import NotKnownYetError, orders_of
+from farm.server.pipeline.search.search import Answer
+from farm.server.pipeline.search.verdicts import JobVerdicts, TestOf, Verdict
+from farm.server.tables.evidence import FailedTest, FoundProblem, InterfaceEvidence, ProofEvidence, TestEvidence
+from farm.server.tables.pipeline_states import RunPurpose, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
+
+    from farm.core.recipe.recipe import Recipe
+    from farm.core.sets.findings.problem import Problem
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.atoms import Atom
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.server.channels.candidates import Candidate
+    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.test_needs import TestNeeds
+    from farm.server.pipeline.search.testers import Hearing
+    from farm.server.tables.evidence import InterfaceCount
+    from farm.server.tables.records import Package
+    from farm.server.transaction.unit_of_work import Desk
+
+Scope = Literal["", "changed", "changed-and-dependents", "all"]
+"""Whose tests run; empty for none."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What came of the tests of one set: how many there are, what waits, and those that have something to tell."""
+
+    count: int = 0
+    waiting: int = 0
+    trouble: str = ""
+    regressions: list[FailedTest] = field(default_factory=list)
+    already_red: list[FailedTest] = field(default_factory=list)
+    attestations: set[Digest] = field(default_factory=set)
+    flaky: list[FailedTest] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        tests = f"{self.count - self.waiting} of {counted(self.count, 'test')} done"
+        return f"{tests}; {self.trouble}" if self.trouble else tests
+
+    def evidence(self, interfaces: InterfaceCount | None) -> TestEvidence:
+        return TestEvidence(
+            self.count,
+            tuple(self.regressions),
+            tuple(self.already_red),
+            tuple(self.flaky),
+            interfaces,
+            () if self.regressions else tuple(sorted(self.attestations)),
+        )
+
+
+class Evaluation:
+    """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
+
+    `test_needs` says what the tests of the base's packages need, `hearing` whose results count. With `compares` the
+    interfaces of libraries are compared with those that their dependents were built against.
+    Test failures from before `failures_since` do not count.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        candidate: Candidate,
+        *,
+        trial: TrialSet,
+        shelf: MemberShelf,
+        changes: Mapping[str, Member | None],
+        test_needs: TestNeeds,
+        hearing: Hearing,
+        scope: Scope,
+        compares: bool = False,
+        failures_since: datetime | None = None,
+    ) -> None:
+        self._desk = desk
+        self._candidate = candidate
+        self._trial = trial
+        self._shelf = shelf
+        self._changes = changes
+        self._test_needs = test_needs
+        self._scope = scope
+        self._hearing = hearing
+        trace = f"candidate-{candidate.id}"
+        self._interfaces = Interfaces(desk, trial, shelf, hearing, trace=trace) if compares else None
+        self._failures_since = failures_since
+        self._atoms: dict[str, Atom] = {}
+        self._known = {
+            run.set_digest: Answer(run.state is RunState.GREEN, run.evidence)
+            for run in candidates.set_runs(desk.session, candidate.id)
+            if run.state is not RunState.PENDING
+        }
+
+    def interface_needs(self) -> dict[str, tuple[str, ...]]:
+        """Return which changes of the candidate need which others because of an interface.
+
+        Raises `NotKnownYetError` while that is being compared.
+        """
+        return self._interfaces.needs(self._changes) if self._interfaces else {}
+
+    def over(self, atoms: Collection[Atom]) -> Evaluation:
+        """Say which atoms there are to be asked about, and return this very evaluation."""
+        self._atoms = {atom.key: atom for atom in atoms}
+        return self
+
+    def changes_of(self, atoms: Collection[str]) -> dict[str, Member | None]:
+        """Return what these atoms change."""
+        return {name: self._changes[name] for atom in atoms for name in self._atoms[atom].names}
+
+    def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
+        """Return whether the base with these atoms passes. Raises `NotKnownYetError` while tests are under way."""
+        return self._look(self.changes_of(atoms), len(atoms), purpose)
+
+    def whole(self) -> Answer:
+        """Return whether the base with all changes passes: before anybody asks what its atoms are. Raises likewise."""
+        return self._look(self._changes, len(self._changes), RunPurpose.SEARCH)
+
+    def _look(self, changes: Mapping[str, Member | None], size: int, purpose: RunPurpose) -> Answer:
+        digest = candidates.changes_digest(
+            self._candidate.base_number,
+            {name: member.descriptor.digest if member else None for name, member in changes.items()},
+        )
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        problems = self._trial.problems_of(changes)
+        if problems:
+            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=_found(problems)))
+        interfaces = self._interfaces.look(changes) if self._interfaces else None
+        if interfaces is not None and interfaces.waiting:
+            self._record(digest, size, purpose, 0, None)
+            raise NotKnownYetError(interfaces.summary, GateKind.ABI)
+        if interfaces is not None and interfaces.changed:
+            changed = InterfaceEvidence(tuple(interfaces.changed))
+            return self._record(digest, size, purpose, 0, Answer(green=False, evidence=changed))
+        verdicts = JobVerdicts(self._desk, self._candidate.id, self._hearing, since=self._failures_since)
+        try:
+            tally = self._test(changes, verdicts)
+        except NotKnownYetError:
+            self._record(digest, size, purpose, verdicts.asked, None)
+            raise
+        # The whole set is tested to its end: what it tells of each test is asked for again by the search.
+        decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))
+        if not decided:
+            self._record(digest, size, purpose, verdicts.asked, None)
+            raise NotKnownYetError(tally.summary)
+        tally.attestations.update(interfaces.attestations if interfaces else ())
+        evidence = tally.evidence(interfaces.count() if interfaces else None)
+        return self._record(digest, size, purpose, verdicts.asked, Answer(not tally.regressions, evidence))
+
+    def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> Answer:
+        state = RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED
+        candidates.record_run(
+            self._desk.session,
+            self._candidate.id,
+            digest,
+            purpose=purpose,
+            atoms=size,
+            tests=tests,
+            state=state,
+            evidence=answer.evidence if answer else None,
+            now=self._desk.now,
+        )
+        if answer is None:
+            return Answer(green=False)
+        self._known[digest] = answer
+        return answer
+
+    def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
+        tally = _Tally()
+        red: list[FailedTest] = []
+        ordered = orders_of(self._desk, self._shelf, self._trial, self._tested(changes))
+        verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
+        for recipe, version, test, order in ordered:
+            tally.count += 1
+            if isinstance(order, Unrunnable):
+                reason = f"test {test!r} of {recipe.name} cannot be run: {order.reason}"
+                red.append(FailedTest(recipe.name, test, reason))
+                continue
+            verdict = verdicts.of(order, TestOf(recipe.name, test, version))
+            failure = FailedTest(recipe.name, test, verdict.message, verdict.job)
+            tally.attestations.update(verdict.attestations)
+            if verdict.state is RunState.PENDING:
+                tally.waiting += 1
+                tally.trouble = verdict.trouble or tally.trouble
+            elif verdict.state is RunState.RED:
+                red.append(failure)
+            elif verdict.flaky:
+                tally.flaky.append(failure)
+        if red:
+            self._trial.place({})
+            for failure in red:
+                self._judge(tally, verdicts, failure)
+            self._trial.place(changes)
+        return tally
+
+    def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: FailedTest) -> None:
+        """Say whether a red test was green on the base, which is placed now: a test that was red blocks nobody."""
+        before = self._on_base(failure.package, failure.test, verdicts)
+        if before is None or (isinstance(before, Verdict) and before.state is RunState.GREEN):
+            tally.regressions.append(failure)
+        elif isinstance(before, Verdict) and before.state is RunState.PENDING:
+            tally.waiting += 1
+        else:
+            message = before.message if isinstance(before, Verdict) else before.reason
+            tally.attestations.update(before.attestations if isinstance(before, Verdict) else ())
+            tally.already_red.append(replace(failure, changed=message != failure.message))
+
+    def _on_base(self, recipe_name: str, test: str, verdicts: JobVerdicts) -> Verdict | Unrunnable | None:
+        member = self._trial.base.get(recipe_name)
+        if member is None:
+            return None
+        package = self._record_of(member.descriptor.digest)
+        recipe = self._shelf.tested_recipe(self._desk, package)
+        version = package.printed_version
+        orders = {
+            name: order for _, _, name, order in orders_of(self._desk, self._shelf, self._trial, [(recipe, version)])
+        }
+        order = orders.get(test)
+        if order is None or isinstance(order, Unrunnable):
+            return order
+        return verdicts.of(order, TestOf(recipe.name, test, version))
+
+    def _tested(self, changes: Mapping[str, Member | None]) -> Iterator[tuple[Recipe, str]]:
+        """Yield the recipes whose tests the set has to pass, each with the version of its package."""
+        if not self._scope:
+            return
+        names = tested_names(self._scope, self._trial, changes, self._test_needs)
+        seen: set[str] = set()
+        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
+            package = self._record_of(self._trial.members[name].descriptor.digest)
+            revision = self._shelf.revision(self._desk, package)
+            if revision.name not in seen and revision.name in self._trial.members:
+                seen.add(revision.name)
+                main = self._record_of(self._trial.members[revision.name].descriptor.digest)
+                yield self._shelf.tested_recipe(self._desk, main), main.printed_version
+
+    def _record_of(self, digest: Digest) -> Package:
+        return self._shelf.record(self._desk, digest)
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 test`, `3 tests`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _found(problems: Collection[Problem]) -> ProofEvidence:
+    return ProofEvidence(tuple(map(_found_problem, problems)))
+
+
+def _found_problem(problem: Problem) -> FoundProblem:
+    particulars = problem.to_dict()
+    identity = Digest.of_json({"code": particulars["code"], "details": particulars["details"]})
+    return FoundProblem(identity, problem.packages, problem.message)

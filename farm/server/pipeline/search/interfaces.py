@@ -1,0 +1,352 @@
+"""Whether the members of a set get libraries with the interfaces that they were built against.
+
+Equal symbols are no equal interfaces, so each library is compared, once for two builds of it, by a worker. What cannot
+be compared, be it a library or some symbols of one, is counted and named, and never taken for a yes.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.manifest import Manifest
+from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.core.policy.gate_kind import GateKind
+from farm.core.sets.findings.problem import listed
+from farm.core.sets.proof.abi import LibraryPair, LinkedFiles, Shortage, pair_libraries
+from farm.core.sets.proof.interfaces import (
+    ANSWERS,
+    COMPARISON_LIMITS,
+    TOOLCHAIN,
+    Answer,
+    compared_side,
+    has_installed_headers,
+    look_at_interfaces,
+)
+from farm.server.jobs import comparisons, jobs
+from farm.server.jobs.comparisons import Comparison
+from farm.server.jobs.requests import wish_for_comparison
+from farm.server.packages import packages
+from farm.server.pipeline.members.retries import trouble_until
+from farm.server.pipeline.search.build_roots import BuildRoots
+from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
+from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of
+from farm.server.tables.evidence import ChangedInterface, InterfaceCount
+from farm.server.tables.states import ENDED, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.job import DependencyArchive
+    from farm.core.sets.members.member import Member
+    from farm.core.sets.proof.abi import LibraryFile, Load, Unpaired
+    from farm.core.sets.proof.interfaces import ComparedSide
+    from farm.core.sets.proof.trial import TrialSet
+    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.search.testers import Hearing, Word
+    from farm.server.tables.records import Job
+    from farm.server.transaction.unit_of_work import Desk
+
+_MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to toolchains/, and start the farm again"
+_SHOWN_LINES = 9
+_SHOWN_SYMBOLS = 5
+_SHORTAGES = {
+    Shortage.FOREIGN_LIBRARY: "it is of another distribution, whose builds are not known here",
+    Shortage.FOREIGN_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
+    Shortage.GONE: "the build that {users} {were} built against is no more on this farm",
+    Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had such a library; perhaps the toolchain did",
+}
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is known of the interfaces of a set. `waiting` comparisons are not done; `trouble` says what keeps them.
+
+    `attestations` are the signed results that it goes by.
+    """
+
+    compared: int = 0
+    waiting: int = 0
+    trouble: str = ""
+    changed: list[ChangedInterface] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
+    attestations: set[Digest] = field(default_factory=set)
+
+    @property
+    def summary(self) -> str:
+        """How far the comparisons are, in words."""
+        done = f"{self.compared} of {self.compared + self.waiting} interfaces compared"
+        return f"{done}; {self.trouble}" if self.trouble else done
+
+    def count(self) -> InterfaceCount:
+        """Return what is shown of a set that passes."""
+        return InterfaceCount(self.compared, tuple(self.not_judged))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unjudged:
+    reason: str
+
+
+class Interfaces:
+    """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set.
+
+    Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
+    """
+
+    def __init__(self, desk: Desk, trial: TrialSet, shelf: MemberShelf, hearing: Hearing, *, trace: str) -> None:
+        self._desk = desk
+        self._hearing = hearing
+        self._trial = trial
+        self._shelf = shelf
+        self._trace = trace
+        self._files = LinkedFiles()
+        self._roots = BuildRoots(desk, shelf, self._files)
+        self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
+        self._lacking: dict[LibraryPair, str] = {}
+        self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
+
+    def look(self, changes: Mapping[str, Member | None]) -> Findings:
+        """Return what is to be said of the set as it is placed, because of what these changes touch.
+
+        What had another interface in the base already is not the fault of the changes, and left out.
+        """
+        looked = look_at_interfaces(self._trial, changes, self._files, self._roots.of, self._ask)
+        found = Findings(not_judged=list(self._unpaired(looked.pairing.unpaired)))
+        for pair in (*looked.pairing.pairs, *looked.before):
+            found.attestations.update(self._attested.get(pair, ()))
+        for pair in looked.pairing.pairs:
+            self._count(found, pair)
+        found.waiting += sum(map(len, looked.undecided.values()))
+        for pair, dependents in looked.broken.items():
+            answer = self._answers[pair]
+            assert isinstance(answer, Comparison)  # noqa: S101  (it has another interface)
+            found.changed.append(self._changed(pair, dependents, answer))
+        return found
+
+    def _count(self, found: Findings, pair: LibraryPair) -> None:
+        """Note how far a comparison is, and what it leaves open."""
+        answer, library = self._answers[pair], self._library(pair)
+        if isinstance(answer, _Unjudged):
+            found.not_judged.append(f"{library}: {answer.reason}")
+        elif isinstance(answer, str) or answer.outcome is None:
+            found.waiting += 1
+            found.trouble = answer if isinstance(answer, str) and answer else found.trouble
+        elif answer.outcome.verdict is AbiVerdict.UNREADABLE:
+            found.not_judged.append(f"{library}: {answer.outcome.reason}")
+        else:
+            found.compared += 1
+            found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
+
+    def _ask(self, pairs: Collection[LibraryPair]) -> dict[LibraryPair, Answer]:
+        self._look_up(pairs)
+        return {pair: _answer(self._answers[pair]) for pair in pairs}
+
+    def needs(self, changes: Mapping[str, Member | None]) -> dict[str, tuple[str, ...]]:
+        """Return which changes need which others because of an interface, in both directions, all by name.
+
+        A dependent that was built against the new library needs it, if it would not do with that of the base; the
+        library needs that dependent, if what the base has of it would not do with the new library. Raises
+        `NotKnownYetError` while a comparison is under way.
+        """
+        wanted = self._crossings(changes)
+        self._look_up(wanted)
+        found: dict[str, set[str]] = {}
+        waiting = 0
+        for pair, needs in wanted.items():
+            answer = self._answers[pair]
+            if isinstance(answer, str) or (isinstance(answer, Comparison) and answer.outcome is None):
+                waiting += 1
+            elif _answer(answer) is Answer.OTHER:
+                for name, needed in needs:
+                    found.setdefault(name, set()).add(needed)
+        if waiting:
+            raise NotKnownYetError(f"{waiting} of {len(wanted)} interfaces are being compared", GateKind.ABI)
+        return {name: tuple(sorted(needed)) for name, needed in found.items()}
+
+    def _crossings(self, changes: Mapping[str, Member | None]) -> dict[LibraryPair, set[tuple[str, str]]]:
+        """Return how each changed dependent and each changed library of it would do with the other as the base has it.
+
+        Each with the change that would need, and the one that would be needed.
+        """
+        base = self._trial.base
+        coming = {name: member for name, member in changes.items() if member is not None and not member.foreign}
+        found: dict[LibraryPair, set[tuple[str, str]]] = {}
+        new_loads: list[tuple[Load, str]] = []
+        with self._placed(changes):
+            for name, member in coming.items():
+                for load in self._files.loads(member):
+                    providers = {library.owner for library in load.found(self._trial)} & coming.keys()
+                    new_loads += ((load, provider) for provider in sorted(providers))
+                for load in self._files.loads(base[name]) if name in base else ():
+                    for pair in pair_libraries([load], self._trial, self._roots.of).pairs:
+                        if pair.after.package in coming:
+                            found.setdefault(pair, set()).add((pair.after.package, name))
+        with self._placed({}):
+            for load, provider in new_loads:
+                for pair in pair_libraries([load], self._trial, self._roots.of).pairs:
+                    found.setdefault(pair, set()).add((load.dependent.name, provider))
+        return found
+
+    @contextmanager
+    def _placed(self, changes: Mapping[str, Member | None]) -> Iterator[None]:
+        """Look at the base with other changes for a while."""
+        placed = dict(self._trial.placed)
+        self._trial.place(changes)
+        try:
+            yield
+        finally:
+            self._trial.place(placed)
+
+    def _unpaired(self, unpaired: Iterable[Unpaired]) -> Iterator[str]:
+        """Say which libraries there is nothing to compare with, each once for all dependents."""
+        for (soname, provider, shortage), group in groupby(
+            unpaired, lambda each: (each.soname, each.provider, each.shortage)
+        ):
+            names = [self._label(each.dependent) for each in group]
+            one = len(names) == 1
+            words = {"are": "is" if one else "are", "were": "was" if one else "were"}
+            yield f"{soname} of {self._label(provider)}: {_SHORTAGES[shortage].format(users=listed(names), **words)}"
+
+    def _gaps(self, pair: LibraryPair, outcome: AbiOutcome) -> Iterator[str]:
+        """Say what of a library was not compared though it was looked at."""
+        if self._lacking.get(pair):
+            yield self._lacking[pair]
+        if outcome.undescribed_count:
+            shown = outcome.undescribed[:_SHOWN_SYMBOLS]
+            more = outcome.undescribed_count - len(shown)
+            names = ", ".join(shown) + (f" and {more} more" if more else "")
+            yield f"debug data do not tell enough of {outcome.undescribed_count} of its symbols: {names}"
+
+    def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
+        """See to an answer for each pair: a comparison, done or wished for, or why there can be none."""
+        wanted: dict[LibraryPair, AbiOrder] = {}
+        for pair in pairs:
+            if pair not in self._answers:
+                order = self._order(pair)
+                if isinstance(order, AbiOrder):
+                    wanted[pair] = order
+                else:
+                    self._answers[pair] = order
+        known = comparisons.comparisons(self._desk.session, [order.digest for order in wanted.values()])
+        tried = jobs.of_subjects(self._desk.session, [order.digest for order in wanted.values()])
+        self._hearing.look_up(job for some in tried.values() for job in some)
+        for pair, order in wanted.items():
+            self._answers[pair] = self._answered(pair, order, known.get(order.digest), tried.get(order.digest, []))
+
+    def _answered(
+        self, pair: LibraryPair, order: AbiOrder, kept: Comparison | None, tried: list[Job]
+    ) -> Comparison | str:
+        """Return what a comparison came to that counts; else see to its being carried out, and say what keeps it."""
+        if self._hearing.testers.listed is None:
+            if kept is None or kept.outcome is None:
+                return self._wish(pair, order, tried, frozenset(), ())
+            self._attested[pair] = (kept.outcome.attestation,) if kept.outcome.attestation else ()
+            return kept
+        words = [
+            word for job in tried if job.state is JobState.SUCCEEDED and (word := self._hearing.comparison(job, order))
+        ]
+        needed = self._hearing.testers.needed
+        for verdict in AbiVerdict:
+            said = [word for word in words if word.outcome.verdict is verdict]
+            if said and agree(said, needed):
+                self._attested[pair] = attestations_of(said, needed)
+                return Comparison(order, pair.after.package, pair.soname, said[0].outcome, said[0].job.id)
+        return self._wish(pair, order, tried, self._hearing.others({word.tester for word in words}), words)
+
+    def _wish(
+        self,
+        pair: LibraryPair,
+        order: AbiOrder,
+        tried: list[Job],
+        excluded: frozenset[str] | None,
+        words: Sequence[Word[AbiOutcome]],
+    ) -> str:
+        """Have a comparison carried out by a worker that is not `excluded` (None: all are); return what keeps it.
+
+        Where it was tried and nobody's word came of it, that is after a while.
+        """
+        active = next((job for job in tried if job.state not in ENDED), None)
+        if excluded is None:
+            return "" if active and active.state is not JobState.READY else self._hearing.why_nobody()
+        if active:
+            if active.state is JobState.READY:
+                self._hearing.keep_from(active, excluded)
+            return ""
+        vain = self._hearing.in_vain(tried, {word.job.id for word in words})
+        what = UNSIGNED if vain and vain[-1].state is JobState.SUCCEEDED else ""
+        if vain and (trouble := trouble_until(vain, self._desk.now, what=what)):
+            return trouble
+        comparison = Comparison(order, pair.after.package, pair.soname)
+        self._hearing.keep_from(wish_for_comparison(self._desk, comparison, trace=self._trace), excluded)
+        return ""
+
+    def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:
+        toolchain = self._desk.world.toolchains.get(TOOLCHAIN)
+        if toolchain is None:
+            return _MISSING
+        sides = [self._side(file) for file in (pair.before, pair.after)]
+        unjudged = next((each for each in sides if isinstance(each, str)), None)
+        if unjudged is not None:
+            return _Unjudged(unjudged)
+        before, after = (each for each in sides if not isinstance(each, str))
+        self._lacking[pair] = before.lacking or after.lacking
+        return AbiOrder(self._told(before), self._told(after), toolchain.tree, COMPARISON_LIMITS)
+
+    def _side(self, file: LibraryFile) -> ComparedSide | str:
+        """Return where a library, its debug data and its headers are: in packages of the same build."""
+        package = packages.packages_of_tree(self._desk.session, [file.tree]).get((file.package, file.tree))
+        if package is None:
+            raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
+        build = [self._shelf.member(each) for each in packages.packages_of_plan(self._desk.session, package.plan)]
+        return compared_side(file.path, self._shelf.member(package), build, self._has_headers)
+
+    def _has_headers(self, member: Member) -> bool:
+        return has_installed_headers(Manifest.from_json(self._desk.blobs.read(member.descriptor.tree)))
+
+    def _told(self, side: ComparedSide) -> AbiSide:
+        headers = tuple(map(self._archive, side.headers))
+        return AbiSide(side.library, self._archive(side.package), self._archive(side.debug), headers)
+
+    def _archive(self, member: Member) -> DependencyArchive:
+        return archive_of(self._shelf.record(self._desk, member.descriptor.digest), member.descriptor.store_path)
+
+    def _changed(self, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> ChangedInterface:
+        assert answer.outcome is not None  # noqa: S101  (it is judged)
+        users = listed([self._label(name) for name in dependents])
+        other = f"the build that {users} {'was' if len(dependents) == 1 else 'were'} built against"
+        library = self._library(pair)
+        judged = answer.outcome.verdict is AbiVerdict.CHANGED
+        if judged:
+            shown = _telling(answer.outcome.report)
+            message = f"{library} has another interface than {other}{f': {shown}' if shown else ''}"
+        else:
+            message = f"{library} could not be compared with {other}: {answer.outcome.reason}"
+        return ChangedInterface(pair.after.package, pair.soname, dependents, judged, message, answer.job)
+
+    def _library(self, pair: LibraryPair) -> str:
+        return f"{pair.soname} of {self._label(pair.after.package)}"
+
+    def _label(self, name: str) -> str:
+        member = self._trial.members.get(name) or self._trial.base.get(name)
+        return member.label if member else name
+
+
+def _answer(known: Comparison | _Unjudged | str) -> Answer:
+    if isinstance(known, _Unjudged):
+        return Answer.UNJUDGED
+    if isinstance(known, str) or known.outcome is None:
+        return Answer.UNKNOWN
+    return ANSWERS[known.outcome.verdict]
+
+
+def _telling(report: tuple[str, ...]) -> str:
+    """Return what a report says of the first thing that has changed, as one sentence; its headings are not set in."""
+    told = [line.strip() for line in report if line.startswith(" ")]
+    ends = [at for at, line in enumerate(told) if at and line.startswith("[C]")]
+    first = told[: ends[0] if ends else None][:_SHOWN_LINES]
+    more = "; and more" if len(told) > len(first) else ""
+    return "".join(f"{line} " if line.endswith(":") else f"{line}; " for line in first).removesuffix("; ") + more

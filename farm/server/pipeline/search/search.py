@@ -1,0 +1,178 @@
+"""The search for the largest part of a candidate that passes: pure, and the same again whenever it is run again.
+
+`ask` tells whether a set of atoms over the base is green; it raises while that is not known. A search that was cut
+off is simply begun again: what was asked before is answered at once, and so it comes to where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from farm.server.tables.pipeline_states import RunPurpose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from farm.core.sets.proof.atoms import Atom
+    from farm.server.tables.evidence import Evidence
+
+_MOST_PARTNERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a set passes, and what was found of it."""
+
+    green: bool
+    evidence: Evidence | None = None
+
+
+class Ask(Protocol):
+    """How a set is looked at. Raises what the caller of the search understands as: not known yet."""
+
+    def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
+        """Return whether the base with these atoms passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An atom that is held back. `root` is the atom whose trouble it is: itself, or one that it needs.
+
+    `partners` are the atoms with which alone it breaks, empty when it breaks by itself; `evidence` is of the red set.
+    """
+
+    atom: str
+    root: str
+    evidence: Evidence | None = None
+    partners: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Found:
+    """What the search came to: the atoms that pass together, in order, and those held back, by key."""
+
+    accepted: list[str] = field(default_factory=list)
+    held: dict[str, Hold] = field(default_factory=dict)
+
+
+def search(atoms: Sequence[Atom], ask: Ask) -> Found:
+    """Find the atoms that pass together. `atoms` are in an order in which each stands after those that it needs.
+
+    The whole is tried first; while it is red the shortest failing prefix is found by halving, what is before its last
+    atom is accepted, that atom is held, and the rest is tried whole. At the end the held ones are tried again.
+    """
+    needs = _all_needs(atoms)
+    order = {atom.key: place for place, atom in enumerate(atoms)}
+    found = Found()
+    before: dict[str, tuple[str, ...]] = {}
+    left = [atom.key for atom in atoms]
+    while left:
+        answer = ask([*found.accepted, *left], RunPurpose.SEARCH)
+        if answer.green:
+            found.accepted += left
+            break
+        size, red = _shortest_failing_prefix(found.accepted, left, answer, ask)
+        culprit = left[size - 1]
+        before[culprit] = (*found.accepted, *left[: size - 1])
+        found.accepted += left[: size - 1]
+        found.held[culprit] = Hold(culprit, culprit, red.evidence)
+        rest = left[size:]
+        for atom in rest:
+            if culprit in needs[atom]:
+                found.held[atom] = Hold(atom, culprit)
+        left = [atom for atom in rest if atom not in found.held]
+    _try_again(found, before, needs, order, ask)
+    for atom, hold in list(found.held.items()):
+        if hold.root == atom:
+            found.held[atom] = _explained(hold, before[atom], needs, order, ask)
+    return found
+
+
+def _shortest_failing_prefix(
+    accepted: Sequence[str], left: Sequence[str], whole: Answer, ask: Ask
+) -> tuple[int, Answer]:
+    """Return the size of a failing prefix whose next shorter one passes, and what was said of it."""
+    low, high, red = 0, len(left), whole
+    while high - low > 1:
+        middle = (low + high) // 2
+        answer = ask([*accepted, *left[:middle]], RunPurpose.SEARCH)
+        if answer.green:
+            low = middle
+        else:
+            high, red = middle, answer
+    return high, red
+
+
+def _try_again(
+    found: Found,
+    before: dict[str, tuple[str, ...]],
+    needs: Mapping[str, frozenset[str]],
+    order: Mapping[str, int],
+    ask: Ask,
+) -> None:
+    """Accept what was held and passes on the result; with a change of the result the others are tried once more.
+
+    `before` gets what was accepted before each atom that is found to be bad only now.
+    """
+    progress = True
+    while progress:
+        progress = False
+        for atom in sorted(found.held, key=order.__getitem__):
+            if needs[atom] & found.held.keys():
+                continue  # it waits for the one that it needs
+            answer = ask([*found.accepted, atom], RunPurpose.RETRY)
+            if answer.green:
+                found.accepted.append(atom)
+                del found.held[atom]
+                progress = True
+            elif found.held[atom].root != atom:
+                # What it needed has passed by now: the trouble is its own.
+                found.held[atom] = Hold(atom, atom, answer.evidence)
+                before[atom] = tuple(found.accepted)
+    for atom, hold in list(found.held.items()):
+        if hold.root != atom:
+            roots = sorted((key for key in needs[atom] if key in found.held), key=order.__getitem__)
+            own = [key for key in roots if found.held[key].root == key]
+            found.held[atom] = Hold(atom, (own or roots)[0])
+
+
+def _explained(
+    hold: Hold,
+    before: Sequence[str],
+    needs: Mapping[str, frozenset[str]],
+    order: Mapping[str, int],
+    ask: Ask,
+) -> Hold:
+    """Find with which others an atom breaks: none, or as few as halving finds."""
+
+    def with_needs(atoms: Iterable[str]) -> list[str]:
+        wanted = {need for atom in atoms for need in needs[atom]} | set(atoms)
+        return sorted(wanted, key=order.__getitem__)
+
+    partners: list[str] = []
+    seen = hold.evidence
+    while len(partners) <= _MOST_PARTNERS:
+        alone = ask(with_needs([*partners, hold.atom]), RunPurpose.EVIDENCE)
+        if not alone.green:
+            return Hold(hold.atom, hold.atom, alone.evidence, tuple(partners))
+        fixed = with_needs([*partners, hold.atom])
+        others = [atom for atom in before if atom not in fixed]
+        low, high = 0, len(others)
+        while high - low > 1:
+            middle = (low + high) // 2
+            answer = ask(with_needs([*fixed, *others[:middle]]), RunPurpose.EVIDENCE)
+            low, high = (middle, high) if answer.green else (low, middle)
+        if high == 0:
+            break  # it does not break the same way a second time: what was seen stays the evidence
+        partners.append(others[high - 1])
+    return Hold(hold.atom, hold.atom, seen, tuple(partners))
+
+
+def _all_needs(atoms: Sequence[Atom]) -> dict[str, frozenset[str]]:
+    """Return for each atom all that it needs, however indirectly."""
+    needs: dict[str, frozenset[str]] = {}
+    for atom in atoms:
+        direct = frozenset(need for need in atom.needs if need in needs)
+        needs[atom.key] = direct.union(*(needs[need] for need in direct))
+    return needs

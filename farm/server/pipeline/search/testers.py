@@ -1,0 +1,232 @@
+"""Whose results of tests and comparisons count in a channel: those that listed testers have signed, and enough of them.
+
+A job's state is only what its worker reported. What counts is the signed statement, read again for the very order that
+is asked about; it never changes, so that it is verified once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from farm.core.names.digest import Digest
+from farm.core.plan.abi import AbiOutcome
+from farm.core.plan.job import TestOrder, TestOutcome
+from farm.errors import FarmError
+from farm.server.identities import identities
+from farm.server.jobs import attempts, jobs
+from farm.server.jobs.provenance_checks import key_of
+from farm.server.tables.states import ENDED, JobState
+from farm.trust.attestation.abi_result import verify_abi_result
+from farm.trust.attestation.test_result import verify_test_result
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from securesystemslib.signer import Key
+
+    from farm.core.plan.abi import AbiOrder
+    from farm.server.tables.records import Attempt, Job
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.store.blobs import BlobStore
+    from farm.trust.attestation.abi_result import AbiResult
+    from farm.trust.attestation.test_result import TestResult
+    from farm.trust.metadata.builders import AllowedBuilders
+
+_LOG = logging.getLogger("farm.server.pipeline")
+_MOST_KNOWN = 50_000
+UNSIGNED = "its worker has not signed the result as a listed tester does: upgrade that worker"
+_LIST_ONE = "list one: farm keys draft targets --allow-tester PUB"
+
+Outcome = TypeVar("Outcome", TestOutcome, AbiOutcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Testers:
+    """The testers that count in a channel, by key id, and how many must agree.
+
+    `listed` is None where the signed list says nothing of testers: then every enrolled worker's results count.
+    """
+
+    __test__ = False  # pytest would collect it for its name
+
+    channel: str
+    listed: Mapping[str, Key] | None = None
+    needed: int = 1
+
+    @classmethod
+    def of(cls, builders: AllowedBuilders, channel: str) -> Testers:
+        """Return what the signed list says of a channel."""
+        return cls(channel, builders.testers, builders.testers_needed(channel))
+
+    @property
+    def mark(self) -> str:
+        """What tells these testers from others: what was decided by the results of others is decided again."""
+        if self.listed is None:
+            return ""
+        return Digest.of_json({"needed": self.needed, "testers": sorted(self.listed)})
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Generic[Outcome]):
+    """What one tester said in a job. `attestation` is the signed statement; None where none is asked for or made."""
+
+    tester: str
+    job: Job
+    outcome: Outcome
+    attestation: Digest | None
+
+
+def agree(words: Collection[Word[Outcome]], needed: int) -> bool:
+    """Say whether so many different testers are among these."""
+    return len({word.tester for word in words}) >= needed
+
+
+def attestations_of(words: Iterable[Word[Outcome]], needed: int) -> tuple[Digest, ...]:
+    """Return one attestation of each of so many different testers, of those that said it first."""
+    by_tester: dict[str, Digest | None] = {}
+    for word in words:
+        by_tester.setdefault(word.tester, word.attestation)
+    return tuple(each for each in list(by_tester.values())[:needed] if each)
+
+
+class SignedResults:
+    """Reads signed results, each once. For one thread."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._testers: Mapping[str, Key] = {}
+        self._known: OrderedDict[tuple[Digest, Digest], TestResult | AbiResult | None] = OrderedDict()
+        self._told = False
+
+    def tell_unlisted(self, testers: Testers) -> None:
+        """Say once in the log that nothing is said of testers, if so."""
+        if testers.listed is None and not self._told:
+            self._told = True
+            _LOG.warning(
+                "the signed list says nothing of testers: the test results of every enrolled worker count; "
+                "list them: farm keys draft targets --allow-tester PUB"
+            )
+
+    def read(
+        self, attempt: Attempt, order: TestOrder | AbiOrder, digest: Digest, testers: Testers
+    ) -> TestOutcome | AbiOutcome | None:
+        """Return what a listed tester signed of an order of this digest in an attempt; None when it does not count."""
+        listed = testers.listed or {}
+        if not attempt.attestation or attempt.tester not in listed:
+            return None
+        if listed != self._testers:
+            self._testers = dict(listed)
+            self._known.clear()
+        key = Digest(attempt.attestation), digest
+        if key not in self._known:
+            self._known[key] = self._verified(key[0], order)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        result = self._known[key]
+        # Whose result it is is said by the statement: one of them is not that of two testers.
+        return result.outcome if result and result.run.tester == attempt.tester else None
+
+    def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> TestResult | AbiResult | None:
+        try:
+            content = self._blobs.read(attestation)
+            if isinstance(order, TestOrder):
+                return verify_test_result(content, self._testers, order=order)
+            return verify_abi_result(content, self._testers, order=order)
+        except FarmError as error:
+            _LOG.warning("a signed result does not count: %s", error)
+            return None
+
+
+class Hearing:
+    """What testers have said in jobs, within one transaction; and who may still be asked."""
+
+    def __init__(self, desk: Desk, testers: Testers, results: SignedResults) -> None:
+        self._desk = desk
+        self.testers = testers
+        self._results = results
+        self._attempts: dict[int, Attempt] = {}
+        self._exclusions: dict[int, frozenset[str]] = {}
+        self._enrolled: dict[str, str] | None = None
+
+    def look_up(self, known: Iterable[Job]) -> None:
+        """Read what is on record about jobs that will be asked for, all at once."""
+        found = list(known)
+        self._attempts |= attempts.attested(self._desk.session, [job.id for job in found if job.state in ENDED])
+        ready = [job.id for job in found if job.state is JobState.READY]
+        self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._desk.session, ready)
+
+    def test(self, job: Job, order: TestOrder, digest: Digest) -> Word[TestOutcome] | None:
+        """Return what was said of a test in a job that has ended with a result; None when that does not count.
+
+        `digest` is the order's, which takes long to work out again and again.
+        """
+        attempt = self._attempts.get(job.id)
+        if self.testers.listed is None:
+            passed = job.state is JobState.SUCCEEDED
+            outcome = TestOutcome(passed, 0, "" if passed else job.error, Digest.of(b""))
+            return Word("", job, outcome, Digest(attempt.attestation) if attempt else None)
+        signed = self._results.read(attempt, order, digest, self.testers) if attempt else None
+        if attempt is None or not isinstance(signed, TestOutcome):
+            return None
+        return Word(attempt.tester, job, signed, Digest(attempt.attestation))
+
+    def comparison(self, job: Job, order: AbiOrder) -> Word[AbiOutcome] | None:
+        """Return what was said of a comparison in a job, if a listed tester has said it."""
+        attempt = self._attempts.get(job.id)
+        signed = self._results.read(attempt, order, order.digest, self.testers) if attempt else None
+        if attempt is None or not isinstance(signed, AbiOutcome):
+            return None
+        return Word(attempt.tester, job, signed, Digest(attempt.attestation))
+
+    def in_vain(self, known: Iterable[Job], heard: Collection[int]) -> list[Job]:
+        """Return the ended jobs that came to nothing that counts, `heard` being those that did.
+
+        Without those of testers that are not listed (any more): they are not asked again, so that nothing has to rest.
+        """
+        listed = self.testers.listed or {}
+        return [
+            job
+            for job in known
+            if job.state in ENDED
+            and job.id not in heard
+            and ((attempt := self._attempts.get(job.id)) is None or attempt.tester in listed)
+        ]
+
+    def others(self, heard: Collection[str]) -> frozenset[str] | None:
+        """Return the workers that a job is not for: who is not listed, and the testers (by key id) that were `heard`.
+
+        None when nobody is left to ask.
+        """
+        if self.testers.listed is None:
+            return frozenset()
+        enrolled = self._enrolled_testers()
+        allowed = {name for name, keyid in enrolled.items() if keyid in self.testers.listed and keyid not in heard}
+        return frozenset(enrolled.keys() - allowed) if allowed else None
+
+    def keep_from(self, job: Job, excluded: frozenset[str]) -> None:
+        """Keep a job that nobody has taken yet from these workers: who is listed may have changed since the wish."""
+        if self._exclusions.get(job.id, frozenset()) != excluded:
+            jobs.exclude(self._desk.session, job.id, excluded)
+            self._exclusions[job.id] = excluded
+
+    def why_nobody(self) -> str:
+        """Say why nobody is left to ask, and what helps."""
+        listed = sum(keyid in (self.testers.listed or {}) for keyid in self._enrolled_testers().values())
+        if not listed:
+            return f"no enrolled worker that tests is a listed tester; {_LIST_ONE}"
+        needed, there = self.testers.needed, f"{listed} enrolled worker{' is' if listed == 1 else 's are'} listed"
+        if listed < needed:
+            return f"{needed} testers must agree in {self.testers.channel}, and {there}; {_LIST_ONE}"
+        return f"{needed} testers must agree in {self.testers.channel}, and those that are listed do not"
+
+    def _enrolled_testers(self) -> dict[str, str]:
+        if self._enrolled is None:
+            self._enrolled = {
+                worker.name: key_of(worker).keyid
+                for worker in identities.workers(self._desk.session)
+                if worker.tests and worker.revoked_at is None
+            }
+        return self._enrolled

@@ -1,0 +1,177 @@
+"""Submissions, recipe revisions and the current state of each recipe: written and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, delete, func, or_, select, update
+
+from farm.core.names.digest import Digest
+from farm.core.package.layout import UNASKED, package_name
+from farm.server.tables.parts import in_parts
+from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
+from farm.server.tables.records import RecipeHead, RecipeRevision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from farm.core.recipe.recipe import Recipe
+
+
+def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
+    """Record a submission, as one that is taken, and return its number."""
+    row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
+    session.add(row)
+    session.flush()
+    assert row.id is not None  # noqa: S101  (an autoincrement key after a flush)
+    return row.id
+
+
+def find_revision(session: Session, digest: Digest) -> RecipeRevision | None:
+    """Return the revision of this recipe digest, if it was ever submitted."""
+    row = session.exec(select(RecipeRevisionRow).where(RecipeRevisionRow.digest == digest)).first()
+    return _revision(row) if row else None
+
+
+def revision(session: Session, revision_id: int) -> RecipeRevision:
+    """Return a revision by its number, which must exist."""
+    return _revision(session.get_one(RecipeRevisionRow, revision_id))
+
+
+def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission: int) -> RecipeRevision:
+    """Record a revision that is new."""
+    row = RecipeRevisionRow(
+        digest=recipe.digest,
+        name=recipe.name,
+        version=str(recipe.version),
+        revision=recipe.revision,
+        summary=recipe.summary,
+        licence=recipe.license,
+        toolchain=recipe.toolchain,
+        files=files,
+        submission_id=submission,
+    )
+    session.add(row)
+    session.flush()
+    return _revision(row)
+
+
+def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
+    """Let this revision be what the recipe's name means from now on, with its outputs and the recipes it needs."""
+    head = session.get(RecipeRow, recipe.name)
+    if head is None:
+        session.add(RecipeRow(name=recipe.name, current_id=revision_id))
+    else:
+        head.current_id = revision_id
+    session.flush()
+    session.exec(delete(RecipeOutputRow).where(col(RecipeOutputRow.recipe) == recipe.name))
+    session.exec(delete(RecipeNeedRow).where(col(RecipeNeedRow.recipe) == recipe.name))
+    packages = {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
+    session.add_all(RecipeOutputRow(package=name, recipe=recipe.name) for name in sorted(packages))
+    session.add_all(RecipeNeedRow(recipe=recipe.name, needs=name) for name in sorted(set(needs)))
+    session.flush()
+
+
+def mark_built(
+    session: Session, name: str, *, revision_id: int, plan: Digest, newest_plan: Digest, now: datetime
+) -> None:
+    """Record that this revision was built, unless another one is current meanwhile.
+
+    The packages are those of `plan`; `newest_plan` was carried out last, and came to the same files if it is another.
+    """
+    session.exec(
+        update(RecipeRow)
+        .where(col(RecipeRow.name) == name, col(RecipeRow.current_id) == revision_id)
+        .values(built_id=revision_id, built_plan=plan, newest_plan=newest_plan, built_at=now)
+    )
+
+
+def last_built(session: Session) -> datetime | None:
+    """Return when anything was built last: as long as it stays, so does what `current_packages` returns."""
+    return session.exec(select(func.max(col(RecipeRow.built_at)))).one()
+
+
+def head(session: Session, name: str) -> RecipeHead | None:
+    """Return the state of a recipe by its name."""
+    row = session.get(RecipeRow, name, populate_existing=True)
+    return _head(row) if row else None
+
+
+def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
+    """Return the state of all recipes, or of those named that exist."""
+    query = select(RecipeRow).order_by(RecipeRow.name).execution_options(populate_existing=True)
+    if names is not None:
+        query = query.where(col(RecipeRow.name).in_(sorted(names)))
+    return {row.name: _head(row) for row in session.exec(query)}
+
+
+def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]:
+    """Return the digest of the current revision of these recipes, of those that exist."""
+    query = select(RecipeRow.name, RecipeRevisionRow.digest).join(
+        RecipeRevisionRow, col(RecipeRevisionRow.id) == col(RecipeRow.current_id)
+    )
+    return {
+        name: Digest(digest)
+        for some in in_parts(names)
+        for name, digest in session.exec(query.where(col(RecipeRow.name).in_(some)))
+    }
+
+
+def unbuilt(session: Session, *, limit: int = 1000) -> list[RecipeHead]:
+    """Return recipes whose current revision is not built, by name."""
+    open_ends = or_(col(RecipeRow.built_id).is_(None), col(RecipeRow.built_id) != col(RecipeRow.current_id))
+    query = select(RecipeRow).where(open_ends).order_by(RecipeRow.name).limit(limit)
+    return [_head(row) for row in session.exec(query.execution_options(populate_existing=True))]
+
+
+def submitter(session: Session, submission: int) -> str:
+    """Return who sent a submission."""
+    return session.get_one(SubmissionRow, submission).submitted_by
+
+
+def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
+    """Return which recipe makes each of these packages; unknown ones are left out."""
+    return {
+        row.package: row.recipe
+        for some in in_parts(packages)
+        for row in session.exec(select(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(some)))
+    }
+
+
+def all_packages(session: Session) -> Mapping[str, str]:
+    """Return each package name of the distribution with the recipe that makes it."""
+    return {row.package: row.recipe for row in session.exec(select(RecipeOutputRow))}
+
+
+def recipes_that_need(session: Session, recipe: str) -> list[str]:
+    """Return the names of the recipes whose current revision is built against this recipe's packages, sorted."""
+    return sorted(session.exec(select(RecipeNeedRow.recipe).where(RecipeNeedRow.needs == recipe)))
+
+
+def _revision(row: RecipeRevisionRow) -> RecipeRevision:
+    assert row.id is not None  # noqa: S101
+    return RecipeRevision(
+        id=row.id,
+        digest=Digest(row.digest),
+        name=row.name,
+        version=row.version,
+        revision=row.revision,
+        summary=row.summary,
+        licence=row.licence,
+        toolchain=row.toolchain,
+        files=Digest(row.files),
+        submission=row.submission_id,
+    )
+
+
+def _head(row: RecipeRow) -> RecipeHead:
+    return RecipeHead(
+        name=row.name,
+        current=row.current_id,
+        built=row.built_id,
+        built_plan=Digest(row.built_plan) if row.built_plan else None,
+        newest_plan=Digest(row.newest_plan) if row.newest_plan else None,
+    )

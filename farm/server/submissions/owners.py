@@ -1,0 +1,249 @@
+"""Who owns which recipes here, and whether an owner has signed what was submitted.
+
+What is in force comes out of the files `OWNERS` and `curators.yaml` by way of the database. Without `OWNERS` no recipe
+has an owner, and whoever may submit may submit anything. Once there was one, its absence is a fault, not a permission.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import RecipeError
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.core.policy.curators import everybody
+from farm.core.policy.owners import OWNERS, read_owners
+from farm.errors import FarmError, in_lines
+from farm.server.curation import signed_orders
+from farm.server.identities.access import Actor, audit
+from farm.server.recipes import recipes
+from farm.server.submissions import submissions
+from farm.server.submissions.ownership import Ownership, ownership, set_ownership
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.attestation.approval import ApprovalError
+from farm.trust.attestation.dsse import InvalidEnvelopeError
+from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from farm.core.policy.owners import Owners
+    from farm.core.policy.policies import Policies
+    from farm.server.submissions.submissions import RecipeSignature
+    from farm.server.transaction.unit_of_work import Desk
+    from farm.trust.attestation.submission_statement import SignedSubmission
+
+_GONE = f"{OWNERS}: the file is gone. Put it back."
+
+
+class OwnershipTroubleError(FarmError):
+    """Nobody can say who owns which recipes before a file is mended: until then nothing is taken."""
+
+    code = "ownership-trouble"
+
+    def __init__(self, troubles: tuple[str, ...]) -> None:
+        super().__init__(
+            f"this farm takes no recipes until it is known again who owns them:{in_lines(troubles)}",
+            remedy="Ask an operator of the farm to mend the file; it acts within seconds.",
+        )
+
+
+class UnownedRecipeError(FarmError):
+    """Nobody could sign a recipe: no line of `OWNERS` matches its name."""
+
+    code = "unowned-recipe"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        listed = ", ".join(sorted(names))
+        super().__init__(
+            f"nobody owns {listed[:500]}: no line of {OWNERS} matches",
+            remedy=f"Have a line with the owner put into {OWNERS} of the farm's recipes, then submit again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """A recipe of a submission that none of its owners has signed; `owners` are the names of those who could."""
+
+    recipe: str
+    owners: tuple[str, ...]
+
+
+def take_up_owners(desk: Desk, said: Policies) -> None:
+    """Let what the files say of owners be in force, or let submissions wait until the files are mended."""
+    before = ownership(desk.session)
+    if said.owners_troubles or (said.owners is None and before is not None and before.owners is not None):
+        kept = before or Ownership()
+        now = Ownership(kept.owners, kept.curators, said.owners_troubles or (_GONE,))
+    else:
+        now = Ownership(said.owners, said.curators if said.owners_people is None else said.owners_people)
+    if now == before:
+        return
+    set_ownership(desk.session, now)
+    if before is not None and now.owners is not None and (before.owners, before.curators) != (now.owners, now.curators):
+        audit(desk, Actor("control"), "owners", f"the file {OWNERS}", "what the files say of owners has changed")
+
+
+def owners_in_force(desk: Desk) -> Owners | None:
+    """Return who owns what; None where recipes have no owners. Raises `OwnershipTroubleError`."""
+    said = ownership(desk.session) or Ownership()
+    if said.troubles:
+        raise OwnershipTroubleError(said.troubles)
+    return _read(said)
+
+
+def owners_as_known(desk: Desk) -> Owners | None:
+    """Return who owns what for whoever looks: as it was in force last, while a file has to be mended."""
+    return _read(ownership(desk.session) or Ownership())
+
+
+def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str, Digest]) -> str:
+    """Keep the signature of a person on recipes of submission `number`, and return the person's name.
+
+    `wanted` are the digests of what was submitted by name. An empty name is returned, and nothing is kept, where nobody
+    whom `curators.yaml` or targets know has signed, or where the envelope came with another submission before.
+    Raises `SubmissionStatementError` when somebody known has signed something else.
+    """
+    said_here = ownership(desk.session) or Ownership()
+    # Who runs the farm is known by the same key; that makes nobody an owner.
+    people = {**(signed_orders.who_orders(desk.session) or {}), **everybody(said_here.curators)}
+    try:
+        opened = read_submission(envelope, people)
+    except InvalidEnvelopeError:
+        return ""
+    said = opened.said
+    if said.withdrawn:
+        raise SubmissionStatementError("it says that these recipes are not wanted")
+    if said.distribution != desk.world.distribution:
+        raise SubmissionStatementError(
+            f"it is for {said.distribution[:100]}, and this is {desk.world.distribution}",
+            "Sign for this one: run `farm submit` in its tree of recipes.",
+        )
+    for name, digest in said.recipes.items():
+        if wanted.get(name) != digest:
+            raise SubmissionStatementError(f"{name[:100]} as it was signed is not what was submitted")
+    known = Digest.of(opened.envelope)
+    if submissions.is_known_envelope(desk.session, known):
+        return ""
+    desk.blobs.put_bytes(opened.envelope)
+    submissions.add_signatures(
+        desk.session,
+        envelope=known,
+        recipes=said.recipes.values(),
+        person=said.submitter,
+        submission=number,
+        now=desk.now,
+    )
+    return said.submitter
+
+
+def keep_published_signature(desk: Desk, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
+    """Keep what somebody known has signed of these recipes, as it is published; submission `number` records them.
+
+    What is no such signature, or is known, changes nothing.
+    """
+    people = everybody((ownership(desk.session) or Ownership()).curators)
+    try:
+        opened = read_submission(envelope, people)
+    except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
+        return
+    known, said = Digest.of(opened.envelope), opened.said
+    signed = set(said.recipes.values()) & set(recipes)
+    if not signed or said.withdrawn or submissions.is_known_envelope(desk.session, known):
+        return
+    desk.blobs.put_bytes(opened.envelope)
+    submissions.add_signatures(
+        desk.session, envelope=known, recipes=signed, person=said.submitter, submission=number, now=desk.now
+    )
+
+
+def unsigned(desk: Desk, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
+    """Return which recipes of submission `number` still lack the signature of an owner, by name.
+
+    A signature counts for the submission that it came with. Only a recipe that is current already, as it is, needs no
+    new one: who would go back to an earlier state needs an owner's word again.
+    Raises `OwnershipTroubleError`, `UnownedRecipeError`.
+    """
+    owners = owners_in_force(desk)
+    if owners is None:
+        return ()
+    nobodys = [name for name in wanted if not owners.owners_of(name)]
+    if nobodys:
+        raise UnownedRecipeError(nobodys)
+    return lacking(desk, owners, number, wanted)
+
+
+def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
+    """Return which recipes of a submission lack the signature of one of these `owners`, by name."""
+    given = submissions.signatures_with(desk.session, [number]).get(number, {})
+    current = recipes.current_digests(desk.session, wanted)
+    unchanged = [digest for name, digest in wanted.items() if current.get(name) == digest]
+    before = submissions.signatures_taken(desk.session, unchanged)
+    read = _Envelopes(desk)
+    missing = []
+    for name, digest in sorted(wanted.items()):
+        entitled = owners.owners_of(name)
+        counting = (*given.get(digest, ()), *before.get(digest, ()))
+        if not any(read.signs(each, name, entitled) for each in counting):
+            missing.append(Unsigned(name, tuple(sorted(entitled))))
+    return tuple(missing)
+
+
+def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
+    """Return envelopes (blobs, each once) in which people have signed recipes that were taken; the checker judges.
+
+    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Also
+    those for all that was signed with these, as a statement counts as a whole. Who is an owner here is not asked: the
+    checker goes by what is signed, and the files here may name fewer.
+    """
+    brought: dict[Digest, None] = {}
+    asked: set[Digest] = set()
+    wanted = set(signed)
+    while wanted:
+        asked |= wanted
+        found = submissions.signatures_taken(desk.session, wanted)
+        new = dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some)
+        wanted = submissions.signed_in(desk.session, new.keys() - brought.keys()) - asked
+        brought |= new
+    return tuple(brought)
+
+
+class _Envelopes:
+    """Envelopes that were kept, each opened once for the same people: one may sign a thousand recipes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._opened: dict[tuple[Digest, tuple[tuple[str, str], ...]], SignedSubmission | None] = {}
+
+    def signs(self, signature: RecipeSignature, name: str, entitled: Mapping[str, str]) -> bool:
+        """Say whether a signature is that of one of the people `entitled`, with the key of today, on this recipe."""
+        # The row says where to look. What was signed, and by whom, is read out of the envelope.
+        key = signature.envelope, tuple(sorted(entitled.items()))
+        if key not in self._opened:
+            self._opened[key] = self._open(signature.envelope, entitled)
+        said = self._opened[key]
+        return said is not None and said.signs(name, signature.recipe, distribution=self._desk.world.distribution)
+
+    def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
+        try:
+            return read_submission(self._desk.blobs.read(envelope), entitled).said
+        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError, MissingBlobError, CorruptBlobError):
+            return None  # what cannot be read shows nobody's word
+
+
+def _read(said: Ownership) -> Owners | None:
+    if said.owners is None:
+        return None
+    try:
+        return _read_file(said.owners, canonical_json(said.curators))
+    except RecipeError as error:
+        raise OwnershipTroubleError(tuple(each.in_a_line() for each in error.problems)) from error
+
+
+@lru_cache(2)
+def _read_file(text: str, curators: bytes) -> Owners:
+    """Read the file once for as long as it stays the same: it may have ten thousand lines."""
+    return read_owners(text.encode(), json.loads(curators))

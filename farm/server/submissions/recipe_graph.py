@@ -1,0 +1,70 @@
+"""The part of the distribution's dependency graph that a set of recipes reaches, read from the current revisions."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from farm.core.plan.graph import BuildGraph, DuplicatePackageError, MissingDependency, MissingDependencyError
+from farm.server.recipes import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def graph_around(desk: Desk, submitted: Mapping[str, Recipe]) -> BuildGraph:
+    """Return the graph of these recipes and of all current ones that they reach.
+
+    Every new cycle leads through a recipe that is new, so nothing else has to be read.
+    Raises `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`.
+    """
+    _refuse_taken_names(desk, submitted)
+    found = dict(submitted)
+    open_ends = list(submitted.values())
+    while open_ends:
+        named = {need for recipe in open_ends for need in _names(recipe)}
+        makers = set(recipes.recipes_of(desk.session, named).values()) - found.keys()
+        heads = recipes.heads(desk.session, makers)
+        open_ends = [
+            desk.shelf.recipe(recipes.revision(desk.session, head.current)) for _, head in sorted(heads.items())
+        ]
+        found |= {recipe.name: recipe for recipe in open_ends}
+    try:
+        return BuildGraph.of(found)
+    except MissingDependencyError as error:
+        # The graph knows only what it was given: what comes near is looked for in the whole distribution.
+        known = sorted({*recipes.all_packages(desk.session), *found})
+        raise MissingDependencyError(
+            tuple(
+                MissingDependency(each.recipe, each.need, tuple(get_close_matches(each.need, known, n=3)))
+                for each in error.missing
+            )
+        ) from None
+
+
+def reach(graph: BuildGraph, name: str) -> frozenset[str]:
+    """Return all recipes that come before `name`, however far down: any of them can be in its environment."""
+    reached: set[str] = set()
+    open_ends = [name]
+    while open_ends:
+        new = set(graph.needs[open_ends.pop()]) - reached
+        reached |= new
+        open_ends += new
+    return frozenset(reached)
+
+
+def _names(recipe: Recipe) -> Iterable[str]:
+    yield from recipe.build_needs
+    yield from recipe.required_packages
+    for test in recipe.tests:
+        yield from test.needs
+
+
+def _refuse_taken_names(desk: Desk, submitted: Mapping[str, Recipe]) -> None:
+    made = {package: recipe.name for recipe in submitted.values() for package in recipe.package_names}
+    for package, maker in sorted(recipes.recipes_of(desk.session, made).items()):
+        if maker not in submitted and maker != made[package]:
+            raise DuplicatePackageError(package, maker, made[package])

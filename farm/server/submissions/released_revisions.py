@@ -1,0 +1,76 @@
+"""That nobody submits other content under a version and revision that a channel has released.
+
+What was published stays what it is; who changes it raises the revision. Other content is what would be built by another
+plan: summary, comments, tests and addresses may change. Builds that the farm starts anew are told apart by a number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.core.files.document import parse
+from farm.core.files.problems import RecipeError
+from farm.core.names.printed_version import printed_version
+from farm.core.package.layout import UNASKED, package_name
+from farm.errors import FarmError
+from farm.server.channels.released import highest_revision, released_builds
+from farm.server.jobs.planning import pinned, plan_of
+from farm.server.recipes import recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.files.problems import Problem
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.channels.released import ReleasedBuild
+    from farm.server.transaction.unit_of_work import Desk
+
+
+def check_revisions(desk: Desk, submitted: Mapping[str, Recipe], texts: Mapping[str, bytes]) -> None:
+    """See that each recipe with a version and revision that was released comes to the plan of what was.
+
+    `texts` are the recipes' files, by name, for the place of what is to be raised. Raises `RecipeError`.
+    """
+    makers = {package: name for name, recipe in submitted.items() for package in _packages(recipe)}
+    problems: list[Problem] = []
+    found: dict[str, list[ReleasedBuild]] = {}
+    for build in released_builds(desk.session, makers):
+        recipe = submitted[makers[build.name]]
+        if (build.version, build.revision) == (str(recipe.version), recipe.revision):
+            found.setdefault(recipe.name, []).append(build)
+    for name, builds in sorted(found.items()):
+        recipe = submitted[name]
+        if not any(build.recipe == recipe.digest or _comes_to_the_same(desk, recipe, build) for build in builds):
+            highest = highest_revision(desk.session, _packages(recipe), str(recipe.version))
+            problems.append(_problem(texts[name], recipe, builds[0], highest + 1))
+    if problems:
+        raise RecipeError(problems)
+
+
+def _packages(recipe: Recipe) -> set[str]:
+    return {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
+
+
+def _comes_to_the_same(desk: Desk, recipe: Recipe, released: ReleasedBuild) -> bool:
+    """Say whether a recipe and that of a released package come to one plan: with the steps and toolchain of today."""
+    revision = recipes.find_revision(desk.session, released.recipe)
+    if revision is None:
+        return False
+    against = plan_of(desk, released.plan).dependencies
+    try:
+        return pinned(desk, recipe, against) == pinned(desk, desk.shelf.recipe(revision), against)
+    except (FarmError, KeyError):
+        # It is built against other packages, or what was released cannot be read, or has no toolchain here any more.
+        return False
+
+
+def _problem(text: bytes, recipe: Recipe, released: ReleasedBuild, revision: int) -> Problem:
+    document, root = parse(text, f"packages/{recipe.name}/recipe.yaml")
+    keys = {key.text: value for key, value in root.pairs}
+    document.report(
+        keys.get("revision") or keys.get("version"),
+        f"{released.name} {printed_version(released.version, released.revision)} is in release {released.number} of "
+        f"{released.channel}, with other content",
+        f"Raise revision to {revision}: what is published under a version and revision stays what it is.",
+    )
+    return document.problems[0]

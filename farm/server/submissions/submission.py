@@ -1,0 +1,209 @@
+"""A submission: recipes come in, are checked as a whole, become current, and jobs are made of them. All or nothing.
+
+One that an owner has still to sign is kept as it came, and changes nothing else: see `waiting_submissions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.files.problems import Problem, RecipeError
+from farm.core.plan.pin import source_origins
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.core.recipe.distributions import check_known
+from farm.errors import FarmError, Place
+from farm.server.channels import refusals
+from farm.server.jobs import jobs
+from farm.server.jobs.dependents import settle_all
+from farm.server.jobs.planning import replan
+from farm.server.recipes import recipes
+from farm.server.submissions import submissions
+from farm.server.submissions.owners import keep_signature, unsigned
+from farm.server.submissions.recipe_graph import graph_around, reach
+from farm.server.submissions.released_revisions import check_revisions
+from farm.server.submissions.submissions import SubmittedRecipe
+from farm.server.tables.states import ENDED, PENDING, JobKind, JobState, SubmissionState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.core.names.digest import Digest
+    from farm.core.plan.graph import BuildGraph
+    from farm.core.recipe.recipe import Recipe
+    from farm.server.submissions.owners import Unsigned
+    from farm.server.tables.records import Job, RecipeRevision
+    from farm.server.transaction.unit_of_work import Desk, Office
+
+    SubmittedRecipes = Mapping[str, Mapping[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one submitted recipe: its revision's digest, and the job that builds it or has built it."""
+
+    revision: RecipeRevision
+    job: Job
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission: its number, its trace, and what became of each recipe, in order of building.
+
+    While it `waits_for` owners nothing has become of any. `signed_by` is whose signature came with it and counts.
+    """
+
+    id: int
+    trace: str
+    accepted: tuple[Accepted, ...]
+    waits_for: tuple[Unsigned, ...] = ()
+    signed_by: str = ""
+
+
+def submit(
+    office: Office,
+    submitted: SubmittedRecipes,
+    *,
+    submitted_by: str,
+    trace: str,
+    envelope: bytes | None = None,
+) -> Submission:
+    """Take recipes, each the files of its directory by name, all together or none.
+
+    Where recipes have owners, they wait as long as one of them lacks the signature of an owner; `envelope` is the
+    submitter's. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be
+    raised, `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
+    `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
+    """
+    read = read_submitted(office, submitted)
+    files = {name: office.shelf.keep(submitted[name]) for name in read}
+    with office.planning() as desk:
+        graph = graph_around(desk, read)
+        check_revisions(desk, read, {name: submitted[name][RECIPE_FILE] for name in read})
+        number = recipes.add_submission(desk.session, submitted_by=submitted_by, trace=trace, now=desk.now)
+        kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
+        submissions.add_submitted(desk.session, number, kept)
+        wanted = {each.name: each.digest for each in kept}
+        signed_by = keep_signature(desk, envelope, number, wanted) if envelope is not None else ""
+        if waits_for := unsigned(desk, number, wanted):
+            submissions.set_state(desk.session, number, SubmissionState.WAITING)
+            return Submission(number, trace, (), waits_for, signed_by)
+        accepted = make_all_current(desk, graph, read, files, number=number, trace=trace)
+        return Submission(number, trace, accepted, (), signed_by)
+
+
+def make_all_current(
+    desk: Desk, graph: BuildGraph, read: Mapping[str, Recipe], files: Mapping[str, Digest], *, number: int, trace: str
+) -> tuple[Accepted, ...]:
+    """Let the recipes of a submission be what their names mean from now on, and make the jobs that this asks for."""
+    order = [name for name in graph.order() if name in read]
+    touched: list[Job] = []
+    revisions: dict[str, RecipeRevision] = {}
+    unchanged: set[str] = set()
+    for name in order:
+        recipe = read[name]
+        revisions[name] = recipes.find_revision(desk.session, recipe.digest) or recipes.add_revision(
+            desk.session, recipe, files=files[name], submission=number
+        )
+        job = _job_for(desk, graph, recipe, revisions[name], submission=number, trace=trace)
+        if job is None:
+            unchanged.add(name)
+        else:
+            touched.append(job)
+    _renew_needs(desk, graph, order)
+    settle_all(desk, touched)
+    # What the signer refused before its recipe was signed, it may not refuse now.
+    made = {package for name in order for package in read[name].package_names}
+    refusals.ask_again(desk.session, now=desk.now, packages=made)
+    return tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
+
+
+def read_submitted(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
+    """Read recipes, each from the files of its directory. Raises one `RecipeError` with the problems of all."""
+    problems: list[Problem] = []
+    read: dict[str, Recipe] = {}
+    for name, files in sorted(submitted.items()):
+        place = Place(f"packages/{name}/recipe.yaml")
+        try:
+            recipe = office.shelf.read(files, file=place.file)
+            _check_world(office, recipe)
+        except RecipeError as error:
+            problems += error.problems
+        except FarmError as error:
+            problems.append(Problem(error.place or place, error.message, error.remedy))
+        else:
+            if recipe.name != name:
+                problems.append(Problem(place, f"the recipe {recipe.name} was sent as {name}", "Name both alike."))
+            read[recipe.name] = recipe
+    if problems:
+        raise RecipeError(problems)
+    return read
+
+
+def _check_world(office: Office, recipe: Recipe) -> None:
+    """Check what only this farm knows: toolchains, the Debian packages that they are made of, other distributions."""
+    toolchain = office.world.toolchains.get(recipe.toolchain)
+    if toolchain is None:
+        known = ", ".join(sorted(office.world.toolchains))
+        raise UnknownToolchainError(recipe.toolchain, known)
+    source_origins(recipe, toolchain.debs)
+    for need in recipe.requires:
+        check_known(need, office.world.foreign)
+
+
+class UnknownToolchainError(FarmError):
+    """A recipe names a toolchain that this farm does not have."""
+
+    code = "unknown-toolchain"
+
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__(f"this farm has no toolchain {name!r}", remedy=f"It has: {known}." if known else "")
+        self.name = name
+
+
+def _job_for(
+    desk: Desk, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
+) -> Job | None:
+    """Make a recipe current and return the job that has to be looked at; None when nothing is to be done."""
+    head = recipes.head(desk.session, recipe.name)
+    needs = reach(graph, recipe.name)
+    latest = jobs.latest_of_revision(desk.session, revision.id)
+    if head is not None and head.current == revision.id and latest is not None:
+        if latest.state not in ENDED:
+            return latest
+        # Another build of what it was built against is no reason to build it again; another toolchain or step is.
+        if latest.state is JobState.SUCCEEDED and not replan(desk, recipe, latest):
+            return None
+    else:
+        recipes.make_current(desk.session, recipe, revision_id=revision.id, needs=graph.needs[recipe.name])
+        for old in jobs.pending_of_recipe(desk.session, recipe.name):
+            reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
+            jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+        if latest is not None and latest.state not in (*ENDED, *PENDING):
+            return latest  # it is being built already, from before another revision came in between
+    return jobs.add_job(
+        desk.session,
+        kind=JobKind.BUILD,
+        name=recipe.name,
+        revision_id=revision.id,
+        submission=submission,
+        needs=needs,
+        trace=trace,
+        now=desk.now,
+    )
+
+
+def _renew_needs(desk: Desk, graph: BuildGraph, submitted: list[str]) -> None:
+    """Jobs that wait for a submitted recipe wait for what that one needs now, too."""
+    for name in submitted:
+        for job in jobs.waiting_for(desk.session, name, (JobState.WAITING, JobState.BLOCKED)):
+            needs = set(jobs.needs_of(desk.session, job.id))
+            jobs.set_needs(desk.session, job.id, needs | reach(graph, name))
+
+
+def _latest(desk: Desk, revision: RecipeRevision) -> Job:
+    job = jobs.latest_of_revision(desk.session, revision.id)
+    if job is None:
+        raise LookupError(f"recipe revision {revision.id} has no job")
+    return job

@@ -1,0 +1,181 @@
+"""Submissions as they came, where they stand, and the signatures that came with them: written and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy.orm import aliased
+from sqlmodel import col, func, select
+
+from farm.core.names.digest import Digest
+from farm.server.tables.parts import in_parts
+from farm.server.tables.recipe_rows import RecipeSignatureRow, SubmissionRow, SubmittedRecipeRow
+from farm.server.tables.states import SubmissionState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRecord:
+    """A submission by its number."""
+
+    id: int
+    submitted_by: str
+    submitted_at: datetime
+    trace: str
+    state: SubmissionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedRecipe:
+    """A recipe of a submission: its digest, and the blob that holds its files."""
+
+    name: str
+    digest: Digest
+    files: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSignature:
+    """That a person has signed a recipe (a digest), in an envelope (a blob)."""
+
+    recipe: Digest
+    envelope: Digest
+    person: str
+
+
+Signatures: TypeAlias = "Sequence[RecipeSignature]"
+
+
+def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
+    """Record what a submission consists of."""
+    session.add_all(
+        SubmittedRecipeRow(submission_id=submission, name=each.name, digest=each.digest, files=each.files)
+        for each in recipes
+    )
+    session.flush()
+
+
+def submission(session: Session, number: int) -> SubmissionRecord | None:
+    """Return a submission, if there is one of this number."""
+    row = session.get(SubmissionRow, number, populate_existing=True)
+    return _record(row) if row else None
+
+
+def list_submissions(
+    session: Session, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 50
+) -> list[SubmissionRecord]:
+    """Return submissions, the newest first."""
+    query = select(SubmissionRow).order_by(col(SubmissionRow.id).desc()).limit(limit)
+    if state is not None:
+        query = query.where(SubmissionRow.state == state)
+    if before is not None:
+        query = query.where(col(SubmissionRow.id) < before)
+    return [_record(row) for row in session.exec(query)]
+
+
+def count_waiting(session: Session) -> int:
+    """Return how many submissions wait for owners."""
+    query = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.state == SubmissionState.WAITING)
+    return session.exec(query).one()
+
+
+def set_state(session: Session, number: int, state: SubmissionState) -> None:
+    """Let a submission stand elsewhere."""
+    session.get_one(SubmissionRow, number).state = state
+    session.flush()
+
+
+def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[SubmittedRecipe]]:
+    """Return what these submissions consist of, by name; of those of before that was recorded nothing."""
+    wanted = sorted(set(numbers))  # a page of them
+    found: dict[int, list[SubmittedRecipe]] = {number: [] for number in wanted}
+    query = select(SubmittedRecipeRow).where(col(SubmittedRecipeRow.submission_id).in_(wanted))
+    for row in session.exec(query.order_by(SubmittedRecipeRow.name)):
+        found[row.submission_id].append(
+            SubmittedRecipe(name=row.name, digest=Digest(row.digest), files=Digest(row.files))
+        )
+    return found
+
+
+def add_signatures(
+    session: Session, *, envelope: Digest, recipes: Iterable[Digest], person: str, submission: int, now: datetime
+) -> None:
+    """Record an envelope that is new, for each recipe that it signs."""
+    session.add_all(
+        RecipeSignatureRow(recipe=each, envelope=envelope, person=person, submission_id=submission, signed_at=now)
+        for each in sorted(set(recipes))
+    )
+    session.flush()
+
+
+def is_known_envelope(session: Session, envelope: Digest) -> bool:
+    """Say whether an envelope came before."""
+    query = select(RecipeSignatureRow.envelope).where(RecipeSignatureRow.envelope == envelope).limit(1)
+    return session.exec(query).first() is not None
+
+
+def signatures_with(session: Session, numbers: Iterable[int]) -> Mapping[int, Mapping[Digest, Signatures]]:
+    """Return who has signed what with these submissions, by recipe: of each person the newest signature alone."""
+    found: dict[int, dict[Digest, list[RecipeSignature]]] = {}
+    number = col(RecipeSignatureRow.submission_id)
+    for some in in_parts(numbers):
+        for row in _newest_of_each_person(session, (number, RecipeSignatureRow.recipe), number.in_(some)):
+            found.setdefault(row.submission_id, {}).setdefault(Digest(row.recipe), []).append(_signature(row))
+    return found
+
+
+def signatures_taken(session: Session, recipes: Iterable[Digest]) -> Mapping[Digest, Signatures]:
+    """Return who has signed recipes in submissions that were taken: of each person the newest signature alone.
+
+    By recipe, the newest first.
+    """
+    found: dict[Digest, list[RecipeSignature]] = {}
+    recipe, taken = col(RecipeSignatureRow.recipe), col(SubmissionRow.state) == SubmissionState.TAKEN
+    for some in in_parts(recipes):
+        for row in _newest_of_each_person(session, (recipe,), recipe.in_(some), taken):
+            found.setdefault(Digest(row.recipe), []).append(_signature(row))
+    return found
+
+
+def signed_in(session: Session, envelopes: Iterable[Digest]) -> set[Digest]:
+    """Return the recipes that are signed in some of these envelopes."""
+    found: set[Digest] = set()
+    for some in in_parts(envelopes):
+        query = select(RecipeSignatureRow.recipe).where(col(RecipeSignatureRow.envelope).in_(some))
+        found.update(map(Digest, session.exec(query)))
+    return found
+
+
+def _newest_of_each_person(
+    session: Session, within: tuple[Any, ...], *where: ColumnElement[bool]
+) -> Iterable[RecipeSignatureRow]:
+    # Whoever may sign may sign again and again: the database leaves out what is older, however much that is.
+    newest_first = col(RecipeSignatureRow.signed_at).desc(), col(RecipeSignatureRow.envelope)
+    place = func.row_number().over(partition_by=(*within, RecipeSignatureRow.person), order_by=newest_first)
+    ranked = (
+        select(RecipeSignatureRow, place.label("place"))
+        .join(SubmissionRow, col(SubmissionRow.id) == col(RecipeSignatureRow.submission_id))
+        .where(*where)
+        .subquery()
+    )
+    newest = aliased(RecipeSignatureRow, ranked)
+    query = select(newest).where(ranked.c.place == 1).order_by(ranked.c.signed_at.desc(), ranked.c.envelope)
+    return session.exec(query)
+
+
+def _signature(row: RecipeSignatureRow) -> RecipeSignature:
+    return RecipeSignature(Digest(row.recipe), Digest(row.envelope), row.person)
+
+
+def _record(row: SubmissionRow) -> SubmissionRecord:
+    assert row.id is not None  # noqa: S101  (it was read)
+    return SubmissionRecord(
+        id=row.id, submitted_by=row.submitted_by, submitted_at=row.submitted_at, trace=row.trace, state=row.state
+    )

@@ -1,0 +1,190 @@
+"""Submissions that wait for owners of their recipes: shown, accepted by an owner's signature, or withdrawn.
+
+A waiting submission is rows and blobs, nothing more: no recipe is current by it, and it has no job.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.policy.curators import everybody
+from farm.core.recipe.declared_sources import RECIPE_FILE
+from farm.errors import FarmError
+from farm.server.channels.channel_checks import AlreadyError, reason_of
+from farm.server.curation.order_intake import Wanted, may_order, take_signed
+from farm.server.identities.access import audit
+from farm.server.submissions import submissions
+from farm.server.submissions.owners import keep_signature, lacking, owners_as_known, unsigned
+from farm.server.submissions.ownership import Ownership, ownership
+from farm.server.submissions.recipe_graph import graph_around
+from farm.server.submissions.released_revisions import check_revisions
+from farm.server.submissions.submission import Submission, make_all_current, read_submitted
+from farm.server.tables.states import SubmissionState
+from farm.store.errors import CorruptBlobError, MissingBlobError
+from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
+from farm.trust.attestation.submission_statement import read_submission, to_withdraw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.core.names.digest import Digest
+    from farm.server.identities.access import Actor
+    from farm.server.submissions.owners import Unsigned
+    from farm.server.submissions.submissions import SubmissionRecord, SubmittedRecipe
+    from farm.server.transaction.unit_of_work import Desk, Office
+
+
+class UnknownSubmissionError(FarmError):
+    """There is no submission of this number."""
+
+    code = "not-found"
+
+
+class NotAnOwnerError(FarmError):
+    """Whoever signs or withdraws has no say about these recipes."""
+
+    code = "not-an-owner"
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionView:
+    """A submission and its recipes, with the names of those who have signed each, and what it waits for."""
+
+    record: SubmissionRecord
+    recipes: tuple[SubmittedRecipe, ...]
+    signed_by: Mapping[str, tuple[str, ...]]
+    waits_for: tuple[Unsigned, ...] = ()
+
+
+def find_submission(desk: Desk, number: int) -> SubmissionView:
+    """Return a submission. Raises `UnknownSubmissionError`."""
+    record = submissions.submission(desk.session, number)
+    if record is None:
+        raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
+    (view,) = view_submissions(desk, [record])
+    return view
+
+
+def view_submissions(desk: Desk, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
+    """Return what there is to see of submissions."""
+    owners = owners_as_known(desk)
+    found = submissions.submitted(desk.session, (each.id for each in records))
+    given = submissions.signatures_with(desk.session, found)
+    views = []
+    for record in records:
+        wanted = _digests(found[record.id])
+        signed = {
+            name: tuple(sorted(each.person for each in given.get(record.id, {}).get(digest, ())))
+            for name, digest in wanted.items()
+        }
+        waiting = record.state is SubmissionState.WAITING
+        waits_for = lacking(desk, owners, record.id, wanted) if waiting and owners is not None else ()
+        views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for))
+    return views
+
+
+def accept(office: Office, actor: Actor, number: int, envelope: bytes) -> Submission:
+    """Take an owner's signature on recipes of a waiting submission, and the submission with the last that it lacks.
+
+    Everything is checked again then, as it is now. Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`,
+    and what `submit` raises; nothing has changed then.
+    """
+    with office.planning() as desk:
+        record = _waiting(desk, number)
+        kept = submissions.submitted(desk.session, [number])[number]
+        wanted = _digests(kept)
+        lacked = {each.recipe for each in unsigned(desk, number, wanted)}
+        person = keep_signature(desk, envelope, number, wanted)
+        waits_for = unsigned(desk, number, wanted)
+        if lacked and lacked == {each.recipe for each in waits_for}:
+            who = f"{person} owns nothing" if person else "nobody whom this farm knows has newly signed anything"
+            raise NotAnOwnerError(
+                f"{who} that submission {number} waits for", remedy=f"It waits for {_whom(waits_for)}."
+            )
+        audit(desk, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
+        if waits_for:
+            return Submission(number, record.trace, (), waits_for, person)
+        read = read_submitted(office, {each.name: office.shelf.files(each.files) for each in kept})
+        files = {each.name: each.files for each in kept}
+        graph = graph_around(desk, read)
+        check_revisions(desk, read, {each.name: office.shelf.files(each.files)[RECIPE_FILE] for each in kept})
+        submissions.set_state(desk.session, number, SubmissionState.TAKEN)
+        accepted = make_all_current(desk, graph, read, files, number=number, trace=record.trace)
+        return Submission(number, record.trace, accepted, (), person)
+
+
+def envelopes_of(desk: Desk, number: int) -> list[bytes]:
+    """Return the envelopes in which somebody has signed recipes of a submission, as far as they are there."""
+    given = submissions.signatures_with(desk.session, [number]).get(number, {})
+    kept = []
+    for digest in sorted({each.envelope for some in given.values() for each in some}):
+        with suppress(MissingBlobError, CorruptBlobError):
+            kept.append(desk.blobs.read(digest))
+    return kept
+
+
+def withdraw(
+    desk: Desk,
+    actor: Actor,
+    number: int,
+    *,
+    curates: bool,
+    envelope: bytes | None = None,
+    order: bytes | None = None,
+    why: str = "",
+) -> SubmissionRecord:
+    """Let a waiting submission come to nothing: by who sent it, who `curates`, or an owner of one of its recipes.
+
+    An owner shows that by signing so in `envelope`. By the signed `order`, if somebody gives it who may order, what was
+    signed of it counts nothing with the signer any more; so one may be withdrawn again that only the farm knows of.
+    Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
+    """
+    if order is not None and not may_order(desk, order):
+        order = None
+    record = _waiting(desk, number, or_withdrawn=order is not None)
+    person = _who_refuses(desk, number, envelope) if envelope is not None else ""
+    if not (curates or person or actor.name == record.submitted_by):
+        raise NotAnOwnerError(
+            f"submission {number} is neither yours nor of a recipe that you own",
+            remedy=f"Let {record.submitted_by} withdraw it, a curator, or an owner with --key.",
+        )
+    if order is not None:
+        packages = to_withdraw(envelopes_of(desk, number))
+        act = Act.WITHDRAW_SUBMISSION
+        take_signed(desk, Wanted(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
+    submissions.set_state(desk.session, number, SubmissionState.WITHDRAWN)
+    told = "; ".join(part for part in (f"signed by {person}" if person else "", reason_of(why) if why else "") if part)
+    audit(desk, actor, "withdraw-submission", f"submission {number}", told)
+    return record
+
+
+def _who_refuses(desk: Desk, number: int, envelope: bytes) -> str:
+    """Return the owner who has signed that a submission is not wanted; raises `FarmError` for anything else."""
+    said = read_submission(envelope, everybody((ownership(desk.session) or Ownership()).curators)).said
+    owners, wanted = owners_as_known(desk), _digests(submissions.submitted(desk.session, [number])[number])
+    about = said.withdrawn and said.distribution == desk.world.distribution and dict(said.recipes) == wanted
+    owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)
+    if not (about and owns):
+        raise NotAnOwnerError(
+            f"{said.submitter} has not signed that submission {number} is not wanted, or owns no part"
+        )
+    return said.submitter
+
+
+def _waiting(desk: Desk, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
+    record = submissions.submission(desk.session, number)
+    if record is None:
+        raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
+    if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
+        raise AlreadyError(f"submission {number} does not wait: it is {record.state}")
+    return record
+
+
+def _digests(recipes: Sequence[SubmittedRecipe]) -> dict[str, Digest]:
+    return {each.name: each.digest for each in recipes}
+
+
+def _whom(waits_for: Sequence[Unsigned]) -> str:
+    return "; ".join(f"{' or '.join(each.owners)} ({each.recipe})" for each in waits_for)[:500]

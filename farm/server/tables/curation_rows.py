@@ -1,0 +1,230 @@
+"""Rows of what curators decide and are told: excuses, flaky tests, approvals, reports, holds, orders, advisories."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import CheckConstraint, Index, Text
+from sqlmodel import Field
+
+from farm.core.policy.gate_kind import GateKind
+from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.pipeline_states import OrderEnding, OrderKind
+
+
+class ExcuseRow(Row, table=True):
+    """Why a package is held back from a channel. It stays, with its `since`, while the same package is held there."""
+
+    __tablename__ = "excuse"
+    __table_args__ = (
+        Index("ix_excuse_open", "channel", "cleared_at"),
+        Index("ix_excuse_package", "package", "channel"),
+        Index("ix_excuse_until", "until"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    candidate_id: int = Field(foreign_key="candidate.id", index=True)  # the last that held it
+    package: str  # short name
+    digest: str = ""  # of the descriptor that is held, empty for one that should have gone
+    version: str = ""
+    gate: GateKind = Field(sa_type=Enumerated(GateKind))
+    root: str = ""  # the package whose own trouble this is; empty when it is the package's own
+    reason: str = Field(sa_type=Text)
+    owner: str = ""
+    job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    line: str = Field(default="", sa_type=Text)  # of the log, inert
+    partners: str = Field(default="[]", sa_type=Text)  # JSON: it fails only together with these packages
+    evidence: str = Field(default="", sa_type=Text)  # JSON of `farm.server.tables.evidence`
+    remedy: str = Field(default="", sa_type=Text)  # what would clear it
+    under_way: bool = False  # a job of the farm clears it: nobody has to do anything
+    since: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the clock alone clears it
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cleared_by: str = ""  # `edge release 12`, `jq 1.7.2-1`
+
+
+class FlakyTestRow(Row, table=True):
+    """A test that failed and then passed on the very same files: quarantined, by test and version, until it expires."""
+
+    __tablename__ = "flaky_test"
+    __table_args__ = (Index("ix_flaky_test_name", "recipe", "test", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    recipe: str
+    test: str
+    version: str  # of the recipe, `1.7.1-1`
+    failed_job: int = Field(foreign_key="job.id")
+    passed_job: int = Field(foreign_key="job.id")
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ApprovalRow(Row, table=True):
+    """That a named curator lets a package into a channel; `envelope` is the signed statement."""
+
+    __tablename__ = "approval"
+
+    channel: str = Field(primary_key=True, foreign_key="channel.name")
+    package: str = Field(primary_key=True)  # its descriptor: of an own package, or of one of another distribution
+    curator: str = Field(primary_key=True)
+    envelope: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReportRow(Row, table=True):
+    """Trouble with a package of a channel that somebody reported: it does not soak while the report is open."""
+
+    __tablename__ = "report"
+    __table_args__ = (Index("ix_report_package", "package", "channel"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    package: str  # its descriptor: of an own package, or of one of another distribution
+    reason: str = Field(sa_type=Text)
+    reported_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    resolved_by: str = ""
+    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to the signer
+
+
+class HoldRow(Row, table=True):
+    """That a curator keeps a package, whatever its version, where it is in a channel."""
+
+    __tablename__ = "hold"
+    __table_args__ = (Index("ix_hold_channel", "channel", "package"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    package: str  # short name
+    reason: str = Field(sa_type=Text)
+    held_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lifted_by: str = ""
+
+
+class OrderRow(Row, table=True):
+    """What a curator asked the pipeline of a channel to do; it is done in turn."""
+
+    __tablename__ = "curator_order"
+    __table_args__ = (
+        CheckConstraint("kind IN ('promote', 'rollback', 'retry')", "kind"),
+        CheckConstraint("ending IN ('released', 'refused', 'nothing-to-do', 'withdrawn')", "ending"),
+        Index("ix_curator_order_open", "channel", "done_at", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    kind: OrderKind = Field(sa_type=Enumerated(OrderKind))
+    detail: str = Field(default="{}", sa_type=Text)  # JSON: promote {from, number, packages}, rollback {number}
+    reason: str = Field(default="", sa_type=Text)
+    ordered_by: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    candidate_id: int | None = Field(default=None, foreign_key="candidate.id")
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ending: OrderEnding | None = Field(default=None, sa_type=Enumerated(OrderEnding))
+    outcome: str = Field(default="", sa_type=Text)  # for people
+
+
+class SignedOrderRow(Row, table=True):
+    """What a curator has signed of a channel, in its envelope, on its way to the signer's ledger."""
+
+    __tablename__ = "signed_order"
+    __table_args__ = (Index("ix_signed_order_brought", "brought_at", "at"),)
+
+    digest: str = Field(primary_key=True)  # of the statement
+    channel: str  # also `advisories`, which is none
+    act: str  # a `farm.trust.attestation.curator_order.Act`
+    curator: str
+    envelope: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    order_id: int | None = Field(default=None, foreign_key="curator_order.id", index=True)  # that the pipeline takes up
+    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the signer has it
+    refused: str = Field(default="", sa_type=Text)  # why the signer has not taken it
+
+
+class WhoOrdersRow(Row, table=True):
+    """Whose orders count, as targets have signed it: one row, put there by what reads the published repository."""
+
+    __tablename__ = "who_orders"
+
+    id: int = Field(default=1, primary_key=True)
+    people: str = Field(default="null", sa_type=Text)  # JSON: public keys by name; null: no order has to be signed
+
+
+class UnsignedWordRow(Row, table=True):
+    """What is kept about vulnerabilities, and not published because nobody has signed it: an advisory, for example."""
+
+    __tablename__ = "unsigned_word"
+
+    digest: str = Field(primary_key=True)  # of its canonical JSON
+    told: str  # what it is, for people
+
+
+class LeftOutRow(Row, table=True):
+    """That a rollback, an order, left a package out that was to be had; or left one in that would have gone."""
+
+    __tablename__ = "left_out"
+
+    order_id: int = Field(primary_key=True, foreign_key="curator_order.id")
+    name: str = Field(primary_key=True)  # full for those of other distributions
+    package: str = Field(index=True)  # descriptor
+    stays: bool  # it is in the channel, and would have gone
+
+
+class AdvisoryRow(Row, table=True):
+    """A security advisory in OSV's form."""
+
+    __tablename__ = "advisory"
+
+    id: str = Field(primary_key=True)
+    body: str = Field(sa_type=Text)  # canonical JSON
+    severity: str  # none, low, medium, high, critical
+    modified_at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    added_by: str
+    added_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class AdvisoryPackageRow(Row, table=True):
+    """A package that an advisory speaks of."""
+
+    __tablename__ = "advisory_package"
+
+    package: str = Field(primary_key=True)  # short name
+    advisory: str = Field(primary_key=True, foreign_key="advisory.id", index=True)
+
+
+class ReviewRow(Row, table=True):
+    """That a package was looked at for vulnerabilities, against a source: the last time that somebody said so."""
+
+    __tablename__ = "review"
+
+    package: str = Field(primary_key=True)  # short name, full for those of other distributions
+    source: str = Field(primary_key=True)  # address of what was read
+    at: datetime = Field(sa_type=UtcDateTime)
+    stated_by: str
+    stated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class VexRow(Row, table=True):
+    """A statement (OpenVEX) of whether a vulnerability touches a package; the newest one counts."""
+
+    __tablename__ = "vex"
+    __table_args__ = (
+        CheckConstraint("status IN ('not_affected', 'affected', 'fixed', 'under_investigation')", "status"),
+        Index("ix_vex_package", "package", "vulnerability"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    vulnerability: str
+    package: str  # short name
+    version: str = ""  # `1.7.1-1`, empty for all
+    status: str
+    justification: str = ""
+    statement: str = Field(sa_type=Text)  # canonical JSON
+    stated_by: str
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,113 @@
+"""Rows of other distributions: their releases that were verified, packages of these, and what candidates take of them.
+
+They are apart from the farm's own: a foreign package has no plan, recipe or attempt here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text
+from sqlmodel import Field
+
+from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.pipeline_states import ChangeState
+
+
+class ForeignReleaseRow(Row, table=True):
+    """A signed release of another distribution, verified against the root that the recipes name for it."""
+
+    __tablename__ = "foreign_release"
+    __table_args__ = (
+        # Not unique: what was seen elsewhere in between is recorded again, for the newest row was seen last.
+        Index("ix_foreign_release_digest", "digest", "id"),
+        Index("ix_foreign_release_newest", "distribution", "channel", "root", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)  # the newest was seen last
+    digest: str  # of its release.json
+    distribution: str
+    channel: str
+    number: int
+    root: str  # fingerprint of root metadata
+    address: str
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    shown: str = Field(default="", sa_type=Text)  # JSON: the documents that show that it was signed; nothing: none yet
+
+
+class ForeignPackageRow(Row, table=True):
+    """A package of such a release. Its small blobs are in the farm's store; its archive when somebody has wanted it."""
+
+    __tablename__ = "foreign_package"
+    __table_args__ = (Index("ix_foreign_package_descriptor", "descriptor"),)
+
+    release_id: int = Field(primary_key=True, foreign_key="foreign_release.id")
+    name: str = Field(primary_key=True)  # full
+    descriptor: str
+    descriptor_size: int
+    version: str
+    revision: int
+    tree: str
+    manifest_size: int = Field(sa_type=BigInteger)
+    facts: str
+    facts_size: int = Field(sa_type=BigInteger)
+    archive: str
+    archive_size: int = Field(sa_type=BigInteger)
+    needs: str = Field(default="[]", sa_type=Text)  # JSON: full names of what meets its requirements at home
+
+
+class ForeignAdvisoriesRow(Row, table=True):
+    """What another distribution says about vulnerabilities in its packages that are taken, verified against `root`."""
+
+    __tablename__ = "foreign_advisories"
+
+    distribution: str = Field(primary_key=True)
+    root: str  # fingerprint of root metadata
+    advisories: str = Field(default="[]", sa_type=Text)  # JSON: OSV documents
+    statements: str = Field(default="", sa_type=Text)  # an OpenVEX document, empty when there is none
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ForeignTroubleRow(Row, table=True):
+    """That another distribution, which recipes take packages of, cannot be followed."""
+
+    __tablename__ = "foreign_trouble"
+
+    distribution: str = Field(primary_key=True)
+    why: str = Field(sa_type=Text)  # what was said when it was tried last
+    since: datetime = Field(sa_type=UtcDateTime)  # when it went wrong first
+
+
+class WantedArchiveRow(Row, table=True):
+    """That a test waits for the archive of a foreign package."""
+
+    __tablename__ = "wanted_archive"
+
+    archive: str = Field(primary_key=True)
+    size: int = Field(sa_type=BigInteger)
+    name: str  # of the package, full
+    address: str  # of the repository that has it
+
+
+class CandidateForeignRow(Row, table=True):
+    """A foreign package that a candidate brings in or takes out, as `CandidateChangeRow` says it of own ones."""
+
+    __tablename__ = "candidate_foreign"
+    __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
+
+    candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
+    name: str = Field(primary_key=True)  # full
+    before: str | None = None  # descriptors
+    after: str | None = None
+    atom: str = ""
+    state: ChangeState = Field(default=ChangeState.WANTED, sa_type=Enumerated(ChangeState))
+
+
+class CandidatePinRow(Row, table=True):
+    """Which release of another distribution the foreign packages of a candidate are of."""
+
+    __tablename__ = "candidate_pin"
+
+    candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
+    distribution: str = Field(primary_key=True)
+    release_id: int = Field(foreign_key="foreign_release.id", index=True)

@@ -1,0 +1,81 @@
+"""Rows of finished packages, of those who built them again, and of whose code they hold. The bytes are blobs."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text
+from sqlmodel import Field
+
+from farm.core.names.printed_version import FIRST_BUILD
+from farm.server.tables.columns import Row, UtcDateTime
+
+
+class PackageRow(Row, table=True):
+    """A package by the digest of its descriptor."""
+
+    __tablename__ = "package"
+    __table_args__ = (Index("ix_package_name", "name", "digest"),)
+
+    digest: str = Field(primary_key=True)
+    descriptor_size: int
+    name: str  # short: one farm builds one distribution
+    version: str
+    revision: int
+    platform: str
+    summary: str = Field(sa_type=Text)
+    licence: str
+    tree: str = Field(index=True)
+    archive: str
+    archive_size: int = Field(sa_type=BigInteger)
+    manifest_size: int = Field(sa_type=BigInteger)  # the manifest's digest is the tree digest
+    facts: str
+    facts_size: int = Field(sa_type=BigInteger)
+    provenance: str
+    provenance_size: int = Field(sa_type=BigInteger)
+    sbom: str = ""  # digest of its SPDX document, empty where it has none
+    sbom_size: int = Field(default=0, sa_type=BigInteger)
+    plan: str = Field(foreign_key="plan.digest", index=True)
+    recipe: str = Field(foreign_key="recipe_revision.digest", index=True)
+    attempt_id: int = Field(foreign_key="attempt.id", index=True)
+    built_by: str = Field(foreign_key="worker.name")
+    built_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    build: int = FIRST_BUILD  # as its provenance says
+    same_as: str = Field(default="", index=True)  # the earlier package that it has every file of: it was dropped for it
+
+
+class AttestationRow(Row, table=True):
+    """That another worker built a package again and came to the very same one; its signed provenance says so."""
+
+    __tablename__ = "attestation"
+
+    package: str = Field(primary_key=True, foreign_key="package.digest")
+    built_by: str = Field(primary_key=True, foreign_key="worker.name")
+    provenance: str
+    provenance_size: int = Field(sa_type=BigInteger)
+    attempt_id: int = Field(foreign_key="attempt.id", index=True)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class DifferenceRow(Row, table=True):
+    """That another worker built a plan again and came to something else: which files differ."""
+
+    __tablename__ = "difference"
+
+    plan: str = Field(primary_key=True, foreign_key="plan.digest")
+    built_by: str = Field(primary_key=True, foreign_key="worker.name")
+    detail: str = Field(sa_type=Text)  # canonical JSON: by package, the two trees and the paths that differ
+    attempt_id: int = Field(foreign_key="attempt.id", index=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ConsumedRow(Row, table=True):
+    """That the build of a package read static archives or headers of another: it may hold copies of that code."""
+
+    __tablename__ = "consumed"
+    __table_args__ = (CheckConstraint("kind IN ('static', 'headers', 'unknown')", "kind"),)
+
+    package: str = Field(primary_key=True, foreign_key="package.digest")
+    library: str = Field(primary_key=True, index=True)  # short name
+    kind: str = Field(primary_key=True)
+    tree: str  # of the library's package that was there

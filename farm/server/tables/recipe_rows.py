@@ -1,0 +1,117 @@
+"""Rows of what maintainers submit: submissions, recipe revisions, and which revision of a recipe is current."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import CheckConstraint, Index, Text
+from sqlmodel import Field
+
+from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.states import SubmissionState
+
+
+class SubmissionRow(Row, table=True):
+    """One POST of one or more recipes."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        CheckConstraint("state IN ('taken', 'waiting', 'withdrawn')", "state"),
+        Index("ix_submission_state", "state", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    submitted_by: str
+    submitted_at: datetime = Field(sa_type=UtcDateTime)
+    trace: str = Field(index=True)
+    state: SubmissionState = Field(
+        default=SubmissionState.TAKEN,
+        sa_type=Enumerated(SubmissionState),
+        sa_column_kwargs={"server_default": SubmissionState.TAKEN},
+    )
+
+
+class SubmittedRecipeRow(Row, table=True):
+    """A recipe of a submission as it came, whether or not it became current; `files` as in `RecipeRevisionRow`."""
+
+    __tablename__ = "submitted_recipe"
+
+    submission_id: int = Field(primary_key=True, foreign_key="submission.id")
+    name: str = Field(primary_key=True)
+    digest: str
+    files: str  # digest of the blob
+
+
+class RecipeSignatureRow(Row, table=True):
+    """That the owner of a key has signed a recipe, in the envelope (a blob) that came with a submission.
+
+    An envelope counts for that submission alone: who sends it again has not signed again.
+    """
+
+    __tablename__ = "recipe_signature"
+
+    recipe: str = Field(primary_key=True)  # digest
+    envelope: str = Field(primary_key=True, index=True)  # digest of the blob
+    person: str
+    submission_id: int = Field(foreign_key="submission.id", index=True)
+    signed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class OwnershipRow(Row, table=True):
+    """Who owns which recipes: one row, put there by what reads the files `OWNERS` and `curators.yaml`."""
+
+    __tablename__ = "ownership"
+
+    id: int = Field(default=1, primary_key=True)
+    owners: str | None = Field(default=None, sa_type=Text)  # the text in force; none: anybody with a token may submit
+    curators: str = Field(default="{}", sa_type=Text)  # JSON: keys by name, by group
+    trouble: str = Field(default="", sa_type=Text)  # why nothing can be submitted, a line for each fault
+
+
+class RecipeRevisionRow(Row, table=True):
+    """The recipe's files as they were submitted once: a blob (canonical JSON of path to base64), never changed."""
+
+    __tablename__ = "recipe_revision"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    name: str = Field(index=True)
+    version: str
+    revision: int
+    summary: str = Field(sa_type=Text)
+    licence: str
+    toolchain: str
+    files: str  # digest of the blob
+    submission_id: int = Field(foreign_key="submission.id", index=True)
+
+
+class RecipeRow(Row, table=True):
+    """A recipe by name: the revision that counts, and the newest build of it that succeeded."""
+
+    __tablename__ = "recipe"
+
+    name: str = Field(primary_key=True)
+    current_id: int = Field(foreign_key="recipe_revision.id", index=True)
+    built_id: int | None = Field(default=None, foreign_key="recipe_revision.id", index=True)
+    built_plan: str | None = Field(default=None, foreign_key="plan.digest", index=True)
+    built_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)  # when the two above changed
+    newest_plan: str | None = Field(default=None, index=True)  # `built_plan`, or a later one that came to its files
+
+
+class RecipeOutputRow(Row, table=True):
+    """Which recipe makes the package of a name. A name belongs to one recipe."""
+
+    __tablename__ = "recipe_output"
+
+    package: str = Field(primary_key=True)
+    recipe: str = Field(foreign_key="recipe.name", index=True)
+
+
+class RecipeNeedRow(Row, table=True):
+    """That the current revision of `recipe` is built in an environment that holds packages of `needs`."""
+
+    __tablename__ = "recipe_need"
+    __table_args__ = (Index("ix_recipe_need_needs", "needs", "recipe"),)
+
+    recipe: str = Field(primary_key=True, foreign_key="recipe.name")
+    needs: str = Field(primary_key=True)

@@ -1,0 +1,164 @@
+"""Rows of channels, candidates, the runs of their sets, and releases; `farm.server.pipeline` reads and writes them.
+
+A candidate keeps what it changes, and a release what it put in and took out: both cost what has changed, not the set.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (SQLModel reads the annotations at run time)
+
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint
+from sqlmodel import Field
+
+from farm.core.policy.gate_kind import GateKind
+from farm.server.tables.columns import Enumerated, Row, UtcDateTime
+from farm.server.tables.pipeline_states import (
+    CandidateOrigin,
+    CandidateState,
+    ChangeState,
+    GateState,
+    RunPurpose,
+    RunState,
+)
+
+
+class ChannelRow(Row, table=True):
+    """A named stream of releases."""
+
+    __tablename__ = "channel"
+
+    name: str = Field(primary_key=True)
+    policy: str = Field(default="", sa_type=Text)  # canonical JSON of the policy in force
+    frozen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    frozen_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    frozen_why: str = ""
+    frozen_by: str = ""
+    tests_seen: int = 0  # the newest answered job whose recipe's tests were looked at on what the channel holds
+    trouble: str = Field(default="", sa_type=Text)  # why its file cannot be followed, a line for each fault
+    unsigned: str = Field(default="", sa_type=Text)  # in which points its file asks for less than what is signed
+    halted: str = Field(default="", sa_type=Text)  # what keeps it from its next step
+
+
+class CandidateRow(Row, table=True):
+    """Changes to a release of a channel that want to become the next one."""
+
+    __tablename__ = "candidate"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'passed', 'refused', 'released', 'superseded')", "state"),
+        CheckConstraint("origin IN ('collected', 'promotion', 'rollback', 'retry')", "origin"),
+        Index("ix_candidate_channel", "channel", "id"),
+        Index("ix_candidate_set", "channel", "set_digest"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    set_digest: str  # of the base and all changes that are wanted
+    base_number: int = 0  # the release that the changes are against; 0 when there is none yet
+    origin: CandidateOrigin = Field(sa_type=Enumerated(CandidateOrigin))
+    from_channel: str = ""  # whose release the packages are of; empty for fresh builds
+    from_number: int = 0
+    tests_mark: int = 0  # the newest answered job when it was opened: its tests and older ones count
+    testers_mark: str = ""  # whose test results counted when it was opened; empty when everybody's did
+    state: CandidateState = Field(sa_type=Enumerated(CandidateState))
+    reason: str = Field(default="", sa_type=Text)  # why it ended as it did, in a line
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    trace: str = Field(default="", index=True)
+
+
+class CandidateChangeRow(Row, table=True):
+    """One package that a candidate puts in (`before` is empty when it is new) or takes out (`after` is empty)."""
+
+    __tablename__ = "candidate_change"
+    __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
+
+    candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
+    name: str = Field(primary_key=True)
+    before: str | None = Field(default=None, foreign_key="package.digest")
+    after: str | None = Field(default=None, foreign_key="package.digest", index=True)
+    atom: str = ""  # the first name of the group that it moves with
+    state: ChangeState = Field(default=ChangeState.WANTED, sa_type=Enumerated(ChangeState))
+
+
+class GateResultRow(Row, table=True):
+    """What one gate said about a candidate."""
+
+    __tablename__ = "gate_result"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'passed', 'failed')", "state"),
+        UniqueConstraint("candidate_id", "gate"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    candidate_id: int = Field(foreign_key="candidate.id")
+    gate: GateKind = Field(sa_type=Enumerated(GateKind))
+    state: GateState = Field(sa_type=Enumerated(GateState))
+    detail: str = Field(default="", sa_type=Text)  # JSON: a summary for people, and the tests that block nothing
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CandidateTestRow(Row, table=True):
+    """That a candidate asked for a test job; several candidates may share one."""
+
+    __tablename__ = "candidate_test"
+
+    candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
+    job_id: int = Field(primary_key=True, foreign_key="job.id", index=True)
+
+
+class SetRunRow(Row, table=True):
+    """One set of a candidate's search that was looked at, by its combined digest, and what came of it."""
+
+    __tablename__ = "set_run"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'green', 'red')", "state"),
+        CheckConstraint("purpose IN ('search', 'retry', 'evidence')", "purpose"),
+        UniqueConstraint("candidate_id", "set_digest"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    candidate_id: int = Field(foreign_key="candidate.id")
+    set_digest: str  # of the base and the changes in this set
+    purpose: RunPurpose = Field(sa_type=Enumerated(RunPurpose))
+    atoms: int  # how many atoms of the candidate are in it
+    tests: int = 0  # how many test jobs it asked for that no earlier run had
+    state: RunState = Field(sa_type=Enumerated(RunState))
+    detail: str = Field(default="", sa_type=Text)  # JSON of `farm.server.tables.evidence`
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ReleaseRow(Row, table=True):
+    """One immutable, numbered release of a channel."""
+
+    __tablename__ = "release"
+    __table_args__ = (UniqueConstraint("channel", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str = Field(foreign_key="channel.name")
+    number: int
+    candidate_id: int | None = Field(default=None, foreign_key="candidate.id", index=True)
+    set_digest: str  # of the root of its index
+    digest: str = Field(unique=True)  # of release.json
+    previous: str = ""  # digest of the release before it, empty for the first
+    packages: int = 0  # how many it holds
+    released_at: datetime = Field(sa_type=UtcDateTime)
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    trace: str = ""
+
+
+class MembershipRow(Row, table=True):
+    """That a package is in the releases of a channel from number `since` on, until `until` (that one without it)."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        Index("ix_membership_package", "package", "channel"),
+        Index("ix_membership_since", "channel", "since"),
+        Index("ix_membership_until", "channel", "until"),
+    )
+
+    channel: str = Field(primary_key=True, foreign_key="channel.name")
+    name: str = Field(primary_key=True)
+    since: int = Field(primary_key=True)
+    until: int | None = None
+    package: str = Field(foreign_key="package.digest")

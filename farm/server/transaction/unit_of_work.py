@@ -1,0 +1,85 @@
+"""The desk at which one decision is made: a transaction, the blobs, the terms, and the time that it is now."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from farm.server.documents.archive_cache import ArchiveShelf
+from farm.server.documents.package_cache import PackageShelf
+from farm.server.documents.recipe_storage import RecipeShelf
+from farm.server.tables.session import lock_planning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlmodel import Session
+
+    from farm.server.documents.log_store import LogStore
+    from farm.server.tables.session import Database
+    from farm.server.transaction.planning_inputs import Terms, World
+    from farm.store.blobs import BlobStore
+
+
+def utc_now() -> datetime:
+    """Return the time on this machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a decision may look at and write to."""
+
+    session: Session
+    blobs: BlobStore
+    shelf: RecipeShelf
+    packages: PackageShelf
+    world: World
+    terms: Terms
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Where desks come from: one for each process that decides."""
+
+    database: Database
+    blobs: BlobStore
+    shelf: RecipeShelf
+    packages: PackageShelf
+    archives: ArchiveShelf
+    world: World
+    logs: LogStore
+    terms: Terms
+    clock: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def open(cls, database: Database, blobs: BlobStore, logs: LogStore, world: World, terms: Terms) -> Office:
+        """Furnish an office with shelves of its own."""
+        recipes, packages, archives = RecipeShelf(blobs, world.steps), PackageShelf(blobs), ArchiveShelf(blobs)
+        return cls(database, blobs, recipes, packages, archives, world, logs, terms)
+
+    @contextmanager
+    def planning(self) -> Iterator[Desk]:
+        """A desk for decisions about what becomes ready: one at a time in the whole farm; committed at the end."""
+        with self.database.write() as session:
+            lock_planning(session)
+            yield self._desk(session)
+
+    @contextmanager
+    def writing(self) -> Iterator[Desk]:
+        """A desk for decisions about single rows, committed at the end."""
+        with self.database.write() as session:
+            yield self._desk(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Desk]:
+        """A desk to look things up at; what is written there is dropped."""
+        with self.database.read() as session:
+            yield self._desk(session)
+
+    def _desk(self, session: Session) -> Desk:
+        # The clock is read once the transaction has its turn: a lease that ran out while waiting has run out.
+        return Desk(session, self.blobs, self.shelf, self.packages, self.world, self.terms, self.clock())

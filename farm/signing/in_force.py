@@ -1,0 +1,71 @@
+"""What a ledger's state comes to at one time, in the words of its entries, as JSON values: for people to look at."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from farm.signing.state import keeps_still
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.signing.state import LedgerState
+    from farm.trust.attestation.curator_order import CuratorOrder
+
+
+_KEY = itemgetter(0)
+
+
+def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
+    """Return what the signer goes by now. `orders` are those that a release may still use, or that say something."""
+    return {
+        "root": state.root.to_dict() if state.root else None,
+        "targets": state.targets.version if state.targets else None,
+        "releases": [
+            {"channel": name, "release": each.release, "release-number": each.number}
+            for name, each in sorted(state.channels.items())
+        ],
+        "freezes": [order_form(each) for _, each in sorted(state.freezes.items(), key=_KEY) if keeps_still(each, now)],
+        "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if keeps_still(each, now)],
+        "reports": [each.to_dict() for _, each in sorted(state.reports.items())],
+        "orders": [
+            order_form(each.order)
+            for each in state.permits.values()
+            if each.used_by is None and now < each.order.expires and state.withdrawal(each.order) is None
+        ],
+        "withdrawn-orders": [order_form(each) for each in state.withdrawn_orders.values()],
+        "withdrawn-statements": [
+            {"curator": curator, "statement": statement}
+            for statement, curator in sorted(state.withdrawn_statements.items())
+        ],
+        "withdrawn-approvals": [
+            {
+                "at": each.at.isoformat(),
+                "channel": channel,
+                "curator": curator,
+                "order": each.order,
+                "package": package,
+            }
+            for (channel, package, curator), each in sorted(state.withdrawn.items(), key=_KEY)
+        ],
+    }
+
+
+def order_form(order: CuratorOrder) -> dict[str, Any]:
+    """Return what an order says, without what is empty."""
+    form = {
+        "order": order.digest,
+        "act": order.act.value,
+        "channel": order.channel,
+        "curator": order.curator,
+        "reason": order.reason,
+        "at": order.at.isoformat(),
+        "expires": order.expires.isoformat(),
+        "until": order.until.isoformat() if order.until else None,
+        "packages": dict(order.packages),
+        "target": order.target,
+        "from": order.origin,
+        "number": order.number,
+    }
+    return {name: value for name, value in form.items() if value}

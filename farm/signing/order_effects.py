@@ -1,0 +1,116 @@
+"""What an order has to find in the ledger to bring something about, so that nobody is told yes for nothing.
+
+What somebody signed last counts: of two orders about the same thing the newer one, whichever comes first. Else control
+could keep an older one back, and bring it later in place of the newer. One that comes too late is refused. And one that
+ends something has to find it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+from farm.trust.attestation.curator_order import PERMITS, TOLERANCE, Act
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from farm.signing.state import LedgerState
+    from farm.trust.attestation.curator_order import CuratorOrder
+
+
+class NothingToEndError(FarmError):
+    """An order is to end what is not there, or is over already."""
+
+    code = "nothing-to-end"
+
+
+class OutdatedOrderError(FarmError):
+    """An order brings nothing about, for somebody has ordered otherwise at a later time."""
+
+    code = "outdated-order"
+
+
+def check_effect(state: LedgerState, order: CuratorOrder) -> None:
+    """See that an order that is not in the ledger yet brings something about.
+
+    Raises `NothingToEndError`, `OutdatedOrderError`.
+    """
+    for told, at in _later_words(state, order):
+        raise OutdatedOrderError(
+            f"{order.told} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
+            remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
+            f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
+        )
+    if order.act is Act.CLOSE_REPORT:
+        _check_closing(state, order)
+    elif order.act is Act.WITHDRAW_ORDER:
+        _check_withdrawal(state, order)
+    elif order.act in PERMITS and (withdrawal := state.withdrawal(order)) is not None:
+        raise OutdatedOrderError(
+            f"{order.told} permits nothing: {withdrawal.curator} has withdrawn it: {withdrawal.reason}",
+            remedy="Give another if it is still wanted.",
+        )
+
+
+def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
+    """Give what was signed after an order about the same things: in a few words, and when."""
+    channel, found = order.channel, _standing(state, order)
+    if order.act is Act.WITHDRAW_APPROVAL:
+        for package in order.packages.values():
+            withdrawal = state.withdrawn.get((channel, package, order.curator)) if package else None
+            if withdrawal is not None and withdrawal.at > order.at:
+                yield f"the withdrawal {withdrawal.order} by {order.curator}", withdrawal.at
+    yield from ((each.told, each.at) for each in found if each.at > order.at)
+
+
+def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:
+    """Return the last words about what an order holds, freezes or lets go."""
+    found: list[CuratorOrder | None] = []
+    if order.act in (Act.HOLD, Act.LIFT):
+        found = [state.holds.get((order.channel, order.distribution, name)) for name in order.packages]
+    elif order.act in (Act.FREEZE, Act.THAW):
+        found = [state.freezes.get((order.channel, order.distribution))]
+    return [each for each in found if each is not None]
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _check_closing(state: LedgerState, order: CuratorOrder) -> None:
+    if (order.channel, order.number, order.target) in state.reports:
+        return
+    number = order.channel, order.number
+    open_ones = sorted(each.package for each in state.reports.values() if (each.channel, each.report) == number)
+    others = f"; under that number one is open about {', '.join(open_ones[:3])}" if open_ones else ""
+    raise NothingToEndError(
+        f"no report {order.number} about {order.target} is open on {order.channel} with the signer{others}",
+        remedy="What is open there is listed by `farm keys ledger DIRECTORY --now`, on the signer's host.",
+    )
+
+
+def _check_withdrawal(state: LedgerState, order: CuratorOrder) -> None:
+    """An order that is not known yet may be withdrawn: then it permits nothing when it comes."""
+    assert order.target is not None  # noqa: S101  (no such order is read without)
+    permit = state.permits.get(order.target)
+    if permit is not None and permit.order.channel != order.channel:
+        raise NothingToEndError(
+            f"the order {order.target} is one to {permit.order.channel}, and not to {order.channel}",
+            remedy=f"Withdraw it from {permit.order.channel}.",
+        )
+    if (before := state.withdrawn_orders.get((order.channel, order.target))) is not None:
+        raise NothingToEndError(f"{before.curator} has withdrawn the order {order.target} already: {before.reason}")
+    if permit is None and order.target in state.entered:
+        raise NothingToEndError(
+            f"the order {order.target} lets nothing through that could be withdrawn",
+            remedy="What it holds or freezes goes on by `farm hold --lift` or `farm thaw`.",
+        )
+    if permit is None:
+        return
+    if permit.used_by is not None:
+        raise NothingToEndError(
+            f"the release {permit.used_by} of {order.channel} has used the order {order.target} already",
+            remedy=f"Go back with `farm rollback {order.channel}`.",
+        )

@@ -1,0 +1,68 @@
+"""Reports of trouble on their way into the ledger: nobody signs them, so they are bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from farm.core.names.digest import InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.errors import FarmError
+from farm.signing.entries import ReportOpened
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from farm.signing.ledger import Ledger
+
+LARGEST_REPORT = 8 << 10
+MOST_REPORTS = 1000
+"""So many may be open on a channel: who reports is not asked for a key."""
+MOST_REPORTS_IN_ALL = 10_000
+
+
+class ReportError(FarmError):
+    """A report is none."""
+
+    code = "report"
+
+
+class TooManyReportsError(FarmError):
+    """So many reports are open that no other is taken, until somebody has closed some."""
+
+    code = "too-many-reports"
+
+
+def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> int:
+    """Write a report about one of these channels down, unless that was done; return its number.
+
+    Raises `ReportError`, `TooManyReportsError`, `LedgerError`.
+    """
+    report = _read_report(content)
+    if report.channel not in channels:
+        raise ReportError(f"there is no channel {report.channel[:100]}")
+    state = ledger.state()
+    if report.key in state.reports:
+        return report.report
+    on_channel = sum(each.channel == report.channel for each in state.reports.values())
+    for where, count, most in (
+        (f"on {report.channel}", on_channel, MOST_REPORTS),
+        ("in all", len(state.reports), MOST_REPORTS_IN_ALL),
+    ):
+        if count >= most:
+            raise TooManyReportsError(
+                f"{count} reports are open {where}, and no more are taken",
+                remedy="Close some: docs/operate.md says how, under `A flood of reports`.",
+            )
+    ledger.append(report)
+    return report.report
+
+
+def _read_report(content: bytes) -> ReportOpened:
+    try:
+        record = Record(json.loads(content), "report")
+        report = ReportOpened.from_record(record)
+        record.end()
+    except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
+        raise ReportError(f"this is no report: {error}") from error
+    return report

@@ -1,0 +1,310 @@
+"""What a ledger has come to: what is held and frozen, what is pinned, and which orders may still be used. A value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.signing.entries import (
+    Begun,
+    ChannelSeen,
+    OrderTaken,
+    Released,
+    ReportOpened,
+    RootPinned,
+    Signing,
+    TargetsSeen,
+    read_entry,
+)
+from farm.trust.attestation.approval import read_approval
+from farm.trust.attestation.curator_order import PERMITS, TOLERANCE, Act, CuratorOrder, order_of, order_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.signing.entries import Entry
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The release that a channel is known to have (None: none yet), and what may have come to be signed after it."""
+
+    number: int
+    release: Digest | None
+    keys: tuple[str, ...]
+    coming: Signing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """An order that lets the signer sign more than it may by itself; of a channel, until it is `used_by` a release."""
+
+    taken: OrderTaken
+    used_by: Digest | None = None
+
+    @property
+    def order(self) -> CuratorOrder:
+        """What was ordered."""
+        return self.taken.order
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The newest order, of this time, by which a curator has taken back what was approved."""
+
+    order: Digest
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What counts after an entry. Nothing in it changes: `after` returns another.
+
+    `holds` has the last word about a package of a channel, to hold it or to let it go, by channel, distribution and
+    package; `freezes` likewise about a channel: until that has a release, nothing tells of which distribution it is,
+    and orders of one end nothing of another. Reports are by channel, number and package (nobody signs the number),
+    withdrawals of approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and
+    order, also of one that has not come yet. `entered` has until when each order that was taken is good: it is not
+    taken twice.
+    """
+
+    root: RootPinned | None = None
+    targets: TargetsSeen | None = None
+    channels: Mapping[str, Standing] = field(default_factory=lambda: _NOTHING)
+    holds: Mapping[tuple[str, str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    freezes: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
+    permits: Mapping[Digest, Permit] = field(default_factory=lambda: _NOTHING)
+    entered: Mapping[Digest, datetime] = field(default_factory=lambda: _NOTHING)
+    withdrawn: Mapping[tuple[str, Digest, str], Withdrawal] = field(default_factory=lambda: _NOTHING)
+    withdrawn_orders: Mapping[tuple[str, Digest], CuratorOrder] = field(default_factory=lambda: _NOTHING)
+    rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
+    withdrawn_statements: Mapping[Digest, str] = field(default_factory=lambda: _NOTHING)
+    """Of submissions, by the digest of each: who withdrew it. Also those that nobody has shown yet."""
+
+    def after(self, entry: Entry, at: datetime) -> LedgerState:
+        """Return what counts once an entry was written at this time of the signer's clock."""
+        match entry:
+            case RootPinned():
+                state = replace(self, root=entry)
+            case TargetsSeen():
+                state = replace(self, targets=entry)
+            case ChannelSeen():
+                state = self._with_channel(entry.channel, Standing(entry.number, entry.release, entry.keys))
+            case Signing():
+                state = self._signing(entry)
+            case Released():
+                state = self._released(entry)
+            case ReportOpened():
+                state = replace(self, reports=_with(self.reports, entry.key, entry))
+            case OrderTaken():
+                state = self._ordered(entry, at)
+            case Begun():
+                state = self
+        return state
+
+    def held(self, channel: str, distribution: str, now: datetime) -> Mapping[str, CuratorOrder]:
+        """Return the holds that are in force on a channel of a distribution, by package."""
+        return {
+            package: order
+            for (where, whose, package), order in self.holds.items()
+            if (where, whose) == (channel, distribution) and keeps_still(order, now)
+        }
+
+    def frozen(self, channel: str, distribution: str, now: datetime) -> CuratorOrder | None:
+        """Return the freeze that is in force on a channel of a distribution."""
+        order = self.freezes.get((channel, distribution))
+        return order if order is not None and keeps_still(order, now) else None
+
+    def reported(self, channel: str, package: Digest) -> ReportOpened | None:
+        """Return a report on a package of a channel that nobody has closed."""
+        return next(
+            (each for each in self.reports.values() if (each.channel, each.package) == (channel, package)), None
+        )
+
+    def usable(self, channel: str, release: Digest, now: datetime) -> tuple[Permit, ...]:
+        """Return the orders of a channel that this release may use: not used by another, withdrawn, or expired."""
+        return tuple(
+            each
+            for each in self.permits.values()
+            if each.order.channel == channel
+            and each.used_by in (None, release)
+            and now < each.order.expires
+            and self.withdrawal(each.order) is None
+        )
+
+    def withdrawal(self, order: CuratorOrder) -> CuratorOrder | None:
+        """Return the order by which another was withdrawn, if it was."""
+        return self.withdrawn_orders.get((order.channel, order.digest))
+
+    def counts(self, approval: bytes, people: Mapping[str, str], distribution: str, now: datetime) -> bool:
+        """Say whether no curator among `people` has withdrawn an approval, and it is to this distribution and of now.
+
+        One that names the last withdrawal was given after it: of times alone a clock that was ahead decides. What is
+        none counts nothing anyway.
+        """
+        try:
+            said = read_approval(approval, people)
+        except FarmError:
+            return True
+        if not said.is_to(distribution) or (said.at is not None and said.at > now + TOLERANCE):
+            return False
+        withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
+        return withdrawn is None or said.after == withdrawn.order
+
+    def _with_channel(self, channel: str, standing: Standing) -> LedgerState:
+        return replace(self, channels=_with(self.channels, channel, standing))
+
+    def _signing(self, entry: Signing) -> LedgerState:
+        # Another that was to come before it never came: had it come, that would stand here.
+        before = self.channels.get(entry.channel) or Standing(0, None, entry.keys)
+        return self._with_channel(entry.channel, replace(before, keys=entry.keys, coming=entry))
+
+    def _released(self, entry: Released) -> LedgerState:
+        before = self.channels[entry.channel]
+        came = before.coming
+        if came is None or came.release != entry.release:
+            return self._with_channel(entry.channel, Standing(before.number, entry.release, before.keys))
+        used = {each: replace(self.permits[each], used_by=came.release) for each in came.orders if each in self.permits}
+        out = (self.rolled_back.get(entry.channel, frozenset()) - set(came.returned)) | set(came.rolled_back)
+        return replace(
+            self._with_channel(entry.channel, Standing(came.number, came.release, came.keys)),
+            permits={**self.permits, **used},
+            rolled_back=_with(self.rolled_back, entry.channel, out),
+        )
+
+    def _ordered(self, entry: OrderTaken, at: datetime) -> LedgerState:
+        order, digest = entry.order, entry.order.digest
+        known = {each: until for each, until in self.entered.items() if at < until}
+        permits = {each: permit for each, permit in self.permits.items() if at < permit.order.expires}
+        if order.act in PERMITS:
+            permits[digest] = Permit(entry)
+        state = replace(self, entered=known | {digest: order.expires}, permits=permits)
+        return _ACTS.get(order.act, _unchanged)(state, order)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "root": self.root.to_dict() if self.root else None,
+            "targets": self.targets.to_dict() if self.targets else None,
+            "channels": {
+                name: [each.number, each.release, list(each.keys), each.coming.to_dict() if each.coming else None]
+                for name, each in self.channels.items()
+            },
+            "holds": [order_statement(each) for each in self.holds.values()],
+            "freezes": [order_statement(each) for each in self.freezes.values()],
+            "reports": [each.to_dict() for each in self.reports.values()],
+            "permits": [[each.taken.to_dict(), each.used_by] for each in self.permits.values()],
+            "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
+            "withdrawn": [[*key, each.order, each.at.isoformat()] for key, each in self.withdrawn.items()],
+            "withdrawn-orders": [order_statement(each) for each in self.withdrawn_orders.values()],
+            "withdrawn-statements": dict(self.withdrawn_statements),
+            "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, form: Mapping[str, Any]) -> LedgerState:
+        """Read what `to_dict` gave. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
+        holds = [order_of(each) for each in form["holds"]]
+        reports = [_read(ReportOpened, each) for each in form["reports"]]
+        permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
+        ended = [order_of(each) for each in form["withdrawn-orders"]]
+        return cls(
+            root=_read(RootPinned, form["root"]) if form["root"] else None,
+            targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
+            channels={
+                name: Standing(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
+                for name, (number, release, keys, coming) in form["channels"].items()
+            },
+            holds={(each.channel, each.distribution, package): each for each in holds for package in each.packages},
+            freezes={(each.channel, each.distribution): each for each in map(order_of, form["freezes"])},
+            reports={each.key: each for each in reports},
+            permits={each.order.digest: each for each in permits},
+            entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
+            withdrawn={
+                (channel, Digest(package), curator): Withdrawal(Digest(order), datetime.fromisoformat(at))
+                for channel, package, curator, order, at in form["withdrawn"]
+            },
+            withdrawn_orders={(each.channel, each.target): each for each in ended if each.target},
+            withdrawn_statements={Digest(each): by for each, by in form["withdrawn-statements"].items()},
+            rolled_back={name: frozenset(map(Digest, digests)) for name, digests in form["rolled-back"].items()},
+        )
+
+
+def _hold_or_lift(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    # Each package has an order of its own in the state, so that one of them can be let go.
+    where = order.channel, order.distribution
+    one = {(*where, name): replace(order, packages={name: each}) for name, each in order.packages.items()}
+    newest = {key: each for key, each in one.items() if key not in state.holds or state.holds[key].at <= each.at}
+    return replace(state, holds={**state.holds, **newest})
+
+
+def _freeze_or_thaw(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    where = order.channel, order.distribution
+    before = state.freezes.get(where)
+    if before is not None and before.at > order.at:
+        return state
+    return replace(state, freezes=_with(state.freezes, where, order))
+
+
+def _close(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    key = order.channel, order.number, order.target
+    return replace(state, reports={each: report for each, report in state.reports.items() if each != key})
+
+
+def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    keys = [(order.channel, package, order.curator) for package in order.packages.values() if package is not None]
+    older = [key for key in keys if key not in state.withdrawn or state.withdrawn[key].at <= order.at]
+    return replace(state, withdrawn={**state.withdrawn, **dict.fromkeys(older, Withdrawal(order.digest, order.at))})
+
+
+def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    assert order.target is not None  # noqa: S101  (no such order is read without)
+    # It may come before the order that it is about, and is kept for good: nobody tells until when that one is.
+    return replace(state, withdrawn_orders={(order.channel, order.target): order, **state.withdrawn_orders})
+
+
+def _withdraw_submission(state: LedgerState, order: CuratorOrder) -> LedgerState:
+    gone = {digest: order.curator for digest in order.packages.values() if digest is not None}
+    return replace(state, withdrawn_statements={**gone, **state.withdrawn_statements})
+
+
+def _unchanged(state: LedgerState, _order: CuratorOrder) -> LedgerState:
+    return state
+
+
+_ACTS = {
+    Act.HOLD: _hold_or_lift,
+    Act.LIFT: _hold_or_lift,
+    Act.FREEZE: _freeze_or_thaw,
+    Act.THAW: _freeze_or_thaw,
+    Act.CLOSE_REPORT: _close,
+    Act.WITHDRAW_APPROVAL: _withdraw,
+    Act.WITHDRAW_ORDER: _withdraw_order,
+    Act.WITHDRAW_SUBMISSION: _withdraw_submission,
+}
+
+
+def keeps_still(order: CuratorOrder, now: datetime) -> bool:
+    """Say whether the last word about something is to hold or freeze it, and still is."""
+    return order.act in (Act.HOLD, Act.FREEZE) and (order.until is None or now < order.until)
+
+
+def _with(mapping: Mapping[_Key, _Value], key: _Key, value: _Value) -> Mapping[_Key, _Value]:
+    return {**mapping, key: value}
+
+
+def _read(kind: Any, form: Mapping[str, Any]) -> Any:
+    return read_entry(kind.kind, form)
+
+
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else Digest(text)

@@ -1,0 +1,286 @@
+"""The content-addressed store: immutable blobs on disk, known by their sha256.
+
+It knows nothing of what the bytes mean. A blob appears whole or not at all, survives a crash once its digest was
+returned, and is verified whenever it is read. Any number of processes may share a store, also one that another user
+writes to: what is no regular file is no blob, so that nobody waits at a pipe or reads what a link leads to.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import os
+import re
+import secrets
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from farm.core.names.digest import Digest
+from farm.store.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Buffer
+
+_BUFFER = 1 << 20
+_SHARD = re.compile(r"[0-9a-f]{2}")
+_REST = re.compile(r"[0-9a-f]{62}")
+
+
+class BlobStore:
+    """A directory of blobs: `ROOT/sha256/ab/cdef…`, and `ROOT/tmp` for those that are still being written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def incoming(self) -> Path:
+        """The directory in which blobs are written before they have their names."""
+        return self.root / "tmp"
+
+    def put_bytes(self, content: bytes) -> Digest:
+        """Store these bytes and return their digest. Bytes that are there already are not written again."""
+        digest = Digest.of(content)
+        with suppress(MissingBlobError, CorruptBlobError):
+            if self.size(digest) == len(content) and self.read(digest) == content:
+                _flush_directory(self.path(digest).parent)  # another writer may have renamed it this very moment
+                return digest
+        with self.writer() as writer:
+            writer.write(content)
+            return writer.commit(digest)
+
+    def writer(self) -> BlobWriter:
+        """Return a writer for a blob whose digest will be known at its end; use it as a context manager."""
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        return BlobWriter(self, self.incoming)
+
+    def scratch(self) -> BinaryIO:
+        """Open a file without a name on the store's disk, for what is to become no blob."""
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        return cast("BinaryIO", TemporaryFile(dir=self.incoming))
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the blob lies, whether or not it is there. Whoever reads it there does not verify it."""
+        return self.root / "sha256" / digest.hex[:2] / digest.hex[2:]
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether the blob is there (its bytes are not looked at)."""
+        return self._status(digest) is not None
+
+    def size(self, digest: Digest) -> int:
+        """Return the blob's size in bytes; raises `MissingBlobError`."""
+        status = self._status(digest)
+        if status is None:
+            raise MissingBlobError(digest)
+        return status.st_size
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open the blob as a stream (not seekable) that raises `CorruptBlobError` instead of yielding its last bytes
+        when they are not the blob's. Raises `MissingBlobError`.
+        """
+        return io.BufferedReader(_Verifying(self._opened(digest), digest, self.path(digest)), _BUFFER)
+
+    def read(self, digest: Digest) -> bytes:
+        """Return the verified bytes of a blob; raises `MissingBlobError`, `CorruptBlobError`."""
+        with self._opened(digest) as file:
+            content = file.readall()
+        actual = Digest.of(content)
+        if actual != digest:
+            raise CorruptBlobError(digest, actual, len(content), self.path(digest))
+        return content
+
+    def verify(self, digest: Digest) -> None:
+        """Read the blob through; raises `MissingBlobError`, `CorruptBlobError`."""
+        with self.open(digest) as stream:
+            while stream.read(_BUFFER):
+                pass
+
+    def share(self, other: BlobStore, digest: Digest) -> None:
+        """Take a blob over from another store: by a hard link where one file system holds both, else by a copy.
+
+        What another user has made is copied too: whose file it is can change what is in it, under every name.
+        Raises `MissingBlobError`; and `CorruptBlobError`, or `BlobMismatchError`, when a copy shows that it has rotted.
+        """
+        place = self.path(digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(other.path(digest), place)
+            is_linked = place.lstat().st_uid in (0, os.geteuid())
+        except FileExistsError:
+            if self.has(digest):
+                return
+            is_linked = False
+        except FileNotFoundError:
+            raise MissingBlobError(digest) from None
+        except OSError:  # another file system, or another's file
+            is_linked = False
+        if not is_linked:
+            with other.open(digest) as source, self.writer() as writer:
+                while piece := source.read(_BUFFER):
+                    writer.write(piece)
+                writer.commit(digest)
+        _flush_directory(place.parent)
+
+    def _status(self, digest: Digest) -> os.stat_result | None:
+        try:
+            status = self.path(digest).lstat()
+        except FileNotFoundError:
+            return None
+        return status if stat.S_ISREG(status.st_mode) else None
+
+    def _opened(self, digest: Digest) -> io.FileIO:
+        try:
+            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                raise MissingBlobError(digest) from None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise MissingBlobError(digest)
+        return io.FileIO(descriptor, "rb")
+
+    def iter(self) -> Iterator[Digest]:
+        """Yield the digests of all blobs, sorted. Blobs that come or go meanwhile may or may not be among them."""
+        base = self.root / "sha256"
+        for shard in sorted(name for name in _names(base) if _SHARD.fullmatch(name)):
+            for rest in sorted(name for name in _names(base / shard) if _REST.fullmatch(name)):
+                yield Digest.from_hex(shard + rest)
+
+    def delete(self, digest: Digest) -> None:
+        """Remove the blob if it is there. Streams that are open on it go on reading."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        """Remove what killed writers have left in `ROOT/tmp`, and return how many files that were."""
+        swept = 0
+        for name in _names(self.incoming):
+            path = self.incoming / name
+            with suppress(FileNotFoundError), path.open("rb") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a living writer holds this lock
+                path.unlink()
+                swept += 1
+        return swept
+
+
+class BlobWriter:
+    """Writes one blob. Leaving the context without `commit` leaves nothing behind."""
+
+    def __init__(self, store: BlobStore, directory: Path) -> None:
+        self._store = store
+        self._temporary, descriptor = _create_locked(directory)
+        self._raw = io.FileIO(descriptor, "wb")
+        self._file = io.BufferedWriter(self._raw, _BUFFER)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._raw.closed:
+            self._temporary.unlink(missing_ok=True)
+            self._raw.close()  # before its buffer, which would write out what belongs to nobody
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+        self._hash.update(data)
+        self._file.write(data)
+        self.size += len(data)
+
+    def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
+        """Make the blob durable under its digest, and return that.
+
+        What is there already is replaced, whatever it is, so that writing a blob again mends one that rotted.
+        One that is not made durable may be gone, or cut off, after a power cut: for what can be had again.
+        Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
+        """
+        digest = Digest.from_hex(self._hash.hexdigest())
+        if expected is not None and digest != expected:
+            raise BlobMismatchError(expected, digest, self.size)
+        self._file.flush()
+        if durable:
+            os.fsync(self._file.fileno())
+        final = self._store.path(digest)
+        if not final.parent.is_dir():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            _flush_directory(final.parent.parent)
+            _flush_directory(final.parent.parent.parent)
+        _take_place(self._temporary, final)
+        if durable:
+            _flush_directory(final.parent)
+        self._file.close()
+        return digest
+
+
+class _Verifying(io.RawIOBase):
+    """Hashes what passes, and raises in place of the last bytes when the whole is not what it should be."""
+
+    def __init__(self, raw: io.FileIO, digest: Digest, path: Path) -> None:
+        self._raw = raw
+        self._digest = digest
+        self._path = path
+        self._hash = hashlib.sha256()
+        self._seen = 0
+        self._size = os.fstat(raw.fileno()).st_size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        count = self._raw.readinto(view) or 0
+        self._hash.update(view[:count])
+        self._seen += count
+        if self._seen >= self._size or (count == 0 and len(view)):
+            actual = Digest.from_hex(self._hash.hexdigest())
+            if actual != self._digest:
+                raise CorruptBlobError(self._digest, actual, self._seen, self._path)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _create_locked(directory: Path) -> tuple[Path, int]:
+    while True:
+        path = directory / secrets.token_hex(16)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else a sweep came between the two calls
+            return path, descriptor
+        os.close(descriptor)
+
+
+def _take_place(temporary: Path, final: Path) -> None:
+    try:
+        temporary.replace(final)
+    except IsADirectoryError:  # the only thing that a file does not replace; nobody else than a stranger makes one
+        shutil.rmtree(final)
+        temporary.replace(final)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+
+
+def _flush_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""From a tree on disk, which may be hostile, to a manifest and a canonical archive in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.archive import ArchiveWriter
+from farm.core.fileset.manifest import Entry, File, Manifest
+from farm.core.names.digest import Digest
+from farm.store.archive_blob import ArchiveBlob
+from farm.store.errors import TreeChangedError
+from farm.store.scan import NOT_READ
+from farm.store.tree_reader import PIECE, TreeReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from farm.core.plan.job import BlobRef
+    from farm.store.blobs import BlobStore
+
+_KEPT_BYTES = 256 << 20
+"""How much content is remembered between working out the tree digest and writing the archive that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A tree in the store: its manifest (a blob too, under the tree digest), the digest of its uncompressed archive
+    (the `diff_id` of OCI), and the blob of the compressed one.
+    """
+
+    manifest: Manifest
+    diff_id: Digest
+    archive: BlobRef
+
+    @property
+    def tree(self) -> Digest:
+        """The tree digest."""
+        return self.manifest.tree_digest
+
+
+def capture_tree(
+    root: Path | int,
+    tree: Manifest,
+    store: BlobStore,
+    *,
+    prefix: str | Callable[[Manifest], str],
+    sources: Mapping[str, str] | None = None,
+    threads: int | None = None,
+) -> Captured:
+    """Read the files of `tree` from under `root`, and put its archive and its manifest into the store.
+
+    `tree` comes from `scan_tree`, or from what was decided about its entries; digests other than `NOT_READ` in it are
+    checked. `sources` says where the files lie under `root` that lie elsewhere in `tree`. `prefix` is where the tree
+    lies in the archive; where that depends on the tree digest (`packages/<store path>`), a function of the complete
+    manifest: then all is hashed before the first byte is archived, and files that do not fit the memory set aside for
+    it are read, and checked, once more. Raises `TreeChangedError` for a file that is not as the tree says.
+    """
+    threads = threads or os.cpu_count() or 1
+    with TreeReader(root) as reader:
+        contents = _Contents(reader, sources or {})
+        if not isinstance(prefix, str):
+            tree = _with_entries(tree, [contents.digest(e) if isinstance(e, File) else e for e in tree.entries])
+            prefix = prefix(tree)
+        with ArchiveBlob(store, threads=threads) as blob:
+            entries = _write_archive(ArchiveWriter(prefix), tree, contents, blob)
+            diff_id, archive = blob.commit()
+    manifest = _with_entries(tree, entries)
+    store.put_bytes(manifest.to_json())
+    return Captured(manifest, diff_id, archive)
+
+
+def digest_tree(root: Path | int, tree: Manifest) -> Manifest:
+    """Return `tree` with the digests of its files as they lie under `root`; raises `TreeChangedError`."""
+    with TreeReader(root) as reader:
+        contents = _Contents(reader, {})
+        return _with_entries(tree, [contents.read(e, _ignore) if isinstance(e, File) else e for e in tree.entries])
+
+
+def _write_archive(writer: ArchiveWriter, tree: Manifest, contents: _Contents, blob: ArchiveBlob) -> list[Entry]:
+    """Write the whole archive of a tree; return its entries with their digests."""
+    entries: list[Entry] = []
+    add, header = blob.add, writer.header
+    add(writer.opening())
+    for entry in tree.entries:
+        add(header(entry))
+        if isinstance(entry, File):
+            entries.append(contents.read(entry, add))
+            add(writer.padding(entry.size))
+        else:
+            entries.append(entry)
+    add(writer.trailer())
+    return entries
+
+
+def _with_entries(tree: Manifest, entries: list[Entry]) -> Manifest:
+    # The paths were checked when `tree` was made. The same manifest keeps the digest that it has worked out.
+    completed = tuple(entries)
+    return tree if completed == tree.entries else Manifest(completed, tree.imports, tree.absolute_links)
+
+
+class _Contents:
+    """Reads and hashes the contents of a tree's files, and keeps some between a first reading and a second."""
+
+    def __init__(self, reader: TreeReader, sources: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._sources = sources
+        self._kept: dict[str, bytes] = {}
+        self._room = _KEPT_BYTES
+
+    def digest(self, entry: File) -> File:
+        """Return the file with its digest, and keep its content if there is room."""
+        if entry.size <= min(PIECE, self._room):
+            content = self._reader.read(self._source(entry), entry.size)
+            self._kept[entry.path] = content
+            self._room -= entry.size
+            return _checked(entry, hashlib.sha256(content).hexdigest())
+        return self.read(entry, _ignore)
+
+    def read(self, entry: File, take: Callable[[bytes], object]) -> File:
+        """Hand the file's content to `take`; return the file with its digest, or raise `TreeChangedError`."""
+        content = self._kept.pop(entry.path, None)
+        if content is not None:
+            take(content)
+            return entry
+        if entry.size <= PIECE:
+            content = self._reader.read(self._source(entry), entry.size)
+            take(content)
+            return _checked(entry, hashlib.sha256(content).hexdigest())
+        hasher = hashlib.sha256()
+        for piece in self._reader.pieces(self._source(entry), entry.size):
+            hasher.update(piece)
+            take(piece)
+        return _checked(entry, hasher.hexdigest())
+
+    def _source(self, entry: File) -> str:
+        return self._sources.get(entry.path, entry.path)
+
+
+def _ignore(_piece: bytes) -> None:
+    pass
+
+
+def _checked(entry: File, digits: str) -> File:
+    digest = Digest.from_hex(digits)
+    if entry.digest == digest:
+        return entry
+    if entry.digest != NOT_READ:
+        raise TreeChangedError(entry.path, f"its content had the digest {entry.digest}, and has {digest}")
+    return File(entry.path, entry.size, digest, entry.executable)

@@ -1,0 +1,157 @@
+"""Keeps downloads away from the worker's own network: checks each address that is really connected to.
+
+A recipe is a stranger's text, and its host names resolve to whatever their owner likes. So the check is made here, on
+the socket's address, and not on the URL.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, TypeAlias
+
+import httpcore
+
+from farm.errors import FarmError
+from farm.store.http.deadline_stream import DeadlineStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from ipaddress import IPv4Network
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
+
+
+class ForbiddenAddressError(FarmError):
+    """A source's address is one that a worker must not reach; nothing was sent to it."""
+
+    code = "forbidden-address"
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(
+            f"the source address {address} is refused: {why}",
+            remedy="Use a public http or https URL; an operator can list private networks in FARM_ALLOWED_NETWORKS.",
+        )
+        self.address = address
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGuard:
+    """Which addresses may be connected to: public unicast ones, and the networks that the operator lists."""
+
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, networks: Iterable[str]) -> AddressGuard:
+        """Make a guard that also lets through these networks (`10.1.0.0/16`); raises `ValueError`."""
+        return cls(tuple(ip_network(network) for network in networks))
+
+    def objection(self, text: str) -> str:
+        """Say why the address (as `getaddrinfo` writes it) must not be connected to; empty when it may."""
+        address = ip_address(text.partition("%")[0])
+        embedded = _embedded(address)
+        if any(each in network for each in (address, embedded) if each for network in self.allowed):
+            return ""
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            # No honest resolver answers with one; `is_global` says different things of it from Python to Python.
+            return f"{address} is an IPv4-mapped address"
+        # A translator's own prefix says nothing; the address behind it does (networks with IPv6 alone need it).
+        judged = (embedded,) if address in _NAT64 else (address, embedded)
+        for each in judged:
+            if each is not None and not _is_public(each):
+                return f"{address} is {_kind(each)}"
+        return ""
+
+
+class NoSuchHostError(httpcore.ConnectError):
+    """Who knows the names says that there is none of this one: no trouble of the network."""
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """httpcore's sockets behind an `AddressGuard`. Names are resolved here, once, and the answer is connected to.
+
+    `remaining` says how many seconds are left for all connections together, and raises when there are none.
+    """
+
+    def __init__(self, guard: AddressGuard, remaining: Callable[[], float]) -> None:
+        self._guard = guard
+        self._remaining = remaining
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of `host` that answers; raises `ForbiddenAddressError` if any is forbidden."""
+        addresses = self._resolve(host, port)
+        for address in addresses:
+            self._check(host, address)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                stream = self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+                continue
+            try:
+                self._check(host, stream.get_extra_info("server_addr")[0])
+            except ForbiddenAddressError:
+                stream.close()
+                raise
+            return DeadlineStream(stream, self._remaining)
+        raise failure
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        """Refuse: no source lies behind a socket of this machine."""
+        raise ForbiddenAddressError(path, "it is a socket of this machine")
+
+    def _check(self, host: str, address: str) -> None:
+        objection = self._guard.objection(address)
+        if objection:
+            raise ForbiddenAddressError(host, objection)
+
+    @staticmethod
+    def _resolve(host: str, port: int) -> list[str]:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            known = isinstance(error, UnicodeError) or getattr(error, "errno", None) == socket.EAI_NONAME
+            failure = NoSuchHostError if known else httpcore.ConnectError
+            raise failure(f"{host} cannot be resolved: {error}") from error
+        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+def _embedded(address: Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to by translation or a tunnel."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _kind(address: Address) -> str:
+    if address.is_loopback:
+        return "this machine's own (loopback)"
+    if address.is_link_local:
+        return "link-local"
+    if address.is_multicast:
+        return "a multicast address"
+    return "private or reserved"

@@ -1,0 +1,108 @@
+"""A blob that arrives in parts: what is there of it is kept by its digest, and goes on where it ended.
+
+`ROOT/partial/<digest>` is no blob: it is verified as a whole before it becomes one. A process that is killed leaves it
+behind, and the next one that wants the blob takes it up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from farm.store.blobs import BlobWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from farm.core.names.digest import Digest
+    from farm.store.blobs import BlobStore
+
+_BUFFER = 1 << 20
+
+
+def partial_size(store: BlobStore, digest: Digest) -> int:
+    """Return how many bytes of a blob have arrived so far."""
+    try:
+        return (store.root / "partial" / digest.hex).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+class PartialWriter(BlobWriter):
+    """Writes a blob from where an earlier writer ended: `size` says where. Leaving it without `commit` keeps the part.
+
+    One writer at a time has the part of a digest; others wait for it, in this and in other processes.
+    """
+
+    def __init__(self, store: BlobStore, digest: Digest) -> None:
+        directory = store.root / "partial"
+        directory.mkdir(parents=True, exist_ok=True)
+        self._store = store
+        self._temporary, descriptor = _open_locked(directory / digest.hex)
+        self._raw = io.FileIO(descriptor, "r+b")
+        self._hash = hashlib.sha256()
+        self.size = 0
+        while piece := self._raw.read(_BUFFER):
+            self._hash.update(piece)
+            self.size += len(piece)
+        self._file = io.BufferedWriter(self._raw, _BUFFER)
+
+    def __enter__(self) -> PartialWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._raw.closed:
+            return
+        with suppress(OSError):  # a full disk: what was written of it is kept all the same
+            self._file.flush()
+        if not os.fstat(self._raw.fileno()).st_size:
+            self._temporary.unlink(missing_ok=True)
+        self._raw.close()
+
+    def restart(self) -> None:
+        """Throw away what is there, and begin anew."""
+        self._file.flush()
+        self._raw.truncate(0)
+        self._raw.seek(0)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
+        """As `BlobWriter.commit`."""
+        digest = super().commit(expected, durable=durable)
+        self._store.path(digest).chmod(0o444)
+        return digest
+
+
+def sweep_partial(store: BlobStore, *, remove: bool = True) -> int:
+    """Remove the parts that nobody is writing, and return how many bytes that were; or only count them."""
+    freed = 0
+    directory = store.root / "partial"
+    for path in directory.iterdir() if directory.is_dir() else ():
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            freed += os.fstat(file.fileno()).st_size
+            if remove:
+                path.unlink()
+    return freed
+
+
+def _open_locked(path: Path) -> tuple[Path, int]:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.fstat(descriptor).st_ino == path.stat().st_ino:
+                    return path, descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # whoever had it before has made a blob of it

@@ -1,0 +1,109 @@
+"""Reading the files of a tree on disk that may be hostile, each by one chain of directories that are no links."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farm.store.errors import TreeChangedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+PIECE = 1 << 20
+"""Bytes read at once, and the largest file that is read in one call."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# A fifo put in a file's place would otherwise wait for a writer for ever.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_root(root: Path | int) -> int:
+    """Open the directory at the top of a tree (a path whose last component is no link, or a descriptor)."""
+    if isinstance(root, int):
+        return os.open(".", _DIRECTORY, dir_fd=root)
+    return os.open(root, _DIRECTORY)
+
+
+class TreeReader:
+    """Opens the files of a tree relative to directories that it holds open: cheapest in the order of the paths.
+
+    Use it as a context manager. Everything raises `TreeChangedError` where the tree is not what the caller was told.
+    """
+
+    def __init__(self, root: Path | int) -> None:
+        self._root = open_root(root)
+        # The open directories from the root down to the last one used, as (path with slash, descriptor).
+        self._chain: list[tuple[str, int]] = [("", self._root)]
+        self._base = ""
+        self._descriptor = self._root
+
+    def __enter__(self) -> TreeReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, descriptor in self._chain:
+            os.close(descriptor)
+
+    def read(self, path: str, size: int) -> bytes:
+        """Return the content of a file of `size` bytes, at most `PIECE`: one open, one read, one close."""
+        descriptor = self._open(path)
+        try:
+            # One byte more is asked for, so that a file that grew shows itself in the same call.
+            content = os.read(descriptor, size + 1)
+        except OSError as error:
+            raise TreeChangedError(path, f"it cannot be read ({error.strerror})") from error
+        finally:
+            os.close(descriptor)
+        if len(content) != size:
+            raise _resized(path, size)
+        return content
+
+    def pieces(self, path: str, size: int) -> Iterator[bytes]:
+        """Give the content of a file of `size` bytes in pieces."""
+        descriptor = self._open(path)
+        left = size
+        try:
+            while left:
+                piece = os.read(descriptor, min(left, PIECE))
+                if not piece:
+                    raise _resized(path, size)
+                left -= len(piece)
+                yield piece
+            if os.read(descriptor, 1):
+                raise _resized(path, size)
+        except OSError as error:
+            raise TreeChangedError(path, f"it cannot be read ({error.strerror})") from error
+        finally:
+            os.close(descriptor)
+
+    def _open(self, path: str) -> int:
+        cut = path.rfind("/") + 1
+        if path[:cut] != self._base:
+            self._go_to(path[:cut])
+        try:
+            return os.open(path[cut:], _FILE, dir_fd=self._descriptor)
+        except OSError as error:
+            raise TreeChangedError(path, f"it was a file ({error.strerror})") from error
+
+    def _go_to(self, base: str) -> None:
+        """Make `base` (with its slash) the current directory, by way of the nearest one that is open."""
+        while not base.startswith(self._chain[-1][0]):
+            os.close(self._chain.pop()[1])
+        path, descriptor = self._chain[-1]
+        for name in base[len(path) :].split("/")[:-1]:
+            path += name + "/"
+            try:
+                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
+            except OSError as error:
+                raise TreeChangedError(path, f"it was a directory ({error.strerror})") from error
+            self._chain.append((path, descriptor))
+        self._base, self._descriptor = path, descriptor
+
+
+def _resized(path: str, size: int) -> TreeChangedError:
+    return TreeChangedError(path, f"it had {size} bytes")

@@ -1,0 +1,116 @@
+"""Writing the entries of a verified archive into an empty directory, relative to directories that it holds open."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from farm.core.fileset.archive import MTIME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from farm.core.names.digest import Digest
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TIMES = (MTIME * 10**9, MTIME * 10**9)
+
+
+class TreeWriter:
+    """The sink of `read_archive` that writes to a disk: files 0444 or 0555, directories 0755, the archive's one time.
+
+    Use it as a context manager around the reading; leaving it without an error completes the directories' times.
+    Nothing is flushed to the disk: after a power failure the tree needs checking.
+    """
+
+    def __init__(self, root: Path) -> None:
+        descriptor = os.open(root, _DIRECTORY)
+        # The open directories from the root down to the last one used, as (path with slash, descriptor).
+        self._chain: list[tuple[str, int]] = [("", descriptor)]
+        self._base, self._descriptor = "", descriptor
+        self._directories: list[str] = []
+        self._file = -1
+        self._masked = _hides_modes(descriptor)
+        if self._masked:
+            os.fchmod(descriptor, 0o755)
+
+    def __enter__(self) -> TreeWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                root = self._chain[0][1]
+                for path in reversed(self._directories):
+                    os.utime(path, ns=_TIMES, dir_fd=root, follow_symlinks=False)
+                os.utime(root, ns=_TIMES)
+        finally:
+            if self._file >= 0:
+                os.close(self._file)
+            for _, descriptor in self._chain:
+                os.close(descriptor)
+
+    def directory(self, path: str, /) -> None:
+        """Make a directory."""
+        name = self._enter(path)
+        os.mkdir(name, 0o755, dir_fd=self._descriptor)
+        if self._masked:
+            os.chmod(name, 0o755, dir_fd=self._descriptor)  # noqa: S103 - as above
+        self._directories.append(path)
+
+    def link(self, path: str, target: str, /) -> None:
+        """Make a symbolic link."""
+        name = self._enter(path)
+        os.symlink(target, name, dir_fd=self._descriptor)
+        os.utime(name, ns=_TIMES, dir_fd=self._descriptor, follow_symlinks=False)
+
+    def file(self, path: str, size: int, executable: bool, /) -> TreeWriter:  # noqa: ARG002, FBT001 - the protocol's
+        """Begin a file; the content comes through `write`, then `close`."""
+        mode = 0o555 if executable else 0o444
+        self._file = os.open(self._enter(path), _FILE, mode, dir_fd=self._descriptor)
+        if self._masked:
+            os.fchmod(self._file, mode)
+        return self
+
+    def write(self, piece: bytes | memoryview, /) -> None:
+        """Append to the file."""
+        written = os.write(self._file, piece)
+        while written < len(piece):
+            piece = memoryview(piece)[written:]
+            written = os.write(self._file, piece)
+
+    def close(self, digest: Digest, /) -> None:  # noqa: ARG002 - the digest of the whole tree is checked at its end
+        """Complete the file."""
+        descriptor, self._file = self._file, -1
+        try:
+            os.utime(descriptor, ns=_TIMES)
+        finally:
+            os.close(descriptor)
+
+    def _enter(self, path: str) -> str:
+        """Make the directory of `path` the current one, and return the last component."""
+        cut = path.rfind("/") + 1
+        if path[:cut] != self._base:
+            base = path[:cut]
+            while not base.startswith(self._chain[-1][0]):
+                os.close(self._chain.pop()[1])
+            at, descriptor = self._chain[-1]
+            for name in base[len(at) :].split("/")[:-1]:
+                at += name + "/"
+                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
+                self._chain.append((at, descriptor))
+            self._base, self._descriptor = at, descriptor
+        return path[cut:]
+
+
+def _hides_modes(root: int) -> bool:
+    """Say whether the process's umask takes bits away that the tree needs (it can only be read by setting it)."""
+    probe = ".umask"
+    os.mkdir(probe, 0o755, dir_fd=root)
+    mode = os.stat(probe, dir_fd=root, follow_symlinks=False).st_mode
+    os.rmdir(probe, dir_fd=root)
+    return mode & 0o777 != 0o755

@@ -1,0 +1,203 @@
+"""The host's cache of unpacked packages: filled from archives that are verified, read-only afterwards, scrubbed.
+
+Any number of processes may share a cache. A package appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.fileset.archive_reader import STORE_ROOT, read_archive
+from farm.store.capture import digest_tree
+from farm.store.decompress import archive_chunks
+from farm.store.errors import TreeChangedError, UnfitTreeError, UnpackMismatchError
+from farm.store.scan import scan_tree
+from farm.store.tree_stamp import looks_unpacked
+from farm.store.tree_writer import TreeWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from farm.core.fileset.manifest import Manifest
+    from farm.core.names.digest import Digest
+
+_STORE = re.compile(r"[a-z0-9][A-Za-z0-9+.~-]{0,200}")
+_ABSOLUTE_LINKS = " absolute-links"
+_ASIDE = ".aside"
+
+
+class PackageCache:
+    """A directory with one read-only directory for each package, named by its store path.
+
+    `ROOT/<store>` is the tree; `ROOT/.tree/<store>` holds its full tree digest and is written last; `.work` holds what
+    is being unpacked, `.aside` what was exchanged and may be in use, `.lock` what callers wait on.
+    """
+
+    def __init__(self, root: Path, *, limits: ArchiveLimits | None = None) -> None:
+        self.root = Path(root)
+        self._limits = limits or ArchiveLimits()
+
+    def path(self, store: str) -> Path:
+        """Return where the package of that store path lies, whether or not it is there."""
+        if not _STORE.fullmatch(store):
+            raise ValueError(f"{store[:300]!r} is not a store path")
+        return self.root / store
+
+    def holds(self, store: str, tree: Digest) -> bool:
+        """Say whether the package is there and was unpacked to this tree (it is not read again)."""
+        return self._record(store).split(" ")[0] == tree and self.path(store).is_dir()
+
+    def ensure(
+        self,
+        store: str,
+        tree: Digest,
+        open_archive: Callable[[], BinaryIO],
+        *,
+        prefix: str | None = None,
+        absolute_links: bool = False,
+        look: Manifest | None = None,
+    ) -> Path:
+        """Return the directory of a package, unpacking its zstd archive first if it is not there.
+
+        `tree` is what must come out of it; `prefix` is where the tree lies in the archive, `packages/<store>` unless
+        told; `absolute_links` as in `Manifest`. With `look`, the manifest of the tree, a package that does not look as
+        it was unpacked is exchanged; what has it mounted keeps the old one. Of several callers at once, one unpacks and
+        the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `UnpackMismatchError`, and what
+        reading the archive raises; the package is then not in the cache, or as it was.
+        """
+        final = self.path(store)
+        record = str(tree) + (_ABSOLUTE_LINKS if absolute_links else "")
+
+        def is_there() -> bool:
+            return self._record(store) == record and final.is_dir() and (look is None or looks_unpacked(final, look))
+
+        if is_there():
+            return final
+        with self._locked(store):
+            if not is_there():
+                if self._record(store) != record:
+                    self._discard(store)
+                work = self.root / ".work" / store
+                shutil.rmtree(work, ignore_errors=True)
+                work.parent.mkdir(mode=0o755, exist_ok=True)
+                work.mkdir(mode=0o755)  # whatever the umask, nobody else may add to it
+                try:
+                    self._unpack(
+                        work,
+                        store,
+                        tree,
+                        open_archive,
+                        prefix=f"{STORE_ROOT}/{store}" if prefix is None else prefix,
+                        absolute_links=absolute_links,
+                    )
+                    self._set_aside(store)
+                    work.rename(final)
+                except BaseException:
+                    shutil.rmtree(work, ignore_errors=True)
+                    raise
+                self.record(store).parent.mkdir(mode=0o755, exist_ok=True)
+                self.record(store).write_text(record)
+        return final
+
+    def aside(self) -> tuple[tuple[str, Path], ...]:
+        """Return the packages that were exchanged, by store path, with the directories that are of no more use here."""
+        return tuple(sorted((path.name.rpartition("@")[0], path) for path in self.root.glob(f"{_ASIDE}/*")))
+
+    def remove(self, store: str) -> None:
+        """Remove a package, if it is there. That nobody uses it any more is for the caller to know."""
+        with self._locked(store):
+            self._discard(store)
+
+    def stores(self) -> tuple[str, ...]:
+        """Return the store paths of the packages that are there, sorted."""
+        return tuple(name for name in self._stores() if self.path(name).is_dir())
+
+    def is_intact(self, store: str) -> bool:
+        """Read a package again, and say whether it is still what was unpacked; so is one that went meanwhile."""
+        with self._locked(store):
+            return not self.path(store).exists() or self._intact(store)
+
+    def scrub(self) -> tuple[str, ...]:
+        """Read everything again; remove the packages that are not what was unpacked, and return their store paths.
+
+        What killed processes have left behind is removed too. A removed package is unpacked anew when it is wanted.
+        """
+        removed: list[str] = []
+        for store in self._stores():
+            with self._locked(store):
+                if self.path(store).exists() and not self._intact(store):
+                    removed.append(store)
+                    self._discard(store)
+                shutil.rmtree(self.root / ".work" / store, ignore_errors=True)
+        return tuple(removed)
+
+    def _unpack(
+        self,
+        work: Path,
+        store: str,
+        tree: Digest,
+        open_archive: Callable[[], BinaryIO],
+        *,
+        prefix: str,
+        absolute_links: bool,
+    ) -> None:
+        with open_archive() as archive, TreeWriter(work) as sink:
+            _, manifest = read_archive(
+                archive_chunks(archive), prefix=prefix, limits=self._limits, sink=sink, absolute_links=absolute_links
+            )
+        if manifest.tree_digest != tree:
+            raise UnpackMismatchError(store, tree, manifest.tree_digest)
+
+    def _set_aside(self, store: str) -> None:
+        place = self.path(store)
+        if os.path.lexists(place):
+            self.record(store).unlink(missing_ok=True)
+            aside = self.root / _ASIDE / f"{store}@{secrets.token_hex(8)}"
+            aside.parent.mkdir(mode=0o755, exist_ok=True)
+            place.rename(aside)
+
+    def _stores(self) -> list[str]:
+        found = {path.name for pattern in ("*", ".work/*") for path in self.root.glob(pattern)}
+        return sorted(name for name in found if _STORE.fullmatch(name))
+
+    def _intact(self, store: str) -> bool:
+        recorded, _, absolute = self._record(store).partition(" ")
+        try:
+            seen = scan_tree(self.path(store), absolute_links=bool(absolute))
+            return digest_tree(self.path(store), seen).tree_digest == recorded
+        except (UnfitTreeError, TreeChangedError, OSError):
+            return False
+
+    def _discard(self, store: str) -> None:
+        self.record(store).unlink(missing_ok=True)
+        for tree in (self.path(store), self.root / ".work" / store):
+            if tree.is_dir() and not tree.is_symlink():
+                shutil.rmtree(tree)
+            else:
+                tree.unlink(missing_ok=True)
+
+    def record(self, store: str) -> Path:
+        """Return the file that is there, and says to which tree, as long as a package is."""
+        return self.root / ".tree" / store
+
+    def _record(self, store: str) -> str:
+        try:
+            return self.record(store).read_text()
+        except FileNotFoundError:
+            return ""
+
+    @contextmanager
+    def _locked(self, store: str) -> Iterator[None]:
+        locks = self.root / ".lock"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / store).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,73 @@
+"""What people say about vulnerabilities, as they sign it: advisories, statements and reviews, each a word of its own.
+
+A curator's order of the act `advise` names words. What is said in other bytes, or of another package, is another word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.advisories.openvex import statement_form
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.trust.attestation.curator_order import MOST_PACKAGES, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from farm.core.advisories.matching import Statement
+    from farm.core.advisories.reviews import Review
+
+# The order that names it has room for 255 characters, of which a digest may take 72.
+_LONGEST = 180
+
+
+class TooManyWordsError(FarmError):
+    """More is said at once than an order has room for."""
+
+    code = "too-many-words"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"{count} things are said at once, and {MOST_PACKAGES} is the most that one order signs",
+            remedy="Say them in several documents.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing that is said: what it is, for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
+
+    told: str
+    digest: Digest
+
+
+def advisory_word(document: Mapping[str, Any]) -> Word:
+    """Return what an advisory in OSV's form says; its digest is that of the blob that the published list names."""
+    withdrawn = " withdrawn" if document.get("withdrawn") else ""
+    return _word(f"{document.get('id')}{withdrawn}", dict(document))
+
+
+def statement_word(statement: Statement, distribution: str) -> Word:
+    """Return what a statement (OpenVEX) says, as it stands in the document that a distribution publishes."""
+    version = f" {statement.version}" if statement.version else ""
+    told = f"{statement.vulnerability} {statement.status} in {statement.package}{version}"
+    return _word(told, statement_form(statement, distribution))
+
+
+def review_word(review: Review) -> Word:
+    """Return what a review says."""
+    return _word(f"review of {review.package}", review.to_dict())
+
+
+def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
+    """Return words as an order names them. Raises `TooManyWordsError`."""
+    once = dict.fromkeys(words)
+    if len(once) > MOST_PACKAGES:
+        raise TooManyWordsError(len(once))
+    return named((each.told, each.digest) for each in once)
+
+
+def _word(told: str, form: Mapping[str, Any]) -> Word:
+    return Word(told[:_LONGEST], Digest.of_json(form))

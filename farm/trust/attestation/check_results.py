@@ -1,0 +1,256 @@
+"""What the process without keys answers to the one that signs: small values, each bound to the bytes that it is about.
+
+Of what was asked the signer reads only the head of a release and what orders and reports say; all else the checker
+parses: packages, recipes, advisories and images.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from farm.trust.attestation.image_request import AskedImage
+    from farm.trust.index.release_index import Release
+
+    _Answer = TypeVar("_Answer")
+
+MOST_PROVENANCES = 1000
+"""Of how many new packages the provenances are named one by one; of more, the index of the release names them."""
+
+
+class InvalidAnswerError(FarmError):
+    """The checker has answered something else than it was asked."""
+
+    code = "invalid-answer"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the checker's answer cannot be used: {why}",
+            remedy="Nothing was signed. See that checker and signer are of one version; else do not trust the checker.",
+        )
+
+
+class Checked(StrEnum):
+    """What was found in order of a release: of everything that is new in it, and of its set as a whole."""
+
+    PROVENANCE = "FARM_BUILT_BY_ALLOWED_BUILDERS"
+    SET = "FARM_SET_PROVEN"
+    PLANS = "FARM_PLANS_FOLLOW_FROM_RECIPES"
+    OWNERS = "FARM_RECIPES_SIGNED_BY_OWNERS"
+    GATES = "FARM_GATES_PASSED"
+    TESTS = "FARM_TESTS_PASSED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedRelease:
+    """That a release may be signed, and what was looked at.
+
+    `previous` is the release that was in force then, `policy` the signed document of builders and policy. `new` are the
+    packages that are new in it, `provenances` those of the builds of these, by package; none are named where there are
+    more than `MOST_PROVENANCES`. `orders` are those in the signer's ledger that it uses up; by these it takes out the
+    packages that are `rolled_back`, and those that are `returned` come back after a rollback.
+    """
+
+    release: Digest
+    previous: Digest | None
+    policy: Digest
+    evidence: Digest
+    new: tuple[str, ...]
+    provenances: tuple[tuple[str, Digest], ...]
+    checked: tuple[Checked, ...]
+    orders: tuple[Digest, ...] = ()
+    rolled_back: tuple[Digest, ...] = ()
+    returned: tuple[Digest, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Return it as JSON."""
+        return canonical_json(
+            {
+                "checked": list(self.checked),
+                "evidence": self.evidence,
+                "new": list(self.new),
+                "orders": list(self.orders),
+                "policy": self.policy,
+                "previous": self.previous,
+                "provenances": [list(each) for each in self.provenances],
+                "release": self.release,
+                "returned": list(self.returned),
+                "rolled-back": list(self.rolled_back),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> VerifiedRelease:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+
+        def read(record: Record) -> VerifiedRelease:
+            return cls(
+                release=record.digest("release"),
+                previous=record.read("previous", _digest_or_none),
+                policy=record.digest("policy"),
+                evidence=record.digest("evidence"),
+                new=record.texts("new"),
+                provenances=record.each("provenances", _named_digest),
+                checked=tuple(Checked(each) for each in record.texts("checked")),
+                orders=tuple(map(Digest, record.texts("orders"))),
+                rolled_back=tuple(map(Digest, record.texts("rolled-back"))),
+                returned=tuple(map(Digest, record.texts("returned"))),
+            )
+
+        return _read(content, "verified release", read)
+
+    def check_about(self, release: Release) -> None:
+        """See that this very release was looked at, on the one that it follows. Raises `InvalidAnswerError`."""
+        if self.release != release.digest:
+            raise InvalidAnswerError(f"it is about {self.release}, and {release.digest} was asked about")
+        # What is published already follows on nothing but itself.
+        if self.previous not in (release.previous, release.digest):
+            raise InvalidAnswerError(
+                f"it was looked at on {self.previous or 'nothing'}, and it follows {release.previous or 'nothing'}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedOrder:
+    """That the envelope of the digest `asked` holds an `order`, so named, that the signer may write down."""
+
+    asked: Digest
+    order: Digest
+
+    def to_json(self) -> bytes:
+        """Return it as JSON."""
+        return canonical_json({"asked": self.asked, "order": self.order})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> CheckedOrder:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+
+        def read(record: Record) -> CheckedOrder:
+            return cls(asked=record.digest("asked"), order=record.digest("order"))
+
+        return _read(content, "checked order", read)
+
+    def check_about(self, envelope: bytes, order: Digest) -> None:
+        """See that this very order was looked at. Raises `InvalidAnswerError`."""
+        if (self.asked, self.order) != (Digest.of(envelope), order):
+            raise InvalidAnswerError("it is about another order than was asked about")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedLists:
+    """That a list of advisories, or of reviews, of the digest `asked` may be signed: on what is `published` by now.
+
+    `reviews` is the content of the target `reviews.json` that goes with it, None where that stays. `published` are the
+    digests of the targets that it was compared with, by path.
+    """
+
+    asked: Digest
+    reviews: bytes | None
+    published: Mapping[str, str]
+
+    def to_json(self) -> bytes:
+        """Return it as JSON."""
+        reviews = None if self.reviews is None else self.reviews.decode()
+        return canonical_json({"asked": self.asked, "published": dict(self.published), "reviews": reviews})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> CheckedLists:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+
+        def read(record: Record) -> CheckedLists:
+            return cls(
+                asked=record.digest("asked"),
+                reviews=record.read("reviews", lambda value: None if value is None else str(value).encode()),
+                published=record.read("published", _texts_by_name),
+            )
+
+        return _read(content, "checked list", read)
+
+    def check_about(self, content: bytes) -> None:
+        """See that this very list was looked at. Raises `InvalidAnswerError`."""
+        if self.asked != Digest.of(content):
+            raise InvalidAnswerError(f"it is about {self.asked}, and {Digest.of(content)} was asked about")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedImage:
+    """What an image that was `asked` for is: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
+
+    asked: Digest
+    image: Digest
+    sbom: bytes
+
+    def to_json(self) -> bytes:
+        """Return it as JSON."""
+        return canonical_json({"asked": self.asked, "image": self.image, "sbom": self.sbom.decode()})
+
+    @classmethod
+    def from_json(cls, content: bytes) -> CheckedImage:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+
+        def read(record: Record) -> CheckedImage:
+            return cls(asked=record.digest("asked"), image=record.digest("image"), sbom=record.text("sbom").encode())
+
+        return _read(content, "image", read)
+
+    def check_about(self, asked: AskedImage) -> None:
+        """See that this very image was worked out. Raises `InvalidAnswerError`."""
+        if self.asked != Digest.of(asked.to_json()):
+            raise InvalidAnswerError("it is about another image than was asked about")
+
+
+class ReleaseChecker(Protocol):
+    """Decides whether a release may be signed."""
+
+    def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
+        """Return what was verified; `evidence` is a blob that says what to look at. Raises a `FarmError` otherwise."""
+
+
+class Checker(ReleaseChecker, Protocol):
+    """All that the signer asks before it signs; each raises a `FarmError` that says why it should not."""
+
+    def check_order(self, envelope: bytes) -> CheckedOrder:
+        """Look at a curator's order, as it was signed."""
+
+    def check_advisories(self, content: bytes) -> CheckedLists:
+        """Look at a list of advisories."""
+
+    def check_reviews(self, content: bytes) -> CheckedLists:
+        """Look at a record of which packages were looked at."""
+
+    def make_image(self, asked: AskedImage) -> CheckedImage:
+        """Work out what an image of released packages is."""
+
+
+def _read(content: bytes, what: str, read: Callable[[Record], _Answer]) -> _Answer:
+    try:
+        record = Record(json.loads(content), what)
+        answer = read(record)
+        record.end()
+    except (ValueError, TypeError, AttributeError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
+        raise InvalidAnswerError(f"it is no {what}: {error}") from error
+    return answer
+
+
+def _digest_or_none(value: Any) -> Digest | None:
+    return None if value is None else Digest(value)
+
+
+def _named_digest(value: Any) -> tuple[str, Digest]:
+    name, digest = value
+    return str(name), Digest(digest)
+
+
+def _texts_by_name(value: Any) -> Mapping[str, str]:
+    return {str(name): str(text) for name, text in value.items()}

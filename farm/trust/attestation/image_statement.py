@@ -1,0 +1,47 @@
+"""What is signed about an image: its bill of materials, bound to the digest of its manifest.
+
+An in-toto statement with an SPDX document as its predicate, so that cosign, and whatever admits images into a cluster,
+verifies it as `spdxjson`. The provenance of its packages goes beside it as it is: that is about packages, not images.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
+from farm.trust.attestation.provenance import STATEMENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from securesystemslib.signer import Key
+
+    from farm.core.names.digest import Digest
+
+SPDX_PREDICATE = "https://spdx.dev/Document"
+_OF_A_CHANNEL = "Ask for it again; if that does not help, look at the log of the signer."
+
+
+def image_statement(image: Digest, name: str, sbom: bytes) -> dict[str, Any]:
+    """Return the statement that an image (the digest of its manifest) is what a bill of materials says; `name` it."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": image.hex}}],
+        "predicateType": SPDX_PREDICATE,
+        "predicate": json.loads(sbom),
+    }
+
+
+def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest) -> None:
+    """See that one of `keys` has signed a statement about this very image. Raises `InvalidEnvelopeError`."""
+    statement, _ = open_envelope(content, keys, remedy=_OF_A_CHANNEL)
+    try:
+        subjects = [each["digest"]["sha256"] for each in statement["subject"]]
+        kind = statement["_type"], statement["predicateType"]
+    except (LookupError, TypeError) as error:
+        raise InvalidEnvelopeError(f"the statement lacks {error}") from error
+    if kind != (STATEMENT_TYPE, SPDX_PREDICATE):
+        raise InvalidEnvelopeError(f"the statement is {kind!r}, and no bill of materials of an image")
+    if subjects != [image.hex]:
+        raise InvalidEnvelopeError(f"the statement is about {subjects}, not about {image}", remedy=_OF_A_CHANNEL)

@@ -1,0 +1,324 @@
+"""SLSA v1 provenance of one build: made by the worker, checked by the farm, the checker and the client alike.
+
+The statement holds the whole Plan, so that whoever reads it can compute the plan digest that the descriptor names.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.printed_version import FIRST_BUILD, LAST_BUILD, PrintedIdentity
+from farm.core.plan.consumption import Consumption
+from farm.core.plan.debian import DebianBinary
+from farm.core.plan.plan import Plan
+from farm.errors import FarmError
+from farm.trust.attestation.dsse import open_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from securesystemslib.signer import Key
+
+    from farm.core.package.descriptor import Descriptor
+    from farm.core.plan.job import SourceOrigin
+    from farm.core.plan.plan import PlannedDependency
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:farm:build:1"
+_FROM_TOOLCHAIN = "from-toolchain"
+_BUILD = "build"
+_OPENED = "opened"
+"""The annotation of a dependency that says which of its files were opened that code can be copied from."""
+
+
+class ProvenanceError(FarmError):
+    """A provenance does not vouch for a package: `package` names it, the message says what does not match."""
+
+    code = "provenance"
+
+    def __init__(self, package: str, why: str) -> None:
+        super().__init__(
+            f"the provenance of {package} does not vouch for it: {why}",
+            remedy="Do not use this package; tell the owner of the channel.",
+        )
+        self.package = package
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRun:
+    """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations.
+
+    `build` is the number that the farm gave to this build, of all that have the plan's version and revision.
+    `consumed` is what was opened of each dependency; of one that is not in it, nothing is said and so nothing known.
+    """
+
+    builder: str
+    attempt: str
+    started: str
+    finished: str
+    log: Digest
+    runtime: Mapping[str, str]
+    consumed: tuple[Consumption, ...] = ()
+    build: int = FIRST_BUILD
+
+
+def build_statement(
+    plan: Plan,
+    recipe: Digest,
+    packages: Iterable[tuple[Descriptor, Digest]],
+    origins: Sequence[SourceOrigin],
+    run: BuildRun,
+) -> dict[str, Any]:
+    """Return the in-toto statement for packages (each with its archive's digest) that `plan` was carried out for.
+
+    `run.builder` is the key id of the worker. Sources taken from the toolchain's own packages are annotated so.
+    """
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {
+                "name": describe(descriptor),
+                "digest": {"sha256": descriptor.digest.hex},
+                "annotations": {"archive": archive, "tree": descriptor.tree},
+            }
+            for descriptor, archive in packages
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {"package": str(plan.name), "recipe": {"digest": {"sha256": recipe.hex}}},
+                "internalParameters": {"plan": plan.to_dict()} | _numbered(run.build),
+                "resolvedDependencies": _dependencies(plan, origins, run.consumed),
+            },
+            "runDetails": {
+                "builder": {"id": f"urn:farm:builder:{run.builder}", "version": dict(run.runtime)},
+                "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
+                "byproducts": [{"name": "log", "digest": {"sha256": run.log.hex}}],
+            },
+        },
+    }
+
+
+def _numbered(build: int) -> dict[str, int]:
+    # Left out for the first one, as it was before there were numbers.
+    return {} if build == FIRST_BUILD else {_BUILD: build}
+
+
+def _number(parameters: Mapping[str, Any]) -> int:
+    build = parameters.get(_BUILD, FIRST_BUILD)
+    if type(build) is not int or not FIRST_BUILD <= build <= LAST_BUILD:
+        raise TypeError(f"a build number from {FIRST_BUILD} to {LAST_BUILD} in place of {build!r:.100}")
+    return build
+
+
+def named_beside(content: bytes) -> tuple[Digest, ...]:
+    """Return the digests of the toolchain's tree and of the log that a provenance names; nothing of it is verified.
+
+    For whoever has these blobs and hands them on: their digests say what they are.
+    """
+    try:
+        predicate = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+        toolchain = predicate["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
+        log = predicate["runDetails"]["byproducts"][0]["digest"]["sha256"]
+        return Digest(toolchain), Digest.from_hex(log)
+    except (ValueError, LookupError, TypeError, RecursionError, InvalidDigestError):
+        return ()
+
+
+def describe(descriptor: Descriptor) -> str:
+    """Return the name under which a package stands in statements and messages: `dist.example/jq 1.7.1-1`."""
+    return f"{descriptor.name} {descriptor.version}-{descriptor.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number.
+
+    `outputs` are the descriptors of all that it says to have come of that.
+    """
+
+    plan: Plan
+    build: int
+    builder: str
+    outputs: frozenset[Digest]
+
+
+def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Vouched:
+    """Check that an allowed builder vouches for this very package from this very recipe; return what it says.
+
+    The plan digest is computed from the plan inside the statement and compared with the descriptor's.
+    Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed.
+    """
+    package = describe(descriptor)
+    statement, key = open_envelope(content, allowed)
+    try:
+        outputs = frozenset(Digest.from_hex(each["digest"]["sha256"]) for each in statement["subject"])
+        definition = statement["predicate"]["buildDefinition"]
+        named_recipe = definition["externalParameters"]["recipe"]["digest"]["sha256"]
+        plan = Plan.from_dict(definition["internalParameters"]["plan"])
+        build = _number(definition["internalParameters"])
+        builder = statement["predicate"]["runDetails"]["builder"]["id"]
+    except (KeyError, TypeError) as error:
+        raise ProvenanceError(package, f"the statement lacks {error}") from error
+    except FarmError as error:
+        raise ProvenanceError(package, f"what it says cannot be read: {error}") from error
+    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ProvenanceError(package, "the statement is no SLSA v1 provenance")
+    if definition.get("buildType") != BUILD_TYPE:
+        raise ProvenanceError(package, f"the build type is {definition.get('buildType')!r}")
+    if descriptor.digest not in outputs:
+        raise ProvenanceError(package, f"it speaks of other packages than {descriptor.digest}")
+    if named_recipe != recipe.hex:
+        raise ProvenanceError(package, f"it was built from recipe sha256:{named_recipe}, the release names {recipe}")
+    if plan.digest != descriptor.plan:
+        raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
+    if builder != f"urn:farm:builder:{key.keyid}":
+        raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
+    return Vouched(plan, build, key.keyid, outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBuild:
+    """What a builder has signed of its build besides the plan. `taken_from` says from where it had each source: an
+    address, or `debian:NAME` for a package of the toolchain; of a source that is not in it, nothing is said.
+    """
+
+    run: BuildRun
+    taken_from: Mapping[Digest, str]
+
+
+def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
+    """Return what a builder says of its build: nothing that anybody but the builder can know.
+
+    Raises as `read_consumed`.
+    """
+    statement, key = open_envelope(content, allowed)
+    try:
+        predicate = statement["predicate"]
+        details, metadata = predicate["runDetails"], predicate["runDetails"]["metadata"]
+        run = BuildRun(
+            builder=key.keyid,
+            attempt=str(metadata["invocationId"]),
+            started=str(metadata["startedOn"]),
+            finished=str(metadata["finishedOn"]),
+            log=Digest.from_hex(details["byproducts"][0]["digest"]["sha256"]),
+            runtime={str(name): str(value) for name, value in details["builder"]["version"].items()},
+            consumed=read_consumed(content, allowed),
+            build=_number(predicate["buildDefinition"]["internalParameters"]),
+        )
+        return SaidBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"what is said of it lacks {error}") from error
+    except InvalidDigestError as error:
+        raise ProvenanceError("a build", f"what is said of it cannot be read: {error}") from error
+
+
+def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest, str]]:
+    for each in resolved:
+        package = each.get("annotations", {}).get(_FROM_TOOLCHAIN)
+        if place := each.get("uri") or (package and f"debian:{package}"):
+            yield Digest.from_hex(each["digest"]["sha256"]), str(place)
+
+
+def plan_by_digest(content: bytes, digest: Digest) -> Plan:
+    """Return the plan of this digest out of a statement. Nobody's signature is looked at: what the plan is, its digest
+    says, and that anybody carried it out, nobody.
+
+    Raises `ProvenanceError`.
+    """
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])
+    except (ValueError, LookupError, TypeError, FarmError) as error:
+        raise ProvenanceError("a build", f"its plan cannot be read: {error}") from error
+    if plan.digest != digest:
+        raise ProvenanceError("a build", f"its plan has digest {plan.digest}, not {digest}")
+    return plan
+
+
+def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest, ...]]:
+    """Return the plan of this digest out of a statement, with the descriptors of all that the statement is about.
+
+    For whoever knows already that the statement is to be gone by. Raises `ProvenanceError`.
+    """
+    plan = plan_by_digest(content, digest)
+    try:
+        subjects = json.loads(base64.b64decode(json.loads(content)["payload"]))["subject"]
+        return plan, tuple(Digest.from_hex(each["digest"]["sha256"]) for each in subjects)
+    except (LookupError, TypeError, InvalidDigestError) as error:
+        raise ProvenanceError("a build", f"what came of it cannot be read: {error}") from error
+
+
+def build_number_of(content: bytes) -> int:
+    """Return the build number in a statement whose signature was verified before, or by whom it is named.
+
+    Raises `ProvenanceError`.
+    """
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        return _number(payload["predicate"]["buildDefinition"]["internalParameters"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"its number cannot be read: {error}") from error
+
+
+def printed_identity(descriptor: Descriptor, build: int) -> PrintedIdentity:
+    """Return what people know a package by that is the build of this number."""
+    return PrintedIdentity(descriptor.name.short, str(descriptor.version), descriptor.revision, build)
+
+
+def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumption, ...]:
+    """Return what a build says it opened of each dependency of its plan, in the plan's order.
+
+    Of what it does not speak, nothing is known. Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed
+    key signed; whether it vouches for a package is another question (`verify_provenance`).
+    """
+    statement, _ = open_envelope(content, allowed)
+    try:
+        definition = statement["predicate"]["buildDefinition"]
+        plan = Plan.from_dict(definition["internalParameters"]["plan"])
+        said = {
+            (each.get("name"), each["digest"]["sha256"]): each.get("annotations", {}).get(_OPENED)
+            for each in definition["resolvedDependencies"]
+        }
+        return tuple(
+            Consumption.from_json_value(each.name, each.tree, said.get((_named(each), each.tree.hex)) or "unknown")
+            for each in plan.dependencies
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProvenanceError("a build", f"its list of dependencies lacks {error}") from error
+    except FarmError as error:
+        raise ProvenanceError("a build", f"what it opened cannot be read: {error}") from error
+
+
+def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterable[Consumption]) -> list[dict[str, Any]]:
+    opened = {(each.library, each.tree): each.to_json_value() for each in consumed}
+    by_digest = {origin.digest: origin for origin in origins}
+    resolved: list[dict[str, Any]] = []
+    for source in plan.sources:
+        origin = by_digest.get(source.digest)
+        entry: dict[str, Any] = {"name": source.file, "digest": {"sha256": source.digest.hex}}
+        if origin and origin.url:
+            entry["uri"] = origin.url
+        if origin and origin.debian_package:
+            entry["annotations"] = {_FROM_TOOLCHAIN: origin.debian_package}
+            binary = DebianBinary.parse(origin.debian_package)
+            if binary.version:
+                entry["uri"] = binary.purl
+        resolved.append(entry)
+    resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
+    for each in plan.dependencies:
+        entry = {"name": _named(each), "digest": {"sha256": each.tree.hex}}
+        if (each.name, each.tree) in opened:
+            entry["annotations"] = {_OPENED: opened[each.name, each.tree]}
+        resolved.append(entry)
+    return resolved
+
+
+def _named(dependency: PlannedDependency) -> str:
+    return f"{dependency.name} {dependency.version}"

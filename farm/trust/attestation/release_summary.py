@@ -1,0 +1,131 @@
+"""What the signer states of a release that it signs: a SLSA verification summary in a DSSE envelope, beside it.
+
+It lies at `summaries/<digest of the release>.json`, signed by the keys of the release's channel, so that others can see
+by what policy and on what evidence it was let through, with a tool of their choice. Clients of farm do not need it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm import __version__
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
+from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.layout import SUMMARIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from securesystemslib.signer import Key
+
+    from farm.trust.attestation.check_results import VerifiedRelease
+    from farm.trust.index.release_index import Release
+
+PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
+SLSA_VERSION = "1.0"
+UNEVALUATED = "SLSA_BUILD_LEVEL_UNEVALUATED"
+"""What a builder is capable of nobody has told the signer: it knows only who is allowed."""
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_REMEDY = "Ask the distribution's owner, or another mirror. Its packages are verified without it."
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSummary:
+    """What a summary says: when the release was looked at, by which policy, and what was found in order."""
+
+    release: Digest
+    verified_at: str
+    policy: Digest
+    checked: tuple[str, ...]
+
+
+def summary_path(release: Digest) -> str:
+    """Return where the summary of a release lies, from the root of the repository."""
+    return f"{SUMMARIES}/{release.hex}.json"
+
+
+def resource_uri(distribution: str, channel: str) -> str:
+    """Return what a summary is about: a channel, whatever its newest release is."""
+    return f"urn:farm:channel:{distribution}:{channel}"
+
+
+def summary_statement(
+    release: Release, verified: VerifiedRelease, now: datetime, before: bytes | None
+) -> dict[str, Any]:
+    """Return the in-toto statement. `before` is the summary of the release before, where there is one.
+
+    Its size is that of the change. The evidence names what dependencies, owners, curators and testers have signed.
+    """
+    own = release.distribution
+    inputs = [_named("evidence", verified.evidence)]
+    if before is not None and release.previous is not None:
+        inputs.append(_named(summary_path(release.previous), Digest.of(before)))
+    if verified.new and not verified.provenances:  # too many: those of the index, but for what the one before names
+        inputs.append(_named("index", release.index.digest))
+    inputs += [_named(f"provenance of {name}", digest) for name, digest in verified.provenances]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            _named(f"{own}/{release.channel}/{release.number}", release.digest),
+            _named(f"package set of {own}/{release.channel}/{release.number}", release.package_set),
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "verifier": {"id": f"urn:farm:signer:{own}", "version": {"farm": __version__}},
+            "timeVerified": now.strftime(_TIME),
+            "resourceUri": resource_uri(own, release.channel),
+            "policy": {"uri": f"urn:farm:policy:{own}", **_digest(verified.policy)},
+            "inputAttestations": inputs,
+            "verificationResult": "PASSED",
+            "verifiedLevels": [UNEVALUATED, *verified.checked],
+            "slsaVersion": SLSA_VERSION,
+        },
+    }
+
+
+def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> ReleaseSummary:
+    """Return what the signer has stated of a release, by the `keys` of its channel. Raises `InvalidEnvelopeError`."""
+    statement, _ = open_envelope(content, keys, remedy=_REMEDY)
+    try:
+        said = statement["predicate"]
+        kind = statement["_type"], statement["predicateType"]
+        about = {each["digest"]["sha256"] for each in statement["subject"]}, said["resourceUri"]
+        passed = said["verificationResult"] == "PASSED"
+        summary = ReleaseSummary(
+            release.digest,
+            str(said["timeVerified"]),
+            Digest(f"sha256:{said['policy']['digest']['sha256']}"),
+            tuple(str(each) for each in said["verifiedLevels"]),
+        )
+    except (LookupError, TypeError, FarmError) as error:
+        raise InvalidEnvelopeError(f"the summary lacks {error}", remedy=_REMEDY) from error
+    if kind != (STATEMENT_TYPE, PREDICATE_TYPE) or not passed:
+        raise InvalidEnvelopeError(f"the statement is {kind!r}, and no summary of what passed", remedy=_REMEDY)
+    wanted = {release.digest.hex, release.package_set.hex}, resource_uri(release.distribution, release.channel)
+    if about != wanted:
+        raise InvalidEnvelopeError(f"the summary is about another release than {release.digest}", remedy=_REMEDY)
+    return summary
+
+
+def evidence_of(content: bytes) -> Digest | None:
+    """Return the evidence that a summary names; nobody's signature is looked at. None where that cannot be said."""
+    try:
+        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
+        named = {each["name"]: each["digest"]["sha256"] for each in payload["predicate"]["inputAttestations"]}
+        return Digest.from_hex(named["evidence"])
+    except (ValueError, LookupError, TypeError, RecursionError, FarmError):
+        return None
+
+
+def _named(name: str, digest: Digest) -> dict[str, Any]:
+    return {"name": name, **_digest(digest)}
+
+
+def _digest(digest: Digest) -> dict[str, Any]:
+    return {"digest": {"sha256": digest.hex}}

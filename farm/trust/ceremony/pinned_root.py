@@ -1,0 +1,114 @@
+"""The root that a key has signed for, kept beside it: its holder's machine sees neither network nor repository.
+
+Whoever makes a draft could make the root that it rests on, too, and with it a version before that never was. So a key
+signs for the root that it knows, for one that the keys of that root have signed, and for no other unless it is told to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root
+
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.store.durable_file import replace_file
+from farm.trust.keys.key_files import KeyFileError
+from farm.trust.keys.signers import KNOWN_ROOT_SUFFIX, URI_SUFFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.trust.ceremony.draft import Draft
+
+
+class OtherRootError(FarmError):
+    """A draft rests on another root than the key that is to sign it knows."""
+
+    code = "other-root"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRoot:
+    """What is kept in `path` of the root that a key has signed for last; nothing before the first time."""
+
+    path: Path
+    metadata: Metadata[Root] | None
+
+    @classmethod
+    def beside(cls, key: Path) -> KnownRoot:
+        """Read what is kept beside a private key, or its `.uri` file. Raises `KeyFileError`."""
+        name = key.name.removesuffix(URI_SUFFIX) + KNOWN_ROOT_SUFFIX
+        path = key.with_name(name)
+        try:
+            return cls(path, Metadata[Root].from_bytes(path.read_bytes()))
+        except FileNotFoundError:
+            return cls(path, None)
+        except (OSError, RepositoryError) as error:
+            raise KeyFileError(
+                path,
+                f"it does not say which root the key has signed for: {error}",
+                "Bring it back from a backup; or remove it, and sign with --root-fingerprint.",
+            ) from error
+
+    def check(self, draft: Draft, fingerprint: Digest | None = None) -> None:
+        """Refuse a draft that rests on another root. `fingerprint` is that of the root which the holder means.
+
+        Raises `OtherRootError`.
+        """
+        root = draft.rests_on
+        if root is None:
+            self._check_founding(fingerprint)
+            return
+        print_of = Digest.of(root.to_bytes())
+        if fingerprint is not None:
+            if fingerprint != print_of:
+                raise OtherRootError(
+                    f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}, not on "
+                    f"{fingerprint}",
+                    remedy=_DO_NOT_SIGN,
+                )
+            return
+        known = self.metadata
+        if known is None or known.signed_bytes == root.signed_bytes or _follows(root, known):
+            return
+        raise OtherRootError(
+            f"the draft rests on root version {root.signed.version} with the fingerprint {print_of}; this key has "
+            f"signed for root version {known.signed.version}, whose keys have not signed that one as a later one",
+            remedy=f"{_DO_NOT_SIGN} If it is the right one, name the fingerprint that its owners announced: "
+            "--root-fingerprint.",
+        )
+
+    def keep(self, draft: Draft) -> None:
+        """Remember the root that a draft rests on. Raises `OSError`."""
+        root = draft.rests_on
+        if root is not None and (self.metadata is None or self.metadata.signed_bytes != root.signed_bytes):
+            replace_file(self.path, root.to_bytes())
+
+    def _check_founding(self, fingerprint: Digest | None) -> None:
+        if fingerprint is not None:
+            raise OtherRootError(
+                "the draft founds a distribution: it rests on no root", remedy="Leave out --root-fingerprint."
+            )
+        if self.metadata is not None:
+            raise OtherRootError(
+                f"the draft founds a distribution, and this key has signed for root version "
+                f"{self.metadata.signed.version} of one that is there",
+                remedy="Do not sign. A distribution of its own has keys of its own: `farm keys new`.",
+            )
+
+
+def _follows(root: Metadata[Root], known: Metadata[Root]) -> bool:
+    """Say whether enough of the keys of `known` have signed `root` as a later version."""
+    if root.signed.version <= known.signed.version:
+        return False
+    try:
+        known.signed.verify_delegate("root", root.signed_bytes, root.signatures)
+    except RepositoryError:
+        return False
+    return True
+
+
+_DO_NOT_SIGN = "Do not sign before the owners of the distribution have told you of this root."

@@ -1,0 +1,185 @@
+"""From a draft that enough have signed to metadata in force, in the order that locks no client out.
+
+Targets: channels that are new or whose keys changed are signed first, then targets, snapshot, timestamp. Root: snapshot
+and timestamp are signed with the keys of the old root and of the new one, then the root is put in place. Whoever is
+killed on the way does it again with the same draft.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
+
+from farm.trust.ceremony.draft import DraftError
+from farm.trust.keys.signers import MissingSignerError
+from farm.trust.layout import BUILDERS_TARGET
+from farm.trust.metadata.builder_rules import check_builders
+from farm.trust.metadata.builders import read_builders
+from farm.trust.metadata.delegation import check_targets, delegated_roles, role_of
+from farm.trust.metadata.public_keys import write_public_keys
+from farm.trust.metadata.revision import Revision
+from farm.trust.metadata.roles import new_delegated
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.trust.ceremony.draft import Draft
+    from farm.trust.keys.signers import Signers
+    from farm.trust.metadata.head import Head
+    from farm.trust.metadata.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What came of it: `already` when this very version was in force before; roles whose old keys were not here."""
+
+    already: bool = False
+    gap: tuple[str, ...] = ()
+
+
+def publish_draft(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
+    """Put a draft in force. Raises `DraftError`, `UnfinishedDraftError`, `DelegationError`, `MissingSignerError`."""
+    draft.check()
+    draft.require_complete()
+    if draft.metadata.signed.is_expired(now):
+        raise DraftError(f"the draft was valid until {draft.metadata.signed.expires.isoformat()}: it came too late")
+    with repository.lock():
+        publish = _publish_root if draft.role == "root" else _publish_targets
+        promoted = publish(repository, draft, signers, now)
+        if repository.exists():
+            write_public_keys(repository)
+        return promoted
+
+
+def _publish_root(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
+    content = draft.metadata.to_bytes()
+    newest = repository.newest_root()
+    if newest and _same(draft, Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json"))):
+        return Promoted(already=True)
+    _check_successor(draft, newest)
+    coming: Root = draft.metadata.signed
+    gap: tuple[str, ...] = ()
+    if newest:
+        _check_follows(draft, Metadata.from_bytes(repository.read_metadata(f"{newest}.root.json")))
+    if repository.exists():
+        head = repository.head(coming)
+        check_targets(head.targets, coming)
+        check_builders(repository.builders(), coming, head.targets)
+        _check_targets_hold(repository, head, coming)
+        revision = Revision(repository, head, signers, now, coming)
+        gap = tuple(name for name in ("snapshot", "timestamp") if not signers.holds(head.root.roles[name]))
+        revision.finish()
+    repository.write_metadata(f"{draft.version}.root.json", content)
+    return Promoted(gap=gap)
+
+
+def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
+    if not repository.newest_root():
+        raise DraftError(
+            f"there is no root in {repository.root} that names who signs targets",
+            remedy="Publish the draft of root first.",
+        )
+    if not repository.exists():
+        return _found(repository, draft, signers, now)
+    head = repository.head()
+    if _same(draft, Metadata.from_bytes(repository.read_metadata(f"{head.targets.version}.targets.json"))):
+        return Promoted(already=True)
+    _check_successor(draft, head.targets.version)
+    _check_bears_out(head.root, draft)
+    targets: Targets = draft.metadata.signed
+    check_targets(targets, head.root)
+    check_builders(read_builders(draft.builders.encode()), head.root, targets)
+    again = [name for name in delegated_roles(targets) if not _still_holds(repository, head, targets, name)]
+    _require_keys(targets, again, signers)
+    revision = Revision(repository, head, signers, now)
+    repository.write_target(BUILDERS_TARGET, draft.builders.encode())
+    for name in again:
+        known = name in delegated_roles(head.targets) and f"{name}.json" in head.snapshot.meta
+        document = repository.delegated(head, name) if known else new_delegated(now)
+        revision.delegated(role_of(targets, name), document)
+    revision.targets(draft.version, draft.metadata.to_bytes())
+    revision.finish()
+    return Promoted()
+
+
+def _found(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
+    """Begin a repository: the first targets, channels without releases, the first snapshot and timestamp."""
+    root: Root = Metadata.from_bytes(repository.read_metadata(f"{repository.newest_root()}.root.json")).signed
+    _check_bears_out(root, draft)
+    targets: Targets = draft.metadata.signed
+    check_targets(targets, root)
+    names = delegated_roles(targets)
+    _require_keys(targets, names, signers)
+    revision = Revision.first(repository, root, targets, signers, now)
+    repository.write_target(BUILDERS_TARGET, draft.builders.encode())
+    for name in names:
+        revision.delegated(role_of(targets, name), new_delegated(now))
+    revision.targets(draft.version, draft.metadata.to_bytes())
+    revision.finish()
+    return Promoted()
+
+
+def _same(draft: Draft, metadata: Metadata[Any]) -> bool:
+    return metadata.signed_bytes == draft.metadata.signed_bytes
+
+
+def _check_successor(draft: Draft, newest: int) -> None:
+    if draft.version != newest + 1:
+        raise DraftError(
+            f"the draft is version {draft.version} of {draft.role}, and version {newest} is published",
+            remedy="Draft it anew with `farm keys draft`, on what is published now, and have it signed.",
+        )
+
+
+def _check_follows(draft: Draft, in_force: Metadata[Root]) -> None:
+    if draft.previous is None or draft.previous.signed_bytes != in_force.signed_bytes:
+        raise DraftError(
+            f"the draft does not follow on version {in_force.signed.version} of root as it is published here",
+            remedy="Draft it anew with `farm keys draft root --repository DIR`.",
+        )
+
+
+def _check_bears_out(root: Root, draft: Draft) -> None:
+    try:
+        root.verify_delegate("targets", draft.metadata.signed_bytes, draft.metadata.signatures)
+    except RepositoryError as error:
+        raise DraftError(
+            f"the draft of targets is not signed by the keys that root version {root.version} names: {error}",
+            remedy="Keys of targets have changed since it was drafted: draft it anew, and have it signed.",
+        ) from error
+
+
+def _check_targets_hold(repository: Repository, head: Head, coming: Root) -> None:
+    content = repository.read_metadata(f"{head.targets.version}.targets.json")
+    metadata: Metadata[Any] = Metadata.from_bytes(content)
+    try:
+        coming.verify_delegate("targets", metadata.signed_bytes, metadata.signatures)
+    except RepositoryError as error:
+        raise DraftError(
+            f"the published targets would not hold under root version {coming.version}: {error}",
+            remedy="First publish targets signed by old and new keys: `farm keys draft targets --for-root DRAFT`.",
+        ) from error
+
+
+def _still_holds(repository: Repository, head: Head, targets: Targets, name: str) -> bool:
+    """Whether the published metadata of a delegated role is signed as the coming targets ask."""
+    meta = head.snapshot.meta.get(f"{name}.json")
+    if meta is None or name not in delegated_roles(head.targets):
+        return False
+    metadata: Metadata[Any] = Metadata.from_bytes(repository.read_metadata(f"{meta.version}.{name}.json"))
+    try:
+        targets.verify_delegate(name, metadata.signed_bytes, metadata.signatures)
+    except RepositoryError:
+        return False
+    return True
+
+
+def _require_keys(targets: Targets, names: tuple[str, ...] | list[str], signers: Signers) -> None:
+    for name in names:
+        role = role_of(targets, name)
+        if not signers.holds(role):
+            held = sum(keyid in signers.by_keyid for keyid in role.keyids)
+            raise MissingSignerError(name, role.threshold, held, role.keyids)

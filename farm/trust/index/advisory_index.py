@@ -1,0 +1,199 @@
+"""The signed list of a distribution's advisories: which there are, of which packages, and the blobs that hold them.
+
+It is small, so that a client fetches only the advisories that speak of its packages. What was listed once stays listed:
+an advisory is taken back by its own `withdrawn`. Pure but for `read`, which brings the verified bytes of a blob.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.advisories.openvex import LARGEST_STATEMENTS, read_published, write_openvex
+from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.plan.job import BlobRef
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from farm.core.advisories.matching import Advisory, Statement
+
+FORMAT = 1
+LARGEST_INDEX = 16 * 1024 * 1024
+
+
+class InvalidAdvisoryIndexError(FarmError):
+    """Bytes that should be the list of advisories are not, contradict what they list, or leave out what was there."""
+
+    code = "invalid-advisory-index"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ListedAdvisory:
+    """One advisory: the blob that holds it in OSV's form, and the packages (short names) that it speaks of, sorted."""
+
+    id: str
+    document: BlobRef
+    packages: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line as JSON values."""
+        return {"document": self.document.to_dict(), "id": self.id, "packages": list(self.packages)}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> ListedAdvisory:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "listed advisory")
+        listed = cls(record.text("id"), record.read("document", BlobRef.from_dict), record.texts("packages"))
+        record.end()
+        if listed.document.size > LARGEST_ADVISORY:
+            raise InvalidRecordError("listed advisory", "document", f"has {listed.document.size} bytes")
+        return listed
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoryIndex:
+    """All advisories of a distribution, sorted by id; `statements` is the blob of what is stated of them (OpenVEX)."""
+
+    distribution: str
+    advisories: tuple[ListedAdvisory, ...]
+    statements: BlobRef | None = None
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON, which is the target's content."""
+        return canonical_json(
+            {
+                "advisories": [each.to_dict() for each in self.advisories],
+                "distribution": self.distribution,
+                "format": FORMAT,
+                "statements": self.statements.to_dict() if self.statements else None,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> AdvisoryIndex:
+        """Read canonical JSON; raises `InvalidAdvisoryIndexError`."""
+        try:
+            record = Record(json.loads(content), "list of advisories")
+            if record.number("format") != FORMAT:
+                raise InvalidAdvisoryIndexError(
+                    "the list of advisories has a format that this farm does not know", remedy="Use a newer farm."
+                )
+            index = cls(
+                record.text("distribution"),
+                record.each("advisories", ListedAdvisory.from_dict),
+                record.read("statements", lambda form: None if form is None else BlobRef.from_dict(form)),
+            )
+            record.end()
+        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
+            raise InvalidAdvisoryIndexError(f"this is not a list of advisories: {error}") from error
+        if index.to_json() != content:
+            raise InvalidAdvisoryIndexError("the list of advisories is not in canonical form")
+        ids = [each.id for each in index.advisories]
+        if ids != sorted(set(ids)):
+            raise InvalidAdvisoryIndexError("the list of advisories is not sorted, or names one twice")
+        if index.statements and index.statements.size > LARGEST_STATEMENTS:
+            raise InvalidAdvisoryIndexError(
+                f"the statements have {index.statements.size} bytes, and {LARGEST_STATEMENTS} is the most"
+            )
+        return index
+
+    def about(self, packages: set[str]) -> tuple[ListedAdvisory, ...]:
+        """Return the advisories that speak of any of these packages (short names)."""
+        return tuple(each for each in self.advisories if packages.intersection(each.packages))
+
+
+def open_advisory(listed: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]) -> Advisory:
+    """Return a listed advisory. Raises `InvalidAdvisoryIndexError` when the list says something else than it."""
+    try:
+        advisory = read_osv(read(listed.document), distribution)
+    except InvalidAdvisoryError as error:
+        raise InvalidAdvisoryIndexError(f"the listed advisory {listed.id} is none: {error.message}") from error
+    if (advisory.id, advisory.packages) != (listed.id, listed.packages):
+        raise InvalidAdvisoryIndexError(f"the list says of {listed.id} what the advisory does not")
+    return advisory
+
+
+def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]) -> None:
+    """Refuse a list that is not what may follow `before`: all is there still, none older, and every new blob is good.
+
+    Raises `InvalidAdvisoryIndexError`, and what `read` raises.
+    """
+    known = {each.id: each for each in before.advisories} if before else {}
+    if before and before.distribution != new.distribution:
+        raise InvalidAdvisoryIndexError(f"the list is of {new.distribution}, not of {before.distribution}")
+    for listed in new.advisories:
+        old = known.pop(listed.id, None)
+        if old == listed:
+            continue
+        advisory = open_advisory(listed, new.distribution, read)
+        if old and advisory.modified < open_advisory(old, new.distribution, read).modified:
+            raise InvalidAdvisoryIndexError(f"{listed.id} is older than what is published")
+    if known:
+        raise InvalidAdvisoryIndexError(
+            f"the list leaves out {', '.join(sorted(known))}", remedy="Take an advisory back by its `withdrawn`."
+        )
+    if new.statements:
+        try:
+            read_published(read(new.statements), new.distribution)
+        except InvalidAdvisoryError as error:
+            raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
+
+
+def check_newer(
+    new: ListedAdvisory, before: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]
+) -> None:
+    """Refuse an advisory that says something else than the one `before` it, and is not newer.
+
+    Raises as `open_advisory`.
+    """
+    if open_advisory(new, distribution, read).modified <= open_advisory(before, distribution, read).modified:
+        raise InvalidAdvisoryIndexError(f"{new.id} is another than what is published, and not newer")
+
+
+def key_of(statement: Statement) -> tuple[str, str, str]:
+    """Return what a statement is about: of one key, the newest is in force."""
+    return statement.vulnerability, statement.package, str(statement.version or "")
+
+
+def in_force(statements: Sequence[Statement]) -> dict[tuple[str, str, str], Statement]:
+    """Return the newest statement of each key, sorted by these; of two of one time the first."""
+    newest: dict[tuple[str, str, str], Statement] = {}
+    for each in sorted(statements, key=lambda one: one.at, reverse=True):
+        newest.setdefault(key_of(each), each)
+    return dict(sorted(newest.items()))
+
+
+def document_of(statements: Sequence[Statement], distribution: str) -> bytes:
+    """Return the document that publishes statements, at least one; the same ones make the same."""
+    newest: datetime = max(each.at for each in statements)
+    return write_openvex(tuple(statements), distribution, at=newest)
+
+
+def check_statements(content: bytes, before: bytes | None, distribution: str) -> tuple[Statement, ...]:
+    """Return what a document states that the one `before` does not, where it may follow it.
+
+    It must say nothing but its statements, as the farm writes them; leave out none of before, and have none that is
+    not newer than that in whose place it stands. Raises `InvalidAdvisoryIndexError`, `InvalidAdvisoryError`.
+    """
+    new = read_published(content, distribution)
+    if tuple(in_force(new).values()) != new or document_of(new, distribution) != content:
+        raise InvalidAdvisoryIndexError("the document of statements is not as a farm writes it")
+    there = in_force(new)
+    known = in_force(read_published(before, distribution)) if before else {}
+    if gone := known.keys() - there.keys():
+        told = "; ".join(" ".join(key).strip() for key in sorted(gone)[:3])
+        raise InvalidAdvisoryIndexError(f"the statements leave out what is published: {told}")
+    changed = {key: each for key, each in there.items() if known.get(key) != each}
+    for key, each in changed.items():
+        if key in known and each.at <= known[key].at:
+            raise InvalidAdvisoryIndexError(
+                f"the statement about {each.vulnerability} in {each.package} is not newer than what is published"
+            )
+    return tuple(changed.values())

@@ -1,0 +1,141 @@
+"""What a release takes of other distributions: of each one release, pinned by digest, and the packages taken of it.
+
+The owner of a release answers for which foreign packages it was tested with, and for what serves their needs here. What
+they are, their own distribution has signed: a client verifies it against that one's root. Pure values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
+from farm.trust.enrolment_record import checked_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.names.digest import Digest
+
+_CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPackage:
+    """A package of another distribution. `name` is its short one there, `descriptor` says which build it is.
+
+    `needs` are the packages of this release that meet its requirements: own ones by short, foreign ones by full name.
+    """
+
+    name: str
+    descriptor: Digest
+    needs: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the package as JSON values."""
+        return {"descriptor": self.descriptor, "name": self.name, "needs": list(self.needs)}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> ImportedPackage:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "imported package")
+        package = cls(record.text("name"), record.digest("descriptor"), record.texts("needs"))
+        record.end()
+        if list(package.needs) != sorted(set(package.needs)):
+            raise InvalidRecordError("imported package", "needs", "is not sorted, or names one twice")
+        return package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One release of another distribution. `release` is its digest, `root` the fingerprint of root metadata there.
+
+    `address` is where its repository was when it was pinned (http or https): whoever serves it need not be trusted.
+    """
+
+    distribution: str
+    channel: str
+    number: int
+    release: Digest
+    root: Digest
+    address: str
+    packages: tuple[ImportedPackage, ...]
+
+    def __str__(self) -> str:
+        return f"release {self.number} of {self.distribution}/{self.channel}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The full names of the packages."""
+        return tuple(f"{self.distribution}/{package.name}" for package in self.packages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the import as JSON values."""
+        return {
+            "address": self.address,
+            "channel": self.channel,
+            "distribution": self.distribution,
+            "number": self.number,
+            "packages": [package.to_dict() for package in self.packages],
+            "release": self.release,
+            "root": self.root,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Import:
+        """Read what `to_dict` gave, and see that it is well formed.
+
+        Raises `InvalidRecordError`, `InvalidDigestError`.
+        """
+        record = Record(value, "import")
+        found = cls(
+            distribution=record.text("distribution"),
+            channel=record.text("channel"),
+            number=record.number("number", minimum=1),
+            release=record.digest("release"),
+            root=record.digest("root"),
+            address=record.text("address"),
+            packages=record.each("packages", ImportedPackage.from_dict),
+        )
+        record.end()
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        names = [package.name for package in self.packages]
+        try:
+            for name in names:
+                PackageName(self.distribution, name)
+            checked_address(self.address)
+        except InvalidPackageNameError as error:
+            raise InvalidRecordError("import", "packages", f"names what is no package: {error.message}") from error
+        except ValueError as error:
+            raise InvalidRecordError("import", "address", f"cannot be used: {error}") from error
+        if not names or names != sorted(set(names)):
+            raise InvalidRecordError("import", "packages", "is empty, is not sorted by name, or names one twice")
+        if not _CHANNEL.fullmatch(self.channel):
+            raise InvalidRecordError("import", "channel", f"holds {self.channel!r:.70}, which is no channel's name")
+
+
+def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
+    """Refuse imports of one release that contradict each other, or that are of its own distribution.
+
+    Raises `InvalidRecordError`.
+    """
+    owners = [each.distribution for each in imports]
+    if owners != sorted(set(owners)):
+        raise InvalidRecordError("release", "imports", "is not sorted by distribution, or names one twice")
+    if distribution in owners:
+        raise InvalidRecordError("release", "imports", f"names {distribution}, whose release this is")
+
+
+def imported_packages(imports: tuple[Import, ...]) -> dict[str, tuple[Import, ImportedPackage]]:
+    """Return all imported packages by full name, each with the import that it stands in."""
+    return {f"{each.distribution}/{package.name}": (each, package) for each in imports for package in each.packages}
+
+
+def imported_descriptors(imports: Iterable[Import]) -> dict[str, Digest]:
+    """Return which build each imported package is, by full name."""
+    return {name: package.descriptor for name, (_, package) in imported_packages(tuple(imports)).items()}

@@ -1,0 +1,117 @@
+"""The bill of materials of a release: all its packages, how they need each other, and where each has its own document.
+
+It is made of the signed index and the documents that this names, so that everybody comes to the very same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.core.plan.purl import package_purl, purl_reference
+from farm.core.plan.sbom import (
+    DOCUMENT,
+    NOT_SAID,
+    PACKAGE,
+    checksum,
+    document,
+    element,
+    element_id,
+    namespace_of,
+    organization,
+    relationship,
+    spelt,
+)
+from farm.trust.index.imports import imported_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from farm.trust.index.imports import Import, ImportedPackage
+    from farm.trust.index.release_index import Release, ReleaseEntry
+
+
+def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Mapping[str, str]) -> bytes:
+    """Return the SPDX document of a release as canonical JSON.
+
+    `licences` are the packages' licences by short name, as `licence_in` finds them; of a missing one nothing is said.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.name)
+    imported = sorted(imported_packages(release.imports).items())
+    return document(
+        name=f"{release.distribution}/{release.channel} {release.number}",
+        namespace=namespace_of(release.distribution, release.digest),
+        created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        creator=organization(release.distribution),
+        packages=[
+            *(_package(release.distribution, entry, licences.get(entry.name, NOT_SAID)) for entry in ordered),
+            *(_imported(name, *found) for name, found in imported),
+        ],
+        relationships=[
+            *(each for entry in ordered for each in _relationships(entry)),
+            *(_needs(name, need) for name, (_, package) in imported for need in package.needs),
+        ],
+        external=[_reference(release.distribution, entry) for entry in ordered if entry.sbom],
+    )
+
+
+def licence_in(sbom: bytes) -> str:
+    """Return the licence of the package that a document of `farm.core.plan.sbom` describes. Raises `ValueError`."""
+    try:
+        found = next(each for each in json.loads(sbom)["packages"] if each["SPDXID"] == PACKAGE)
+        return str(found["licenseDeclared"])
+    except (KeyError, TypeError, StopIteration) as error:
+        raise ValueError(f"it describes no package: {error!r:.100}") from error
+
+
+def _package(distribution: str, entry: ReleaseEntry, licence: str) -> dict[str, Any]:
+    version = f"{entry.version}-{entry.revision}"
+    return element(
+        element_id("Package", entry.name),
+        entry.name,
+        checksums=[checksum(entry.archive.digest)],
+        externalRefs=[purl_reference(package_purl(distribution, entry.name, version))],
+        licenseConcluded=licence,
+        licenseDeclared=licence,
+        summary=entry.summary,
+        supplier=organization(distribution),
+        versionInfo=version,
+    )
+
+
+def _imported(name: str, pin: Import, package: ImportedPackage) -> dict[str, Any]:
+    """Return a package of another distribution: what else is to be said of it, its own owner says."""
+    return element(
+        element_id("Package", name),
+        name,
+        externalRefs=[purl_reference(package_purl(pin.distribution, package.name))],
+        sourceInfo=f"the package {package.descriptor} of {pin}, {pin.release}",
+        supplier=organization(pin.distribution),
+    )
+
+
+def _needs(name: str, need: str) -> dict[str, str]:
+    return relationship(element_id("Package", name), "DEPENDS_ON", element_id("Package", need))
+
+
+def _relationships(entry: ReleaseEntry) -> list[dict[str, str]]:
+    own = element_id("Package", entry.name)
+    found = [relationship(DOCUMENT, "DESCRIBES", own)]
+    found += [_needs(entry.name, need) for need in entry.needs]
+    if entry.sbom:
+        found.append(relationship(own, "DESCRIBED_BY", f"{_document_id(entry)}:{DOCUMENT}"))
+    return found
+
+
+def _reference(distribution: str, entry: ReleaseEntry) -> dict[str, Any]:
+    assert entry.sbom is not None  # noqa: S101  (asked by the caller)
+    return {
+        "checksum": checksum(entry.sbom.digest),
+        "externalDocumentId": _document_id(entry),
+        "spdxDocument": namespace_of(distribution, entry.descriptor.digest),
+    }
+
+
+def _document_id(entry: ReleaseEntry) -> str:
+    return f"DocumentRef-{spelt(entry.name)}"

@@ -1,0 +1,51 @@
+"""When a release was made, against the clock of who signs or reads it: a clock that is wrong by much is told so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from farm.trust.index.release_index import Release
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""By how much the clocks of a farm and of its readers may differ."""
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class ClockBehindError(FarmError):
+    """This machine's clock shows a time before a release that is published already."""
+
+    code = "clock-behind"
+
+    def __init__(self, release: Release, now: datetime) -> None:
+        super().__init__(
+            f"release {release.number} of {release.channel} was made at {release.released_at}, and this machine's "
+            f"clock says {now.astimezone(UTC).strftime(_FORM)}: the clock is behind",
+            remedy="Set the clock, then run it again. Until then nothing is changed.",
+        )
+
+
+class MalformedTimeError(FarmError):
+    """A release does not say when it was made."""
+
+    code = "malformed-time"
+
+
+def released_time(release: Release) -> datetime:
+    """Return when the release was made. Raises `MalformedTimeError`."""
+    try:
+        return datetime.strptime(release.released_at, _FORM).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise MalformedTimeError(
+            f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time",
+            remedy="Nothing was changed. Tell the owner of the channel.",
+        ) from error
+
+
+def check_clock(release: Release, now: datetime) -> None:
+    """Refuse a clock that is behind the release by more than `CLOCK_TOLERANCE`. Raises `ClockBehindError`."""
+    if released_time(release) > now + CLOCK_TOLERANCE:
+        raise ClockBehindError(release, now)

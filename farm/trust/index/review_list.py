@@ -1,0 +1,112 @@
+"""The signed record of looking: which packages were looked at for vulnerabilities, and when the list was signed.
+
+It lies beside the list of advisories, as a document of its own: a farm of before refuses a list with more in it, and
+leaves a document alone that it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.core.advisories.reviews import InvalidReviewError, Review, read_time, time_text
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.errors import FarmError
+from farm.trust.index.release_time import CLOCK_TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+FORMAT = 1
+
+
+class InvalidReviewListError(FarmError):
+    """Bytes that should be the record of looking are not, or say what may not follow what was said before."""
+
+    code = "invalid-review-list"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewList:
+    """All reviews of a distribution, the newest of each package and source, sorted.
+
+    `signed` is when the list of advisories of the digest `advisories` was signed first: that its signature is made anew
+    from time to time changes nothing of it.
+    """
+
+    distribution: str
+    reviews: tuple[Review, ...] = ()
+    advisories: Digest | None = None
+    signed: datetime | None = None
+    _looked: dict[str, datetime] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in self.reviews:
+            self._looked[each.package] = max(each.at, self._looked.get(each.package, each.at))
+
+    def looked_at(self, package: str) -> datetime | None:
+        """Return when a package was looked at last; None where nobody states that it ever was."""
+        return self._looked.get(package)
+
+    def signed_at(self, advisories: Digest) -> datetime | None:
+        """Return when this list of advisories was signed; None where that is not known of it."""
+        return self.signed if advisories == self.advisories else None
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON, which is the target's content."""
+        return canonical_json(
+            {
+                "advisories": self.advisories,
+                "distribution": self.distribution,
+                "format": FORMAT,
+                "reviews": [each.to_dict() for each in self.reviews],
+                "signed": time_text(self.signed) if self.signed else None,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> ReviewList:
+        """Read a record of looking, and leave alone what a later farm says more. Raises `InvalidReviewListError`."""
+        try:
+            record = Record(json.loads(content), "record of looking")
+            if record.number("format") != FORMAT:
+                raise InvalidReviewListError(
+                    "the record of what was looked at has a format that this farm does not know",
+                    remedy="Use a newer farm.",
+                )
+            return cls(
+                record.text("distribution"),
+                record.each("reviews", Review.from_dict),
+                record.read("advisories", lambda form: None if form is None else Digest(form)),
+                record.read("signed", lambda form: None if form is None else read_time(form)),
+            )
+        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError, InvalidReviewError) as error:
+            raise InvalidReviewListError(f"this is no record of what was looked at: {error}") from error
+
+
+def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetime) -> None:
+    """Refuse reviews that are out of order, yet to come, or older than what is published of the same package and
+    source. Raises `InvalidReviewListError`.
+    """
+    listed = list(new)
+    keys = [(each.package, each.source) for each in listed]
+    if keys != sorted(set(keys)):
+        raise InvalidReviewListError("the reviews are not sorted, or one is there twice")
+    known = {(each.package, each.source): each.at for each in before.reviews} if before else {}
+    for each in listed:
+        if each.at > now + CLOCK_TOLERANCE:
+            raise InvalidReviewListError(f"{each.package} is said to be looked at on {time_text(each.at)}, yet to come")
+        if each.at < known.get((each.package, each.source), each.at):
+            raise InvalidReviewListError(f"the review of {each.package} is older than what is published")
+
+
+def check_none_left_out(new: Iterable[Review], before: ReviewList) -> None:
+    """Refuse a record without a package and source that was published. Raises `InvalidReviewListError`."""
+    there = {(each.package, each.source) for each in new}
+    for each in before.reviews:
+        if (each.package, each.source) not in there:
+            raise InvalidReviewListError(f"the record leaves out that {each.package} was looked at")

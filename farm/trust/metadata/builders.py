@@ -1,0 +1,139 @@
+"""The signed list of builders, testers and operators whose word counts, and how many of them a channel asks for.
+
+Clients need the builders alone. What the same document says of testers, and the signed policy in it
+(`signed_policy` beside this), are for the farm, its signer and its checker, and clients of before do not read them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.trust.keys.key_files import key_from_dict, key_to_dict
+from farm.trust.metadata.delegation import identity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from farm.trust.metadata.signed_policy import SignedPolicy
+
+from securesystemslib.signer import Key
+
+_OPERATOR_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class InvalidBuildersError(FarmError):
+    """The list of allowed builders cannot be read."""
+
+    code = "invalid-builders"
+
+
+class AllowedBuilders(dict[str, Key]):
+    """The builders that a distribution allows, by key id.
+
+    `rebuilds` says for a channel how many builders, each by itself, must have come to the same package; `document` is
+    the digest of the signed list, where they were read from one. `testers` are those whose signed results of tests and
+    comparisons count, by key id, and `tests` says for a channel how many of them must agree. None is a list of before
+    there were any: it says nothing of testers, whereas an empty one says that nobody's results count. `operators` are
+    people who run the farm, and may order what curators may: public keys (64 hexadecimal digits) by name.
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[Key],
+        rebuilds: Mapping[str, int],
+        document: Digest | None = None,
+        *,
+        testers: Iterable[Key] | None = None,
+        tests: Mapping[str, int] | None = None,
+        operators: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__((key.keyid, key) for key in keys)
+        self.rebuilds = dict(rebuilds)
+        self.document = document
+        self.testers = None if testers is None else {key.keyid: key for key in testers}
+        self.tests = dict(tests or {})
+        self.operators = dict(operators or {})
+
+    def needed(self, channel: str) -> int:
+        """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
+        return self.rebuilds.get(channel, 1)
+
+    def testers_needed(self, channel: str) -> int:
+        """Return how many testers must agree on each test of this channel: one, if nothing is said."""
+        return self.tests.get(channel, 1)
+
+
+def builders_document(
+    builders: Sequence[Key],
+    rebuilds: Mapping[str, int] | None = None,
+    *,
+    testers: Sequence[Key] | None = None,
+    tests: Mapping[str, int] | None = None,
+    policy: SignedPolicy | None = None,
+    operators: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return the content of the target that names the builders whose provenance clients accept.
+
+    `rebuilds` says for channels how many builders must agree, `testers` and `tests` the like of tests, and
+    `operators` who orders (see `AllowedBuilders`). What is not said is left out.
+    """
+    document: dict[str, Any] = {"builders": _forms(builders)}
+    if rebuilds:
+        document["rebuilds"] = dict(rebuilds)
+    if testers is not None:
+        document["testers"] = _forms(testers)
+    if tests:
+        document["tests"] = dict(tests)
+    if operators:
+        document["operators"] = dict(operators)
+    if policy:
+        document["policy"] = policy.to_dict()
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def read_builders(document: bytes) -> AllowedBuilders:
+    """Read the signed list of allowed builders; raises `InvalidBuildersError`."""
+    try:
+        form = json.loads(document)
+        return AllowedBuilders(
+            _keys(form["builders"]),
+            _counts(form.get("rebuilds", {}), "builders", "packages"),
+            Digest.of(document),
+            testers=_keys(form["testers"]) if "testers" in form else None,
+            tests=_counts(form.get("tests", {}), "testers", "tests"),
+            operators=_operators(form.get("operators", {})),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidBuildersError(f"the list of allowed builders cannot be read: {error}") from error
+
+
+def _forms(keys: Iterable[Key]) -> list[dict[str, Any]]:
+    return sorted((key_to_dict(key) for key in keys), key=lambda form: str(form["keyid"]))
+
+
+def _keys(forms: Iterable[Any]) -> list[Key]:
+    keys = [key_from_dict(each) for each in forms]
+    # A key under two ids could agree with itself where several have to agree.
+    if len({identity_of(key) for key in keys}) < len(keys):
+        raise ValueError("it names one key twice")
+    return keys
+
+
+def _operators(form: Mapping[str, str]) -> Mapping[str, str]:
+    if len(set(form.values())) < len(form):
+        raise ValueError("two operators have one key")
+    for name, key in form.items():
+        if not name or not isinstance(key, str) or not _OPERATOR_KEY.fullmatch(key):
+            raise ValueError(f"the operator {name!r:.40} has {key!r:.40} for a key, not 64 hexadecimal digits")
+    return form
+
+
+def _counts(form: Mapping[str, int], who: str, what: str) -> Mapping[str, int]:
+    for channel, count in form.items():
+        if type(count) is not int or count < 1:
+            raise ValueError(f"{count!r:.40} {who} are to agree on {what} of {channel}")
+    return form

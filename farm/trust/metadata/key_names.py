@@ -1,0 +1,53 @@
+"""What a person calls keys: the names of the .pub files that they hold themselves.
+
+A draft carries no names: whoever made it could call a key of theirs by the name of somebody else. And a key is known by
+what it is, not by its id, for the same reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from farm.trust.keys.key_files import KeyFileError, load_public_key
+from farm.trust.metadata.delegation import identity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from securesystemslib.signer import Key
+
+_DEEP = ("*.pub", "*/*.pub", "*/*/*.pub")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNames:
+    """Names by what makes two keys one."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def beneath(cls, folders: Iterable[Path]) -> KeyNames:
+        """Read the .pub files in folders, and down to two folders below; raises `KeyFileError` where there is none."""
+        names: dict[str, str] = {}
+        for folder in folders:
+            files = [path for deep in _DEEP for path in sorted(folder.glob(deep))]
+            if not files:
+                raise KeyFileError(folder, "there are no .pub files in it", "Name a folder with .pub files in it.")
+            for path in files:
+                try:
+                    key = load_public_key(path)
+                except KeyFileError:
+                    continue  # those of other programs are called .pub too
+                names.setdefault(identity_of(key), str(path.relative_to(folder).with_suffix("")))
+        return cls(names)
+
+    def of(self, key: Key | None) -> str:
+        """Return what a key is called, or nothing."""
+        return self.names.get(identity_of(key), "") if key else ""
+
+    def beside(self, key: Key | None, text: str) -> str:
+        """Return `text` with the key's name after it, where it has one."""
+        name = self.of(key)
+        return f"{text} {name}" if name else text

@@ -1,0 +1,228 @@
+"""What the keys of targets have signed of how packages come in: policies, curators, owners, toolchains, steps.
+
+It is a part of the signed list of builders (`builders` beside this), which clients of before read without it. Policies
+are kept as the texts of their files, so that what is signed is read as what is written. Files in a directory of recipes
+can ask for more than what is signed (`farm.core.policy.strictness`), never for less.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from farm.core.files.problems import RecipeError
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.policy.curators import CURATORS, everybody, read_curators
+from farm.core.policy.policies import CHANNELS, Policies, is_policy_file, read_policies
+from farm.core.recipe.distributions import DISTRIBUTIONS, read_distributions
+from farm.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.trust.metadata.builders import AllowedBuilders
+    from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.step_texts import StepTexts
+
+FORMAT = 1
+MOST_EARLIER = 16
+"""So many toolchains of one name, and step libraries, are accepted beside each other: what was built with an earlier
+one can still be released. Older ones than these go."""
+
+
+class InvalidSignedPolicyError(FarmError):
+    """The policy in a signed list of builders cannot be followed, or could not be signed as it is."""
+
+    code = "invalid-signed-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedToolchain:
+    """A toolchain that packages may be built in: its tree, and the digest of the text of its lock."""
+
+    name: str
+    tree: Digest
+    lock: Digest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the toolchain as JSON values."""
+        return {"lock": self.lock, "name": self.name, "tree": self.tree}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> SignedToolchain:
+        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
+        record = Record(value, "toolchain of a signed policy")
+        toolchain = cls(record.text("name"), record.digest("tree"), record.digest("lock"))
+        record.end()
+        return toolchain
+
+
+@dataclass(frozen=True)
+class SignedPolicy:
+    """`files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the
+    newest toolchain of a name and the newest library of steps (`steps_digest`) stand first. `written` are texts of such
+    libraries, where they are at hand: they are signed by digest alone.
+    """
+
+    # Not slotted, so that its files are read once.
+    files: Mapping[str, str]
+    toolchains: tuple[SignedToolchain, ...]
+    steps: tuple[Digest, ...]
+    written: StepTexts = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What the files say; raises `InvalidSignedPolicyError` for what cannot be followed to the letter."""
+        found = read_policies({path: text.encode() for path, text in self.files.items()})
+        for path, text in self.files.items():
+            if not is_policy_file(path):
+                raise InvalidSignedPolicyError(f"the signed policy has a file {path!r:.80}, which is none of policies")
+            if path == CURATORS:
+                _check_curators(text)
+        for name, lines in found.troubles.items():
+            raise InvalidSignedPolicyError(f"the signed policy of {name} cannot be followed: {'; '.join(lines)}")
+        if found.owners_troubles:
+            raise InvalidSignedPolicyError(f"the signed owners cannot be read: {'; '.join(found.owners_troubles)}")
+        return found
+
+    @cached_property
+    def distributions(self) -> Mapping[str, ForeignDistribution]:
+        """The other distributions that packages may be taken of, by name. Raises `InvalidSignedPolicyError`."""
+        text = self.files.get(DISTRIBUTIONS)
+        try:
+            return {} if text is None else read_distributions(text.encode(), DISTRIBUTIONS)
+        except RecipeError as error:
+            raise InvalidSignedPolicyError(f"the signed {DISTRIBUTIONS} cannot be read: {error.message}") from error
+
+    def toolchain(self, tree: Digest) -> SignedToolchain | None:
+        """Return the toolchain of a tree; None for one that nobody has signed."""
+        return next((each for each in self.toolchains if each.tree == tree), None)
+
+    def without_channels(self, names: Collection[str]) -> SignedPolicy:
+        """Return this policy without the files of some channels."""
+        gone = {f"{CHANNELS}/{name}.yaml" for name in names}
+        return replace(self, files={path: text for path, text in self.files.items() if path not in gone})
+
+    def after(self, earlier: SignedPolicy | None) -> SignedPolicy:
+        """Return this policy with the toolchains and steps of an earlier one accepted too, behind its own."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            toolchains=_newest_of_each(dict.fromkeys([*self.toolchains, *earlier.toolchains])),
+            steps=tuple(dict.fromkeys([*self.steps, *earlier.steps]))[:MOST_EARLIER],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON values."""
+        return {
+            "files": dict(sorted(self.files.items())),
+            "format": FORMAT,
+            "steps": list(self.steps),
+            "toolchains": [each.to_dict() for each in self.toolchains],
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> SignedPolicy:
+        """Read what `to_dict` gave; raises `InvalidSignedPolicyError`."""
+        try:
+            record = Record(value, "signed policy")
+            if (number := record.number("format")) != FORMAT:
+                raise InvalidSignedPolicyError(
+                    f"the signed policy has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
+                )
+            policy = cls(
+                files=record.read("files", _texts),
+                toolchains=record.each("toolchains", SignedToolchain.from_dict),
+                steps=tuple(Digest(each) for each in record.texts("steps")),
+            )
+            record.end()
+        except (InvalidRecordError, InvalidDigestError, ValueError, TypeError, AttributeError) as error:
+            raise InvalidSignedPolicyError(f"the signed policy cannot be read: {error}") from error
+        return policy
+
+
+def read_policy(document: bytes) -> SignedPolicy | None:
+    """Read the policy out of the signed list of builders; None where none is signed, as in one of an earlier farm.
+
+    Raises `InvalidSignedPolicyError`.
+    """
+    try:
+        form = json.loads(document)["policy"] if b'"policy"' in document else None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidSignedPolicyError(f"the list of allowed builders cannot be read: {error}") from error
+    return None if form is None else SignedPolicy.from_dict(form)
+
+
+def policy_in_force(repository: Repository) -> SignedPolicy | None:
+    """Return the policy that a published repository has signed; None where it has signed none.
+
+    Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
+    """
+    return read_policy(repository.builders_document(repository.head()))
+
+
+def who_may_order(builders: AllowedBuilders, policy: SignedPolicy | None) -> Mapping[str, str]:
+    """Return whose orders count, by name, with public keys: signed curators of whatever group, and operators.
+
+    Nobody's, while no policy is signed. Left out is who has several keys.
+    """
+    if policy is None:
+        return {}
+    return everybody({**policy.policies.curators, "": builders.operators})
+
+
+def policy_of_files(
+    files: Mapping[str, bytes], toolchains: Iterable[SignedToolchain], earlier: SignedPolicy | None = None
+) -> SignedPolicy:
+    """Return the policy to be signed of a directory of recipes (content by path).
+
+    What an `earlier` policy accepts of toolchains and steps stays accepted. Raises `InvalidSignedPolicyError`.
+    """
+    try:
+        texts = {path: text.decode() for path, text in sorted(files.items()) if is_policy_file(path)}
+    except UnicodeError as error:
+        raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
+    written = {steps_digest(files): steps_texts(files)}
+    policy = SignedPolicy(texts, tuple(toolchains), tuple(written), written).after(earlier)
+    _ = policy.policies, policy.distributions  # what cannot be followed is not signed
+    return policy
+
+
+def steps_digest(files: Mapping[str, bytes]) -> Digest:
+    """Return the digest of a library of steps: of `steps/*.yaml` out of the files of a directory of recipes."""
+    return Digest.of_json(steps_texts(files))
+
+
+def steps_texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the texts of `steps/*.yaml`, by path: as canonical JSON they are the blob that `steps_digest` names."""
+    return {
+        path: text.decode()
+        for path, text in sorted(files.items())
+        if path.startswith("steps/") and path.endswith(".yaml") and path.count("/") == 1
+    }
+
+
+def _check_curators(text: str) -> None:
+    # Where no gate asks for approvals, a list that cannot be read stops no channel; it is not signed all the same.
+    try:
+        read_curators(text.encode(), CURATORS)
+    except RecipeError as error:
+        raise InvalidSignedPolicyError(f"the signed curators cannot be read: {error}") from error
+
+
+def _newest_of_each(toolchains: Iterable[SignedToolchain]) -> tuple[SignedToolchain, ...]:
+    kept: dict[str, list[SignedToolchain]] = {}
+    for each in toolchains:
+        kept.setdefault(each.name, []).append(each)
+    return tuple(each for _, found in sorted(kept.items()) for each in found[:MOST_EARLIER])
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise InvalidSignedPolicyError("the signed policy has something else than texts for its files")
+    return dict(value)

@@ -1,0 +1,120 @@
+"""Whose keys stand behind a channel, for a person who asks: its root, its role's keys, and since when builders count.
+
+Reads what `ChannelMetadata` has verified and kept. Only older lists of builders are fetched: they decide nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.serialization import DeserializationError
+
+from farm.trust.layout import BUILDERS_TARGET, METADATA, TARGETS, hashed_path
+from farm.trust.metadata.builders import AllowedBuilders, InvalidBuildersError, read_builders
+from farm.trust.metadata.builders_in_force import allowed_since
+from farm.trust.metadata.delegation import role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Key
+
+    from farm.trust.verification.client_metadata import RepositoryReader
+
+_MOST_BYTES = 1 << 20
+_MOST_VERSIONS = 100
+"""How many versions of targets are looked through, back from the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSigners:
+    """The keys that may sign a channel, how many of them have to, and by which metadata that is so.
+
+    `root` and `targets` are versions. `builders` are those allowed, by key id; `since` says of each since which version
+    of targets it is allowed without a break, None where that cannot be known.
+    """
+
+    root: int
+    targets: int
+    keys: tuple[Key, ...]
+    threshold: int
+    builders: Mapping[str, Key]
+    since: Mapping[str, int | None]
+
+
+def read_signers(state: Path, reader: RepositoryReader, channel: str) -> ChannelSigners:
+    """Return who stands behind a channel whose metadata was verified and is kept in `state`.
+
+    Raises `DelegationError` for a channel that there is not, `OSError` where nothing is kept.
+    """
+    root: Root = _kept(state / "root.json")
+    targets: Targets = _kept(state / "targets.json")
+    role = role_of(targets, channel)
+    keys = targets.delegations.keys if targets.delegations else {}
+    now = read_builders((state / "targets" / targets.targets[BUILDERS_TARGET].hashes["sha256"]).read_bytes())
+    older = [_kept(path) for path in (state / "root_history").glob("*.root.json")]
+    before = _lists_before(reader, [root, *older], targets.version)
+    return ChannelSigners(
+        root=root.version,
+        targets=targets.version,
+        keys=tuple(keys[keyid] for keyid in sorted(role.keyids)),
+        threshold=role.threshold,
+        builders=now,
+        since=allowed_since(now, targets.version, before),
+    )
+
+
+def role_keys(state: Path, channel: str) -> dict[str, Key]:
+    """Return the keys that may sign a channel, by key id, by metadata that was verified and is kept in `state`.
+
+    Raises as `read_signers`.
+    """
+    targets: Targets = _kept(state / "targets.json")
+    keys = targets.delegations.keys if targets.delegations else {}
+    return {keyid: keys[keyid] for keyid in role_of(targets, channel).keyids}
+
+
+def _kept(path: Path) -> Any:
+    metadata: Metadata[Any] = Metadata.from_file(str(path))
+    return metadata.signed
+
+
+def _lists_before(
+    reader: RepositoryReader, roots: Sequence[Root], newest: int
+) -> Iterator[tuple[int, AllowedBuilders | None]]:
+    for version in range(newest - 1, max(0, newest - 1 - _MOST_VERSIONS), -1):
+        try:
+            metadata: Metadata[Targets] = Metadata.from_bytes(_read(reader, f"{METADATA}/{version}.targets.json"))
+            if metadata.signed.version != version or not _is_signed(metadata, roots):
+                yield version, None
+                return
+            target = metadata.signed.targets[BUILDERS_TARGET]
+            content = _read(reader, f"{TARGETS}/{hashed_path(BUILDERS_TARGET, target.hashes['sha256'])}")
+            target.verify_length_and_hashes(content)
+            yield version, read_builders(content)
+        except (OSError, RepositoryError, DeserializationError, InvalidBuildersError, LookupError):
+            yield version, None
+            return
+
+
+def _is_signed(metadata: Metadata[Targets], roots: Sequence[Root]) -> bool:
+    for root in roots:
+        try:
+            root.verify_delegate(Targets.type, metadata.signed_bytes, metadata.signatures)
+        except RepositoryError:
+            continue
+        return True
+    return False
+
+
+def _read(reader: RepositoryReader, path: str) -> bytes:
+    content = b""
+    for piece in reader.stream(path):
+        content += piece
+        if len(content) > _MOST_BYTES:
+            raise OSError(f"{path} has more than {_MOST_BYTES} bytes")
+    return content

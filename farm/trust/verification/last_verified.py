@@ -1,0 +1,94 @@
+"""The last look at a repository in which all was verified, kept so that the next need not verify the same again.
+
+While a repository shows the very timestamp that was verified, and no newer root, TUF's client comes to the same release
+by keeping every document that it has. What time alone can change, that these documents expire or that the clock was put
+back, is asked of `Look.holds`. Whatever differs leads to the whole of it: `farm.trust.verification.client_metadata`.
+
+A look counts only while it is the last: what another command has verified since is not forgotten for a mirror that
+shows once more what was there before.
+
+Loading this loads nothing else: it is on the way to every start of a container.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+TYPE_CHECKING = False  # as of `typing`, which takes long to load
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+TOP_ROLES = ("root", "targets", "snapshot", "timestamp")
+_FOLDER = "looks"
+
+
+class Look:
+    """What was verified of one channel: the timestamp, as it was sent, and the version of root; what they led to.
+
+    `release` and `builders` are digests; `since` and `ends` are seconds since 1970.
+    """
+
+    def __init__(self, *, timestamp: str, root: int, release: str, builders: str, since: float, ends: float) -> None:
+        self.timestamp = timestamp
+        self.root = root
+        self.release = release
+        self.builders = builders
+        self.since = since
+        self.ends = ends
+
+    def holds(self, now: float) -> bool:
+        """Return whether nothing has expired since, and the clock was not put back."""
+        return self.since <= now < self.ends
+
+
+def read_look(metadata: str, channel: str) -> Look | None:
+    """Return the last look at a channel whose metadata is kept in a folder.
+
+    None where there was none, where it rotted, or where newer metadata is kept by now.
+    """
+    try:
+        with open(f"{metadata}/{_FOLDER}/{channel}.json", "rb") as file:
+            look = Look(**json.loads(file.read()))
+        with open(f"{metadata}/timestamp.json", "rb") as file:
+            is_last = file.read() == look.timestamp.encode()
+    except (OSError, ValueError, TypeError):
+        return None
+    return look if is_last and not os.path.lexists(f"{metadata}/root_history/{look.root + 1}.root.json") else None
+
+
+def write_look(metadata: Path, channel: str, release: str, builders: str) -> None:
+    """Keep what a look has found in which all was verified just now, and is kept in `metadata`. Raises `OSError`."""
+    import time
+
+    from farm.store.durable_file import replace_file
+
+    roles = (*TOP_ROLES, channel)
+    ends = metadata_ends(metadata, roles)
+    if len(ends) < len(roles):
+        return
+    found = {
+        "timestamp": (metadata / "timestamp.json").read_text(),
+        "root": json.loads((metadata / "root.json").read_bytes())["signed"]["version"],
+        "release": release,
+        "builders": builders,
+        "since": time.time(),
+        "ends": min(ends).timestamp(),
+    }
+    replace_file(metadata / _FOLDER / f"{channel}.json", json.dumps(found).encode(), durable=False)
+
+
+def metadata_ends(metadata: Path, roles: Iterable[str]) -> list[datetime]:
+    """Return when the kept documents of these roles expire; those that are not there, or rotted, are left out."""
+    from datetime import UTC, datetime
+
+    ends = []
+    for role in roles:
+        try:
+            form = json.loads((metadata / f"{role}.json").read_bytes())
+            ends.append(datetime.fromisoformat(form["signed"]["expires"]).astimezone(UTC))
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return ends

@@ -1,0 +1,101 @@
+"""The files of a repository's metadata and targets as its owner has published them, out of what a client has verified.
+
+A mirror writes them anew, byte for byte, so that whoever reads it verifies the same signatures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.trust.layout import ADVISORIES, hashed_path
+from farm.trust.metadata.delegation import DelegationError, delegated_roles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+_Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
+
+
+class PublishedMeanwhileError(FarmError):
+    """What was verified of the roles of a repository is of two states of it: its owner has published in between."""
+
+    code = "published-meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFiles:
+    """One state of a repository. `metadata` are all files but timestamp and roots, by name, and `targets` by path.
+
+    `roots` are by version; `until` is when the first of these documents ends. `delegating` says whose keys sign for
+    which channel.
+    """
+
+    metadata: Mapping[str, bytes]
+    targets: Mapping[str, bytes]
+    timestamp: bytes
+    roots: Mapping[int, bytes]
+    until: datetime
+    delegating: Targets
+
+
+def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
+    """Return what `ChannelMetadata` has verified in `state` of these channels, and of the advisories.
+
+    Nobody may verify there meanwhile. Raises `PublishedMeanwhileError`: then verify them all again.
+    """
+    read = _Reading(state)
+    root, timestamp, snapshot = read.of("root", Root), read.of("timestamp", Timestamp), read.of("snapshot", Snapshot)
+    targets = read.of("targets", Targets)
+    roles = {"targets": targets} | {name: read.of(name, Targets) for name in channels}
+    if ADVISORIES in delegated_roles(targets) and f"{ADVISORIES}.json" in snapshot.meta:
+        roles[ADVISORIES] = read.of(ADVISORIES, Targets)
+    metadata = {f"{snapshot.version}.snapshot.json": read.content["snapshot"]}
+    for name, document in roles.items():
+        named = snapshot.meta.get(f"{name}.json")
+        if named is None or named.version != document.version or timestamp.snapshot_meta.version != snapshot.version:
+            raise PublishedMeanwhileError(f"the repository has changed again while {name} was read")
+        metadata[f"{document.version}.{name}.json"] = read.content[name]
+    return PublishedFiles(
+        metadata=metadata,
+        targets={path: content for each in roles.values() for path, content in _targets(state, each).items()},
+        timestamp=read.content["timestamp"],
+        roots={
+            int(path.name.partition(".")[0]): path.read_bytes()
+            for path in (state / "root_history").glob("[0-9]*.root.json")
+        },
+        delegating=targets,
+        until=min(each.expires for each in (root, timestamp, snapshot, *roles.values())),
+    )
+
+
+class _Reading:
+    """Reads documents that are verified, and keeps their bytes."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self.content: dict[str, bytes] = {}
+
+    def of(self, role: str, kind: type[_Document]) -> _Document:
+        content = self.content[role] = (self._state / f"{role}.json").read_bytes()
+        metadata: Metadata[Any] = Metadata.from_bytes(content)
+        if not isinstance(metadata.signed, kind):
+            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
+        return metadata.signed
+
+
+def _targets(state: Path, document: Targets) -> dict[str, bytes]:
+    found = {}
+    for path, target in document.targets.items():
+        digest = Digest.from_hex(target.hashes["sha256"])
+        content = (state / "targets" / digest.hex).read_bytes()
+        if Digest.of(content) != digest:
+            raise PublishedMeanwhileError(f"{path} is not what was verified")
+        found[hashed_path(path, digest.hex)] = content
+    return found

@@ -1,0 +1,83 @@
+"""Local builds of small C packages with the real toolchain `c`, which all test runs of a machine share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farm.build.local import LocalBuilds, Progress, Reports
+from farm.build.recipe_directory import read_recipe_directory
+from farm.core.names.platform import Platform
+from farm.core.policy.tree import load_tree
+
+if TYPE_CHECKING:
+    from farm.build.local_state import LocalState
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+GREET = """\
+name: greet
+version: "1.0"
+summary: A library that greets
+license: MIT
+source: {file: greet.c}
+toolchain: c
+steps:
+  - run: |
+      cc $CFLAGS $LDFLAGS -shared -fPIC -Wl,-soname,libgreet.so.1 -o libgreet.so.1 /sources/greet.c
+      install -D libgreet.so.1 "$DESTDIR/usr/lib/libgreet.so.1"
+      ln -s libgreet.so.1 "$DESTDIR/usr/lib/libgreet.so"
+"""
+HELLO = """\
+name: hello
+version: "1.0"
+summary: A program that greets
+license: MIT
+source: {file: hello.c}
+toolchain: c
+build-needs: [greet]
+steps:
+  - run: |
+      cc $CFLAGS $LDFLAGS -o hello /sources/hello.c -lgreet
+      install -D hello "$DESTDIR/usr/bin/hello"
+tests:
+  - name: it greets
+    command: [hello]
+    prints: hello
+"""
+
+
+def recipe_files() -> dict[str, bytes]:
+    """The repository's own steps, toolchains and C library, and two packages of the test's."""
+    kept = ("steps/", "toolchains/", "distribution.yaml", "packages/glibc/", "packages/gcc-libs/")
+    files = {path: text for path, text in read_recipe_directory(RECIPES).items() if path.startswith(kept)}
+    # Their own tests need a shell, and so half of the distribution.
+    files |= {path: text.partition(b"\ntests:")[0] for path, text in files.items() if path.endswith("recipe.yaml")}
+    return files | {
+        "packages/greet/recipe.yaml": GREET.encode(),
+        "packages/greet/greet.c": b'const char *greet(void) { return "hello"; }\n',
+        "packages/hello/recipe.yaml": HELLO.encode(),
+        "packages/hello/hello.c": b"#include <stdio.h>\nconst char *greet(void);\nint main(void) { puts(greet()); }\n",
+    }
+
+
+@dataclass
+class Local:
+    state: LocalState
+    files: dict[str, bytes] = field(default_factory=recipe_files)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    def builds(self) -> LocalBuilds:
+        """Start anew, as a command does."""
+        self.seen.clear()
+        return LocalBuilds(
+            load_tree(self.files),
+            self.files,
+            self.state,
+            platform=Platform("linux", "amd64"),
+            reports=Reports(progress=self.note),
+        )
+
+    def note(self, progress: Progress) -> None:
+        self.seen.append((progress.recipe, progress.state))

@@ -1,0 +1,95 @@
+"""Local builds: what is built, in which order, what is kept, and what comes of failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.build.attempt.errors import StepFailedError
+from farm.container.sandbox_spec import Variation
+from tests.build.local_builds import GREET, recipe_files
+
+if TYPE_CHECKING:
+    from farm.core.plan.job import BuiltPackage
+    from tests.build.local_builds import Local
+
+pytestmark = pytest.mark.toolchain
+
+
+def trees(packages: tuple[BuiltPackage, ...]) -> list[str]:
+    return [package.descriptor.tree for package in packages]
+
+
+def test_what_is_needed_is_built_first_and_nothing_twice(local: Local) -> None:
+    first = local.builds().build(["hello"])
+    assert local.seen == [("greet", "building"), ("greet", "built"), ("hello", "building"), ("hello", "built")]
+    again = local.builds().build(["hello"])
+    assert local.seen == [("greet", "kept"), ("hello", "kept")]
+    assert again == first
+    assert "soname:libgreet.so.1" in first[0].descriptor.requires
+
+
+def test_a_dependency_that_comes_out_the_same_rebuilds_nothing(local: Local) -> None:
+    local.builds().build(["hello"])
+    local.files["packages/greet/greet.c"] += b"/* said more clearly */\n"
+    local.builds().build(["hello"])
+    assert local.seen == [("greet", "building"), ("greet", "built"), ("hello", "kept")]
+
+
+def test_a_dependency_that_comes_out_different_rebuilds_what_needs_it(local: Local) -> None:
+    local.builds().build(["hello"])
+    local.files["packages/greet/greet.c"] = b'const char *greet(void) { return "good morning"; }\n'
+    local.builds().build(["hello"])
+    assert ("hello", "built") in local.seen
+
+
+def test_a_second_build_elsewhere_at_another_time_is_the_same(local: Local) -> None:
+    builds = local.builds()
+    rebuilt = builds.rebuild("hello", Variation("elsewhere", "0", 400 * 86_400))
+    assert {(each.package, each.same) for each in rebuilt} == {
+        ("dist.example.org/hello", True),
+        ("dist.example.org/hello-debug", True),
+    }
+
+
+def test_tests_run_in_exactly_their_closure(local: Local) -> None:
+    builds = local.builds()
+    ((recipe, name, outcome),) = builds.test(["hello"])
+    assert (recipe, name, outcome.passed, outcome.message) == ("hello", "it greets", True, "")
+    closure = [package.descriptor.name.short for package in builds.closure(["hello"])]
+    assert closure == ["glibc", "greet", "hello"]
+
+
+def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> None:
+    for recipe in ("glibc", "gcc-libs"):
+        local.files[f"packages/{recipe}/recipe.yaml"] += (
+            b"\ntests:\n  - name: it is used by a shell\n    command: [shell]\n    needs: [shell]\n"
+        )
+    shell = GREET.replace("name: greet", "name: shell").replace("greet.c", "shell.c")
+    local.files |= {"packages/shell/recipe.yaml": shell.encode(), "packages/shell/shell.c": b"no C"}
+    ((_, _, outcome),) = local.builds().test(["hello"])
+    assert outcome.passed
+    assert {recipe for recipe, _ in local.seen} == {"gcc-libs", "glibc", "greet", "hello"}
+
+
+def test_a_failing_build_leaves_what_was_built_before_it(local: Local) -> None:
+    local.files["packages/hello/hello.c"] = b"int main(void) { return undeclared; }\n"
+    with pytest.raises(StepFailedError, match="undeclared") as caught:
+        local.builds().build(["hello"])
+    assert caught.value.log is not None
+    assert local.state.store.has(caught.value.log)
+    local.files["packages/hello/hello.c"] = recipe_files()["packages/hello/hello.c"]
+    local.builds().build(["hello"])
+    assert local.seen == [("greet", "kept"), ("hello", "building"), ("hello", "built")]
+
+
+def test_a_record_whose_blobs_are_gone_or_that_is_damaged_is_built_again(local: Local) -> None:
+    local.builds().build(["greet"])
+    (record,) = (local.state.root / "builds").iterdir()
+    whole = record.read_bytes()
+    for damaged in (whole[:-20], b"{}", b"[1]"):
+        record.write_bytes(damaged)
+        local.builds().build(["greet"])
+        assert ("greet", "built") in local.seen
+        assert record.read_bytes() != damaged

@@ -1,0 +1,59 @@
+"""Which ports can be published, and how it is told what cannot."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from farm.cli.run.publish_option import check_publishing, read_port
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("8080:80", "8080:80/tcp"),
+        ("127.0.0.1:53:53/udp", "127.0.0.1:53:53/udp"),
+        ("[::1]:8080:08080/tcp", "[::1]:8080:8080/tcp"),
+    ],
+)
+def test_a_port_is_written_as_docker_has_it(text: str, read: str) -> None:
+    assert read_port(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("8080", "is not HOST:CONTAINER: write it as 8080:80"),
+        ("host:8080:80", "is not HOST:CONTAINER"),
+        ("127.0.0.1::80", "is not HOST:CONTAINER"),
+        ("0:80", "'0' is no port"),
+        ("8080:65536", "'65536' is no port"),
+        ("8080/udp:80", "is not HOST:CONTAINER"),
+        ("8080:80/icmp", "'80/icmp' is no port"),
+        ("300.0.0.1:80:80", "'300.0.0.1' does not appear to be an IPv4 or IPv6 address"),
+    ],
+)
+def test_what_is_no_port_is_told(text: str, told: str) -> None:
+    with pytest.raises(click.UsageError, match=told):
+        read_port(text)
+
+
+@pytest.mark.parametrize(
+    ("network", "engine", "told"),
+    [
+        ("none", "docker", "this run has none: add --network bridge"),
+        ("host", "docker", "this one is this host's: leave --publish away"),
+        ("container:web", "docker", "this one is another container's"),
+        ("none", "bubblewrap", "--network host instead, .* or use --with docker"),
+        ("host", "bubblewrap", "--publish is for Docker"),
+    ],
+)
+def test_where_no_port_can_be_published_it_is_told_what_to_do(network: str, engine: str, told: str) -> None:
+    check_publishing((), network, engine)
+    with pytest.raises(click.UsageError, match=told):
+        check_publishing(("8080:80/tcp",), network, engine)
+
+
+def test_a_network_of_ones_own_publishes_ports() -> None:
+    for network in ("bridge", "shop"):
+        check_publishing(("8080:80/tcp",), network, "docker")

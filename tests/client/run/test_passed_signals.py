@@ -1,0 +1,37 @@
+"""Signals for what `farm run` starts by bubblewrap reach it, whenever they come."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.client.run.bubblewrap import _PASSED_ON, _PassedOn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CAUGHT = "sh -c 'trap \"exit 5\" TERM; echo ready; while :; do sleep 0.05; done'; exit $?"
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {each: signal.getsignal(each) for each in _PASSED_ON}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def test_one_that_comes_before_it_is_known_whom_it_is_for_is_not_lost() -> None:
+    """On a busy machine the command runs, and says so, before its number has been read."""
+    signals = _PassedOn()
+    process = subprocess.Popen(["sh", "-c", _CAUGHT], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    os.kill(os.getpid(), signal.SIGTERM)
+    signals.go_to(process, process.pid)
+    assert process.wait() == 5
+    process.stdout.close()

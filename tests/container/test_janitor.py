@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from farm.container.attempt_directory import NEW, AttemptDirectory, AttemptDirectoryError, attempt_name
+from farm.container.attempts_root import IDENTITY, AttemptsRoot
+from farm.container.host_clock import host_time
+from farm.container.janitor import Janitor
+from farm.container.mounts import mounts_below
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import docker
+
+    from farm.container.sandbox import Sandbox
+
+# A worker as a process of its own: it mounts a volume, starts a container that sleeps, and waits.
+WORKER = """
+import sys
+from pathlib import Path
+from farm.container.attempt_directory import AttemptDirectory
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.environment import mount_links
+from farm.container.output_volume import OutputVolume
+from farm.container.sandbox import Sandbox, SandboxLostError, connect
+from farm.container.sandbox_spec import Bind, SandboxLimits, SandboxSpec
+from farm.core.fileset.forest import Forest
+
+root, token, image, lease_seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
+with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), token, seconds=lease_seconds) as attempt:
+    volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=8, owner=1000)
+    links = mount_links(attempt.subdirectory("root"), Forest((), ()), Path("/"))
+    spec = SandboxSpec(
+        command=("sh", "-c", "echo started; sleep 1000"),
+        binds=(*(bind for bind in links if bind.target != "/var"), Bind(volume.path, "/out", writable=True)),
+        limits=SandboxLimits(seconds=900, memory=1 << 28, processes=64, log=1 << 20),
+        attempt=attempt.path,
+        labels=tuple(attempt.labels.items()),
+    )
+    try:
+        Sandbox(connect(), image, worker="doomed").run(spec, on_output=lambda *_: print("started", flush=True))
+    except SandboxLostError:
+        print("lost", flush=True)
+"""
+
+SWEEP = """
+import sys
+from pathlib import Path
+from farm.container.attempts_root import AttemptsRoot
+from farm.container.janitor import Janitor
+from farm.container.sandbox import connect
+
+swept = Janitor(connect(), AttemptsRoot.open(Path(sys.argv[1]), sys.argv[2])).sweep()
+print(swept.containers, swept.directories, sep=", ")
+"""
+
+
+class TestWhoseItIs:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> AttemptsRoot:
+        return AttemptsRoot.open(tmp_path / "attempts", "/srv/farm")
+
+    @pytest.fixture
+    def janitor(self, root: AttemptsRoot) -> Janitor:
+        return Janitor(cast("docker.APIClient", None), root)
+
+    def test_a_container_goes_when_its_attempt_is_over(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            labels = attempt.labels
+            assert not janitor.is_orphan(labels)
+            attempt.extend(-1)
+            assert janitor.is_orphan(labels)
+        assert janitor.is_orphan(labels)
+
+    @pytest.mark.parametrize("label", ["farm.owner", "farm.attempts", "farm.lease"])
+    @pytest.mark.parametrize("value", [None, "", "another"])
+    def test_a_container_of_anybody_else_stays(
+        self, root: AttemptsRoot, janitor: Janitor, label: str, value: str | None
+    ) -> None:
+        with AttemptDirectory.make(root, "a token") as attempt:
+            labels = attempt.labels
+        assert janitor.is_orphan(labels)
+        del labels[label]
+        if value is not None:
+            labels[label] = value
+        assert not janitor.is_orphan(labels)
+
+    def test_a_container_of_the_first_versions_stays(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        labels = {"farm": "w", "farm.attempt": "a" * 32, "farm.deadline": "1", "farm.directory": f"{root.path}/a"}
+        assert not janitor.is_orphan(labels)
+
+    def test_a_path_means_the_directory_that_has_the_identity(self, root: AttemptsRoot, tmp_path: Path) -> None:
+        assert AttemptsRoot.open(root.path, "/srv/farm") == root
+        root.path.rename(tmp_path / "moved")
+        assert AttemptsRoot.open(root.path, "/srv/farm").labels != root.labels
+        assert AttemptsRoot.open(tmp_path / "moved", "/srv/farm").labels == root.labels
+
+    def test_workers_that_start_together_see_one_identity(self, tmp_path: Path) -> None:
+        with ThreadPoolExecutor(8) as workers:
+            opened = list(workers.map(lambda _: AttemptsRoot.open(tmp_path / "attempts", "x"), range(32)))
+        assert len(set(opened)) == 1
+        assert [path.name for path in (tmp_path / "attempts").iterdir()] == [IDENTITY]
+
+    def test_a_lease_on_another_clock_has_not_ended(self, root: AttemptsRoot, janitor: Janitor) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            lease = {"owner": root.owner, "clock": "another boot", "until": 0.0}
+            (attempt.path / "lease.json").write_text(json.dumps(lease))
+            assert janitor.state(attempt.path) == "running"
+            (attempt.path / "lease.json").write_text(json.dumps(lease | {"clock": host_time().clock}))
+            assert janitor.state(attempt.path) == "expired"
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"deadline": 1}', '{"owner": 1}'])
+    def test_a_lease_that_says_nothing_has_not_ended_while_its_owner_lives(
+        self, root: AttemptsRoot, janitor: Janitor, text: str
+    ) -> None:
+        with AttemptDirectory.make(root, "a token", seconds=600) as attempt:
+            (attempt.path / "lease.json").write_text(text)
+            assert janitor.state(attempt.path) == "running"
+
+
+def test_the_hosts_clock_is_not_the_one_that_programs_are_shown() -> None:
+    program = "import time; from farm.container.host_clock import host_time; print(host_time().seconds, time.time())"
+    command = ["faketime", "-f", "+1000s", sys.executable, "-c", program]
+    before, day = host_time(), time.time()
+    seconds, shown = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert shown > day + 900
+    assert before.seconds <= seconds < before.seconds + 900
+
+
+def test_one_lease_is_at_work_once_on_a_host(tmp_path: Path) -> None:
+    root = AttemptsRoot.open(tmp_path, "tests")
+    with (
+        AttemptDirectory.make(root, "lease-token"),
+        pytest.raises(AttemptDirectoryError, match=attempt_name("lease-token")),
+    ):
+        AttemptDirectory.make(root, "lease-token")
+    assert [path.name for path in tmp_path.iterdir()] == [IDENTITY]
+
+
+def test_a_token_is_no_part_of_any_name(tmp_path: Path) -> None:
+    root = AttemptsRoot.open(tmp_path / "attempts", "tests")
+    for token in ("lease-token", "../../etc", ""):
+        with AttemptDirectory.make(root, token) as attempt:
+            assert attempt.path.parent == tmp_path / "attempts"
+            assert not token or token not in str(attempt.path)
+            assert attempt.path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.docker
+class TestOnAHost:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        return tmp_path / "attempts"
+
+    @pytest.fixture
+    def janitor(self, client: docker.APIClient, root: Path) -> Janitor:
+        return Janitor(client, AttemptsRoot.open(root, "one farm"))
+
+    def start_worker(self, root: Path, sandbox: Sandbox, token: str, *, lease: float) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", WORKER, str(root), token, sandbox.image, str(lease)]
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "started\n"
+        return worker
+
+    def containers(self, client: docker.APIClient, token: str) -> list[str]:
+        return [
+            each["Id"] for each in client.containers(all=True, filters={"label": f"farm.lease={attempt_name(token)}"})
+        ]
+
+    def test_what_is_at_work_is_left_alone(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor
+    ) -> None:
+        token = f"working-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=600)
+        try:
+            janitor.sweep()
+            assert len(self.containers(client, token)) == 1
+            assert len(mounts_below(root)) == 3
+        finally:
+            worker.kill()
+            worker.wait()
+            janitor.sweep()
+
+    # Threat 18.
+    def test_a_killed_worker_leaves_no_container_mount_or_directory(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor
+    ) -> None:
+        token = f"killed-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=600)
+        worker.kill()
+        worker.wait()
+        (container,) = self.containers(client, token)
+        swept = janitor.sweep()
+        assert container in swept.containers
+        assert swept.directories == (attempt_name(token),)
+        assert self.containers(client, token) == []
+        assert mounts_below(root) == ()
+        assert [path.name for path in root.iterdir()] == [IDENTITY]
+
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_another_farms_janitor_touches_nothing_on_the_same_engine_and_directory_whatever_its_clock_says(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor, killed: bool
+    ) -> None:
+        token = f"anothers-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=600)
+        try:
+            if killed:
+                worker.kill()
+                worker.wait()
+            for directory in (root, root.parent / "elsewhere"):
+                assert self.sweep_with_clock(directory, "another farm", "+1000s") == "(), ()"
+            assert len(self.containers(client, token)) == 1
+            assert (root / attempt_name(token)).is_dir()
+            assert len(mounts_below(root)) == 3
+            # Nor does a worker of the same farm, for as long as the owner lives.
+            if not killed:
+                assert self.sweep_with_clock(root, "one farm", "+1000s") == "(), ()"
+        finally:
+            worker.kill()
+            worker.wait()
+            janitor.sweep()
+        assert self.containers(client, token) == []
+
+    def sweep_with_clock(self, root: Path, owner: str, offset: str) -> str:
+        """Sweep as a worker of this farm whose clock is off, and return what it removed."""
+        command = ["faketime", "-f", offset, sys.executable, "-c", SWEEP, str(root), owner]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def test_a_stopped_worker_loses_its_container_when_its_lease_ends_and_cleans_up_when_it_goes_on(
+        self, root: Path, client: docker.APIClient, sandbox: Sandbox, janitor: Janitor
+    ) -> None:
+        token = f"stopped-{os.getpid()}"
+        worker = self.start_worker(root, sandbox, token, lease=2)
+        os.kill(worker.pid, signal.SIGSTOP)
+        try:
+            assert self.containers(client, token)
+            time.sleep(2.1)
+            janitor.sweep()
+            assert self.containers(client, token) == []
+            # Its owner lives and may yet be writing there.
+            assert (root / attempt_name(token)).is_dir()
+        finally:
+            os.kill(worker.pid, signal.SIGCONT)
+        assert worker.communicate(timeout=60)[0] == "lost\n"
+        assert mounts_below(root) == ()
+        assert not (root / attempt_name(token)).exists()
+
+    def test_a_heartbeat_keeps_a_lease_past_its_first_end(self, root: Path, janitor: Janitor) -> None:
+        with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), "beating-token", seconds=-1) as attempt:
+            assert janitor.state(attempt.path) == "expired"
+            attempt.extend(60)
+            assert janitor.state(attempt.path) == "running"
+        assert janitor.state(attempt.path) == "abandoned"
+
+    def test_a_directory_that_is_being_made_is_left_alone(self, root: Path, janitor: Janitor) -> None:
+        new = root / f"{NEW}x"
+        janitor.sweep()
+        new.mkdir()
+        making = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(making, fcntl.LOCK_SH)
+        assert janitor.sweep().directories == ()
+        os.close(making)
+        assert janitor.sweep().directories == (new.name,)
+
+    def test_the_directory_of_a_killed_worker_of_the_first_versions_goes(self, root: Path, janitor: Janitor) -> None:
+        (root / "killed").mkdir()
+        (root / "killed" / "lease.json").write_text('{"deadline": 1}')
+        assert janitor.sweep().directories == ("killed",)
+
+    def test_what_the_owner_mounted_over_is_never_removed_through_the_mount(self, root: Path, janitor: Janitor) -> None:
+        kept = root.parent / "kept"
+        kept.mkdir()
+        (kept / "file").write_text("precious")
+        (root / "dead-token" / "bind").mkdir(parents=True)
+        subprocess.run(["mount", "--bind", kept, root / "dead-token" / "bind"], check=True)
+        assert janitor.sweep().directories == ("dead-token",)
+        assert (kept / "file").read_text() == "precious"

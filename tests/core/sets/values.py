@@ -1,0 +1,150 @@
+"""Packages as plain values: files, the ELF facts that they would have, and what follows from them."""
+
+from farm.core.fileset.manifest import File, Link, Manifest
+from farm.core.names.declared import HostNeeds, Plugin
+from farm.core.names.digest import Digest
+from farm.core.names.package_name import PackageName
+from farm.core.names.platform import Platform
+from farm.core.names.version import Version
+from farm.core.package.capabilities import derive_capabilities
+from farm.core.package.descriptor import Descriptor
+from farm.core.package.elf.details import CopiedSymbol, ElfDetails
+from farm.core.package.elf.facts import ElfFacts, ImportedSymbol, Symbol, VersionNeed
+from farm.core.package.facts import DanglingLink, ElfFile, PackageFacts, PkgConfigModule, Script
+from farm.core.package.python_facts import PythonDistribution
+from farm.core.sets.members.member import Member
+from farm.core.sets.members.package_set import PackageSet
+
+
+def elf(
+    *,
+    soname="",
+    needs=(),
+    exports=(),
+    imports=(),
+    weak=(),
+    defines=(),
+    demands=(),
+    rpath=(),
+    runpath=(),
+    machine="x86_64",
+    copies=(),
+    **details,
+):
+    """ELF facts. Exports are `name` or `name@VERSION`, imports `name` or `name@VERSION@library`, or values of these.
+
+    Copies are tuples of name, version, library and size; a file with some is a program. `old` facts are of format 1.
+    """
+    if details.pop("old", False):
+        about = None
+    else:
+        kind = "pie" if copies else "library"
+        about = ElfDetails(**{"kind": kind, "copies": tuple(CopiedSymbol(*each) for each in copies)} | details)
+    return ElfFacts(
+        soname=soname,
+        needed=tuple(needs),
+        rpath=tuple(rpath),
+        runpath=tuple(runpath),
+        machine=machine,
+        version_definitions=tuple(defines),
+        version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
+        details=about,
+    ).with_symbols(
+        exports=[Symbol(*each.split("@")) if isinstance(each, str) else each for each in exports],
+        imports=[
+            *(ImportedSymbol(*each.split("@")) if isinstance(each, str) else each for each in imports),
+            *(ImportedSymbol(name, weak=True) for name in weak),
+        ],
+    )
+
+
+def member(
+    name,
+    files=None,
+    *,
+    version="1.0",
+    revision=1,
+    links=(),
+    replaces=(),
+    plugins=(),
+    requires=(),
+    scripts=(),
+    modules=(),
+    python=(),
+    dangling=(),
+    platform="linux/amd64",
+    distribution="dist.example.org",
+    host=None,
+    foreign=False,
+):
+    """A member of which `files` maps paths to ELF facts, to text, or to a link target written `-> target`."""
+    manifest = tree(files or {})
+    facts = PackageFacts(
+        elf=tuple(sorted(ElfFile(path, value) for path, value in (files or {}).items() if isinstance(value, ElfFacts))),
+        commands=tuple(sorted(path.split("/")[1] for path in files or {} if path.startswith("bin/"))),
+        scripts=tuple(Script(*pair) for pair in scripts),
+        pkg_config=tuple(PkgConfigModule(*module) for module in modules),
+        python=tuple(PythonDistribution(*each) for each in python),
+        dangling=tuple(DanglingLink(*each) for each in dangling),
+    )
+    loaded = tuple(Plugin(*pair) for pair in plugins)
+    capabilities = derive_capabilities(manifest, facts, links=links, plugins=loaded, requires=requires)
+    descriptor = Descriptor(
+        name=PackageName(distribution, name),
+        version=Version(version),
+        revision=revision,
+        platform=Platform.parse(platform),
+        tree=manifest.tree_digest,
+        diff_id=Digest.of(name.encode()),
+        facts=facts.digest,
+        plan=Digest.of(f"plan of {name}".encode()),
+        licence="MIT",
+        requires=capabilities.requires,
+        provides=capabilities.provides,
+        links=tuple(links),
+        replaces=tuple(replaces),
+        plugins=loaded,
+        host=host or HostNeeds(),
+    )
+    return Member.of(descriptor, facts, manifest, foreign=foreign)
+
+
+def tree(files):
+    """A manifest; the content of a file does not matter here, so its path stands for it."""
+    return Manifest.of(
+        Link(path, value.removeprefix("-> "))
+        if isinstance(value, str) and value.startswith("-> ")
+        else File(path, 1, Digest.of(path.encode()), executable=path.startswith("bin/"))
+        for path, value in files.items()
+    )
+
+
+def the_set(*members):
+    return PackageSet.of(members)
+
+
+GLIBC = member(
+    "glibc",
+    {
+        "lib/libc.so.6": elf(
+            soname="libc.so.6",
+            needs=["ld-linux-x86-64.so.2"],
+            exports=["malloc@GLIBC_2.2.5", "free@GLIBC_2.2.5", "memcpy@GLIBC_2.14", "memcpy@GLIBC_2.2.5"],
+            imports=["_dl_argv@GLIBC_PRIVATE@ld-linux-x86-64.so.2"],
+            defines=["GLIBC_2.2.5", "GLIBC_2.14", "GLIBC_ABI_DT_RELR"],
+        ),
+        "lib/ld-linux-x86-64.so.2": elf(
+            soname="ld-linux-x86-64.so.2", exports=["_dl_argv@GLIBC_PRIVATE"], defines=["GLIBC_PRIVATE"]
+        ),
+    },
+    version="2.41",
+)
+
+
+def oniguruma(*, exports=("onig_new", "onig_free"), soname="libonig.so.5", revision=1, **more):
+    library = elf(soname=soname, needs=["libc.so.6"], exports=exports, imports=["malloc@GLIBC_2.2.5@libc.so.6"])
+    return member("oniguruma", {f"lib/{soname}": library}, version="6.9.9", revision=revision, **more)
+
+
+def jq(*, imports=("onig_new", "malloc@GLIBC_2.2.5@libc.so.6"), needs=("libonig.so.5", "libc.so.6"), **more):
+    return member("jq", {"bin/jq": elf(needs=needs, imports=imports, **more)}, version="1.7.1")

@@ -1,0 +1,71 @@
+"""A small farm with the packages `a` and `b`, that are on edge and want into stable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.core.names.digest import Digest
+from farm.server.channels import releases
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.small_farm import SmallFarm, recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.server.pipeline.gates.gate_result import PackageGate, Standing
+    from farm.server.tables.records import Package
+    from farm.server.tables.session import Database
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
+
+
+@dataclass
+class Entrance:
+    """What stands before the gates of stable."""
+
+    farm: SmallFarm
+
+    @property
+    def arrivals(self) -> dict[str, Package]:
+        return self.farm.current()
+
+    def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, Standing]:
+        arrivals = tuple(self.arrivals.values())
+        with self.farm.office.planning() as desk:
+            return dict(gate.standings(desk, channel, arrivals))
+
+    def release(self, channel: str, number: int, *names: str) -> None:
+        """Publish a release that holds these packages, as they are now, and no others."""
+        wanted = {name: self.arrivals[name].digest for name in names}
+        with self.farm.office.writing() as desk:
+            before = releases.release_set(desk.session, channel, number - 1)
+            gone: dict[str, Digest | None] = dict.fromkeys(before.keys() - wanted.keys())
+            fresh = {name: digest for name, digest in wanted.items() if before.get(name) != digest}
+            record = releases.add_release(
+                desk.session,
+                channel=channel,
+                number=number,
+                candidate_id=None,
+                digest=Digest.of(f"{channel} {number}".encode()),
+                set_digest=Digest.of(repr(wanted).encode()),
+                previous=None,
+                packages=len(wanted),
+                changes=gone | fresh,
+                trace="trace",
+                now=desk.now,
+            )
+            releases.mark_published(desk.session, record.id, now=desk.now)
+
+
+@pytest.fixture
+def entrance(database: Database, tmp_path: Path) -> Entrance:
+    farm = SmallFarm.open(database, tmp_path)
+    with farm.office.writing() as desk:
+        for channel in ("edge", "stable"):
+            releases.ensure_channel(desk.session, channel, "{}")
+    farm.submit(recipe("a"), recipe("b"))
+    farm.build_all()
+    return Entrance(farm)

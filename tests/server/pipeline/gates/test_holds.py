@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.server.curation import holds
+from farm.server.pipeline.gates.holds import Holds
+from tests.server.small_farm import START
+
+if TYPE_CHECKING:
+    from tests.server.pipeline.gates.conftest import Entrance
+
+
+def test_what_a_curator_holds_stays_out_until_it_is_lifted(entrance: Entrance) -> None:
+    with entrance.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "stable", "a", reason="breaks scripts", held_by="token:alice", now=START)
+
+    standing = entrance.ask(Holds())
+    assert standing.keys() == {"a"}
+    assert standing["a"].state == "failed"
+    assert standing["a"].reason == "token:alice holds it on stable: breaks scripts"
+    assert entrance.ask(Holds(), "edge") == {}
+
+    with entrance.farm.office.writing() as desk:
+        holds.lift_hold(desk.session, "stable", "a", lifted_by="token:bob", now=START)
+    assert entrance.ask(Holds()) == {}
+
+
+def test_a_hold_with_an_end_waits_for_the_clock(entrance: Entrance) -> None:
+    end = START + timedelta(hours=1)
+    with entrance.farm.office.writing() as desk:
+        holds.add_hold(desk.session, "stable", "a", reason="x", held_by="alice", now=START, until=end)
+
+    standing = entrance.ask(Holds())["a"]
+    assert (standing.state, standing.until) == ("waiting", end)
+
+    entrance.farm.clock.passes(3600)
+    assert entrance.ask(Holds()) == {}

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.server.curation import reports
+from farm.server.pipeline.gates.soak import Soak
+from tests.server.small_farm import START, recipe
+
+if TYPE_CHECKING:
+    from tests.server.pipeline.gates.conftest import Entrance
+
+DAY = Soak(timedelta(days=1), "edge")
+
+
+def test_a_package_waits_until_it_has_been_there_long_enough(entrance: Entrance) -> None:
+    entrance.release("edge", 1, "a")
+    standing = entrance.ask(DAY)
+    assert (standing["a"].state, standing["a"].until) == ("waiting", START + timedelta(days=1))
+    assert standing["a"].reason == "it has been on edge since 2026-11-24 12:00 UTC, and soaks for 1d"
+    assert (standing["b"].state, standing["b"].reason) == ("failed", "the newest release of edge does not hold it")
+
+    entrance.farm.clock.passes(86399)
+    assert entrance.ask(DAY)["a"].state == "waiting"
+    entrance.farm.clock.passes(1)
+    assert entrance.ask(DAY).keys() == {"b"}
+
+
+def test_other_packages_that_move_do_not_start_the_clock_again(entrance: Entrance) -> None:
+    entrance.release("edge", 1, "a")
+    entrance.farm.clock.passes(80000)
+    entrance.release("edge", 2, "a", "b")
+    entrance.farm.clock.passes(6400)
+
+    assert entrance.ask(DAY).keys() == {"b"}
+
+
+def test_a_new_build_and_a_break_start_it_again(entrance: Entrance) -> None:
+    entrance.release("edge", 1, "a", "b")
+    entrance.farm.clock.passes(80000)
+    entrance.release("edge", 2, "a")
+    entrance.farm.submit(recipe("a", revision=2))
+    entrance.farm.build_all()
+    entrance.release("edge", 3, "a", "b")
+    entrance.farm.clock.passes(6400)
+
+    assert {name: each.state for name, each in entrance.ask(DAY).items()} == {"a": "waiting", "b": "waiting"}
+
+
+def test_an_open_report_breaks_it_until_it_is_resolved(entrance: Entrance) -> None:
+    entrance.release("edge", 1, "a", "b")
+    entrance.farm.clock.passes(90000)
+    package = entrance.arrivals["a"].digest
+    with entrance.farm.office.writing() as desk:
+        made = reports.add_report(desk.session, "edge", package, reason="it hangs", reported_by="carol", now=desk.now)
+
+    standing = entrance.ask(DAY)
+    assert standing.keys() == {"a"}
+    assert (standing["a"].state, standing["a"].until) == ("failed", None)
+    assert standing["a"].reason == "carol reported trouble with it on edge: it hangs"
+    assert f"farm report --resolve {made.id}" in standing["a"].remedy
+
+    with entrance.farm.office.writing() as desk:
+        reports.resolve_report(desk.session, made.id, resolved_by="alice", now=desk.now)
+    assert entrance.ask(DAY) == {}

@@ -1,0 +1,190 @@
+"""Blobs that are gone from the public store are put back from the farm's own, in turn and when the signer asks."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest
+from farm.errors import FarmError
+from farm.server.pipeline.publication.signer_client import SignerRefusedError
+from farm.server.pipeline.publishing.lost_blobs import BlobWatch
+from farm.store.blobs import BlobStore
+from farm.trust.index.tree import entries
+from farm.trust.layout import BLOBS
+from tests.server.small_farm import recipe
+from workers.refusals import read_refusal, refusal_form
+
+if TYPE_CHECKING:
+    from farm.trust.index.release_index import Release, ReleaseEntry
+    from tests.server.pipeline.conftest import ReleasingFarm
+
+
+@pytest.fixture
+def released(releasing: ReleasingFarm) -> ReleasingFarm:
+    releasing.farm.submit(*(recipe(name) for name in ("a", "b", "c")))
+    releasing.settle()
+    return releasing
+
+
+def public(releasing: ReleasingFarm) -> BlobStore:
+    return BlobStore(releasing.signer.repository.root / BLOBS)
+
+
+def held(releasing: ReleasingFarm) -> list[ReleaseEntry]:
+    newest = releasing.signer.repository.current("edge").release
+    assert newest is not None
+    return list(entries(lambda blob: public(releasing).read(blob.digest), newest.index))
+
+
+def watch(releasing: ReleasingFarm, at_once: int) -> BlobWatch:
+    root = releasing.signer.repository.root
+    return BlobWatch(releasing.farm.office, root, at_once=at_once)
+
+
+def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, caplog: pytest.LogCaptureFixture) -> None:
+    taken = [held(released)[0].archive.digest, held(released)[2].archive.digest, held(released)[1].recipe]
+    cut_off = held(released)[1].archive.digest
+    for digest in taken:
+        public(released).delete(digest)
+    place = public(released).path(cut_off)
+    place.unlink()
+    place.write_bytes(b"cut off")
+    looking = watch(released, 4)
+    counts = [looking.look() for _ in range(12)]
+    assert max(counts) == 4
+    assert sum(counts) > 4 * 4
+    for digest in (*taken, cut_off):
+        public(released).verify(digest)
+    said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert sorted(digest for digest in (*taken, cut_off) if any(digest in line for line in said)) == sorted(
+        (*taken, cut_off)
+    )
+
+
+def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
+    released: ReleasingFarm, caplog: pytest.LogCaptureFixture
+) -> None:
+    looking = watch(released, 1000)
+    looking.look()
+    looking.look()
+    digest = held(released)[0].archive.digest
+    public(released).delete(digest)
+    released.farm.office.blobs.delete(digest)
+    looking.look()
+    assert any(digest in each.getMessage() and "none either" in each.getMessage() for each in caplog.records)
+
+
+def test_a_directory_in_the_place_of_a_blob_is_replaced(
+    released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lies in it; and so it goes on when the signer asks."""
+    first, second = held(released)[0].descriptor.digest, held(released)[1].facts.digest
+    for digest in (first, second):
+        public(released).delete(digest)
+        (public(released).path(digest) / "deep").mkdir(parents=True)
+        (public(released).path(digest) / "deep" / "x").write_bytes(b"x")
+    looking = watch(released, 1000)
+    looking.look()
+    looking.look()
+    public(released).verify(second)
+    public(released).delete(first)
+    public(released).path(first).mkdir()
+    refusing(released, monkeypatch, [first])
+    released.farm.submit(recipe("after"))
+    released.settle()
+    assert released.releases() == 2
+
+
+def test_what_cannot_be_put_back_is_not_said_to_be_gone(
+    released: ReleasingFarm, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the log, nor to whoever asks for a release."""
+    digest = held(released)[0].descriptor.digest
+    public(released).delete(digest)
+    shard = public(released).path(digest).parent
+    shard.rename(shard.with_name("aside"))
+    shard.symlink_to("nowhere")
+    looking = watch(released, 1000)
+    looking.look()
+    looking.look()
+    said = [each.getMessage() for each in caplog.records if digest in each.getMessage()]
+    assert any("cannot be put back" in line and str(shard) in line for line in said)
+    assert not any("none either" in line for line in said)
+    shard.unlink()  # what else is to be put there may be
+    shard.with_name("aside").rename(shard)
+
+    def sign(_release: Release, _evidence: Digest) -> None:
+        if not shard.is_symlink():
+            shard.rename(shard.with_name("aside"))
+            shard.symlink_to("nowhere")
+        raise SignerRefusedError(f"the store has no blob {digest}", lost_blobs=(digest,))
+
+    monkeypatch.setattr(released.signer, "sign", sign)
+    released.farm.submit(recipe("after"))
+    told = str(released.settle())
+    assert "cannot be put back" in told
+    assert "no sound one" not in told
+
+
+def test_the_signer_is_asked_again_once_what_it_missed_is_back(
+    released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missed = [held(released)[0].descriptor.digest, held(released)[1].facts.digest]
+    for digest in missed:
+        public(released).delete(digest)
+    asked = refusing(released, monkeypatch, missed)
+    released.farm.submit(recipe("after"))
+    released.settle()
+    assert released.releases() == 2
+    assert asked == [missed[0]]  # the second was looked for at the same time
+
+
+def test_it_is_not_asked_for_ever(released: ReleasingFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signer that misses what is there."""
+    missed = held(released)[0].descriptor.digest
+    count = 0
+
+    def sign(_release: Release, _evidence: Digest) -> None:
+        nonlocal count
+        count += 1
+        raise SignerRefusedError("there is no such blob", lost_blobs=(missed,))
+
+    monkeypatch.setattr(released.signer, "sign", sign)
+    released.farm.submit(recipe("after"))
+    assert released.settle().newest is not None
+    assert count == 2
+    assert released.releases() == 1
+
+
+def test_which_blobs_are_lost_passes_through_a_refusal() -> None:
+    """Also those that an error was raised for want of; and one that is about none is as it was before."""
+    digest = Digest.of(b"x")
+    inner, outer = FarmError("gone"), FarmError("it cannot be said")
+    inner.lost_blobs = (digest,)
+    outer.__cause__ = inner
+    assert "blobs" not in refusal_form(FarmError("no"))
+    form = refusal_form(outer)
+    assert form["blobs"] == [digest]
+    assert read_refusal(canonical_json(form)).lost_blobs == (digest,)
+    del form["blobs"]
+    assert read_refusal(canonical_json(form)).lost_blobs == ()  # by a checker of before
+
+
+def refusing(releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch, missed: list[Digest]) -> list[Digest]:
+    """Let the signer refuse as long as one of these blobs is missing; return which it has named."""
+    asked: list[Digest] = []
+    honest = releasing.signer.sign
+
+    def sign(release: Release, evidence: Digest) -> None:
+        for digest in missed:
+            if not public(releasing).has(digest):
+                asked.append(digest)
+                raise SignerRefusedError(f"the store has no blob {digest}", lost_blobs=(digest,))
+        honest(release, evidence)
+
+    monkeypatch.setattr(releasing.signer, "sign", sign)
+    return asked

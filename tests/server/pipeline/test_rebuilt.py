@@ -1,0 +1,96 @@
+"""An agreement that comes after the release: the next one names it, and nothing else is written again for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from farm.checker.builds.release_check import check_release
+from farm.checker.reading.change import ReleaseChange
+from farm.checker.reading.published_identities import PublishedRecord
+from farm.server.channels import releases
+from farm.server.jobs.leases import claim
+from farm.trust.index.release_index import Release
+from farm.trust.index.tree import difference
+from farm.trust.metadata.repository import Repository
+from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.server.jobs.test_rebuilds import rebuild
+from tests.server.small_farm import recipe
+from tests.threats.test_row_16_rebuilds import farm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.threats.test_row_16_rebuilds import KeyedFarm
+
+__all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_socket"]
+
+
+def settle(farm: KeyedFarm) -> None:
+    """Let `one` build what is new and `two` build it again, until the channel has released it."""
+    for worker in ("one", "two"):
+        while lease := claim(farm.small.office, farm.small.workers[worker]):
+            farm.report(lease)
+        farm.pipeline.advance()
+
+
+def released_with(farm: KeyedFarm, name: str) -> None:
+    farm.small.submit(recipe(name))
+    settle(farm)
+
+
+def published(farm: KeyedFarm, number: int) -> Release:
+    with farm.small.office.reading() as desk:
+        record = releases.release(desk.session, "edge", number)
+    assert record is not None
+    return Release.from_json(farm.public.read(record.digest))
+
+
+def written(farm: KeyedFarm, number: int) -> list[str]:
+    """The packages whose entries release `number` has written."""
+    before, after = published(farm, number - 1), published(farm, number)
+    return sorted(each.name for each in difference(farm.read, before.index, after.index).put)
+
+
+def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(farm: KeyedFarm, tmp_path: Path) -> None:
+    farm.small.submit(recipe("b"))
+    settle(farm)
+    assert (farm.released(), farm.published_builders()) == (1, {"one", "two"})
+    rebuild(farm.small, "a")
+    farm.report(farm.small.claim("three"))
+    farm.pipeline.advance()
+    assert farm.released() == 1, "an agreement alone is no reason for a release"
+    released_with(farm, "c")
+    assert (farm.released(), farm.published_builders()) == (2, {"one", "two", "three"})
+    assert written(farm, 2) == ["a", "c"]
+    builders = Repository(farm.public.root.parent).builders()
+    change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
+    check_release(change, farm.public, builders, PublishedRecord(tmp_path / "record"))  # the signer takes it
+    assert [each.name for each in change.put] == ["a", "c"]
+    released_with(farm, "d")
+    assert written(farm, 3) == ["d"]
+
+
+def test_a_builder_that_is_not_on_the_signed_list_holds_no_release_up(farm: KeyedFarm) -> None:
+    settle(farm)
+    farm.enrol("four")
+    rebuild(farm.small, "a")
+    farm.report(farm.small.claim("four"))
+    released_with(farm, "c")
+    assert (farm.released(), farm.published_builders()) == (2, {"one", "two"})
+    assert written(farm, 2) == ["c"]
+
+
+def test_an_agreement_that_bears_an_earlier_time_than_the_release_is_not_forgotten(farm: KeyedFarm) -> None:
+    farm.report(farm.small.claim("one"))
+    farm.pipeline.advance()
+    farm.report(farm.small.claim("two"))
+    farm.small.clock.passes(60)
+    farm.pipeline.advance()
+    assert farm.released() == 1
+    rebuild(farm.small, "a")
+    lease = farm.small.claim("three")
+    farm.small.clock.passes(-30)
+    farm.report(lease)
+    farm.small.clock.passes(30)
+    released_with(farm, "c")
+    assert farm.published_builders() == {"one", "two", "three"}

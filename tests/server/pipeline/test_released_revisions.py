@@ -1,0 +1,149 @@
+"""Other content under a version and revision that a channel has released is refused when it is submitted."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from farm.core.files.problems import RecipeError
+from farm.core.names.digest import Digest
+from farm.server.channels import candidates, releases
+from farm.server.curation.ordering import rollback
+from farm.server.identities.access import Actor
+from farm.server.jobs import jobs
+from farm.server.pipeline.publication.signer_client import SignerUnreachableError
+from farm.server.recipes import recipes
+from tests.server.small_farm import TOOLCHAIN, WORLD, recipe
+
+if TYPE_CHECKING:
+    from tests.server.pipeline.conftest import ReleasingFarm
+
+
+@pytest.fixture
+def released(releasing: ReleasingFarm) -> ReleasingFarm:
+    """Two packages on edge, one of which is built against the other."""
+    releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
+    releasing.settle()
+    assert releasing.releases() == 1
+    return releasing
+
+
+def refused(releasing: ReleasingFarm, *recipes: dict[str, bytes]) -> str:
+    with pytest.raises(RecipeError) as raised:
+        releasing.farm.submit(*recipes)
+    return raised.value.message
+
+
+def test_the_refusal_says_where_what_is_released_and_what_to_do(released: ReleasingFarm) -> None:
+    assert refused(released, recipe("lib", flag="evil")) == (
+        "packages/lib/recipe.yaml:3:11: lib 1.0-1 is in release 1 of edge, with other content\n"
+        "  3 | revision: 1\n"
+        "    |           ^\n"
+        "  Raise revision to 2: what is published under a version and revision stays what it is."
+    )
+
+
+def test_nothing_of_the_submission_is_taken(released: ReleasingFarm) -> None:
+    with released.farm.office.reading() as desk:
+        before = (jobs.newest_job(desk.session), recipes.heads(desk.session))
+    told = refused(released, recipe("lib", flag="x"), recipe("app", needs=("lib",), flag="x"), recipe("new"))
+    assert [line.split(":")[0] for line in told.splitlines() if line.startswith("packages/")] == [
+        "packages/app/recipe.yaml",
+        "packages/lib/recipe.yaml",
+    ]
+    with released.farm.office.reading() as desk:
+        assert (jobs.newest_job(desk.session), recipes.heads(desk.session)) == before
+
+
+def test_a_raised_revision_is_taken(released: ReleasingFarm) -> None:
+    released.farm.submit(recipe("lib", flag="x", revision=2))
+    released.settle()
+    assert released.releases() == 2
+
+
+def test_the_remedy_names_the_revision_after_the_highest_that_was_released(released: ReleasingFarm) -> None:
+    for revision in (2, 5):
+        released.farm.submit(recipe("lib", revision=revision))
+        released.settle()
+    assert "Raise revision to 6" in refused(released, recipe("lib", flag="x"))
+    assert "Raise revision to 6" in refused(released, recipe("lib", flag="x", revision=5))
+    released.farm.submit(recipe("lib", flag="x", revision=3))
+
+
+def test_what_is_released_no_more_was_released(released: ReleasingFarm) -> None:
+    released.farm.submit(recipe("lib", revision=2))
+    released.settle()
+    with released.farm.office.writing() as desk:
+        rollback(desk, Actor("token:cora"), "edge", 1, why="it was better")
+    released.settle()
+    assert "lib 1.0-2 is in release 2 of edge" in refused(released, recipe("lib", flag="x", revision=2))
+
+
+def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: ReleasingFarm) -> None:
+    outputs = "outputs:\n  dev: [include/**]\n"
+    released.farm.submit(recipe("lib-dev", version="2.0"))
+    released.settle()
+    with released.farm.office.planning() as desk:
+        # The name is free again, as when its recipe is withdrawn: only releases know of it.
+        desk.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
+    told = refused(released, recipe("lib", version="2.0", more=outputs))
+    assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in told
+    released.farm.submit(recipe("lib", version="2.0", revision=2, more=outputs))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "# only a comment\n",
+        "tests: [{name: works, run: lib}]\n",
+        "limits: {minutes: 3}\n",
+    ],
+)
+def test_what_leaves_the_plan_as_it_is_may_change(released: ReleasingFarm, more: str) -> None:
+    taken = released.farm.submit(recipe("lib", more=more))
+    assert taken.accepted[0].job.answered_by is not None
+    assert released.farm.build_all_but_tests() == []
+
+
+def test_another_need_is_other_content(released: ReleasingFarm) -> None:
+    assert "app 1.0-1 is in release 1" in refused(released, recipe("app"))
+    released.farm.submit(recipe("tool"))
+    assert "app 1.0-1 is in release 1" in refused(released, recipe("app", needs=("lib", "tool")))
+
+
+def test_the_same_recipe_may_come_again_when_the_toolchain_is_another(released: ReleasingFarm) -> None:
+    other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
+    farm = released.farm
+    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": other}))
+    farm.submit(recipe("lib"))
+    farm.build_all_but_tests()
+    assert farm.current()["lib"].printed_version == "1.0-1+b2"
+    assert "lib 1.0-1 is in release 1" in refused(released, recipe("lib", flag="x"))
+
+
+def test_what_never_was_released_may_be_anything_under_one_revision(released: ReleasingFarm) -> None:
+    for flag in ("x", "y"):
+        released.farm.submit(recipe("lib", revision=2, flag=flag))
+        released.farm.build_all_but_tests()
+    assert released.farm.current()["lib"].printed_version == "1.0-2+b2"
+
+
+def test_what_waits_for_the_signer_counts_as_released(releasing: ReleasingFarm) -> None:
+    releasing.farm.submit(recipe("lib"))
+    releasing.farm.build_all_but_tests()
+    releasing.signer.away = True
+    while True:
+        with releasing.farm.office.reading() as desk:
+            if releases.newest_release(desk.session, "edge", published=False):
+                break
+        with suppress(SignerUnreachableError):
+            releasing.advance()
+        releasing.run_tests()
+    assert "lib 1.0-1 is in release 1 of edge" in refused(releasing, recipe("lib", flag="x"))
+    releasing.signer.away = False
+    releasing.settle()
+    with releasing.farm.office.reading() as desk:
+        assert candidates.open_candidate(desk.session, "edge") is None

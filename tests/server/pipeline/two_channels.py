@@ -1,0 +1,78 @@
+"""Edge and a channel that takes from it, in one small farm: what goes on edge wants to go on stable as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.policy.channel import ChannelPolicy
+from farm.core.policy.channel_gates import ProofGate
+from farm.server.channels import excuses, releases
+from farm.server.curation import orders
+from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farm.server.channels.excuses import Excuse
+    from farm.server.curation.orders import OrderKind
+    from farm.server.pipeline.gates.gate_result import PackageGate
+    from tests.server.pipeline.conftest import ReleasingFarm
+
+STABLE = ChannelPolicy("stable", (ProofGate(),), "edge")
+
+
+@dataclass
+class TwoChannels:
+    edge: ReleasingFarm
+    stable: Pipeline
+
+    @classmethod
+    def open(cls, releasing: ReleasingFarm, *gates: PackageGate) -> TwoChannels:
+        """Let stable take from edge, through these gates behind the one of holds, as every channel has it."""
+        with releasing.farm.office.writing() as desk:
+            releases.ensure_channel(desk.session, "stable", '{"from": "edge"}')
+        return cls(releasing, pipeline(releasing, *gates))
+
+    def settle(self) -> str:
+        """Let edge decide, then stable; return the state that stable comes to rest in."""
+        self.edge.settle()
+        for _ in range(20):
+            state = self.stable.advance().state
+            if state not in ("released", "open"):
+                return state
+        raise AssertionError("stable does not settle")
+
+    def roll_back(self, channel: str, number: int) -> None:
+        order(self.edge, "rollback", {"number": number}, channel=channel)
+
+    def holds(self, channel: str = "stable") -> set[str]:
+        """The names of what the newest release of a channel holds."""
+        with self.edge.farm.office.reading() as desk:
+            newest = releases.newest_release(desk.session, channel)
+            return set(releases.release_set(desk.session, channel, newest.number)) if newest else set()
+
+    def excuses(self, channel: str = "stable") -> dict[str, Excuse]:
+        with self.edge.farm.office.reading() as desk:
+            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, channel)}
+
+
+def pipeline(releasing: ReleasingFarm, *gates: PackageGate) -> Pipeline:
+    repository = releasing.signer.repository.root
+    return Pipeline(releasing.farm.office, STABLE, repository, releasing.signer, gates=(Holds(), *gates))
+
+
+def order(
+    releasing: ReleasingFarm, kind: OrderKind, detail: Mapping[str, object], *, channel: str = "edge"
+) -> orders.Order:
+    with releasing.farm.office.writing() as desk:
+        return orders.add_order(
+            desk.session,
+            channel,
+            kind,
+            detail=detail,
+            reason="it ate my homework",
+            ordered_by="alice",
+            now=desk.now,
+        )

@@ -1,0 +1,79 @@
+"""A small farm whose recipes have owners, and the people who own them with their keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from securesystemslib.signer import CryptoSigner
+
+from farm.core.policy.policies import read_policies
+from farm.core.recipe.declared_sources import digest_of_files
+from farm.server.submissions.owners import take_up_owners
+from farm.server.submissions.submission import Submission, submit
+from farm.server.submissions.waiting_submissions import find_submission
+from farm.trust.attestation.dsse import sign_statement
+from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
+from tests.server.small_farm import WORLD, SmallFarm
+
+if TYPE_CHECKING:
+    from farm.server.submissions.waiting_submissions import SubmissionView
+
+ALICE, BOB, MALLORY = (CryptoSigner.generate_ed25519() for _ in range(3))
+PEOPLE = {"alice": ALICE, "bob": BOB, "mallory": MALLORY}
+OWNERS = "* @curators\nb bob\nc alice bob\n"
+
+
+def public(signer: CryptoSigner) -> str:
+    return str(signer.public_key.keyval["public"])
+
+
+def curators(**groups: tuple[str, ...]) -> str:
+    """The text of curators.yaml: people by group."""
+    lines = []
+    for group, names in groups.items():
+        lines += [f"{group}:", *(f"  {name}: '{public(PEOPLE[name])}'" for name in names)]
+    return "\n".join(lines) + "\n"
+
+
+CURATORS = curators(curators=("alice",), others=("bob", "mallory"))
+
+
+def own(farm: SmallFarm, owners: str | None = OWNERS, people: str = CURATORS) -> None:
+    """Let the files OWNERS and curators.yaml say this from now on."""
+    files = {"curators.yaml": people.encode()} | ({"OWNERS": owners.encode()} if owners is not None else {})
+    with farm.office.writing() as desk:
+        take_up_owners(desk, read_policies(files))
+
+
+def name_of(files: dict[str, bytes]) -> str:
+    return files["recipe.yaml"].decode().split("\n")[0].removeprefix("name: ")
+
+
+def signed(
+    who: str,
+    *recipes: dict[str, bytes],
+    key: CryptoSigner | None = None,
+    distribution: str = WORLD.distribution,
+    withdrawn: bool = False,
+    at: datetime | None = None,
+) -> bytes:
+    """An envelope in which somebody signs recipes, with the own key if not with another."""
+    digests = {name_of(files): digest_of_files(files, file="recipe.yaml") for files in recipes}
+    said = SignedSubmission(distribution, who, digests, at or datetime.now(UTC), withdrawn=withdrawn)
+    return sign_statement(submission_statement(said), key or PEOPLE[who])
+
+
+def send(farm: SmallFarm, *recipes: dict[str, bytes], envelope: bytes | None = None, by: str = "me") -> Submission:
+    named = {name_of(files): files for files in recipes}
+    return submit(farm.office, named, submitted_by=f"token:{by}", trace="trace", envelope=envelope)
+
+
+def whom(submission: Submission) -> dict[str, tuple[str, ...]]:
+    """Whom a submission waits for, by recipe."""
+    return {each.recipe: each.owners for each in submission.waits_for}
+
+
+def view(farm: SmallFarm, number: int) -> SubmissionView:
+    with farm.office.reading() as desk:
+        return find_submission(desk, number)

@@ -1,0 +1,89 @@
+"""The migrations make exactly the schema of the rows, all of it or nothing, whoever else migrates meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from farm.errors import FarmError
+from farm.server.tables import schema
+from farm.server.tables.job_rows import JobRow
+from farm.server.tables.rows import Row
+from farm.server.tables.schema import SchemaTooNewError, migrate, schema_of
+from farm.server.tables.session import Database
+
+
+def test_migrations_and_rows_describe_the_same_schema(database: Database) -> None:
+    with database.connection() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Row.metadata) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = schema_of(database)
+    migrate(database)
+    assert schema_of(database) == before
+
+
+def test_a_database_of_a_newer_program_is_refused_by_name(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaTooNewError, match="9999"):
+        migrate(database)
+
+
+def test_an_interrupted_migration_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(database_url)
+    upgrade = schema.command.upgrade
+
+    def interrupted(*arguments: object) -> None:
+        upgrade(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(schema.command, "upgrade", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(database)
+    with database.connection() as connection:
+        assert inspect(connection).get_table_names() == []
+    monkeypatch.undo()
+    migrate(database)
+    assert schema_of(database)
+    database.close()
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
+    failures: list[Exception] = []
+
+    def run() -> None:
+        mine = Database(database_url)
+        try:
+            migrate(mine)
+        except (FarmError, SQLAlchemyError) as error:
+            failures.append(error)
+        mine.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_job_can_be_set_aside_and_still_not_be_in_a_state_that_there_is_not(database: Database) -> None:
+    def add(state: str) -> None:
+        with database.write() as session:
+            at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+            session.add(JobRow(kind="build", name="a", state=state, created_at=at, changed_at=at, trace="t"))
+
+    add("set-aside")
+    with pytest.raises(IntegrityError):
+        add("aside")
+    if database.is_sqlite:
+        with database.connection() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"

@@ -1,0 +1,146 @@
+"""Which image a request leads to; an image that nobody has asked for before is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.client.image.defaults import plain_config
+from farm.client.image.evidence import referrers_of, release_head
+from farm.client.image.making import MadeImage
+from farm.client.image.parts import parts_of
+from farm.client.image.records import ImageRecord
+from farm.client.image.registry_image import released_image
+from farm.core.names.digest import Digest
+from farm.core.sets.composition.compose import compose
+from farm.core.sets.members.set_record import SetRecord
+from farm.errors import FarmError
+from farm.oci.description_layer import DESCRIPTION
+from farm.oci.plain_image import plain_image
+from web.registry.budget import Bounds, Makings
+from web.registry.errors import BrokenInsideError, NoRoomError, RegistryError, TooLargeError
+from web.registry.image_cache import ImageShelf
+from web.registry.names import ImageName, Tag
+from web.registry.trimming import Room, Trimming
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farm.client.image.parts import ImagePart
+    from farm.client.repository.catalogue import Catalogue
+    from farm.trust.index.release_index import Release
+    from web.registry.releases import SignedReleases
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an image of a set is spelt: its layers uncompressed; with a description, which images of before lack."""
+
+    plain: bool
+    described: bool = True
+
+    def to_list(self) -> list[Any]:
+        """Return it as part of a question; without a description as questions of before were spelt."""
+        return [self.plain, *([DESCRIPTION] if self.described else [])]
+
+
+class ImageMaking:
+    """The images of one published repository. `who` is always the household that asks."""
+
+    def __init__(
+        self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
+    ) -> None:
+        self.releases = releases
+        self.shelf = ImageShelf(folder)
+        self.trimming = Trimming(self.shelf, room or Room())
+        self._bounds = bounds or Bounds()
+        self._images: Makings[Digest] = Makings(self._bounds)
+
+    def tagged(self, name: ImageName, text: str, who: str = "") -> Digest:
+        """Return the image of a tag; it is on the shelf then. Raises `RegistryError`."""
+        tag = Tag.parse(text)
+        return self._in_form(name, tag.number, Form(plain=tag.plain), who)
+
+    def _in_form(self, name: ImageName, number: int, form: Form, who: str) -> Digest:
+        release = self.releases.find(name.channel, number)
+        question = _question(release, name, form)
+        return self.shelf.answered(question) or self._images.once(
+            question, lambda: self._make(name, release, question, form), who
+        )
+
+    def pinned(self, digest: Digest, who: str = "") -> ImageRecord | None:
+        """Return the image of a digest; made again if blobs of it were removed since. None where none was made."""
+        kept = self.shelf.image(digest)
+        if kept or not (lost := self.shelf.record(digest)):
+            return kept
+        described = any(layer.holds == DESCRIPTION for layer in lost.image.layers)
+        for ref in reversed(lost.record.releases):
+            asked = ImageName(ref.channel, lost.record.asked)
+            for plain in (False, True):
+                if self._in_form(asked, ref.number, Form(plain=plain, described=described), who) == digest:
+                    return self.shelf.image(digest)
+        return None
+
+    def _make(self, name: ImageName, release: Release, question: Digest, form: Form) -> Digest:
+        if self.trimming.is_short():
+            raise NoRoomError("the farm's disk is nearly full", remedy="Images that were pulled before can be had.")
+        self.releases.check_known(release, name.packages)
+        catalogue = self.releases.catalogue(release)
+        try:
+            made, parts = self._composed(name, catalogue, form)
+            record = ImageRecord(
+                image=made.image,
+                record=made.record,
+                made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                referrers=referrers_of(made, parts, [release_head(catalogue)], self.shelf.blobs),
+            )
+        except RegistryError:
+            raise
+        except FarmError as error:
+            raise BrokenInsideError(f"{name} of release {release.number} cannot be made: {error.message}") from error
+        self.shelf.keep(record)
+        for each in (question, _of_set(made.record, form), _last(name, form)):
+            self.shelf.remember(each, record.digest)
+        self.trimming.look()
+        return record.digest
+
+    def _composed(self, name: ImageName, catalogue: Catalogue, form: Form) -> tuple[MadeImage, tuple[ImagePart, ...]]:
+        """Return the image of these packages: the one that is kept, where an earlier release had the very same set."""
+        parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
+        size = sum(part.content_bytes for part in parts)
+        if size > self._bounds.content:
+            raise TooLargeError(
+                f"the packages of {name} and what they need have {size >> 20} MB, and the farm makes images of "
+                f"{self._bounds.content >> 20} MB at most for whoever asks",
+                remedy="Make it with `farm image build`.",
+            )
+        blobs = self.shelf.blobs
+        record = SetRecord(name.packages, tuple(part.placed for part in parts), (head.ref,))
+        config = plain_config(parts[0].descriptor.platform, name.packages)
+        if kept := self._kept(_of_set(record, form)):
+            composition = compose([(part.descriptor, part.manifest) for part in parts])
+            return MadeImage(kept.image, record, composition, config), parts
+        for blob in (blob for part in parts for blob in (part.archive, part.provenance) if blob):
+            if not blobs.has(blob.digest):
+                blobs.share(self.releases.blobs, blob.digest)
+        before = self._kept(_last(name, replace(form, plain=False)))
+        known = before.image.layers if before else ()
+        made = released_image(parts, head, name.packages, blobs, known=known, described=form.described)
+        return (replace(made, image=plain_image(made.image, blobs)) if form.plain else made), parts
+
+    def _kept(self, question: Digest) -> ImageRecord | None:
+        digest = self.shelf.answered(question)
+        return self.shelf.image(digest) if digest else None
+
+
+def _question(release: Release, name: ImageName, form: Form) -> Digest:
+    return Digest.of_json(["tag", release.digest, list(name.packages), *form.to_list()])
+
+
+def _of_set(record: SetRecord, form: Form) -> Digest:
+    return Digest.of_json(["set", record.digest, list(record.asked), record.packages[0].channel, *form.to_list()])
+
+
+def _last(name: ImageName, form: Form) -> Digest:
+    return Digest.of_json(["last", str(name), *form.to_list()])
