@@ -10,7 +10,7 @@ import uvicorn
 
 from farm.build.recipe_directory import read_recipe_directory
 from farm.errors import FarmError, plain_text
-from farm.server.application import CHANGING, FarmSettings, open_office
+from farm.server.application import CHANGING, FarmSettings, open_application
 from web.app import create_app
 from web.connections import bounded_protocol
 from web.settings import WebSettings
@@ -28,13 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = FarmSettings.read(options.settings)
         bounds = WebSettings.with_bounds(settings.web)
-        office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
+        application = open_application(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
     except FarmError as error:
         sys.stderr.write(f"{plain_text(error, 'web')}\n")
         return error.exit_status
     uvicorn.run(
         create_app(
-            office,
+            application,
             bounds,
             repository=settings.repository,
             images=settings.images,

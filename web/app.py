@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.jobs.finishing import ProvenanceCheck
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 
 def create_app(
-    office: Office,
+    application: Application,
     settings: WebSettings | None = None,
     *,
     check_provenance: ProvenanceCheck = check_with_workers_key,
@@ -64,7 +64,7 @@ def create_app(
         # FastAPI would describe its own form of errors, which nobody gets here.
         responses={422: {"model": ErrorWire, "description": "What was asked for cannot be"}},
     )
-    app.state.office = office
+    app.state.application = application
     app.state.settings = settings or WebSettings()
     app.state.check_provenance = check_provenance
     app.state.refusals = Refusals(RefusalBudget(), StrangerTally())
@@ -80,5 +80,5 @@ def create_app(
     if repository is not None and images:
         install_registry(app, repository, image_signer)
     install_pages(app, repository, images=images)
-    app.add_middleware(BodyBounds, settings=app.state.settings, office=office, routes=Routes(routers))
+    app.add_middleware(BodyBounds, settings=app.state.settings, application=application, routes=Routes(routers))
     return app

@@ -12,7 +12,7 @@ from farm.api.signing import WINDOW, SignedRequest, UnsignedRequestError, read_s
 from farm.errors import FarmError
 from farm.server.identities import access, identities
 from farm.server.jobs.leases import Holder
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.unit_of_work import Application
 from web.problems import ForbiddenError, UnauthenticatedError
 from web.refusals import Refused, write_down
 from web.settings import WebSettings
@@ -30,10 +30,10 @@ _WORKERS = "/api/v1/worker/"
 _LOOKING = ("GET", "HEAD", "OPTIONS")
 
 
-def office_of(request: Request) -> Office:
+def application_of(request: Request) -> Application:
     """Return the office of the application that serves this request."""
-    office: Office = request.app.state.office
-    return office
+    application: Application = request.app.state.application
+    return application
 
 
 def settings_of(request: Request) -> WebSettings:
@@ -42,7 +42,7 @@ def settings_of(request: Request) -> WebSettings:
     return settings
 
 
-OfficeHere = Annotated[Office, Depends(office_of)]
+ApplicationHere = Annotated[Application, Depends(application_of)]
 SettingsHere = Annotated[WebSettings, Depends(settings_of)]
 
 
@@ -69,20 +69,20 @@ class RoleCheck:
 
     roles: tuple[Role, ...]
 
-    def check(self, request: Request, office: OfficeHere) -> Token:
+    def check(self, request: Request, application: ApplicationHere) -> Token:
         """A dependency: the token of whoever may do this."""
         actor = ""
         try:
-            token = _token(request, office)
+            token = _token(request, application)
             actor = f"token:{token.name}"
             check_token(token, self.roles)
         except FarmError as error:
-            refuse(request, office, actor=actor, error=error)
+            refuse(request, application, actor=actor, error=error)
             raise
         return token
 
 
-def require(*roles: Role) -> Callable[[Request, OfficeHere], Token]:
+def require(*roles: Role) -> Callable[[Request, ApplicationHere], Token]:
     """Return a dependency that lets only tokens with one of these roles pass."""
     return RoleCheck(roles).check
 
@@ -96,7 +96,7 @@ def check_token(token: Token, roles: Sequence[Role]) -> None:
         )
 
 
-def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
+def signed_call(request: Request, application: ApplicationHere) -> WorkerCall:
     """A dependency: the worker whose fresh, unrepeated signature the request was seen to bear. Its body may be another.
 
     It is `check_caller` that has looked, before the body was read: a nonce is good once.
@@ -104,7 +104,7 @@ def signed_call(request: Request, office: OfficeHere) -> WorkerCall:
     call: WorkerCall | None = getattr(request.state, "call", None)
     if call is None:
         error = UnsignedRequestError("nobody has looked at the signature of this request")
-        refuse(request, office, actor="", error=error)
+        refuse(request, application, actor="", error=error)
         raise error
     return call
 
@@ -116,7 +116,7 @@ def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call
     return call
 
 
-def check_caller(request: Request, office: Office, roles: Sequence[Role]) -> None:
+def check_caller(request: Request, application: Application, roles: Sequence[Role]) -> None:
     """See who sends a request, by its head alone; `caller_of` knows it from then on.
 
     Below `/api/v1/worker` each request is signed, and elsewhere in the API each that may change something needs a
@@ -125,11 +125,11 @@ def check_caller(request: Request, office: Office, roles: Sequence[Role]) -> Non
     """
     path: str = request.scope["path"]
     if path.startswith(_WORKERS):
-        request.state.call = call = _signed(request, office)
+        request.state.call = call = _signed(request, application)
         # For whoever answers when it comes out later that what is reported is not what was leased.
         request.state.worker = call.worker.name
     elif path.startswith(_API) and request.method not in _LOOKING:
-        request.state.token = token = _token(request, office)
+        request.state.token = token = _token(request, application)
         request.state.caller = f"token:{token.name}"
         if roles:
             check_token(token, roles)
@@ -149,19 +149,19 @@ def check_signed_body(request: Request, body: Digest) -> None:
         request.state.whole = True
 
 
-def check_role(request: Request, office: Office, call: WorkerCall, kind: JobKind) -> None:
+def check_role(request: Request, application: Application, call: WorkerCall, kind: JobKind) -> None:
     """Raise `ForbiddenError` when a worker reports work that it may not do."""
     if not call.worker.may_do(kind):
         error = ForbiddenError(f"worker {call.worker.name} is not enrolled for a {kind}")
-        refuse(request, office, actor=f"worker:{call.worker.name}", error=error)
+        refuse(request, application, actor=f"worker:{call.worker.name}", error=error)
         raise error
 
 
-def refuse(request: Request, office: Office, *, actor: str, error: FarmError) -> None:
+def refuse(request: Request, application: Application, *, actor: str, error: FarmError) -> None:
     """Write down that a request was refused, unless that was written too often for its address this minute."""
     address = request.client.host if request.client else ""
     refused = Refused(actor, address, request.method, request.url.path, error.code, error.message)
-    write_down(office, request.app.state.refusals, refused)
+    write_down(application, request.app.state.refusals, refused)
 
 
 def actor_of(request: Request, token: Token) -> access.Actor:
@@ -169,10 +169,12 @@ def actor_of(request: Request, token: Token) -> access.Actor:
     return access.Actor(f"token:{token.name}", request.client.host if request.client else "")
 
 
-def note(request: Request, office: Office, *, actor: str, subject: str, trace: str = "", detail: str = "") -> None:
+def note(
+    request: Request, application: Application, *, actor: str, subject: str, trace: str = "", detail: str = ""
+) -> None:
     """Write down that somebody changed something."""
     access.record(
-        office,
+        application,
         actor=actor,
         action=f"{request.method} {request.url.path}",
         subject=subject,
@@ -186,7 +188,7 @@ def note(request: Request, office: Office, *, actor: str, subject: str, trace: s
 _ASK = "Ask an administrator of the farm for one, and set FARM_TOKEN."
 
 
-def _token(request: Request, office: Office) -> Token:
+def _token(request: Request, application: Application) -> Token:
     seen: Token | None = getattr(request.state, "token", None)
     if seen is not None:
         return seen
@@ -195,13 +197,13 @@ def _token(request: Request, office: Office) -> Token:
         raise UnauthenticatedError(
             "this needs a token", remedy="Set FARM_TOKEN, or send it as Authorization: Bearer TOKEN."
         )
-    with office.reading() as desk:
-        token = access.find_token(desk, text.strip())
+    with application.reading() as unit:
+        token = access.find_token(unit, text.strip())
     if token is None:
         raise UnauthenticatedError("nobody has this token", remedy=_ASK)
     if token.revoked_at is not None:
         raise UnauthenticatedError(f"the token {token.name!r} was revoked", remedy=_ASK)
-    if token.expires_at <= desk.now:
+    if token.expires_at <= unit.now:
         raise UnauthenticatedError(f"the token {token.name!r} expired on {token.expires_at:%Y-%m-%d}", remedy=_ASK)
     return token
 
@@ -212,17 +214,17 @@ def _target(request: Request) -> str:
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
-def _signed(request: Request, office: Office) -> WorkerCall:
+def _signed(request: Request, application: Application) -> WorkerCall:
     signed, signature = read_signed(request.method, _target(request), request.headers)
-    worker = _known_worker(office, signed, signature)
+    worker = _known_worker(application, signed, signature)
     request.state.caller = f"worker:{worker.name}"
-    _check_fresh(office, signed)
+    _check_fresh(application, signed)
     return WorkerCall(worker, signed)
 
 
-def _known_worker(office: Office, signed: SignedRequest, signature: str) -> Worker:
-    with office.reading() as desk:
-        worker = identities.worker(desk.session, signed.worker)
+def _known_worker(application: Application, signed: SignedRequest, signature: str) -> Worker:
+    with application.reading() as unit:
+        worker = identities.worker(unit.session, signed.worker)
     if worker is None:
         raise UnsignedRequestError(f"no worker {signed.worker!r} is enrolled", remedy="Enrol it with its public key.")
     signed.verify(signature, worker.public_key)
@@ -231,9 +233,9 @@ def _known_worker(office: Office, signed: SignedRequest, signature: str) -> Work
     return worker
 
 
-def _check_fresh(office: Office, signed: SignedRequest) -> None:
-    with office.writing() as desk:
-        ahead = signed.time - desk.now.timestamp()
+def _check_fresh(application: Application, signed: SignedRequest) -> None:
+    with application.writing() as unit:
+        ahead = signed.time - unit.now.timestamp()
         if abs(ahead) > WINDOW.total_seconds():
             raise UnsignedRequestError(
                 f"the request was signed {abs(ahead):.0f} s {'after' if ahead > 0 else 'before'} the farm's own time",
@@ -241,8 +243,8 @@ def _check_fresh(office: Office, signed: SignedRequest) -> None:
             )
         made = datetime.fromtimestamp(signed.time, UTC)
         fresh = identities.use_nonce(
-            desk.session, worker=signed.worker, nonce=signed.nonce, expires_at=made + 2 * WINDOW
+            unit.session, worker=signed.worker, nonce=signed.nonce, expires_at=made + 2 * WINDOW
         )
         if not fresh:
             raise UnsignedRequestError("the request was sent before: its nonce is used")
-        identities.worker_seen(desk.session, signed.worker, now=desk.now)
+        identities.worker_seen(unit.session, signed.worker, now=unit.now)

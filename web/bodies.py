@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
     from web.routes import Asked, Routes
     from web.settings import WebSettings
 
@@ -40,12 +40,12 @@ _LINGER_SECONDS, _LINGER_BYTES = 2.0, 1 << 20
 class BodyBounds:
     """ASGI middleware that reads a body whole, within its bounds, and hands it on in one piece when it is its turn."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, office: Office, routes: Routes) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, application: Application, routes: Routes) -> None:
         self._app = app
         self._settings = settings
-        self._office = office
+        self._application = application
         self._routes = routes
-        self._spool = Spool(office.blobs, settings.spool_bytes)
+        self._spool = Spool(application.blobs, settings.spool_bytes)
         # Reports and heartbeats of workers never wait behind submissions.
         self._submissions = Turns(settings.submission_bytes, settings.turn_seconds)
         self._ordinary = Turns(_ORDINARY_AT_ONCE * settings.document_bytes, settings.turn_seconds)
@@ -62,7 +62,7 @@ class BodyBounds:
         try:
             _check_address(request)
             asked = self._routes.asked(request.scope)
-            await run_in_threadpool(check_caller, request, self._office, asked.roles)
+            await run_in_threadpool(check_caller, request, self._application, asked.roles)
             if _STREAMED.fullmatch(request.scope["path"]):
                 begun = True
                 await self._app(request.scope, receive, send)
@@ -82,7 +82,7 @@ class BodyBounds:
         except FarmError as error:
             if begun:
                 raise
-            await run_in_threadpool(refuse, request, self._office, actor=caller_of(request), error=error)
+            await run_in_threadpool(refuse, request, self._application, actor=caller_of(request), error=error)
             await _answer_early(answer_to(error), request, receive, send)
 
     def _limit(self, request: Request, asked: Asked) -> int:

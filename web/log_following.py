@@ -15,40 +15,40 @@ if TYPE_CHECKING:
 
     from farm.server.documents.log_store import LogPage
     from farm.server.tables.records import Attempt
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
     from web.settings import WebSettings
 
 _ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended
 _LONGEST_ID = 19  # digits
 
 
-def attempt_of(office: Office, attempt_id: int) -> Attempt:
+def attempt_of(application: Application, attempt_id: int) -> Attempt:
     """Return an attempt. Raises `NotFoundError`."""
-    with office.reading() as desk:
-        attempt = attempts.attempt(desk.session, attempt_id)
+    with application.reading() as unit:
+        attempt = attempts.attempt(unit.session, attempt_id)
     if attempt is None:
         raise NotFoundError(f"there is no attempt {attempt_id}")
     return attempt
 
 
-def resumed(office: Office, attempt: Attempt, last_event_id: str, offset: int) -> int:
+def resumed(application: Application, attempt: Attempt, last_event_id: str, offset: int) -> int:
     """Return where a follower goes on: behind the last event that it had, or at `offset` when that is no place here."""
     if last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) <= _LONGEST_ID:
         behind = int(last_event_id)
-        if office.logs.begins_line(attempt.id, behind):
+        if application.logs.begins_line(attempt.id, behind):
             return behind
     return offset
 
 
 async def follow(
-    office: Office, settings: WebSettings, attempt: Attempt, offset: int
+    application: Application, settings: WebSettings, attempt: Attempt, offset: int
 ) -> AsyncIterator[LogPage | Attempt]:
     """Yield what the log has from `offset` on, as it comes; last, when no more can come, the attempt as it ended."""
     looks = 0
     while True:
         page = None
-        if office.logs.size(attempt.id) > offset:  # nearly free, unlike a thread and a read for each follower
-            page = await run_in_threadpool(office.logs.page, attempt.id, offset)
+        if application.logs.size(attempt.id) > offset:  # nearly free, unlike a thread and a read for each follower
+            page = await run_in_threadpool(application.logs.page, attempt.id, offset)
         if page is not None and page.records:
             yield page
             offset = page.next_offset
@@ -59,4 +59,4 @@ async def follow(
             looks += 1
             await asyncio.sleep(settings.follow_seconds)
             if looks % _ASK_EVERY == 0:
-                attempt = await run_in_threadpool(attempt_of, office, attempt.id)
+                attempt = await run_in_threadpool(attempt_of, application, attempt.id)

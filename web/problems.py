@@ -181,7 +181,7 @@ def _write_down(request: Request, code: str, message: str) -> None:
         return
     address = request.client.host if request.client else ""
     refused = Refused(f"worker:{worker}", address, request.method, request.url.path, code, message)
-    write_down(request.app.state.office, request.app.state.refusals, refused)
+    write_down(request.app.state.application, request.app.state.refusals, refused)
 
 
 def _problems(error: FarmError) -> tuple[ProblemWire, ...]:

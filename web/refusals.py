@@ -13,7 +13,7 @@ from farm.server.identities import access
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 _MINUTE, _HOUR = 60.0, 3600.0
 _MOST_ADDRESSES = 10_000
@@ -105,13 +105,13 @@ class Refusals:
     strangers: StrangerTally
 
 
-def write_down(office: Office, refusals: Refusals, refused: Refused) -> None:
+def write_down(application: Application, refusals: Refusals, refused: Refused) -> None:
     """Write a refusal into the audit trail, unless its address had its share."""
     said = _of_known(refusals, refused) if refused.actor else _of_stranger(refusals, refused)
     if not said:
         return
     access.record(
-        office,
+        application,
         actor=refused.actor,
         action=f"{refused.method} {refused.path}",
         subject=refused.code,

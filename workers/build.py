@@ -23,7 +23,7 @@ from farm.container.janitor import Janitor
 from farm.container.sandbox import connect
 from farm.errors import FarmError, plain_text
 from workers.broker import BUILD_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
-from workers.build_loop import BuildDesk
+from workers.build_loop import BuildLoop
 from workers.build_settings import BuildSettings
 from workers.fitness import check_mounts
 from workers.workshop import load_worker_key, open_workshop
@@ -92,7 +92,7 @@ def run(settings: BuildSettings) -> None:
     client = WorkerClient(settings.farm, settings.name, key)
     engine = connect(settings.docker)
     workshop = open_workshop(settings, client, engine, signer)
-    desk = BuildDesk(client, workshop, settings.toolchains)
+    unit = BuildLoop(client, workshop, settings.toolchains)
     janitor = Janitor(engine, workshop.attempts)
     janitor.sweep()
     # Celery hears of signals later: until then one waits until the container of the check is cleared up.
@@ -103,18 +103,18 @@ def run(settings: BuildSettings) -> None:
         return
 
     def stop(**_: object) -> None:
-        desk.stop()
+        unit.stop()
 
     signals.worker_shutting_down.connect(stop, weak=False)
     say_when_ready(settings.name)
-    every(settings.sweep_seconds, desk.stopping, janitor.sweep, "janitor")
-    every(settings.idle_seconds, desk.stopping, desk.work_if_idle, "idle timer")
+    every(settings.sweep_seconds, unit.stopping, janitor.sweep, "janitor")
+    every(settings.idle_seconds, unit.stopping, unit.work_if_idle, "idle timer")
     try:
-        app = build_app(settings.broker, desk.work)
+        app = build_app(settings.broker, unit.work)
         app.worker_main(worker_arguments(f"build-{settings.name}", BUILD_QUEUE, concurrency=1))
     finally:
-        desk.stop()
-        desk.work()  # waits until what was at work has let go
+        unit.stop()
+        unit.work()  # waits until what was at work has let go
         client.close()
 
 

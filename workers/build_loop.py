@@ -61,7 +61,7 @@ _RECIPES_FAULT = (BuildFailedError, InvalidOrderError, SourceDigestMismatchError
 
 
 @dataclass
-class BuildDesk:
+class BuildLoop:
     """Where one worker works. `toolchains` is the host's cache of toolchain roots."""
 
     client: WorkerClient
@@ -216,7 +216,7 @@ class BuildDesk:
 
     def _persistently(self, keeper: LeaseKeeper, lease: HeldLease, report: Callable[[], None]) -> None:
         """Tell the farm, again and again for as long as the lease lives; give the job back when it is not believed."""
-        patience = time.monotonic() + _LONGEST_REPORT_SECONDS
+        deadline = time.monotonic() + _LONGEST_REPORT_SECONDS
         while True:
             try:
                 return report()
@@ -235,7 +235,7 @@ class BuildDesk:
                 if error.status < _FARM_IN_TROUBLE or keeper.lost:
                     raise
                 _LOG.warning("the report waits: %s", error)
-                if time.monotonic() > patience:
+                if time.monotonic() > deadline:
                     self._pause_longer()
                     told = f"the farm could not take the report: {error.message}"
                     return self.client.release(lease, error=told, trouble=Trouble.STORE)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.policies import Policies
     from farm.server.pipeline.pipeline import Pipeline
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from workers.channel_files import ChannelFiles, Stamp
     from workers.signed_targets import SignedTargets
 
@@ -31,8 +31,8 @@ Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], P
 class Channels:
     """For one thread. `build` makes pipelines; `signed` says what the keys of targets have signed."""
 
-    def __init__(self, office: Office, files: ChannelFiles, build: Build, signed: SignedTargets) -> None:
-        self._office = office
+    def __init__(self, application: Application, files: ChannelFiles, build: Build, signed: SignedTargets) -> None:
+        self._application = application
         self._files = files
         self._build = build
         self._signed = signed
@@ -70,9 +70,9 @@ class Channels:
 
     def _take_up(self, said: Policies) -> None:
         said = self._without_roles(said)
-        with self._office.writing() as desk:
-            take_up(desk, said)
-            self._take_up_people(desk)
+        with self._application.writing() as unit:
+            take_up(unit, said)
+            self._take_up_people(unit)
         kept = self._pipelines
         self._pipelines = {}
         for name, policy in said.policies.items():
@@ -94,16 +94,16 @@ class Channels:
         for line in said.owners_troubles:
             _LOG.error("submissions are refused: %s", line)
 
-    def _take_up_people(self, desk: Desk) -> None:
+    def _take_up_people(self, unit: UnitOfWork) -> None:
         """Let those order whom targets name; as long as that cannot be read, those of before."""
         try:
             people = self._signed.who_orders()
         except FarmError as error:
             _LOG.error("whose orders count cannot be read: %s", error)  # the message says it all
         else:
-            if people != signed_orders.who_orders(desk.session):
-                signed_orders.set_who_orders(desk.session, people)
-                signed_orders.bring_again(desk.session, desk.now - LONGEST_LIFETIME)
+            if people != signed_orders.who_orders(unit.session):
+                signed_orders.set_who_orders(unit.session, people)
+                signed_orders.bring_again(unit.session, unit.now - LONGEST_LIFETIME)
 
     def _without_roles(self, said: Policies) -> Policies:
         """Let channels wait that nobody could sign for: they have come since the keys were made."""

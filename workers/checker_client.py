@@ -47,7 +47,7 @@ class CheckerClient:
 
     def __init__(self, path: Path, seconds: float = LONGEST_CHECK) -> None:
         self._path = path
-        self.patience = seconds * _MORE
+        self.deadline = seconds * _MORE
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release.
@@ -73,7 +73,7 @@ class CheckerClient:
         return CheckedImage.from_json(self._ask("/images", asked.to_json()))
 
     def _ask(self, path: str, content: bytes) -> bytes:
-        connection = _UnixConnection(self._path, self.patience)
+        connection = _UnixConnection(self._path, self.deadline)
         try:
             connection.connect()
         except OSError as error:
@@ -86,7 +86,7 @@ class CheckerClient:
             answer = connection.getresponse()
             told = answer.read(_LARGEST_ANSWER + 1)
         except TimeoutError as error:
-            raise _broken(f"has not answered within {self.patience:.0f} seconds") from error
+            raise _broken(f"has not answered within {self.deadline:.0f} seconds") from error
         except (OSError, http.client.HTTPException) as error:
             raise _broken("ended while it looked at it") from error
         finally:

@@ -23,7 +23,7 @@ from farm.client.repository.download import Downloads
 from farm.client.repository.readers import HttpReader
 from farm.errors import FarmError, Place, plain_text
 from farm.server import upkeep
-from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_office
+from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.federation.following import Following
 from farm.server.pipeline.gates.registry import package_gates
 from farm.server.pipeline.pipeline import Pipeline
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from farm.core.policy.channel import ChannelPolicy
     from farm.server.pipeline.excuses.decisions import Step
-    from farm.server.tables.records import Ring
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.tables.records import OutboxMessage
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.verification.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.server")
@@ -54,7 +54,7 @@ _RING_EXPIRES = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class PeriodicTask:
     """Something that a control worker does every `seconds`, under the name of a task."""
 
     task: str
@@ -62,17 +62,19 @@ class Duty:
     run: Callable[[], object]
 
 
-def duties(office: Office, send: Callable[[Ring], None]) -> tuple[Duty, ...]:
+def periodic_tasks(application: Application, send: Callable[[OutboxMessage], None]) -> tuple[PeriodicTask, ...]:
     """Return what keeps the farm going; `send` gives a message to the broker."""
     return (
-        Duty("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(office, send)),
-        Duty("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(office)),
-        Duty("farm.control.ring", 10.0, lambda: upkeep.ring_again(office)),
-        Duty("farm.control.forget", 600.0, lambda: upkeep.forget(office)),
+        PeriodicTask("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(application, send)),
+        PeriodicTask("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(application)),
+        PeriodicTask("farm.control.ring", 10.0, lambda: upkeep.notify_again(application)),
+        PeriodicTask("farm.control.forget", 600.0, lambda: upkeep.forget(application)),
     )
 
 
-def release_duties(office: Office, settings: FarmSettings, following: Following | None) -> tuple[Duty, ...]:
+def release_duties(
+    application: Application, settings: FarmSettings, following: Following | None
+) -> tuple[PeriodicTask, ...]:
     """Return what takes every channel forward, and lets clients see advisories, where there is a signer to sign."""
     if settings.repository is None or settings.signer is None:
         return ()
@@ -80,10 +82,10 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
     unseen = following.unseen if following else _nothing_unseen
 
     def pipeline(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-        return Pipeline(office, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
+        return Pipeline(application, policy, repository, signer, gates=package_gates(policy, curators), unseen=unseen)
 
-    channels = Channels(office, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
-    delivery, publication = OrderDelivery(office, signer), AdvisoryPublication(office, repository, signer)
+    channels = Channels(application, ChannelFiles(settings.recipes), pipeline, SignedTargets(repository))
+    delivery, publication = OrderDelivery(application, signer), AdvisoryPublication(application, repository, signer)
     turn = threading.Lock()
 
     def advance() -> None:
@@ -96,47 +98,47 @@ def release_duties(office: Office, settings: FarmSettings, following: Following 
         finally:
             turn.release()
 
-    watch = BlobWatch(office, repository)
+    watch = BlobWatch(application, repository)
     return (
         # While the signer has a release looked at, it answers nobody else.
-        Duty("farm.control.orders", 0.5, Beside(delivery.deliver)),
-        Duty("farm.control.advance", 1.0, advance),
-        Duty("farm.control.blobs", 10.0, Beside(watch.look)),
+        PeriodicTask("farm.control.orders", 0.5, BackgroundTask(delivery.deliver)),
+        PeriodicTask("farm.control.advance", 1.0, advance),
+        PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.look)),
     )
 
 
-def _nothing_unseen(_desk: Desk) -> tuple[str, ...]:
+def _nothing_unseen(_unit: UnitOfWork) -> tuple[str, ...]:
     return ()
 
 
-def following_of(office: Office, settings: FarmSettings) -> Following | None:
+def following_of(application: Application, settings: FarmSettings) -> Following | None:
     """Return what follows other distributions, where the recipes name any.
 
     Where their names lead is for their owners to say: not into this farm's own network, unless its operator allows it.
     """
-    if not office.world.foreign:
+    if not application.world.foreign:
         return None
     guard = AddressGuard(settings.allowed_networks)
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
         reader = HttpReader(address, guard=guard)
-        return reader, Downloads(reader, office.blobs)
+        return reader, Downloads(reader, application.blobs)
 
     state = settings.foreign or settings.logs.parent / "foreign"
-    return Following(office, state, open_repository, every=timedelta(seconds=settings.follow_seconds))
+    return Following(application, state, open_repository, every=timedelta(seconds=settings.follow_seconds))
 
 
-def foreign_duties(following: Following | None) -> tuple[Duty, ...]:
+def following_tasks(following: Following | None) -> tuple[PeriodicTask, ...]:
     """Return what follows other distributions: by the clock, and at once what is newly required of them."""
     if following is None:
         return ()
     return (
-        Duty("farm.control.follow", 2.0, Beside(following.keep_up)),
-        Duty("farm.control.archives", 5.0, Beside(following.fetch_archives)),
+        PeriodicTask("farm.control.follow", 2.0, BackgroundTask(following.keep_up)),
+        PeriodicTask("farm.control.archives", 5.0, BackgroundTask(following.fetch_archives)),
     )
 
 
-class Beside:
+class BackgroundTask:
     """Does something in a thread of its own, unless it is under way: who answers slowly keeps no other duty waiting."""
 
     def __init__(self, run: Callable[[], object]) -> None:
@@ -181,16 +183,16 @@ def advance_all(pipelines: Sequence[Advancing]) -> None:
                 _LOG.info("%s: %s", step.channel, step.message)
 
 
-def sender(app: Celery) -> Callable[[Ring], None]:
+def sender(app: Celery) -> Callable[[OutboxMessage], None]:
     """Return what sends a message of the outbox. It does not try again by itself: the outbox does."""
 
-    def send(ring: Ring) -> None:
+    def send(ring: OutboxMessage) -> None:
         app.send_task(ring.task, args=[ring.job_id], queue=BUILD_QUEUE, expires=_RING_EXPIRES, retry=False)
 
     return send
 
 
-def control_app(broker: str, add: Callable[[Celery], Sequence[Duty]]) -> Celery:
+def control_app(broker: str, add: Callable[[Celery], Sequence[PeriodicTask]]) -> Celery:
     """Return the application with its duties registered and on the clock."""
     app = celery_app("farm-control", broker, CONTROL_QUEUE)
     schedule: dict[str, Any] = {}
@@ -230,16 +232,18 @@ def main(arguments: list[str] | None = None) -> int:
                 remedy="Say where it is: broker.",
                 place=Place(str(options.settings)),
             )
-        office = open_office(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
-        following = following_of(office, settings)
+        application = open_application(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
+        following = following_of(application, settings)
         publishing = (
-            *release_duties(office, settings, following),
-            *foreign_duties(following),
+            *release_duties(application, settings, following),
+            *following_tasks(following),
         )
     except FarmError as error:
         sys.stderr.write(f"{plain_text(error, 'control')}\n")
         return error.exit_status
-    run(control_app(settings.broker, lambda app: (*duties(office, sender(app)), *publishing)), options.name)
+    run(
+        control_app(settings.broker, lambda app: (*periodic_tasks(application, sender(app)), *publishing)), options.name
+    )
     return 0
 
 

@@ -23,7 +23,7 @@ from farm.checker.gates.package_gates import Asked
 from farm.checker.gates.reports import check_reports
 from farm.checker.gates.tests import AskedTests, ReleasedTests, SignedResults
 from farm.checker.gates.transitions import check_transitions
-from farm.checker.imported import check_foreign
+from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
 from farm.checker.orders.version_moves import moves_of
 from farm.checker.reading.change import ReleaseChange
@@ -154,7 +154,7 @@ class Decision:
         """
         release, previous = change.release, change.previous
         brought = read_evidence(self._blobs, evidence)
-        check_foreign(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
+        check_imported(release, previous, policy.distributions, brought.abroad, Described(self._blobs))
         plans = Plans(release.distribution, policy, self._blobs)
         released = ReleasedRecipes(self._newest, self._blobs)
         state = self._ledger.state()

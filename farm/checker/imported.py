@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
-from farm.core.recipe.distributions import DISTRIBUTIONS, ForeignDistribution
+from farm.core.recipe.distributions import DISTRIBUTIONS, OtherDistribution
 from farm.trust.index.tree import IndexTree
 from farm.trust.verification.release_proof import verify_shown
 
@@ -54,10 +54,10 @@ class NeedlessShowingError(RefusedReleaseError):
         )
 
 
-def check_foreign(
+def check_imported(
     release: Release,
     previous: Release | None,
-    signed: Mapping[str, ForeignDistribution],
+    signed: Mapping[str, OtherDistribution],
     shown: Sequence[ShownRelease],
     described: Described,
 ) -> None:
@@ -76,7 +76,7 @@ def check_foreign(
         earlier, brought = before.get(taken.distribution), by_release.get(taken.release)
         with faults.of_all(taken.names):
             known = signed.get(taken.distribution)
-            if known is None or known != ForeignDistribution(known.name, taken.address, taken.channel, taken.root):
+            if known is None or known != OtherDistribution(known.name, taken.address, taken.channel, taken.root):
                 raise UnknownOriginError(taken)
             if brought or earlier is None or not _was_shown(taken, earlier):
                 _check_shown(taken, brought, described, faults)

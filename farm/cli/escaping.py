@@ -11,7 +11,7 @@ _INVISIBLE = re.compile(
 _SPELT = {"\n": "\\n", "\r": "\\r"}
 
 
-def inert(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """Return a text as one line in which nothing is obeyed: `\\x1b`, `\\u202e`, `\\n`. Tabs become spaces.
 
     That is: control characters (C0, DEL, C1), line and paragraph separators, bidi controls, other format characters,
@@ -26,7 +26,7 @@ def inert(text: str) -> str:
 
 def inert_lines(text: str, indent: str = "") -> str:
     """Return a text of several lines, each of them inert; all but the first begin with `indent`."""
-    return f"\n{indent}".join(map(inert, text.split("\n")))
+    return f"\n{indent}".join(map(escape_control_chars, text.split("\n")))
 
 
 def _spelt(character: str) -> str:

@@ -8,23 +8,23 @@ if TYPE_CHECKING:
     from farm.cli.settings import Settings
     from farm.client.image.known_image import KnownImage
     from farm.client.repository.host import Host
-    from farm.container.image_store import ImageShelf
+    from farm.container.image_store import EngineImages
 
 
-def shelf(settings: Settings) -> ImageShelf | None:
+def shelf(settings: Settings) -> EngineImages | None:
     """Return the images of the machine's Docker Engine, None where none answers."""
-    from farm.container.image_store import ImageShelf
+    from farm.container.image_store import EngineImages
     from farm.container.sandbox import SandboxUnavailableError, connect
 
     try:
-        return ImageShelf(connect(settings.docker))
+        return EngineImages(connect(settings.docker))
     except SandboxUnavailableError:
         return None
 
 
 def opened(
     name: str, settings: Settings, host: Host | None = None, *, certainly: bool = False
-) -> tuple[KnownImage, Host, ImageShelf | None]:
+) -> tuple[KnownImage, Host, EngineImages | None]:
     """Return an image by its name, the host (that of the settings, if none is given), and the engine if there is one.
 
     Where Docker has another image under the name, that is said. Whoever judges, sends or changes an image asks for it

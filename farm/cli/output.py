@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from farm.cli.escaping import inert, inert_lines
+from farm.cli.escaping import escape_control_chars, inert_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -115,7 +115,7 @@ def moving_line() -> Iterator[Callable[[str], None]]:
         nonlocal shown
         if moves:
             with lock:
-                _write(stream, f"\r{inert(text)[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+                _write(stream, f"\r{escape_control_chars(text)[: shutil.get_terminal_size().columns - 1]}\x1b[K")
                 shown = True
 
     try:
@@ -193,4 +193,6 @@ def _parts(line: Line) -> tuple[tuple[str, dict[str, Any]], ...]:
 
 
 def _as_json_escapes(line: str) -> str:
-    return "".join(each if inert(each) == each else json.dumps(each)[1:-1] for each in line).replace("\x7f", "\\u007f")
+    return "".join(each if escape_control_chars(each) == each else json.dumps(each)[1:-1] for each in line).replace(
+        "\x7f", "\\u007f"
+    )

@@ -9,7 +9,7 @@ from farm.core.sets.proof.proof_scope import NOTHING_FOUND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farm.core.sets.members.set_record import PlacedPackage, Void
+    from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage
 
 
 def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
@@ -28,11 +28,11 @@ def _lines(placed: PlacedPackage) -> Iterator[str]:
         yield from _found(placed, void)
 
 
-def _dependents(void: Void) -> str:
+def _dependents(void: BrokenGuarantees) -> str:
     return f"; that it was tested with {_all(void.dependents)}" if void.dependents else ""
 
 
-def _found(placed: PlacedPackage, void: Void) -> Iterator[str]:
+def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
     for problem in void.problems:
         yield f"  void: the proof, which finds: {problem}"
     if not void.problems:

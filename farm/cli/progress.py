@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from farm.cli.escaping import inert
+from farm.cli.escaping import escape_control_chars
 from farm.cli.output import console, moving_line, say
 from farm.cli.rendering import human_size
 
@@ -27,9 +27,9 @@ _PAUSE = 0.1
 class _Bytes:
     """How much of something has gone through, for a line that moves; several threads may tell it."""
 
-    def __init__(self, what: str, total: int, show: Callable[[str], None], *, patience: float = 0.0) -> None:
+    def __init__(self, what: str, total: int, show: Callable[[str], None], *, deadline: float = 0.0) -> None:
         self._what, self._total, self._show = what, total, show
-        self._next = time.monotonic() + patience
+        self._next = time.monotonic() + deadline
         self._size = 0
         self._lock = threading.Lock()
 
@@ -54,7 +54,7 @@ def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
 def looking(total: int) -> Iterator[Callable[[int], None]]:
     """Show how much of `total` bytes was read, once that takes longer than two seconds."""
     with moving_line() as show:
-        yield _Bytes("reading", total, show, patience=_PATIENCE).add
+        yield _Bytes("reading", total, show, deadline=_PATIENCE).add
 
 
 @contextlib.contextmanager
@@ -75,9 +75,9 @@ def building() -> Iterator[Callable[[Progress], None]]:
             while tasks:
                 bars.remove_task(tasks.pop())
             if progress.state in ("building", "testing"):
-                tasks.append(bars.add_task(inert(_line(progress)), total=None))
+                tasks.append(bars.add_task(escape_control_chars(_line(progress)), total=None))
             else:
-                bars.console.print(inert(_line(progress)))
+                bars.console.print(escape_control_chars(_line(progress)))
 
         yield show
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from click.exceptions import NoArgsIsHelpError
 
-from farm.cli.escaping import inert
+from farm.cli.escaping import escape_control_chars
 from farm.cli.output import Line, say, say_lines, styled
 from farm.core.files.problems import RecipeError
 
@@ -55,7 +55,7 @@ def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> list[Li
 
     A cell is one line, whatever is in it.
     """
-    cells = [tuple(map(inert, row)) for row in [headings, *rows]]
+    cells = [tuple(map(escape_control_chars, row)) for row in [headings, *rows]]
     widths = [max(len(row[n]) for row in cells) for n in range(len(headings))]
     first, *rest = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.client.root.generations import Root
-    from farm.client.root.installation import Change, Terms
+    from farm.client.root.installation import Change, InstallOptions
 
 root_option = click.option(
     "--root", required=True, type=click.Path(path_type=Path), help="The directory that farm installs into."
@@ -60,12 +60,14 @@ def newest_for(host: Host, root: Root, channel: str, names: Iterable[str] = ()) 
     return catalogue
 
 
-def terms(*, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None) -> Terms:
+def terms(
+    *, dry_run: bool, as_json: bool, allow: Callable[[Sequence[VerifiedPackage]], None] | None = None
+) -> InstallOptions:
     """Return the terms of somebody at a terminal: what changes is said before it does, then a bar moves."""
     from farm.cli.progress import downloads
-    from farm.client.root.installation import Terms
+    from farm.client.root.installation import InstallOptions
 
-    return Terms(
+    return InstallOptions(
         allow=allow or (lambda _packages: None),
         announce=partial(_announce, err=as_json),
         fetching=lambda size: downloads(size) if size else nullcontext(lambda _blob: None),

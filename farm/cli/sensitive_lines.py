@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farm.client.root.sensitive_additions import BroughtFiles
+    from farm.client.root.sensitive_additions import SensitiveAdditions
 
 
-def sensitive_lines(brought: Iterable[BroughtFiles]) -> list[str]:
+def sensitive_lines(brought: Iterable[SensitiveAdditions]) -> list[str]:
     """Return a line for the files of one package that do the same for one reason."""
     return [f"note: {files}" for files in brought]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from farm.cli.settings import Settings
     from farm.client.repository.host import Host
-    from farm.client.repository.read_only_host import LookingHost
+    from farm.client.repository.read_only_host import ReadOnlyHost
 
 
 def open_host(settings: Settings) -> Host:
@@ -23,21 +23,21 @@ def open_host(settings: Settings) -> Host:
 
 
 @contextmanager
-def looking_host(settings: Settings) -> Iterator[LookingHost]:
+def looking_host(settings: Settings) -> Iterator[ReadOnlyHost]:
     """The subscriber's state for who only looks: the last verified release stands in where there is no news.
 
     At the end it is told which did, and how old they are.
     """
-    from farm.client.repository.read_only_host import LookingHost, nothing_fetched
+    from farm.client.repository.read_only_host import ReadOnlyHost, nothing_fetched
 
-    host = LookingHost(settings.state, settings.host, warn)
+    host = ReadOnlyHost(settings.state, settings.host, warn)
     with nothing_fetched(host):
         yield host
     for each in host.stood_in.values():
         warn(str(each))
 
 
-def last_verified_form(host: LookingHost) -> dict[str, Any]:
+def last_verified_form(host: ReadOnlyHost) -> dict[str, Any]:
     """Return what JSON says of releases that stood in for the newest ones; nothing where none did."""
     found = [each.to_dict() for each in host.stood_in.values()]
     return {"last-verified": found} if found else {}

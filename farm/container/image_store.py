@@ -160,7 +160,7 @@ def present_layers(diff_ids: Sequence[Digest], chains: Iterable[Sequence[str]]) 
     return frozenset(diff_ids[:longest]) - frozenset(diff_ids[longest:])
 
 
-class ImageShelf:
+class EngineImages:
     """Looks at the images of one engine; changes none. `layer` takes one layer out of an image."""
 
     def __init__(self, client: docker.APIClient) -> None:

@@ -33,7 +33,7 @@ State = Literal["running", "expired", "abandoned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class CleanupResult:
     """What a sweep removed: the ids of containers, and the names of attempts whose directories were abandoned."""
 
     containers: tuple[str, ...]
@@ -47,13 +47,13 @@ class Janitor:
         self._client = client
         self._root = root
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> CleanupResult:
         """Remove what is abandoned, containers first. Safe at any moment, and by several at once.
 
         The directory of an owner that lives is left to it, even when its lease has ended: only its container goes.
         Raises `SandboxUnavailableError`.
         """
-        return Swept(self._sweep_containers(), self._sweep_directories())
+        return CleanupResult(self._sweep_containers(), self._sweep_directories())
 
     def _sweep_containers(self) -> tuple[str, ...]:
         removed = []

@@ -26,8 +26,8 @@ from farm.server.submissions.owners import take_up_owners
 from farm.server.submissions.ownership import ownership
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
-from farm.server.transaction.planning_inputs import Terms, ToolchainRef, World
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, ToolchainRef
+from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force, steps_texts
@@ -97,7 +97,7 @@ CHANGING = ("packages", "channels", CURATORS, OWNERS)
 """What of a tree of recipes changes while the farm runs: packages are submitted, the others read again and again."""
 
 
-def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Office:
+def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Application:
     """Bring the database up to date and return the office.
 
     `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
@@ -106,14 +106,14 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
     toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]
-    world = World(
+    world = PlanningInputs(
         distribution=tree.distribution.domain,
         platform=Platform.parse(settings.platform),
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
         foreign=tree.distributions,
     )
-    terms = Terms(
+    terms = LeasePolicy(
         lease=timedelta(seconds=settings.lease_seconds),
         grace=timedelta(seconds=settings.grace_seconds),
         most_lost=settings.most_lost,
@@ -127,11 +127,11 @@ def open_office(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Of
     blobs = BlobStore(settings.blobs)
     # The checker reads the steps by their digest, when it works out plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
-    office = Office.open(database, blobs, LogStore(settings.logs), world, terms)
-    with office.writing() as desk:
-        if ownership(desk.session) is None and (said := _first_owners(settings, recipe_files)):
-            take_up_owners(desk, said)
-    return office
+    application = Application.open(database, blobs, LogStore(settings.logs), world, terms)
+    with application.writing() as unit:
+        if ownership(unit.session) is None and (said := _first_owners(settings, recipe_files)):
+            take_up_owners(unit, said)
+    return application
 
 
 def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:

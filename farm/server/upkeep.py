@@ -18,8 +18,8 @@ from farm.server.tables.states import LEASED, AttemptState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.server.tables.records import Attempt, Ring
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.tables.records import Attempt, OutboxMessage
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
@@ -27,24 +27,24 @@ _KEEP_STRANGERS = timedelta(days=30)
 """What known callers did, or were refused, is kept for good; strangers come without end."""
 
 
-def take_back_expired(office: Office) -> int:
+def take_back_expired(application: Application) -> int:
     """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many."""
-    with office.reading() as desk:
-        if not attempts.expired(desk.session, before=desk.now - desk.terms.grace, limit=1):
+    with application.reading() as unit:
+        if not attempts.expired(unit.session, before=unit.now - unit.terms.grace, limit=1):
             return 0
-    with office.planning() as desk:
-        expired = attempts.expired(desk.session, before=desk.now - desk.terms.grace, limit=_AT_ONCE)
-        return sum(_take_back(desk, attempt) for attempt in expired)
+    with application.planning() as unit:
+        expired = attempts.expired(unit.session, before=unit.now - unit.terms.grace, limit=_AT_ONCE)
+        return sum(_take_back(unit, attempt) for attempt in expired)
 
 
-def dispatch(office: Office, send: Callable[[Ring], None]) -> int:
+def dispatch(application: Application, send: Callable[[OutboxMessage], None]) -> int:
     """Send what lies in the outbox, and return how many messages that was.
 
     What was sent and could not be marked is sent again: whoever is woken asks the database anyway. `send` raises when
     the broker cannot be reached; the rest waits for the next time.
     """
-    with office.reading() as desk:
-        rings = outbox.unsent(desk.session, limit=_AT_ONCE)
+    with application.reading() as unit:
+        rings = outbox.unsent(unit.session, limit=_AT_ONCE)
     sent: list[int] = []
     try:
         for ring in rings:
@@ -52,40 +52,40 @@ def dispatch(office: Office, send: Callable[[Ring], None]) -> int:
             sent.append(ring.id)
     finally:
         if sent:
-            with office.writing() as desk:
-                outbox.mark_sent(desk.session, sent, now=desk.now)
+            with application.writing() as unit:
+                outbox.mark_sent(unit.session, sent, now=unit.now)
     return len(sent)
 
 
-def ring_again(office: Office) -> int:
+def notify_again(application: Application) -> int:
     """Wake workers once more for jobs that have been ready for long: messages get lost. Return for how many."""
-    with office.reading() as desk:
-        before = desk.now - desk.terms.ring_again
-        if not jobs.overdue_rings(desk.session, before=before, now=desk.now, limit=1):
+    with application.reading() as unit:
+        before = unit.now - unit.terms.ring_again
+        if not jobs.overdue_rings(unit.session, before=before, now=unit.now, limit=1):
             return 0
-    with office.writing() as desk:
-        overdue = jobs.overdue_rings(desk.session, before=before, now=desk.now, limit=_AT_ONCE)
+    with application.writing() as unit:
+        overdue = jobs.overdue_rings(unit.session, before=before, now=unit.now, limit=_AT_ONCE)
         for job in overdue:
-            jobs.note_ring(desk.session, job.id, now=desk.now)
+            jobs.note_ring(unit.session, job.id, now=unit.now)
         return len(overdue)
 
 
-def forget(office: Office) -> None:
+def forget(application: Application) -> None:
     """Remove rows that serve no purpose any more: nonces out of their window, old messages and guesses."""
-    with office.writing() as desk:
-        identities.forget_nonces(desk.session, before=desk.now)
-        outbox.forget_sent(desk.session, before=desk.now - _KEEP_SENT)
-        identities.forget_strangers(desk.session, before=desk.now - _KEEP_STRANGERS)
+    with application.writing() as unit:
+        identities.forget_nonces(unit.session, before=unit.now)
+        outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)
+        identities.forget_strangers(unit.session, before=unit.now - _KEEP_STRANGERS)
 
 
-def _take_back(desk: Desk, attempt: Attempt) -> bool:
+def _take_back(unit: UnitOfWork, attempt: Attempt) -> bool:
     message = f"no heartbeat from {attempt.worker} since {attempt.heartbeat_at:%H:%M:%S} UTC"
     code = "lease-expired"
     how = {"error_code": code, "error": message, "trouble": Trouble.LOST}
-    if not attempts.end(desk.session, attempt, AttemptState.LOST, now=desk.now, **how):
+    if not attempts.end(unit.session, attempt, AttemptState.LOST, now=unit.now, **how):
         return False
-    job = jobs.lock_job(desk.session, attempt.job_id)
+    job = jobs.lock_job(unit.session, attempt.job_id)
     if job is None or job.state not in LEASED:
         return False
-    after_trouble(desk, job, Trouble.LOST, code=code, error=message)
+    after_trouble(unit, job, Trouble.LOST, code=code, error=message)
     return True

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Waiting = Callable[[Path], None]
 
 
-def in_silence(_place: Path) -> None:
+def no_progress(_place: Path) -> None:
     """Tell nobody."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UnpackRequest:
     """A package that is to be in the cache: what `PackageCache.ensure` takes. `open_archive` can be pickled
     (`functools.partial(store.open, digest)`; not a lambda).
     """
@@ -29,7 +29,9 @@ class Wanted:
     open_archive: Callable[[], BinaryIO]
 
 
-def ensure_many(cache: PackageCache, wanted: Sequence[Wanted], *, processes: int | None = None) -> tuple[Path, ...]:
+def ensure_many(
+    cache: PackageCache, wanted: Sequence[UnpackRequest], *, processes: int | None = None
+) -> tuple[Path, ...]:
     """Return the directories of these packages, in their order, unpacking the missing ones side by side.
 
     Call it from a process without threads of its own, for it forks. Raises what `PackageCache.ensure` raises for the
@@ -48,7 +50,7 @@ def ensure_many(cache: PackageCache, wanted: Sequence[Wanted], *, processes: int
     return tuple(cache.ensure(each.store, each.tree, each.open_archive) for each in wanted)
 
 
-def _try(cache: PackageCache, wanted: Wanted) -> None:
+def _try(cache: PackageCache, wanted: UnpackRequest) -> None:
     # The caller's own `ensure` meets an error again, and raises it whole: not all of them survive pickling.
     with suppress(FarmError, OSError):
         cache.ensure(wanted.store, wanted.tree, wanted.open_archive)

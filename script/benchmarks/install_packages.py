@@ -14,7 +14,7 @@ from farm.client.root.generations import write_forest
 from farm.core.fileset.forest import ForestPackage, build_forest
 from farm.store.blobs import BlobStore
 from farm.store.unpack import PackageCache
-from farm.store.unpack_many import Wanted, ensure_many
+from farm.store.unpack_many import UnpackRequest, ensure_many
 from script.benchmarks.debian_pool import pack_deb
 from script.benchmarks.material import write_packages
 from script.benchmarks.measurement import interleave, run
@@ -79,7 +79,7 @@ class _Bench:
         self._store = store
         self._packages = packages
         self._wanted = [
-            Wanted(package.store, package.captured.tree, partial(store.open, package.captured.archive.digest))
+            UnpackRequest(package.store, package.captured.tree, partial(store.open, package.captured.archive.digest))
             for package in packages
         ]
 

@@ -49,10 +49,10 @@ def goes_on(farm: AttackedFarm) -> None:
 
 def _ask_again(farm: AttackedFarm) -> None:
     """Do what the farm says to a curator of packages that the signer refused: `farm candidate retry`."""
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         for channel in scenario.POLICIES:
-            standing = (each.excuse for each in excuses.standing(desk.session, channel))
+            standing = (each.excuse for each in excuses.standing(unit.session, channel))
             wanted = scenario.ALLOWED[channel]
             names = [each.package for each in standing if each.gate is GateKind.SIGNER and each.package in wanted]
             if names:
-                ordering.retry(desk, scenario.CURATOR, channel, packages=names)
+                ordering.retry(unit, scenario.CURATOR, channel, packages=names)

@@ -34,8 +34,8 @@ from farm.server.pipeline.publication.signer_client import SignerClient
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.server.tables.session import Database
 from farm.server.tables.states import JobKind
-from farm.server.transaction.planning_inputs import Terms
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.planning_inputs import LeasePolicy
+from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
@@ -106,7 +106,7 @@ class Hands(SmallFarm):
         run = BuildRun(signer.public_key.keyid, "1", *moments, Digest.of(b"log"), {}, build=order.build)
         packages = [(each.descriptor, each.archive.digest) for each in made.packages]
         statement = build_statement(order.plan, order.recipe_digest, packages, order.source_origins, run)
-        return replace(made, provenance=self.office.blobs.put_bytes(sign_statement(statement, signer)))
+        return replace(made, provenance=self.application.blobs.put_bytes(sign_statement(statement, signer)))
 
     def _output(self, plan: Plan, output: str, content: bytes) -> BuiltPackage:
         """What a build puts out besides: one file."""
@@ -129,7 +129,10 @@ class Hands(SmallFarm):
                 count += 1
                 if isinstance(lease.order, BuildOrder):
                     finish_build(
-                        self.office, self.holder(lease), self.outcome(lease), check_provenance=check_with_workers_key
+                        self.application,
+                        self.holder(lease),
+                        self.outcome(lease),
+                        check_provenance=check_with_workers_key,
                     )
                 else:
                     self.report_test(lease)
@@ -141,12 +144,12 @@ class Hands(SmallFarm):
         if passed is None:
             passed = lease.order.test.command[0] != FAILS
         outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it failed", Digest.of(b"log"))
-        outcome = attested(self.office.blobs, lease.order, outcome, self.signers[lease.attempt.worker])
-        finish_test(self.office, self.holder(lease), outcome)
+        outcome = attested(self.application.blobs, lease.order, outcome, self.signers[lease.attempt.worker])
+        finish_test(self.application, self.holder(lease), outcome)
 
     def _leased(self, name: str) -> Lease | None:
         self.is_heard_of(name)
-        return claim(self.office, self.workers[name], known=(JobKind.BUILD, JobKind.TEST))
+        return claim(self.application, self.workers[name], known=(JobKind.BUILD, JobKind.TEST))
 
 
 @dataclass
@@ -161,8 +164,8 @@ class AttackedFarm:
     def __post_init__(self) -> None:
         self.database = Database(f"sqlite:///{self.folder / 'farm.db'}")
         blobs, logs = BlobStore(self.folder / "blobs"), LogStore(self.folder / "logs")
-        self.office = Office.open(self.database, blobs, logs, WORLD, Terms())
-        self.hands = Hands(self.office, Clock(), signers=own_keys())
+        self.application = Application.open(self.database, blobs, logs, WORLD, LeasePolicy())
+        self.hands = Hands(self.application, Clock(), signers=own_keys())
         self.signer = SignerClient(self.socket)
 
     @property
@@ -220,20 +223,20 @@ class AttackedFarm:
     def takes_up(self) -> None:
         """Let control begin anew, by what its database, its files and the repository say now."""
         self.channels = Channels(
-            self.office, ChannelFiles(self.folder / "recipes"), self._pipeline, SignedTargets(self.public)
+            self.application, ChannelFiles(self.folder / "recipes"), self._pipeline, SignedTargets(self.public)
         )
-        self.delivery = OrderDelivery(self.office, self.signer)
-        self.advisories = AdvisoryPublication(self.office, self.public, self.signer)
+        self.delivery = OrderDelivery(self.application, self.signer)
+        self.advisories = AdvisoryPublication(self.application, self.public, self.signer)
         self.enrolled()
 
     def enrolled(self) -> Hands:
         """Return the workers, as the database has them now."""
-        with self.office.reading() as desk:
-            self.hands.workers = {each.name: each for each in identities.workers(desk.session)}
+        with self.application.reading() as unit:
+            self.hands.workers = {each.name: each for each in identities.workers(unit.session)}
         return self.hands
 
     def _pipeline(self, policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-        return Pipeline(self.office, policy, self.public, self.signer, gates=package_gates(policy, curators))
+        return Pipeline(self.application, policy, self.public, self.signer, gates=package_gates(policy, curators))
 
     def rests(self) -> None:
         """Let control and workers go on until nothing changes any more. What goes wrong in control ends its turn."""

@@ -73,16 +73,16 @@ class Liar:
 
     def bring(self) -> None:
         """Publish all that the farm has: the signer is to miss nothing."""
-        with self.farm.office.reading() as desk:
+        with self.farm.application.reading() as unit:
             for row in self.rows("SELECT digest FROM recipe_revision"):
-                recipe_blobs(desk, Digest(row["digest"]))  # keeps what names the others
+                recipe_blobs(unit, Digest(row["digest"]))  # keeps what names the others
         for path in sorted((self.farm.folder / "blobs/sha256").glob("*/*")):
             self.farm.blobs.put_bytes(path.read_bytes())
 
     def package(self, name: str, version: str = "1.0") -> Package:
         (row,) = self.rows("SELECT digest FROM package WHERE name = ? AND version = ?", name, version)[:1]
-        with self.farm.office.reading() as desk:
-            return packages.by_digest(desk.session, [Digest(row["digest"])])[Digest(row["digest"])]
+        with self.farm.application.reading() as unit:
+            return packages.by_digest(unit.session, [Digest(row["digest"])])[Digest(row["digest"])]
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         with closing(sqlite3.connect(self.farm.folder / "farm.db")) as database:
@@ -154,10 +154,10 @@ class Liar:
         return SignedTest(self.keep(canonical_json(order.to_dict())).digest, (self.keep(envelope).digest,))
 
     def _recipe_of(self, name: str, version: str) -> Recipe:
-        with self.farm.office.reading() as desk:
-            revision = recipes.find_revision(desk.session, self.package(name, version).recipe)
+        with self.farm.application.reading() as unit:
+            revision = recipes.find_revision(unit.session, self.package(name, version).recipe)
             assert revision is not None
-            return desk.shelf.recipe(revision)
+            return unit.shelf.recipe(revision)
 
     def there(self, found: Package) -> DependencyArchive:
         """A package as the order of a test names it."""

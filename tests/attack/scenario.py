@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.advisory_statement import Word
     from tests.attack.nursery import Nursery
 
@@ -132,14 +132,14 @@ def found(folder: Path, nursery: Nursery) -> AttackedFarm:
     database = Database(f"sqlite:///{folder / 'farm.db'}")
     migrate(database)
     hands = SmallFarm.open(database, folder, real_time=True)
-    hands.office.blobs.put_bytes(canonical_json(steps_texts({})))
+    hands.application.blobs.put_bytes(canonical_json(steps_texts({})))
     for name in ("builder", "again"):
         hands.enrol(name, tests=False)
     for name in ("tester",):
         hands.enrol(name, builds=False)
     hands.enrol("mallory")
-    with hands.office.writing() as desk:
-        access.issue_token(desk, name="alice", role=Role.CURATOR, lasts=timedelta(days=1))
+    with hands.application.writing() as unit:
+        access.issue_token(unit, name="alice", role=Role.CURATOR, lasts=timedelta(days=1))
     database.close()
     _sign(folder, hands)
     farm = AttackedFarm(folder, nursery).start()
@@ -170,15 +170,15 @@ def _release(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("tool", more="links: {/usr/share/t: share/tool/x}\n"))
     farm.submits(recipe_with_test("duo", more=LIBS), recipe_with_test("pair", more=LIBS))
     farm.rests()
-    with farm.office.writing() as desk:
-        _advise(desk)
-        curation.report(desk, CURATOR, "edge", "reported", why="it eats homework")
+    with farm.application.writing() as unit:
+        _advise(unit)
+        curation.report(unit, CURATOR, "edge", "reported", why="it eats homework")
         hold = ordered(farm, Act.HOLD, "edge", packages={"kept": None}, reason="it is to stay")
-        curation.hold(desk, CURATOR, "edge", "kept", why="it is to stay", envelope=hold)
+        curation.hold(unit, CURATOR, "edge", "kept", why="it is to stay", envelope=hold)
         hold = ordered(farm, Act.HOLD, "edge", packages={"pair": None}, reason="it is to stay")
-        curation.hold(desk, CURATOR, "edge", "pair", why="it is to stay", envelope=hold)
+        curation.hold(unit, CURATOR, "edge", "pair", why="it is to stay", envelope=hold)
         freeze = ordered(farm, Act.FREEZE, "still", reason="it is shipped")
-        curation.freeze(desk, CURATOR, "still", why="it is shipped", envelope=freeze)
+        curation.freeze(unit, CURATOR, "still", why="it is shipped", envelope=freeze)
     _approve(farm, *APPROVED)
     time.sleep(1.1)  # the soak of stable
     farm.rests()
@@ -188,13 +188,13 @@ def _release(farm: AttackedFarm) -> None:
     time.sleep(1.1)
     farm.rests()
     # An order that was carried out, and what it left out since: both could be had once more.
-    with farm.office.reading() as desk:
-        first = releases.release(desk.session, "twice", 1)
+    with farm.application.reading() as unit:
+        first = releases.release(unit.session, "twice", 1)
     back = ordered(farm, Act.ROLLBACK, "twice", target=first.digest if first else None, reason="it was too new")
-    _order(farm, lambda desk: ordering.rollback(desk, CURATOR, "twice", 1, why="it was too new", envelope=back))
+    _order(farm, lambda unit: ordering.rollback(unit, CURATOR, "twice", 1, why="it was too new", envelope=back))
     newest = next(each for each in current_packages(farm) if each.name == "tool")
     again = ordered(farm, Act.RETRY, "twice", packages={"tool": newest.digest})
-    _order(farm, lambda desk: ordering.retry(desk, CURATOR, "twice", packages=["tool"], envelope=again))
+    _order(farm, lambda unit: ordering.retry(unit, CURATOR, "twice", packages=["tool"], envelope=again))
 
 
 HARMLESS = openvex("not_affected", product=f"{WORLD.distribution}/vuln", timestamp="2024-11-21T10:00:00Z")
@@ -202,15 +202,15 @@ HARMFUL = openvex("affected", product=f"{WORLD.distribution}/vuln", timestamp="2
 """What Alice has stated of `vuln`, and what she found out since: both are signed, and one is published."""
 
 
-def _advise(desk: Desk) -> None:
+def _advise(unit: UnitOfWork) -> None:
     advisory = osv(package="vuln", fixed="")
-    add_advisory(desk, CURATOR, advisory, envelope=advised(advisory_word(json.loads(advisory))))
+    add_advisory(unit, CURATOR, advisory, envelope=advised(advisory_word(json.loads(advisory))))
     for document in (HARMLESS, HARMFUL):
         (statement,) = read_openvex(document, WORLD.distribution)
-        add_statements(desk, CURATOR, document, envelope=advised(statement_word(statement, WORLD.distribution)))
+        add_statements(unit, CURATOR, document, envelope=advised(statement_word(statement, WORLD.distribution)))
     review = Review("lib", "https://tracker.example.net/", datetime.now(UTC).replace(microsecond=0))
     signed = advised(review_word(review))
-    state_reviews(desk, CURATOR, [review.package], review.source, at=review.at, envelope=signed)
+    state_reviews(unit, CURATOR, [review.package], review.source, at=review.at, envelope=signed)
 
 
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
@@ -234,9 +234,9 @@ def signed_order(key: CryptoSigner, **said: Any) -> bytes:
     return sign_statement(order_statement(order), key)
 
 
-def _order(farm: AttackedFarm, give: Callable[[Desk], object]) -> None:
-    with farm.office.writing() as desk:
-        give(desk)
+def _order(farm: AttackedFarm, give: Callable[[UnitOfWork], object]) -> None:
+    with farm.application.writing() as unit:
+        give(unit)
     farm.rests()
 
 
@@ -257,11 +257,11 @@ def _hold_back(farm: AttackedFarm) -> None:
 
 def _approve(farm: AttackedFarm, *names: str) -> None:
     current = {each.name: each for each in current_packages(farm)}
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         envelopes = [
             sign_statement(
                 approval_statement(
-                    Descriptor.from_json(farm.office.blobs.read(current[name].digest)),
+                    Descriptor.from_json(farm.application.blobs.read(current[name].digest)),
                     channel="stable",
                     curator="alice",
                 ),
@@ -269,12 +269,12 @@ def _approve(farm: AttackedFarm, *names: str) -> None:
             )
             for name in names
         ]
-        approve(desk, CURATOR, "stable", envelopes)
+        approve(unit, CURATOR, "stable", envelopes)
 
 
 def current_packages(farm: AttackedFarm) -> list[Package]:
-    with farm.office.reading() as desk:
-        return packages.current_packages(desk.session)
+    with farm.application.reading() as unit:
+        return packages.current_packages(unit.session)
 
 
 def facts(base: Path) -> dict[str, object]:

@@ -32,8 +32,8 @@ def farm(attack_range: Range, tmp_path: Path) -> Iterator[AttackedFarm]:
     yield farm
     assert not farm.errors
     for channel in scenario.POLICIES:
-        with farm.office.reading() as desk:
-            told = [each.excuse for each in excuses.standing(desk.session, channel)]
+        with farm.application.reading() as unit:
+            told = [each.excuse for each in excuses.standing(unit.session, channel)]
         assert [each.reason for each in told if each.gate == "signer"] == []
     farm.close()
 
@@ -52,12 +52,12 @@ def _entry(farm: AttackedFarm, channel: str, name: str) -> ReleaseEntry | None:
 
 
 def rolls_back(farm: AttackedFarm, channel: str, number: int) -> None:
-    with farm.office.reading() as desk:
-        old = releases.release(desk.session, channel, number)
+    with farm.application.reading() as unit:
+        old = releases.release(unit.session, channel, number)
         assert old is not None
     signed = ordered(farm, Act.ROLLBACK, channel, target=old.digest, reason="it was too new")
-    with farm.office.writing() as desk:
-        ordering.rollback(desk, CURATOR, channel, number, why="it was too new", envelope=signed)
+    with farm.application.writing() as unit:
+        ordering.rollback(unit, CURATOR, channel, number, why="it was too new", envelope=signed)
     farm.rests()
 
 
@@ -66,8 +66,8 @@ def promotes(farm: AttackedFarm, channel: str, *names: str) -> None:
     assert newest is not None
     packages = dict.fromkeys(names)
     signed = ordered(farm, Act.PROMOTE, channel, origin="edge", target=newest.digest, packages=packages)
-    with farm.office.writing() as desk:
-        ordering.promote(desk, CURATOR, channel, origin="edge", packages=names, envelope=signed)
+    with farm.application.writing() as unit:
+        ordering.promote(unit, CURATOR, channel, origin="edge", packages=names, envelope=signed)
     farm.rests()
 
 
@@ -87,8 +87,8 @@ def test_outputs_are_renamed_rolled_back_and_brought_again(farm: AttackedFarm) -
     farm.submits(recipe_with_test("duo", "4.0", more=PARTS))
     farm.rests()
     # What a rollback has kept in goes by a curator's word alone, and what moves with it comes then.
-    with farm.office.writing() as desk:
-        ordering.retry(desk, CURATOR, "edge", packages=["duo-libs"])
+    with farm.application.writing() as unit:
+        ordering.retry(unit, CURATOR, "edge", packages=["duo-libs"])
     farm.rests()
     assert holds(farm, "edge", "duo") == {"duo": "4.0", "duo-parts": "4.0"}
 
@@ -102,11 +102,11 @@ def test_a_rollback_to_a_release_without_them_takes_both_out_and_a_retry_brings_
     assert holds(farm, "edge", "trio") == both
     rolls_back(farm, "edge", before.number)
     assert holds(farm, "edge", "trio") == {}
-    with farm.office.reading() as desk:
-        digests = {each.excuse.package: each.excuse.digest for each in excuses.standing(desk.session, "edge")}
+    with farm.application.reading() as unit:
+        digests = {each.excuse.package: each.excuse.digest for each in excuses.standing(unit.session, "edge")}
     signed = ordered(farm, Act.RETRY, "edge", packages={"trio": digests["trio"]})
-    with farm.office.writing() as desk:
-        ordering.retry(desk, CURATOR, "edge", packages=["trio"], envelope=signed)
+    with farm.application.writing() as unit:
+        ordering.retry(unit, CURATOR, "edge", packages=["trio"], envelope=signed)
     farm.rests()
     assert holds(farm, "edge", "trio") == both
 
@@ -114,8 +114,8 @@ def test_a_rollback_to_a_release_without_them_takes_both_out_and_a_retry_brings_
 def test_what_is_held_waits_with_its_library_and_comes_once_it_is_let_go(farm: AttackedFarm) -> None:
     assert holds(farm, "edge", "pair") == {"pair": "1.0", "pair-libs": "1.0"}
     lift = ordered(farm, Act.LIFT, "edge", packages={"pair": None})
-    with farm.office.writing() as desk:
-        curation.lift(desk, CURATOR, "edge", "pair", envelope=lift)
+    with farm.application.writing() as unit:
+        curation.lift(unit, CURATOR, "edge", "pair", envelope=lift)
     farm.rests()
     assert holds(farm, "edge", "pair") == {"pair": "2.0", "pair-libs": "2.0"}
 
@@ -144,8 +144,8 @@ def test_single_packages_are_promoted_and_the_others_follow(farm: AttackedFarm) 
 def test_the_build_that_stands_for_one_that_was_dropped_goes_on(farm: AttackedFarm) -> None:
     """What was built again came to the same files, and newer tests are of that plan."""
     farm.hands.same = frozenset({"trio"})
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"always"}')
     needing = {"needs": ("lib",), "more": f"requires: [lib]\n{LIBS}"}
     farm.submits(recipe_with_test("trio", **needing))
     farm.rests()

@@ -47,14 +47,14 @@ def _remove(farm: AttackedFarm, name: str, *, instead: str) -> None:
     edit = TargetsEdit(remove_builders=(key_of(name).public_key.keyid,), allow_builders=(key_of(instead).public_key,))
     draft = draft_targets(place, edit, now).signed_by(load_key(farm.folder / "keys/offline/targets"))
     publish_draft(place, draft, online_signers(farm.folder / "keys/online"), now)
-    with farm.office.writing() as desk:
-        assert identities.revoke_worker(desk.session, name, now=desk.now)
+    with farm.application.writing() as unit:
+        assert identities.revoke_worker(unit.session, name, now=unit.now)
     farm.hands.workers[name] = farm.hands.workers["again"]  # what it would have got, another gets
 
 
 def held_back(farm: AttackedFarm) -> dict[str, Excuse]:
-    with farm.office.reading() as desk:
-        standing = [each.excuse for each in excuses.standing(desk.session, "edge")]
+    with farm.application.reading() as unit:
+        standing = [each.excuse for each in excuses.standing(unit.session, "edge")]
     return {each.package: each for each in standing if each.gate == "signer"}
 
 
@@ -91,8 +91,8 @@ def test_what_another_builder_came_to_as_well_comes_into_a_channel_by_the_word_o
     newest = farm.release("edge")
     assert newest is not None
     signed = ordered(farm, Act.PROMOTE, "slow", origin="edge", target=newest.digest, packages={"lib": None})
-    with farm.office.writing() as desk:
-        ordering.promote(desk, CURATOR, "slow", origin="edge", packages=["lib"], envelope=signed)
+    with farm.application.writing() as unit:
+        ordering.promote(unit, CURATOR, "slow", origin="edge", packages=["lib"], envelope=signed)
     farm.rests()
     (lib,) = _entries(farm, "slow")
     assert (lib.name, lib.rebuilds) == ("lib", ())

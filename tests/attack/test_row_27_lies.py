@@ -246,7 +246,7 @@ def test_blobs_of_what_is_released_that_are_taken_away_or_spoiled(liar: Liar, or
 
 def test_a_blob_that_the_farm_has_lost_too_is_named_with_what_helps(liar: Liar, oracle: Oracle) -> None:
     archive = liar.entry("next").archive
-    content, own = liar.read(archive), liar.farm.office.blobs
+    content, own = liar.read(archive), liar.farm.application.blobs
     put(liar.path_of(archive.digest), b"spoiled".ljust(archive.size, b"\0"))
     own.delete(archive.digest)
     liar.farm.takes_up()

@@ -60,11 +60,11 @@ def builds_otherwise(farm: AttackedFarm, facts: Facts) -> None:
     """Let a stranger build once more what was built, and come to something else."""
     execute(farm, _BUILD_AGAIN, facts)
     farm.enrolled()
-    lease = claim(farm.office, farm.hands.workers["mallory"])
+    lease = claim(farm.application, farm.hands.workers["mallory"])
     assert lease is not None
     assert lease.job.name == "next"
     outcome = farm.hands.outcome(lease, content="evil")
-    finish_build(farm.office, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
+    finish_build(farm.application, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
 
 
 def answers_all_tests(farm: AttackedFarm, facts: Facts) -> None:
@@ -100,10 +100,10 @@ def takes_a_name(farm: AttackedFarm, facts: Facts) -> None:
     )
     farm.enrolled()
     farm.hands.signers["builder"] = MALLORY
-    lease = claim(farm.office, farm.hands.workers["builder"])
+    lease = claim(farm.application, farm.hands.workers["builder"])
     assert lease is not None
     outcome = farm.hands.outcome(lease, content="evil")
-    finish_build(farm.office, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
+    finish_build(farm.application, farm.hands.holder(lease), outcome, check_provenance=check_with_workers_key)
 
 
 def takes_a_lease(farm: AttackedFarm, facts: Facts) -> None:
@@ -121,7 +121,7 @@ def takes_a_lease(farm: AttackedFarm, facts: Facts) -> None:
     )
     order = _order(liar, row["subject"])
     holder = Holder(farm_hands.workers["mallory"], row["id"], "token")
-    finish_test(farm.office, holder, _passed(farm, order))
+    finish_test(farm.application, holder, _passed(farm, order))
 
 
 def passes_for_a_tester(farm: AttackedFarm, facts: Facts) -> None:
@@ -152,16 +152,16 @@ def _order(liar: Liar, digest: str) -> TestOrder:
 
 
 def _passed(farm: AttackedFarm, order: TestOrder) -> TestOutcome:
-    log = farm.office.blobs.put_bytes(b"log")
+    log = farm.application.blobs.put_bytes(b"log")
     outcome = TestOutcome(True, 0, "", log)
     envelope = sign_statement(result_statement(order, outcome, run_by(MALLORY)), MALLORY)
-    return replace(outcome, attestation=farm.office.blobs.put_bytes(envelope))
+    return replace(outcome, attestation=farm.application.blobs.put_bytes(envelope))
 
 
 def _passes(farm: AttackedFarm, name: str) -> None:
     hands = farm.enrolled()
     hands.is_heard_of(name)
-    lease = claim(farm.office, hands.workers[name])
+    lease = claim(farm.application, hands.workers[name])
     assert lease is not None
     assert lease.job.name == "broken"
     hands.report_test(lease, passed=True)
@@ -211,20 +211,20 @@ def leases_another_test(farm: AttackedFarm, facts: Facts) -> None:
 
 def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
     """Hold a token of a curator's, and let go what curators hold."""
-    with farm.office.writing() as desk:
-        access.issue_token(desk, name="mallory", role=Role.CURATOR, lasts=_DAY)
+    with farm.application.writing() as unit:
+        access.issue_token(unit, name="mallory", role=Role.CURATOR, lasts=_DAY)
         with pytest.raises(UnsignedOrderError):
-            curation.lift(desk, _ACTOR, "edge", "kept")
-        holds.lift_hold(desk.session, "edge", "kept", lifted_by=_ACTOR.name, now=desk.now)
+            curation.lift(unit, _ACTOR, "edge", "kept")
+        holds.lift_hold(unit.session, "edge", "kept", lifted_by=_ACTOR.name, now=unit.now)
         with pytest.raises(UnsignedOrderError):
-            curation.thaw(desk, _ACTOR, "still")
-        releases.freeze(desk.session, "still", None)
+            curation.thaw(unit, _ACTOR, "still")
+        releases.freeze(unit.session, "still", None)
 
 
 def owns_all(farm: AttackedFarm, facts: Facts) -> None:
     """Submit while nobody owns anything."""
     execute(farm, "UPDATE ownership SET owners = NULL", facts)
-    submit(farm.office, {"stranger": recipe_with_test("stranger")}, submitted_by="token:mallory", trace="trace")
+    submit(farm.application, {"stranger": recipe_with_test("stranger")}, submitted_by="token:mallory", trace="trace")
 
 
 def becomes_an_owner(farm: AttackedFarm, facts: Facts) -> None:
@@ -233,7 +233,7 @@ def becomes_an_owner(farm: AttackedFarm, facts: Facts) -> None:
     execute(farm, "UPDATE ownership SET curators = :people", {"people": json.dumps(people)})
     recipe = recipe_with_test("stranger")
     submit(
-        farm.office,
+        farm.application,
         {"stranger": recipe},
         submitted_by="token:mallory",
         trace="trace",
@@ -245,7 +245,7 @@ def forges_an_owner(farm: AttackedFarm, facts: Facts) -> None:
     """Submit while nobody owns anything, and say afterwards that an owner has signed: by forgery and by another's."""
     owns_all(farm, facts)
     recipe = recipe_with_test("stranger")
-    forged = farm.office.blobs.put_bytes(_signed_as_alice(recipe))
+    forged = farm.application.blobs.put_bytes(_signed_as_alice(recipe))
     digest = digest_of_files(recipe, file="recipe.yaml")
     execute(
         farm,
@@ -264,7 +264,7 @@ def takes_a_waiting_submission(farm: AttackedFarm, facts: Facts) -> None:
 def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
     """Let the recipe that an owner has signed consist of other files, and be built from these."""
     evil = recipe_with_test("next", more="environment: {EVIL: '1'}\n")
-    kept = farm.office.shelf.keep(evil)
+    kept = farm.application.shelf.keep(evil)
     execute(
         farm,
         "UPDATE recipe_revision SET files = :kept WHERE name = 'next';\n"
@@ -276,7 +276,7 @@ def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
 
 def softens_a_test(farm: AttackedFarm, facts: Facts) -> None:
     """Let the recipe whose test fails have one that passes, under its digest."""
-    kept = farm.office.shelf.keep(recipe_with_test("broken", "2.0"))
+    kept = farm.application.shelf.keep(recipe_with_test("broken", "2.0"))
     execute(farm, "UPDATE recipe_revision SET files = :kept WHERE name = 'broken' AND version = '2.0'", {"kept": kept})
 
 
@@ -293,7 +293,7 @@ def softens_facts(farm: AttackedFarm, facts: Facts) -> None:
     execute(
         farm,
         "UPDATE package SET facts = :softer, facts_size = :size WHERE name IN ('needy', 'next')",
-        {"softer": farm.office.blobs.put_bytes(softer), "size": len(softer)},
+        {"softer": farm.application.blobs.put_bytes(softer), "size": len(softer)},
     )
 
 
@@ -302,7 +302,7 @@ def vouches_itself(farm: AttackedFarm, facts: Facts) -> None:
     liar = Liar(farm)
     evil = liar.built("next", MALLORY)
     for blob in evil.blobs:
-        farm.office.blobs.put_bytes(liar.read(blob))
+        farm.application.blobs.put_bytes(liar.read(blob))
     descriptor = Descriptor.from_json(liar.read(evil.descriptor))
     execute(
         farm,
@@ -321,20 +321,20 @@ def vouches_itself(farm: AttackedFarm, facts: Facts) -> None:
 
 def lies_about_materials(farm: AttackedFarm, facts: Facts) -> None:
     """Leave the dependencies and the toolchain out of a bill of materials."""
-    form = json.loads(farm.office.blobs.read(Digest(str(facts["next1_sbom"]))))
+    form = json.loads(farm.application.blobs.read(Digest(str(facts["next1_sbom"]))))
     form["packages"] = form["packages"][:1]
     lie = canonical_json(form)
     execute(
         farm,
         "UPDATE package SET sbom = :lie, sbom_size = :size WHERE name = 'next'",
-        {"lie": farm.office.blobs.put_bytes(lie), "size": len(lie)},
+        {"lie": farm.application.blobs.put_bytes(lie), "size": len(lie)},
     )
 
 
 def names_another_recipe(farm: AttackedFarm, facts: Facts) -> None:
     """Say that an honest package was built from a recipe that nobody has signed."""
     recipe = recipe_with_test("next", more="# harmless\n")
-    digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.office.shelf.keep(recipe)
+    digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.application.shelf.keep(recipe)
     execute(
         farm,
         "UPDATE recipe_revision SET digest = :digest, files = :kept WHERE name = 'next';\n"
@@ -376,7 +376,7 @@ def stranger_of(liar: Liar) -> Import:
     own = Descriptor.from_json(liar.read(liar.entry("lib").descriptor))
     evil = replace(own, name=replace(own.name, distribution="evil.example.org", short="evil"))
     kept = liar.keep(evil.to_json())
-    liar.farm.office.blobs.put_bytes(evil.to_json())
+    liar.farm.application.blobs.put_bytes(evil.to_json())
     packages = (ImportedPackage("evil", kept.digest),)
     return Import(
         distribution="evil.example.org",

@@ -28,7 +28,7 @@ from tests.core.advisories.osv_documents import openvex, osv
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.advisory_statement import Word
     from tests.attack.farm import AttackedFarm
 
@@ -44,7 +44,7 @@ def approves_itself(farm: AttackedFarm, facts: Facts) -> None:
     """Sign approvals in a curator's name."""
     rows = ("lone1", "reported1", "vuln1")
     for row in rows:
-        descriptor = Descriptor.from_json(farm.office.blobs.read(Digest(str(facts[f"{row}_digest"]))))
+        descriptor = Descriptor.from_json(farm.application.blobs.read(Digest(str(facts[f"{row}_digest"]))))
         envelope = sign_statement(approval_statement(descriptor, channel="stable", curator="alice"), MALLORY)
         execute(
             farm,
@@ -94,32 +94,32 @@ def _bring_orders(farm: AttackedFarm, facts: Facts, curator: str) -> None:
 
 def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
     """State it while nothing has to be signed, and let it stay so: the farm then asks for it to be published."""
-    with _unsigned(farm, facts) as desk:
-        add_statements(desk, _ACTOR, HARMLESS)
+    with _unsigned(farm, facts) as unit:
+        add_statements(unit, _ACTOR, HARMLESS)
 
 
 def states_it_by_a_strangers_order(farm: AttackedFarm, facts: Facts) -> None:
     """State it, signed by a stranger in a curator's name, and say that the signer has that."""
     (statement,) = read_openvex(HARMLESS, DISTRIBUTION)
     _brings_advice(farm, facts, statement_word(statement, DISTRIBUTION))
-    with farm.office.writing() as desk:
-        people = signed_orders.who_orders(desk.session)
-        signed_orders.set_who_orders(desk.session, None)
-        add_statements(desk, _ACTOR, HARMLESS)
-        signed_orders.set_who_orders(desk.session, people)
+    with farm.application.writing() as unit:
+        people = signed_orders.who_orders(unit.session)
+        signed_orders.set_who_orders(unit.session, None)
+        add_statements(unit, _ACTOR, HARMLESS)
+        signed_orders.set_who_orders(unit.session, people)
 
 
 def withdraws_the_advisory(farm: AttackedFarm, facts: Facts) -> None:
     """Withdraw it while nothing has to be signed."""
-    with _unsigned(farm, facts) as desk:
-        add_advisory(desk, _ACTOR, WITHDRAWN)
+    with _unsigned(farm, facts) as unit:
+        add_advisory(unit, _ACTOR, WITHDRAWN)
 
 
 def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
     """Withdraw it, and let the order that Alice gave for the advisory be one for its withdrawal."""
     withdraws_the_advisory(farm, facts)
-    with farm.office.reading() as desk:
-        kept = signed_orders.brought_since(desk.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
+    with farm.application.reading() as unit:
+        kept = signed_orders.brought_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
     envelope = json.loads(kept.envelope)
     statement = json.loads(b64decode(envelope["payload"]))
     word = advisory_word(json.loads(WITHDRAWN))
@@ -135,15 +135,15 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
 
 def invents_reviews(farm: AttackedFarm, facts: Facts) -> None:
     """State to have looked while nothing has to be signed."""
-    with _unsigned(farm, facts) as desk:
-        state_reviews(desk, _ACTOR, ["vuln", "lib"], "https://cve.example.org/", at=datetime.now(UTC))
+    with _unsigned(farm, facts) as unit:
+        state_reviews(unit, _ACTOR, ["vuln", "lib"], "https://cve.example.org/", at=datetime.now(UTC))
 
 
 @contextmanager
-def _unsigned(farm: AttackedFarm, facts: Facts) -> Iterator[Desk]:
+def _unsigned(farm: AttackedFarm, facts: Facts) -> Iterator[UnitOfWork]:
     execute(farm, "UPDATE who_orders SET people = 'null'", facts)
-    with farm.office.writing() as desk:
-        yield desk
+    with farm.application.writing() as unit:
+        yield unit
 
 
 def _brings_advice(farm: AttackedFarm, facts: Facts, word: Word) -> None:

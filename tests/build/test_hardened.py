@@ -74,8 +74,8 @@ def test_each_way_around_the_flags_is_seen_in_what_came_of_it(local: Local, buil
         "old": {"bind-now", "stack-protector", "stack-clash-protection"},
         "unknown": set(),
     }
-    unjudged = {(each.path, each.property) for each in found if not each.lacking}
-    assert unjudged == {("bin/unknown", "stack-protector"), ("bin/unknown", "stack-clash-protection")}
+    not_covered = {(each.path, each.property) for each in found if not each.lacking}
+    assert not_covered == {("bin/unknown", "stack-protector"), ("bin/unknown", "stack-clash-protection")}
 
 
 def test_debug_data_that_stay_in_the_files_tell_of_it_too(local: Local) -> None:

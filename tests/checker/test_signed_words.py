@@ -63,7 +63,7 @@ def looked(name: str, **ago: float) -> Review:
 
 
 @dataclass
-class Desk:
+class UnitOfWork:
     """What asks the signer of `channel` to publish words."""
 
     channel: Channel
@@ -100,18 +100,20 @@ def edge(tmp_path: Path) -> Channel:
 
 
 @pytest.fixture
-def desk(edge: Channel) -> Desk:
-    return Desk(edge)
+def unit(edge: Channel) -> UnitOfWork:
+    return UnitOfWork(edge)
 
 
-def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(edge: Channel, desk: Desk) -> None:
+def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
+    edge: Channel, unit: UnitOfWork
+) -> None:
     with pytest.raises(UnsignedWordError, match=r"nobody whose orders count has signed EXAMPLE-2026-1") as refused:
-        desk.list(advisory())
+        unit.list(advisory())
     assert "farm keys me" in refused.value.remedy
     edge.advise(advisory_word(advisory()))
-    assert desk.list(advisory())
+    assert unit.list(advisory())
     _no_longer_an_operator(edge)
-    assert not desk.list(advisory())  # it is there already
+    assert not unit.list(advisory())  # it is there already
 
 
 @pytest.mark.parametrize(
@@ -119,103 +121,105 @@ def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     [{"withdrawn": LATER}, {"package": "viral"}, {"fixed": "0.1"}, {"summary": "it is nothing"}],
     ids=["withdrawn", "of another package", "fixed before", "in other words"],
 )
-def test_an_order_is_for_the_very_words_that_it_names(edge: Channel, desk: Desk, other: dict[str, Any]) -> None:
+def test_an_order_is_for_the_very_words_that_it_names(edge: Channel, unit: UnitOfWork, other: dict[str, Any]) -> None:
     edge.advise(advisory_word(advisory()))
-    desk.list(advisory())
+    unit.list(advisory())
     newer = advisory(**({"modified": LATER} | other))
     with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1"):
-        desk.list(newer)
+        unit.list(newer)
     edge.advise(advisory_word(newer))
-    assert desk.list(newer)
+    assert unit.list(newer)
 
 
-def test_an_advisory_that_was_signed_once_does_not_come_back(edge: Channel, desk: Desk) -> None:
+def test_an_advisory_that_was_signed_once_does_not_come_back(edge: Channel, unit: UnitOfWork) -> None:
     newer, as_old = advisory(modified=LATER, withdrawn=LATER), advisory(modified=LATER, summary="at the same time")
     edge.advise(*map(advisory_word, (advisory(), newer, as_old)))
-    desk.list(advisory())
-    desk.list(newer)
+    unit.list(advisory())
+    unit.list(newer)
     with pytest.raises(InvalidAdvisoryIndexError, match="EXAMPLE-2026-1 is older than what is published"):
-        desk.list(advisory())
+        unit.list(advisory())
     with pytest.raises(InvalidAdvisoryIndexError, match="another than what is published, and not newer"):
-        desk.list(as_old)
+        unit.list(as_old)
 
 
-def test_a_statement_is_published_when_it_is_signed(edge: Channel, desk: Desk) -> None:
+def test_a_statement_is_published_when_it_is_signed(edge: Channel, unit: UnitOfWork) -> None:
     statement = stated()
     with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1 not_affected in jq"):
-        desk.list(statements=(statement,))
+        unit.list(statements=(statement,))
     edge.advise(said(stated(name="zlib")), said(stated("affected")), said(stated(at=LATEST)))
     with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1 not_affected in jq"):
-        desk.list(statements=(statement,))
+        unit.list(statements=(statement,))
     edge.advise(said(statement))
-    assert desk.list(statements=(statement,))
+    assert unit.list(statements=(statement,))
 
 
-def test_a_statement_that_is_published_neither_goes_nor_becomes_older(edge: Channel, desk: Desk) -> None:
+def test_a_statement_that_is_published_neither_goes_nor_becomes_older(edge: Channel, unit: UnitOfWork) -> None:
     before, now, other = stated(at=LATER), stated("affected", at=LATEST), stated(name="zlib")
     same_time = stated("under_investigation", at=LATEST)
     edge.advise(*map(said, (before, now, other, same_time)))
-    desk.list(statements=(before, other))
-    desk.list(statements=(now, other))
+    unit.list(statements=(before, other))
+    unit.list(statements=(now, other))
     for older in (before, same_time):
         with pytest.raises(InvalidAdvisoryIndexError, match="is not newer than what is published"):
-            desk.list(statements=(older, other))
+            unit.list(statements=(older, other))
     with pytest.raises(InvalidAdvisoryIndexError, match="leave out what is published: EXAMPLE-2026-1 zlib"):
-        desk.list(statements=(now,))
+        unit.list(statements=(now,))
     with pytest.raises(InvalidAdvisoryIndexError, match="leaves out all statements"):
-        desk.list()
+        unit.list()
     with pytest.raises(InvalidAdvisoryIndexError, match="not as a farm writes it"):
-        desk.list(statements=(before, now, other))  # the older one beside the newer
+        unit.list(statements=(before, now, other))  # the older one beside the newer
 
 
-def test_the_document_of_statements_says_nothing_else(edge: Channel, desk: Desk) -> None:
+def test_the_document_of_statements_says_nothing_else(edge: Channel, unit: UnitOfWork) -> None:
     statement = stated()
     edge.advise(said(statement))
     document = json.loads(document_of((statement,), DISTRIBUTION))
     document["statements"][0]["impact_statement"] = "nothing to see here"
     with pytest.raises(InvalidAdvisoryIndexError, match="not as a farm writes it"):
-        desk.list(content=json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
-    assert desk.list(statements=(statement,))
+        unit.list(content=json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
+    assert unit.list(statements=(statement,))
 
 
-def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_older(edge: Channel, desk: Desk) -> None:
-    desk.list()
+def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_older(
+    edge: Channel, unit: UnitOfWork
+) -> None:
+    unit.list()
     before, now, other = looked("jq", days=2), looked("jq", days=1), looked("zlib", days=1)
     with pytest.raises(UnsignedWordError, match="review of jq"):
-        desk.look(before)
+        unit.look(before)
     edge.advise(*map(review_word, (before, now, other)))
-    assert desk.look(before, other)
-    assert desk.look(now, other)
+    assert unit.look(before, other)
+    assert unit.look(now, other)
     with pytest.raises(InvalidReviewListError, match="older than what is published"):
-        desk.look(before, other)
+        unit.look(before, other)
     with pytest.raises(InvalidReviewListError, match="leaves out that zlib was looked at"):
-        desk.look(now)
+        unit.look(now)
     with pytest.raises(UnsignedWordError, match="review of jq"):
-        desk.look(looked("jq", hours=1), other)
+        unit.look(looked("jq", hours=1), other)
 
 
-def test_an_order_counts_until_it_expires(edge: Channel, desk: Desk) -> None:
+def test_an_order_counts_until_it_expires(edge: Channel, unit: UnitOfWork) -> None:
     edge.advise(advisory_word(advisory()), expires=edge.now + timedelta(hours=1))
-    index = AdvisoryIndex(DISTRIBUTION, (ListedAdvisory("EXAMPLE-2026-1", desk._keep(_body(advisory())), ("jq",)),))
+    index = AdvisoryIndex(DISTRIBUTION, (ListedAdvisory("EXAMPLE-2026-1", unit._keep(_body(advisory())), ("jq",)),))
     state, over = edge.ledger.state(), edge.now + timedelta(hours=2)
     with pytest.raises(UnsignedWordError):
         checked_advisories(edge.repository, index.to_json(), state, over)
     assert checked_advisories(edge.repository, index.to_json(), state, edge.now)
 
 
-def test_an_order_of_who_is_signed_no_more_does_not_count(edge: Channel, desk: Desk) -> None:
+def test_an_order_of_who_is_signed_no_more_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
     edge.advise(advisory_word(advisory()))
     _no_longer_an_operator(edge)
     with pytest.raises(UnsignedWordError):
-        desk.list(advisory())
+        unit.list(advisory())
 
 
-def test_an_order_for_another_distribution_or_of_another_act_does_not_count(edge: Channel, desk: Desk) -> None:
+def test_an_order_for_another_distribution_or_of_another_act_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
     word = advisory_word(advisory())
     edge.advise(word, distribution="other.example")
     edge.order(Act.RETRY, packages=words_to_sign([word]))
     with pytest.raises(UnsignedWordError):
-        desk.list(advisory())
+        unit.list(advisory())
 
 
 def test_a_strangers_order_is_not_taken(edge: Channel) -> None:
@@ -262,7 +266,7 @@ def _no_longer_an_operator(channel: Channel) -> None:
     publish_draft(Repository(channel.public), draft, online_signers(channel.keys / "online"), datetime.now(UTC))
 
 
-def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, desk: Desk) -> None:
+def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, unit: UnitOfWork) -> None:
     order = edge.advise(advisory_word(advisory()))
     there: dict[str, Any] = {"channel": ADVISORIES, "base": NO_RELEASE}
     with pytest.raises(NothingToEndError, match="is one to advisories"):
@@ -272,6 +276,6 @@ def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, desk: Desk) 
     edge.order(Act.WITHDRAW_ORDER, target=order, **there)
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
     with pytest.raises(UnsignedWordError):
-        desk.list(advisory())
+        unit.list(advisory())
     edge.advise(advisory_word(advisory()), at=edge.now)
-    assert desk.list(advisory())
+    assert unit.list(advisory())

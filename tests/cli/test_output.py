@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import farm.cli
-from farm.cli.escaping import inert
+from farm.cli.escaping import escape_control_chars
 from farm.cli.output import guarded, joined, moving_line, say, say_document, say_json, say_lines, styled
 from farm.cli.progress import downloads
 from farm.core.names.digest import Digest
@@ -58,18 +58,18 @@ def on_a_terminal() -> Iterator[Terminal]:
 
 @given(st.text(st.characters(categories=["C", "Z", "M", "Lo", "L"])))
 def test_nothing_of_a_text_is_a_control_a_line_end_or_no_text_at_all(text: str) -> None:
-    shown = inert(text)
+    shown = escape_control_chars(text)
     assert not [each for each in shown if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}]
     shown.encode()
-    assert inert(shown) == shown
+    assert escape_control_chars(shown) == shown
 
 
 def test_what_is_spelt_out_says_what_it_was() -> None:
     name = b"caf\xe9".decode(errors="surrogateescape")
-    assert inert(f"\x1b\x7f\x9b\u202e\u200b\u3164\U000e0041 {name}\n") == (
+    assert escape_control_chars(f"\x1b\x7f\x9b\u202e\u200b\u3164\U000e0041 {name}\n") == (
         "\\x1b\\x7f\\x9b\\u202e\\u200b\\u3164\\U000e0041 caf\\xe9\\n"
     )
-    assert inert("naïve → 日本 עברית 😀") == "naïve → 日本 עברית 😀"
+    assert escape_control_chars("naïve → 日本 עברית 😀") == "naïve → 日本 עברית 😀"
 
 
 def test_a_line_break_in_a_value_begins_no_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_json_says_the_same_in_ascii(capsys: pytest.CaptureFixture[str]) -> None
     say_json(value)
     shown = capsys.readouterr().out
     assert shown.isascii()
-    assert inert(shown.replace("\n", "")) == shown.replace("\n", "")
+    assert escape_control_chars(shown.replace("\n", "")) == shown.replace("\n", "")
     assert json.loads(shown) == value
 
 
@@ -100,7 +100,7 @@ def test_a_document_is_left_alone_but_on_a_terminal(capfdbinary: pytest.CaptureF
     with on_a_terminal() as terminal:
         say_document(document)
     assert "é" in terminal.shown
-    assert inert(terminal.shown.replace("\n", "")) == terminal.shown.replace("\n", "")
+    assert escape_control_chars(terminal.shown.replace("\n", "")) == terminal.shown.replace("\n", "")
     assert json.loads(terminal.shown) == value
     say_document(document)
     assert capfdbinary.readouterr().out == document

@@ -92,7 +92,7 @@ class SmallDistribution:
         signed_by: CryptoSigner | None = None,
         recipe: Digest = RECIPE,
         linked: tuple[str, ...] = (),
-        unwatched: bool = False,
+        untraced: bool = False,
         revision: int = 1,
         made_of: Mapping[str, bytes] | None = None,
         text: str = "",
@@ -101,7 +101,7 @@ class SmallDistribution:
         reported: PackageFacts | None = None,
         build: int = 0,
     ) -> None:
-        """Add a package. `linked` are packages added before whose code was linked into it, `unwatched` unseen.
+        """Add a package. `linked` are packages added before whose code was linked into it, `untraced` unseen.
 
         `text` is its recipe, which is then published with what lies beside it; `made_of` are the sources of the plan.
         `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports,
@@ -134,7 +134,7 @@ class SmallDistribution:
             sources=sources,
         )
         code = OpenedFiles.of(["lib/lib.a"])
-        consumed = tuple(Consumption(each.name, each.tree, code, is_known=not unwatched) for each in libraries)
+        consumed = tuple(Consumption(each.name, each.tree, code, is_known=not untraced) for each in libraries)
         self.built[plan.digest] = plan, consumed
         self.origins[plan.digest] = tuple(origins)
         descriptor = describe(

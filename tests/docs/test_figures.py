@@ -12,11 +12,11 @@ import click
 import pytest
 
 from farm.cli.operate.keys import keys as keys_command
-from farm.client.findings.report import DoubtKind
+from farm.client.findings.report import UnverifiedKind
 from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.subscriber.policy_file import KEYS as POLICY_KEYS
 from farm.server.tables.states import JobState, Role
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.trust.blob_limits import LARGEST
 from farm.trust.metadata.roles import lifetime
 from farm.trust.verification.client_metadata import LARGEST_DOCUMENT
@@ -63,7 +63,7 @@ def test_metadata_lives_as_long_as_is_said(role: str) -> None:
 
 def test_leases_last_as_long_as_is_said() -> None:
     (row,) = [each for each in cells(OPERATE, "| key | what it is | default |") if "lease_seconds" in each[0]]
-    terms = Terms()
+    terms = LeasePolicy()
     assert row[2] == f"{terms.lease.total_seconds():.0f}, {terms.grace.total_seconds():.0f}"
 
 
@@ -88,7 +88,7 @@ def test_the_registry_is_bounded_as_is_said() -> None:
     bounds, room = Bounds(), Room()
     assert said["images made in a minute"] == [bounds.a_minute, bounds.one_a_minute]
     assert said["made at a time; waiting for that"] == [
-        bounds.at_a_time, bounds.waiting, bounds.one_waits, bounds.patience,
+        bounds.at_a_time, bounds.waiting, bounds.one_waits, bounds.deadline,
     ]  # fmt: skip
     assert said["packages in a name; their bytes"][1] == bounds.content
     assert said["images kept; bytes that are not links"] == [room.images, room.bytes]
@@ -109,7 +109,7 @@ def test_every_key_of_a_policy_is_named() -> None:
 
 
 def test_every_doubt_of_an_audit_is_named() -> None:
-    assert [each for each in get_args(DoubtKind) if f"`{each}`" not in SUBSCRIBE] == []
+    assert [each for each in get_args(UnverifiedKind) if f"`{each}`" not in SUBSCRIBE] == []
 
 
 def test_the_verbs_of_keys_take_json_but_for_those_that_print_one_thing() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.client.repository.download import Downloads
 from farm.client.repository.readers import open_reader
 from farm.core.names.digest import Digest
-from farm.core.recipe.distributions import ForeignDistribution
+from farm.core.recipe.distributions import OtherDistribution
 from farm.server.channels import releases
 from farm.server.federation.following import Following
 from farm.server.pipeline.pipeline import Pipeline
@@ -46,29 +46,29 @@ class TakingFarm(ReleasingFarm):
         assert neighbours.first.founded is not None
         farm = SmallFarm.open(database, folder)
         root = Digest(neighbours.first.founded.fingerprint)
-        named = {FIRST: ForeignDistribution(FIRST, neighbours.address, "edge", root)}
-        farm.office = replace(farm.office, world=replace(farm.office.world, foreign=named))
+        named = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
+        farm.application = replace(farm.application, world=replace(farm.application.world, foreign=named))
         founded = found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
         signer = Signer(Repository(folder / "public"), online_signers(founded.online))
-        with farm.office.writing() as desk:
+        with farm.application.writing() as unit:
             for channel in ("edge", "stable"):
-                releases.ensure_channel(desk.session, channel, "{}")
+                releases.ensure_channel(unit.session, channel, "{}")
 
         def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
             reader = open_reader(address)
-            return reader, Downloads(reader, farm.office.blobs)
+            return reader, Downloads(reader, farm.application.blobs)
 
         return cls(
             farm,
-            Pipeline(farm.office, EDGE, folder / "public", signer),
+            Pipeline(farm.application, EDGE, folder / "public", signer),
             signer,
-            following=Following(farm.office, folder / "foreign", open_repository),
+            following=Following(farm.application, folder / "foreign", open_repository),
             folder=folder,
         )
 
     def channel(self, policy: ChannelPolicy, gates: Sequence[PackageGate] = ()) -> Pipeline:
         assert self.folder is not None
-        return Pipeline(self.farm.office, policy, self.folder / "public", self.signer, gates=gates)
+        return Pipeline(self.farm.application, policy, self.folder / "public", self.signer, gates=gates)
 
     def follow(self) -> int:
         assert self.following is not None

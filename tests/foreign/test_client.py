@@ -23,7 +23,7 @@ from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 from tests.client.web_server import serving
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
-from tests.trust.commands import Desk
+from tests.trust.commands import UnitOfWork
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,7 +247,7 @@ def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host:
 @pytest.mark.parametrize("first", [1, 2])
 def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighbours, host: Host, first: int) -> None:
     """The owner has signed the way from the one to the other."""
-    keys = Desk(neighbours.first.folder)
+    keys = UnitOfWork(neighbours.first.folder)
     keys.run("draft root --repository public --expires-days 300")
     keys.run("sign root.draft --key keys/offline/root --yes")
     keys.run("publish root.draft --repository public --online keys/online")

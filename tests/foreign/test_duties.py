@@ -17,7 +17,7 @@ from tests.foreign.neighbours import FIRST
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.server.pipeline.conftest import EDGE
 from tests.server.small_farm import recipe
-from workers.control import Beside, Duty, following_of, foreign_duties
+from workers.control import BackgroundTask, PeriodicTask, following_of, following_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +41,8 @@ def settings(tmp_path: Path) -> FarmSettings:
     )
 
 
-def run(duty: Duty) -> None:
-    assert isinstance(duty.run, Beside)
+def run(duty: PeriodicTask) -> None:
+    assert isinstance(duty.run, BackgroundTask)
     duty.run()
     assert duty.run.thread is not None
     duty.run.thread.join()
@@ -51,7 +51,7 @@ def run(duty: Duty) -> None:
 def test_a_slow_host_keeps_no_other_duty_waiting() -> None:
     begun: list[int] = []
     slow = threading.Event()
-    beside = Beside(lambda: begun.append(1) or slow.wait(10))
+    beside = BackgroundTask(lambda: begun.append(1) or slow.wait(10))
     for _ in range(3):
         beside()
     assert begun == [1]
@@ -69,9 +69,9 @@ def test_what_breaks_off_beside_the_others_is_in_the_log_and_is_begun_again(capl
         begun.append(1)
         raise ValueError("nobody thought of this")
 
-    beside = Beside(broken)
+    beside = BackgroundTask(broken)
     for _ in range(2):
-        run(Duty("task", 1, beside))
+        run(PeriodicTask("task", 1, beside))
     assert begun == [1, 1]
     assert "nobody thought of this" in caplog.text
 
@@ -81,18 +81,18 @@ def test_the_clock_follows_and_fetches(
 ) -> None:
     taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
     taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
-    office = taking.farm.office
-    follow, archives = foreign_duties(following_of(office, settings))
+    application = taking.farm.application
+    follow, archives = following_tasks(following_of(application, settings))
     run(follow)
-    with office.writing() as desk:
-        release = imported.newest_release(desk.session, FIRST, "edge", office.world.foreign[FIRST].root)
+    with application.writing() as unit:
+        release = imported.newest_release(unit.session, FIRST, "edge", application.world.foreign[FIRST].root)
         assert release is not None
-        package = imported.packages_of(desk.session, release.id)[f"{FIRST}/openssl"]
-        imported.want_archive(desk.session, package)
+        package = imported.packages_of(unit.session, release.id)[f"{FIRST}/openssl"]
+        imported.want_archive(unit.session, package)
     run(archives)
-    assert office.blobs.has(package.archive.digest)
-    with office.reading() as desk:
-        assert imported.wanted_archives(desk.session) == []
+    assert application.blobs.has(package.archive.digest)
+    with application.reading() as unit:
+        assert imported.wanted_archives(unit.session) == []
     assert (tmp_path / "foreign" / FIRST / release.root.hex / "root.json").exists()
 
 
@@ -105,23 +105,23 @@ def test_a_name_that_leads_into_the_farms_own_network_is_not_followed_unless_it_
 ) -> None:
     taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
     taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
-    office = taking.farm.office
-    following = following_of(office, settings.model_copy(update={"allowed_networks": ()}))
+    application = taking.farm.application
+    following = following_of(application, settings.model_copy(update={"allowed_networks": ()}))
     assert following is not None
     assert following.keep_up() == 0
     assert "127.0.0.1 is this machine's own (loopback)" in caplog.text
     assert "FARM_ALLOWED_NETWORKS" in caplog.text
-    with office.reading() as desk:
-        assert not imported.is_known(desk.session, f"{FIRST}/openssl")
+    with application.reading() as unit:
+        assert not imported.is_known(unit.session, f"{FIRST}/openssl")
 
 
 def test_a_farm_that_takes_nothing_of_others_follows_nobody(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
-    office = TakingFarm.beside(neighbours, database, tmp_path / "farm").farm.office
-    alone = replace(office, world=replace(office.world, foreign={}))
+    application = TakingFarm.beside(neighbours, database, tmp_path / "farm").farm.application
+    alone = replace(application, world=replace(application.world, foreign={}))
     assert following_of(alone, settings) is None
-    assert foreign_duties(None) == ()
+    assert following_tasks(None) == ()
 
 
 def test_others_are_looked_at_by_the_clock_and_at_once_for_what_is_newly_required(
@@ -154,7 +154,7 @@ def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     following = taking.following
     assert following is not None
     taking.pipeline = Pipeline(
-        taking.farm.office, EDGE, tmp_path / "farm" / "public", taking.signer, unseen=following.unseen
+        taking.farm.application, EDGE, tmp_path / "farm" / "public", taking.signer, unseen=following.unseen
     )
     taking.farm.shape("web", "1.0", {}, requires=(f"{FIRST}/openssl",))
     taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))

@@ -88,45 +88,45 @@ def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
     taking: TakingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asking = HostNeeds(capabilities=("CAP_NET_ADMIN",))
-    member = type(taking.farm.office.packages).member
+    member = type(taking.farm.application.packages).member
 
     def wanting(shelf: Any, package: Any) -> Any:
         found = member(shelf, package)
         return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
 
-    monkeypatch.setattr(type(taking.farm.office.packages), "member", wanting)
+    monkeypatch.setattr(type(taking.farm.application.packages), "member", wanting)
     assert gated(taking, Host(HostNeeds())) == "refused"
     assert held(taking)[SAY][1] == "it asks CAP_NET_ADMIN of its host, more than edge promises"
 
 
 def test_an_own_advisory_may_name_a_package_that_is_taken(taking: TakingFarm) -> None:
-    with taking.farm.office.writing() as desk:
-        add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-2"))
+    with taking.farm.application.writing() as unit:
+        add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-2"))
     assert gated(taking, Advisories("high")) == "refused"
     gate, reason = held(taking)[SAY]
     assert (gate, reason) == ("advisories", "EXAMPLE-2026-1 (critical): A crafted document overflows the stack")
     assert taking.excuses()[SAY].remedy.startswith(f"Wait for {SAY} 1.0-2 or newer: that is tried by itself; or state")
-    with taking.farm.office.writing() as desk:
-        add_statements(desk, ANN, openvex(product=SAY))
+    with taking.farm.application.writing() as unit:
+        add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
 
 
 def test_who_adds_an_advisory_hears_which_channels_have_taken_it(taking: TakingFarm) -> None:
     taking.decide()
-    with taking.farm.office.writing() as desk:
-        advisory, _ = add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-2"))
-        assert released_with(desk, advisory) == [Hit("edge", SAY, "1.0-1")]
-        mended, _ = add_advisory(desk, ANN, osv(package=SAY, fixed="1.0-1", id="EXAMPLE-2026-2"))
-        assert released_with(desk, mended) == []
+    with taking.farm.application.writing() as unit:
+        advisory, _ = add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-2"))
+        assert released_with(unit, advisory) == [Hit("edge", SAY, "1.0-1")]
+        mended, _ = add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-1", id="EXAMPLE-2026-2"))
+        assert released_with(unit, mended) == []
 
 
 def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> None:
-    with taking.farm.office.writing() as desk:
+    with taking.farm.application.writing() as unit:
         with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
-            add_advisory(desk, ANN, osv(package="third.example/x"))
+            add_advisory(unit, ANN, osv(package="third.example/x"))
         with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
-            add_statements(desk, ANN, openvex(product="third.example/x"))
+            add_statements(unit, ANN, openvex(product="third.example/x"))
 
 
 def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFarm, neighbours: Neighbours) -> None:
@@ -154,8 +154,8 @@ def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFar
     announce(neighbours.first, theirs("say", fixed=""))
     taking.follow()
     assert gated(taking, Advisories("high")) == "refused"
-    with taking.farm.office.writing() as desk:
-        add_statements(desk, ANN, openvex(product=SAY))
+    with taking.farm.application.writing() as unit:
+        add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
 
 
@@ -230,43 +230,43 @@ def until_still(pipeline: Pipeline) -> str:
 
 
 def excuses_on(taking: TakingFarm, channel: str) -> list[Any]:
-    with taking.farm.office.reading() as desk:
-        return [each.excuse for each in excuses.standing(desk.session, channel)]
+    with taking.farm.application.reading() as unit:
+        return [each.excuse for each in excuses.standing(unit.session, channel)]
 
 
 def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: TakingFarm) -> None:
     taking.decide()
     stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
-    with taking.farm.office.writing() as desk:
-        made = report(desk, ANN, "edge", SSL, why="it forgets its certificates")
+    with taking.farm.application.writing() as unit:
+        made = report(unit, ANN, "edge", SSL, why="it forgets its certificates")
         with pytest.raises(NotInQuestionError):
-            report(desk, ANN, "edge", f"{FIRST}/unused", why="it is not there")
+            report(unit, ANN, "edge", f"{FIRST}/unused", why="it is not there")
     assert (made.name, made.version) == (SSL, "3.0-1")
     taking.farm.clock.passes(4 * 3600)
     assert until_still(stable) == "refused"
     (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
     assert "ann reported trouble with it on edge: it forgets its certificates" in excuse.reason
-    with taking.farm.office.writing() as desk:
-        resolve(desk, ANN, made.id)
+    with taking.farm.application.writing() as unit:
+        resolve(unit, ANN, made.id)
     assert until_still(stable) == "released"
 
 
 def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> None:
     key = CryptoSigner.generate_ed25519()
     people = {"alice": str(key.public_key.keyval["public"])}
-    taking.farm.office = replace(
-        taking.farm.office, world=replace(taking.farm.office.world, curators={"curators": people})
+    taking.farm.application = replace(
+        taking.farm.application, world=replace(taking.farm.application.world, curators={"curators": people})
     )
     policy = '{"gates": [{"count": 1, "gate": "approvals", "of": "curators"}]}'
-    with taking.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", policy)
+    with taking.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", policy)
     assert gated(taking, Approvals("curators", 1, people)) == "refused"
     assert held(taking)[SSL][0] == "approvals"
     assert taking.excuses()[SSL].remedy == f"Let alice sign: `farm approve edge {SSL}`."
-    with taking.farm.office.writing() as desk:
-        waiting = in_question(desk, "edge")
+    with taking.farm.application.writing() as unit:
+        waiting = in_question(unit, "edge")
         assert [each.package.name for each in waiting] == ["web", SSL, SAY]
-        descriptors = [Descriptor.from_json(desk.blobs.read(each.package.digest)) for each in waiting]
+        descriptors = [Descriptor.from_json(unit.blobs.read(each.package.digest)) for each in waiting]
 
         def signed(descriptor: Descriptor, distribution: str) -> bytes:
             said = approval_statement(descriptor, channel="edge", curator="alice", distribution=distribution)
@@ -274,7 +274,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
 
         for wrong, told in (("", "to no distribution that it names"), (FIRST, f"one to {FIRST}")):
             with pytest.raises(ApprovalError, match=told) as refused:
-                approve(desk, ANN, "edge", [signed(descriptors[1], wrong)])
+                approve(unit, ANN, "edge", [signed(descriptors[1], wrong)])
             assert "farm approve" in refused.value.remedy
         # What an earlier farm has taken so, of a package of others, counts no more: it is waited for.
         kept = Approval(
@@ -282,12 +282,12 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
             package=descriptors[1].digest,
             curator="alice",
             envelope=signed(descriptors[1], "").decode(),
-            at=desk.now,
+            at=unit.now,
         )
-        add_approval(desk.session, kept)
-        approve(desk, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
-        assert [each.approved_by for each in in_question(desk, "edge")] == [("alice",), (), ()]
-        approve(desk, ANN, "edge", [signed(each, desk.world.distribution) for each in descriptors])
+        add_approval(unit.session, kept)
+        approve(unit, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
+        assert [each.approved_by for each in in_question(unit, "edge")] == [("alice",), (), ()]
+        approve(unit, ANN, "edge", [signed(each, unit.world.distribution) for each in descriptors])
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
     assert [each.name for each in taking.taken().packages] == ["openssl", "say"]

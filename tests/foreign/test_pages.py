@@ -40,13 +40,13 @@ def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> Taking
     neighbours.first.publish()
     taking.follow()
     assert taking.decide(failing=("of web",)) == "refused"
-    with taking.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "edge", SSL, reason="not yet", held_by="ann", now=desk.now)
+    with taking.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "edge", SSL, reason="not yet", held_by="ann", now=unit.now)
     return taking
 
 
 def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking: TakingFarm) -> None:
-    with TestClient(create_app(taking.farm.office)) as browser:
+    with TestClient(create_app(taking.farm.application)) as browser:
         channel = page(browser, "/channels/edge")
         assert "/packages/other" not in channel
         assert SSL in channel
@@ -63,7 +63,7 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, 
     first = neighbours.first
     assert first.founded is not None
     pin = taking.taken()
-    with TestClient(create_app(taking.farm.office)) as browser:
+    with TestClient(create_app(taking.farm.application)) as browser:
         told = browser.get("/api/v1/channels/edge/releases/1").json()
         assert [each["name"] for each in told["packages"]] == ["web"]
         (taken,) = told["imports"]
@@ -94,6 +94,6 @@ def test_a_release_that_takes_nothing_says_nothing_of_it(taking: TakingFarm) -> 
     taking.farm.shape("web", "2.0", {})
     taking.farm.submit(recipe("web", version="2.0"))
     assert taking.decide() == "idle"
-    with TestClient(create_app(taking.farm.office)) as browser:
+    with TestClient(create_app(taking.farm.application)) as browser:
         assert browser.get("/api/v1/channels/edge/releases/2").json()["imports"] == []
         assert "other distributions" not in page(browser, "/channels/edge/releases/2")

@@ -34,7 +34,7 @@ from tests.server.small_farm import recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.recipe.distributions import OtherDistribution
     from farm.server.tables.session import Database
     from farm.trust.verification.client_metadata import RepositoryReader
     from tests.foreign.neighbours import Neighbours
@@ -84,7 +84,7 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     assert (pin.distribution, pin.number, pin.release) == (FIRST, 1, released.digest)
     assert [(each.name, each.needs) for each in pin.packages] == [("openssl", (SAY,)), ("say", ())]
     assert pin.address == neighbours.address
-    blobs = taking.farm.office.blobs
+    blobs = taking.farm.application.blobs
     entry = IndexTree(taking.blob, taking.head().index).entry("web")
     assert entry is not None
     assert entry.needs == (SSL,)
@@ -113,10 +113,10 @@ def test_what_an_own_package_provides_is_not_taken(taking: TakingFarm) -> None:
     taking.farm.submit(recipe("talk"))
     taking.follow()
     assert taking.decide() == "idle"
-    with taking.farm.office.reading() as desk:
-        found = imported.newest_release(desk.session, FIRST, "edge", taking.taken().root)
+    with taking.farm.application.reading() as unit:
+        found = imported.newest_release(unit.session, FIRST, "edge", taking.taken().root)
         assert found is not None
-        assert set(imported.packages_of(desk.session, found.id)) == {SSL, SAY}
+        assert set(imported.packages_of(unit.session, found.id)) == {SSL, SAY}
     assert [(each.name, each.needs) for each in taking.taken().packages] == [("openssl", ("talk",))]
 
 
@@ -132,7 +132,7 @@ def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighb
     there: list[dict[str, str]] = []
     taking.decide(judge=lambda _name, with_it: there.append(with_it) or True)
     assert there == [{"openssl": "3.0", "say": "1.0", "web": "1.0"}]
-    assert taking.farm.office.blobs.has(neighbours.first.entries["openssl"][0].archive.digest)
+    assert taking.farm.application.blobs.has(neighbours.first.entries["openssl"][0].archive.digest)
     assert names(taking) == ["openssl", "say"]
 
 
@@ -168,10 +168,10 @@ def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neigh
     assert taking.decide() == "idle"
     assert taking.signer.signed == [1, 2]
     assert taking.taken().number == 2
-    with taking.farm.office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "edge")
+    with taking.farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        assert [(each.name, each.state) for each in candidates.changes_of(desk.session, latest.id)] == [
+        assert [(each.name, each.state) for each in candidates.changes_of(unit.session, latest.id)] == [
             (SSL, "accepted")
         ]
     assert taking.test_runs == ["of web", "of web"]  # what depends on it was tested with it
@@ -339,31 +339,31 @@ def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
 def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_until_it_is_mended(
     taking: TakingFarm, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    here = taking.farm.office.world.foreign[FIRST]
+    here = taking.farm.application.world.foreign[FIRST]
     broken = [replace(here, name=f"{name}.example", address=f"http://127.0.0.1:1/{name}") for name in ("a", "b")]
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
         if address.endswith("/a"):
             raise RuntimeError("nobody thought of this")
         reader = open_reader(address)
-        return reader, Downloads(reader, taking.farm.office.blobs)
+        return reader, Downloads(reader, taking.farm.application.blobs)
 
-    def follow(*others: ForeignDistribution) -> list[dict[str, str]]:
+    def follow(*others: OtherDistribution) -> list[dict[str, str]]:
         named = {each.name: each for each in (*others, here)}
-        office = taking.farm.office = replace(
-            taking.farm.office, world=replace(taking.farm.office.world, foreign=named)
+        application = taking.farm.application = replace(
+            taking.farm.application, world=replace(taking.farm.application.world, foreign=named)
         )
         if others and not asked:
             asked.append(taking.farm.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))
-        Following(office, tmp_path / "state", open_repository).advance()
+        Following(application, tmp_path / "state", open_repository).advance()
         found: list[dict[str, str]] = taking.status().to_dict()["unfollowed"]
         return found
 
     asked: list[object] = []
     told = follow(*broken)
     assert "nobody thought of this" in caplog.text
-    with taking.farm.office.reading() as desk:
-        assert imported.is_known(desk.session, SSL)
+    with taking.farm.application.reading() as unit:
+        assert imported.is_known(unit.session, SSL)
     assert [each["distribution"] for each in told] == ["a.example", "b.example"]
     assert told[0]["why"] == "RuntimeError: the log of the control process says more."
     assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
@@ -385,16 +385,16 @@ def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbou
     update(neighbours, "3.1")
     taking.follow()
     taking.decide()
-    with taking.farm.office.writing() as desk:
+    with taking.farm.application.writing() as unit:
         detail = {"number": 1}
         orders.add_order(
-            desk.session,
+            unit.session,
             channel="edge",
             kind="rollback",
             detail=detail,
             reason="it broke my web",
             ordered_by="ann",
-            now=desk.now,
+            now=unit.now,
         )
     assert taking.decide() == "refused"
     assert taking.head().number == 3
@@ -433,16 +433,16 @@ def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: TakingFar
 
 def promote_web(taking: TakingFarm) -> str:
     """Order it, let stable come as far as that, and return what came of it."""
-    with taking.farm.office.writing() as desk:
+    with taking.farm.application.writing() as unit:
         detail = {"number": taking.head().number, "from": "edge", "packages": ["web"]}
         order = orders.add_order(
-            desk.session, "stable", OrderKind.PROMOTE, detail=detail, reason="so", ordered_by="ann", now=desk.now
+            unit.session, "stable", OrderKind.PROMOTE, detail=detail, reason="so", ordered_by="ann", now=unit.now
         )
     stable = taking.channel(STABLE)
     for _ in range(30):
         stable.advance()
-        with taking.farm.office.reading() as desk:
-            done = orders.order(desk.session, order.id)
+        with taking.farm.application.reading() as unit:
+            done = orders.order(unit.session, order.id)
         if done is not None and done.done_at is not None:
             return done.outcome
     raise AssertionError("it is not done")
@@ -453,8 +453,8 @@ def test_a_curator_can_hold_a_foreign_package(taking: TakingFarm, neighbours: Ne
     submit_web(taking)
     taking.follow()
     taking.decide()
-    with taking.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "edge", SSL, reason="not yet", held_by="ann", now=desk.now)
+    with taking.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "edge", SSL, reason="not yet", held_by="ann", now=unit.now)
     update(neighbours, "3.1")
     taking.follow()
     assert taking.decide() == "refused"

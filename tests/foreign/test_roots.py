@@ -11,7 +11,7 @@ import pytest
 from farm.client.audit.verification_root import verify_root
 from farm.client.gc.collect import collect_garbage
 from farm.client.repository.host import Host
-from farm.client.repository.read_only_host import LookingHost
+from farm.client.repository.read_only_host import ReadOnlyHost
 from farm.client.root import installation
 from farm.client.root.generations import Root
 from farm.client.root.lock_file import lock_generation, locked_packages
@@ -60,13 +60,13 @@ def test_a_set_of_two_distributions_is_judged_when_one_of_them_cannot_be_asked(
     host, root = follower(neighbours, tmp_path / "one"), tmp_path / "root"
     install(host, root, "web")
     shutil.rmtree(neighbours.first.public)
-    looking = LookingHost(host.state, host.shared)
+    looking = ReadOnlyHost(host.state, host.shared)
     found = verify_root(looking, root)
     assert (found.packages, found.faults) == (len(Root(root).installed().set.packages), ())
     assert looking.stood_in.keys() == {f"{FIRST}/edge"}
     openssl = Root(root).installed().set.package("openssl")
     assert openssl is not None
     (Root(root).package(openssl.store) / "share/openssl/version").write_text("3.1\n")
-    assert [each.of for each in verify_root(LookingHost(host.state, host.shared), root).faults] == [f"{FIRST}/openssl"]
+    assert [each.of for each in verify_root(ReadOnlyHost(host.state, host.shared), root).faults] == [f"{FIRST}/openssl"]
     with pytest.raises(UntrustedMetadataError):
         verify_root(host, root)

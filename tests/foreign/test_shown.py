@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from farm.checker.imported import UnshownImportError, check_foreign
+from farm.checker.imported import UnshownImportError, check_imported
 from farm.checker.reading.described import Described
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.channel_gates import ProofGate
-from farm.core.recipe.distributions import ForeignDistribution
+from farm.core.recipe.distributions import OtherDistribution
 from farm.server.federation import imported
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
@@ -58,11 +58,11 @@ def check_newest(taking: TakingFarm, neighbours: Neighbours, channel: str = "edg
     assert neighbours.first.founded is not None
     public = BlobStore(taking.signer.repository.root / "blobs")
     root = Digest(neighbours.first.founded.fingerprint)
-    signed = {FIRST: ForeignDistribution(FIRST, neighbours.address, "edge", root)}
+    signed = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
     evidence = ReleaseEvidence.from_json(public.read(taking.signer.evidence[-1]))
     release = taking.head(channel)
     previous = Release.from_json(public.read(release.previous)) if release.previous else None
-    check_foreign(release, previous, signed, evidence.abroad, Described(public))
+    check_imported(release, previous, signed, evidence.abroad, Described(public))
     return evidence
 
 
@@ -92,7 +92,7 @@ def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
     update(neighbours, "3.1")
     taking.follow()
     taking.decide()
-    with taking.farm.office.database.connection() as connection:
+    with taking.farm.application.database.connection() as connection:
         connection.execute(text("UPDATE foreign_release SET shown = ''"))
     taking.farm.submit(recipe("own"))
     taking.decide()  # what stays as it was needs no showing
@@ -110,7 +110,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     taking: TakingFarm, neighbours: Neighbours
 ) -> None:
     taking.follow()
-    with taking.farm.office.database.connection() as connection:
+    with taking.farm.application.database.connection() as connection:
         connection.execute(text("UPDATE foreign_release SET shown = ''"))
     taking.decide()
     with pytest.raises(UnshownImportError, match="nothing shows"):
@@ -154,8 +154,8 @@ def test_a_spoiled_document_beside_that_is_passed_over(
     monkeypatch.setattr(taking.signer, "sign", spoiled)
     lose_what_is_known(taking, neighbours)
     monkeypatch.setattr(taking.signer, "sign", sign)
-    with taking.farm.office.reading() as desk:
-        assert imported.shown(desk.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
+    with taking.farm.application.reading() as unit:
+        assert imported.shown(unit.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
 
 
 def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
@@ -165,7 +165,7 @@ def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
     taking.decide()
     taking.farm.submit(recipe("own"))
     taking.decide()
-    with taking.farm.office.database.connection() as connection:
+    with taking.farm.application.database.connection() as connection:
         for table in ("candidate_pin", "foreign_package", "foreign_release", "membership", "release"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     update(neighbours, "3.1")
@@ -182,7 +182,7 @@ def test_a_release_names_the_address_that_is_signed(taking: TakingFarm, neighbou
     there = f"{{address: https://moved.example, channel: edge, root: '{neighbours.first.founded.fingerprint}'}}"
     policy = policy_of_files({"distributions.yaml": f"{FIRST}: {there}\n".encode()}, [], None)
     assert taking.folder
-    sign_policy(taking.signer.repository, taking.folder / "keys", policy, taking.farm.office.clock())
+    sign_policy(taking.signer.repository, taking.folder / "keys", policy, taking.farm.application.clock())
     taking.farm.submit(recipe("own"))
     taking.decide()
     assert taking.head().number == 2

@@ -71,7 +71,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> 
     stocked.release("edge", [libc, stocked.build(replace(CHAIN[1], revision=2)), jq])
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     stocked.channel("slow", origin="stable")
-    with serving(create_app(stocked.small.office)) as url:
+    with serving(create_app(stocked.small.application)) as url:
         yield stocked, url
     database.close()
 
@@ -82,8 +82,8 @@ def curator(tree: Farm, stocked: tuple[StockedFarm, str]) -> Farm:
 
 
 def as_role(tree: Farm, stocked: tuple[StockedFarm, str], role: Role) -> Farm:
-    with stocked[0].small.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="ann", role=role, lasts=timedelta(days=1))
+    with stocked[0].small.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="ann", role=role, lasts=timedelta(days=1))
     return tree.setting(FARM_URL=stocked[1], FARM_TOKEN=token)
 
 

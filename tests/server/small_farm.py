@@ -27,8 +27,8 @@ from farm.server.jobs.finishing import fail, finish_build
 from farm.server.jobs.leases import Holder, Lease, claim
 from farm.server.packages import packages
 from farm.server.submissions.submission import Submission, submit
-from farm.server.transaction.planning_inputs import Terms, ToolchainRef, World
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, ToolchainRef
+from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
@@ -57,7 +57,7 @@ TOOLCHAIN = ToolchainRef(
     debs={deb.name: deb.digest for deb in LOCK.debs},
     lock=LOCK.digest,
 )
-WORLD = World("dist.example.org", Platform.parse("linux/amd64"), {"c": TOOLCHAIN}, StepLibrary({}))
+WORLD = PlanningInputs("dist.example.org", Platform.parse("linux/amd64"), {"c": TOOLCHAIN}, StepLibrary({}))
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -116,7 +116,7 @@ def archive_of(manifest: Manifest, name: str, version: str, contents: Mapping[st
 
 @dataclass
 class SmallFarm:
-    office: Office
+    application: Application
     clock: Clock
     workers: dict[str, Worker] = field(default_factory=dict)
     signers: dict[str, CryptoSigner] = field(default_factory=dict)
@@ -133,15 +133,15 @@ class SmallFarm:
         cls,
         database: Database,
         directory: Path,
-        terms: Terms | None = None,
+        terms: LeasePolicy | None = None,
         *,
         real_time: bool = False,
     ) -> SmallFarm:
         blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
         for content in (LOCK.to_text(), TOOLCHAIN_TREE.to_json(), TOOLCHAIN_ARCHIVE):
             blobs.put_bytes(content)
-        office = Office.open(database, blobs, logs, WORLD, terms or Terms())
-        farm = cls(office if real_time else replace(office, clock=clock), clock)
+        application = Application.open(database, blobs, logs, WORLD, terms or LeasePolicy())
+        farm = cls(application if real_time else replace(application, clock=clock), clock)
         for name in ("one", "two"):
             farm.enrol(name)
         return farm
@@ -149,16 +149,16 @@ class SmallFarm:
     def enrol(self, name: str, *, builds: bool = True, tests: bool = True) -> Worker:
         private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(name.encode()).hex))
         self.signers[name] = CryptoSigner(private)
-        with self.office.writing() as desk:
+        with self.application.writing() as unit:
             key = private.public_key().public_bytes_raw().hex()
             self.workers[name] = access.enrol(
-                desk, name=name, public_key=key, builds=builds, tests=tests, by="operator"
+                unit, name=name, public_key=key, builds=builds, tests=tests, by="operator"
             )
         return self.workers[name]
 
     def submit(self, *recipes: dict[str, bytes]) -> Submission:
         named = {_said(files, "name"): self._declaring(files) for files in recipes}
-        return submit(self.office, named, submitted_by="token:me", trace="trace")
+        return submit(self.application, named, submitted_by="token:me", trace="trace")
 
     def _declaring(self, files: dict[str, bytes]) -> dict[str, bytes]:
         """Let a recipe declare the packages that its shape requires."""
@@ -170,13 +170,13 @@ class SmallFarm:
 
     def is_heard_of(self, *names: str) -> None:
         """Let workers have asked for something just now."""
-        with self.office.writing() as desk:
+        with self.application.writing() as unit:
             for name in names:
-                identities.worker_seen(desk.session, name, now=desk.now)
+                identities.worker_seen(unit.session, name, now=unit.now)
 
     def claim(self, worker: str = "one", *, hint: int | None = None) -> Lease:
         self.is_heard_of(worker)
-        lease = claim(self.office, self.workers[worker], hint=hint)
+        lease = claim(self.application, self.workers[worker], hint=hint)
         assert lease is not None, "there was nothing to claim"
         return lease
 
@@ -204,7 +204,7 @@ class SmallFarm:
         files, or `ab`, and `producers` is what compilers say there, if not what they say everywhere.
         """
         assert isinstance(lease.order, BuildOrder)
-        plan, store = lease.order.plan, self.office.blobs
+        plan, store = lease.order.plan, self.application.blobs
         text = (content or plan.digest).encode()
         path = f"share/{plan.name.short}/x"
         elf, more = self.shapes.get((plan.name.short, str(plan.version)), ({}, ()))
@@ -262,15 +262,15 @@ class SmallFarm:
 
     def finish(self, lease: Lease, **how: object) -> Job:
         outcome = self.outcome(lease, **how)  # type: ignore[arg-type]
-        return finish_build(self.office, self.holder(lease), outcome, check_provenance=accept_provenance)
+        return finish_build(self.application, self.holder(lease), outcome, check_provenance=accept_provenance)
 
     def fail(self, lease: Lease) -> Job:
-        return fail(self.office, self.holder(lease), code="build-failed", message="make: *** [all] Error 2")
+        return fail(self.application, self.holder(lease), code="build-failed", message="make: *** [all] Error 2")
 
     def build_all(self) -> list[str]:
         """Let a worker build until nothing is ready, and return what it built, in turn."""
         built = []
-        while lease := claim(self.office, self.workers["one"]):
+        while lease := claim(self.application, self.workers["one"]):
             built.append(lease.job.name)
             self.finish(lease)
         return built
@@ -280,25 +280,25 @@ class SmallFarm:
         if "builder" not in self.workers:
             self.enrol("builder", tests=False)
         built = []
-        while lease := claim(self.office, self.workers["builder"]):
+        while lease := claim(self.application, self.workers["builder"]):
             built.append(lease.job.name)
             self.finish(lease)
         return built
 
     def job(self, job_id: int) -> Job:
-        with self.office.reading() as desk:
-            found = jobs.job(desk.session, job_id)
+        with self.application.reading() as unit:
+            found = jobs.job(unit.session, job_id)
         assert found is not None
         return found
 
     def states(self) -> dict[str, JobState]:
         """The state of the newest job of each recipe."""
-        with self.office.reading() as desk:
-            return {job.name: job.state for job in reversed(jobs.list_jobs(desk.session, limit=1000))}
+        with self.application.reading() as unit:
+            return {job.name: job.state for job in reversed(jobs.list_jobs(unit.session, limit=1000))}
 
     def current(self) -> dict[str, Package]:
-        with self.office.reading() as desk:
-            return {package.name: package for package in packages.current_packages(desk.session)}
+        with self.application.reading() as unit:
+            return {package.name: package for package in packages.current_packages(unit.session)}
 
     def _blob(self, content: bytes) -> BlobRef:
-        return BlobRef(self.office.blobs.put_bytes(content), len(content))
+        return BlobRef(self.application.blobs.put_bytes(content), len(content))

@@ -13,7 +13,7 @@ from farm.store.capture import capture_tree
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.store.scan import scan_tree
 from farm.store.unpack import PackageCache
-from farm.store.unpack_many import Wanted, ensure_many
+from farm.store.unpack_many import UnpackRequest, ensure_many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> PackageCache:
     return PackageCache(tmp_path / "cache")
 
 
-def some(store: BlobStore, directory: Path, count: int) -> list[Wanted]:
+def some(store: BlobStore, directory: Path, count: int) -> list[UnpackRequest]:
     packages = []
     for number in range(count):
         (directory / f"t{number}").mkdir()
@@ -39,7 +39,7 @@ def some(store: BlobStore, directory: Path, count: int) -> list[Wanted]:
         tree = scan_tree(directory / f"t{number}")
         captured = capture_tree(directory / f"t{number}", tree, store, prefix=_prefix)
         path = captured.manifest.store_path("p", "1")
-        packages.append(Wanted(path, captured.tree, partial(store.open, captured.archive.digest)))
+        packages.append(UnpackRequest(path, captured.tree, partial(store.open, captured.archive.digest)))
     return packages
 
 

@@ -76,8 +76,10 @@ class HostileFarm:
         stocked = StockedFarm.open(database, folder, real_time=True)
         self.key = folder / "ann.key"
         keys = {"curators": {"ann": create_key(self.key).public_key.keyval["public"]}}
-        stocked.small.office = replace(stocked.small.office, world=replace(stocked.small.office.world, curators=keys))
-        self.office = stocked.small.office
+        stocked.small.application = replace(
+            stocked.small.application, world=replace(stocked.small.application.world, curators=keys)
+        )
+        self.application = stocked.small.application
         chain = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
         stocked.release("edge", stocked.build_all(chain[:2]))
         stocked.release("edge", [*stocked.build_all(chain[2:]), stocked.build(replace(chain[1], revision=2))])
@@ -94,11 +96,11 @@ class HostileFarm:
             line=TEXT, partners=("glibc",), remedy=TEXT,
         )  # fmt: skip
         stocked.hold_back(candidate, held)
-        with self.office.writing() as desk:
-            self.token, _ = access.issue_token(desk, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
+        with self.application.writing() as unit:
+            self.token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
             by = Actor("ann", Role.CURATOR)
-            curation.hold(desk, by, "edge", "glibc", why=TEXT, until=None)
-            curation.report(desk, by, "edge", "jq", why=TEXT)
+            curation.hold(unit, by, "edge", "glibc", why=TEXT, until=None)
+            curation.report(unit, by, "edge", "jq", why=TEXT)
 
 
 class Hostile:

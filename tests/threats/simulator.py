@@ -31,7 +31,7 @@ from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.client import web_server
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
-from tests.trust.commands import Desk
+from tests.trust.commands import UnitOfWork
 
 if TYPE_CHECKING:
     import http.server
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.client.root.generation import Generation
-    from farm.store.http.transfer_limits import Pace
+    from farm.store.http.transfer_limits import TransferLimits
     from farm.trust.index.release_index import Release
 
 EVER = 2**31 - 1
@@ -89,11 +89,11 @@ class Simulator:
 
     def keys(self, *lines: str) -> str:
         """Run `farm keys` in the farm's directory, one line after the other."""
-        desk = Desk(self.folder)
-        return "".join(desk.run(line) for line in lines)
+        unit = UnitOfWork(self.folder)
+        return "".join(unit.run(line) for line in lines)
 
     def refused_keys(self, line: str) -> str:
-        return Desk(self.folder).refused(line)
+        return UnitOfWork(self.folder).refused(line)
 
     def sign_and_publish(self, draft: str) -> None:
         """Sign a draft of `root` or `targets` with its one offline key, and publish it."""
@@ -106,7 +106,7 @@ class Simulator:
     def replace_online_key(self, role: str, new: str) -> None:
         """Do what docs/operate.md says when the key of snapshot, timestamp or a channel is stolen."""
         kind = "root" if role in ("snapshot", "timestamp") else "targets"
-        old = Desk(self.folder).key_id(f"keys/online/{role}")
+        old = UnitOfWork(self.folder).key_id(f"keys/online/{role}")
         self.keys(
             f"new keys/online/{new}",
             f"draft {kind} --repository public --role {role} --remove-key {old} --add-key keys/online/{new}.pub",
@@ -305,7 +305,9 @@ def serving(
         yield address
 
 
-def metadata_over_http(simulator: Simulator, state: Path, url: str, pace: Pace | None = None) -> ChannelMetadata:
+def metadata_over_http(
+    simulator: Simulator, state: Path, url: str, pace: TransferLimits | None = None
+) -> ChannelMetadata:
     """A client's metadata that reads over HTTP, with a root that is pinned."""
     root = (simulator.public / "metadata" / "1.root.json").read_bytes()
     return ChannelMetadata(state, root, HttpReader(url, pace))

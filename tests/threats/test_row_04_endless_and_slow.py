@@ -12,7 +12,7 @@ from tuf.api.metadata import MetaFile
 from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.readers import HttpReader
 from farm.store.blobs import BlobStore
-from farm.store.http.transfer_limits import Pace
+from farm.store.http.transfer_limits import TransferLimits
 from farm.trust.layout import release_target
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.threats.simulator import Simulator, metadata_over_http, serving
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import http.server
     from pathlib import Path
 
-PACE = Pace(grace_seconds=0.4, bytes_per_second=50_000, longest_seconds=30)
+PACE = TransferLimits(grace_seconds=0.4, bytes_per_second=50_000, longest_seconds=30)
 
 
 class Endless:

@@ -19,7 +19,7 @@ from farm.api.errors import LeaseGoneError, RefusedRequestError
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.server.upkeep import take_back_expired
 from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
@@ -119,7 +119,7 @@ def test_a_result_without_its_blobs_is_refused(farm: RunningFarm, worker: HandMa
 def test_a_report_for_a_lease_that_ran_out_is_refused_and_the_next_workers_counts(
     database: Database, tmp_path: Path
 ) -> None:
-    terms = Terms(lease=timedelta(seconds=2), grace=timedelta(0))
+    terms = LeasePolicy(lease=timedelta(seconds=2), grace=timedelta(0))
     with running_farm(database, tmp_path, terms=terms) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
@@ -150,7 +150,7 @@ def test_a_report_for_a_lease_that_ran_out_is_refused_and_the_next_workers_count
 
 
 def quick_lease_is_not_there(farm: RunningFarm, quick: HandMadeWorker) -> bool:
-    take_back_expired(farm.office)
+    take_back_expired(farm.application)
     quick.held = quick.client.claim()  # type: ignore[attr-defined]
     return quick.held is None  # type: ignore[attr-defined]
 
@@ -176,5 +176,5 @@ def test_a_lying_digest_in_an_upload_is_refused(farm: RunningFarm, worker: HandM
     other.path(digest).write_bytes(b"wrong")
     with pytest.raises(Exception, match=r"digest|expected|422|corrupt"):
         worker.client.upload_blob(lease, digest, other)
-    assert not farm.office.blobs.has(digest)
-    assert not farm.office.blobs.has(Digest.of(b"wrong"))
+    assert not farm.application.blobs.has(digest)
+    assert not farm.application.blobs.has(Digest.of(b"wrong"))

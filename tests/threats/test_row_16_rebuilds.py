@@ -79,10 +79,10 @@ class KeyedFarm:
 
     def enrol(self, name: str) -> None:
         key = self.keys.setdefault(name, CryptoSigner.generate_ed25519())
-        with self.small.office.writing() as desk:
+        with self.small.application.writing() as unit:
             public = key.public_key.keyval["public"]
             self.small.workers[name] = access.enrol(
-                desk, name=name, public_key=public, builds=True, tests=False, by="operator"
+                unit, name=name, public_key=public, builds=True, tests=False, by="operator"
             )
 
     def signed(self, lease: Lease, outcome: BuildOutcome, by: str) -> BuildOutcome:
@@ -92,23 +92,23 @@ class KeyedFarm:
         packages = [(built.descriptor, built.archive.digest) for built in outcome.packages]
         statement = build_statement(lease.order.plan, lease.order.recipe_digest, packages, (), run)
         envelope = sign_statement(statement, self.keys[by])
-        return replace(outcome, provenance=self.small.office.blobs.put_bytes(envelope))
+        return replace(outcome, provenance=self.small.application.blobs.put_bytes(envelope))
 
     def report(self, lease: Lease, *, content: str = "", by: str = "", as_holder: Holder | None = None) -> Job:
         by = by or lease.attempt.worker
         outcome = self.signed(lease, self.small.outcome(lease, content=content), by)
         holder = as_holder or self.small.holder(lease)
-        return finish_build(self.small.office, holder, outcome, check_provenance=check_with_workers_key)
+        return finish_build(self.small.application, holder, outcome, check_provenance=check_with_workers_key)
 
     def released(self) -> int:
-        with self.small.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
+        with self.small.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
             return newest.number if newest else 0
 
     def published_builders(self) -> set[str]:
         """The workers whose provenance of the package `a` lies in the public store, each checked."""
-        with self.small.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
+        with self.small.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
         assert newest is not None
         release = Release.from_json(self.public.read(newest.digest))
         (entry,) = [each for each in entries(self.read, release.index) if each.name == "a"]
@@ -122,8 +122,8 @@ class KeyedFarm:
         return self.public.read(blob.digest)
 
     def excuse(self) -> Excuse:
-        with self.small.office.reading() as desk:
-            (standing,) = excuses.standing(desk.session, "edge")
+        with self.small.application.reading() as unit:
+            (standing,) = excuses.standing(unit.session, "edge")
         return standing.excuse
 
 
@@ -134,9 +134,9 @@ def farm(database: Database, tmp_path: Path) -> KeyedFarm:
     builders = [key.public_key for key in keys.values()]
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], builders, datetime.now(UTC))
     signer = _Signer(Repository(tmp_path / "public"), online_signers(founded.online))
-    with small.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
-    pipeline = Pipeline(small.office, EDGE, tmp_path / "public", signer, gates=[Reproduced(2)])
+    with small.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
+    pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer, gates=[Reproduced(2)])
     farm = KeyedFarm(small, keys, pipeline, BlobStore(tmp_path / "public" / "blobs"))
     for name in ("one", "two", "three"):
         farm.enrol(name)
@@ -185,7 +185,7 @@ def test_a_worker_that_signs_for_more_than_it_reports_is_refused_at_once(farm: K
     lie = farm.signed(lease, replace(outcome, packages=(built, invented)), liar)
     with pytest.raises(ProvenanceError, match=f"it tells of {invented.descriptor.digest}, too, which is not reported"):
         finish_build(
-            farm.small.office,
+            farm.small.application,
             farm.small.holder(lease),
             replace(lie, packages=(built,)),
             check_provenance=check_with_workers_key,
@@ -196,8 +196,8 @@ def test_a_liar_that_differs_from_an_honest_build_can_be_outvoted_by_a_third(far
     farm.report(farm.small.claim("one"))
     farm.pipeline.advance()
     ended = farm.report(farm.small.claim("two"), content="the bytes of an attacker")
-    with farm.small.office.planning() as desk:
-        retry(desk, ended.id, trace="t")
+    with farm.small.application.planning() as unit:
+        retry(unit, ended.id, trace="t")
     farm.report(farm.small.claim("three"))
     farm.pipeline.advance()
     assert farm.released() == 1
@@ -206,7 +206,7 @@ def test_a_liar_that_differs_from_an_honest_build_can_be_outvoted_by_a_third(far
 def test_the_first_builder_cannot_agree_with_itself(farm: KeyedFarm) -> None:
     farm.report(farm.small.claim("one"))
     farm.pipeline.advance()
-    assert claim(farm.small.office, farm.small.workers["one"], hint=farm.excuse().job) is None
+    assert claim(farm.small.application, farm.small.workers["one"], hint=farm.excuse().job) is None
     assert farm.released() == 0
 
 
@@ -223,8 +223,8 @@ def test_nobody_can_agree_in_the_name_of_another(farm: KeyedFarm) -> None:
         farm.report(lease)
     farm.pipeline.advance()
     package = farm.small.current()["a"]
-    with farm.small.office.reading() as desk:
-        assert attestations.attestations_of(desk.session, [package.digest]) == {}
+    with farm.small.application.reading() as unit:
+        assert attestations.attestations_of(unit.session, [package.digest]) == {}
     assert farm.released() == 0
 
 
@@ -236,4 +236,4 @@ def test_the_result_of_another_plan_is_no_agreement(farm: KeyedFarm) -> None:
     other = replace(outcome.packages[0], descriptor=replace(outcome.packages[0].descriptor, plan=Digest.of(b"another")))
     lie = farm.signed(lease, replace(outcome, packages=(other,)), "two")
     with pytest.raises(RefusedOutcomeError, match="plan"):
-        finish_build(farm.small.office, farm.small.holder(lease), lie, check_provenance=check_with_workers_key)
+        finish_build(farm.small.application, farm.small.holder(lease), lie, check_provenance=check_with_workers_key)

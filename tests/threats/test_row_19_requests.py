@@ -41,10 +41,10 @@ CHANGES = (
 
 def state(farm: RunningFarm) -> tuple[object, ...]:
     """Everything that a request could have changed, but the audit trail."""
-    with farm.client() as client, farm.office.reading() as desk:
+    with farm.client() as client, farm.application.reading() as unit:
         jobs = [(job.id, job.state) for job in client.jobs().jobs]
         packages = [package.digest for package in client.packages().packages]
-        workers = [(worker.name, worker.public_key, worker.revoked_at) for worker in identities.workers(desk.session)]
+        workers = [(worker.name, worker.public_key, worker.revoked_at) for worker in identities.workers(unit.session)]
     blobs = sorted(path.name for path in (farm.directory / "blobs").rglob("*") if path.is_file())
     logs = {path.name: path.read_bytes() for path in (farm.directory / "logs").rglob("*") if path.is_file()}
     return jobs, packages, workers, blobs, logs
@@ -91,10 +91,10 @@ def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy:
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
 def test_with_an_expired_or_a_revoked_token_nothing_changes(busy: RunningFarm, method: str, path: str) -> None:
-    with busy.office.writing() as desk:
-        old, _ = access.issue_token(desk, name="old", role=Role.ADMIN, lasts=timedelta(seconds=-1))
-        gone, kept = access.issue_token(desk, name="gone", role=Role.ADMIN, lasts=timedelta(days=1))
-        identities.revoke_token(desk.session, kept.id, now=desk.now)
+    with busy.application.writing() as unit:
+        old, _ = access.issue_token(unit, name="old", role=Role.ADMIN, lasts=timedelta(seconds=-1))
+        gone, kept = access.issue_token(unit, name="gone", role=Role.ADMIN, lasts=timedelta(days=1))
+        identities.revoke_token(unit.session, kept.id, now=unit.now)
     before = state(busy)
     for token, says in ((old, "expired"), (gone, "revoked")):
         headers = {"Authorization": f"Bearer {token}"}
@@ -170,7 +170,7 @@ def test_a_replayed_upload_is_refused_and_the_blob_stays_what_it_was(busy: Runni
     assert "nonce" in again.text
     assert [code for _, code in busy.refusals()] == ["unsigned-request"] * 3
     assert state(busy) == before
-    assert busy.office.blobs.read(digest) == content
+    assert busy.application.blobs.read(digest) == content
 
 
 def test_a_stolen_name_with_another_key_is_refused(busy: RunningFarm) -> None:

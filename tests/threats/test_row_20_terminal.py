@@ -151,8 +151,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("hostile")
     made = hostile.channel(home / f"channel {LINE}")
     assert made.founded is not None
-    office = HostileFarm(home / "farm")
-    shutil.copyfile(office.key, home / "ann.key")
+    application = HostileFarm(home / "farm")
+    shutil.copyfile(application.key, home / "ann.key")
     files = {
         "osv.json": hostile.osv(package="jq", summary=TEXT, id="EXAMPLE-2026-1").decode(),
         "vex.json": hostile.openvex(impact_statement=TEXT).decode(),
@@ -166,11 +166,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for path, content in files.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(content)
-    application = Hostile(create_app(office.office))
+    application = Hostile(create_app(application.application))
     with serving(application) as url:
-        environment = hostile.environment(home, url, office.token)
+        environment = hostile.environment(home, url, application.token)
         words = {
-            "job": str(office.job), "text": TEXT, "file": f"file {LINE}", "root": f"root {LINE}", "own": "own",
+            "job": str(application.job), "text": TEXT, "file": f"file {LINE}", "root": f"root {LINE}", "own": "own",
             "fingerprint": made.founded.fingerprint, "evil": "\u202eevil\u2028",
         }  # fmt: skip
         there = World(home, environment, words, application)

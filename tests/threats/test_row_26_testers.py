@@ -74,9 +74,9 @@ class EdgeChannel:
         """Let the pipeline go on; return how many releases there are, and what it said of its candidate."""
         for _ in range(3):
             message = self.pipeline.advance().message
-        with self.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
+            latest = candidates.latest_candidate(unit.session, "edge")
         return newest.number if newest else 0, latest.reason if latest and latest.reason else message
 
 
@@ -101,9 +101,9 @@ def channel(farm: RunningFarm, tmp_path: Path) -> EdgeChannel:
         testers=[signer_of(honest).public_key],
     )
     signer = Signer(Repository(folder / "public"), online_signers(founded.online))
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
-    pipeline = Pipeline(farm.office, EDGE, folder / "public", signer)
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
+    pipeline = Pipeline(farm.application, EDGE, folder / "public", signer)
     made = EdgeChannel(farm, folder, pipeline, farm.worker("builder", tests=False), honest)
     made.submits()
     return made

@@ -67,25 +67,25 @@ class Lane:
         raise AssertionError("stable does not come to rest")
 
     def held(self) -> dict[str, Excuse]:
-        with self.farm.office.reading() as desk:
-            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, "stable")}
+        with self.farm.application.reading() as unit:
+            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, "stable")}
 
     def holds(self, channel: str = "stable") -> set[str]:
-        with self.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, channel)
-            return set(releases.release_set(desk.session, channel, newest.number)) if newest else set()
+        with self.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, channel)
+            return set(releases.release_set(unit.session, channel, newest.number)) if newest else set()
 
 
 def lane(database: Database, directory: Path, source: str, *gates: PackageGate, tests: bool = False) -> Lane:
     farm = SmallFarm.open(database, directory)
     founded = found_repository(directory / "public", directory / "keys", [source, "stable"], [], datetime.now(UTC))
     signer = Signer(Repository(directory / "public"), online_signers(founded.online))
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, source, "{}")
-        releases.ensure_channel(desk.session, "stable", f'{{"from": "{source}"}}')
-    first = Pipeline(farm.office, ChannelPolicy(source, (ProofGate(),)), directory / "public", signer)
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, source, "{}")
+        releases.ensure_channel(unit.session, "stable", f'{{"from": "{source}"}}')
+    first = Pipeline(farm.application, ChannelPolicy(source, (ProofGate(),)), directory / "public", signer)
     policy = ChannelPolicy("stable", (ProofGate(), *([TestsGate()] if tests else [])), source)
-    stable = Pipeline(farm.office, policy, directory / "public", signer, gates=(Holds(), *gates))
+    stable = Pipeline(farm.application, policy, directory / "public", signer, gates=(Holds(), *gates))
     return Lane(farm, ReleasingFarm(farm, first, signer), stable, source)
 
 
@@ -106,13 +106,13 @@ def test_what_comes_from_a_channel_of_any_name_is_asked_everything(
 ) -> None:
     gates = [] if kind in ("tests", "hold") else [gate_of(kind, source)]
     farm = lane(database, tmp_path, source, *gates, tests=kind == "tests")
-    with farm.farm.office.writing() as desk:
+    with farm.farm.application.writing() as unit:
         for name in HELD:
             if kind == "advisories":
                 document = osv(id=f"EXAMPLE-2026-{name}", package=name, fixed="")
-                add_advisory(desk, ALICE, document, allow_unknown=True)
+                add_advisory(unit, ALICE, document, allow_unknown=True)
             if kind == "hold":
-                holds.add_hold(desk.session, "stable", name, reason="rollback", held_by="alice", now=desk.now)
+                holds.add_hold(unit.session, "stable", name, reason="rollback", held_by="alice", now=unit.now)
     farm.farm.submit(*(recipe(name, more=TESTED) for name in sorted(HELD)))
 
     assert farm.rest() == "refused"
@@ -127,13 +127,13 @@ def test_a_promotion_from_a_channel_of_any_name_is_tested_and_held(
     source: str, database: Database, tmp_path: Path
 ) -> None:
     farm = lane(database, tmp_path, source, Soak(timedelta(days=3), source), tests=True)
-    with farm.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "stable", "a", reason="released", held_by="bob", now=desk.now)
+    with farm.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "stable", "a", reason="released", held_by="bob", now=unit.now)
     farm.farm.submit(recipe("a"), recipe("b", more=TESTED), recipe("c"))
     farm.rest()
 
-    with farm.farm.office.writing() as desk:
-        promote(desk, ALICE, "stable", origin=source, why="rollback to release 1")
+    with farm.farm.application.writing() as unit:
+        promote(unit, ALICE, "stable", origin=source, why="rollback to release 1")
     farm.rest()
 
     assert farm.holds() == {"c"}, "the promotion goes past the clock, and past nothing else"
@@ -156,19 +156,19 @@ def test_an_order_is_withdrawn_by_its_ending_and_not_by_its_words(database: Data
     farm.rest()
     farm.farm.submit(recipe("withdrawn", revision=2))
     farm.rest()
-    with farm.farm.office.writing() as desk:
-        rollback(desk, ALICE, "stable", 1, why="released: release 2 of stable is published")
+    with farm.farm.application.writing() as unit:
+        rollback(unit, ALICE, "stable", 1, why="released: release 2 of stable is published")
     farm.rest()
     assert farm.held().keys() == {"withdrawn"}
 
     # An order that was taken back lets nothing in, whatever its reason says; one that was not does, whatever it says.
-    with farm.farm.office.planning() as desk:
-        taken_back = retry(desk, ALICE, "stable", packages=["withdrawn"], why="released: release 3 of stable")
-        withdraw_order(desk, ALICE, "stable", taken_back.id, why="released: nothing to do")
+    with farm.farm.application.planning() as unit:
+        taken_back = retry(unit, ALICE, "stable", packages=["withdrawn"], why="released: release 3 of stable")
+        withdraw_order(unit, ALICE, "stable", taken_back.id, why="released: nothing to do")
     farm.rest()
     assert farm.held().keys() == {"withdrawn"}
 
-    with farm.farm.office.writing() as desk:
-        retry(desk, ALICE, "stable", packages=["withdrawn"], why="withdrawn by bob: refused")
+    with farm.farm.application.writing() as unit:
+        retry(unit, ALICE, "stable", packages=["withdrawn"], why="withdrawn by bob: refused")
     farm.rest()
     assert farm.held() == {}

@@ -67,8 +67,8 @@ def post(shells: People, files: dict[str, bytes], signed: dict[str, Any] | None,
 
 
 def current(shells: People) -> dict[str, Digest]:
-    with shells.farm.office.reading() as desk:
-        return recipes.current_digests(desk.session, ["a", "b"])
+    with shells.farm.application.reading() as unit:
+        return recipes.current_digests(unit.session, ["a", "b"])
 
 
 def test_who_has_only_a_token_changes_nothing_and_is_told_whom_to_ask(shells: People) -> None:
@@ -141,10 +141,10 @@ def test_who_owns_one_recipe_brings_no_other_along(shells: People) -> None:
 def test_the_trail_tells_the_token_and_who_signed(shells: People) -> None:
     shells.run("bob", "submit", shells.recipe(A))
     shells.run("alice", "submission", "accept", "1", "--yes")
-    with shells.farm.office.reading() as desk:
-        trail = {(each.actor, each.subject, each.detail) for _, each in identities.audit_trail(desk.session)}
-        kept = signatures_of(desk, [digest_of_files(A, file="recipe.yaml")])
-        assert all(desk.blobs.read(each) for each in kept)
+    with shells.farm.application.reading() as unit:
+        trail = {(each.actor, each.subject, each.detail) for _, each in identities.audit_trail(unit.session)}
+        kept = signatures_of(unit, [digest_of_files(A, file="recipe.yaml")])
+        assert all(unit.blobs.read(each) for each in kept)
     assert ("token:bob-token", "submission 1", "signed by bob; waits for owners") in trail
     assert ("token:alice-token", "submission 1", "signed by alice") in trail
     assert len(kept) == 2
@@ -176,7 +176,7 @@ def test_rows_that_call_the_submitted_files_current_hide_no_change_from_an_owner
     shells.run("mallory", "submit", shells.recipe(EVIL))
     shells.recipe(A)
     row = "UPDATE recipe_revision SET files = (SELECT files FROM submitted_recipe WHERE submission_id = 2)"
-    with shells.farm.office.database.write() as session:
+    with shells.farm.application.database.write() as session:
         session.connection().execute(text(row))
     shells.run("alice", "submission", "accept", "2", "--yes")
     assert "+  - run: make install FLAG=evil" in shells.told.splitlines()

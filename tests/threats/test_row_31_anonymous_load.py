@@ -87,8 +87,8 @@ def test_who_is_refused_before_the_body_still_reads_why(farm: WebProcess) -> Non
     headers = {"Authorization": "Bearer guessed", "X-Forwarded-For": "198.51.100.8"}
     answer = httpx.post(farm.url + SUBMISSIONS, content=b" " * 30 * _MB, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["message"]) == (401, "nobody has this token")
-    with farm.office.reading() as desk:
-        (_, row), *_ = identities.audit_trail(desk.session, limit=1)
+    with farm.application.reading() as unit:
+        (_, row), *_ = identities.audit_trail(unit.session, limit=1)
     assert (row.action, row.subject, row.allowed) == (f"POST {SUBMISSIONS}", "unauthenticated", False)
 
 
@@ -147,8 +147,8 @@ def test_who_has_not_the_role_is_refused_before_the_body_is_asked_for(farm: WebP
             head += "X-Forwarded-For: 198.51.100.7\r\n"  # whose refusals are written down, however many others had
             connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: {_MB // 8}\r\n\r\n".encode())
             assert connection.recv(1000)[:12] == b"HTTP/1.1 403", path
-        with farm.office.reading() as desk:
-            (_, row), *_ = identities.audit_trail(desk.session, limit=1)
+        with farm.application.reading() as unit:
+            (_, row), *_ = identities.audit_trail(unit.session, limit=1)
         assert (row.actor, row.action, row.subject) == (f"token:some-{role}", f"POST {path}", "forbidden")
 
 
@@ -181,7 +181,7 @@ def test_a_hundred_half_sent_requests_are_ended_and_keep_nobody_waiting(narrow: 
 
 
 def test_more_event_streams_than_there_may_be_are_refused(narrow: WebProcess) -> None:
-    small = SmallFarm.open(narrow.office.database, narrow.directory, real_time=True)
+    small = SmallFarm.open(narrow.application.database, narrow.directory, real_time=True)
     small.submit(recipe("a"))
     attempt = small.claim().attempt.id
     path = f"/api/v1/attempts/{attempt}/log/events"

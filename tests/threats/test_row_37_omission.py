@@ -66,8 +66,8 @@ def farm(edge: Channel, database: Database, tmp_path: Path) -> StockedFarm:
     """The rows of a farm that has released jq, and whose targets name `ann`."""
     stocked = StockedFarm.open(database, tmp_path / "farm", real_time=True)
     stocked.release("edge", stocked.build_all([*SAMPLES[:1], *SAMPLES[5:7]]))
-    with stocked.small.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"ann": str(edge.operator.public_key.keyval["public"])})
+    with stocked.small.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"ann": str(edge.operator.public_key.keyval["public"])})
     return stocked
 
 
@@ -77,18 +77,18 @@ def jq(channel: Channel, version: str) -> Package:
 
 def hold(edge: Channel, farm: StockedFarm, envelope: bytes | None = None) -> None:
     given = edge.given(Act.HOLD, packages={"jq": None}, base=NO_RELEASE, reason=WHY)
-    with farm.small.office.writing() as desk:
-        curation.hold(desk, ANN, "edge", "jq", why=WHY, envelope=envelope or edge.signed(given))
+    with farm.small.application.writing() as unit:
+        curation.hold(unit, ANN, "edge", "jq", why=WHY, envelope=envelope or edge.signed(given))
 
 
 def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient, farm: StockedFarm) -> None:
     hold(edge, farm)
-    delivery = OrderDelivery(farm.small.office, signer)
+    delivery = OrderDelivery(farm.small.application, signer)
     assert delivery.deliver() == 1
-    with farm.small.office.writing() as desk:
-        desk.session.exec(delete(HoldRow))
-        desk.session.exec(delete(SignedOrderRow))
-        assert not holds.open_holds(desk.session, "edge", now=desk.now)
+    with farm.small.application.writing() as unit:
+        unit.session.exec(delete(HoldRow))
+        unit.session.exec(delete(SignedOrderRow))
+        assert not holds.open_holds(unit.session, "edge", now=unit.now)
     assert delivery.deliver() == 0
     with pytest.raises(SignerRefusedError, match=rf"ann holds jq on edge, and the release changes it: {WHY}"):
         signer.sign(*edge.prepare(jq(edge, "2.1")))
@@ -98,18 +98,18 @@ def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient
 
 def test_an_order_waits_for_a_signer_that_is_away(edge: Channel, farm: StockedFarm, tmp_path: Path) -> None:
     hold(edge, farm)
-    office = farm.small.office
+    application = farm.small.application
     with running_signer(edge.public.parent, edge.public) as signer:
         pass
-    delivery = OrderDelivery(office, signer)
+    delivery = OrderDelivery(application, signer)
     assert delivery.deliver() == 0
-    with office.reading() as desk:
-        (waiting,) = signed_orders.astray(desk.session, "edge")
+    with application.reading() as unit:
+        (waiting,) = signed_orders.astray(unit.session, "edge")
         assert (waiting.act, waiting.curator, waiting.refused) == ("hold", "ann", "")
     with running_signer(edge.public.parent, edge.public) as signer:
-        assert OrderDelivery(office, signer).deliver() == 1
-        with office.reading() as desk:
-            assert not signed_orders.astray(desk.session, "edge")
+        assert OrderDelivery(application, signer).deliver() == 1
+        with application.reading() as unit:
+            assert not signed_orders.astray(unit.session, "edge")
         with pytest.raises(SignerRefusedError):
             signer.sign(*edge.prepare(jq(edge, "2.1")))
 
@@ -131,12 +131,12 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
             hold(edge, farm, edge.signed(other))
     with (
         pytest.raises(UnsignedOrderError, match="has to be signed with your own key"),
-        farm.small.office.writing() as desk,
+        farm.small.application.writing() as unit,
     ):
-        curation.hold(desk, ANN, "edge", "jq", why=WHY)
-    with farm.small.office.reading() as desk:
-        assert not holds.open_holds(desk.session, "edge", now=desk.now)
-        assert not signed_orders.unbrought(desk.session, 10)
+        curation.hold(unit, ANN, "edge", "jq", why=WHY)
+    with farm.small.application.reading() as unit:
+        assert not holds.open_holds(unit.session, "edge", now=unit.now)
+        assert not signed_orders.unbrought(unit.session, 10)
 
 
 def test_an_order_is_used_once_and_on_its_channel(edge: Channel, signer: SignerClient) -> None:

@@ -24,8 +24,8 @@ from farm.core.plan.job import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.server.documents.log_store import LogStore
 from farm.server.identities import access, identities
 from farm.server.tables.states import Role
-from farm.server.transaction.planning_inputs import Terms
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.planning_inputs import LeasePolicy
+from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
@@ -67,13 +67,13 @@ def serving(app: object, settings: WebSettings | None = None) -> Iterator[str]:
 
 @dataclass
 class RunningFarm:
-    office: Office
+    application: Application
     url: str
     directory: Path
 
     def token(self, role: Role = Role.MAINTAINER, *, days: int = 1) -> str:
-        with self.office.writing() as desk:
-            text, _ = access.issue_token(desk, name=f"some-{role}", role=role, lasts=timedelta(days=days))
+        with self.application.writing() as unit:
+            text, _ = access.issue_token(unit, name=f"some-{role}", role=role, lasts=timedelta(days=days))
         return text
 
     def client(self, role: Role = Role.MAINTAINER) -> FarmClient:
@@ -81,15 +81,15 @@ class RunningFarm:
 
     def worker(self, name: str = "one", *, builds: bool = True, tests: bool = True) -> HandMadeWorker:
         key = Ed25519PrivateKey.generate()
-        with self.office.writing() as desk:
+        with self.application.writing() as unit:
             public = key.public_key().public_bytes_raw().hex()
-            access.enrol(desk, name=name, public_key=public, builds=builds, tests=tests, by="operator")
+            access.enrol(unit, name=name, public_key=public, builds=builds, tests=tests, by="operator")
         return HandMadeWorker(WorkerClient(self.url, name, key), key, BlobStore(self.directory / f"worker-{name}"))
 
     def refusals(self) -> list[tuple[str, str]]:
         """Actor and error code of all that was refused, the oldest first."""
-        with self.office.reading() as desk:
-            trail = [event for _, event in identities.audit_trail(desk.session, limit=500)]
+        with self.application.reading() as unit:
+            trail = [event for _, event in identities.audit_trail(unit.session, limit=500)]
         return [(event.actor, event.subject) for event in reversed(trail) if not event.allowed]
 
 
@@ -165,10 +165,10 @@ class HandMadeWorker:
 
 @contextmanager
 def running_farm(
-    database: Database, directory: Path, *, settings: WebSettings | None = None, terms: Terms | None = None
+    database: Database, directory: Path, *, settings: WebSettings | None = None, terms: LeasePolicy | None = None
 ) -> Iterator[RunningFarm]:
     blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
-    office = Office.open(database, blobs, logs, WORLD, terms or Terms())
+    application = Application.open(database, blobs, logs, WORLD, terms or LeasePolicy())
     quick = replace(settings or WebSettings(), follow_seconds=0.05)
-    with serving(create_app(office, quick)) as url:
-        yield RunningFarm(office, url, directory)
+    with serving(create_app(application, quick)) as url:
+        yield RunningFarm(application, url, directory)

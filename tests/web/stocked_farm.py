@@ -27,7 +27,7 @@ from farm.server.jobs.finishing import fail, finish_build
 from farm.server.packages import packages
 from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, GateState
 from farm.server.tables.states import JobKind, JobState
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
 from tests.server.small_farm import Clock, SmallFarm, accept_provenance
 
@@ -130,14 +130,14 @@ class StockedFarm:
 
     @classmethod
     def open(cls, database: Database, directory: Path, *, real_time: bool = False) -> StockedFarm:
-        return cls(SmallFarm.open(database, directory, Terms(lease=timedelta(hours=1)), real_time=real_time))
+        return cls(SmallFarm.open(database, directory, LeasePolicy(lease=timedelta(hours=1)), real_time=real_time))
 
     @property
     def clock(self) -> Clock:
         return self.small.clock
 
     def log(self, attempt_id: int, *records: bytes) -> None:
-        logs = self.small.office.logs
+        logs = self.small.application.logs
         logs.append(attempt_id, logs.size(attempt_id), b"".join(records), limit=1 << 30)
 
     def begin(self, sample: Sample, *, worker: str = "one") -> Lease:
@@ -157,36 +157,36 @@ class StockedFarm:
         )
         self.clock.passes(seconds)
         finish_build(
-            self.small.office,
+            self.small.application,
             self.small.holder(lease),
             self._outcome(lease, sample),
             check_provenance=accept_provenance,
         )
-        with self.small.office.reading() as desk:
-            return packages.builds_of(desk.session, sample.name, limit=1)[0]
+        with self.small.application.reading() as unit:
+            return packages.builds_of(unit.session, sample.name, limit=1)[0]
 
     def build_all(self, samples: Iterable[Sample] = SAMPLES) -> list[Package]:
         return [self.build(each, worker=("one", "two")[index % 2]) for index, each in enumerate(samples)]
 
     def fail(self, lease: Lease, message: str) -> None:
-        fail(self.small.office, self.small.holder(lease), code="build-failed", message=message)
+        fail(self.small.application, self.small.holder(lease), code="build-failed", message=message)
 
     def channel(
         self, name: str, gates: Sequence[str | Mapping[str, object]] = ("proof", "tests"), *, origin: str = ""
     ) -> None:
         spelt = [{"gate": gate} if isinstance(gate, str) else gate for gate in gates]
         policy = {"from": origin, "gates": spelt, "name": name, "rebuild": "static-consumers"}
-        with self.small.office.writing() as desk:
-            releases.ensure_channel(desk.session, name, canonical_json(policy).decode())
+        with self.small.application.writing() as unit:
+            releases.ensure_channel(unit.session, name, canonical_json(policy).decode())
 
     def candidate(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
         """Put the change from the newest release to these packages at the gates."""
         if channel not in self.channels():
             self.channel(channel)
-        with self.small.office.writing() as desk:
-            newest = releases.newest_release(desk.session, channel)
+        with self.small.application.writing() as unit:
+            newest = releases.newest_release(unit.session, channel)
             number = newest.number if newest else 0
-            before = releases.release_set(desk.session, channel, number)
+            before = releases.release_set(unit.session, channel, number)
             after = {each.name: each.digest for each in members}
             changes = {
                 name: (before.get(name), after.get(name))
@@ -194,18 +194,18 @@ class StockedFarm:
                 if before.get(name) != after.get(name)
             }
             added = candidates.add_candidate(
-                desk.session, channel, changes, base_number=number, source=source, now=desk.now
+                unit.session, channel, changes, base_number=number, source=source, now=unit.now
             )
             return added.id
 
     def channels(self) -> list[str]:
-        with self.small.office.reading() as desk:
-            return releases.channels(desk.session)
+        with self.small.application.reading() as unit:
+            return releases.channels(unit.session)
 
     def gate(self, candidate: int, gate: str, state: str, summary: str, tests: TestEvidence | None = None) -> None:
-        with self.small.office.writing() as desk:
+        with self.small.application.writing() as unit:
             candidates.record_gate(
-                desk.session, candidate, GateKind(gate), GateState(state), summary, tests=tests, now=desk.now
+                unit.session, candidate, GateKind(gate), GateState(state), summary, tests=tests, now=unit.now
             )
 
     def release(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
@@ -213,8 +213,8 @@ class StockedFarm:
         self.gate(candidate_id, "proof", "passed", ProofScope(packages=len(members), symbols=7).summary)
         self.gate(candidate_id, "tests", "passed", "17 tests passed")
         self.clock.passes(95)
-        with self.small.office.writing() as desk:
-            session = desk.session
+        with self.small.application.writing() as unit:
+            session = unit.session
             previous = releases.newest_release(session, channel)
             number = previous.number + 1 if previous else 1
             changes = {each.name: each.after for each in candidates.changes_of(session, candidate_id)}
@@ -229,48 +229,48 @@ class StockedFarm:
                 packages=len(members),
                 changes=changes,
                 trace="t",
-                now=desk.now,
+                now=unit.now,
             )
-            releases.mark_published(session, record.id, now=desk.now)
-            candidates.decide(session, candidate_id, CandidateState.RELEASED, reason=f"release {number}", now=desk.now)
-            excuses.clear(session, channel, changes, by=f"{channel} release {number}", now=desk.now)
+            releases.mark_published(session, record.id, now=unit.now)
+            candidates.decide(session, candidate_id, CandidateState.RELEASED, reason=f"release {number}", now=unit.now)
+            excuses.clear(session, channel, changes, by=f"{channel} release {number}", now=unit.now)
         self.clock.passes(5)
         return number
 
     def hold_back(self, candidate_id: int, *held: Excuse) -> None:
         """Let a candidate give these excuses."""
-        with self.small.office.writing() as desk:
-            candidate = candidates.candidate(desk.session, candidate_id)
+        with self.small.application.writing() as unit:
+            candidate = candidates.candidate(unit.session, candidate_id)
             assert candidate is not None
-            excuses.hold_back(desk.session, candidate.channel, candidate_id, held, now=desk.now)
+            excuses.hold_back(unit.session, candidate.channel, candidate_id, held, now=unit.now)
 
     def refuse(self, channel: str, members: Sequence[Package], held: Sequence[Excuse]) -> int:
         candidate_id = self.candidate(channel, members)
         self.gate(candidate_id, "proof", "failed", f"{len(held)} problems")
         self.hold_back(candidate_id, *held)
-        with self.small.office.writing() as desk:
+        with self.small.application.writing() as unit:
             candidates.decide(
-                desk.session, candidate_id, CandidateState.REFUSED, reason="nothing of it passed", now=desk.now
+                unit.session, candidate_id, CandidateState.REFUSED, reason="nothing of it passed", now=unit.now
             )
         return candidate_id
 
     def test_job(self, package: Package, test: str, candidate: int | None = None) -> int:
         """Wish for a test; nobody can lease it, as its order is a stand-in, but it can be looked at."""
-        with self.small.office.writing() as desk:
+        with self.small.application.writing() as unit:
             body = canonical_json({"test": test, "subject": package.digest}).decode()
             digest = Digest.of(body.encode())
-            work_orders.keep_test(desk.session, digest, subject=package.digest, test=test, body=body)
+            work_orders.keep_test(unit.session, digest, subject=package.digest, test=test, body=body)
             job = jobs.add_job(
-                desk.session, kind=JobKind.TEST, name=package.name, trace="t", now=desk.now, subject=digest
+                unit.session, kind=JobKind.TEST, name=package.name, trace="t", now=unit.now, subject=digest
             )
-            jobs.move(desk.session, job, JobState.CANCELLED, now=desk.now)
+            jobs.move(unit.session, job, JobState.CANCELLED, now=unit.now)
             if candidate is not None:
-                candidates.note_test(desk.session, candidate, job.id)
+                candidates.note_test(unit.session, candidate, job.id)
             return job.id
 
     def _outcome(self, lease: Lease, sample: Sample) -> BuildOutcome:
         assert isinstance(lease.order, BuildOrder)
-        plan, store = lease.order.plan, self.small.office.blobs
+        plan, store = lease.order.plan, self.small.application.blobs
         store.put_bytes(sample.name.encode())  # its source, which the worker has uploaded
         content = Digest.of(plan.digest.encode())
         program, named = "bin/" + sample.name, [each.partition(":")[::2] for each in sample.provides]

@@ -36,8 +36,8 @@ def client(farm: RunningFarm, role: Role = Role.CURATOR) -> AdvisoryClient:
 
 
 def acts(farm: RunningFarm) -> list[tuple[str, str, str, str]]:
-    with farm.office.reading() as desk:
-        trail = [event for _, event in identities.audit_trail(desk.session)]
+    with farm.application.reading() as unit:
+        trail = [event for _, event in identities.audit_trail(unit.session)]
     return [
         (each.actor, each.action, each.subject, each.detail) for each in trail if each.action in ("advisory", "vex")
     ]
@@ -130,11 +130,11 @@ def test_statements_are_taken_once(farm: RunningFarm) -> None:
 
 def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) -> None:
     farm.worker().build()
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
-        (package,) = desk.session.connection().exec_driver_sql("SELECT digest FROM package").scalars()
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
+        (package,) = unit.session.connection().exec_driver_sql("SELECT digest FROM package").scalars()
         record = releases.add_release(
-            desk.session,
+            unit.session,
             channel="edge",
             number=1,
             candidate_id=None,
@@ -144,9 +144,9 @@ def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) ->
             packages=1,
             changes={"jq": Digest(package)},
             trace="trace",
-            now=desk.now,
+            now=unit.now,
         )
-        releases.mark_published(desk.session, record.id, now=desk.now)
+        releases.mark_published(unit.session, record.id, now=unit.now)
     hit = {"channel": "edge", "package": "jq", "version": "1.0-1"}
     with client(farm) as curator:
         assert curator.add_advisory(document(osv(fixed="1.0-2")))["released"] == [hit]
@@ -154,8 +154,8 @@ def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) ->
         assert curator.advisory("EXAMPLE-2026-1")["released"] == [hit]
         curator.state(document(openvex()))
         assert curator.advisory("EXAMPLE-2026-1")["released"] == []
-    with farm.office.reading() as desk:
-        assert releases.release_set(desk.session, "edge", 1) == {"jq": package}
+    with farm.application.reading() as unit:
+        assert releases.release_set(unit.session, "edge", 1) == {"jq": package}
 
 
 def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> None:
@@ -190,8 +190,8 @@ def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(fa
 
 def test_a_package_that_only_an_old_build_had_is_known(farm: RunningFarm) -> None:
     farm.worker().build()
-    with farm.office.writing() as desk:
-        desk.session.connection().exec_driver_sql("DELETE FROM recipe_output")
+    with farm.application.writing() as unit:
+        unit.session.connection().exec_driver_sql("DELETE FROM recipe_output")
     with client(farm) as curator:
         assert curator.add_advisory(document(osv()))["outcome"] == "added"
 

@@ -251,7 +251,7 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
     tab.on("request", lambda request: asked.append(request.url))
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.emulate_media(color_scheme=scheme)
-    with serving(create_app(stocked.small.office)) as url:
+    with serving(create_app(stocked.small.application)) as url:
         tab.goto(f"{url}/channels/edge")
         assert tab.locator("article.excuse").count() == 1
         assert tab.locator("article.excuse img").count() == 0

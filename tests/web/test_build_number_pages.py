@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from farm.cli.main import main
 from farm.server.identities import access
 from farm.server.tables.states import Role
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from tests.web.running_farm import serving
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def small(database: Database, tmp_path: Path) -> SmallFarm:
     """`app 1.0-1+b2`, built again because of `lib 1.0-2`, and then again to the same files because of `lib 1.0-3`."""
-    farm = SmallFarm.open(database, tmp_path, Terms(rebuild="always"))
+    farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
     farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     farm.build_all()
     farm.submit(recipe("lib", revision=2))
@@ -40,7 +40,7 @@ def small(database: Database, tmp_path: Path) -> SmallFarm:
 
 @pytest.fixture
 def browser(small: SmallFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(small.office), raise_server_exceptions=False) as client:
+    with TestClient(create_app(small.application), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -73,9 +73,9 @@ def test_the_api_says_nothing_new_of_first_builds(small: SmallFarm, browser: Tes
 def test_the_list_of_jobs_names_later_builds_and_what_was_dropped(
     small: SmallFarm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with small.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(small.office)) as url:
+    with small.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with serving(create_app(small.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         with pytest.raises(SystemExit):

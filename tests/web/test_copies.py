@@ -41,9 +41,9 @@ def browser(built: tuple[StockedFarm, dict[str, Package]]) -> Iterator[TestClien
     static = Consumption(of("oniguruma").library, of("oniguruma").tree, static=OpenedFiles.of(["lib/libonig.a"]))
     unknown = Consumption(of("zlib").library, of("zlib").tree, is_known=False)
     headers = Consumption(of("glibc").library, of("glibc").tree, headers=OpenedFiles.of(["include/stdio.h"]))
-    with stocked.small.office.writing() as desk:
-        add_consumed(desk.session, packages["jq"].digest, [static, unknown, headers])
-    with TestClient(create_app(stocked.small.office), raise_server_exceptions=False) as client:
+    with stocked.small.application.writing() as unit:
+        add_consumed(unit.session, packages["jq"].digest, [static, unknown, headers])
+    with TestClient(create_app(stocked.small.application), raise_server_exceptions=False) as client:
         yield client
 
 

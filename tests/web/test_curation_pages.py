@@ -51,18 +51,18 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.office)) as client:
+    with TestClient(create_app(stocked.small.application)) as client:
         yield client
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.office.reading() as desk:
-        return packages.current_packages(desk.session)
+    with stocked.small.application.reading() as unit:
+        return packages.current_packages(unit.session)
 
 
 def act(stocked: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    with stocked.small.office.writing() as desk:
-        return what(desk, ANN, *arguments, **options)
+    with stocked.small.application.writing() as unit:
+        return what(unit, ANN, *arguments, **options)
 
 
 def excuse(**changed: Any) -> Excuse:
@@ -72,13 +72,13 @@ def excuse(**changed: Any) -> Excuse:
 
 def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser: TestClient) -> None:
     assert "mended" not in text_of(page(browser, "/channels/edge"))
-    with stocked.small.office.writing() as desk:
-        channel_troubles.set_trouble(desk.session, "edge", ["channels/edge.yaml:5:22: '<b>'. Did you mean high?"])
+    with stocked.small.application.writing() as unit:
+        channel_troubles.set_trouble(unit.session, "edge", ["channels/edge.yaml:5:22: '<b>'. Did you mean high?"])
     told = text_of(page(browser, "/channels/edge"))
     assert "Waits until its file is mended. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
     assert "edge waits for its file" in text_of(page(browser, "/channels"))
-    with stocked.small.office.writing() as desk:
-        foreign_troubles.set_troubles(desk.session, {"other.example": "<b>"}, now=desk.now)
+    with stocked.small.application.writing() as unit:
+        foreign_troubles.set_troubles(unit.session, {"other.example": "<b>"}, now=unit.now)
     assert "other.example is not followed since" in text_of(page(browser, "/channels/edge"))
     assert browser.get("/api/v1/channels").json()["channels"][0]["trouble"] == [
         "channels/edge.yaml:5:22: '<b>'. Did you mean high?"
@@ -87,8 +87,8 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
 
 def test_a_channel_that_stands_still_says_why(stocked: StockedFarm, browser: TestClient) -> None:
     assert "stands still" not in text_of(page(browser, "/channels")).lower()
-    with stocked.small.office.writing() as desk:
-        channel_troubles.set_halted(desk.session, "edge", "release 3 is <b>published</b>")
+    with stocked.small.application.writing() as unit:
+        channel_troubles.set_halted(unit.session, "edge", "release 3 is <b>published</b>")
     assert "Stands still. release 3 is <b>published</b>" in text_of(page(browser, "/channels/edge"))
     assert "edge stands still" in text_of(page(browser, "/channels"))
 
@@ -142,12 +142,12 @@ def test_what_the_signer_refuses_holds_the_whole_set(stocked: StockedFarm, brows
 
 
 def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFarm, browser: TestClient) -> None:
-    with stocked.small.office.writing() as desk:
-        candidates.place_changes(desk.session, 2, ["jq", "oniguruma"], atom="jq", state=ChangeState.HELD)
+    with stocked.small.application.writing() as unit:
+        candidates.place_changes(unit.session, 2, ["jq", "oniguruma"], atom="jq", state=ChangeState.HELD)
         for number, purpose, state in ((1, "search", "red"), (2, "retry", "red"), (3, "evidence", "pending")):
             candidates.record_run(
-                desk.session, 2, Digest.of(bytes([number])), purpose=RunPurpose(purpose), atoms=2, tests=number,
-                state=RunState(state), evidence=None, now=desk.now,
+                unit.session, 2, Digest.of(bytes([number])), purpose=RunPurpose(purpose), atoms=2, tests=number,
+                state=RunState(state), evidence=None, now=unit.now,
             )  # fmt: skip
     red = FailedTest("glibc", "locale", "ended with 1", 1, changed=True)
     told = TestEvidence(6, already_red=(red,), flaky=(FailedTest("jq", "waits", "", 2),))
@@ -169,15 +169,15 @@ def test_freeze_holds_reports_orders_and_quarantine_are_told(stocked: StockedFar
     stocked.hold_back(2, excuse())
     done = act(stocked, ordering.retry, "edge", why="disk full")
     waiting = act(stocked, ordering.retry, "edge", packages=["jq"])
-    with stocked.small.office.writing() as desk:
+    with stocked.small.application.writing() as unit:
         orders.finish_order(
-            desk.session, done.id, candidate_id=2, ending=OrderEnding.REFUSED, outcome="refused again", now=desk.now
+            unit.session, done.id, candidate_id=2, ending=OrderEnding.REFUSED, outcome="refused again", now=unit.now
         )
         found = FlakyTest(
-            recipe="jq", test="waits", version="1.7.1-2", failed_job=1, passed_job=2, seen_at=desk.now,
-            expires_at=desk.now + timedelta(days=1),
+            recipe="jq", test="waits", version="1.7.1-2", failed_job=1, passed_job=2, seen_at=unit.now,
+            expires_at=unit.now + timedelta(days=1),
         )  # fmt: skip
-        flaky_tests.record_flaky(desk.session, found)
+        flaky_tests.record_flaky(unit.session, found)
     html = page(browser, "/channels/edge")
     text = text_of(html)
     for expected in (
@@ -290,8 +290,8 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
 ) -> None:
     stocked.release("edge", current(stocked))
     told = FailedTest("glibc", "locale", "ended with 1", 1)
-    with stocked.small.office.reading() as desk:
-        released = releases.release(desk.session, "edge", 2)
+    with stocked.small.application.reading() as unit:
+        released = releases.release(unit.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
     flaky = replace(told, package="jq", test="by chance")
@@ -317,12 +317,12 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
     stocked: StockedFarm, browser: TestClient
 ) -> None:
     digests = {act: Digest.of(act.encode()) for act in ("lift", "rollback", "freeze")}
-    with stocked.small.office.writing() as desk:
+    with stocked.small.application.writing() as unit:
         for act, digest in digests.items():
-            order = SignedOrder(digest=digest, channel="edge", act=act, curator="ann", envelope="{}", at=desk.now)
-            signed_orders.keep(desk.session, order)
-        signed_orders.note_brought(desk.session, digests["rollback"], now=desk.now, refused="it has <b>expired</b>.")
-        signed_orders.note_brought(desk.session, digests["freeze"], now=desk.now)
+            order = SignedOrder(digest=digest, channel="edge", act=act, curator="ann", envelope="{}", at=unit.now)
+            signed_orders.keep(unit.session, order)
+        signed_orders.note_brought(unit.session, digests["rollback"], now=unit.now, refused="it has <b>expired</b>.")
+        signed_orders.note_brought(unit.session, digests["freeze"], now=unit.now)
     told = text_of(page(browser, "/channels/edge"))
     assert re.search(r"The signer has not got the lift yet that ann signed at [\d: -]+\.", told)
     assert re.search(
@@ -332,11 +332,11 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
 
 
 def test_the_page_says_which_reports_the_signer_has_not_got(stocked: StockedFarm, browser: TestClient) -> None:
-    with stocked.small.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"ann": "00" * 32})
-        made = curation.report(desk, Actor("token:ann"), "edge", "jq", why="it <b>crashes</b>")
+    with stocked.small.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"ann": "00" * 32})
+        made = curation.report(unit, Actor("token:ann"), "edge", "jq", why="it <b>crashes</b>")
     told = "The signer has not got report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
     assert told in text_of(page(browser, "/channels/edge"))
-    with stocked.small.office.writing() as desk:
-        signed_orders.note_report_brought(desk.session, made.id, now=desk.now)
+    with stocked.small.application.writing() as unit:
+        signed_orders.note_report_brought(unit.session, made.id, now=unit.now)
     assert "The signer has not got" not in text_of(page(browser, "/channels/edge"))

@@ -119,7 +119,7 @@ def test_a_last_event_that_never_was_is_ignored(
 def test_a_client_that_follows_reads_what_is_there_in_pages(
     farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
 ) -> None:
-    app, asked = create_app(farm.office, WebSettings(follow_seconds=0.05)), []
+    app, asked = create_app(farm.application, WebSettings(follow_seconds=0.05)), []
 
     async def listening(scope: Any, receive: Any, send: Any) -> None:
         asked.append(scope.get("path", "").rpartition("/")[2])

@@ -38,14 +38,14 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.office)) as client:
+    with TestClient(create_app(stocked.small.application)) as client:
         yield client
 
 
 def add(stocked: StockedFarm, *documents: bytes) -> None:
-    with stocked.small.office.writing() as desk:
+    with stocked.small.application.writing() as unit:
         for each in documents:
-            add_advisory(desk, ANN, each)
+            add_advisory(unit, ANN, each)
 
 
 def test_a_package_without_advisories_says_nothing_of_them(browser: TestClient) -> None:
@@ -79,12 +79,12 @@ def test_what_is_open_comes_first_with_its_severity_and_the_channel_that_holds_i
 
 def test_an_older_build_has_its_own_state_and_what_is_stated_counts(stocked: StockedFarm, browser: TestClient) -> None:
     add(stocked, osv(fixed="1.7.1-2", aliases=[]))
-    with stocked.small.office.reading() as desk:
-        old = packages.builds_of(desk.session, "jq")[-1]
+    with stocked.small.application.reading() as unit:
+        old = packages.builds_of(unit.session, "jq")[-1]
     address = f"/packages/jq?build={old.digest}"
     assert "EXAMPLE-2026-1 critical open; fixed in 1.7.1-2; edge holds" in text_of(page(browser, address))
-    with stocked.small.office.writing() as desk:
-        add_statements(desk, ANN, openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"))
+    with stocked.small.application.writing() as unit:
+        add_statements(unit, ANN, openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"))
     text = text_of(page(browser, address))
     assert "critical stated as not affected: vulnerable code not in execute path A crafted" in text
     later = "2024-11-23T10:00:00Z"

@@ -34,7 +34,7 @@ def browser(database: Database, tmp_path: Path) -> Iterator[TestClient]:
     farm.shape("a", "1.0", {"lib/libx.so.1": LAZY, "bin/x": FIXED, **{f"bin/y{each}": FIXED for each in range(7)}})
     farm.submit(recipe("a", more=WAIVER), recipe("plain"))
     farm.build_all()
-    with TestClient(create_app(farm.office)) as client:
+    with TestClient(create_app(farm.application)) as client:
         yield client
 
 

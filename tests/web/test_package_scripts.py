@@ -23,7 +23,7 @@ def test_the_commands_that_scripts_call_are_listed_as_not_proven(database: Datab
     scripts = (Script("bin/one", "command:sh", ("awk", "sed")), Script("bin/two", "command:sh", ("frob", "sed")))
     for lease in (farm.claim(), farm.claim()):
         farm.finish(lease, scripts=scripts if lease.job.name == "a" else ())
-    with TestClient(create_app(farm.office)) as browser:
+    with TestClient(create_app(farm.application)) as browser:
         told = text_of(page(browser, "/packages/a"))
         assert "Called by its scripts Found in their text; a proof does not look at it. Commands awk frob sed" in told
         assert "Called by" not in text_of(page(browser, "/packages/plain"))

@@ -48,13 +48,13 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.office), raise_server_exceptions=False) as client:
+    with TestClient(create_app(stocked.small.application), raise_server_exceptions=False) as client:
         yield client
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.office.reading() as desk:
-        return packages.current_packages(desk.session)
+    with stocked.small.application.reading() as unit:
+        return packages.current_packages(unit.session)
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ def told(
     stocked.test_job(members[0], "runs", candidate)
     stocked.fail(stocked.begin(SAMPLES[2]), "no")
     stocked.begin(SAMPLES[1])
-    with stocked.small.office.reading() as desk:
-        oldest = packages.builds_of(desk.session, "oniguruma")[-1]
-    with TestClient(create_app(stocked.small.office)) as client:
+    with stocked.small.application.reading() as unit:
+        oldest = packages.builds_of(unit.session, "oniguruma")[-1]
+    with TestClient(create_app(stocked.small.application)) as client:
         yield Told(client, {package.name: package for package in members}, oldest)
     database.close()
 
@@ -222,13 +222,13 @@ def test_a_test_job_shows_what_its_tester_has_signed(stocked: StockedFarm, brows
     jq = stocked.build_all(CHAIN)[2]
     small = stocked.small
     order = TestOrder(Test("adds numbers"), jq.digest, (), Limits())
-    with small.office.planning() as desk:
-        job = wish_for_test(desk, order, recipe="jq", trace="t")
+    with small.application.planning() as unit:
+        job = wish_for_test(unit, order, recipe="jq", trace="t")
     lease = small.claim()
     passed = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
     assert browser.get(f"/attempts/{lease.attempt.id}/attestation.json").status_code == 404
-    outcome = attested(small.office.blobs, order, passed, small.signers["one"])
-    finish_test(small.office, small.holder(lease), outcome)
+    outcome = attested(small.application.blobs, order, passed, small.signers["one"])
+    finish_test(small.application, small.holder(lease), outcome)
     html, key = page(browser, f"/jobs/{job.id}"), small.signers["one"].public_key
     assert f"Signed result {outcome.attestation} of one, with the key {key.keyid}" in text_of(html)
     (link,) = re.findall(r'href="(/attempts/\d+/attestation.json)"', html)
@@ -249,8 +249,8 @@ def test_a_job_in_trouble_says_that_it_is_not_its_fault_and_what_helps(
     small = stocked.small
     for _ in range(3):
         lease = stocked.begin(SAMPLES[0])
-        with small.office.planning() as desk:
-            release(desk, small.holder(lease), error="the engine is away", trouble=Trouble.ENGINE)
+        with small.application.planning() as unit:
+            release(unit, small.holder(lease), error="the engine is away", trouble=Trouble.ENGINE)
         shown = text_of(page(browser, f"/jobs/{lease.job.id}"))
         assert "the engine is away" in shown
         assert ("That is no fault of this job. It is tried again" in shown) is (small.job(lease.job.id).lost < 3)
@@ -398,13 +398,13 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
     stocked.release("edge", stocked.build_all(CHAIN[:1]))
     (tmp_path / "public/metadata").mkdir(parents=True)
     (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
-    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
+    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public")) as browser:
         told = text_of(page(browser, "/channels/edge"))
         package = text_of(page(browser, f"/packages/{CHAIN[0].name}"))
     assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in told
     assert "docker pull testserver/edge/PACKAGE docker pull testserver/edge/PACKAGE/PACKAGE:1" in told
     assert f"docker pull testserver/edge/{CHAIN[0].name} " in package
-    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public", images=False)) as browser:
+    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public", images=False)) as browser:
         for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
             assert "docker pull" not in page(browser, address)
         assert browser.get("/v2/").status_code == 404
@@ -415,12 +415,12 @@ def test_what_is_published_of_a_package_can_be_fetched_from_its_page(database: D
     stocked.release("edge", stocked.build_all(CHAIN[:1]))
     (package,) = stocked.small.current().values()
     public = BlobStore(tmp_path / "public" / "blobs")
-    public.share(stocked.small.office.blobs, package.provenance.digest)
-    with TestClient(create_app(stocked.small.office, repository=tmp_path / "public")) as browser:
+    public.share(stocked.small.application.blobs, package.provenance.digest)
+    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public")) as browser:
         shown = page(browser, f"/packages/{CHAIN[0].name}")
         fetched = browser.get(f"/repository/{blob_path(package.provenance.digest)}")
     assert f'href="{fetched.url.path}"' in shown
-    assert fetched.content == stocked.small.office.blobs.read(package.provenance.digest)
+    assert fetched.content == stocked.small.application.blobs.read(package.provenance.digest)
     assert shown.count('href="/repository/') == 1  # nothing leads to what is not there
 
 

@@ -190,10 +190,10 @@ def test_nobody_may_submit_without_a_token(farm: RunningFarm) -> None:
 
 
 def test_an_expired_or_revoked_token_is_refused_by_name(farm: RunningFarm) -> None:
-    with farm.office.writing() as desk:
-        old, _ = access.issue_token(desk, name="old", role=Role.MAINTAINER, lasts=timedelta(seconds=-1))
-        gone, kept = access.issue_token(desk, name="gone", role=Role.MAINTAINER, lasts=timedelta(days=1))
-        identities.revoke_token(desk.session, kept.id, now=desk.now)
+    with farm.application.writing() as unit:
+        old, _ = access.issue_token(unit, name="old", role=Role.MAINTAINER, lasts=timedelta(seconds=-1))
+        gone, kept = access.issue_token(unit, name="gone", role=Role.MAINTAINER, lasts=timedelta(days=1))
+        identities.revoke_token(unit.session, kept.id, now=unit.now)
     for token, says in ((old, "expired"), (gone, "revoked")):
         with FarmClient(farm.url, token) as client, pytest.raises(RefusedRequestError, match=says) as caught:
             client.submit({"a": recipe("a")})
@@ -222,8 +222,8 @@ def test_an_admin_enrols_workers_and_issues_tokens(farm: RunningFarm) -> None:
             admin.enrol("builder", "short", ("build",))
     with FarmClient(farm.url, made.token) as alice:
         assert alice.submit({"a": recipe("a")}).accepted
-    with farm.office.reading() as desk:
-        trail = [(event.actor, event.subject) for _, event in identities.audit_trail(desk.session)]
+    with farm.application.reading() as unit:
+        trail = [(event.actor, event.subject) for _, event in identities.audit_trail(unit.session)]
     assert ("token:alice", "submission 1") in trail
     assert made.token not in str(trail)
 

@@ -34,8 +34,8 @@ def test_a_farm_whose_disk_is_full_is_not_ready_until_there_is_room(
     disk.mkdir()
     mount_tmpfs(disk, size=80 << 20, inodes=1000, owner=os.getuid())
     try:
-        office = replace(SmallFarm.open(database, tmp_path).office, blobs=BlobStore(disk))
-        with TestClient(create_app(office)) as probe:
+        application = replace(SmallFarm.open(database, tmp_path).application, blobs=BlobStore(disk))
+        with TestClient(create_app(application)) as probe:
             assert (probe.get("/api/v1/ready").status_code, probe.get("/api/v1/ready").json()) == (200, {"ready": True})
             (disk / "filling").write_bytes(b"x" * (40 << 20))
             told = probe.get("/api/v1/ready")

@@ -29,7 +29,7 @@ def small(database: Database, tmp_path: Path) -> SmallFarm:
 
 @pytest.fixture
 def browser(small: SmallFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(small.office), raise_server_exceptions=False) as client:
+    with TestClient(create_app(small.application), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -57,8 +57,8 @@ def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: Running
             guess = {"Authorization": f"Bearer farm_admin_{number}"}
             assert client.post("/api/v1/jobs/1/cancel", headers=guess).status_code == 401
         assert client.get("/api/v1/trail").status_code == 401
-    with farm.office.reading() as desk:
-        rows = [event for _, event in identities.audit_trail(desk.session)]
+    with farm.application.reading() as unit:
+        rows = [event for _, event in identities.audit_trail(unit.session)]
     assert [(event.actor, event.subject, event.address) for event in rows] == [("", "unauthenticated", "127.0.0.1")] * 7
     details = [event.detail for event in rows][::-1]
     assert details[:4] == ["nobody has this token"] * 4

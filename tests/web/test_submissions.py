@@ -35,13 +35,13 @@ def small(database: Database, tmp_path: Path) -> SmallFarm:
 
 @pytest.fixture
 def browser(small: SmallFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(small.office), raise_server_exceptions=False) as client:
+    with TestClient(create_app(small.application), raise_server_exceptions=False) as client:
         yield client
 
 
 def token(small: SmallFarm, role: Role, name: str = "") -> dict[str, str]:
-    with small.office.writing() as desk:
-        text, _ = access.issue_token(desk, name=name or role, role=role, lasts=timedelta(days=1))
+    with small.application.writing() as unit:
+        text, _ = access.issue_token(unit, name=name or role, role=role, lasts=timedelta(days=1))
     return {"Authorization": f"Bearer {text}"}
 
 

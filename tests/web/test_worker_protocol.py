@@ -156,17 +156,17 @@ def test_an_archive_that_was_seen_to_pass_is_not_read_again(
     outcome = worker.outcome(lease)
     archive = outcome.packages[0].archive.digest
     read: list[Digest] = []
-    opened = farm.office.blobs.open
+    opened = farm.application.blobs.open
 
     def opening(digest: Digest) -> BinaryIO:
         read.append(digest)
         return opened(digest)
 
-    monkeypatch.setattr(farm.office.blobs, "open", opening)
+    monkeypatch.setattr(farm.application.blobs, "open", opening)
     worker.upload(lease, outcome)
     worker.client.finish(lease, outcome.to_dict())
     assert archive not in read
-    assert farm.office.archives.unpacked(archive) == outcome.packages[0].descriptor.diff_id
+    assert farm.application.archives.unpacked(archive) == outcome.packages[0].descriptor.diff_id
 
 
 def test_a_report_that_is_none_is_written_down(farm: RunningFarm, worker: HandMadeWorker) -> None:
@@ -194,7 +194,7 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(
     answer = httpx.put(target, content=b"wrong", headers=headers)
     assert answer.status_code == 422
     assert farm.refusals() == [("worker:one", "blob-mismatch")]
-    assert not farm.office.blobs.has(digest)
+    assert not farm.application.blobs.has(digest)
 
 
 def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
@@ -202,7 +202,7 @@ def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: RunningFar
     target = f"/api/v1/worker/attempts/{lease.attempt}/blobs/{digest}"
     answer = httpx.put(farm.url + target, content=b"content", headers=_signed(worker, "PUT", target, b"other", lease))
     assert answer.status_code == 401
-    assert not farm.office.blobs.has(digest)
+    assert not farm.application.blobs.has(digest)
 
 
 def test_a_blob_larger_than_allowed_is_refused(database: Database, tmp_path: Path) -> None:
@@ -225,8 +225,8 @@ def test_fetching_an_unknown_blob_says_so(worker: HandMadeWorker) -> None:
 
 
 def test_a_rotten_blob_is_never_served_whole(farm: RunningFarm, worker: HandMadeWorker) -> None:
-    digest = farm.office.blobs.put_bytes(b"y" * 3_000_000)
-    path = farm.office.blobs.path(digest)
+    digest = farm.application.blobs.put_bytes(b"y" * 3_000_000)
+    path = farm.application.blobs.path(digest)
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
     content[5] ^= 1
@@ -322,8 +322,8 @@ def test_another_body_query_or_method_breaks_the_signature(farm: RunningFarm, wo
 
 
 def test_a_revoked_worker_is_told_so(farm: RunningFarm, worker: HandMadeWorker) -> None:
-    with farm.office.writing() as desk:
-        identities.revoke_worker(desk.session, "one", now=desk.now)
+    with farm.application.writing() as unit:
+        identities.revoke_worker(unit.session, "one", now=unit.now)
     with pytest.raises(RefusedRequestError, match="revoked") as caught:
         worker.client.claim()
     assert caught.value.status == 403

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import httpx
 
 from farm.build.recipe_directory import read_recipe_directory
-from farm.server.application import CHANGING, FarmSettings, open_office
+from farm.server.application import CHANGING, FarmSettings, open_application
 from farm.server.identities import access
 from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 RECIPES = Path(__file__).parent.parent.parent / "recipes"
 _START_SECONDS = 60
@@ -32,9 +32,9 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class WebProcess:
-    """A running process. `office` opens the same database, to look and to prepare."""
+    """A running process. `application` opens the same database, to look and to prepare."""
 
-    office: Office
+    application: Application
     directory: Path
     pid: int
     port: int
@@ -44,8 +44,8 @@ class WebProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def token(self, role: Role = Role.MAINTAINER) -> str:
-        with self.office.writing() as desk:
-            text, _ = access.issue_token(desk, name=f"some-{role}", role=role, lasts=timedelta(days=1))
+        with self.application.writing() as unit:
+            text, _ = access.issue_token(unit, name=f"some-{role}", role=role, lasts=timedelta(days=1))
         return text
 
     def connect(self, *, seconds: float = 20) -> socket.socket:
@@ -79,20 +79,20 @@ def web_process(folder: Path, **bounds: float) -> Iterator[WebProcess]:
         "toolchains": [],
     }
     settings.write_text(json.dumps(values | ({"web": bounds} if bounds else {})))
-    office = open_office(FarmSettings.read(settings), read_recipe_directory(RECIPES, leave_out=CHANGING))
+    application = open_application(FarmSettings.read(settings), read_recipe_directory(RECIPES, leave_out=CHANGING))
     log = (folder / "web.log").open("wb")
     command = (sys.executable, "-m", "web", "--settings", str(settings), "--port", str(port))
     with log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             _wait_for(port, process, folder / "web.log")
-            yield WebProcess(office, folder, process.pid, port)
+            yield WebProcess(application, folder, process.pid, port)
         finally:
             process.terminate()
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
-    office.database.close()
+    application.database.close()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -15,7 +15,7 @@ from farm.container.sandbox import connect
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.server.application import FarmSettings, open_office
+from farm.server.application import FarmSettings, open_application
 from farm.server.identities import access, identities
 from farm.server.jobs import attempts
 from farm.server.transaction.planning_inputs import ToolchainRef
@@ -68,9 +68,9 @@ class Host:
         """Enrol and start a worker; `changes` are other settings than usual."""
         key = create_key(self.directory / name / "key")
         assert isinstance(key, CryptoSigner)
-        with self.farm.office.writing() as desk:
+        with self.farm.application.writing() as unit:
             public = str(key.public_key.keyval["public"])
-            access.enrol(desk, name=name, public_key=public, builds=True, tests=True, by="operator")
+            access.enrol(unit, name=name, public_key=public, builds=True, tests=True, by="operator")
         settings: dict[str, Any] = {
             "farm": self.farm.url,
             "broker": self.broker,
@@ -92,8 +92,8 @@ class Host:
 
     def seen(self, name: str) -> bool:
         """Say whether the farm has heard of a worker: it counts on none of which it has not."""
-        with self.farm.office.reading() as desk:
-            return any(each.name == name and each.seen_at is not None for each in identities.workers(desk.session))
+        with self.farm.application.reading() as unit:
+            return any(each.name == name and each.seen_at is not None for each in identities.workers(unit.session))
 
     def says_worker(self, name: str, text: str) -> bool:
         return text in (self.directory / name / "log").read_text()
@@ -124,8 +124,8 @@ class Host:
         return [each["Id"] for each in found]
 
     def attempts(self, job_id: int) -> list[Attempt]:
-        with self.farm.office.reading() as desk:
-            return attempts.attempts_of(desk.session, job_id)
+        with self.farm.application.reading() as unit:
+            return attempts.attempts_of(unit.session, job_id)
 
 
 @contextmanager
@@ -146,16 +146,16 @@ def hosting(directory: Path, broker: str, migrated_sqlite: Path, **terms: float)
         **{"lease_seconds": 4, "grace_seconds": 4, **terms},
     )
     (directory / "farm.json").write_text(settings.model_dump_json())
-    office = open_office(settings, {"distribution.yaml": b"domain: dist.example.org\n"})
-    office.blobs.put_bytes(EMPTY.to_json())
-    office.blobs.put_bytes(DEB)
+    application = open_application(settings, {"distribution.yaml": b"domain: dist.example.org\n"})
+    application.blobs.put_bytes(EMPTY.to_json())
+    application.blobs.put_bytes(DEB)
     root = directory / "toolchains" / f"c-{TOOLCHAIN.tree.store_key}" / "root"
     root.mkdir(parents=True)
     for top in ("usr", "etc"):
         (root / top).symlink_to(f"/{top}")
     with ExitStack() as stack:
-        url = stack.enter_context(serving(create_app(office, replace(WebSettings(), follow_seconds=0.05))))
+        url = stack.enter_context(serving(create_app(application, replace(WebSettings(), follow_seconds=0.05))))
         control = ("workers.control", "--settings", str(directory / "farm.json"))
         stack.enter_context(program(directory / "control.log", *control, ready="ready."))
-        yield Host(RunningFarm(office, url, directory), directory, broker, connect(), stack)
-    office.database.close()
+        yield Host(RunningFarm(application, url, directory), directory, broker, connect(), stack)
+    application.database.close()

@@ -10,7 +10,7 @@ import pytest
 
 from farm.server.application import FarmSettings
 from farm.server.tables.session import Database
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.server.databases import migrated_sqlite
 from tests.server.small_farm import SmallFarm
 from tests.servers import PrivateRedis
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["migrated_sqlite"]
 
-TERMS = Terms(lease=timedelta(seconds=1), grace=timedelta(seconds=0.5), most_lost=2, ring_again=timedelta(seconds=2))
+TERMS = LeasePolicy(
+    lease=timedelta(seconds=1), grace=timedelta(seconds=0.5), most_lost=2, ring_again=timedelta(seconds=2)
+)
 
 
 @pytest.fixture

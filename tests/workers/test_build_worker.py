@@ -16,7 +16,7 @@ from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import DependencyArchive, TestOrder
 from farm.core.recipe.recipe import Limits, Test
-from farm.server.documents.archive_cache import ArchiveShelf
+from farm.server.documents.archive_cache import ArchiveCache
 from farm.server.jobs.requests import wish_for_test
 from farm.server.packages import packages
 from farm.server.tables.states import AttemptState
@@ -64,23 +64,23 @@ def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, com
     host.ended(
         host.submit(a=script("a", 'mkdir -p "$DESTDIR/usr/bin"; cp /usr/sbin/ldconfig "$DESTDIR/usr/bin/"'))["a"]
     )
-    office = host.farm.office
-    with office.planning() as desk:
-        (package,) = packages.current_packages(desk.session)
-        store = Descriptor.from_json(office.blobs.read(package.digest)).store_path
+    application = host.farm.application
+    with application.planning() as unit:
+        (package,) = packages.current_packages(unit.session)
+        store = Descriptor.from_json(application.blobs.read(package.digest)).store_path
         archive = DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)
         test = Test("tells its version", command=("/usr/bin/ldconfig", command))
         order = TestOrder(test, package.digest, (archive,), Limits())
-        job = wish_for_test(desk, order, recipe="a", trace="t")
+        job = wish_for_test(unit, order, recipe="a", trace="t")
     assert host.ended(job.id).job.state == ("succeeded" if passed else "failed")
     (attempt,) = host.attempts(job.id)
     key = load_public_key(host.directory / "one" / "key.pub")
     assert attempt.tester == key.keyid
-    content = office.blobs.read(Digest(attempt.attestation))
+    content = application.blobs.read(Digest(attempt.attestation))
     signed = verify_test_result(content, {key.keyid: key}, order=order)
     assert signed.outcome.passed is passed
     # The log that is named is there, and says what people could follow.
-    log = [json.loads(line)["text"] for line in office.blobs.read(signed.outcome.log).splitlines()]
+    log = [json.loads(line)["text"] for line in application.blobs.read(signed.outcome.log).splitlines()]
     assert log
     assert all(host.says(job.id, line) for line in log)
 
@@ -97,7 +97,7 @@ def test_what_debian_built_its_packages_from_comes_to_the_farm_and_what_is_lost_
         files = script("a", "test -f /sources/libc6.deb && test ! -e /sources/orig.tar.xz")
         files["recipe.yaml"] = files["recipe.yaml"].replace(b"toolchain:", carried.encode() + b"toolchain:", 1)
         assert host.ended(host.submit(a=files)["a"]).job.state == "succeeded"
-    blobs = host.farm.office.blobs
+    blobs = host.farm.application.blobs
     assert (blobs.has(Digest.of(original)), blobs.has(Digest.of(lost))) == (True, False)
     assert host.says_worker("one", "is published without the whole source of Debian's packages")
 
@@ -154,13 +154,13 @@ def test_a_stopped_workers_container_is_gone_before_its_job_is_given_away_and_it
 def test_a_report_that_the_farm_refuses_gives_the_job_to_another_at_once_and_says_why(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest, said = ArchiveShelf.unpacked, list[Digest]()
+    honest, said = ArchiveCache.unpacked, list[Digest]()
 
-    def first_time_another(shelf: ArchiveShelf, archive: Digest) -> Digest:
+    def first_time_another(shelf: ArchiveCache, archive: Digest) -> Digest:
         said.append(archive)
         return Digest.of(b"what a liar packed") if len(said) == 1 else honest(shelf, archive)
 
-    monkeypatch.setattr(ArchiveShelf, "unpacked", first_time_another)
+    monkeypatch.setattr(ArchiveCache, "unpacked", first_time_another)
     for name in ("one", "two"):
         host.worker(name)
         eventually(partial(host.seen, name), what=f"worker {name} asks for work")

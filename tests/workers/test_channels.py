@@ -12,7 +12,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
 from farm.core.policy.policies import Policies
-from farm.server.application import FarmSettings, open_office
+from farm.server.application import FarmSettings, open_application
 from farm.server.channels import releases
 from farm.server.curation import signed_orders
 from farm.server.curation.approving import asked
@@ -64,18 +64,18 @@ class Running:
         signer = Signer(Repository(self.public), online_signers(self.keys / "online"))
 
         def build(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
-            return Pipeline(self.farm.office, policy, self.public, signer, gates=package_gates(policy, curators))
+            return Pipeline(self.farm.application, policy, self.public, signer, gates=package_gates(policy, curators))
 
-        return Channels(self.farm.office, ChannelFiles(self.recipes), build, SignedTargets(self.public))
+        return Channels(self.farm.application, ChannelFiles(self.recipes), build, SignedTargets(self.public))
 
     def newest(self, channel: str) -> int:
-        with self.farm.office.reading() as desk:
-            found = channel_status(desk.session, channel, now=desk.now).newest
+        with self.farm.application.reading() as unit:
+            found = channel_status(unit.session, channel, now=unit.now).newest
             return found.number if found else 0
 
     def trouble(self, channel: str) -> tuple[str, ...]:
-        with self.farm.office.reading() as desk:
-            return channel_status(desk.session, channel, now=desk.now).trouble
+        with self.farm.application.reading() as unit:
+            return channel_status(unit.session, channel, now=unit.now).trouble
 
     def build(self, name: str, version: str = "1.0") -> None:
         self.farm.submit(recipe(name, version=version))
@@ -122,8 +122,8 @@ def test_a_channel_that_comes_to_wait_keeps_the_policy_that_it_had_for_whoever_l
     channels = running.start()
     running.write("channels/stable.yaml", "from: egde\ngates: [proof]\n")
     assert advance(channels) == ["edge"]
-    with running.farm.office.reading() as desk:
-        assert json.loads(releases.policy_text(desk.session, "stable") or "")["from"] == "edge"
+    with running.farm.application.reading() as unit:
+        assert json.loads(releases.policy_text(unit.session, "stable") or "")["from"] == "edge"
     assert "Did you mean edge?" in running.trouble("stable")[0]
 
 
@@ -139,15 +139,15 @@ def test_a_changed_policy_is_in_force_without_a_restart_and_leaves_a_line(runnin
     advance(channels)
     assert running.newest("edge") == 1  # b waits for alice
     assert channels.pipelines()[1] is kept  # and stable was left in peace
-    with running.farm.office.reading() as desk:
-        assert dict(asked(desk, "edge").keys) == {"alice": ALICE}
-        trail = [each for _, each in identities.audit_trail(desk.session) if each.action == "policy"]
+    with running.farm.application.reading() as unit:
+        assert dict(asked(unit, "edge").keys) == {"alice": ALICE}
+        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "policy"]
     assert [(each.actor, each.subject) for each in trail] == [("control", "channel edge")]
 
     running.write("curators.yaml", f"curators:\n  bob: {BOB!r}\n")
     advance(channels)
-    with running.farm.office.reading() as desk:
-        assert dict(asked(desk, "edge").keys) == {"bob": BOB}
+    with running.farm.application.reading() as unit:
+        assert dict(asked(unit, "edge").keys) == {"bob": BOB}
 
 
 def test_only_channels_that_ask_curators_wait_for_their_file(running: Running) -> None:
@@ -207,13 +207,13 @@ def sign(running: Running) -> None:
 
 
 def unsigned(running: Running, channel: str) -> tuple[str, ...]:
-    with running.farm.office.reading() as desk:
-        return channel_status(desk.session, channel, now=desk.now).unsigned
+    with running.farm.application.reading() as unit:
+        return channel_status(unit.session, channel, now=unit.now).unsigned
 
 
 def gates_in_force(running: Running, channel: str) -> list[str]:
-    with running.farm.office.reading() as desk:
-        return [each["gate"] for each in json.loads(releases.policy_text(desk.session, channel))["gates"]]
+    with running.farm.application.reading() as unit:
+        return [each["gate"] for each in json.loads(releases.policy_text(unit.session, channel))["gates"]]
 
 
 def test_a_file_can_ask_for_more_than_is_signed_and_never_for_less(running: Running) -> None:
@@ -258,8 +258,8 @@ def test_a_curator_whose_key_is_not_signed_does_not_count(running: Running) -> N
     running.write("curators.yaml", f"curators: {{alice: {ALICE!r}, bob: {BOB!r}}}\n")
     channels = running.start()
     advance(channels)
-    with running.farm.office.reading() as desk:
-        assert asked(desk, "edge").keys == {"alice": ALICE}
+    with running.farm.application.reading() as unit:
+        assert asked(unit, "edge").keys == {"alice": ALICE}
     (line,) = unsigned(running, "edge")
     assert line.endswith("bob is in the group curators with a key that is not signed")
 
@@ -331,8 +331,8 @@ def test_who_owns_what_acts_soon_and_a_mistake_stops_submissions_and_no_channel(
     running.write("curators.yaml", f"curators:\n  alice: {ALICE!r}\n  bob: {BOB!r}\n")
     assert advance(channels) == ["edge", "stable"]
     assert [each.owners for each in running.farm.submit(recipe("b")).waits_for] == [("bob",)]
-    with running.farm.office.reading() as desk:
-        trail = [each for _, each in identities.audit_trail(desk.session) if each.action == "owners"]
+    with running.farm.application.reading() as unit:
+        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "owners"]
     assert [(each.actor, each.subject) for each in trail] == [("control", "the file OWNERS")] * 2
 
 
@@ -392,10 +392,10 @@ def first_owners(place: Path, files: Mapping[str, bytes], repository: Path | Non
         repository=repository,
         toolchains=(TOOLCHAIN.to_dict(),),
     )
-    office = open_office(settings, files)
-    with office.reading() as desk:
-        said = ownership(desk.session)
-    office.database.close()
+    application = open_application(settings, files)
+    with application.reading() as unit:
+        said = ownership(unit.session)
+    application.database.close()
     assert said is not None
     return said
 
@@ -426,15 +426,15 @@ def test_what_the_signer_refused_is_brought_again_when_others_may_order(running:
     """It may have been refused because a key was not signed yet."""
     channels = running.start()
     advance(channels)
-    with running.farm.office.writing() as desk:
-        for name, at in (("young", desk.now), ("old", desk.now - timedelta(days=91))):
+    with running.farm.application.writing() as unit:
+        for name, at in (("young", unit.now), ("old", unit.now - timedelta(days=91))):
             digest = Digest.of(name.encode())
             order = SignedOrder(digest=digest, channel="edge", act="freeze", curator="bob", envelope="{}", at=at)
-            signed_orders.keep(desk.session, order)
-            signed_orders.note_brought(desk.session, digest, now=at, refused="no allowed key has signed it")
-        assert not signed_orders.unbrought(desk.session, 9)
+            signed_orders.keep(unit.session, order)
+            signed_orders.note_brought(unit.session, digest, now=at, refused="no allowed key has signed it")
+        assert not signed_orders.unbrought(unit.session, 9)
     advance(channels)
     sign(running)
     advance(channels)
-    with running.farm.office.reading() as desk:
-        assert [each.digest for each in signed_orders.unbrought(desk.session, 9)] == [Digest.of(b"young")]
+    with running.farm.application.reading() as unit:
+        assert [each.digest for each in signed_orders.unbrought(unit.session, 9)] == [Digest.of(b"young")]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 
 @dataclass
@@ -53,7 +53,7 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
 
 def test_who_asks_for_a_release_waits_longer_than_it_may_be_looked_at(tmp_path: Path) -> None:
     """Who has gone never hears of a refusal, and would have the same looked at again, and so on."""
-    assert CheckerClient(tmp_path / "checker.sock").patience < LONGEST_SIGNING
+    assert CheckerClient(tmp_path / "checker.sock").deadline < LONGEST_SIGNING
 
 
 def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
@@ -70,8 +70,8 @@ def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
     monkeypatch.setattr(control, "Channels", lambda *_parts: None)  # there are none
     places = dict.fromkeys(("blobs", "logs", "recipes", "repository"), tmp_path)
     settings = FarmSettings(database="", toolchains=(), signer=tmp_path / "signer.sock", **places)
-    duties = {duty.task: duty for duty in release_duties(cast("Office", None), settings, None)}
-    duties["farm.control.orders"].run()
+    periodic_tasks = {duty.task: duty for duty in release_duties(cast("Application", None), settings, None)}
+    periodic_tasks["farm.control.orders"].run()
     assert not brought.is_set()
     answered.set()
     assert brought.wait(30)

@@ -14,7 +14,7 @@ from farm.container.host_clock import host_time
 from farm.server.jobs import attempts
 from farm.server.jobs.requests import cancel
 from farm.server.tables.session import Database
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.server.small_farm import recipe
 from tests.web.running_farm import running_farm
 from tests.workers.programs import eventually
@@ -43,7 +43,7 @@ def term() -> timedelta:
 def farm(tmp_path: Path, migrated_sqlite: Path, term: timedelta) -> Iterator[RunningFarm]:
     (tmp_path / "farm.db").write_bytes(migrated_sqlite.read_bytes())
     database = Database(f"sqlite:///{tmp_path / 'farm.db'}")
-    with running_farm(database, tmp_path, terms=Terms(lease=term)) as farm:
+    with running_farm(database, tmp_path, terms=LeasePolicy(lease=term)) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         yield farm
@@ -93,8 +93,8 @@ def test_it_is_lost_soon_after_the_job_is_cancelled(
     farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
 ) -> None:
     with LeaseKeeper(worker.client, lease, directory) as keeper:
-        with farm.office.planning() as desk:
-            cancel(desk, lease.job, by="somebody")
+        with farm.application.planning() as unit:
+            cancel(unit, lease.job, by="somebody")
         eventually(lambda: keeper.lost, seconds=2, what="the worker knows")
 
 
@@ -116,8 +116,8 @@ def test_a_farm_that_is_away_for_a_moment_costs_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def term_is_longer() -> bool:
-        with farm.office.reading() as desk:
-            attempt = attempts.attempt(desk.session, lease.attempt)
+        with farm.application.reading() as unit:
+            attempt = attempts.attempt(unit.session, lease.attempt)
         assert attempt is not None
         return attempt.expires_at > attempt.claimed_at + LONG
 

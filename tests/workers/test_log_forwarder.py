@@ -46,7 +46,7 @@ def _record(text: str) -> LogRecord:
 
 def _texts(farm: RunningFarm, lease: HeldLease) -> list[str]:
     texts, offset = [], 0
-    while records := (page := farm.office.logs.page(lease.attempt, offset)).records:
+    while records := (page := farm.application.logs.page(lease.attempt, offset)).records:
         texts += [record["text"] for record in records]
         offset = page.next_offset
     return texts

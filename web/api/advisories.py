@@ -17,7 +17,7 @@ from farm.server.curation import signed_orders
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signed_part
-from web.auth import OfficeHere, actor_of, require
+from web.auth import ApplicationHere, actor_of, require
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -35,35 +35,35 @@ AllowUnknown = Annotated[bool, Query(alias="allow-unknown")]
 
 @router.get("/advisories")
 def advisories(
-    office: OfficeHere, package: Name = "", after: Name = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
+    application: ApplicationHere, package: Name = "", after: Name = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, Any]:
     """Return advisories by id; with `package` those that speak of it and are not withdrawn.
 
     `unsigned` ones are not published as they are here, until a curator signs them.
     """
-    with office.reading() as desk:
+    with application.reading() as unit:
         if package:
-            found = rows.advisories_on(desk.session, [package])
+            found = rows.advisories_on(unit.session, [package])
         else:
-            found = rows.advisories(desk.session, after=after, limit=limit)
-        spoken_of = rows.packages_of(desk.session, (each.id for each in found))
-        unsigned = signed_orders.unsigned_words(desk.session)
-        distribution = desk.world.distribution
+            found = rows.advisories(unit.session, after=after, limit=limit)
+        spoken_of = rows.packages_of(unit.session, (each.id for each in found))
+        unsigned = signed_orders.unsigned_words(unit.session)
+        distribution = unit.world.distribution
     following = found[-1].id if not package and len(found) == limit else None
     listed = [_form(each, spoken_of.get(each.id, []), unsigned) for each in found]
     return {"advisories": listed, "next-after": following, "distribution": distribution}
 
 
 @router.get("/advisories/{number}")
-def advisory(office: OfficeHere, number: str) -> dict[str, Any]:
+def advisory(application: ApplicationHere, number: str) -> dict[str, Any]:
     """Return one advisory as it was given, and which newest releases hold a package that it holds for."""
-    with office.reading() as desk:
-        found = rows.advisory(desk.session, number)
+    with application.reading() as unit:
+        found = rows.advisory(unit.session, number)
         if found is None:
             raise NotFoundError(f"there is no advisory {number[:100]!r}")
-        hits = control.released_with(desk, control.read_kept(desk, found))
-        spoken_of = rows.packages_of(desk.session, [found.id]).get(found.id, [])
-        unsigned = signed_orders.unsigned_words(desk.session)
+        hits = control.released_with(unit, control.read_kept(unit, found))
+        spoken_of = rows.packages_of(unit.session, [found.id]).get(found.id, [])
+        unsigned = signed_orders.unsigned_words(unit.session)
     return _form(found, spoken_of, unsigned) | {
         "document": json.loads(found.body),
         "released": [_hit(each) for each in hits],
@@ -72,7 +72,12 @@ def advisory(office: OfficeHere, number: str) -> dict[str, Any]:
 
 @router.post("/advisories", status_code=201)
 def add(
-    *, request: Request, office: OfficeHere, token: Curator, document: Document, allow_unknown: AllowUnknown = False
+    *,
+    request: Request,
+    application: ApplicationHere,
+    token: Curator,
+    document: Document,
+    allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
     """Take an advisory in OSV's form; the same one again changes nothing, and an older one is refused.
 
@@ -80,12 +85,12 @@ def add(
     the body is `document` and the `envelope` that signs it.
     """
     content, signed = _parts(document)
-    with office.writing() as desk:
+    with application.writing() as unit:
         kept, outcome = control.add_advisory(
-            desk, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+            unit, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
         )
-        hits = control.released_with(desk, kept)
-        order = signed_part(desk, signed)
+        hits = control.released_with(unit, kept)
+        order = signed_part(unit, signed)
     return order | {
         "id": kept.id,
         "outcome": outcome,
@@ -97,7 +102,12 @@ def add(
 
 @router.post("/vex", status_code=201)
 def state(
-    *, request: Request, office: OfficeHere, token: Curator, document: Document, allow_unknown: AllowUnknown = False
+    *,
+    request: Request,
+    application: ApplicationHere,
+    token: Curator,
+    document: Document,
+    allow_unknown: AllowUnknown = False,
 ) -> dict[str, Any]:
     """Take an OpenVEX document: whether advisories do harm here. What is kept already changes nothing.
 
@@ -105,11 +115,11 @@ def state(
     signed, the body is `document` and the `envelope` that signs it.
     """
     content, signed = _parts(document)
-    with office.writing() as desk:
+    with application.writing() as unit:
         found, new = control.add_statements(
-            desk, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
+            unit, actor_of(request, token), content, allow_unknown=allow_unknown, envelope=envelope_of(signed)
         )
-        order = signed_part(desk, signed)
+        order = signed_part(unit, signed)
     return order | {
         "new": new,
         "statements": [
@@ -126,21 +136,21 @@ def state(
 
 
 @router.post("/reviews", status_code=201)
-def review(*, request: Request, office: OfficeHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
+def review(*, request: Request, application: ApplicationHere, token: Curator, body: ReviewRequest) -> dict[str, Any]:
     """Take that packages were looked at for vulnerabilities, and that an advisory was added for each that was found."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         found, new = state_reviews(
-            desk, actor_of(request, token), body.packages, body.source, at=body.at, envelope=envelope_of(body)
+            unit, actor_of(request, token), body.packages, body.source, at=body.at, envelope=envelope_of(body)
         )
-        order = signed_part(desk, body)
+        order = signed_part(unit, body)
     return order | {"new": new, "reviews": [each.to_dict() for each in found]}
 
 
 @router.get("/reviews")
-def reviews(office: OfficeHere, package: Name = "") -> dict[str, Any]:
+def reviews(application: ApplicationHere, package: Name = "") -> dict[str, Any]:
     """Return which packages were looked at last, when, and against which source."""
-    with office.reading() as desk:
-        return {"reviews": [each.to_dict() for each in review_rows.reviews(desk.session, package=package)]}
+    with application.reading() as unit:
+        return {"reviews": [each.to_dict() for each in review_rows.reviews(unit.session, package=package)]}
 
 
 def _parts(body: SignedDocument | dict[str, Any]) -> tuple[bytes, SignedDocument | None]:

@@ -11,16 +11,16 @@ from starlette.responses import StreamingResponse
 from farm.api.signing import UnsignedRequestError
 from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
 from farm.core.names.digest import Digest
-from farm.server.jobs.leases import held
+from farm.server.jobs.leases import require_lease
 from farm.store.unpacked import PassingArchive
-from web.auth import OfficeHere, WorkerCall, settings_of, signed_call, whole_call
+from web.auth import ApplicationHere, WorkerCall, settings_of, signed_call, whole_call
 from web.problems import BodyTooLargeError
 from web.receiving import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
     from farm.store.blobs import BlobStore, BlobWriter
     from web.settings import WebSettings
 
@@ -32,34 +32,36 @@ StreamedCall = Annotated[WorkerCall, Depends(signed_call)]
 
 
 @router.head("/blobs/{digest}")
-def find(office: OfficeHere, call: WholeCall, digest: str) -> Response:  # noqa: ARG001
+def find(application: ApplicationHere, call: WholeCall, digest: str) -> Response:  # noqa: ARG001
     """Say whether the farm has a blob, and its size."""
-    size = office.blobs.size(Digest(digest))
+    size = application.blobs.size(Digest(digest))
     return Response(headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"})
 
 
 @router.get("/blobs/{digest}")
-def fetch(office: OfficeHere, call: WholeCall, digest: str) -> StreamingResponse:  # noqa: ARG001
+def fetch(application: ApplicationHere, call: WholeCall, digest: str) -> StreamingResponse:  # noqa: ARG001
     """Send a blob, verified while it is read: one that has rotted breaks off before its last bytes."""
     name = Digest(digest)
-    size = office.blobs.size(name)
+    size = application.blobs.size(name)
     return StreamingResponse(
-        _pieces(office.blobs, name), media_type="application/octet-stream", headers={"Content-Length": str(size)}
+        _pieces(application.blobs, name), media_type="application/octet-stream", headers={"Content-Length": str(size)}
     )
 
 
 @router.put("/attempts/{attempt_id}/blobs/{digest}", status_code=201)
-async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt_id: Number, digest: str) -> None:
+async def take(
+    request: Request, application: ApplicationHere, call: StreamedCall, attempt_id: Number, digest: str
+) -> None:
     """Take a blob from the holder of a live lease. Its digest is in the path, and is what the signature covers."""
     settings, name = settings_of(request), Digest(digest)
     if call.signed.body != name:
         raise UnsignedRequestError("the body that was signed is not the blob that the path names")
-    await run_in_threadpool(_check_lease, office, call, attempt_id)
+    await run_in_threadpool(_check_lease, application, call, attempt_id)
     size = _promised_size(request, settings)
-    if await run_in_threadpool(office.blobs.has, name):
+    if await run_in_threadpool(application.blobs.has, name):
         await _receive(request, lambda _: None, size, settings)
         return
-    writer = await run_in_threadpool(office.blobs.writer)
+    writer = await run_in_threadpool(application.blobs.writer)
     archive = PassingArchive()
     try:
         await _receive(request, _both(writer, archive), size, settings)
@@ -67,12 +69,12 @@ async def take(request: Request, office: OfficeHere, call: StreamedCall, attempt
     finally:
         await run_in_threadpool(writer.__exit__, None, None, None)
     if archive.digest is not None:
-        office.archives.remember(name, archive.digest)
+        application.archives.remember(name, archive.digest)
 
 
-def _check_lease(office: Office, call: WorkerCall, attempt_id: int) -> None:
-    with office.reading() as desk:
-        held(desk, call.holder(attempt_id))
+def _check_lease(application: Application, call: WorkerCall, attempt_id: int) -> None:
+    with application.reading() as unit:
+        require_lease(unit, call.holder(attempt_id))
 
 
 def _promised_size(request: Request, settings: WebSettings) -> int:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from farm.api.wire import Number
 from farm.server.channels import candidates, channel_troubles, releases
 from farm.server.channels.channel_checks import policy_of
-from farm.server.pipeline.candidates.imported_packages import taken_by
+from farm.server.pipeline.candidates.imported_packages import imported_packages
 from farm.server.pipeline.candidates.json_forms import build_to_dict, release_to_dict
 from farm.server.pipeline.candidates.set_changes import between
 from farm.server.pipeline.candidates.status import (
@@ -19,53 +19,56 @@ from farm.server.pipeline.candidates.status import (
     excuses_of_channel,
     unblocking_tests,
 )
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 
 
 @router.get("")
-def channels(office: OfficeHere) -> dict[str, Any]:
+def channels(application: ApplicationHere) -> dict[str, Any]:
     """Return how every channel stands."""
-    with office.reading() as desk:
-        session = desk.session
-        known = [channel_status(session, name, now=desk.now) for name in releases.channels(session)]
+    with application.reading() as unit:
+        session = unit.session
+        known = [channel_status(session, name, now=unit.now) for name in releases.channels(session)]
     return {"channels": [each.to_dict() for each in known]}
 
 
 @router.get("/{name}")
-def channel(office: OfficeHere, name: str) -> dict[str, Any]:
+def channel(application: ApplicationHere, name: str) -> dict[str, Any]:
     """Return how a channel stands: its newest release, its newest candidate, and whether all is decided."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        status = channel_status(desk.session, name, now=desk.now)
-        return status.to_dict() | {"distribution": desk.world.distribution}
+    with application.reading() as unit:
+        policy_of(unit, name)
+        status = channel_status(unit.session, name, now=unit.now)
+        return status.to_dict() | {"distribution": unit.world.distribution}
 
 
 @router.get("/{name}/releases")
 def release_page(
-    office: OfficeHere, name: str, before: Number | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    application: ApplicationHere,
+    name: str,
+    before: Number | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> dict[str, Any]:
     """Return releases of a channel, newest first."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        found = releases.releases(desk.session, name, before=before, limit=limit)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        found = releases.releases(unit.session, name, before=before, limit=limit)
     following = found[-1].number if len(found) == limit else None
     return {"releases": [release_to_dict(each) for each in found], "next-before": following}
 
 
 @router.get("/{name}/releases/{number}")
-def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
+def release(application: ApplicationHere, name: str, number: Number) -> dict[str, Any]:
     """Return one release: its packages, what it has taken of other distributions, and tests that blocked nothing."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        record = releases.release(desk.session, name, number)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        record = releases.release(unit.session, name, number)
         if record is None:
             raise NotFoundError(f"{name} has no release {number}", remedy=f"See `farm release list {name}`.")
-        members = releases.release_members(desk.session, name, number)
-        taken = [each.to_dict() for each in taken_by(desk, record)]
-        tests = unblocking_tests(desk.session, record)
+        members = releases.release_members(unit.session, name, number)
+        taken = [each.to_dict() for each in imported_packages(unit, record)]
+        tests = unblocking_tests(unit.session, record)
     packages = [
         {
             "name": each.name,
@@ -81,47 +84,50 @@ def release(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
 
 @router.get("/{name}/candidates")
 def candidate_page(
-    office: OfficeHere, name: str, before: Number | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    application: ApplicationHere,
+    name: str,
+    before: Number | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, Any]:
     """Return candidates of a channel, newest first, with what the gates said and why packages were held back."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        found = candidates.candidates(desk.session, name, before=before, limit=limit)
-        shown = [candidate_status(desk.session, each).to_dict() for each in found]
-        trouble = list(channel_troubles.trouble_of(desk.session, name))
+    with application.reading() as unit:
+        policy_of(unit, name)
+        found = candidates.candidates(unit.session, name, before=before, limit=limit)
+        shown = [candidate_status(unit.session, each).to_dict() for each in found]
+        trouble = list(channel_troubles.trouble_of(unit.session, name))
     following = found[-1].id if len(found) == limit else None
     return {"candidates": shown, "next-before": following, "trouble": trouble}
 
 
 @router.get("/{name}/candidates/{number}")
-def candidate(office: OfficeHere, name: str, number: Number) -> dict[str, Any]:
+def candidate(application: ApplicationHere, name: str, number: Number) -> dict[str, Any]:
     """Return one candidate: also what it changes, atom by atom, and all that its gates said."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        found = candidates.candidate(desk.session, number)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        found = candidates.candidate(unit.session, number)
         if found is None or found.channel != name:
             raise NotFoundError(f"{name} has no candidate {number}", remedy=f"See `farm candidate list {name}`.")
-        trouble = list(channel_troubles.trouble_of(desk.session, name))
-        return candidate_detail(desk.session, found) | {"trouble": trouble}
+        trouble = list(channel_troubles.trouble_of(unit.session, name))
+        return candidate_detail(unit.session, found) | {"trouble": trouble}
 
 
 @router.get("/{name}/releases/{number}/changes")
-def changes(office: OfficeHere, name: str, number: Number, against: Number) -> dict[str, Any]:
+def changes(application: ApplicationHere, name: str, number: Number, against: Number) -> dict[str, Any]:
     """Return what differs between release `against` and release `number` of a channel, by package."""
-    with office.reading() as desk:
-        policy_of(desk, name)
+    with application.reading() as unit:
+        policy_of(unit, name)
         for each in (against, number):
-            if releases.release(desk.session, name, each) is None:
+            if releases.release(unit.session, name, each) is None:
                 raise NotFoundError(f"{name} has no release {each}", remedy=f"See `farm release list {name}`.")
-        found = between(desk, name, against, number)
+        found = between(unit, name, against, number)
     return {"channel": name, "from": against, "to": number, "changes": [each.to_dict() for each in found.shown]}
 
 
 @router.get("/{name}/excuses")
 def excuse_page(
-    office: OfficeHere, name: str, *, cleared: bool = False, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    application: ApplicationHere, name: str, *, cleared: bool = False, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> dict[str, Any]:
     """Return the excuses that stand on a channel; with `cleared` also those that were cleared, newest first."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        return excuses_of_channel(desk.session, name, cleared=cleared, limit=limit)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        return excuses_of_channel(unit.session, name, cleared=cleared, limit=limit)

@@ -42,7 +42,7 @@ from farm.server.pipeline.candidates.json_forms import (
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
-from web.auth import OfficeHere, actor_of, require
+from web.auth import ApplicationHere, actor_of, require
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["curation"])
@@ -53,11 +53,13 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.put("/channels/{name}/freeze")
-def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body: FreezeRequest) -> dict[str, Any]:
+def freeze(
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: FreezeRequest
+) -> dict[str, Any]:
     """Let a channel publish nothing, until a time or until it is thawed."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         order = curation.freeze(
-            desk,
+            unit,
             actor_of(request, token),
             name,
             why=body.why,
@@ -65,33 +67,35 @@ def freeze(request: Request, office: OfficeHere, token: Curator, name: str, body
             replace=body.replace,
             envelope=envelope_of(body),
         )
-        return {"channel": name, "frozen": freeze_to_dict(order), **signed_part(desk, body)}
+        return {"channel": name, "frozen": freeze_to_dict(order), **signed_part(unit, body)}
 
 
 @router.delete("/channels/{name}/freeze")
 def thaw(
-    request: Request, office: OfficeHere, token: Curator, name: str, body: SignedRequest | None = None
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: SignedRequest | None = None
 ) -> dict[str, Any]:
     """Let a frozen channel go on."""
-    with office.writing() as desk:
-        curation.thaw(desk, actor_of(request, token), name, envelope=envelope_of(body))
-        return {"channel": name, "frozen": None, **signed_part(desk, body)}
+    with application.writing() as unit:
+        curation.thaw(unit, actor_of(request, token), name, envelope=envelope_of(body))
+        return {"channel": name, "frozen": None, **signed_part(unit, body)}
 
 
 @router.get("/channels/{name}/holds")
-def held(office: OfficeHere, name: str) -> dict[str, Any]:
+def held(application: ApplicationHere, name: str) -> dict[str, Any]:
     """Return the holds that are in force on a channel."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        return {"holds": [hold_to_dict(each) for each in holds.open_holds(desk.session, name, now=desk.now)]}
+    with application.reading() as unit:
+        policy_of(unit, name)
+        return {"holds": [hold_to_dict(each) for each in holds.open_holds(unit.session, name, now=unit.now)]}
 
 
 @router.post("/channels/{name}/holds", status_code=201)
-def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: HoldRequest) -> dict[str, Any]:
+def hold(
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: HoldRequest
+) -> dict[str, Any]:
     """Keep a package where it is in a channel."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         made = curation.hold(
-            desk,
+            unit,
             actor_of(request, token),
             name,
             body.package,
@@ -99,27 +103,33 @@ def hold(request: Request, office: OfficeHere, token: Curator, name: str, body: 
             until=body.until,
             envelope=envelope_of(body),
         )
-        return hold_to_dict(made) | signed_part(desk, body)
+        return hold_to_dict(made) | signed_part(unit, body)
 
 
 @router.delete("/channels/{name}/holds/{package:path}")
 def lift(
-    request: Request, office: OfficeHere, token: Curator, *, name: str, package: str, body: SignedRequest | None = None
+    request: Request,
+    application: ApplicationHere,
+    token: Curator,
+    *,
+    name: str,
+    package: str,
+    body: SignedRequest | None = None,
 ) -> dict[str, Any]:
     """Let a held package go on."""
-    with office.writing() as desk:
-        curation.lift(desk, actor_of(request, token), name, package, envelope=envelope_of(body))
-        return {"channel": name, "package": package, **signed_part(desk, body)}
+    with application.writing() as unit:
+        curation.lift(unit, actor_of(request, token), name, package, envelope=envelope_of(body))
+        return {"channel": name, "package": package, **signed_part(unit, body)}
 
 
 @router.get("/channels/{name}/approvals")
-def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
+def approvals(application: ApplicationHere, name: str) -> dict[str, Any]:
     """Return what wants into or out of a channel that asks for approvals, each with the descriptor that is signed."""
-    with office.reading() as desk:
-        wanted = approving.asked(desk, name)
-        listed = approving.in_question(desk, name)
-        withdrawn = withdrawals_of_approvals(desk, name)
-        descriptors = {each.package.digest: desk.blobs.read(each.package.digest).decode() for each in listed}
+    with application.reading() as unit:
+        wanted = approving.asked(unit, name)
+        listed = approving.in_question(unit, name)
+        withdrawn = withdrawals_of_approvals(unit, name)
+        descriptors = {each.package.digest: unit.blobs.read(each.package.digest).decode() for each in listed}
     return {
         "channel": name,
         "of": wanted.group,
@@ -142,29 +152,31 @@ def approvals(office: OfficeHere, name: str) -> dict[str, Any]:
     }
 
 
-def _withdrawn(listed: approving.InQuestion, withdrawn: Mapping[tuple[Digest, str], Digest]) -> dict[str, Any]:
+def _withdrawn(listed: approving.PendingApproval, withdrawn: Mapping[tuple[Digest, str], Digest]) -> dict[str, Any]:
     """Return by which orders approvals were taken back, by curator: who approves again names that."""
     found = {curator: order for (package, curator), order in withdrawn.items() if package == listed.package.digest}
     return {"withdrawn": found} if found else {}
 
 
 @router.post("/channels/{name}/approvals", status_code=201)
-def approve(request: Request, office: OfficeHere, token: Curator, name: str, body: ApprovalsRequest) -> dict[str, Any]:
+def approve(
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: ApprovalsRequest
+) -> dict[str, Any]:
     """Take signed approvals: all or none."""
     envelopes = [json.dumps(each).encode() for each in body.envelopes]
-    with office.writing() as desk:
-        taken = approving.approve(desk, actor_of(request, token), name, envelopes)
+    with application.writing() as unit:
+        taken = approving.approve(unit, actor_of(request, token), name, envelopes)
     return {"approvals": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
 
 
 @router.post("/channels/{name}/approvals/withdrawals")
 def withdraw(
-    request: Request, office: OfficeHere, token: Curator, name: str, body: WithdrawalRequest
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: WithdrawalRequest
 ) -> dict[str, Any]:
     """Take back what a curator has signed for packages that still want in: for all of them or for none."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         taken = approving.withdraw(
-            desk,
+            unit,
             actor_of(request, token),
             name,
             body.curator,
@@ -176,136 +188,146 @@ def withdraw(
             {"channel": name, "digest": digest, "package": label, "curator": body.curator}
             for digest, label in taken.packages.items()
         ]
-        return {"withdrawn": withdrawn, "released": list(taken.released), **signed_part(desk, body)}
+        return {"withdrawn": withdrawn, "released": list(taken.released), **signed_part(unit, body)}
 
 
 @router.get("/channels/{name}/approvals/revocable")
-def revocable(office: OfficeHere, name: str, curator: str, package: str) -> dict[str, Any]:
+def revocable(application: ApplicationHere, name: str, curator: str, package: str) -> dict[str, Any]:
     """Return what a curator has signed for builds of a package, and can take back."""
-    with office.reading() as desk:
-        found = approving.revocable(desk, name, curator, package)
-        short = own_name(desk, package)
+    with application.reading() as unit:
+        found = approving.revocable(unit, name, curator, package)
+        short = own_name(unit, package)
     return {"approvals": [{"package": short, "digest": each.package} for each in found]}
 
 
 @router.post("/channels/{name}/approvals/withdraw-with-signer")
 def withdraw_approvals_with_signer(
-    request: Request, office: OfficeHere, token: Curator, name: str, body: UnknownWithdrawalRequest
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownWithdrawalRequest
 ) -> dict[str, Any]:
     """Have the signer count approvals no more, also such that the farm does not know."""
     packages = {each: Digest(digest) for each, digest in body.packages.items()}
-    with office.writing() as desk:
+    with application.writing() as unit:
         actor = actor_of(request, token)
-        approving.withdraw_with_signer(desk, actor, name, packages, why=body.why, envelope=envelope_of(body))
-        return signed_part(desk, body)
+        approving.withdraw_with_signer(unit, actor, name, packages, why=body.why, envelope=envelope_of(body))
+        return signed_part(unit, body)
 
 
 @router.get("/channels/{name}/reports")
 def reported(
-    office: OfficeHere, name: str, *, closed: bool = False, before: Number | None = None, limit: Limit = 50
+    application: ApplicationHere, name: str, *, closed: bool = False, before: Number | None = None, limit: Limit = 50
 ) -> dict[str, Any]:
     """Return the open reports of a channel, newest first; with `closed` all."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        found = reports.recent_reports(desk.session, name, only_open=not closed, before=before, limit=limit)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        found = reports.recent_reports(unit.session, name, only_open=not closed, before=before, limit=limit)
     following = found[-1].id if len(found) == limit else None
     return {"reports": [report_to_dict(each) for each in found], "next-before": following}
 
 
 @router.post("/channels/{name}/reports", status_code=201)
-def report(request: Request, office: OfficeHere, token: Anybody, name: str, body: ReportRequest) -> dict[str, Any]:
+def report(
+    request: Request, application: ApplicationHere, token: Anybody, name: str, body: ReportRequest
+) -> dict[str, Any]:
     """Report trouble with a package of a channel's newest release."""
-    with office.writing() as desk:
-        return report_to_dict(curation.report(desk, actor_of(request, token), name, body.package, why=body.why))
+    with application.writing() as unit:
+        return report_to_dict(curation.report(unit, actor_of(request, token), name, body.package, why=body.why))
 
 
 @router.post("/reports/{number}/resolve")
 def resolve(
-    request: Request, office: OfficeHere, token: Curator, number: Number, body: SignedRequest | None = None
+    request: Request, application: ApplicationHere, token: Curator, number: Number, body: SignedRequest | None = None
 ) -> dict[str, Any]:
     """Close a report."""
-    with office.writing() as desk:
-        closed = curation.resolve(desk, actor_of(request, token), number, envelope=envelope_of(body))
-        return report_to_dict(closed) | signed_part(desk, body)
+    with application.writing() as unit:
+        closed = curation.resolve(unit, actor_of(request, token), number, envelope=envelope_of(body))
+        return report_to_dict(closed) | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/reports/{number}/close-with-signer")
 def close_with_signer(
-    request: Request, office: OfficeHere, token: Curator, *, name: str, number: Number, body: ClosingRequest
+    request: Request, application: ApplicationHere, token: Curator, *, name: str, number: Number, body: ClosingRequest
 ) -> dict[str, Any]:
     """Close a report that only the signer has."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         curation.close_with_signer(
-            desk, actor_of(request, token), name, number, Digest(body.descriptor), envelope=envelope_of(body)
+            unit, actor_of(request, token), name, number, Digest(body.descriptor), envelope=envelope_of(body)
         )
-        return signed_part(desk, body)
+        return signed_part(unit, body)
 
 
 @router.get("/channels/{name}/orders")
-def ordered(office: OfficeHere, name: str, limit: Limit = 20) -> dict[str, Any]:
+def ordered(application: ApplicationHere, name: str, limit: Limit = 20) -> dict[str, Any]:
     """Return the orders to the pipeline of a channel, newest first."""
-    with office.reading() as desk:
-        policy_of(desk, name)
-        found = orders.orders(desk.session, name, limit)
-        signatures = signature_parts(desk, found)
+    with application.reading() as unit:
+        policy_of(unit, name)
+        found = orders.orders(unit.session, name, limit)
+        signatures = signature_parts(unit, found)
         return {"orders": [order_to_dict(each) | signatures[each.id] for each in found]}
 
 
 @router.post("/channels/{name}/orders", status_code=202)
-def order(request: Request, office: OfficeHere, token: Curator, name: str, body: OrderRequest) -> dict[str, Any]:
+def order(
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: OrderRequest
+) -> dict[str, Any]:
     """Order the pipeline of a channel to promote, to go back, or to look again; it does so in turn."""
     actor, signed = actor_of(request, token), envelope_of(body)
-    with office.writing() as desk:
+    with application.writing() as unit:
         if isinstance(body, PromoteRequest):
             made = ordering.promote(
-                desk, actor, name, origin=body.origin, packages=body.packages, why=body.why, envelope=signed
+                unit, actor, name, origin=body.origin, packages=body.packages, why=body.why, envelope=signed
             )
         elif isinstance(body, RollbackRequest):
-            made = ordering.rollback(desk, actor, name, body.number, why=body.why, envelope=signed)
+            made = ordering.rollback(unit, actor, name, body.number, why=body.why, envelope=signed)
         else:
-            made = ordering.retry(desk, actor, name, packages=body.packages, why=body.why, envelope=signed)
-        return order_to_dict(made) | signed_part(desk, body)
+            made = ordering.retry(unit, actor, name, packages=body.packages, why=body.why, envelope=signed)
+        return order_to_dict(made) | signed_part(unit, body)
 
 
 @router.get("/signed-orders/{digest}")
-def signed_order(office: OfficeHere, digest: str) -> dict[str, Any]:
+def signed_order(application: ApplicationHere, digest: str) -> dict[str, Any]:
     """Return an order that a curator has signed, and whether the signer has it."""
-    with office.reading() as desk:
-        found = signed_orders.signed_order(desk.session, digest)
+    with application.reading() as unit:
+        found = signed_orders.signed_order(unit.session, digest)
     if found is None:
         raise NotFoundError(f"there is no signed order {digest[:100]}")
     return signed_order_to_dict(found)
 
 
 @router.get("/descriptors/{digest}")
-def descriptor(office: OfficeHere, digest: str) -> Response:
+def descriptor(application: ApplicationHere, digest: str) -> Response:
     """Send the descriptor of a package that was built or taken here: what orders and approvals name by its digest."""
-    with office.reading() as desk:
-        found = packages.package(desk.session, Digest(digest)) or imported.package(desk.session, Digest(digest))
+    with application.reading() as unit:
+        found = packages.package(unit.session, Digest(digest)) or imported.package(unit.session, Digest(digest))
     if found is None:
         raise NotFoundError(f"there is no package {digest}")
-    return Response(office.blobs.read(Digest(digest)), media_type="application/json")
+    return Response(application.blobs.read(Digest(digest)), media_type="application/json")
 
 
 @router.post("/channels/{name}/orders/{number}/withdraw")
 def withdraw_order(
-    request: Request, office: OfficeHere, token: Curator, *, name: str, number: Number, body: OrderWithdrawalRequest
+    request: Request,
+    application: ApplicationHere,
+    token: Curator,
+    *,
+    name: str,
+    number: Number,
+    body: OrderWithdrawalRequest,
 ) -> dict[str, Any]:
     """Take back an order that is not done, or that no release has used: its candidate is given up."""
-    with office.planning() as desk:
+    with application.planning() as unit:
         withdrawn = ordering.withdraw_order(
-            desk, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
+            unit, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
         )
-        return order_to_dict(withdrawn) | signed_part(desk, body)
+        return order_to_dict(withdrawn) | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/orders/withdraw-with-signer")
 def withdraw_order_with_signer(
-    request: Request, office: OfficeHere, token: Curator, name: str, body: UnknownOrderRequest
+    request: Request, application: ApplicationHere, token: Curator, name: str, body: UnknownOrderRequest
 ) -> dict[str, Any]:
     """Have the signer let nothing through by an order, also one that the farm does not know."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         ordering.withdraw_with_signer(
-            desk, actor_of(request, token), name, Digest(body.order), why=body.why, envelope=envelope_of(body)
+            unit, actor_of(request, token), name, Digest(body.order), why=body.why, envelope=envelope_of(body)
         )
-        return signed_part(desk, body)
+        return signed_part(unit, body)

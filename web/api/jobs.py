@@ -14,7 +14,7 @@ from farm.server.packages import packages
 from farm.server.tables.records import Token
 from farm.server.tables.states import JobKind, JobState, Role
 from web.api.forms import attempt_form, job_form, job_forms
-from web.auth import OfficeHere, note, require
+from web.auth import ApplicationHere, note, require
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -23,30 +23,30 @@ Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
 
 @router.get("/jobs")
 def page(
-    office: OfficeHere,
+    application: ApplicationHere,
     before: wire.Number | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     state: JobState | None = None,
     name: str | None = None,
 ) -> wire.JobPage:
     """Return jobs, newest first."""
-    with office.reading() as desk:
-        found = jobs.list_jobs(desk.session, before=before, limit=limit, state=state, name=name)
-        forms = job_forms(desk.session, found)
+    with application.reading() as unit:
+        found = jobs.list_jobs(unit.session, before=before, limit=limit, state=state, name=name)
+        forms = job_forms(unit.session, found)
     following = found[-1].id if len(found) == limit else None
     return wire.JobPage(jobs=forms, next_before=following)
 
 
 @router.get("/jobs/{job_id}")
-def detail(office: OfficeHere, job_id: wire.Number) -> wire.JobDetail:
+def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
     """Return a job, the attempts at it, and what it put out."""
-    with office.reading() as desk:
-        job = find_job(desk, job_id)
-        tries = attempts.attempts_of(desk.session, job_id)
+    with application.reading() as unit:
+        job = find_job(unit, job_id)
+        tries = attempts.attempts_of(unit.session, job_id)
         built = []
         if job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and job.subject is not None:
-            built = packages.packages_of_plan(desk.session, packages.kept_plan(desk.session, job.subject))
-        (form,) = job_forms(desk.session, [job])
+            built = packages.packages_of_plan(unit.session, packages.kept_plan(unit.session, job.subject))
+        (form,) = job_forms(unit.session, [job])
     return wire.JobDetail(
         job=form,
         attempts=tuple(attempt_form(each) for each in tries),
@@ -55,18 +55,18 @@ def detail(office: OfficeHere, job_id: wire.Number) -> wire.JobDetail:
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel_job(request: Request, office: OfficeHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
+def cancel_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
     """Cancel a job; a worker that is at it stops within one heartbeat."""
-    with office.planning() as desk:
-        job = cancel(desk, job_id, by=token.name)
-    note(request, office, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
+    with application.planning() as unit:
+        job = cancel(unit, job_id, by=token.name)
+    note(request, application, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
     return job_form(job)
 
 
 @router.post("/jobs/{job_id}/retry", status_code=201)
-def retry_job(request: Request, office: OfficeHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
+def retry_job(request: Request, application: ApplicationHere, token: Maintainer, job_id: wire.Number) -> wire.JobWire:
     """Make a new job of one that failed or was cancelled."""
-    with office.planning() as desk:
-        job = retry(desk, job_id, trace=uuid.uuid4().hex)
-    note(request, office, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
+    with application.planning() as unit:
+        job = retry(unit, job_id, trace=uuid.uuid4().hex)
+    note(request, application, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
     return job_form(job)

@@ -13,31 +13,31 @@ from farm.api import wire
 from farm.server.jobs import attempts
 from farm.server.jobs.requests import find_job
 from farm.server.tables.records import Attempt
-from web.auth import OfficeHere, SettingsHere
+from web.auth import ApplicationHere, SettingsHere
 from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
 
 if TYPE_CHECKING:
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 router = APIRouter(prefix="/api/v1", tags=["logs"])
 
 
 @router.get("/jobs/{job_id}/log")
-def job_log(office: OfficeHere, job_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
+def job_log(application: ApplicationHere, job_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
     """Return a page of the log of a job's newest attempt; empty while nobody has begun."""
-    with office.reading() as desk:
-        find_job(desk, job_id)
-        tries = attempts.attempts_of(desk.session, job_id)
+    with application.reading() as unit:
+        find_job(unit, job_id)
+        tries = attempts.attempts_of(unit.session, job_id)
     if not tries:
         return wire.LogPageWire(attempt_id=None, offset=0, next_offset=0, ended=False, records=())
-    return _page(office, tries[-1], offset)
+    return _page(application, tries[-1], offset)
 
 
 @router.get("/attempts/{attempt_id}/log")
-def attempt_log(office: OfficeHere, attempt_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
+def attempt_log(application: ApplicationHere, attempt_id: wire.Number, offset: wire.Offset = 0) -> wire.LogPageWire:
     """Return a page of the log of one attempt. `offset` is 0 or what a page before gave as `next_offset`."""
-    return _page(office, attempt_of(office, attempt_id), offset)
+    return _page(application, attempt_of(application, attempt_id), offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,21 @@ class Mark:
 
 
 def mark(
-    office: OfficeHere,
+    application: ApplicationHere,
     attempt_id: wire.Number,
     offset: wire.Offset = 0,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Mark:
     """A dependency: refuses before the first event what no event could tell any more."""
-    attempt = attempt_of(office, attempt_id)
-    offset = resumed(office, attempt, last_event_id, offset)
-    office.logs.check_begins_line(attempt.id, offset)
+    attempt = attempt_of(application, attempt_id)
+    offset = resumed(application, attempt, last_event_id, offset)
+    application.logs.check_begins_line(attempt.id, offset)
     return Mark(attempt, offset)
 
 
 @router.get("/attempts/{attempt_id}/log/events", response_class=EventSourceResponse, dependencies=[Depends(one_stream)])
 async def events(
-    office: OfficeHere,
+    application: ApplicationHere,
     settings: SettingsHere,
     at: Annotated[Mark, Depends(mark)],
 ) -> AsyncIterable[ServerSentEvent]:
@@ -72,7 +72,7 @@ async def events(
     The id of each event is the offset behind its record: a browser that reconnects goes on there.
     """
     offset = at.offset
-    async for found in follow(office, settings, at.attempt, offset):
+    async for found in follow(application, settings, at.attempt, offset):
         if isinstance(found, Attempt):
             yield ServerSentEvent(data={"state": found.state}, event="end", id=str(offset))
             return
@@ -81,9 +81,9 @@ async def events(
         offset = found.next_offset
 
 
-def _page(office: Office, attempt: Attempt, offset: int) -> wire.LogPageWire:
-    page = office.logs.page(attempt.id, offset)
-    ended = attempt.finished_at is not None and page.next_offset >= office.logs.size(attempt.id)
+def _page(application: Application, attempt: Attempt, offset: int) -> wire.LogPageWire:
+    page = application.logs.page(attempt.id, offset)
+    ended = attempt.finished_at is not None and page.next_offset >= application.logs.size(attempt.id)
     return wire.LogPageWire(
         attempt_id=attempt.id, offset=offset, next_offset=page.next_offset, ended=ended, records=page.records
     )

@@ -12,7 +12,7 @@ from farm.server.identities import access, identities
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
 from web.api.forms import worker_form
-from web.auth import OfficeHere, note, require
+from web.auth import ApplicationHere, note, require
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["operators"])
@@ -21,52 +21,52 @@ Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 
 
 @router.get("/workers")
-def workers(office: OfficeHere, token: Admin) -> list[wire.WorkerWire]:  # noqa: ARG001
+def workers(application: ApplicationHere, token: Admin) -> list[wire.WorkerWire]:  # noqa: ARG001
     """Return all workers."""
-    with office.reading() as desk:
-        return [worker_form(each) for each in identities.workers(desk.session)]
+    with application.reading() as unit:
+        return [worker_form(each) for each in identities.workers(unit.session)]
 
 
 @router.post("/workers", status_code=201)
-def enrol(request: Request, office: OfficeHere, token: Admin, body: wire.WorkerRequest) -> wire.WorkerWire:
+def enrol(request: Request, application: ApplicationHere, token: Admin, body: wire.WorkerRequest) -> wire.WorkerWire:
     """Enrol a worker, or give a known one another key."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         worker = access.enrol(
-            desk,
+            unit,
             name=body.name,
             public_key=body.public_key,
             builds="build" in body.roles,
             tests="test" in body.roles,
             by=f"token:{token.name}",
         )
-    note(request, office, actor=f"token:{token.name}", subject=f"worker {worker.name}")
+    note(request, application, actor=f"token:{token.name}", subject=f"worker {worker.name}")
     return worker_form(worker)
 
 
 @router.delete("/workers/{name}", status_code=204)
-def revoke_worker(request: Request, office: OfficeHere, token: Admin, name: str) -> None:
+def revoke_worker(request: Request, application: ApplicationHere, token: Admin, name: str) -> None:
     """Take no request of this worker any more."""
-    with office.writing() as desk:
-        known = identities.revoke_worker(desk.session, name, now=desk.now)
+    with application.writing() as unit:
+        known = identities.revoke_worker(unit.session, name, now=unit.now)
     if not known:
         raise NotFoundError(f"there is no worker {name[:100]!r}")
-    note(request, office, actor=f"token:{token.name}", subject=f"worker {name}")
+    note(request, application, actor=f"token:{token.name}", subject=f"worker {name}")
 
 
 @router.post("/tokens", status_code=201)
-def issue(request: Request, office: OfficeHere, token: Admin, body: wire.TokenRequest) -> wire.TokenWire:
+def issue(request: Request, application: ApplicationHere, token: Admin, body: wire.TokenRequest) -> wire.TokenWire:
     """Make a token; this answer is the only place where it can be read."""
-    with office.writing() as desk:
-        text, kept = access.issue_token(desk, name=body.name, role=Role(body.role), lasts=timedelta(days=body.days))
-    note(request, office, actor=f"token:{token.name}", subject=f"token {kept.id}")
+    with application.writing() as unit:
+        text, kept = access.issue_token(unit, name=body.name, role=Role(body.role), lasts=timedelta(days=body.days))
+    note(request, application, actor=f"token:{token.name}", subject=f"token {kept.id}")
     return wire.TokenWire(id=kept.id, name=kept.name, role=kept.role, expires_at=kept.expires_at, token=text)
 
 
 @router.delete("/tokens/{number}", status_code=204)
-def revoke_token(request: Request, office: OfficeHere, token: Admin, number: wire.Number) -> None:
+def revoke_token(request: Request, application: ApplicationHere, token: Admin, number: wire.Number) -> None:
     """Make a token useless."""
-    with office.writing() as desk:
-        known = identities.revoke_token(desk.session, number, now=desk.now)
+    with application.writing() as unit:
+        known = identities.revoke_token(unit.session, number, now=unit.now)
     if not known:
         raise NotFoundError(f"there is no token {number}")
-    note(request, office, actor=f"token:{token.name}", subject=f"token {number}")
+    note(request, application, actor=f"token:{token.name}", subject=f"token {number}")

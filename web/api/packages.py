@@ -10,36 +10,38 @@ from farm.api import wire
 from farm.server.packages import packages
 from farm.server.packages.code_copies import copies_of
 from web.api.forms import copy_form, package_form
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.problems import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["packages"])
 
 
 @router.get("/packages")
-def page(office: OfficeHere, after: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 100) -> wire.PackagePage:
+def page(
+    application: ApplicationHere, after: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> wire.PackagePage:
     """Return the packages of the newest build of every recipe, by name."""
-    with office.reading() as desk:
-        found = packages.list_current(desk.session, after=after, limit=limit)
+    with application.reading() as unit:
+        found = packages.list_current(unit.session, after=after, limit=limit)
     following = found[-1].name if len(found) == limit else None
     return wire.PackagePage(packages=tuple(package_form(each) for each in found), next_after=following)
 
 
 @router.get("/packages/{name}")
-def builds(office: OfficeHere, name: str) -> wire.PackagePage:
+def builds(application: ApplicationHere, name: str) -> wire.PackagePage:
     """Return the builds of one package, the newest first."""
-    with office.reading() as desk:
-        found = packages.builds_of(desk.session, name)
+    with application.reading() as unit:
+        found = packages.builds_of(unit.session, name)
     if not found:
         raise NotFoundError(f"no package {name[:100]!r} was built here")
     return wire.PackagePage(packages=tuple(package_form(each) for each in found), next_after=None)
 
 
 @router.get("/packages/{name}/copies")
-def copies(office: OfficeHere, name: str) -> wire.CopiesWire:
+def copies(application: ApplicationHere, name: str) -> wire.CopiesWire:
     """Return who holds code of a package, and is not mended by mending that package alone."""
-    with office.reading() as desk:
-        if not packages.builds_of(desk.session, name, limit=1):
+    with application.reading() as unit:
+        if not packages.builds_of(unit.session, name, limit=1):
             raise NotFoundError(f"no package {name[:100]!r} was built here")
-        found = copies_of(desk, name)
+        found = copies_of(unit, name)
     return wire.CopiesWire(name=name, copies=tuple(copy_form(each) for each in found))

@@ -12,11 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from farm.store.free_space import DiskTroubleError, check_disks
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.problems import NotReadyError
 
 if TYPE_CHECKING:
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 router = APIRouter(prefix="/api/v1/ready", tags=["operators"])
 
@@ -32,11 +32,11 @@ class Readiness:
         self._good_until = 0.0
         self._trouble: NotReadyError | None = None
 
-    def check(self, office: Office) -> None:
+    def check(self, application: Application) -> None:
         """Raise `NotReadyError` when database or disks take nothing."""
         with self._turn:
             if time.monotonic() >= self._good_until:
-                self._trouble = _look(office)
+                self._trouble = _look(application)
                 self._good_until = time.monotonic() + _KEPT_SECONDS
             trouble = self._trouble
         if trouble is not None:
@@ -44,17 +44,17 @@ class Readiness:
 
 
 @router.get("")
-def ready(request: Request, office: OfficeHere) -> dict[str, bool]:
+def ready(request: Request, application: ApplicationHere) -> dict[str, bool]:
     """Answer 200 when the farm can take work, 503 when it cannot."""
-    request.app.state.readiness.check(office)
+    request.app.state.readiness.check(application)
     return {"ready": True}
 
 
-def _look(office: Office) -> NotReadyError | None:
+def _look(application: Application) -> NotReadyError | None:
     try:
-        check_disks((office.blobs.incoming, office.logs.root))
-        with office.writing() as desk:
-            desk.session.connection().execute(text("SELECT 1"))
+        check_disks((application.blobs.incoming, application.logs.root))
+        with application.writing() as unit:
+            unit.session.connection().execute(text("SELECT 1"))
     except (DiskTroubleError, SQLAlchemyError) as error:
         # Where its files lie is told to the operator's log, not to whoever asks.
         _LOG.error("not ready: %s", error)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from farm.api.curation_wire import SignedRequest
     from farm.server.curation.orders import Order
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 def envelope_of(body: SignedRequest | None) -> bytes | None:
@@ -23,25 +23,25 @@ def envelope_of(body: SignedRequest | None) -> bytes | None:
     return json.dumps(body.envelope).encode() if body is not None and body.envelope is not None else None
 
 
-def signed_part(desk: Desk, body: SignedRequest | None) -> dict[str, Any]:
+def signed_part(unit: UnitOfWork, body: SignedRequest | None) -> dict[str, Any]:
     """Return which signed order was kept, as a part of the answer; nothing where none has to be signed."""
-    kept = signed_order_kept(desk, envelope_of(body))
+    kept = signed_order_kept(unit, envelope_of(body))
     return {"signed": kept} if kept else {}
 
 
-def signed_order_kept(desk: Desk, envelope: bytes | None) -> dict[str, Any]:
+def signed_order_kept(unit: UnitOfWork, envelope: bytes | None) -> dict[str, Any]:
     """Return which signed order was kept of what came; nothing where none has to be signed."""
-    if envelope is None or signed_orders.who_orders(desk.session) is None:
+    if envelope is None or signed_orders.who_orders(unit.session) is None:
         return {}
-    found = signed_orders.signed_order(desk.session, kept_order(envelope).digest)
+    found = signed_orders.signed_order(unit.session, kept_order(envelope).digest)
     return signed_order_to_dict(found) if found else {}
 
 
-def signature_parts(desk: Desk, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
+def signature_parts(unit: UnitOfWork, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
     """Return what was signed as each order to the pipeline, as a part of the answer; nothing where none has to be."""
-    if signed_orders.who_orders(desk.session) is None:
+    if signed_orders.who_orders(unit.session) is None:
         return {each.id: {} for each in orders}
-    found = signatures_of(desk, [each.id for each in orders])
+    found = signatures_of(unit, [each.id for each in orders])
     return {
         each.id: {
             "signature": {

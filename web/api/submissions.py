@@ -21,7 +21,7 @@ from farm.server.tables.records import Token
 from farm.server.tables.states import Role, SubmissionState
 from web.api.forms import job_form, job_forms
 from web.api.signed_requests import signed_order_kept
-from web.auth import OfficeHere, actor_of, note, require
+from web.auth import ApplicationHere, actor_of, note, require
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class UndecodableFileError(FarmError):
 
 @router.post("/submissions", status_code=201)
 def create(
-    request: Request, office: OfficeHere, token: Maintainer, body: wire.SubmissionRequest
+    request: Request, application: ApplicationHere, token: Maintainer, body: wire.SubmissionRequest
 ) -> wire.SubmissionWire:
     """Take recipes, all together or none: 422 tells every problem of every file. They may have to wait for owners."""
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     taken = submit(
-        office,
+        application,
         recipes,
         submitted_by=f"token:{token.name}",
         trace=uuid.uuid4().hex,
@@ -59,33 +59,33 @@ def create(
     told = [f"signed by {taken.signed_by}"] if taken.signed_by else []
     told += ["waits for owners"] if taken.waits_for else []
     subject, detail = f"submission {taken.id}", "; ".join(told)
-    note(request, office, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
+    note(request, application, actor=f"token:{token.name}", subject=subject, trace=taken.trace, detail=detail)
     return _taken(taken)
 
 
 @router.get("/submissions")
 def listed(
-    office: OfficeHere,
+    application: ApplicationHere,
     state: wire.SubmissionStateText | None = None,
     before: wire.Number | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> wire.SubmissionPage:
     """Return submissions, newest first."""
-    with office.reading() as desk:
+    with application.reading() as unit:
         wanted = SubmissionState(state) if state else None
-        found = submissions.list_submissions(desk.session, state=wanted, before=before, limit=limit + 1)
-        views = view_submissions(desk, found[:limit])
+        found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=limit + 1)
+        views = view_submissions(unit, found[:limit])
     next_before = found[limit - 1].id if len(found) > limit else None
     return wire.SubmissionPage(submissions=tuple(_record(each) for each in views), next_before=next_before)
 
 
 @router.get("/submissions/{number}")
-def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress:
+def progress(application: ApplicationHere, number: wire.Number) -> wire.SubmissionProgress:
     """Return the jobs that a submission made."""
-    with office.reading() as desk:
-        found = jobs.list_jobs(desk.session, submission=number, limit=2000)
-        forms = job_forms(desk.session, found)
-        record = submissions.submission(desk.session, number)
+    with application.reading() as unit:
+        found = jobs.list_jobs(unit.session, submission=number, limit=2000)
+        forms = job_forms(unit.session, found)
+        record = submissions.submission(unit.session, number)
     if record is None or (record.state is SubmissionState.TAKEN and not found):
         raise NotFoundError(f"there is no submission {number} that made jobs")
     made = tuple(reversed(forms))
@@ -95,20 +95,20 @@ def progress(office: OfficeHere, number: wire.Number) -> wire.SubmissionProgress
 
 
 @router.get("/submissions/{number}/recipes")
-def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.SubmissionContents:  # noqa: ARG001
+def contents(application: ApplicationHere, token: Anybody, number: wire.Number) -> wire.SubmissionContents:  # noqa: ARG001
     """Return a submission with its files, for whoever is to sign it, and those of what is current here."""
-    with office.reading() as desk:
-        view = find_submission(desk, number)
-        heads = recipes.heads(desk.session, [each.name for each in view.recipes])
-        current = {name: recipes.revision(desk.session, head.current).files for name, head in heads.items()}
-        envelopes = envelopes_of(desk, number)
+    with application.reading() as unit:
+        view = find_submission(unit, number)
+        heads = recipes.heads(unit.session, [each.name for each in view.recipes])
+        current = {name: recipes.revision(unit.session, head.current).files for name, head in heads.items()}
+        envelopes = envelopes_of(unit, number)
     return wire.SubmissionContents(
-        distribution=office.world.distribution,
+        distribution=application.world.distribution,
         submission=_record(view),
         recipes={
             each.name: wire.SubmittedFilesWire(
-                files=_encoded(office.shelf.files(each.files)),
-                current=_encoded(office.shelf.files(current[each.name]) if each.name in current else {}),
+                files=_encoded(application.shelf.files(each.files)),
+                current=_encoded(application.shelf.files(current[each.name]) if each.name in current else {}),
             )
             for each in view.recipes
         },
@@ -118,21 +118,25 @@ def contents(office: OfficeHere, token: Anybody, number: wire.Number) -> wire.Su
 
 @router.post("/submissions/{number}/accept")
 def accept(
-    request: Request, office: OfficeHere, token: Anybody, number: wire.Number, body: wire.AcceptRequest
+    request: Request, application: ApplicationHere, token: Anybody, number: wire.Number, body: wire.AcceptRequest
 ) -> wire.SubmissionWire:
     """Take an owner's signature on a submission that waits; with the last that it lacks it is taken."""
     envelope = json.dumps(body.envelope).encode()
-    return _taken(waiting_submissions.accept(office, actor_of(request, token), number, envelope))
+    return _taken(waiting_submissions.accept(application, actor_of(request, token), number, envelope))
 
 
 @router.post("/submissions/{number}/withdraw")
 def withdraw(
-    request: Request, office: OfficeHere, token: Anybody, number: wire.Number, body: wire.SubmissionWithdrawalRequest
+    request: Request,
+    application: ApplicationHere,
+    token: Anybody,
+    number: wire.Number,
+    body: wire.SubmissionWithdrawalRequest,
 ) -> wire.SubmissionProgress:
     """Let a submission that waits come to nothing."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         waiting_submissions.withdraw(
-            desk,
+            unit,
             actor_of(request, token),
             number,
             curates=token.role.allows(Role.CURATOR),
@@ -140,7 +144,7 @@ def withdraw(
             order=_envelope(body.order),
             why=body.why,
         )
-        kept = signed_order_kept(desk, _envelope(body.order))
+        kept = signed_order_kept(unit, _envelope(body.order))
     return wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
 
 

@@ -13,7 +13,7 @@ from farm.server.identities import identities
 from farm.server.pipeline.candidates.json_forms import time_text
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
-from web.auth import OfficeHere, require
+from web.auth import ApplicationHere, require
 
 router = APIRouter(prefix="/api/v1", tags=["trail"])
 
@@ -23,7 +23,7 @@ Curator = Annotated[Token, Depends(require(Role.CURATOR))]
 @router.get("/trail")
 def trail(
     *,
-    office: OfficeHere,
+    application: ApplicationHere,
     token: Curator,
     channel: str = "",
     since: datetime | None = None,
@@ -33,10 +33,10 @@ def trail(
     """Return lines of the audit trail, newest first. Where people sat is for administrators alone to see."""
     if since is not None and since.tzinfo is None:
         raise CurationError(f"{since.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
-    with office.reading() as desk:
+    with application.reading() as unit:
         if channel:
-            policy_of(desk, channel)
-        found = identities.audit_trail(desk.session, channel=channel, since=since, before=before, limit=limit)
+            policy_of(unit, channel)
+        found = identities.audit_trail(unit.session, channel=channel, since=since, before=before, limit=limit)
     lines = [
         {
             "number": number,

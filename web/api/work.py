@@ -12,15 +12,15 @@ from farm.core.plan.abi import AbiOutcome
 from farm.core.plan.job import BuildOutcome, TestOutcome
 from farm.server.jobs import leases
 from farm.server.jobs.finishing import fail, finish_build, finish_comparison, finish_test
-from farm.server.jobs.leases import claim, heartbeat, held
+from farm.server.jobs.leases import claim, heartbeat, require_lease
 from farm.server.jobs.planning import limits_of
 from farm.server.jobs.requests import find_job
 from farm.server.tables.states import JobKind
 from web.api.forms import blob_form
-from web.auth import OfficeHere, WorkerCall, check_role, whole_call
+from web.auth import ApplicationHere, WorkerCall, check_role, whole_call
 
 if TYPE_CHECKING:
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 router = APIRouter(prefix="/api/v1/worker", tags=["workers"])
 
@@ -28,9 +28,9 @@ Call = Annotated[WorkerCall, Depends(whole_call)]
 
 
 @router.post("/claims", response_model=None, status_code=201)
-def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wire.LeaseWire | Response:
+def create_claim(application: ApplicationHere, call: Call, body: wire.ClaimRequest) -> wire.LeaseWire | Response:
     """Give the worker a job that it may do, or answer 204 when there is none."""
-    lease = claim(office, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
+    lease = claim(application, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
     if lease is None:
         return Response(status_code=204)
     toolchain = lease.toolchain
@@ -39,7 +39,7 @@ def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wir
         job=lease.job.id,
         kind=lease.job.kind.value,
         token=lease.token,
-        seconds=office.terms.lease.total_seconds(),
+        seconds=application.terms.lease.total_seconds(),
         order=lease.order.to_dict(),
         toolchain=toolchain
         and wire.ToolchainWire(
@@ -49,54 +49,58 @@ def create_claim(office: OfficeHere, call: Call, body: wire.ClaimRequest) -> wir
 
 
 @router.post("/attempts/{attempt_id}/heartbeat")
-def beat(office: OfficeHere, call: Call, attempt_id: wire.Number) -> wire.ExtendedWire:
+def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> wire.ExtendedWire:
     """Extend the lease; 409 when it is lost."""
-    with office.writing() as desk:
-        heartbeat(desk, call.holder(attempt_id))
-    return wire.ExtendedWire(seconds=office.terms.lease.total_seconds())
+    with application.writing() as unit:
+        heartbeat(unit, call.holder(attempt_id))
+    return wire.ExtendedWire(seconds=application.terms.lease.total_seconds())
 
 
 @router.post("/attempts/{attempt_id}/log")
 async def append_log(
-    request: Request, office: OfficeHere, call: Call, attempt_id: wire.Number, offset: wire.Offset
+    request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, offset: wire.Offset
 ) -> wire.AppendedWire:
     """Append whole records at `offset`; 409 tells the right offset when that is another."""
     piece = await request.body()
-    return await run_in_threadpool(_append, office, call, attempt_id, offset, piece)
+    return await run_in_threadpool(_append, application, call, attempt_id, offset, piece)
 
 
 @router.post("/attempts/{attempt_id}/finish", status_code=204)
-def finish(request: Request, office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.FinishRequest) -> None:
+def finish(
+    request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.FinishRequest
+) -> None:
     """Report a finished build, test or comparison."""
     holder, kind = call.holder(attempt_id), JobKind(body.kind)
-    check_role(request, office, call, kind)
+    check_role(request, application, call, kind)
     if kind is JobKind.BUILD:
         outcome = BuildOutcome.from_dict(body.outcome)
-        finish_build(office, holder, outcome, check_provenance=request.app.state.check_provenance)
+        finish_build(application, holder, outcome, check_provenance=request.app.state.check_provenance)
     elif kind is JobKind.TEST:
-        finish_test(office, holder, TestOutcome.from_dict(body.outcome))
+        finish_test(application, holder, TestOutcome.from_dict(body.outcome))
     else:
-        finish_comparison(office, holder, AbiOutcome.from_dict(body.outcome))
+        finish_comparison(application, holder, AbiOutcome.from_dict(body.outcome))
 
 
 @router.post("/attempts/{attempt_id}/fail", status_code=204)
-def report_failure(office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.FailRequest) -> None:
+def report_failure(application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.FailRequest) -> None:
     """Report that the build failed."""
-    fail(office, call.holder(attempt_id), code=body.code, message=body.message)
+    fail(application, call.holder(attempt_id), code=body.code, message=body.message)
 
 
 @router.post("/attempts/{attempt_id}/release", status_code=204)
-def release(office: OfficeHere, call: Call, attempt_id: wire.Number, body: wire.ReleaseRequest) -> None:
+def release(application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.ReleaseRequest) -> None:
     """Give the job back."""
-    with office.planning() as desk:
-        leases.release(desk, call.holder(attempt_id), error=body.error, trouble=body.trouble)
+    with application.planning() as unit:
+        leases.release(unit, call.holder(attempt_id), error=body.error, trouble=body.trouble)
 
 
-def _append(office: Office, call: WorkerCall, attempt_id: int, offset: int, piece: bytes) -> wire.AppendedWire:
-    with office.reading() as desk:
-        attempt = held(desk, call.holder(attempt_id))
-        job = find_job(desk, attempt.job_id)
-        limits = limits_of(desk, job)
+def _append(
+    application: Application, call: WorkerCall, attempt_id: int, offset: int, piece: bytes
+) -> wire.AppendedWire:
+    with application.reading() as unit:
+        attempt = require_lease(unit, call.holder(attempt_id))
+        job = find_job(unit, attempt.job_id)
+        limits = limits_of(unit, job)
     # The worker counts the text of the build; here are its JSON too, and the worker's own words.
     limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
-    return wire.AppendedWire(size=office.logs.append(attempt_id, offset, piece, limit=limit))
+    return wire.AppendedWire(size=application.logs.append(attempt_id, offset, piece, limit=limit))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.server.pipeline.candidates.set_changes import SetChange, SetChanges
     from farm.server.tables.evidence import FailedTest
     from farm.server.tables.pipeline_states import RunPurpose
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 CHANGES = 200
 _TESTS = 100
@@ -80,9 +80,9 @@ class CandidateView:
     flaky: Sequence[FailedTest]
 
 
-def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> CandidateView:
+def view_candidate(unit: UnitOfWork, candidate: Candidate, policy: Sequence[str]) -> CandidateView:
     """Return what a page says of a candidate; `policy` names the gates in their order."""
-    session = desk.session
+    session = unit.session
     status = candidate_status(session, candidate)
     changed = candidates.changes_of(session, candidate.id)
     changes = with_packages(session, changed, limit=CHANGES)
@@ -92,13 +92,13 @@ def view_candidate(desk: Desk, candidate: Candidate, policy: Sequence[str]) -> C
         candidate=candidate,
         gates=_in_order(status.gates, policy),
         excuses=cards(status.excuses),
-        tests=job_lines(session, tests, now=desk.now),
+        tests=job_lines(session, tests, now=unit.now),
         all_tests=all_tests,
         changes=changes,
         states=Counter(each.state for each in changed),
         moving=_moving(changes.shown),
         purposes=candidates.count_runs(session, candidate.id),
-        runs=[RunLine(each, (each.ended_at or desk.now) - each.started_at) for each in reversed(shown_runs)],
+        runs=[RunLine(each, (each.ended_at or unit.now) - each.started_at) for each in reversed(shown_runs)],
         all_runs=len(status.runs),
         already_red=_already_red(status.gates),
         flaky=_flaky(status.gates),

@@ -11,7 +11,7 @@ from farm.server.channels.channel_checks import policy_of
 from farm.server.curation import orders, reports
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.tables.pipeline_states import CandidateState
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.candidate_view import UnblockingTests, view_candidate
 from web.pages.excuse_cards import cards
 from web.pages.invitation import invitation, pulled_as
@@ -27,11 +27,11 @@ _ORDERS = 5
 
 
 @router.get("/channels")
-def channel_list(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLResponse:
+def channel_list(request: Request, application: ApplicationHere, pages: PagesHere) -> HTMLResponse:
     """List the channels."""
-    with office.reading() as desk:
-        names = releases.channels(desk.session)
-        states = [channel_status(desk.session, name, now=desk.now) for name in names]
+    with application.reading() as unit:
+        names = releases.channels(unit.session)
+        states = [channel_status(unit.session, name, now=unit.now) for name in names]
     return pages.page(request, "channels.html", states=states)
 
 
@@ -39,26 +39,26 @@ def channel_list(request: Request, office: OfficeHere, pages: PagesHere) -> HTML
 def channel_page(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     name: str,
     before: Number | None = None,
     refused_before: Number | None = None,
 ) -> HTMLResponse:
     """Show a channel; `before` pages through its releases, `refused_before` through refused candidates."""
-    with office.reading() as desk:
-        session = desk.session
-        known = policy_of(desk, name)
+    with application.reading() as unit:
+        session = unit.session
+        known = policy_of(unit, name)
         policy = [str(gate["gate"]) for gate in known.get("gates", [])]
-        status = channel_status(session, name, now=desk.now)
+        status = channel_status(session, name, now=unit.now)
         found = releases.releases(session, name, before=before, limit=_PAGE + 1)
         refused = candidates.candidates(
             session, name, before=refused_before, state=CandidateState.REFUSED, limit=_REFUSED + 1
         )
-        views = [view_candidate(desk, candidate, policy) for candidate in refused[:_REFUSED]]
+        views = [view_candidate(unit, candidate, policy) for candidate in refused[:_REFUSED]]
         at_gates = candidates.open_candidate(session, name)
-        candidate = view_candidate(desk, at_gates, policy) if at_gates else None
-        quarantine = flaky_tests.flaky(session, now=desk.now, limit=_FLAKY) if "tests" in policy else []
+        candidate = view_candidate(unit, at_gates, policy) if at_gates else None
+        quarantine = flaky_tests.flaky(session, now=unit.now, limit=_FLAKY) if "tests" in policy else []
         trouble = reports.recent_reports(session, name, only_open=True, limit=_REPORTS)
         told = UnblockingTests.of(session, status.newest)
         done = [each for each in orders.orders(session, name, _ORDERS) if each.done_at is not None]

@@ -9,7 +9,7 @@ from farm.server.channels import releases
 from farm.server.jobs import job_lookups
 from farm.server.packages import packages
 from farm.server.tables.states import ENDED, LEASED, PENDING, JobKind
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.job_lines import job_lines
 from web.pages.rendering import PagesHere
 
@@ -20,10 +20,10 @@ _ROBOTS = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in ("/jobs/
 
 
 @router.get("/")
-def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLResponse:
+def front(request: Request, application: ApplicationHere, pages: PagesHere) -> HTMLResponse:
     """Show the farm at a glance."""
-    with office.reading() as desk:
-        session = desk.session
+    with application.reading() as unit:
+        session = unit.session
         channels = [(name, releases.newest_release(session, name)) for name in releases.channels(session)]
         at_work = job_lookups.search(session, states=LEASED, limit=20)
         next_up = job_lookups.search(session, states=PENDING, limit=10)
@@ -33,9 +33,9 @@ def front(request: Request, office: OfficeHere, pages: PagesHere) -> HTMLRespons
             "front.html",
             channels=channels,
             packages=packages.count(session),
-            at_work=job_lines(session, at_work, now=desk.now),
-            next_up=job_lines(session, next_up, now=desk.now),
-            recent=job_lines(session, recent, now=desk.now),
+            at_work=job_lines(session, at_work, now=unit.now),
+            next_up=job_lines(session, next_up, now=unit.now),
+            recent=job_lines(session, recent, now=unit.now),
         )
 
 

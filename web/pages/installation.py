@@ -37,10 +37,10 @@ for _part in (front, packages, jobs, log, channels, excuses, releases, submissio
 def install_pages(app: FastAPI, repository: Path | None, *, images: bool) -> None:
     """Add the pages, the files that they need, their headers and their error pages.
 
-    `app.state.office` is there already, and so are the error handlers of the API, which go on answering for it.
+    `app.state.application` is there already, and so are the error handlers of the API, which go on answering for it.
     `repository` is what the application publishes below `/repository`, if it does, and with `images` as images.
     """
-    app.state.pages = Pages.open(app.state.office, STATIC, repository, images=images)
+    app.state.pages = Pages.open(app.state.application, STATIC, repository, images=images)
     app.include_router(router)
     app.mount("/static", StaticAssets(STATIC), name="static")
     app.add_middleware(PageHeaders)

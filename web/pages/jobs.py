@@ -16,7 +16,7 @@ from farm.server.jobs.requests import find_job
 from farm.server.packages import attestations, packages
 from farm.server.submissions import submissions
 from farm.server.tables.states import ENDED, LIVE_ATTEMPT, JobKind, JobState
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.job_lines import JobLine, job_lines, time_of
 from web.pages.log_view import log_view
 from web.pages.rendering import PagesHere
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.server.jobs.job_lookups import TestName
     from farm.server.packages.attestations import Difference
     from farm.server.tables.records import Attempt, Job, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 router = APIRouter()
 
@@ -41,7 +41,7 @@ _PAGE = 50
 def job_list(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     before: Number | None = None,
     state: Annotated[str, Query(max_length=20)] = "",
@@ -54,13 +54,13 @@ def job_list(
     kinds = [each for each in JobKind if each == kind]
     if (state and not states) or (kind and not kinds):
         raise NotFoundError("There is no such state or kind of job.")
-    with office.reading() as desk:
+    with application.reading() as unit:
         found = job_lookups.search(
-            desk.session, before=before, limit=_PAGE + 1, states=states, kind=kinds[0] if kinds else None, name=name
+            unit.session, before=before, limit=_PAGE + 1, states=states, kind=kinds[0] if kinds else None, name=name
         )
-        lines = job_lines(desk.session, found[:_PAGE], now=desk.now)
-        counts = jobs.count_jobs(desk.session)
-        waiting = submissions.count_waiting(desk.session)
+        lines = job_lines(unit.session, found[:_PAGE], now=unit.now)
+        counts = jobs.count_jobs(unit.session)
+        waiting = submissions.count_waiting(unit.session)
     chosen = {key: value for key, value in (("state", state), ("kind", kind), ("name", name)) if value}
     older = urlencode({**chosen, "before": found[_PAGE - 1].id}) if len(found) > _PAGE else ""
     return pages.page(
@@ -82,19 +82,21 @@ def job_list(
 def job_page(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     job_id: Number,
     attempt: Number | None = None,
     line: Number | None = None,
 ) -> HTMLResponse:
     """Show a job. `attempt` is the number of the try whose log is shown (else the last), `line` a line of it."""
-    with office.reading() as desk:
-        view = _look(desk, find_job(desk, job_id))
+    with application.reading() as unit:
+        view = _look(unit, find_job(unit, job_id))
     chosen = _chosen(view.attempts, attempt)
     log = None
     if chosen is not None:
-        log = log_view(office.logs, pages.logs, chosen, address=f"/jobs/{job_id}?attempt={chosen.number}&", line=line)
+        log = log_view(
+            application.logs, pages.logs, chosen, address=f"/jobs/{job_id}?attempt={chosen.number}&", line=line
+        )
     return pages.page(
         request,
         "job.html",
@@ -104,8 +106,8 @@ def job_page(
         chosen=chosen,
         live=LIVE_ATTEMPT,
         ended=view.line.job.state in ENDED,
-        time_of=lambda each: time_of(each, desk.now),
-        log_size=lambda each: office.logs.size(each.id),
+        time_of=lambda each: time_of(each, unit.now),
+        log_size=lambda each: application.logs.size(each.id),
     )
 
 
@@ -130,9 +132,9 @@ class JobView:
     same_as: Package | None = None
 
 
-def _look(desk: Desk, job: Job) -> JobView:
-    session = desk.session
-    plan = plan_of(desk, job.subject) if job.kind is JobKind.BUILD and job.subject else None
+def _look(unit: UnitOfWork, job: Job) -> JobView:
+    session = unit.session
+    plan = plan_of(unit, job.subject) if job.kind is JobKind.BUILD and job.subject else None
     test = subject = None
     if job.kind is JobKind.TEST and job.subject:
         test = job_lookups.tests_of_digests(session, [job.subject]).get(job.subject)
@@ -141,7 +143,7 @@ def _look(desk: Desk, job: Job) -> JobView:
     tries = attempts.attempts_of(session, job.id)
     has_built = plan is not None and job.state is JobState.SUCCEEDED
     return JobView(
-        line=job_lines(session, [job], now=desk.now)[0],
+        line=job_lines(session, [job], now=unit.now)[0],
         attempts=tries,
         plan=plan,
         test=test,
@@ -149,27 +151,27 @@ def _look(desk: Desk, job: Job) -> JobView:
         built=recorded if has_built else (),
         waits_for=jobs.needs_of(session, job.id) if job.state in (JobState.WAITING, JobState.BLOCKED) else (),
         first=recorded[0] if job.rebuild and recorded else None,
-        difference=_difference(desk, plan, tries) if job.rebuild and plan else None,
-        comparison=_comparison(desk, job),
-        same_as=_kept(desk, recorded) if has_built and not job.rebuild else None,
+        difference=_difference(unit, plan, tries) if job.rebuild and plan else None,
+        comparison=_comparison(unit, job),
+        same_as=_kept(unit, recorded) if has_built and not job.rebuild else None,
     )
 
 
-def _kept(desk: Desk, built: Sequence[Package]) -> Package | None:
+def _kept(unit: UnitOfWork, built: Sequence[Package]) -> Package | None:
     dropped = next((each for each in built if each.same_as), None)
-    return packages.package(desk.session, dropped.same_as) if dropped and dropped.same_as else None
+    return packages.package(unit.session, dropped.same_as) if dropped and dropped.same_as else None
 
 
-def _comparison(desk: Desk, job: Job) -> Comparison | None:
+def _comparison(unit: UnitOfWork, job: Job) -> Comparison | None:
     if job.kind is not JobKind.COMPARISON or job.subject is None:
         return None
-    return comparisons.comparison(desk.session, job.subject)
+    return comparisons.comparison(unit.session, job.subject)
 
 
-def _difference(desk: Desk, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:
+def _difference(unit: UnitOfWork, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:
     """Return what one of these attempts came to that the first build had not."""
     numbers = {each.id for each in tries}
-    found = attestations.differences_of(desk.session, [plan.digest]).get(plan.digest, ())
+    found = attestations.differences_of(unit.session, [plan.digest]).get(plan.digest, ())
     return next((each for each in found if each.attempt_id in numbers), None)
 
 

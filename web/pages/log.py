@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from farm.api.wire import Number, Offset
 from farm.core.names.digest import Digest
 from farm.server.tables.records import Attempt
-from web.auth import OfficeHere, SettingsHere
+from web.auth import ApplicationHere, SettingsHere
 from web.event_streams import one_stream
 from web.log_following import attempt_of, follow, resumed
 from web.pages.log_rows import log_rows
@@ -25,7 +25,7 @@ from web.pages.terminal_text import one_line
 from web.problems import NotFoundError
 
 if TYPE_CHECKING:
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 router = APIRouter()
 
@@ -40,15 +40,15 @@ class Mark:
 
 
 def mark(
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     attempt_id: Number,
     offset: Offset = 0,
     last_event_id: Annotated[str, Header()] = "",
 ) -> Mark:
     """A dependency: a browser that reconnects goes on behind the last event that it had."""
-    attempt = attempt_of(office, attempt_id)
-    offset = resumed(office, attempt, last_event_id, offset)
+    attempt = attempt_of(application, attempt_id)
+    offset = resumed(application, attempt, last_event_id, offset)
     line = pages.logs.line_at(attempt_id, offset)
     if line is None:
         raise NotFoundError(f"No line of this log begins at {offset}.")
@@ -57,12 +57,12 @@ def mark(
 
 @router.get("/attempts/{attempt_id}/log/follow", response_class=EventSourceResponse, dependencies=[Depends(one_stream)])
 async def events(
-    office: OfficeHere, settings: SettingsHere, at: Annotated[Mark, Depends(mark)]
+    application: ApplicationHere, settings: SettingsHere, at: Annotated[Mark, Depends(mark)]
 ) -> AsyncIterable[ServerSentEvent]:
     """Send new lines as they come, as the build page renders them (`rows`), and `end` once there are no more."""
     offset, line = at.offset, at.line
     address = f"/jobs/{at.attempt.job_id}?attempt={at.attempt.number}&"
-    async for found in follow(office, settings, at.attempt, offset):
+    async for found in follow(application, settings, at.attempt, offset):
         if isinstance(found, Attempt):
             yield ServerSentEvent(raw_data=found.state, event="end", id=str(offset))
             return
@@ -72,24 +72,24 @@ async def events(
 
 
 @router.get("/attempts/{attempt_id}/log.txt")
-def plain(office: OfficeHere, attempt_id: Number) -> StreamingResponse:
+def plain(application: ApplicationHere, attempt_id: Number) -> StreamingResponse:
     """Send the whole log as it is now, one line of text a record, as inert in a terminal as on a page."""
-    attempt = attempt_of(office, attempt_id)
-    return StreamingResponse(_lines(office, attempt.id), media_type="text/plain; charset=utf-8")
+    attempt = attempt_of(application, attempt_id)
+    return StreamingResponse(_lines(application, attempt.id), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/attempts/{attempt_id}/attestation.json")
-def attestation(office: OfficeHere, attempt_id: Number) -> Response:
+def attestation(application: ApplicationHere, attempt_id: Number) -> Response:
     """Send the signed statement of what a test or a comparison came to, as its worker made it."""
-    digest = attempt_of(office, attempt_id).attestation
+    digest = attempt_of(application, attempt_id).attestation
     if not digest:
         raise NotFoundError(f"Attempt {attempt_id} has no signed result.")
-    return Response(office.blobs.read(Digest(digest)), media_type="application/json")
+    return Response(application.blobs.read(Digest(digest)), media_type="application/json")
 
 
-def _lines(office: Office, attempt_id: int) -> Iterator[str]:
+def _lines(application: Application, attempt_id: int) -> Iterator[str]:
     offset = 0
-    while (page := office.logs.page(attempt_id, offset)).records:
+    while (page := application.logs.page(attempt_id, offset)).records:
         yield "".join(
             f"{one_line(record['time'])} {one_line(record['stream'])} "
             f"{one_line(record['step']) or '-'}: {one_line(record['text'])}\n"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farm.core.advisories.severity import Severity
     from farm.server.advisories.advisory_intake import Hit
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class AdvisoryLine:
     released: Sequence[Hit]
 
 
-def advisories_about(desk: Desk, package: Package) -> list[AdvisoryLine]:
+def advisories_about(unit: UnitOfWork, package: Package) -> list[AdvisoryLine]:
     """Return what is known about a package and not withdrawn: what stands against this build first, the worst first."""
-    advisories, statements = known_about(desk, [package.name])
+    advisories, statements = known_about(unit, [package.name])
     here = [(package.name, Version(package.version), package.revision)]
     findings = {each.advisory.id: each for each in find(advisories, statements, here)}
-    lines = [_line(desk, each, findings.get(each.id), package.name) for each in advisories]
+    lines = [_line(unit, each, findings.get(each.id), package.name) for each in advisories]
     return sorted(lines, key=lambda each: (not each.is_open, -SEVERITIES.index(each.severity), each.advisory.id))
 
 
-def _line(desk: Desk, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:
+def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:
     severity = finding.severity if finding else advisory.severity
-    released = [each for each in released_with(desk, advisory) if each.package == name]
+    released = [each for each in released_with(unit, advisory) if each.package == name]
     if finding is None:
         return AdvisoryLine(advisory, severity, "not in this version", is_open=False, released=released)
     statement = finding.statement

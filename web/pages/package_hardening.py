@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from farm.core.names.hardening import HardeningProperty
     from farm.core.package.hardening import HardeningFinding
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class HardeningLine:
     paths: Sequence[str]
 
 
-def hardening_lines(desk: Desk, package: Package) -> list[HardeningLine]:
+def hardening_lines(unit: UnitOfWork, package: Package) -> list[HardeningLine]:
     """Return what there is to say: nothing of files that have all that can be seen. What is lacking comes first."""
     paths: dict[tuple[str, HardeningProperty, str], list[str]] = {}
-    for finding in hardening_of(desk, package):
+    for finding in hardening_of(unit, package):
         paths.setdefault((_state(finding), finding.property, finding.waived), []).append(finding.path)
     return [
         HardeningLine(name, state, reason, found)

@@ -21,7 +21,7 @@ from farm.server.packages import attestations, packages
 from farm.server.packages.code_consumers import kinds_of
 from farm.server.packages.code_copies import copies_of
 from farm.server.recipes import recipes
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.capabilities import grouped
 from web.pages.invitation import pulled_as
 from web.pages.package_advisories import advisories_about
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from farm.server.packages.attestations import Attestation, Difference
     from farm.server.packages.code_consumers import Copied
     from farm.server.tables.records import Attempt, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
     from web.pages.package_advisories import AdvisoryLine
     from web.pages.package_hardening import HardeningLine
-    from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsShelf
+    from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsCache
 
 router = APIRouter()
 
@@ -53,16 +53,16 @@ _PAGE = 100
 @router.get("/packages")
 def package_list(
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     q: Annotated[str, Query(max_length=200)] = "",
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
     """List the current packages by name; `q` is looked for in names and summaries."""
     text = q.strip()
-    with office.reading() as desk:
-        found = packages.search(desk.session, text, after=after, limit=_PAGE + 1)
-        total = packages.count(desk.session)
+    with application.reading() as unit:
+        found = packages.search(unit.session, text, after=after, limit=_PAGE + 1)
+        total = packages.count(unit.session)
     chosen = {"q": text} if text else {}
     following = urlencode({**chosen, "after": found[_PAGE - 1].name}) if len(found) > _PAGE else ""
     return pages.page(
@@ -81,21 +81,21 @@ def package_list(
 def package_page(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     name: str,
     build: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
     """Show a package as it was built last, or the one of its builds whose descriptor has the digest `build`."""
-    with office.reading() as desk:
-        package = _find(desk, name, build)
-        view = _look(desk, package, pages.needs)
+    with application.reading() as unit:
+        package = _find(unit, name, build)
+        view = _look(unit, package, pages.needs)
     return pages.page(
         request,
         "package.html",
         package=package,
         view=view,
-        files=_files(office.blobs, package),
+        files=_files(application.blobs, package),
         provides=grouped(view.descriptor.provides),
         requires=grouped(view.descriptor.requires),
         called=grouped(f"command:{command}" for command in view.called),
@@ -148,62 +148,62 @@ class PackageView:
     called: Sequence[str]
 
 
-def _find(desk: Desk, name: str, build: str) -> Package:
+def _find(unit: UnitOfWork, name: str, build: str) -> Package:
     if build:
         try:
-            package = packages.package(desk.session, Digest(build))
+            package = packages.package(unit.session, Digest(build))
         except InvalidDigestError:
             package = None
         if package is None or package.name != name:
             raise NotFoundError(f"The package {name[:100]} has no such build.")
         return package
-    package = packages.current(desk.session, name)
+    package = packages.current(unit.session, name)
     if package is None:
-        builds = packages.builds_of(desk.session, name, limit=1)
+        builds = packages.builds_of(unit.session, name, limit=1)
         if not builds:
             raise NotFoundError(f"No package {name[:100]} has been built here.")
         return builds[0]
     return package
 
 
-def _look(desk: Desk, package: Package, shelf: ReleaseNeedsShelf) -> PackageView:
-    session = desk.session
-    plan = plan_of(desk, package.plan)
-    release = _release_for_needs(desk, package)
-    toolchains = {each.tree: each.name for each in desk.world.toolchains.values()}
+def _look(unit: UnitOfWork, package: Package, shelf: ReleaseNeedsCache) -> PackageView:
+    session = unit.session
+    plan = plan_of(unit, package.plan)
+    release = _release_for_needs(unit, package)
+    toolchains = {each.tree: each.name for each in unit.world.toolchains.values()}
     return PackageView(
-        descriptor=Descriptor.from_json(desk.blobs.read(package.digest)),
+        descriptor=Descriptor.from_json(unit.blobs.read(package.digest)),
         plan=plan,
         attempt=attempts.attempt(session, package.attempt_id),
         attestations=attestations.attestations_of(session, [package.digest]).get(package.digest, ()),
         differences=attestations.differences_of(session, [package.plan]).get(package.plan, ()),
-        sources=_sources(desk, package, plan),
+        sources=_sources(unit, package, plan),
         toolchain=toolchains.get(plan.toolchain, ""),
         builds=packages.builds_of(session, package.name, limit=20),
         current=packages.current(session, package.name),
         memberships=releases.releases_with(session, package.digest),
         release=release,
-        needs=shelf.of(desk, release) if release else NOTHING,
-        copies=copies_of(desk, package.name),
-        advisories=advisories_about(desk, package),
-        hardening=hardening_lines(desk, package),
+        needs=shelf.of(unit, release) if release else NOTHING,
+        copies=copies_of(unit, package.name),
+        advisories=advisories_about(unit, package),
+        hardening=hardening_lines(unit, package),
         opened=kinds_of(session, package.digest),
-        called=[each.command for each in called_commands([desk.packages.member(package)])],
+        called=[each.command for each in called_commands([unit.packages.member(package)])],
     )
 
 
-def _release_for_needs(desk: Desk, package: Package) -> ReleaseRecord | None:
+def _release_for_needs(unit: UnitOfWork, package: Package) -> ReleaseRecord | None:
     """Return the newest release of the first channel whose newest release has a package of this name."""
-    newest = [releases.newest_release(desk.session, channel) for channel in releases.channels(desk.session)]
+    newest = [releases.newest_release(unit.session, channel) for channel in releases.channels(unit.session)]
     found = [release for release in newest if release is not None]
-    holding = [
-        each for each in found if releases.members_named(desk.session, each.channel, each.number, [package.name])
+    constraint = [
+        each for each in found if releases.members_named(unit.session, each.channel, each.number, [package.name])
     ]
-    return next(iter([*holding, *found]), None)
+    return next(iter([*constraint, *found]), None)
 
 
-def _sources(desk: Desk, package: Package, plan: Plan) -> list[SourceLine]:
-    recipe = _recipe(desk, package)
+def _sources(unit: UnitOfWork, package: Package, plan: Plan) -> list[SourceLine]:
+    recipe = _recipe(unit, package)
     addresses = _addresses(recipe)
     lines = [SourceLine(each.file, each.digest, addresses.get(each.file, "")) for each in plan.sources]
     carried = recipe.carried if recipe else ()
@@ -211,12 +211,12 @@ def _sources(desk: Desk, package: Package, plan: Plan) -> list[SourceLine]:
     return [*lines, *(SourceLine(each.file, each.digest, words) for each, words in of)]
 
 
-def _recipe(desk: Desk, package: Package) -> Recipe | None:
-    revision = recipes.find_revision(desk.session, package.recipe)
+def _recipe(unit: UnitOfWork, package: Package) -> Recipe | None:
+    revision = recipes.find_revision(unit.session, package.recipe)
     if revision is None:
         return None
     try:
-        return desk.shelf.recipe(revision)
+        return unit.shelf.recipe(revision)
     except RecipeError:  # an old recipe that today's steps no longer know: its addresses are lost, its digests are not
         return None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _REMEMBERED = 8
 
@@ -51,20 +51,20 @@ class ReleaseNeeds:
 NOTHING = ReleaseNeeds({}, {})
 
 
-class ReleaseNeedsShelf:
+class ReleaseNeedsCache:
     """The needs of the releases that were asked about last. A release never changes."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Digest, ReleaseNeeds] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, desk: Desk, release: ReleaseRecord) -> ReleaseNeeds:
+    def of(self, unit: UnitOfWork, release: ReleaseRecord) -> ReleaseNeeds:
         """Return the needs of a release. Raises `MissingBlobError`, `CorruptBlobError`."""
         with self._lock:
             known = self._known.get(release.digest)
             if known is None:
-                members = releases.release_members(desk.session, release.channel, release.number)
-                known = ReleaseNeeds.of(Descriptor.from_json(desk.blobs.read(member.digest)) for member in members)
+                members = releases.release_members(unit.session, release.channel, release.number)
+                known = ReleaseNeeds.of(Descriptor.from_json(unit.blobs.read(member.digest)) for member in members)
                 self._known[release.digest] = known
             self._known.move_to_end(release.digest)
             while len(self._known) > _REMEMBERED:

@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
 from farm.server.channels import releases
-from farm.server.pipeline.candidates.imported_packages import taken_by
+from farm.server.pipeline.candidates.imported_packages import imported_packages
 from farm.server.pipeline.candidates.set_changes import between
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.candidate_view import UnblockingTests
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -26,7 +26,7 @@ _CHANGES = 200
 def release_page(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     name: str,
     number: Number,
@@ -34,19 +34,19 @@ def release_page(
     against: Number | None = None,
 ) -> HTMLResponse:
     """Show a release: what changed against the release `against`, or the one before it, and its packages."""
-    with office.reading() as desk:
-        release = releases.release(desk.session, name, number)
+    with application.reading() as unit:
+        release = releases.release(unit.session, name, number)
         if release is None:
             raise NotFoundError(f"The channel {name[:100]} has no release {number}.")
-        base = releases.release(desk.session, name, against or number - 1) if number > 1 or against else None
+        base = releases.release(unit.session, name, against or number - 1) if number > 1 or against else None
         if against and base is None:
             raise NotFoundError(f"The channel {name[:100]} has no release {against}.")
-        changes = between(desk, name, base.number, number, limit=_CHANGES) if base else None
-        shown = releases.release_page(desk.session, name, number, after=after, limit=_MEMBERS + 1)
-        newest = releases.newest_release(desk.session, name)
-        taken = taken_by(desk, release)
-        told = UnblockingTests.of(desk.session, release)
-        total_size = releases.release_size(desk.session, name, number)
+        changes = between(unit, name, base.number, number, limit=_CHANGES) if base else None
+        shown = releases.release_page(unit.session, name, number, after=after, limit=_MEMBERS + 1)
+        newest = releases.newest_release(unit.session, name)
+        taken = imported_packages(unit, release)
+        told = UnblockingTests.of(unit.session, release)
+        total_size = releases.release_size(unit.session, name, number)
     return pages.page(
         request,
         "release.html",

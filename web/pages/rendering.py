@@ -18,14 +18,14 @@ from farm.trust.layout import blob_path
 from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
-from web.pages.release_needs import ReleaseNeedsShelf
+from web.pages.release_needs import ReleaseNeedsCache
 from web.pages.terminal_text import spelt_out
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.core.names.digest import Digest
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 _UNITS = ("kB", "MB", "GB", "TB")
 
@@ -36,12 +36,12 @@ class Pages:
 
     environment: Environment
     logs: LogIndexes
-    needs: ReleaseNeedsShelf
+    needs: ReleaseNeedsCache
     repository: Path | None
     images: bool
 
     @classmethod
-    def open(cls, office: Office, static: Path, repository: Path | None, *, images: bool) -> Pages:
+    def open(cls, application: Application, static: Path, repository: Path | None, *, images: bool) -> Pages:
         """Read the templates, which say where to find the files of `static`.
 
         `images`: what is published in `repository` can also be pulled as images.
@@ -66,11 +66,11 @@ class Pages:
         }
         environment.globals |= {
             "asset": Assets(static).address,
-            "distribution": office.world.distribution,
+            "distribution": application.world.distribution,
             "farm_version": farm.__version__,
         }
         served = images and repository is not None
-        return cls(environment, LogIndexes(office.logs), ReleaseNeedsShelf(), repository, served)
+        return cls(environment, LogIndexes(application.logs), ReleaseNeedsCache(), repository, served)
 
     def page(self, request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
         """Return a page."""

@@ -13,7 +13,7 @@ from farm.server.jobs import jobs
 from farm.server.submissions import ownership, submissions
 from farm.server.submissions.waiting_submissions import find_submission, view_submissions
 from farm.server.tables.states import SubmissionState
-from web.auth import OfficeHere
+from web.auth import ApplicationHere
 from web.pages.job_lines import job_lines
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -28,7 +28,7 @@ _JOBS = 2000
 def submission_list(
     *,
     request: Request,
-    office: OfficeHere,
+    application: ApplicationHere,
     pages: PagesHere,
     before: Number | None = None,
     state: Annotated[str, Query(max_length=20)] = "",
@@ -37,10 +37,10 @@ def submission_list(
     wanted = next((each for each in SubmissionState if each == state), None)
     if state and wanted is None:
         raise NotFoundError("There is no such state of a submission.")
-    with office.reading() as desk:
-        found = submissions.list_submissions(desk.session, state=wanted, before=before, limit=_PAGE + 1)
-        views = view_submissions(desk, found[:_PAGE])
-        said = ownership.ownership(desk.session)
+    with application.reading() as unit:
+        found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=_PAGE + 1)
+        views = view_submissions(unit, found[:_PAGE])
+        said = ownership.ownership(unit.session)
     chosen = {"state": state} if state else {}
     return pages.page(
         request,
@@ -56,12 +56,14 @@ def submission_list(
 
 
 @router.get("/submissions/{number}")
-def submission_page(*, request: Request, office: OfficeHere, pages: PagesHere, number: Number) -> HTMLResponse:
+def submission_page(
+    *, request: Request, application: ApplicationHere, pages: PagesHere, number: Number
+) -> HTMLResponse:
     """Show a submission and the jobs that it made."""
-    with office.reading() as desk:
-        view = find_submission(desk, number)
-        found = jobs.list_jobs(desk.session, submission=number, limit=_JOBS)
-        lines = job_lines(desk.session, found, now=desk.now)
+    with application.reading() as unit:
+        view = find_submission(unit, number)
+        found = jobs.list_jobs(unit.session, submission=number, limit=_JOBS)
+        lines = job_lines(unit.session, found, now=unit.now)
     return pages.page(
         request,
         "submission.html",

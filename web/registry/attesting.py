@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import ReleaseRef
     from farm.server.pipeline.publication.signer_client import ImageSignerClient
     from web.registry.budget import Bounds
-    from web.registry.image_cache import ImageShelf
+    from web.registry.image_cache import ImageCache
     from web.registry.releases import SignedReleases
 
 _log = logging.getLogger("farm.web")
@@ -44,7 +44,7 @@ class Attesting:
     """What refers to the images of one shelf. `signer` is None where nobody signs."""
 
     def __init__(
-        self, releases: SignedReleases, shelf: ImageShelf, bounds: Bounds, signer: ImageSignerClient | None
+        self, releases: SignedReleases, shelf: ImageCache, bounds: Bounds, signer: ImageSignerClient | None
     ) -> None:
         self._releases = releases
         self._shelf = shelf

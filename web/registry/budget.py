@@ -34,7 +34,7 @@ class Bounds:
     a_minute: int = 120
     at_a_time: int = 2
     waiting: int = 30
-    patience: float = 20.0
+    deadline: float = 20.0
     one_a_minute: int = 40
     one_waits: int = 16
     content: int = 8 << 30
@@ -112,7 +112,7 @@ class Makings(Generic[_T]):
                 self._refused[key] = error
 
     def _make(self, make: Callable[[], _T]) -> _T:
-        if not self._places.acquire(timeout=self._bounds.patience):
+        if not self._places.acquire(timeout=self._bounds.deadline):
             raise TooManyError(_SOON)
         try:
             return make()
@@ -121,7 +121,7 @@ class Makings(Generic[_T]):
 
     def _wait(self, found: Future[_T]) -> _T:
         try:
-            return found.result(2 * self._bounds.patience)
+            return found.result(2 * self._bounds.deadline)
         except TimeoutError:
             raise TooManyError(_SOON) from None
 

@@ -87,7 +87,7 @@ class NoSuchEndpointError(RegistryError):
     status = 404
 
 
-class ForeignPackagesError(RegistryError):
+class ImportedPackagesError(RegistryError):
     """A set holds packages of another distribution, which this farm does not hand on."""
 
     code = "registry-foreign-packages"

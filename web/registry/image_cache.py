@@ -27,7 +27,7 @@ _MOST_RELEASES = 64
 """How many releases, the newest, an image is said to be of: some packages stay for years as they are."""
 
 
-class ImageShelf:
+class ImageCache:
     """One directory: `blobs/`, `images/<digest>.json`, and `known/<question>`, which holds the digest of an image."""
 
     def __init__(self, folder: Path) -> None:

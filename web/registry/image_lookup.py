@@ -20,7 +20,7 @@ from farm.oci.description_layer import DESCRIPTION
 from farm.oci.plain_image import plain_image
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import BrokenInsideError, NoRoomError, RegistryError, TooLargeError
-from web.registry.image_cache import ImageShelf
+from web.registry.image_cache import ImageCache
 from web.registry.names import ImageName, Tag
 from web.registry.trimming import Room, Trimming
 
@@ -52,7 +52,7 @@ class ImageMaking:
         self, releases: SignedReleases, folder: Path, bounds: Bounds | None = None, room: Room | None = None
     ) -> None:
         self.releases = releases
-        self.shelf = ImageShelf(folder)
+        self.shelf = ImageCache(folder)
         self.trimming = Trimming(self.shelf, room or Room())
         self._bounds = bounds or Bounds()
         self._images: Makings[Digest] = Makings(self._bounds)

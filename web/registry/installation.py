@@ -21,7 +21,7 @@ __all__ = ["install_registry"]
 
 def install_registry(app: FastAPI, repository: Path, signer: Path | None = None) -> None:
     """Serve the releases published in `repository` as images below `/v2`; at the socket `signer` they are attested."""
-    folder = app.state.office.blobs.root.parent / "registry"
+    folder = app.state.application.blobs.root.parent / "registry"
     app.mount(
         "/v2", RegistryFace(repository, folder, signer=ImageSignerClient(signer) if signer else None), name="registry"
     )

@@ -23,7 +23,7 @@ from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS, METADATA, TARGETS
 from farm.trust.verification.channel_signers import role_keys
 from farm.trust.verification.client_metadata import ChannelMetadata
-from web.registry.errors import ForeignPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
+from web.registry.errors import ImportedPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -188,7 +188,7 @@ class SignedReleases:
 
 
 def _refuse_foreign(pin: Import) -> Catalogue:
-    raise ForeignPackagesError(
+    raise ImportedPackagesError(
         f"the set holds packages of {pin.distribution}, which this farm does not hand on",
         remedy="Make it with `farm image build`, which takes them from there.",
     )

@@ -18,7 +18,7 @@ from farm.core.names.digest import Digest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from web.registry.image_cache import ImageShelf
+    from web.registry.image_cache import ImageCache
 
 _YOUNG = 600.0
 """Seconds for which a blob may lie there before the record of its image does."""
@@ -49,7 +49,7 @@ class Room:
 class Trimming:
     """Keeps one shelf within its room; blobs younger than `young` seconds stay."""
 
-    def __init__(self, shelf: ImageShelf, room: Room, *, young: float = _YOUNG) -> None:
+    def __init__(self, shelf: ImageCache, room: Room, *, young: float = _YOUNG) -> None:
         self._shelf = shelf
         self._room = room
         self._young = young

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class CopyableFiles:
     """What there is to copy of one dependency: files by their package paths, and where the package lies on the host."""
 
     dependency: PlannedDependency
@@ -27,16 +27,16 @@ class Offer:
     place: Path
 
 
-def offer_of(dependency: PlannedDependency, manifest: Manifest, place: Path) -> Offer:
+def offer_of(dependency: PlannedDependency, manifest: Manifest, place: Path) -> CopyableFiles:
     """Return what a dependency has to copy."""
     files = tuple(file.path for file in manifest.files() if is_static_code(file.path) or is_header(file.path))
-    return Offer(dependency, files, place)
+    return CopyableFiles(dependency, files, place)
 
 
 class CopyWatch:
     """Watches some offers from `with` until `end`; the places should be such as nothing but the build uses."""
 
-    def __init__(self, offers: Iterable[Offer]) -> None:
+    def __init__(self, offers: Iterable[CopyableFiles]) -> None:
         self._offers = tuple(offers)
         self._watch = OpenWatch({(each.place / path).parent: None for each in self._offers for path in each.files})
 

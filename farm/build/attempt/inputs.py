@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.build.attempt.copied_code import Offer, offer_of
+from farm.build.attempt.copied_code import CopyableFiles, offer_of
 from farm.build.attempt.errors import InvalidOrderError
 from farm.container.environment import bind_packages, mount_alone, mount_links, render_links
 from farm.container.sandbox_spec import Bind
@@ -73,7 +73,9 @@ def bind_sources(order: BuildOrder, fetched: Sequence[FetchedSource]) -> tuple[B
     return tuple(binds)
 
 
-def build_root(order: BuildOrder, workshop: Workshop, directory: Path) -> tuple[tuple[Bind, ...], tuple[Offer, ...]]:
+def build_root(
+    order: BuildOrder, workshop: Workshop, directory: Path
+) -> tuple[tuple[Bind, ...], tuple[CopyableFiles, ...]]:
     """Put together the root of a build: toolchain, dependencies, links. Makes mounts below `directory`.
 
     Returns its binds, and of each dependency what there is to copy, in the order of the plan.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.core.package.descriptor import Descriptor
     from farm.core.recipe.recipe import Recipe
     from farm.core.recipe.toolchain import ToolchainLock
-    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.attestation.provenance import VerifiedProvenance
 
 LARGEST_BILL = 16 << 20
 
@@ -46,27 +46,27 @@ class Made:
     descriptor: Descriptor
     archive: Digest
     manifest: Manifest
-    vouched: Vouched
+    verified: VerifiedProvenance
     recipe: Recipe
     lock: ToolchainLock | None
 
 
 def check_bill(content: bytes, made: Made) -> None:
     """See that a bill of materials is that of a package. Raises `OtherBillError`."""
-    descriptor, vouched, recipe, lock = made.descriptor, made.vouched, made.recipe, made.lock
-    told = _told(content, descriptor, vouched)
+    descriptor, verified, recipe, lock = made.descriptor, made.verified, made.recipe, made.lock
+    told = _told(content, descriptor, verified)
     for known, read in ((lock, recipe), (None, recipe), (lock, None), (None, None)):
         wanted = package_sbom(
             descriptor,
-            vouched.plan,
+            verified.plan,
             archive=made.archive,
             manifest=made.manifest,
-            addresses=source_addresses(vouched.plan, read, known) if read else {},
+            addresses=source_addresses(verified.plan, read, known) if read else {},
             carried=read.carried if read else (),
             linked=told.linked,
             lock=known.digest if known else None,
             toolchain=told.toolchain,
-            build=vouched.build,
+            build=verified.build,
         )
         if wanted == content:
             return
@@ -79,14 +79,14 @@ class _Told:
     toolchain: Digest | None = None
 
 
-def _told(content: bytes, descriptor: Descriptor, vouched: Vouched) -> _Told:
+def _told(content: bytes, descriptor: Descriptor, verified: VerifiedProvenance) -> _Told:
     """Return what only a bill itself says; nothing of what cannot be read, which comes to another then."""
     try:
         form = json.loads(content)
         links = {each["relatedSpdxElement"] for each in form["relationships"] if _is_link(each)}
         within = descriptor.name.distribution
         linked = frozenset(
-            each.name.short for each in vouched.plan.dependencies if dependency_id(each.name, within) in links
+            each.name.short for each in verified.plan.dependencies if dependency_id(each.name, within) in links
         )
         return _Told(linked, next(_archives(form["packages"]), None))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):

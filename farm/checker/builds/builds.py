@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import Recipe
     from farm.core.sets.members.member import Member
     from farm.store.blobs import BlobStore
-    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
 
@@ -119,7 +119,7 @@ def check_builds(
     return builds.checked
 
 
-def recipe_of(entry: ReleaseEntry, grounds: Grounds) -> tuple[Vouched, Recipe]:
+def recipe_of(entry: ReleaseEntry, grounds: Grounds) -> tuple[VerifiedProvenance, Recipe]:
     """Return what a builder vouches for of a package, and its recipe: an owner's, and of this plan.
 
     Raises as `check_builds`.
@@ -192,13 +192,13 @@ class Builds:
             raise RemovedBuilderError(plan, descriptor, error.message) from error
         self._believed.add(package)
 
-    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[Vouched, Recipe]:
+    def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[VerifiedProvenance, Recipe]:
         """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
-        vouched = verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
-        self._grounds.ownership.check(vouched.plan.name.short, recipe)
-        return vouched, self._grounds.plans.check(vouched.plan, recipe)
+        verified = verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+        self._grounds.ownership.check(verified.plan.name.short, recipe)
+        return verified, self._grounds.plans.check(verified.plan, recipe)
 
     def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
         """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""

@@ -44,7 +44,7 @@ def _said(entry: ReleaseEntry) -> object:
 
 
 def _check(entry: ReleaseEntry, grounds: Grounds) -> None:
-    vouched, recipe = recipe_of(entry, grounds)
+    verified, recipe = recipe_of(entry, grounds)
     if recipe.summary != entry.summary:
         raise RefusedReleaseError(
             f"the release says of {entry.name} that it is {entry.summary!r:.150}, its recipe {recipe.summary!r}",
@@ -57,8 +57,8 @@ def _check(entry: ReleaseEntry, grounds: Grounds) -> None:
         descriptor=Descriptor.from_json(blobs.read(entry.descriptor.digest)),
         archive=entry.archive.digest,
         manifest=Manifest.from_json(blobs.read(entry.manifest.digest)),
-        vouched=vouched,
+        verified=verified,
         recipe=recipe,
-        lock=grounds.plans.lock_of(vouched.plan.toolchain),
+        lock=grounds.plans.lock_of(verified.plan.toolchain),
     )
     check_bill(blobs.read(entry.sbom.digest), made)

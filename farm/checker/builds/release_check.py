@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.names.printed_version import PrintedIdentity
     from farm.store.blobs import BlobStore
-    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
 
@@ -152,16 +152,16 @@ class _Check:
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))
 
-    def _identity(self, descriptor: Descriptor, vouched: Vouched) -> None:
+    def _identity(self, descriptor: Descriptor, verified: VerifiedProvenance) -> None:
         """See that what is printed of a package means what it has meant before, and that its number is one."""
-        identity = printed_identity(descriptor, vouched.build)
+        identity = printed_identity(descriptor, verified.build)
         known = self._published.trees_of(identity)
         if known and descriptor.tree not in known:
             raise OtherContentError(identity, descriptor.tree, known)
-        if not known and vouched.build > MOST_UNPUBLISHED:
-            together = output_names(vouched.plan)  # they have one number
+        if not known and verified.build > MOST_UNPUBLISHED:
+            together = output_names(verified.plan)  # they have one number
             highest = self._published.highest_build(together, identity.version, identity.revision)
-            if vouched.build > highest + MOST_UNPUBLISHED:
+            if verified.build > highest + MOST_UNPUBLISHED:
                 raise FarBuildNumberError(identity, highest)
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
@@ -189,24 +189,24 @@ class _Check:
                 remedy="Do not trust the worker that built it; build the package again, with a worker of this version.",
             )
 
-    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> Vouched:
+    def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> VerifiedProvenance:
         """See who has built a package, and that they agree; return what they say.
 
         On all that came of the build: what is beside a package is told by its provenance, and by the first one alone.
         """
-        found: dict[str, Vouched] = {}
+        found: dict[str, VerifiedProvenance] = {}
         for blob in (entry.provenance, *entry.rebuilds):
             try:
-                vouched = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
+                verified = verify_provenance(self.read(blob), self._builders, descriptor, entry.recipe)
             except InvalidEnvelopeError as error:
                 told = f"the provenance of {describe(descriptor)} does not count: {error.message}"
                 raise InvalidEnvelopeError(told, remedy=error.remedy) from error
-            if vouched.builder in found:
+            if verified.builder in found:
                 raise RefusedReleaseError(
-                    f"two provenances of {descriptor.name} are by the builder {vouched.builder}",
+                    f"two provenances of {descriptor.name} are by the builder {verified.builder}",
                     remedy="A rebuild counts when another builder made it.",
                 )
-            found[vouched.builder] = vouched
+            found[verified.builder] = verified
         channel = self._release.channel
         check_agreement(found, self._builders.needed(channel), descriptor, channel)
         first, *others = found.values()

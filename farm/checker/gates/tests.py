@@ -16,7 +16,7 @@ from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.checker.reading.test_record import PassedTest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import TestOrder
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.test_closures import TestNeedIndex, Unrunnable, test_closures, tested_names
 from farm.errors import FarmError
 from farm.trust.attestation.test_result import verify_test_result
@@ -329,7 +329,7 @@ class _Tests:
         What is `new` asks for the tests of the recipe that its own entry names: that of another build may lack them.
         """
         seen: set[tuple[str, Digest]] = set()
-        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
+        for name in sorted(name for name in names if not is_imported(name)):  # those are tested at home
             recipe = self.recipe_of(name)
             if recipe is None or (main := self._members.members.get(recipe.name)) is None:
                 continue

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.client.image.package_set import Described
     from farm.client.image.parts import ImagePart
     from farm.client.repository.host import Host
-    from farm.client.root.sensitive_additions import BroughtFiles
+    from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.fileset.manifest import Manifest
     from farm.core.names.declared import HostNeeds
     from farm.core.names.digest import Digest
@@ -118,10 +118,10 @@ def _form(
     }
 
 
-def _sensitive(parts: Sequence[ImagePart]) -> list[BroughtFiles]:
-    from farm.client.root.sensitive_additions import brought_files
+def _sensitive(parts: Sequence[ImagePart]) -> list[SensitiveAdditions]:
+    from farm.client.root.sensitive_additions import sensitive_additions
 
-    return [each for part in parts for each in brought_files(part.descriptor, part.manifest, part.facts)]
+    return [each for part in parts for each in sensitive_additions(part.descriptor, part.manifest, part.facts)]
 
 
 def _lines(

@@ -73,7 +73,7 @@ def update(
     from farm.client.image.evidence import annotations_of, keep_image
     from farm.client.image.known_image import open_image
     from farm.client.image.mending import with_mending
-    from farm.client.image.substitution import stand_in_on
+    from farm.client.image.substitution import substitute_on
     from farm.client.image.update import update_image
     from farm.client.image.user_layer import own_files_of
     from farm.oci.image_reference import check_reference
@@ -95,7 +95,7 @@ def update(
                 own_files_of(known, host.blobs, engine),
                 to=to,
                 channel=channel,
-                stand_in=stand_in_on(host),
+                substitute=substitute_on(host),
                 override=override.strip(),
                 allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(
                     new

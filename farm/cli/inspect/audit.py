@@ -74,14 +74,14 @@ def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]
     from farm.cli.image_opening import shelf
     from farm.client.audit.audit import Auditor
     from farm.client.audit.subjects import image_subject
-    from farm.client.image.accounting import unvouched
+    from farm.client.image.accounting import unattributed
     from farm.client.image.known_image import open_image, unambiguous
 
     auditor, engine = Auditor(host), shelf(settings)
     found = []
     for name in dict.fromkeys(names):
         image = unambiguous(open_image(name, host, engine))
-        subject = image_subject(name, image, unvouched(host, image, engine))
+        subject = image_subject(name, image, unattributed(host, image, engine))
         found.append(auditor.audit(subject, image.provenances))
     return found
 
@@ -93,14 +93,14 @@ def _running(host: Host, settings: Settings) -> list[Audit]:
     from farm.client.root.known_roots import states
     from farm.client.run.processes import bubblewrap_runs, starts
     from farm.container.docker_objects import running_containers
-    from farm.container.image_store import ImageShelf
+    from farm.container.image_store import EngineImages
     from farm.container.sandbox import SandboxUnavailableError, connect
 
     recorded = starts(states(host))
     alive = bubblewrap_runs(recorded)
     try:
         client = connect(settings.docker)
-        looking = RunningContainers(host, ImageShelf(client), recorded)
+        looking = RunningContainers(host, EngineImages(client), recorded)
         alive = [*map(looking.look, running_containers(client)), *alive]
     except SandboxUnavailableError:
         say("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
@@ -137,8 +137,8 @@ def _table(found: Audit) -> list[Line]:
     number = len(found.exposed)
     count = f"{number} advisories hold" if number > 1 else "1 advisory holds" if number else _nothing_found(found)
     packages = f"{found.packages} packages" if found.packages != 1 else "1 package"
-    unjudged = f"; {len(found.unjudged)} cannot be judged" if found.unjudged and not found.is_blind else ""
-    lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{unjudged}"]
+    not_covered = f"; {len(found.not_covered)} cannot be judged" if found.not_covered and not found.is_blind else ""
+    lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{not_covered}"]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
         lines += ["", *table([_row(each) for each in found.exposed], headings)]
@@ -195,11 +195,11 @@ def _what_to_do(found: Audit) -> Iterator[str]:
 
 def _not_known(found: Audit) -> Iterator[str]:
     if found.is_blind:
-        yield f"Nobody here recorded which set that is: {', '.join(found.unjudged)}. Ask as the user who started it."
-    elif found.unjudged:
-        yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.unjudged)}."
-    if found.unvouched:
+        yield f"Nobody here recorded which set that is: {', '.join(found.not_covered)}. Ask as the user who started it."
+    elif found.not_covered:
+        yield f"Nobody publishes advisories about these, which are local builds: {', '.join(found.not_covered)}."
+    if found.unattributed:
         yield f"The {found.kind} is not made of what it says it is, so what it holds is not known in whole:"
-        yield from (f"  {each}" for each in found.unvouched)
-    if found.unwatched:
-        yield f"Whose code these carry is not known in whole: {', '.join(found.unwatched)}."
+        yield from (f"  {each}" for each in found.unattributed)
+    if found.untraced:
+        yield f"Whose code these carry is not known in whole: {', '.join(found.untraced)}."

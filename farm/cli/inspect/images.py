@@ -32,12 +32,12 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
       farm images --holding 'openssl<3.5.3'
       farm images --holding 'zlib>=1.3' --holding curl --json
     """
-    from farm.client.image.constraint import Holding
-    from farm.client.image.inventory import holding, host_images
+    from farm.client.image.constraint import VersionConstraint
+    from farm.client.image.inventory import constraint, host_images
     from farm.container.docker_objects import labelled_images
     from farm.container.sandbox import SandboxUnavailableError, connect
 
-    asked = [Holding.parse(each) for each in wanted]
+    asked = [VersionConstraint.parse(each) for each in wanted]
     settings = Settings.from_environment()
     host = open_host(settings)
     try:
@@ -47,7 +47,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
         labelled = []
     found = host_images(host, labelled)
     if asked:
-        found = holding(host, found, asked)
+        found = constraint(host, found, asked)
     if as_json:
         say_json([each.to_dict() for each in found])
         return

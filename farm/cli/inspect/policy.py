@@ -16,7 +16,7 @@ from farm.cli.severity_option import policy_in_force, policy_option
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.client.findings.policy import Objection
+    from farm.client.findings.policy import PolicyViolation
     from farm.client.repository.host import Host
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
@@ -57,30 +57,30 @@ def check(subject: str, as_json: bool) -> int:
     host = open_host(settings)
     record, descriptors, layers = _set_of(subject, host, settings)
     known = known_of_record(in_force, host, record, descriptors)
-    objections = judge(in_force, replace(known, layers=layers))
+    violations = judge(in_force, replace(known, layers=layers))
     if as_json:
-        say_json(_verdict(subject, record, path, objections))
-    elif objections:
-        for each in objections:
+        say_json(_verdict(subject, record, path, violations))
+    elif violations:
+        for each in violations:
             say(f"{each.rule}: {each.message}")
             say(f" help: {each.remedy}")
     else:
         say(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
-    return FOUND if objections else 0
+    return FOUND if violations else 0
 
 
-def _verdict(subject: str, record: SetRecord, path: Path, objections: Sequence[Objection]) -> dict[str, Any]:
+def _verdict(subject: str, record: SetRecord, path: Path, violations: Sequence[PolicyViolation]) -> dict[str, Any]:
     from farm.core.names.digest import Digest
 
     return {
-        "allowed": not objections,
+        "allowed": not violations,
         "subject": subject,
         "set": record.digest,
         "packages": [{"name": str(each.name), "version": each.full_version} for each in record.packages],
         "releases": [str(each) for each in record.releases],
         "policy": {"file": str(path), "digest": Digest.of(path.read_bytes())},
-        "objections": [each.to_dict() for each in objections],
-        "message": "; ".join(each.message for each in objections),
+        "objections": [each.to_dict() for each in violations],
+        "message": "; ".join(each.message for each in violations),
     }
 
 

@@ -15,7 +15,7 @@ from farm.cli.subscriber import last_verified_form, looking_host
 if TYPE_CHECKING:
     from farm.client.audit.trace import Tracing
     from farm.client.findings.provenance import Provenance
-    from farm.client.repository.read_only_host import LookingHost
+    from farm.client.repository.read_only_host import ReadOnlyHost
 
 FOUND = 3
 
@@ -66,7 +66,7 @@ def provenance(
 
 
 def _first(
-    what: str, root: Path | None, image: str, channel: str, settings: Settings, host: LookingHost, tracing: Tracing
+    what: str, root: Path | None, image: str, channel: str, settings: Settings, host: ReadOnlyHost, tracing: Tracing
 ) -> Provenance:
     from farm.client.root.file_owner import is_inside_root, owner_of
     from farm.client.root.generations import Root

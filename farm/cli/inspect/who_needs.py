@@ -15,7 +15,7 @@ from farm.cli.subscriber import open_host
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from farm.client.audit.dependents import Dependent, Wanted
+    from farm.client.audit.dependents import Dependent, Query
     from farm.client.audit.need_sets import NeedSet
 
 
@@ -70,7 +70,7 @@ def _set(root: Path | None, image: str, channel: str) -> NeedSet:
     return root_needs(host, root.absolute()) if root else channel_needs(host.catalogue(channel))
 
 
-def _lines(wanted: Wanted, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:
+def _lines(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:
     from farm.cli.rendering import table
 
     labels = [asked.packages.members[name].label for name in wanted.providers]

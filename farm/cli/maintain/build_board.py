@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.cli.escaping import inert
+from farm.cli.escaping import escape_control_chars
 from farm.cli.output import console, say
 
 if TYPE_CHECKING:
@@ -51,4 +51,4 @@ def _lines(jobs: Sequence[JobWire], done: int, total: int) -> str:
     ]
     waiting = [job.name for job in jobs if job.state in ("waiting", "ready")]
     lines.append(f"{done} of {total} done" + (f", left: {' '.join(waiting)}" if waiting else ""))
-    return "\n".join(map(inert, lines))
+    return "\n".join(map(escape_control_chars, lines))

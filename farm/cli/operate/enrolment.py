@@ -83,19 +83,19 @@ def main() -> int:
 def _enrol(path: Path, workers: Mapping[str, str], *, with_token: bool) -> str:
     """Enrol workers; return a new administrator's token, or nothing. Raises what opening the farm does."""
     from farm.build.recipe_directory import read_recipe_directory
-    from farm.server.application import FarmSettings, open_office
+    from farm.server.application import FarmSettings, open_application
     from farm.server.identities import access
     from farm.server.tables.states import Role
 
     settings = FarmSettings.read(path)
-    office = open_office(settings, read_recipe_directory(settings.recipes))
+    application = open_application(settings, read_recipe_directory(settings.recipes))
     token = ""
-    with office.writing() as desk:
+    with application.writing() as unit:
         for name, key in workers.items():
-            access.enrol(desk, name=name, public_key=key, builds=True, tests=True, by="farm up")
+            access.enrol(unit, name=name, public_key=key, builds=True, tests=True, by="farm up")
         if with_token:
-            token, _ = access.issue_token(desk, name="admin", role=Role.ADMIN, lasts=timedelta(days=_TOKEN_DAYS))
-    office.database.close()
+            token, _ = access.issue_token(unit, name="admin", role=Role.ADMIN, lasts=timedelta(days=_TOKEN_DAYS))
+    application.database.close()
     return token
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.repository.offline import LastVerified
     from farm.core.subscriber.image_file import ImageFile
-    from farm.store.http.deadline import Patience
+    from farm.store.http.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ def find_packages(
     wanted: ImageFile | None,
     *,
     offline: bool,
-    patience: Patience,
+    deadline: Deadline,
 ) -> Found:
     """Return packages of the newest release; of the last verified one where no repository can, or shall, be asked.
 
-    Who answers later than there is `patience` for cannot be asked either, unless nothing here can run instead. The
+    Who answers later than there is `deadline` for cannot be asked either, unless nothing here can run instead. The
     overrides of this host, and those for the image file, stand in.
     """
     from farm.client.image.substitution import overridden
@@ -60,7 +60,7 @@ def find_packages(
 
     if not offline:
         try:
-            with host.patient_for(patience):
+            with host.patient_for(deadline):
                 return newest()
         except FarmError as error:
             if not is_unreachable(error):
@@ -74,7 +74,7 @@ def find_packages(
             if lacking := host.lacking(packages):
                 raise NotHereError(f"archive of {lacking[0].name}", last.named)
     except (NothingVerifiedError, NotHereError) as error:
-        if not patience.is_cut:
+        if not deadline.is_cut:
             raise
         say(f"warning: {why}. Waiting on, since {error.message}", err=True)
         return newest()

@@ -108,7 +108,7 @@ def run(
     from farm.client.run.prepared_run import key_of, settings_of, words_of
     from farm.client.run.record import append_run, run_form
     from farm.core.sets.needs.host import joint_needs
-    from farm.store.http.deadline import Patience
+    from farm.store.http.deadline import Deadline
 
     names, words = _split(sys.argv, packages)
     if unknown := next((name for name in names if name.startswith("-")), ""):
@@ -123,7 +123,7 @@ def run(
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
     with host.in_use(tell_waiting):
-        found = find_packages(host, channel, file, names, wanted, offline=offline, patience=Patience.after(waited))
+        found = find_packages(host, channel, file, names, wanted, offline=offline, deadline=Deadline.after(waited))
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
         severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)

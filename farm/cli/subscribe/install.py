@@ -16,7 +16,7 @@ from farm.cli.subscriber import open_host
 if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.root.generations import Root
-    from farm.client.root.installation import Change, Terms
+    from farm.client.root.installation import Change, InstallOptions
 
 
 @click.command()
@@ -68,7 +68,7 @@ def install(
     tell(place, root, change, dry_run=dry_run, as_json=as_json)
 
 
-def _install_locked(host: Host, root: Root, locked: Path, severity: str, how: Terms) -> Change:
+def _install_locked(host: Host, root: Root, locked: Path, severity: str, how: InstallOptions) -> Change:
     from farm.client.root.installation import install_exactly
     from farm.client.root.lock_file import locked_packages, read_lock
 

@@ -62,11 +62,11 @@ def mirror(
       farm mirror /mnt/disk --channel dist.example.org/stable --keep 2 --without-sources
     """
     from farm.cli.root_change import tell_waiting
-    from farm.client.mirror.mirror import MirrorTerms, Wanted
+    from farm.client.mirror.mirror import MirrorSelection, MirrorTerms
     from farm.client.mirror.mirror import mirror as mirror_channels
 
     host = open_host(Settings.from_environment())
-    wanted = Wanted(channels, keep, _numbers(releases), sources)
+    wanted = MirrorSelection(channels, keep, _numbers(releases), sources)
     terms = MirrorTerms(_fetching, tell_waiting, check)
     made = mirror_channels(host, directory.absolute(), wanted, terms)
     for stale in made.stale:

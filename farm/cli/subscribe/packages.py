@@ -97,9 +97,9 @@ def info(name: str, channel: str, as_json: bool) -> None:
 
 
 def _form(package: VerifiedPackage) -> dict[str, Any]:
-    from farm.client.root.sensitive_additions import brought_files
+    from farm.client.root.sensitive_additions import sensitive_additions
 
-    brought = brought_files(package.descriptor, package.manifest, package.facts)
+    brought = sensitive_additions(package.descriptor, package.manifest, package.facts)
     return {
         "entry": package.entry.to_dict(),
         "descriptor": package.descriptor.to_dict(),
@@ -121,9 +121,9 @@ def _overridden(host: Host, catalogue: Catalogue, name: str) -> list[tuple[str, 
 
 def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
     """Return a line for the sensitive files that do the same for one reason, each by name."""
-    from farm.client.root.sensitive_additions import brought_files
+    from farm.client.root.sensitive_additions import sensitive_additions
 
-    found = brought_files(package.descriptor, package.manifest, package.facts)
+    found = sensitive_additions(package.descriptor, package.manifest, package.facts)
     return [("sensitive", f"{' '.join(each.name for each in files.findings)}: {files.what}") for files in found]
 
 

@@ -65,12 +65,12 @@ class Auditor:
             by_channel.setdefault(package.channel, []).append(package)
         local = by_channel.pop("", [])
         found: list[Exposed] = []
-        unwatched: list[str] = []
+        untraced: list[str] = []
         data: list[JudgedBy] = []
         for channel, packages in sorted(by_channel.items()):
             look = _Look(self._host, self.catalogue(channel), packages, evidence or {})
             found += look.found(subject)
-            unwatched += look.unwatched
+            untraced += look.untraced
             data += look.data
         ordered = sorted(found, key=lambda each: (-SEVERITIES.index(each.finding.severity), *_place(each)))
         return Audit(
@@ -80,9 +80,9 @@ class Auditor:
             held=subject.packages,
             exposed=tuple(each for each in ordered if each.finding.stands),
             harmless=tuple(each for each in ordered if not each.finding.stands),
-            unjudged=(*map(_unjudged, local), *subject.unknown),
-            unwatched=tuple(sorted(unwatched)),
-            unvouched=subject.unvouched,
+            not_covered=(*map(_unjudged, local), *subject.unknown),
+            untraced=tuple(sorted(untraced)),
+            unattributed=subject.unattributed,
             data=together(data),
         )
 
@@ -93,7 +93,7 @@ class Auditor:
         except SubscriptionError as error:
             why = f"advisories about its packages cannot be had: {error.message}"
             return Audit(
-                subject.kind, subject.name, subject.words, subject.packages, unvouched=(*subject.unvouched, why)
+                subject.kind, subject.name, subject.words, subject.packages, unattributed=(*subject.unattributed, why)
             )
 
 
@@ -120,7 +120,7 @@ class _Look:
         self._owner = catalogue.release.distribution
         self._packages = {each.name.inside(self._owner): each for each in packages}
         self._carriers = Carriers(catalogue, evidence)
-        self.unwatched: list[str] = []
+        self.untraced: list[str] = []
         names = set(self._packages)
         self._known = known_as_far_as_published(host, catalogue.release, names)
         # Of all packages of a channel the library is one; then without any advisory nobody's code has to be looked at.
@@ -146,11 +146,11 @@ class _Look:
             for copy in copies
             for finding, copy in self._of_copy(copy)
         ]
-        holding = [(each.package, each, None) for each in direct] + copied
-        answers = answer(self._catalogue, [self._question(name, finding, copy) for name, finding, copy in holding])
+        constraint = [(each.package, each, None) for each in direct] + copied
+        answers = answer(self._catalogue, [self._question(name, finding, copy) for name, finding, copy in constraint])
         return [
             self._exposed(subject, name, finding, copy, told)
-            for (name, finding, copy), told in zip(holding, answers, strict=True)
+            for (name, finding, copy), told in zip(constraint, answers, strict=True)
         ]
 
     def _exposed(self, subject: Subject, name: str, finding: Finding, copy: CopiedCode | None, told: Answer) -> Exposed:
@@ -191,5 +191,5 @@ class _Look:
     def _carried_by(self, package: AuditedPackage) -> tuple[CopiedCode, ...]:
         carried = self._carriers.of(package)
         if not carried.is_known:
-            self.unwatched.append(f"{package.name.short} {package.full_version}")
+            self.untraced.append(f"{package.name.short} {package.full_version}")
         return carried.copies

@@ -37,7 +37,7 @@ class UnknownNeedError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Query:
     """What is asked about: the capabilities that it comes to, the packages that provide them, and of a library the
     symbol.
     """
@@ -93,7 +93,7 @@ class Dependent:
         }
 
 
-def understand(asked: str, packages: PackageSet, where: str) -> Wanted:
+def understand(asked: str, packages: PackageSet, where: str) -> Query:
     """Return what a word means in a set: a package before a command. Raises `UnknownNeedError`; `where` is the set."""
     kind, colon, name = asked.partition(":")
     if colon and _SONAME.fullmatch(kind):
@@ -104,11 +104,11 @@ def understand(asked: str, packages: PackageSet, where: str) -> Wanted:
         return _provided(asked, f"soname:{asked}", packages, where)
     named = name if colon and kind == "package" else asked
     if member := packages.members.get(named):
-        return Wanted(asked, frozenset(member.provides), (member.name,))
+        return Query(asked, frozenset(member.provides), (member.name,))
     return _provided(asked, f"command:{named}", packages, where)
 
 
-def who_needs(wanted: Wanted, packages: PackageSet, facts: Callable[[str], PackageFacts]) -> tuple[Dependent, ...]:
+def who_needs(wanted: Query, packages: PackageSet, facts: Callable[[str], PackageFacts]) -> tuple[Dependent, ...]:
     """Return who needs it: first those that do so themselves, then those that need these, each by a shortest path.
 
     `facts` gives those of a member by its name; they are asked for only of members that need it themselves.
@@ -144,7 +144,7 @@ def _requirers(capabilities: frozenset[str], providers: tuple[str, ...], package
     return sorted(found - set(providers))
 
 
-def _uses(wanted: Wanted, member: Member, facts: PackageFacts) -> Iterator[Use]:
+def _uses(wanted: Query, member: Member, facts: PackageFacts) -> Iterator[Use]:
     for capability in sorted(wanted.capabilities & set(member.requires)):
         kind, _, name = capability.partition(":")
         if kind == "soname":
@@ -180,7 +180,7 @@ def _run(capability: str, facts: PackageFacts) -> Iterator[str]:
         yield from (path for path, file in facts.elf if file.interpreter.rpartition("/")[2] == loader)
 
 
-def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, symbol: str = "") -> Wanted:
+def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, symbol: str = "") -> Query:
     providers = packages.capabilities.providers(capability)
     if not providers and not packages.capabilities.requirers(capability):
         known: Mapping[str, Member] = packages.members
@@ -189,4 +189,4 @@ def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, 
     kind, _, name = capability.partition(":")
     # A command is needed by its name, or by the path in the first line of a script.
     also = {interpreter_capability(f"/usr/{top}/{name}") for top in ("bin", "sbin")} if kind == "command" else set()
-    return Wanted(asked, frozenset({capability, *also}), providers, symbol)
+    return Query(asked, frozenset({capability, *also}), providers, symbol)

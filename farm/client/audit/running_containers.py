@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from farm.client.audit.subjects import update_command
-from farm.client.image.accounting import unvouched
+from farm.client.image.accounting import unattributed
 from farm.client.image.known_image import Engine, open_image
 from farm.client.image.making import FILES, IMPORTS, RECORD, REPLACES, SET
 from farm.client.image.user_layer import LayerSource
@@ -43,10 +43,10 @@ class Images(Engine, LayerSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Accounted:
-    """What an image comes to: None where it says nothing of packages, or is gone; then `unvouched` says so."""
+    """What an image comes to: None where it says nothing of packages, or is gone; then `unattributed` says so."""
 
     image: KnownImage | None
-    unvouched: tuple[str, ...]
+    unattributed: tuple[str, ...]
 
 
 class RunningContainers:
@@ -60,7 +60,7 @@ class RunningContainers:
         self._accounted: dict[str, _Accounted] = {}
 
     def look(self, container: LabelledContainer) -> Running:
-        """Return what a container runs. What cannot be known of it is said in `unvouched`."""
+        """Return what a container runs. What cannot be known of it is said in `unattributed`."""
         if _EMPTY.is_it(self._images.inspect(container.image_id)):
             return self._late_bound(container)
         accounted = self._account(container.image_id)
@@ -72,7 +72,7 @@ class RunningContainers:
             image.record if image else None,
             (),
             partial(update_command, container.image),
-            (*accounted.unvouched, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
+            (*accounted.unattributed, *(_relabelled(container, image) if image else ()), *hidden_in(container)),
             image.provenances if image else {},
         )
 
@@ -85,7 +85,7 @@ class RunningContainers:
         image = None
         try:
             image = open_image(image_id, self._host, self._images)
-            return _Accounted(image, unvouched(self._host, image, self._images))
+            return _Accounted(image, unattributed(self._host, image, self._images))
         except FarmError as error:  # there are other containers to be looked at
             return _Accounted(image, (error.message,))
 

@@ -32,7 +32,7 @@ class Subject:
     """What is looked at. `command` gives what brings another build of a package (by its short name), or nothing.
 
     `evidence` are the blobs of provenance by descriptor, as far as somebody recorded them. `unknown` are packages of
-    which not even the distribution is known, `unvouched` what is there that is of no package.
+    which not even the distribution is known, `unattributed` what is there that is of no package.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Subject:
     packages: tuple[AuditedPackage, ...]
     command: Callable[[str], str]
     unknown: tuple[str, ...] = ()
-    unvouched: tuple[str, ...] = ()
+    unattributed: tuple[str, ...] = ()
 
 
 def root_subject(host: Host, path: Path) -> Subject:
@@ -52,12 +52,12 @@ def root_subject(host: Host, path: Path) -> Subject:
     return Subject("root", str(path), words, _installed(host, state), lambda _name: command)
 
 
-def image_subject(name: str, image: KnownImage, unvouched: tuple[str, ...] = ()) -> Subject:
-    """Return what an image holds; `unvouched` are its layers that are of none of its packages."""
+def image_subject(name: str, image: KnownImage, unattributed: tuple[str, ...] = ()) -> Subject:
+    """Return what an image holds; `unattributed` are its layers that are of none of its packages."""
     releases = " and ".join(str(each) for each in image.record.releases)
     words = f"{name}: image {image.digest[:19]}…, {releases or 'of no release that is known here'}"
     command = partial(update_command, name)
-    return Subject("image", name, words, audited(image.record), command, unvouched=unvouched)
+    return Subject("image", name, words, audited(image.record), command, unattributed=unattributed)
 
 
 def channel_subject(catalogue: Catalogue) -> Subject:
@@ -84,7 +84,7 @@ def running_subject(running: Running) -> Subject:
     """Return what a container or a run holds that is alive."""
     held = audited(running.record) if running.record else ()
     unknown = () if running.record else running.stores
-    return Subject(running.kind, running.name, running.words, held, running.command, unknown, running.unvouched)
+    return Subject(running.kind, running.name, running.words, held, running.command, unknown, running.unattributed)
 
 
 def update_command(image: str, package: str) -> str:

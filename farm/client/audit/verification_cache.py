@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.findings.verification import Fault, Verification, in_silence
+from farm.client.findings.verification import Fault, Verification, no_progress
 from farm.client.root.generations import Root
-from farm.store.locks import in_silence as waiting_in_silence
+from farm.store.locks import no_progress as waiting_in_silence
 
 if TYPE_CHECKING:
-    from farm.client.findings.verification import Looking
+    from farm.client.findings.verification import ProgressBar
     from farm.client.repository.host import Host
     from farm.store.locks import Waiting
 
 
-def verify_cache(host: Host, looking: Looking = in_silence) -> Verification:
+def verify_cache(host: Host, looking: ProgressBar = no_progress) -> Verification:
     """Read every package of the cache again. Changes nothing. Progress is in bytes of files."""
     stores, faults = host.cache.stores(), list[Fault]()
     sizes = {store: _size(host, store) for store in stores}

@@ -10,7 +10,7 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from farm.client.findings.verification import RECORD, Fault, Verification, in_silence
+from farm.client.findings.verification import RECORD, Fault, Verification, no_progress
 from farm.client.findings.verification_signed import SignedIndex
 from farm.client.image.accounting import layer_faults, own_faults, worked_out
 from farm.client.image.package_set import Described
@@ -22,7 +22,7 @@ from farm.store.errors import MissingBlobError, UndecodableArchiveError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from farm.client.findings.verification import Looking, Seen
+    from farm.client.findings.verification import ProgressBar, Seen
     from farm.client.image.known_image import KnownImage
     from farm.client.image.user_layer import LayerSource
     from farm.client.repository.host import Host
@@ -39,7 +39,7 @@ class Saved(Protocol):
 
 
 def verify_image(
-    host: Host, image: KnownImage, engine: LayerSource | None, saved: Saved | None, looking: Looking = in_silence
+    host: Host, image: KnownImage, engine: LayerSource | None, saved: Saved | None, looking: ProgressBar = no_progress
 ) -> Verification:
     """Compare an image with what is signed. `saved` reads it where only an engine has its layers.
 

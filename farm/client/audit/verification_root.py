@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from farm.client.findings.verification import LINKS, RECORD, Fault, Verification, in_silence
+from farm.client.findings.verification import LINKS, RECORD, Fault, Verification, no_progress
 from farm.client.findings.verification_signed import SignedIndex
 from farm.client.repository.download import PARALLEL
 from farm.client.root.generations import Root
@@ -25,7 +25,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farm.client.findings.verification import Looking, Seen
+    from farm.client.findings.verification import ProgressBar, Seen
     from farm.client.repository.host import Host
     from farm.client.root.generation import Generation
     from farm.core.fileset.forest import Forest
@@ -40,7 +40,7 @@ class CannotMendError(FarmError):
     code = "cannot-mend"
 
 
-def verify_root(host: Host, path: Path, looking: Looking = in_silence) -> Verification:
+def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> Verification:
     """Compare what a root holds now with what is signed. Changes nothing.
 
     Raises `RootError`, `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`: what cannot be asked is not

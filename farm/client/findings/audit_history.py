@@ -42,7 +42,7 @@ class Answer:
 def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
     """Return the answers in the order of the questions. Looks no further back than it must."""
     open_ones = [_Open(catalogue, question) for question in questions]
-    waiting = [each for each in open_ones if not each.is_foreign]
+    waiting = [each for each in open_ones if not each.is_imported]
     try:
         for release, index in releases_back(catalogue):
             if not waiting:
@@ -62,11 +62,11 @@ class _Open:
         self.question = question
         self.since: Release | None = None
         self.fixed_in: Release | None = None
-        self.is_foreign = "/" in question.name
+        self.is_imported = "/" in question.name
         self._held = question.held
         self._is_mended = True
         self._was_there = False
-        if self.is_foreign:
+        if self.is_imported:
             self._ask_newest(catalogue)
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
+class PolicyViolation:
     """Why a set may not run: the key of the policy, the packages that it is about, what it says and what to do."""
 
     rule: str
@@ -53,19 +53,19 @@ class Known:
 
 
 class RefusedByPolicyError(FarmError):
-    """A set is not what the subscriber's own policy accepts; `objections` say which packages and why."""
+    """A set is not what the subscriber's own policy accepts; `violations` say which packages and why."""
 
     code = "refused-by-policy"
 
-    def __init__(self, where: str, objections: tuple[Objection, ...]) -> None:
-        self.objections = objections
-        remedies = list(dict.fromkeys(each.remedy for each in objections))
+    def __init__(self, where: str, violations: tuple[PolicyViolation, ...]) -> None:
+        self.violations = violations
+        remedies = list(dict.fromkeys(each.remedy for each in violations))
         super().__init__(
-            f"{where} is refused: {'; '.join(each.message for each in objections)}", remedy=" ".join(remedies)
+            f"{where} is refused: {'; '.join(each.message for each in violations)}", remedy=" ".join(remedies)
         )
 
 
-def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
+def judge(policy: Policy, known: Known) -> tuple[PolicyViolation, ...]:
     """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run.
 
     That an image has layers nobody vouches for comes first, whatever the policy says: all else is said of the others.
@@ -83,10 +83,10 @@ def judge(policy: Policy, known: Known) -> tuple[Objection, ...]:
     return tuple(each for each in found if each)
 
 
-def _layers(known: Known) -> Objection | None:
+def _layers(known: Known) -> PolicyViolation | None:
     if not known.layers:
         return None
-    return Objection(
+    return PolicyViolation(
         "layers",
         (),
         f"the image is not made of what it says it is: {'; '.join(known.layers)}",
@@ -94,14 +94,14 @@ def _layers(known: Known) -> Objection | None:
     )
 
 
-def _channels(policy: Policy, known: Known) -> Objection | None:
+def _channels(policy: Policy, known: Known) -> PolicyViolation | None:
     if policy.channels is None:
         return None
     others = [each for each in known.record.packages if each.channel not in policy.channels]
     if not others:
         return None
     told = sorted({each.channel or "a local build" for each in others})
-    return Objection(
+    return PolicyViolation(
         "channels",
         _names(others),
         f"only packages of {' and '.join(policy.channels)} are accepted, and {_listed(others)} came from "
@@ -110,7 +110,7 @@ def _channels(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _severity(policy: Policy, known: Known) -> Objection | None:
+def _severity(policy: Policy, known: Known) -> PolicyViolation | None:
     most = policy.maximum_severity
     worse = [each for each in known.findings if each.stands and most and not at_least(most, each.severity)]
     if not worse:
@@ -122,7 +122,7 @@ def _severity(policy: Policy, known: Known) -> Objection | None:
     )
     fixed = sorted({f"{each.package} {each.fixed}" for each in worse if each.fixed})
     wait = f"Wait for {' and '.join(fixed)}" if fixed else "Wait for a release that is fixed"
-    return Objection(
+    return PolicyViolation(
         "maximum-severity",
         tuple(sorted({each.package for each in worse})),
         f"nothing worse than {most} is accepted, and {told}",
@@ -131,13 +131,13 @@ def _severity(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _unknown(policy: Policy, known: Known) -> Objection | None:
+def _unknown(policy: Policy, known: Known) -> PolicyViolation | None:
     if not policy.maximum_severity or not known.unknown:
         return None
     standing = {each.name.short for each in known.record.overrides if not each.channel}
     overridden = sorted(standing.intersection(each.rpartition("/")[2] for each in known.unknown))
     back = f" Of what you override the channel's own come back by `farm override remove`: {', '.join(overridden)}."
-    return Objection(
+    return PolicyViolation(
         "maximum-severity",
         known.unknown,
         f"nothing worse than {policy.maximum_severity} is accepted, and nobody publishes advisories about "
@@ -146,12 +146,12 @@ def _unknown(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _unreviewed(policy: Policy, known: Known) -> Objection | None:
+def _unreviewed(policy: Policy, known: Known) -> PolicyViolation | None:
     if policy.reviewed_within is None or not (known.unreviewed or known.unknown):
         return None
     told = [f"{name} ({day(at)})" if at else f"{name} (never)" for name, at in known.unreviewed]
     told += [f"{name} (never)" for name in known.unknown]
-    return Objection(
+    return PolicyViolation(
         "reviewed-within",
         (*(name for name, _ in known.unreviewed), *known.unknown),
         f"somebody must have looked at each package for vulnerabilities in the last "
@@ -160,11 +160,11 @@ def _unreviewed(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _overrides(policy: Policy, known: Known) -> Objection | None:
+def _overrides(policy: Policy, known: Known) -> PolicyViolation | None:
     standing = known.record.overrides
     if policy.overrides == "allowed" or not standing:
         return None
-    return Objection(
+    return PolicyViolation(
         "overrides",
         _names(standing),
         f"overrides are forbidden, and {_listed(standing)} stands in for what the release has",
@@ -173,13 +173,13 @@ def _overrides(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _attestations(policy: Policy, known: Known) -> Objection | None:
+def _attestations(policy: Policy, known: Known) -> PolicyViolation | None:
     least = policy.minimum_attestations
     short = [each for each in known.record.packages if known.attestations.get(each.descriptor, 0) < least]
     if not short:
         return None
     told = ", ".join(f"{each.name} by {known.attestations.get(each.descriptor, 0)}" for each in short)
-    return Objection(
+    return PolicyViolation(
         "minimum-attestations",
         _names(short),
         f"each package must be built by {least} builders, each by itself, and was: {told}",
@@ -187,7 +187,7 @@ def _attestations(policy: Policy, known: Known) -> Objection | None:
     )
 
 
-def _capabilities(policy: Policy, known: Known) -> Objection | None:
+def _capabilities(policy: Policy, known: Known) -> PolicyViolation | None:
     if policy.capabilities is None:
         return None
     beyond = {
@@ -199,7 +199,7 @@ def _capabilities(policy: Policy, known: Known) -> Objection | None:
         return None
     told = ", ".join(f"{each.name} needs {' and '.join(beyond[each])}" for each in asking)
     allowed = " and ".join(policy.capabilities) or "no capability"
-    return Objection(
+    return PolicyViolation(
         "capabilities",
         _names(asking),
         f"{allowed} may be granted, and {told}",

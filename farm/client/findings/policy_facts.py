@@ -62,10 +62,10 @@ def enforce(
     capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
     unreviewed = _unreviewed(policy, host, told)
     known = Known(record, capabilities, attestations, _findings(told), tuple(sorted(local)), unreviewed)
-    objections = judge(policy, known)
-    if objections:
+    violations = judge(policy, known)
+    if violations:
         where = f"release {release.number} of {release.distribution}/{release.channel}"
-        raise RefusedByPolicyError(where, objections)
+        raise RefusedByPolicyError(where, violations)
 
 
 @dataclass(frozen=True, slots=True)

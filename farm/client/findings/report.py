@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 Kind: TypeAlias = Literal["root", "image", "channel", "container", "run"]
-DoubtKind: TypeAlias = Literal["unknown-content", "no-advisories", "not-covered", "unknown-copies"]
+UnverifiedKind: TypeAlias = Literal["unknown-content", "no-advisories", "not-covered", "unknown-copies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +121,10 @@ class Exposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UnverifiedFinding:
     """What an audit does not know, in words: what else is there, what is wrong with a package, or whose code it has."""
 
-    kind: DoubtKind
+    kind: UnverifiedKind
     why: str
 
 
@@ -133,9 +133,9 @@ class Audit:
     """What was looked at, and what was found: the worst first.
 
     `name` is what a person calls it, `subject` says it in words. `harmless` are advisories that hold for packages, and
-    that the distribution states to do no harm in them. `unjudged` are packages about which nobody here publishes
-    advisories, as local builds, whatever they are called; `unwatched` those of which nobody knows whose code they
-    carry. `unvouched` are, in words, the layers of an image that are not of its packages, and what hides these in a
+    that the distribution states to do no harm in them. `not_covered` are packages about which nobody here publishes
+    advisories, as local builds, whatever they are called; `untraced` those of which nobody knows whose code they
+    carry. `unattributed` are, in words, the layers of an image that are not of its packages, and what hides these in a
     container: nobody knows what is in them. `data` says by whose lists the rest was judged, and how far these go.
     """
 
@@ -145,9 +145,9 @@ class Audit:
     held: tuple[AuditedPackage, ...]
     exposed: tuple[Exposed, ...] = ()
     harmless: tuple[Exposed, ...] = ()
-    unjudged: tuple[str, ...] = ()
-    unwatched: tuple[str, ...] = ()
-    unvouched: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+    untraced: tuple[str, ...] = ()
+    unattributed: tuple[str, ...] = ()
     data: tuple[JudgedBy, ...] = ()
 
     @property
@@ -163,23 +163,27 @@ class Audit:
     @property
     def is_blind(self) -> bool:
         """Whether nothing at all could be known of what is there."""
-        return not self.held and bool(self.unjudged)
+        return not self.held and bool(self.not_covered)
 
     @property
-    def doubts(self) -> tuple[Doubt, ...]:
+    def doubts(self) -> tuple[UnverifiedFinding, ...]:
         """All that is not known of it."""
         if self.is_blind:
-            unjudged = [Doubt("unknown-content", f"nobody here recorded which set that is: {', '.join(self.unjudged)}")]
+            not_covered = [
+                UnverifiedFinding(
+                    "unknown-content", f"nobody here recorded which set that is: {', '.join(self.not_covered)}"
+                )
+            ]
         else:
-            unjudged = [
-                Doubt("no-advisories", f"{each} is a local build, about which nobody has advisories")
-                for each in self.unjudged
+            not_covered = [
+                UnverifiedFinding("no-advisories", f"{each} is a local build, about which nobody has advisories")
+                for each in self.not_covered
             ]
         return (
-            *unjudged,
-            *(Doubt("unknown-content", each) for each in self.unvouched),
-            *([Doubt("not-covered", self._not_covered)] if self.uncovered else []),
-            *(Doubt("unknown-copies", f"nobody watched the build of {each}") for each in self.unwatched),
+            *not_covered,
+            *(UnverifiedFinding("unknown-content", each) for each in self.unattributed),
+            *([UnverifiedFinding("not-covered", self._not_covered)] if self.uncovered else []),
+            *(UnverifiedFinding("unknown-copies", f"nobody watched the build of {each}") for each in self.untraced),
         )
 
     @property
@@ -189,7 +193,7 @@ class Audit:
     @property
     def is_whole(self) -> bool:
         """Whether it is known what is there, and that its makers are asked: else finding nothing is no all-clear."""
-        return not (self.unjudged or self.unvouched)
+        return not (self.not_covered or self.unattributed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -200,9 +204,9 @@ class Audit:
             "packages": self.packages,
             "findings": [each.to_dict() for each in self.exposed],
             "harmless": [each.to_dict() for each in self.harmless],
-            "unjudged": list(self.unjudged),
-            "unwatched": list(self.unwatched),
-            "unvouched": list(self.unvouched),
+            "unjudged": list(self.not_covered),
+            "unwatched": list(self.untraced),
+            "unvouched": list(self.unattributed),
             "judged-by": [each.to_dict() for each in self.data],
             "uncovered": list(self.uncovered),
         }

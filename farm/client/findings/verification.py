@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage
 
     Seen: TypeAlias = Callable[[int], None]
-    Looking: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
+    ProgressBar: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
     """Opens what shows how many of so many bytes were read."""
 
 LINKS, RECORD = "links", "record"
 
 
-def in_silence(_total: int) -> AbstractContextManager[Seen]:
+def no_progress(_total: int) -> AbstractContextManager[Seen]:
     """Show nothing."""
     return nullcontext(lambda _size: None)
 

@@ -18,7 +18,7 @@ from farm.client.gc.references import newest_releases, ran, referred
 from farm.client.root.generations import Root, RootError
 from farm.client.root.known_roots import roots, states
 from farm.client.run.links import unused_links
-from farm.store.locks import in_silence
+from farm.store.locks import no_progress
 from farm.store.partial import sweep_partial
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def collect_garbage(
     only: Sequence[Path] = (),
     keep: int = KEEP,
     dry_run: bool = False,
-    waiting: Waiting = in_silence,
+    waiting: Waiting = no_progress,
 ) -> Garbage:
     """Remove old states of this host's roots (of those in `only`, if any), and what nothing needs then.
 

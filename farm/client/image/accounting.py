@@ -61,7 +61,7 @@ def unaccounted(
     return tuple(faults) + layer_faults(image, worked_out(host, image, described, parts, own))
 
 
-def unvouched(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
+def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
     """Return in words the layers of an image that nobody vouches for; of one that cannot be worked out here, why.
 
     Raises `SubscriptionError`.

@@ -26,7 +26,7 @@ _OPERATORS = ("<", "<=", "=", ">=", ">")
 _LIKE = {"==": "=", "=<": "<=", "=>": ">="}
 
 
-class InvalidHoldingError(FarmError):
+class InvalidConstraintError(FarmError):
     """An expression says nothing; `column` counts from 1."""
 
     code = "invalid-holding"
@@ -40,7 +40,7 @@ class InvalidHoldingError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class VersionConstraint:
     """A package by its short or full name; with `operator`, in which versions."""
 
     name: str
@@ -48,18 +48,18 @@ class Holding:
     bound: Bound | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Holding:
-        """Read an expression. Raises `InvalidHoldingError`."""
+    def parse(cls, text: str) -> VersionConstraint:
+        """Read an expression. Raises `InvalidConstraintError`."""
         found = _FORM.fullmatch(text)
         if found is None or not found["name"]:
             column = len(found["lead"]) + 1 if found else 1
-            raise InvalidHoldingError(text, column, "there is no name of a package", "Write it as 'openssl<3.5.3'.")
+            raise InvalidConstraintError(text, column, "there is no name of a package", "Write it as 'openssl<3.5.3'.")
         name, operator, version = found["name"], found["operator"], found["version"].rstrip()
         try:
             PackageName.parse(name, within="dist.example.org")
         except InvalidPackageNameError as error:
             remedy = "Write it as openssl or dist.example.org/openssl."
-            raise InvalidHoldingError(text, found.start("name") + 1, f"{name[:80]!r} is no name", remedy) from error
+            raise InvalidConstraintError(text, found.start("name") + 1, f"{name[:80]!r} is no name", remedy) from error
         operator = _operator(text, found.start("operator") + 1, operator, version)
         if not operator:
             return cls(name)
@@ -69,7 +69,9 @@ class Holding:
                 bound = Bound(Version(version))
         except InvalidVersionError as error:
             why = f"{version[:80]!r} is no version" if version else "a version is missing"
-            raise InvalidHoldingError(text, found.start("version") + 1, why, "Write it as 3.5.3 or 3.5.3-1.") from error
+            raise InvalidConstraintError(
+                text, found.start("version") + 1, why, "Write it as 3.5.3 or 3.5.3-1."
+            ) from error
         return cls(name, operator, bound)
 
     def is_met_by(self, name: PackageName, version: str, revision: int | None) -> bool:
@@ -83,12 +85,12 @@ class Holding:
 
 def _operator(text: str, column: int, operator: str, version: str) -> str:
     if not operator and version:
-        raise InvalidHoldingError(
+        raise InvalidConstraintError(
             text, column, "an operator is missing before the version", f"Use one of {' '.join(_OPERATORS)}."
         )
     if operator and operator not in _OPERATORS:
         near = f"Use {_LIKE[operator]}." if operator in _LIKE else f"Use one of {' '.join(_OPERATORS)}."
-        raise InvalidHoldingError(text, column, f"{operator[:20]} is no operator", near)
+        raise InvalidConstraintError(text, column, f"{operator[:20]} is no operator", near)
     return operator
 
 

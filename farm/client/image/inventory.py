@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from farm.client.findings.report import CopiedCode
-    from farm.client.image.constraint import Holding
+    from farm.client.image.constraint import VersionConstraint
     from farm.client.image.records import ImageRecord
     from farm.client.repository.host import Host
     from farm.container.docker_objects import LabelledImage
@@ -105,7 +105,7 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
     return sorted(found.values(), key=lambda each: (not each.names, each.names, each.id))
 
 
-def holding(host: Host, images: Iterable[HostImage], wanted: Sequence[Holding]) -> list[HostImage]:
+def constraint(host: Host, images: Iterable[HostImage], wanted: Sequence[VersionConstraint]) -> list[HostImage]:
     """Return the images that hold all that is wanted, each with what it is; code that was linked in counts."""
     kept = []
     for image in images:
@@ -129,7 +129,7 @@ def _held(host: Host, image: HostImage) -> Iterator[Held]:
             yield from (Held(package, copy) for copy in carried_by(provenance).copies)
 
 
-def _is(held: Held, wanted: Holding) -> bool:
+def _is(held: Held, wanted: VersionConstraint) -> bool:
     if held.carries:
         return wanted.is_met_by(held.carries.library, held.carries.version, held.carries.revision)
     return wanted.is_met_by(held.package.name, held.package.version, held.package.revision)

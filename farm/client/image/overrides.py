@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.sets.findings.problem import PathConflict
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.members.set_record import Void
+from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.core.sets.proof.overriding import blamed, effects
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.core.sets.members.set_record import PlacedPackage
 
-    StandIn = Callable[[Catalogue, str], VerifiedPackage | None]
+    Substitute = Callable[[Catalogue, str], VerifiedPackage | None]
     """Gives what stands in for a package of a release, `placed` with it; None where nothing does."""
 
 
@@ -76,7 +76,7 @@ class ImageOverrides:
         said = effects(members.values(), self.instead_of)
         found = {}
         for name, placed in self.placed.items():
-            void = Void(
+            void = BrokenGuarantees(
                 instead_of=_instead_of(placed, self.instead_of[name]),
                 dependents=said[name].dependents,
                 problems=tuple(each.message for each in said[name].problems),

@@ -14,7 +14,7 @@ from farm.client.override.local_builds import open_built_here
 from farm.client.override.overrides import BuiltHere, OverrideError, Overrides
 from farm.client.override.packed_packages import OwnPackages, with_own_packages
 from farm.core.sets.members.member import Member
-from farm.core.sets.members.set_record import PlacedPackage, Void
+from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage
 from farm.core.sets.proof.overriding import effects
 from farm.errors import FarmError, in_lines
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -22,7 +22,7 @@ from farm.store.errors import CorruptBlobError, MissingBlobError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.client.image.overrides import StandIn
+    from farm.client.image.overrides import Substitute
     from farm.client.override.overrides import Override, Scope
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
@@ -48,41 +48,41 @@ def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
     Packages that were packed on this host come in by their full names. Raises `OverrideError`.
     """
     release = catalogue.release
-    overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", scopes)
+    overrides = Overrides(host.state).constraint(f"{release.distribution}/{release.channel}", scopes)
     if overrides:
-        stand_ins = StandIns(host, overrides)
-        catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, stand_ins))
+        substitutes = Substitutes(host, overrides)
+        catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, substitutes))
     return with_own_packages(host, catalogue)
 
 
-def stand_in_on(host: Host) -> StandIn:
+def substitute_on(host: Host) -> Substitute:
     """Return what gives the packages that stand in for a release's on this host, and those packed here, one by one.
 
     Raises `OverrideError`, and what opening them raises.
     """
     own = OwnPackages(host)
 
-    def stand_in(catalogue: Catalogue, name: str) -> VerifiedPackage | None:
+    def substitute(catalogue: Catalogue, name: str) -> VerifiedPackage | None:
         if own.holds(name):
             return own.open(name)
         release = catalogue.release
-        overrides = Overrides(host.state).holding(f"{release.distribution}/{release.channel}", ())
-        found = StandIns(host, [each for each in overrides if each.package == name])
+        overrides = Overrides(host.state).constraint(f"{release.distribution}/{release.channel}", ())
+        found = Substitutes(host, [each for each in overrides if each.package == name])
         if name not in found.by_name:
             return None
         entry = catalogue.entry(name)
         override = found.by_name[name]
-        void = Void(
+        void = BrokenGuarantees(
             instead_of=f"{name} {entry.version}-{entry.revision}",
             made_for=override.made_for if entry.descriptor.digest != override.stands_for else "",
         )
         placed = replace(found.placed(name), stands_for=entry.descriptor.digest, void=void)
         return replace(found.open(name), placed=placed)
 
-    return stand_in
+    return substitute
 
 
-class StandIns:
+class Substitutes:
     """Opens what overrides name, each at most once. `by_name` are these by the package that they stand in for."""
 
     def __init__(self, host: Host, overrides: Sequence[Override]) -> None:
@@ -129,14 +129,14 @@ class StandIns:
             ) from error
 
 
-def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> tuple[VerifiedPackage, ...]:
+def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> tuple[VerifiedPackage, ...]:
     """Return the closure of packages with the stand-ins in their places, verified; what is void stands at each.
 
     Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `OverrideConflictError`.
     """
-    seats = _seats(catalogue, names, stand_ins)
+    seats = _seats(catalogue, names, substitutes)
     released = {each.name: each for each in catalogue.verified(seats)}
-    used = {name: stand_ins.open(name) for name in seats if name in stand_ins.by_name}
+    used = {name: substitutes.open(name) for name in seats if name in substitutes.by_name}
     if not used:
         return tuple(released[name] for name in sorted(seats))
     put = {name: replace(each, foreign=released[name].foreign) for name, each in used.items()}
@@ -144,18 +144,18 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIn
     instead_of = {member_of(put[name]).name: member_of(released[name]) for name in put}
     said = effects(map(member_of, found), instead_of)
     for name, package in put.items():
-        override, effect = stand_ins.by_name[name], said[member_of(package).name]
+        override, effect = substitutes.by_name[name], said[member_of(package).name]
         if effect.conflicts:
             raise OverrideConflictError(override, effect)
         before = released[name]
-        void = Void(
+        void = BrokenGuarantees(
             instead_of=member_of(before).label,
             dependents=effect.dependents,
             problems=tuple(each.message for each in effect.problems),
             copies=tuple(_copies(found, package, before)),
             made_for=override.made_for if before.descriptor.digest != override.stands_for else "",
         )
-        placed = replace(stand_ins.placed(name), stands_for=before.descriptor.digest, void=void)
+        placed = replace(substitutes.placed(name), stands_for=before.descriptor.digest, void=void)
         found[found.index(package)] = replace(package, placed=placed)
     return tuple(found)
 
@@ -165,7 +165,7 @@ def member_of(package: VerifiedPackage) -> Member:
     return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
 
 
-def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> set[str]:
+def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> set[str]:
     """Return the packages of the release that the set consists of, by name: what stands in may need others."""
     waiting = {catalogue.known_as(name) for name in names}
     catalogue.closure(waiting)  # fetches in parallel what is then asked for one by one
@@ -173,8 +173,8 @@ def _seats(catalogue: Catalogue, names: Iterable[str], stand_ins: StandIns) -> s
     while waiting:
         name = waiting.pop()
         seats.add(name)
-        if name in stand_ins.by_name:
-            needs = {each for each in stand_ins.open(name).entry.needs if catalogue.holds(each)}
+        if name in substitutes.by_name:
+            needs = {each for each in substitutes.open(name).entry.needs if catalogue.holds(each)}
         else:
             needs = set(catalogue.needs(name))
         waiting |= needs - seats

@@ -21,7 +21,7 @@ from farm.client.image.trial import Trial, nearest_set, try_change
 from farm.client.override.overrides import OverrideError
 from farm.client.repository.catalogue import UnknownPackageError
 from farm.client.repository.earlier_releases import catalogue_with
-from farm.client.root.sensitive_additions import brought_files
+from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.package.sensitive_files import sensitive_files_of
 from farm.core.sets.findings.problem import PathConflict
 from farm.core.sets.members.set_changes import PackageChange, changes
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.overrides import StandIn
+    from farm.client.image.overrides import Substitute
     from farm.client.image.parts import ImagePart
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.client.root.sensitive_additions import BroughtFiles
+    from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.names.digest import Digest
     from farm.core.sets.composition.composition import Composition
     from farm.core.sets.composition.root_view import RootView
@@ -131,7 +131,7 @@ class ImageUpdate:
     apart: tuple[str, ...]
     copies: tuple[StaticCopy, ...]
     brought: tuple[str, ...]
-    sensitive: tuple[BroughtFiles, ...] = ()
+    sensitive: tuple[SensitiveAdditions, ...] = ()
 
     @property
     def release(self) -> ReleaseRef:
@@ -162,22 +162,22 @@ def update_image(
     to: str = NEWEST,
     channel: str = "",
     allow: Callable[[Catalogue, Sequence[VerifiedPackage]], None] = lambda _catalogue, _packages: None,
-    stand_in: StandIn | None = None,
+    substitute: Substitute | None = None,
     override: str = "",
 ) -> ImageUpdate | None:
     """Put other builds of `names` into an image; None where it has them already.
 
     `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
-    what is not wanted. `stand_in` gives what stands in for a package of a release; `override` says why what is named
+    what is not wanted. `substitute` gives what stands in for a package of a release; `override` says why what is named
     goes in although the proof fails because of it, or the image loses what it runs. Raises `NotInImageError`,
     `ForeignLayersError`, `ForeignSettingsError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`,
     `OverrideError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
-    stand_in = stand_in or _none
+    substitute = substitute or _none
     releases = image.record.releases
     described = Described(host, channel=channel or (releases[0].subscription if releases else ""))
     held = {part.member.name: part for part in described.parts(image)}
-    new, named = _replacements(host, image, names, described, held, to=to, stand_in=stand_in)
+    new, named = _replacements(host, image, names, described, held, to=to, substitute=substitute)
     if not new:
         return None
     if foreign := foreign_layers(host, image, described, tuple(held.values()), own):
@@ -218,11 +218,11 @@ def update_image(
 
 def _sensitive(
     held: Mapping[str, ImagePart], now: Mapping[str, ImagePart], new: Iterable[str]
-) -> Iterator[BroughtFiles]:
+) -> Iterator[SensitiveAdditions]:
     for name in sorted(set(new) & now.keys()):
         old, part = held.get(name), now[name]
         known = sensitive_files_of(old.descriptor, old.manifest, old.facts) if old else ()
-        yield from brought_files(part.descriptor, part.manifest, part.facts, known)
+        yield from sensitive_additions(part.descriptor, part.manifest, part.facts, known)
 
 
 def _root_before(image: KnownImage, parts: Sequence[ImagePart], own: OwnFiles | None) -> RootView:
@@ -237,7 +237,7 @@ def _replacements(
     held: Mapping[str, ImagePart],
     *,
     to: str,
-    stand_in: StandIn,
+    substitute: Substitute,
 ) -> tuple[dict[str, _Replacement], set[str]]:
     """Return what goes in by the names of members, and which of them were named. Raises as `update_image`."""
     new: dict[str, _Replacement] = {}
@@ -251,13 +251,13 @@ def _replacements(
         known_as = _seat(catalogue, placed)
         named.add(known_as)
         if to != NEWEST:
-            if stand_in(catalogue, known_as):
+            if substitute(catalogue, known_as):
                 raise OverrideError(
                     f"{name} is overridden or packed on this host, in one version",
                     remedy="Leave --to away, or remove the override.",
                 )
             catalogue = catalogue_with(host, catalogue, known_as, to)
-        new |= _build(catalogue, known_as, held, stand_in)
+        new |= _build(catalogue, known_as, held, substitute)
     return new, named
 
 
@@ -311,7 +311,7 @@ def _made(
 
 
 def _build(
-    catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], stand_in: StandIn
+    catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], substitute: Substitute
 ) -> dict[str, _Replacement]:
     """Return a release's build of a package, or what stands in for it, with what it needs that the image lacks.
 
@@ -321,7 +321,7 @@ def _build(
     waiting = [name]
     while waiting:
         each = waiting.pop()
-        package = stand_in(catalogue, each) or catalogue.checked(each)[0]
+        package = substitute(catalogue, each) or catalogue.checked(each)[0]
         if package.name != each:
             raise OverrideError(
                 f"{package.name} stands in for {each}, which has another name: this cannot be done in an image",

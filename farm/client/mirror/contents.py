@@ -60,7 +60,7 @@ def key_of(pin: Import) -> Digest:
 
 
 @dataclass(slots=True)
-class Brought:
+class FetchResult:
     """What was fetched: `size` in bytes, and how many source files the repository does not have."""
 
     size: int = 0
@@ -75,7 +75,7 @@ class Contents:
     With `check` what is there is read through, and fetched anew where it has rotted.
     """
 
-    def __init__(self, downloads: Downloads, brought: Brought, *, sources: bool, check: bool = False) -> None:
+    def __init__(self, downloads: Downloads, brought: FetchResult, *, sources: bool, check: bool = False) -> None:
         self._downloads = downloads
         self._brought = brought
         self._sources = sources

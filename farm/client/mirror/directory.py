@@ -18,7 +18,7 @@ from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.store.durable_file import replace_file
 from farm.store.full_disk import full_disk_named
-from farm.store.locks import in_silence, take_lock
+from farm.store.locks import no_progress, take_lock
 from farm.trust.layout import BLOBS, IMPORTS, METADATA, TARGETS
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class MirrorDirectory:
         replace_file(self.path / "mirror.json", record.to_json())
 
     @contextmanager
-    def locked(self, waiting: Waiting = in_silence) -> Iterator[None]:
+    def locked(self, waiting: Waiting = no_progress) -> Iterator[None]:
         """Keep other mirroring out, and say of which directory it is that it is full or cannot be written to."""
         try:
             with full_disk_named(self.path):

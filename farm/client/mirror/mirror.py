@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.client.mirror.contents import Brought, Portion, key_of
+from farm.client.mirror.contents import FetchResult, Portion, key_of
 from farm.client.mirror.directory import MirrorDirectory, MirrorError, MirrorRecord
 from farm.client.mirror.repository import MirroredRepository
 from farm.client.repository.download import Downloads
@@ -18,7 +18,7 @@ from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.store.locks import in_silence
+from farm.store.locks import no_progress
 from farm.trust.index.earlier_release import MOST_STEPS, pinned_release
 from farm.trust.index.release_index import Release
 
@@ -38,7 +38,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MirrorSelection:
     """What shall be mirrored; what is None is as the mirror has it, or else as it is by default.
 
     `channels` are names of subscriptions. `keep` is how many of the newest releases of each, 1 by default; `numbers`
@@ -59,7 +59,7 @@ class MirrorTerms:
     """
 
     fetching: Fetching = field(default=lambda _size: nullcontext(lambda _blob: None))
-    waiting: Waiting = in_silence
+    waiting: Waiting = no_progress
     check: bool = False
 
 
@@ -83,7 +83,7 @@ class Mirrored:
 _PLAIN = MirrorTerms()
 
 
-def mirror(host: Host, directory: Path, wanted: Wanted, terms: MirrorTerms = _PLAIN) -> Mirrored:
+def mirror(host: Host, directory: Path, wanted: MirrorSelection, terms: MirrorTerms = _PLAIN) -> Mirrored:
     """Make `directory` a mirror of channels that this host follows, or bring it to what is newest of them.
 
     Readers see the state before until all is there. Raises `MirrorError`, `SubscriptionError`, `DownloadError`,
@@ -113,7 +113,7 @@ class _Mirroring:
         self._subscription = subscription
         self._state = state
         self._terms = terms
-        self._brought = Brought()
+        self._brought = FetchResult()
         self._stale: list[str] = []
 
     def run(self, place: MirrorDirectory, record: MirrorRecord) -> Mirrored:
@@ -196,7 +196,7 @@ class _Mirroring:
 
 
 def _record(
-    place: MirrorDirectory, before: MirrorRecord | None, follows: Sequence[Subscription], wanted: Wanted
+    place: MirrorDirectory, before: MirrorRecord | None, follows: Sequence[Subscription], wanted: MirrorSelection
 ) -> MirrorRecord:
     """Return the record with what is asked for now. Raises `MirrorError`."""
     first = follows[0]

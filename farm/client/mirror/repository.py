@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from farm.client.mirror.contents import Brought
+    from farm.client.mirror.contents import FetchResult
     from farm.client.mirror.directory import MirrorDirectory, MirrorRecord
     from farm.client.repository.download import Downloads
     from farm.client.repository.mirrored_metadata import MirroredMetadata
@@ -48,7 +48,7 @@ class MirroredRepository:
         state: Path,
         metadata: MirroredMetadata,
         *,
-        brought: Brought,
+        brought: FetchResult,
         check: bool,
     ) -> None:
         """`state` is where `metadata` keeps what it has verified."""

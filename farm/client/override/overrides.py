@@ -146,7 +146,7 @@ class Overrides:
         files = sorted(self._folder.glob("*.json"), key=lambda path: (path.name != "host.json", path.name))
         return tuple((scope, each) for scope, found in map(_read, files) for each in found)
 
-    def holding(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
+    def constraint(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
         """Return what holds for a set of a channel: the host's, and before these those of `scopes`."""
         found: dict[str, Override] = {}
         for scope in (Scope(), *scopes):

@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from farm.store.locks import in_silence, take_lock
+from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ class CacheLock:
         self._path = shared / ".users"
 
     @contextmanager
-    def used(self, waiting: Waiting = in_silence) -> Iterator[None]:
+    def used(self, waiting: Waiting = no_progress) -> Iterator[None]:
         """Let nothing be removed until the end of the block: what was found or fetched in it stays."""
         with self._held(fcntl.LOCK_SH, waiting):
             yield
 
     @contextmanager
-    def alone(self, waiting: Waiting = in_silence) -> Iterator[None]:
+    def alone(self, waiting: Waiting = no_progress) -> Iterator[None]:
         """Wait until nobody uses the cache, and keep everybody away until the end of the block."""
         with self._held(fcntl.LOCK_EX, waiting):
             yield

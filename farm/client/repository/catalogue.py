@@ -205,8 +205,8 @@ class Catalogue:
         found = self._find(self.known_as(name))
         package = self._verify(found)
         provenance = package.downloads.read(package.entry.provenance, f"provenance of {name}")
-        vouched = verify_provenance(provenance, found.home.builders, package.descriptor, package.entry.recipe)
-        return package, vouched.plan
+        verified = verify_provenance(provenance, found.home.builders, package.descriptor, package.entry.recipe)
+        return package, verified.plan
 
     def _plain(self) -> Catalogue:
         plain = copy.copy(self)

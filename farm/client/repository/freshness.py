@@ -17,7 +17,7 @@ from farm.trust.verification.last_verified import read_look
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
-    from farm.trust.verification.last_verified import Look
+    from farm.trust.verification.last_verified import LastVerified
 
 _SECONDS = 3.0
 """How long all of it may take."""
@@ -26,7 +26,7 @@ _MORE = 64 * 1024
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def unchanged_look(metadata: str, channel: str, address: str) -> Look | None:
+def unchanged_look(metadata: str, channel: str, address: str) -> LastVerified | None:
     """Return the last look at a channel, whose metadata is kept in a folder, if all is as it was then.
 
     That the channel was seen to be so now is recorded. None also where it cannot be known.
@@ -41,7 +41,7 @@ def unchanged_look(metadata: str, channel: str, address: str) -> Look | None:
     return look
 
 
-def _shows_the_same(address: str, look: Look) -> bool:
+def _shows_the_same(address: str, look: LastVerified) -> bool:
     """Return whether the repository at an address has the timestamp of this look, and no newer root."""
     names = (f"metadata/{look.root + 1}.root.json", "metadata/timestamp.json")
     timestamp = look.timestamp.encode()

@@ -24,7 +24,7 @@ from farm.store.blobs import BlobStore
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.store.full_disk import full_disk_named
 from farm.store.known_places import KnownPlaces
-from farm.store.locks import in_silence
+from farm.store.locks import no_progress
 from farm.store.private_directory import check_own, make_own
 from farm.store.tree_stamp import looks_unpacked
 from farm.store.unpack import PackageCache
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.core.sets.composition.composition import Composition
     from farm.core.sets.members.set_record import ReleaseRef
-    from farm.store.http.deadline import Patience
+    from farm.store.http.deadline import Deadline
     from farm.store.locks import Waiting
 
 
@@ -67,7 +67,7 @@ class Host:
         """The newest releases that `catalogue` has opened."""
 
     @contextmanager
-    def in_use(self, waiting: Waiting = in_silence) -> Iterator[None]:
+    def in_use(self, waiting: Waiting = no_progress) -> Iterator[None]:
         """Let `farm gc` remove nothing until the end of the block.
 
         Hold it from looking for packages until what needs them is recorded: a generation, an image, a run. Raises
@@ -80,13 +80,13 @@ class Host:
             yield
 
     @contextmanager
-    def patient_for(self, patience: Patience) -> Iterator[None]:
+    def patient_for(self, deadline: Deadline) -> Iterator[None]:
         """Let all who ask what is newest wait no longer than this until the end of the block, together."""
-        self.mirrors.patience = patience
+        self.mirrors.deadline = deadline
         try:
             yield
         finally:
-            self.mirrors.patience = None
+            self.mirrors.deadline = None
 
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
@@ -94,7 +94,7 @@ class Host:
         # Who has little time to wait asks once only.
         known = (
             None
-            if self.mirrors.patience
+            if self.mirrors.deadline
             else known_newest(subscription, self.subscriptions.metadata_folder(subscription))
         )
         newest = known or self._verified_newest(subscription)

@@ -135,8 +135,8 @@ def known_as_far_as_published(
         documents, downloads = lists.of(pin)
         theirs = _Signed.read(documents, pin.distribution)
         told, stated = theirs.about(short, downloads)
-        advisories += [each.seen_from_abroad(pin.distribution) for each in told]
-        statements += [found for each in stated if (found := each.seen_from_abroad(pin.distribution))]
+        advisories += [each.as_imported_by(pin.distribution) for each in told]
+        statements += [found for each in stated if (found := each.as_imported_by(pin.distribution))]
         # Who takes a package may have looked at it too.
         data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
     return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))

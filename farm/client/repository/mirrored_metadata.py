@@ -13,7 +13,7 @@ from farm.client.repository.mirrors import PACE as MIRROR_PACE
 from farm.client.repository.mirrors import Mirror
 from farm.client.repository.readers import InvalidAddressError, open_reader, shown
 from farm.errors import FarmError
-from farm.store.http.transfer_limits import Pace
+from farm.store.http.transfer_limits import TransferLimits
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class MirroredMetadata:
         if not left or self._address not in self._known.unreachable:
             try:
                 with self._deadline(left + 1) as until:
-                    return question(self._asked(open_reader(self._address, Pace(until=until)), self._address, until))
+                    return question(
+                        self._asked(open_reader(self._address, TransferLimits(until=until)), self._address, until)
+                    )
             except FarmError as error:
                 if not left or not is_unreachable(error):
                     raise
@@ -91,7 +93,7 @@ class MirroredMetadata:
         raise refusal
 
     def _deadline(self, parties: int) -> AbstractContextManager[Callable[[], float] | None]:
-        return self._known.patience.share(parties) if self._known.patience else nullcontext()
+        return self._known.deadline.share(parties) if self._known.deadline else nullcontext()
 
     def _asked(self, reader: BlobReader, place: str, until: Callable[[], float] | None) -> ChannelMetadata:
         metadata = self._verifier(reader, place)

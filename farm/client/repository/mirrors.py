@@ -10,17 +10,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from farm.client.repository.readers import InvalidAddressError, open_reader, shown
-from farm.store.http.transfer_limits import Pace
+from farm.store.http.transfer_limits import TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.repository.readers import BlobReader
-    from farm.store.http.deadline import Patience
+    from farm.store.http.deadline import Deadline
 
     Warn = Callable[[str], None]
 
-PACE = Pace(grace_seconds=8.0, bytes_per_second=20_000.0)
+PACE = TransferLimits(grace_seconds=8.0, bytes_per_second=20_000.0)
 """How slow a mirror may be: less than an owner, because there is somebody else to ask."""
 
 
@@ -31,7 +31,7 @@ def unheard(_words: str) -> None:
 class Mirror:
     """A mirror at one address, which is opened when it is first asked. Safe to use from several threads."""
 
-    def __init__(self, address: str, warn: Warn = unheard, pace: Pace = PACE) -> None:
+    def __init__(self, address: str, warn: Warn = unheard, pace: TransferLimits = PACE) -> None:
         self.address = address
         self.is_given_up = False
         self._warn = warn
@@ -67,7 +67,7 @@ class Mirrors:
         self.warn = warn
         self.unreachable: set[str] = set()
         """Addresses of owners that could not be reached: there is no use in waiting for each of them again."""
-        self.patience: Patience | None = None
+        self.deadline: Deadline | None = None
         """How long may be waited for what is newest; None where that is no matter."""
         self._opened: dict[str, Mirror] = {}
 

@@ -67,7 +67,7 @@ class StoodIn:
         }
 
 
-class LookingHost(Host):
+class ReadOnlyHost(Host):
     """A host whose releases, and what is known of vulnerabilities, are the last verified ones where there is no news.
 
     `stood_in` are the releases that did, by channel.
@@ -139,7 +139,7 @@ def is_no_news(error: FarmError) -> bool:
 
 
 @contextmanager
-def nothing_fetched(host: LookingHost) -> Iterator[None]:
+def nothing_fetched(host: ReadOnlyHost) -> Iterator[None]:
     """Say what is missing here, where the work inside would have to fetch it and a release stood in.
 
     Raises `NotHereError`.
@@ -154,7 +154,7 @@ def nothing_fetched(host: LookingHost) -> Iterator[None]:
 
 
 class _Imported(ImportedReleases):
-    def __init__(self, host: LookingHost, places: Sequence[str]) -> None:
+    def __init__(self, host: ReadOnlyHost, places: Sequence[str]) -> None:
         super().__init__(host.state, host.blobs, host.subscriptions, host.mirrors, places)
         self._host = host
 
@@ -164,7 +164,7 @@ class _Imported(ImportedReleases):
         except FarmError as error:
             if not is_no_news(error):
                 raise
-            return self._stand_in(pin, error).catalogue
+            return self._substitute(pin, error).catalogue
 
     def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
         try:
@@ -172,10 +172,10 @@ class _Imported(ImportedReleases):
         except FarmError as error:
             if not is_no_news(error):
                 raise
-            self._stand_in(pin, error)
+            self._substitute(pin, error)
             return _kept_list(self._host, self.kept(pin), pin.distribution)
 
-    def _stand_in(self, pin: Import, error: FarmError) -> LastVerified:
+    def _substitute(self, pin: Import, error: FarmError) -> LastVerified:
         kept = self.kept(pin)
         try:
             last = LastVerified.of(kept, pin.channel, pinned_of_import(self._host, pin, kept), KeptLists(self._host))
@@ -188,7 +188,7 @@ class _Imported(ImportedReleases):
 class _Lists:
     """The newest lists of advisories, else the last verified ones."""
 
-    def __init__(self, host: LookingHost) -> None:
+    def __init__(self, host: ReadOnlyHost) -> None:
         self._host = host
 
     def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
@@ -204,7 +204,7 @@ class _Lists:
         return self._host.imported().advisories(pin)
 
 
-def _kept_list(host: LookingHost, kept: KeptMetadata, distribution: str) -> tuple[Mapping[str, bytes], Downloads]:
+def _kept_list(host: ReadOnlyHost, kept: KeptMetadata, distribution: str) -> tuple[Mapping[str, bytes], Downloads]:
     """Return what was verified last. Raises `NotHereError` where none ever was."""
     try:
         return kept.advisories(), Downloads(NoReader(), host.blobs)

@@ -17,7 +17,7 @@ from farm.store.http.address_guard import ForbiddenAddressError, GuardedBackend
 from farm.store.http.authorities import trusted_authorities
 from farm.store.http.deadline_stream import DeadlineStream
 from farm.store.http.resolving import addresses_of
-from farm.store.http.transfer_limits import Pace
+from farm.store.http.transfer_limits import TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,13 +71,13 @@ class DirectoryReader:
 class HttpReader:
     """Reads the repository from any static host over HTTP. One connection pool, safe to use from several threads."""
 
-    def __init__(self, address: str, pace: Pace | None = None, guard: AddressGuard | None = None) -> None:
+    def __init__(self, address: str, pace: TransferLimits | None = None, guard: AddressGuard | None = None) -> None:
         """`pace` is how slow the host may be, `guard` what may be connected to; with it no proxy is asked.
 
         Raises `InvalidAddressError`.
         """
         self._base = _parsed(address)
-        self._pace = pace or Pace()
+        self._pace = pace or TransferLimits()
         self._now = threading.local()
         self._http = httpcore.ConnectionPool(
             ssl_context=trusted_authorities() if self._base.scheme == "https" else None,
@@ -180,7 +180,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
         raise httpcore.ConnectError(str(error)) from error
 
 
-def open_reader(address: str, pace: Pace | None = None) -> BlobReader:
+def open_reader(address: str, pace: TransferLimits | None = None) -> BlobReader:
     """Return the reader for an address, whose host may be as slow as `pace` says; raises `InvalidAddressError`."""
     if address.startswith(("http://", "https://")):
         return HttpReader(address, pace)

@@ -25,7 +25,7 @@ from farm.errors import FarmError
 from farm.store.durable_file import replace_file, sync_folder
 from farm.store.flush import flush_file_system
 from farm.store.full_disk import full_disk_named
-from farm.store.locks import in_silence, take_lock
+from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +93,7 @@ class Root:
         return state
 
     @contextlib.contextmanager
-    def locked(self, *, make: bool = True, waiting: Waiting = in_silence) -> Iterator[None]:
+    def locked(self, *, make: bool = True, waiting: Waiting = no_progress) -> Iterator[None]:
         """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
         and for one that cannot be written to.
 

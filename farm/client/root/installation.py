@@ -19,13 +19,13 @@ from farm.client.repository.subscriptions import SubscriptionError
 from farm.client.root.generation import Generation
 from farm.client.root.generations import RootError
 from farm.client.root.installed_set import InstalledSet
-from farm.client.root.sensitive_additions import brought_files
+from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.members.set_changes import changes
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.store.locks import in_silence
+from farm.store.locks import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.client.root.generations import Root
-    from farm.client.root.sensitive_additions import BroughtFiles
+    from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.names.package_name import PackageName
     from farm.core.package.sensitive_files import SensitiveFinding
     from farm.core.plan.job import BlobRef
@@ -60,7 +60,7 @@ class Change:
     after: Generation
     packages: tuple[PackageChange, ...]
     fetched: int = 0
-    sensitive: tuple[BroughtFiles, ...] = ()
+    sensitive: tuple[SensitiveAdditions, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -72,7 +72,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class InstallOptions:
     """How a root is changed. `allow` sees all packages before any is fetched, and raises for what is not wanted;
     `announce` hears what changes before it does; `fetching` opens what shows the progress of that many bytes.
 
@@ -83,13 +83,15 @@ class Terms:
     announce: Callable[[Change], None] = lambda _change: None
     fetching: Callable[[int], AbstractContextManager[Progress]] = lambda _size: nullcontext(lambda _blob: None)
     dry_run: bool = False
-    waiting: Waiting = in_silence
+    waiting: Waiting = no_progress
 
 
-_PLAIN = Terms()
+_PLAIN = InstallOptions()
 
 
-def install(host: Host, catalogue: Catalogue, root: Root, names: Iterable[str], terms: Terms = _PLAIN) -> Change:
+def install(
+    host: Host, catalogue: Catalogue, root: Root, names: Iterable[str], terms: InstallOptions = _PLAIN
+) -> Change:
     """Bring packages, and what was asked for before, with all that they need into a root.
 
     Raises what verifying and fetching raise, `RootError`, and what `terms` do.
@@ -101,13 +103,13 @@ def install(host: Host, catalogue: Catalogue, root: Root, names: Iterable[str], 
         return _from_release(host, catalogue, root, asked, why=f"install {' '.join(names)}", terms=terms)
 
 
-def upgrade(host: Host, catalogue: Catalogue, root: Root, terms: Terms = _PLAIN) -> Change:
+def upgrade(host: Host, catalogue: Catalogue, root: Root, terms: InstallOptions = _PLAIN) -> Change:
     """Bring all that was asked for to a release. Raises as `install`, and for a root in which nothing is installed."""
     with _held(host, root, terms):
         return _from_release(host, catalogue, root, root.installed().set.asked, why="upgrade", terms=terms)
 
 
-def remove(host: Host, root: Root, names: Iterable[str], terms: Terms = _PLAIN) -> Change:
+def remove(host: Host, root: Root, names: Iterable[str], terms: InstallOptions = _PLAIN) -> Change:
     """Take packages out that were asked for, with all that nothing else needs. What stays is as it was.
 
     Needs no release, and so no network. Raises `NotAskedForError`, `RootError`.
@@ -130,7 +132,13 @@ def remove(host: Host, root: Root, names: Iterable[str], terms: Terms = _PLAIN) 
 
 
 def install_exactly(
-    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: Terms = _PLAIN
+    host: Host,
+    root: Root,
+    record: SetRecord,
+    packages: Sequence[VerifiedPackage],
+    *,
+    why: str,
+    terms: InstallOptions = _PLAIN,
 ) -> Change:
     """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
     with _held(host, root, terms):
@@ -142,7 +150,7 @@ def install_exactly(
 
 
 def _from_release(
-    host: Host, catalogue: Catalogue, root: Root, asked: Iterable[str], *, why: str, terms: Terms
+    host: Host, catalogue: Catalogue, root: Root, asked: Iterable[str], *, why: str, terms: InstallOptions
 ) -> Change:
     before = root.current()
     release = catalogue.release
@@ -163,7 +171,7 @@ def _from_release(
 
 
 def _put(
-    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: Terms
+    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: InstallOptions
 ) -> Change:
     before = root.current()
     # What was written down, in a lock file, does not say which builds these are; who has verified them knows.
@@ -190,7 +198,7 @@ def _change(before: Generation | None, record: SetRecord, why: str, fetched: int
     return Change(before, after, changes(before.set if before else None, record), fetched)
 
 
-def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) -> tuple[BroughtFiles, ...]:
+def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) -> tuple[SensitiveAdditions, ...]:
     """Return the sensitive files of what is new in a root, without those that the same package had there before."""
     old = {each.old.descriptor for each in change.packages if each.old}
     new = {each.new.descriptor for each in change.packages if each.new}
@@ -204,7 +212,7 @@ def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) ->
         files
         for each in packages
         if each.descriptor.digest in new
-        for files in brought_files(
+        for files in sensitive_additions(
             each.descriptor,
             each.manifest,
             each.facts,
@@ -214,7 +222,7 @@ def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) ->
 
 
 @contextmanager
-def _held(host: Host, root: Root, terms: Terms) -> Iterator[None]:
+def _held(host: Host, root: Root, terms: InstallOptions) -> Iterator[None]:
     """Keep everybody else from the root, and `farm gc` from the cache; a dry run only reads."""
     if terms.dry_run:
         yield

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.client.root.generations import Root
 
 
-class ForeignNameError(FarmError):
+class ImportedNameError(FarmError):
     """A root's channel has no such package, and that of another distribution does not take its place."""
 
     code = "foreign-name"
@@ -31,7 +31,7 @@ class GoneFromChannelError(FarmError):
 def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release of the channel that is named, else of the root's own, else of the one with `names`.
 
-    Raises `ForeignNameError` where the root holds packages of one distribution, and a name is another's; what
+    Raises `ImportedNameError` where the root holds packages of one distribution, and a name is another's; what
     `Chooser.catalogue` raises.
     """
     state = root.current()
@@ -76,12 +76,12 @@ def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str
     held = root.current()
     was = held.set.package(name) if held else None
     if was is not None:
-        raise ForeignNameError(
+        raise ImportedNameError(
             f"{root.path} holds {was.name}, which {own} has no more; {full} is another package, and does not become it",
             remedy=f"Nothing was changed. To move on purpose: `farm remove --root {root.path} {short}`, and "
             f"`farm install --root DIR {full}` into a root of its own.",
         )
-    raise ForeignNameError(
+    raise ImportedNameError(
         f"{root.path} holds packages of {own}, which has no {name}; {full} is of another distribution",
         remedy=f"Nothing was changed. Install it into a root of its own: `farm install --root DIR {full}`. In place of "
         f"a package of {own} it comes by `farm override add --root {root.path} PACKAGE={other}:{short} --why …`.",

@@ -24,7 +24,7 @@ _NOT_DECLARED = "its recipe does not say why"
 
 
 @dataclass(frozen=True, slots=True)
-class BroughtFiles:
+class SensitiveAdditions:
     """Sensitive files of one package that do the same, for one reason; `reason` is empty where none is declared."""
 
     package: str
@@ -47,13 +47,15 @@ class BroughtFiles:
         return {"package": self.package, "files": files, "reason": self.reason}
 
 
-def brought_files(
+def sensitive_additions(
     descriptor: Descriptor, manifest: Manifest, facts: PackageFacts, known: Collection[SensitiveFinding] = ()
-) -> tuple[BroughtFiles, ...]:
+) -> tuple[SensitiveAdditions, ...]:
     """Return the sensitive files of a package but for those that are `known`, in the order of their paths."""
     reasons = {each.path: each.reason for each in descriptor.sensitive_files}
     alike: dict[tuple[Sensitivity, str, str], list[SensitiveFinding]] = {}
     for finding in sensitive_files_of(descriptor, manifest, facts):
         if finding not in known:
             alike.setdefault((finding.why, finding.detail, reasons.get(finding.path, "")), []).append(finding)
-    return tuple(BroughtFiles(descriptor.label, tuple(findings), reason) for (_, _, reason), findings in alike.items())
+    return tuple(
+        SensitiveAdditions(descriptor.label, tuple(findings), reason) for (_, _, reason), findings in alike.items()
+    )

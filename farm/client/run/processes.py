@@ -24,7 +24,7 @@ class Running:
     """One container or run. `record` is its set, None where nobody here recorded it; then `stores` are its packages'
     directories. `command` gives what brings another build of a package into it, by the package's short name.
 
-    `unvouched` says what it holds otherwise than its set; `evidence` are provenances by descriptor, as far as known.
+    `unattributed` says what it holds otherwise than its set; `evidence` are provenances by descriptor, as far as known.
     """
 
     kind: Literal["container", "run"]
@@ -33,7 +33,7 @@ class Running:
     record: SetRecord | None
     stores: tuple[str, ...]
     command: Callable[[str], str]
-    unvouched: tuple[str, ...] = ()
+    unattributed: tuple[str, ...] = ()
     evidence: Mapping[Digest, BlobRef] = field(default_factory=dict)
 
 

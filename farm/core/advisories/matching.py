@@ -121,7 +121,7 @@ class Advisory:
         """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
         return tuple(sorted({each.package for each in self.affected}))
 
-    def seen_from_abroad(self, owner: str) -> Advisory:
+    def as_imported_by(self, owner: str) -> Advisory:
         """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
         own = tuple(
             replace(each, package=f"{owner}/{each.package}") for each in self.affected if "/" not in each.package
@@ -147,7 +147,7 @@ class Statement:
             return False
         return self.version is None or self.version.is_at(version, revision)
 
-    def seen_from_abroad(self, owner: str) -> Statement | None:
+    def as_imported_by(self, owner: str) -> Statement | None:
         """Return what it states, to others, about a package of the distribution `owner` who makes it."""
         return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
 

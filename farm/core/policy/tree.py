@@ -11,7 +11,7 @@ from farm.core.policy.channel_reading import read_channels
 from farm.core.policy.curators import CURATORS, read_curators
 from farm.core.policy.owners import OWNERS, Owners, read_owners
 from farm.core.recipe.distribution import Distribution, read_distribution
-from farm.core.recipe.distributions import DISTRIBUTIONS, ForeignDistribution, read_distributions
+from farm.core.recipe.distributions import DISTRIBUTIONS, OtherDistribution, read_distributions
 from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
 from farm.core.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
@@ -43,7 +43,7 @@ class RecipeTree:
     channels: Mapping[str, ChannelPolicy]
     recipes: Mapping[str, Recipe]
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    distributions: Mapping[str, ForeignDistribution] = field(default_factory=dict)
+    distributions: Mapping[str, OtherDistribution] = field(default_factory=dict)
     owners: Owners | None = None
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
@@ -146,7 +146,7 @@ class _TreeReader:
             return None
         return self._attempt(lambda: read_owners(text, curators))
 
-    def _distributions(self, own: str) -> Mapping[str, ForeignDistribution] | None:
+    def _distributions(self, own: str) -> Mapping[str, OtherDistribution] | None:
         """Return the distributions that the tree names; None when what it says cannot be read."""
         text = self._files.get(DISTRIBUTIONS)
         return {} if text is None else self._attempt(lambda: read_distributions(text, DISTRIBUTIONS, own=own))
@@ -157,7 +157,7 @@ class _TreeReader:
         files = self._below("channels", ".yaml")
         return self._attempt(lambda: read_channels(files, curators=curators, packages=made)) or {}
 
-    def _recipes(self, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None) -> Mapping[str, Recipe]:
+    def _recipes(self, steps: StepLibrary, foreign: Mapping[str, OtherDistribution] | None) -> Mapping[str, Recipe]:
         recipes = {}
         for path in sorted(self._files):
             parts = path.split("/")
@@ -169,7 +169,7 @@ class _TreeReader:
         return recipes
 
     def _recipe(
-        self, path: str, directory: str, steps: StepLibrary, foreign: Mapping[str, ForeignDistribution] | None
+        self, path: str, directory: str, steps: StepLibrary, foreign: Mapping[str, OtherDistribution] | None
     ) -> Recipe:
         return load_recipe(
             self._files[path],

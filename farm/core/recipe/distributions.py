@@ -23,7 +23,7 @@ KEYS = ("address", "channel", "root")
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignDistribution:
+class OtherDistribution:
     """Another distribution by its DNS name, at an http(s) URL. `root` is the fingerprint of its root metadata."""
 
     name: str
@@ -56,10 +56,10 @@ def check_known(need: str, known: Collection[str]) -> None:
         raise UnknownDistributionError(need, known)
 
 
-def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str, ForeignDistribution]:
+def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str, OtherDistribution]:
     """Read `distributions.yaml`, by name. `own` is the tree's own distribution. Raises `RecipeError`."""
     document, root = parse(text, file)
-    found: dict[str, ForeignDistribution] = {}
+    found: dict[str, OtherDistribution] = {}
     for key, value in root.pairs if root.kind == "mapping" else ():
         name = read_parsed(document, key, "the name of a distribution", _domain)
         if name is not None and name == own:
@@ -75,12 +75,12 @@ def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str,
     return dict(sorted(found.items()))
 
 
-def _read(document: Document, node: Node, name: str) -> ForeignDistribution | None:
+def _read(document: Document, node: Node, name: str) -> OtherDistribution | None:
     fields = Fields(document, node, name, known=KEYS, required=KEYS)
     address = fields.parsed("address", _address)
     channel = fields.parsed("channel", values.word)
     root = fields.parsed("root", Digest)
-    return ForeignDistribution(name, address, channel, root) if address and channel and root else None
+    return OtherDistribution(name, address, channel, root) if address and channel and root else None
 
 
 def _domain(text: str) -> str:

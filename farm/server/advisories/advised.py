@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.core.advisories.matching import Advisory, Statement
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _PAGE = 500
 _ANYWAY = "Where it is to come yet, say --allow-unknown."
@@ -46,48 +46,48 @@ class NoSuchAdvisoryError(FarmError):
         )
 
 
-def check_advisory(desk: Desk, advisory: Advisory) -> None:
+def check_advisory(unit: UnitOfWork, advisory: Advisory) -> None:
     """Raise `NoSuchPackageError` for a package that nothing knows, unless this advisory spoke of it before."""
-    before = rows.packages_of(desk.session, [advisory.id]).get(advisory.id, [])
-    check_packages(desk, advisory.id, set(advisory.packages) - set(before))
+    before = rows.packages_of(unit.session, [advisory.id]).get(advisory.id, [])
+    check_packages(unit, advisory.id, set(advisory.packages) - set(before))
 
 
-def check_statements(desk: Desk, statements: Iterable[Statement]) -> None:
+def check_statements(unit: UnitOfWork, statements: Iterable[Statement]) -> None:
     """Raise `NoSuchPackageError` or `NoSuchAdvisoryError` for what nothing knows, unless it was stated before."""
     listed = list(statements)
-    before = rows.statements_on(desk.session, {each.package for each in listed})
+    before = rows.statements_on(unit.session, {each.package for each in listed})
     stated = {(each.vulnerability, each.package) for each in before}
     new = [each for each in listed if (each.vulnerability, each.package) not in stated]
     for each in new:
-        check_packages(desk, f"a statement about {each.vulnerability}", [each.package])
+        check_packages(unit, f"a statement about {each.vulnerability}", [each.package])
     if not new:
         return
-    known = set(_names_of_advisories(desk)) | _names_abroad(desk, new)
+    known = set(_names_of_advisories(unit)) | _names_abroad(unit, new)
     for each in new:
         if known.isdisjoint((each.vulnerability, *each.aliases)):
             raise NoSuchAdvisoryError(each.vulnerability, neighbours(each.vulnerability, known) if known else "")
 
 
-def check_packages(desk: Desk, what: str, names: Iterable[str]) -> None:
+def check_packages(unit: UnitOfWork, what: str, names: Iterable[str]) -> None:
     """Raise `NoSuchPackageError` for a package of the distribution itself that nothing here has ever made."""
     own = sorted(name for name in names if "/" not in name)
-    made = recipes.recipes_of(desk.session, own)
+    made = recipes.recipes_of(unit.session, own)
     for name in own:
-        if name not in made and not packages.builds_of(desk.session, name, limit=1):
-            known = {*recipes.all_packages(desk.session), *packages.names(desk.session)}
+        if name not in made and not packages.builds_of(unit.session, name, limit=1):
+            known = {*recipes.all_packages(unit.session), *packages.names(unit.session)}
             raise NoSuchPackageError(what, name, neighbours(name, known))
 
 
-def _names_of_advisories(desk: Desk) -> Iterator[str]:
+def _names_of_advisories(unit: UnitOfWork) -> Iterator[str]:
     """Yield the ids and aliases of all advisories, withdrawn ones too."""
     after = ""
-    while found := rows.advisories(desk.session, after=after, limit=_PAGE):
+    while found := rows.advisories(unit.session, after=after, limit=_PAGE):
         for each in found:
             yield each.id
             yield from json.loads(each.body).get("aliases", ())
         after = found[-1].id
 
 
-def _names_abroad(desk: Desk, statements: Iterable[Statement]) -> set[str]:
-    advisories, _ = known_abroad(desk, {each.package for each in statements})
+def _names_abroad(unit: UnitOfWork, statements: Iterable[Statement]) -> set[str]:
+    advisories, _ = known_abroad(unit, {each.package for each in statements})
     return {name for each in advisories for name in each.ids}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.server.advisories.advisories import KeptAdvisory, KeptStatement
     from farm.server.identities.access import Actor
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
 
@@ -62,7 +62,7 @@ class Hit:
 
 
 def add_advisory(
-    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
+    unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[Advisory, Outcome]:
     """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
 
@@ -71,17 +71,17 @@ def add_advisory(
     `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
     `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
     """
-    advisory = read_osv(content, desk.world.distribution)
+    advisory = read_osv(content, unit.world.distribution)
     if not advisory.withdrawn:
-        _check_distributions(desk, advisory.packages)
+        _check_distributions(unit, advisory.packages)
     document = read_json_object(content, "the advisory", "")
     body, word = canonical_json(document).decode(), advisory_word(document)
-    if advisory.modified > desk.now + _AHEAD:
+    if advisory.modified > unit.now + _AHEAD:
         raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
-    before = rows.advisory(desk.session, advisory.id)
+    before = rows.advisory(unit.session, advisory.id)
     if before is not None:
         if before.body == body:
-            take_words(desk, [word], envelope, new=False)
+            take_words(unit, [word], envelope, new=False)
             return advisory, "unchanged"
         if advisory.modified <= before.modified_at:
             same = "not newer than" if advisory.modified == before.modified_at else "older than"
@@ -91,7 +91,7 @@ def add_advisory(
                 remedy="Set `modified` to when it was changed.",
             )
     if not allow_unknown and not advisory.withdrawn:
-        check_advisory(desk, advisory)
+        check_advisory(unit, advisory)
     kept = rows.KeptAdvisory(
         id=advisory.id,
         body=body,
@@ -99,17 +99,17 @@ def add_advisory(
         modified_at=advisory.modified,
         withdrawn_at=advisory.withdrawn,
         added_by=actor.name,
-        added_at=desk.now,
+        added_at=unit.now,
     )
-    rows.keep_advisory(desk.session, kept, advisory.packages)
-    take_words(desk, [word], envelope, new=True)
+    rows.keep_advisory(unit.session, kept, advisory.packages)
+    take_words(unit, [word], envelope, new=True)
     outcome: Outcome = "withdrawn" if advisory.withdrawn else "updated" if before else "added"
-    audit(desk, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
+    audit(unit, actor, "advisory", advisory.id, f"{outcome}: {advisory.severity}, {', '.join(advisory.packages)}")
     return advisory, outcome
 
 
 def add_statements(
-    desk: Desk, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
+    unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[tuple[Statement, ...], int]:
     """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
 
@@ -117,14 +117,14 @@ def add_statements(
     `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as `add_advisory` does, and, unless
     `allow_unknown`, `NoSuchAdvisoryError`.
     """
-    distribution = desk.world.distribution
+    distribution = unit.world.distribution
     found = read_openvex(content, distribution)
-    _check_distributions(desk, (each.package for each in found))
+    _check_distributions(unit, (each.package for each in found))
     for each in found:
-        if each.at > desk.now + _AHEAD:
+        if each.at > unit.now + _AHEAD:
             raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
     if not allow_unknown:
-        check_statements(desk, found)
+        check_statements(unit, found)
     kept = [
         rows.KeptStatement(
             vulnerability=each.vulnerability,
@@ -138,52 +138,52 @@ def add_statements(
         )
         for each in found
     ]
-    _check_one_at_a_time(kept, rows.statements_on(desk.session, {each.package for each in kept}))
-    new = rows.add_statements(desk.session, kept)
-    take_words(desk, (statement_word(each, distribution) for each in found), envelope, new=new > 0)
+    _check_one_at_a_time(kept, rows.statements_on(unit.session, {each.package for each in kept}))
+    new = rows.add_statements(unit.session, kept)
+    take_words(unit, (statement_word(each, distribution) for each in found), envelope, new=new > 0)
     if new:
         told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
-        audit(desk, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
+        audit(unit, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
     return found, new
 
 
-def known_about(desk: Desk, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
+def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
     """Return the advisories that speak of packages and are not withdrawn, and what is stated of them.
 
     Own packages go by their short names, those of others by full ones: of these, their own distributions speak too.
     """
     asked = set(names)
-    advisories = [read_kept(desk, each) for each in rows.advisories_on(desk.session, asked)]
-    theirs, stated = known_abroad(desk, asked)
+    advisories = [read_kept(unit, each) for each in rows.advisories_on(unit.session, asked)]
+    theirs, stated = known_abroad(unit, asked)
     if not advisories and not theirs:
         return [], []
-    return [*advisories, *theirs], [*(_statement(each) for each in rows.statements_on(desk.session, asked)), *stated]
+    return [*advisories, *theirs], [*(_statement(each) for each in rows.statements_on(unit.session, asked)), *stated]
 
 
-def read_kept(desk: Desk, kept: KeptAdvisory) -> Advisory:
+def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
     """Return what a kept advisory says."""
-    return read_osv(kept.body.encode(), desk.world.distribution)
+    return read_osv(kept.body.encode(), unit.world.distribution)
 
 
-def all_statements(desk: Desk) -> tuple[Statement, ...]:
+def all_statements(unit: UnitOfWork) -> tuple[Statement, ...]:
     """Return everything that was ever stated, the newest first."""
-    return tuple(_statement(each) for each in rows.statements(desk.session))
+    return tuple(_statement(each) for each in rows.statements(unit.session))
 
 
-def released_with(desk: Desk, advisory: Advisory) -> list[Hit]:
+def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
     """Return what the newest releases of all channels hold of the packages that an advisory holds for."""
     if advisory.withdrawn:
         return []
     found = []
-    statements = [_statement(each) for each in rows.statements_on(desk.session, advisory.packages)]
-    for channel in releases.channels(desk.session):
-        newest = releases.newest_release(desk.session, channel)
-        held = releases.members_named(desk.session, channel, newest.number, advisory.packages) if newest else {}
-        members = [_package(desk, digest) for digest in held.values()]
-        taken = imported.first_taken(desk.session, channel, advisory.packages)
+    statements = [_statement(each) for each in rows.statements_on(unit.session, advisory.packages)]
+    for channel in releases.channels(unit.session):
+        newest = releases.newest_release(unit.session, channel)
+        held = releases.members_named(unit.session, channel, newest.number, advisory.packages) if newest else {}
+        members = [_package(unit, digest) for digest in held.values()]
+        taken = imported.first_taken(unit.session, channel, advisory.packages)
         members += [
             (each.name, Version(each.version), each.revision)
-            for each in imported.packages_by_digest(desk.session, taken).values()
+            for each in imported.packages_by_digest(unit.session, taken).values()
         ]
         findings = find([advisory], statements, members)
         found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
@@ -205,13 +205,13 @@ def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStat
         there.add(each.statement)
 
 
-def _check_distributions(desk: Desk, names: Iterable[str]) -> None:
+def _check_distributions(unit: UnitOfWork, names: Iterable[str]) -> None:
     for name in names:
-        check_known(name, desk.world.foreign.keys())
+        check_known(name, unit.world.foreign.keys())
 
 
-def _package(desk: Desk, digest: Digest) -> tuple[str, Version, int]:
-    package = packages.package(desk.session, digest)
+def _package(unit: UnitOfWork, digest: Digest) -> tuple[str, Version, int]:
+    package = packages.package(unit.session, digest)
     if package is None:
         raise LookupError(f"the package {digest} of a release is not in the database")
     return package.name, Version(package.version), package.revision

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.server.identities.access import Actor
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 def state_reviews(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     names: Iterable[str],
     source: str,
@@ -39,19 +39,19 @@ def state_reviews(
     Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
     `UnknownDistributionError` for a package of a distribution that the recipes do not name.
     """
-    distribution = desk.world.distribution
+    distribution = unit.world.distribution
     checked_source(source)
     found = sorted({PackageName.parse(each, within=distribution).inside(distribution) for each in names})
     for each in found:
-        check_known(each, desk.world.foreign.keys())
-    check_packages(desk, "a review", found)
-    at = (at or desk.now).replace(microsecond=0)
+        check_known(each, unit.world.foreign.keys())
+    check_packages(unit, "a review", found)
+    at = (at or unit.now).replace(microsecond=0)
     # Who signs the time has read it from a clock of its own.
-    if at > desk.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
+    if at > unit.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
         raise FutureStatementError(f"the review is said to be of {time_text(at)}, which is to come")
     stated = tuple(Review(each, source, at) for each in found)
-    new = rows.keep_reviews(desk.session, stated, by=actor.name, now=desk.now)
-    take_words(desk, map(review_word, stated), envelope, new=bool(new))
+    new = rows.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
+    take_words(unit, map(review_word, stated), envelope, new=bool(new))
     if new:
-        audit(desk, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
+        audit(unit, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
     return stated, len(new)

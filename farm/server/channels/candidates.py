@@ -10,7 +10,7 @@ from sqlmodel import col, func, select, update
 
 from farm.core.names.digest import Digest
 from farm.server.tables.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
-from farm.server.tables.foreign_rows import CandidateForeignRow
+from farm.server.tables.foreign_rows import CandidateImportRow
 from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import (
     CandidateOrigin,
@@ -193,7 +193,7 @@ def add_candidate(
     session.flush()
     added = candidate_of_row(row)
     session.add_all(
-        (CandidateForeignRow if "/" in name else CandidateChangeRow)(
+        (CandidateImportRow if "/" in name else CandidateChangeRow)(
             candidate_id=added.id, name=name, before=before, after=after
         )
         for name, (before, after) in sorted(changes.items())
@@ -210,8 +210,8 @@ def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Di
 def changes_of(session: Session, candidate_id: int) -> list[Change]:
     """Return what a candidate changes, by name; packages of other distributions by their full names."""
     own = select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id)
-    foreign = select(CandidateForeignRow).where(CandidateForeignRow.candidate_id == candidate_id)
-    rows: list[CandidateChangeRow | CandidateForeignRow] = [*session.exec(own), *session.exec(foreign)]
+    foreign = select(CandidateImportRow).where(CandidateImportRow.candidate_id == candidate_id)
+    rows: list[CandidateChangeRow | CandidateImportRow] = [*session.exec(own), *session.exec(foreign)]
     return [
         Change(
             row.name,
@@ -235,7 +235,7 @@ def place_changes(
     """Write the `atom` or the `state` of some changes of a candidate."""
     values = {key: value for key, value in (("atom", atom), ("state", state)) if value is not None}
     for some in in_parts(names):
-        for row in (CandidateChangeRow, CandidateForeignRow):
+        for row in (CandidateChangeRow, CandidateImportRow):
             session.exec(
                 update(row).where(col(row.candidate_id) == candidate_id, col(row.name).in_(some)).values(**values)
             )

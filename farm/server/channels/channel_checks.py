@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 from farm.server.channels import releases
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 LONGEST_REASON = 2000
 
@@ -44,19 +44,19 @@ class AlreadyError(CurationError):
     code = "already"
 
 
-def policy_of(desk: Desk, channel: str) -> dict[str, Any]:
+def policy_of(unit: UnitOfWork, channel: str) -> dict[str, Any]:
     """Return the policy in force on a channel as plain values. Raises `UnknownChannelError`."""
-    text = releases.policy_text(desk.session, channel)
+    text = releases.policy_text(unit.session, channel)
     if text is None:
-        known = releases.channels(desk.session)
+        known = releases.channels(unit.session)
         raise UnknownChannelError(f"there is no channel {channel[:100]!r}", remedy=neighbours(channel, known))
     policy: dict[str, Any] = json.loads(text) if text else {}
     return policy
 
 
-def newest_of(desk: Desk, channel: str) -> ReleaseRecord:
+def newest_of(unit: UnitOfWork, channel: str) -> ReleaseRecord:
     """Return the newest release of a channel. Raises `CurationError` when there is none."""
-    newest = releases.newest_release(desk.session, channel)
+    newest = releases.newest_release(unit.session, channel)
     if newest is None:
         raise CurationError(
             f"{channel} has no release yet", remedy=f"`farm channel show {channel}` says what it waits for."
@@ -66,26 +66,26 @@ def newest_of(desk: Desk, channel: str) -> ReleaseRecord:
 
 def reason_of(text: str) -> str:
     """Return a reason as it is kept. Raises `CurationError` when there is none."""
-    reason = kept(text.strip(), longest=LONGEST_REASON)
+    reason = truncate_text(text.strip(), longest=LONGEST_REASON)
     if not reason:
         raise CurationError("no reason is given", remedy="Say why with --why: others will read it.")
     return reason
 
 
-def ahead(desk: Desk, until: datetime | None) -> datetime | None:
+def ahead(unit: UnitOfWork, until: datetime | None) -> datetime | None:
     """Return a time that lies ahead, or none. Raises `CurationError`."""
     if until is None:
         return None
     if until.tzinfo is None:
         raise CurationError(f"{until.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
-    if until <= desk.now:
+    if until <= unit.now:
         raise CurationError(f"{until:%Y-%m-%d %H:%M} {until.tzname()} is over", remedy="Name a time that lies ahead.")
     return until
 
 
-def own_name(desk: Desk, name: str) -> str:
+def own_name(unit: UnitOfWork, name: str) -> str:
     """Return a package's name as this distribution keeps it: its own go by their short names, also told in full."""
-    return name.removeprefix(f"{desk.world.distribution}/")
+    return name.removeprefix(f"{unit.world.distribution}/")
 
 
 def neighbours(name: str, known: Iterable[str]) -> str:

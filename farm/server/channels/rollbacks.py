@@ -10,7 +10,7 @@ from sqlmodel import and_, col, or_, select
 
 from farm.core.names.digest import Digest
 from farm.server.tables.curation_rows import LeftOutRow, OrderRow
-from farm.server.tables.foreign_rows import CandidateForeignRow
+from farm.server.tables.foreign_rows import CandidateImportRow
 from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import OrderEnding, OrderKind
 from farm.server.tables.release_rows import MembershipRow, ReleaseRow
@@ -27,7 +27,7 @@ Found = dict[Digest, tuple[int, OrderRow, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class RolledBack:
+class RollbackRecord:
     """That `release` of a channel, a rollback for `reason`, has seen to a package. `since` are later orders about it.
 
     `deed` is what it did: took it out, left it out, kept it. Each order is the names that it speaks of; None: of all.
@@ -53,7 +53,7 @@ def leave_out(session: Session, order_id: int, offered: Differences) -> None:
     session.flush()
 
 
-def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RollbackRecord]:
     """Return for those of these packages that a rollback took or left out of the channel what did, the last time."""
     found: Found = {}
     for some in in_parts(packages):
@@ -73,16 +73,16 @@ def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict
         _note(found, session.exec(membership).all(), "took it out")
         # Of packages of other distributions the candidate itself says what it took out.
         imported = (
-            select(CandidateForeignRow.before, ReleaseRow.number, OrderRow)
-            .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateForeignRow.candidate_id))
+            select(CandidateImportRow.before, ReleaseRow.number, OrderRow)
+            .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateImportRow.candidate_id))
             .join(OrderRow, col(OrderRow.candidate_id) == col(ReleaseRow.candidate_id))
-            .where(ReleaseRow.channel == channel, col(CandidateForeignRow.before).in_(some), _is_rollback())
+            .where(ReleaseRow.channel == channel, col(CandidateImportRow.before).in_(some), _is_rollback())
         )
         _note(found, session.exec(imported).all(), "took it out")
     return _with_orders(session, channel, found)
 
 
-def kept_in(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RolledBack]:
+def kept_in(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RollbackRecord]:
     """Return for those of these packages of the channel that a rollback kept, though they would have gone, what did."""
     found: Found = {}
     for some in in_parts(packages):
@@ -111,7 +111,7 @@ def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: 
             found[Digest(package)] = number, order, deed
 
 
-def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, RolledBack]:
+def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, RollbackRecord]:
     if not found:
         return {}
     first = min(order.id or 0 for _, order, _ in found.values())
@@ -125,7 +125,7 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
     ).all()
     spoken = [(each.id or 0, _spoken_of(each.kind, json.loads(each.detail))) for each in later]
     return {
-        package: RolledBack(
+        package: RollbackRecord(
             number, order.reason, deed, tuple(names for later_id, names in spoken if later_id > (order.id or 0))
         )
         for package, (number, order, deed) in found.items()

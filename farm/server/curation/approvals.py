@@ -9,7 +9,7 @@ from sqlmodel import col, delete, or_, select
 
 from farm.core.names.digest import Digest
 from farm.server.tables.curation_rows import ApprovalRow
-from farm.server.tables.foreign_rows import ForeignPackageRow
+from farm.server.tables.foreign_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.parts import in_parts
 
@@ -74,7 +74,7 @@ def given_by(session: Session, channel: str, curator: str, name: str) -> list[Ap
     """Return what a curator has signed on a channel for any build of a package, by the name that the farm keeps."""
     theirs = (ApprovalRow.channel == channel, ApprovalRow.curator == curator)
     own = select(PackageRow.digest).where(PackageRow.name == name)
-    others = select(ForeignPackageRow.descriptor).where(ForeignPackageRow.name == name)
+    others = select(ImportedPackageRow.descriptor).where(ImportedPackageRow.name == name)
     of_name = or_(col(ApprovalRow.package).in_(own), col(ApprovalRow.package).in_(others))
     query = select(ApprovalRow).where(*theirs, of_name).order_by(col(ApprovalRow.at))
     return [_approval(row) for row in session.exec(query)]

@@ -16,12 +16,12 @@ from farm.server.channels.channel_checks import (
 )
 from farm.server.curation import approvals, signed_orders
 from farm.server.curation.approvals import Approval
-from farm.server.curation.order_intake import NO_LEDGER, Wanted, take_signed, withdrawals_of_approvals
+from farm.server.curation.order_intake import NO_LEDGER, RequestedOrder, take_signed, withdrawals_of_approvals
 from farm.server.federation import imported
 from farm.server.identities.access import audit
 from farm.server.packages import packages
 from farm.server.tables.pipeline_states import ChangeState
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 from farm.trust.attestation.approval import ApprovalError, is_approval, read_approval
 from farm.trust.attestation.curator_order import TOLERANCE, Act, named
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.identities.access import Actor
-    from farm.server.tables.records import ForeignPackage, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.approval import SignedApproval
 
 
@@ -45,94 +45,94 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class InQuestion:
+class PendingApproval:
     """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed.
 
     One that is `removed` wants out: the channel has it, and would be without it.
     """
 
-    package: Package | ForeignPackage
+    package: Package | ImportedPackage
     approved_by: tuple[str, ...]
     enough: bool
     removed: bool = False
 
 
-def asked(desk: Desk, channel: str) -> Asked:
+def asked(unit: UnitOfWork, channel: str) -> Asked:
     """Return what approvals a channel asks for. Raises `CurationError` when it asks for none."""
-    for gate in policy_of(desk, channel).get("gates", []):
+    for gate in policy_of(unit, channel).get("gates", []):
         if gate["gate"] == "approvals":
-            people = gate.get("people", desk.world.curators.get(gate["of"], {}))
+            people = gate.get("people", unit.world.curators.get(gate["of"], {}))
             return Asked(gate["of"], gate["count"], people)
     raise CurationError(f"{channel} asks for no approvals", remedy="Its policy has no gate `approvals`.")
 
 
-def in_question(desk: Desk, channel: str) -> list[InQuestion]:
+def in_question(unit: UnitOfWork, channel: str) -> list[PendingApproval]:
     """Return the packages that want into a channel, own ones and then others by name, and who has approved them.
 
     Behind them stand those that want out.
     """
-    wanted = asked(desk, channel)
+    wanted = asked(unit, channel)
     listed = []
-    for digests, removed in ((_arriving(desk, channel), False), (_departing(desk, channel), True)):
-        own = packages.by_digest(desk.session, digests).values()
-        others = imported.packages_by_digest(desk.session, digests).values()
-        found: list[Package | ForeignPackage] = [
+    for digests, removed in ((_arriving(unit, channel), False), (_departing(unit, channel), True)):
+        own = packages.by_digest(unit.session, digests).values()
+        others = imported.packages_by_digest(unit.session, digests).values()
+        found: list[Package | ImportedPackage] = [
             *sorted(own, key=lambda each: (each.name, each.built_at)),
             *sorted(others, key=lambda each: (each.name, each.version)),
         ]
-        given = approvals.approvals_of(desk.session, channel, digests)
+        given = approvals.approvals_of(unit.session, channel, digests)
         for package in found:
             signed = given.get(package.digest, ())
-            names = tuple(each.curator for each in signed if counts(desk, each, wanted.keys, removed=removed))
-            listed.append(InQuestion(package, names, len(names) >= wanted.count, removed))
+            names = tuple(each.curator for each in signed if counts(unit, each, wanted.keys, removed=removed))
+            listed.append(PendingApproval(package, names, len(names) >= wanted.count, removed))
     return listed
 
 
-def approve(desk: Desk, actor: Actor, channel: str, envelopes: Sequence[bytes]) -> list[Approval]:
+def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[bytes]) -> list[Approval]:
     """Take signed approvals: all of them or none. Raises `ApprovalError`, `InvalidEnvelopeError`, `CurationError`."""
-    wanted = asked(desk, channel)
+    wanted = asked(unit, channel)
     if not wanted.keys:
         raise CurationError(
             f"nobody is in the group {wanted.group}, which {channel} asks", remedy="Name its people in curators.yaml."
         )
-    arriving, departing = _arriving(desk, channel), _departing(desk, channel)
-    withdrawn = withdrawals_of_approvals(desk, channel)
+    arriving, departing = _arriving(unit, channel), _departing(unit, channel)
+    withdrawn = withdrawals_of_approvals(unit, channel)
     taken = []
     for envelope in envelopes:
         said = read_approval(envelope, wanted.keys)
         if said.channel != channel:
             raise NotInQuestionError(f"{said.curator} signed for {said.channel[:100]}, not for {channel}")
-        _check_counts(desk, said, withdrawn.get((said.package, said.curator)))
+        _check_counts(unit, said, withdrawn.get((said.package, said.curator)))
         if said.package not in (departing if said.removed else arriving):
             way = "out of" if said.removed else "into"
             raise NotInQuestionError(f"{said.label[:200]} ({said.package}) does not want {way} {channel}")
         approval = Approval(
-            channel=channel, package=said.package, curator=said.curator, envelope=envelope.decode(), at=desk.now
+            channel=channel, package=said.package, curator=said.curator, envelope=envelope.decode(), at=unit.now
         )
-        approvals.add_approval(desk.session, approval)
+        approvals.add_approval(unit.session, approval)
         what = "approve-removal" if said.removed else "approve"
         signed = f"signed by {said.curator}; {said.package}"
-        audit(desk, actor, what, f"{said.label} on {channel}", signed, channel=channel)
+        audit(unit, actor, what, f"{said.label} on {channel}", signed, channel=channel)
         taken.append(approval)
-    refusals.ask_again(desk.session, now=desk.now, channel=channel)
+    refusals.ask_again(unit.session, now=unit.now, channel=channel)
     return taken
 
 
-def _check_counts(desk: Desk, said: SignedApproval, withdrawn: Digest | None) -> None:
+def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | None) -> None:
     """See that the signer will count an approval. `withdrawn` is the order by which one was taken back, if it was."""
-    if not said.is_to(desk.world.distribution):
+    if not said.is_to(unit.world.distribution):
         to = f"one to {said.distribution[:100]}" if said.distribution else "to no distribution that it names"
         raise ApprovalError(
-            f"for {said.label[:200]} it is {to}, and this is {desk.world.distribution}",
+            f"for {said.label[:200]} it is {to}, and this is {unit.world.distribution}",
             remedy="Sign with `farm approve` of this version, connected to this farm.",
         )
-    if said.at is not None and said.at > desk.now + TOLERANCE:
+    if said.at is not None and said.at > unit.now + TOLERANCE:
         raise ApprovalError(
-            f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
+            f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
             remedy="Set the clock of the machine where you sign, and sign again.",
         )
     # One that names an order that is not known here may do: an older database was restored.
-    known = said.after is None or signed_orders.signed_order(desk.session, said.after) is not None
+    known = said.after is None or signed_orders.signed_order(unit.session, said.after) is not None
     if withdrawn is not None and said.after != withdrawn and known:
         raise ApprovalError(
             f"{said.curator} has withdrawn what was signed for {said.label[:200]}, and it does not name that "
@@ -142,7 +142,7 @@ def _check_counts(desk: Desk, said: SignedApproval, withdrawn: Digest | None) ->
 
 
 def withdraw(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     curator: str,
@@ -155,20 +155,20 @@ def withdraw(
 
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
     """
-    names = list(dict.fromkeys(own_name(desk, each) for each in names))
-    taken = [(name, each) for name in names for each in revocable(desk, channel, curator, name)]
-    labels = _labels(desk, [each.package for _, each in taken])
+    names = list(dict.fromkeys(own_name(unit, each) for each in names))
+    taken = [(name, each) for name in names for each in revocable(unit, channel, curator, name)]
+    labels = _labels(unit, [each.package for _, each in taken])
     for _, each in taken:
-        _forget(desk, actor, _Withdrawn(channel, curator, each.package, labels[each.package], why))
+        _forget(unit, actor, _Withdrawn(channel, curator, each.package, labels[each.package], why))
     packages = named((name, each.package) for name, each in taken)
-    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
-    take_signed(desk, wanted, envelope)
-    released = _labels(desk, list(_released(desk, channel, names).values()))
+    wanted = RequestedOrder(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
+    take_signed(unit, wanted, envelope)
+    released = _labels(unit, list(_released(unit, channel, names).values()))
     return TakenBack({each.package: labels[each.package] for _, each in taken}, tuple(sorted(released.values())))
 
 
 def withdraw_with_signer(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     packages: Mapping[str, Digest],
@@ -180,41 +180,41 @@ def withdraw_with_signer(
 
     `packages` are descriptors by names, as the order has them; the approvals are those of who signs it.
     """
-    policy_of(desk, channel)
-    wanted = Wanted(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why)
-    order = take_signed(desk, wanted, envelope)
+    policy_of(unit, channel)
+    wanted = RequestedOrder(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why)
+    order = take_signed(unit, wanted, envelope)
     if order is None:
         raise CurationError(NO_LEDGER, remedy="Name the packages: then the farm forgets the approvals.")
     for name, package in packages.items():
-        _forget(desk, actor, _Withdrawn(channel, order.curator, package, name, why))
+        _forget(unit, actor, _Withdrawn(channel, order.curator, package, name, why))
 
 
-def revocable(desk: Desk, channel: str, curator: str, name: str) -> list[Approval]:
+def revocable(unit: UnitOfWork, channel: str, curator: str, name: str) -> list[Approval]:
     """Return what a curator has signed for builds of a package, and can take back: also of one that wants in no more.
 
     Raises `AlreadyError`, `NotInQuestionError`.
     """
-    keys, name = asked(desk, channel).keys, own_name(desk, name)
-    found = approvals.given_by(desk.session, channel, curator, name)
-    done = _released(desk, channel, [name]).values()
-    if left := [each for each in found if each.package not in done or counts(desk, each, keys, removed=True)]:
+    keys, name = asked(unit, channel).keys, own_name(unit, name)
+    found = approvals.given_by(unit.session, channel, curator, name)
+    done = _released(unit, channel, [name]).values()
+    if left := [each for each in found if each.package not in done or counts(unit, each, keys, removed=True)]:
         return left
     if found:
         raise AlreadyError(
             f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
             remedy=f"Go back to a release without it: `farm rollback {channel} NUMBER`.",
         )
-    known = {each.package.name for each in in_question(desk, channel) if curator in each.approved_by}
+    known = {each.package.name for each in in_question(unit, channel) if curator in each.approved_by}
     by_digest = f"What the farm does not know of: `farm approve {channel} --withdraw --descriptor DIGEST`."
-    signed = signed_orders.who_orders(desk.session) is not None
+    signed = signed_orders.who_orders(unit.session) is not None
     raise NotInQuestionError(
         f"{curator[:100]} has approved no {name[:100]} on {channel}",
         remedy=" ".join(filter(None, [neighbours(name, known), by_digest if signed else ""])),
     )
 
 
-def _labels(desk: Desk, digests: Sequence[Digest]) -> dict[Digest, str]:
-    own, others = packages.by_digest(desk.session, digests), imported.packages_by_digest(desk.session, digests)
+def _labels(unit: UnitOfWork, digests: Sequence[Digest]) -> dict[Digest, str]:
+    own, others = packages.by_digest(unit.session, digests), imported.packages_by_digest(unit.session, digests)
     return {digest: f"{each.name} {each.printed_version}" for digest, each in (others | own).items()}
 
 
@@ -237,13 +237,15 @@ class _Withdrawn:
     why: str
 
 
-def _forget(desk: Desk, actor: Actor, gone: _Withdrawn) -> None:
-    approvals.withdraw_approval(desk.session, gone.channel, gone.package, gone.curator)
+def _forget(unit: UnitOfWork, actor: Actor, gone: _Withdrawn) -> None:
+    approvals.withdraw_approval(unit.session, gone.channel, gone.package, gone.curator)
     told = "; ".join(filter(None, [f"signed by {gone.curator}", gone.package, gone.why.strip()]))
-    audit(desk, actor, "withdraw-approval", f"{gone.label} on {gone.channel}", kept(told), channel=gone.channel)
+    audit(
+        unit, actor, "withdraw-approval", f"{gone.label} on {gone.channel}", truncate_text(told), channel=gone.channel
+    )
 
 
-def counts(desk: Desk, approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
+def counts(unit: UnitOfWork, approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
     """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name.
 
     What was signed must be that the package may come in, or, when it is to be `removed`, that it may go; here, and not
@@ -257,22 +259,22 @@ def counts(desk: Desk, approval: Approval, keys: Mapping[str, str], *, removed: 
         package=approval.package,
         curator=approval.curator,
         removed=removed,
-        distribution=desk.world.distribution,
+        distribution=unit.world.distribution,
     )
 
 
-def _released(desk: Desk, channel: str, names: Sequence[str]) -> dict[str, Digest]:
+def _released(unit: UnitOfWork, channel: str, names: Sequence[str]) -> dict[str, Digest]:
     """Return which of these packages the newest release holds, also when it is still with the signer."""
-    newest = releases.newest_release(desk.session, channel, published=False)
-    return releases.members_named(desk.session, channel, newest.number, names) if newest else {}
+    newest = releases.newest_release(unit.session, channel, published=False)
+    return releases.members_named(unit.session, channel, newest.number, names) if newest else {}
 
 
-def _arriving(desk: Desk, channel: str) -> set[Digest]:
+def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
     """Return the packages that want into a channel: offered by its source, at its gates, or held back from it."""
-    session = desk.session
+    session = unit.session
     newest = releases.newest_release(session, channel)
     here = set(releases.release_set(session, channel, newest.number).values()) if newest else set()
-    if origin := policy_of(desk, channel).get("from"):
+    if origin := policy_of(unit, channel).get("from"):
         offering = releases.newest_release(session, origin)
         offered = set(releases.release_set(session, origin, offering.number).values()) if offering else set()
     else:
@@ -284,10 +286,10 @@ def _arriving(desk: Desk, channel: str) -> set[Digest]:
     return (offered | at_the_gates | held) - here
 
 
-def _departing(desk: Desk, channel: str) -> set[Digest]:
+def _departing(unit: UnitOfWork, channel: str) -> set[Digest]:
     """Return the packages that a channel has and would be without: its source has them no more, or its candidate."""
-    session = desk.session
-    origin = policy_of(desk, channel).get("from")
+    session = unit.session
+    origin = policy_of(unit, channel).get("from")
     if origin and releases.newest_release(session, origin) is None:
         return set()
     found = differences.from_channel(session, channel, origin) if origin else differences.from_builds(session, channel)

@@ -18,7 +18,7 @@ from farm.server.channels.channel_checks import (
 )
 from farm.server.channels.releases import Freeze
 from farm.server.curation import holds, reports, signed_orders
-from farm.server.curation.order_intake import Wanted, take_signed
+from farm.server.curation.order_intake import RequestedOrder, take_signed
 from farm.server.federation import imported
 from farm.server.identities.access import audit
 from farm.server.recipes import recipes
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from farm.server.curation.holds import Hold
     from farm.server.curation.reports import Report
     from farm.server.identities.access import Actor
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 _WITH_SIGNER = (
@@ -42,7 +42,7 @@ _ONLY_THERE = "with the signer: nothing was written here"
 
 
 def freeze(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     *,
@@ -55,9 +55,9 @@ def freeze(
 
     Raises `AlreadyError` when it is frozen, unless this freeze is to `replace` that one, whoever made it.
     """
-    policy_of(desk, channel)
-    order = Freeze(desk.now, reason_of(why), actor.name, ahead(desk, until))
-    standing = releases.frozen(desk.session, channel, now=desk.now)
+    policy_of(unit, channel)
+    order = Freeze(unit.now, reason_of(why), actor.name, ahead(unit, until))
+    standing = releases.frozen(unit.session, channel, now=unit.now)
     told = _told(order.why, until)
     if standing is not None:
         before = f"{_until(standing)} by {standing.by}: {standing.why}"
@@ -66,28 +66,28 @@ def freeze(
                 f"{channel} is frozen{before}", remedy="Put yours in its place with --replace, or `farm thaw` it first."
             )
         told += f"; in place of one{before}"
-    take_signed(desk, Wanted(act=Act.FREEZE, channel=channel, reason=why, until=until), envelope)
-    releases.freeze(desk.session, channel, order)
-    audit(desk, actor, "freeze", f"channel {channel}", told, channel=channel)
+    take_signed(unit, RequestedOrder(act=Act.FREEZE, channel=channel, reason=why, until=until), envelope)
+    releases.freeze(unit.session, channel, order)
+    audit(unit, actor, "freeze", f"channel {channel}", told, channel=channel)
     return order
 
 
-def thaw(desk: Desk, actor: Actor, channel: str, *, envelope: bytes | None = None) -> None:
+def thaw(unit: UnitOfWork, actor: Actor, channel: str, *, envelope: bytes | None = None) -> None:
     """Let a frozen channel go on: also one that only the signer has frozen, when that is signed.
 
     Raises `AlreadyError` when it is not frozen.
     """
-    policy_of(desk, channel)
-    frozen = releases.frozen(desk.session, channel, now=desk.now) is not None
-    if not frozen and not _goes_to_signer(desk, envelope):
+    policy_of(unit, channel)
+    frozen = releases.frozen(unit.session, channel, now=unit.now) is not None
+    if not frozen and not _goes_to_signer(unit, envelope):
         raise AlreadyError(f"{channel} is not frozen")
-    take_signed(desk, Wanted(act=Act.THAW, channel=channel), envelope)
-    releases.freeze(desk.session, channel, None)
-    audit(desk, actor, "thaw", f"channel {channel}", "" if frozen else _ONLY_THERE, channel=channel)
+    take_signed(unit, RequestedOrder(act=Act.THAW, channel=channel), envelope)
+    releases.freeze(unit.session, channel, None)
+    audit(unit, actor, "thaw", f"channel {channel}", "" if frozen else _ONLY_THERE, channel=channel)
 
 
 def hold(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     package: str,
@@ -97,113 +97,113 @@ def hold(
     envelope: bytes | None = None,
 ) -> Hold:
     """Keep a package where it is in a channel, until a time or until it is lifted."""
-    policy_of(desk, channel)
-    package = own_name(desk, package)
-    _check_known(desk, channel, package)
+    policy_of(unit, channel)
+    package = own_name(unit, package)
+    _check_known(unit, channel, package)
     reason = reason_of(why)
     held = holds.add_hold(
-        desk.session, channel, package, reason=reason, held_by=actor.name, now=desk.now, until=ahead(desk, until)
+        unit.session, channel, package, reason=reason, held_by=actor.name, now=unit.now, until=ahead(unit, until)
     )
-    wanted = Wanted(act=Act.HOLD, channel=channel, packages={package: None}, reason=why, until=until)
-    take_signed(desk, wanted, envelope)
-    audit(desk, actor, "hold", f"{package} on {channel}", _told(reason, until), channel=channel)
+    wanted = RequestedOrder(act=Act.HOLD, channel=channel, packages={package: None}, reason=why, until=until)
+    take_signed(unit, wanted, envelope)
+    audit(unit, actor, "hold", f"{package} on {channel}", _told(reason, until), channel=channel)
     return held
 
 
-def lift(desk: Desk, actor: Actor, channel: str, package: str, *, envelope: bytes | None = None) -> None:
+def lift(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, envelope: bytes | None = None) -> None:
     """Let a held package go on: also one that there is and only the signer holds, when that is signed.
 
     Raises `NotInQuestionError` when nobody holds it.
     """
-    policy_of(desk, channel)
-    package = own_name(desk, package)
-    lifted = holds.lift_hold(desk.session, channel, package, lifted_by=actor.name, now=desk.now)
-    if not lifted and not (_goes_to_signer(desk, envelope) and _is_known(desk, channel, package)):
-        held = [each.package for each in holds.open_holds(desk.session, channel, now=desk.now)]
+    policy_of(unit, channel)
+    package = own_name(unit, package)
+    lifted = holds.lift_hold(unit.session, channel, package, lifted_by=actor.name, now=unit.now)
+    if not lifted and not (_goes_to_signer(unit, envelope) and _is_known(unit, channel, package)):
+        held = [each.package for each in holds.open_holds(unit.session, channel, now=unit.now)]
         raise NotInQuestionError(f"nobody holds {package[:100]} on {channel}", remedy=neighbours(package, held))
-    take_signed(desk, Wanted(act=Act.LIFT, channel=channel, packages={package: None}), envelope)
-    audit(desk, actor, "lift", f"{package} on {channel}", "" if lifted else _ONLY_THERE, channel=channel)
+    take_signed(unit, RequestedOrder(act=Act.LIFT, channel=channel, packages={package: None}), envelope)
+    audit(unit, actor, "lift", f"{package} on {channel}", "" if lifted else _ONLY_THERE, channel=channel)
 
 
-def report(desk: Desk, actor: Actor, channel: str, package: str, *, why: str) -> Report:
+def report(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, why: str) -> Report:
     """Write down trouble with a package of a channel's newest release: it goes no further while that is open."""
-    policy_of(desk, channel)
-    newest, package = newest_of(desk, channel), own_name(desk, package)
-    found = releases.members_named(desk.session, channel, newest.number, [package])
-    for digest in imported.first_taken(desk.session, channel, [package]):
+    policy_of(unit, channel)
+    newest, package = newest_of(unit, channel), own_name(unit, package)
+    found = releases.members_named(unit.session, channel, newest.number, [package])
+    for digest in imported.first_taken(unit.session, channel, [package]):
         found[package] = digest
     if package not in found:
-        members = releases.release_set(desk.session, channel, newest.number)
+        members = releases.release_set(unit.session, channel, newest.number)
         raise NotInQuestionError(
             f"{channel} release {newest.number} holds no package {package[:100]!r}", remedy=neighbours(package, members)
         )
     reason = reason_of(why)
     made = reports.add_report(
-        desk.session, channel, found[package], reason=reason, reported_by=actor.name, now=desk.now
+        unit.session, channel, found[package], reason=reason, reported_by=actor.name, now=unit.now
     )
-    audit(desk, actor, "report", f"{package} {made.version} on {channel}", reason, channel=channel)
+    audit(unit, actor, "report", f"{package} {made.version} on {channel}", reason, channel=channel)
     return made
 
 
-def resolve(desk: Desk, actor: Actor, report_id: int, *, envelope: bytes | None = None) -> Report:
+def resolve(unit: UnitOfWork, actor: Actor, report_id: int, *, envelope: bytes | None = None) -> Report:
     """Close a report. Raises `CurationError` when there is none, `AlreadyError` when it is closed."""
-    known = reports.report(desk.session, report_id)
+    known = reports.report(unit.session, report_id)
     if known is None:
         raise CurationError(f"there is no report {report_id}", remedy=f"See `farm report CHANNEL`. {_WITH_SIGNER}")
-    if not reports.resolve_report(desk.session, report_id, resolved_by=actor.name, now=desk.now):
+    if not reports.resolve_report(unit.session, report_id, resolved_by=actor.name, now=unit.now):
         raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}", remedy=_WITH_SIGNER)
-    wanted = Wanted(act=Act.CLOSE_REPORT, channel=known.channel, target=known.package, number=report_id)
-    take_signed(desk, wanted, envelope)
+    wanted = RequestedOrder(act=Act.CLOSE_REPORT, channel=known.channel, target=known.package, number=report_id)
+    take_signed(unit, wanted, envelope)
     what = f"report {report_id}: {known.name} {known.version} on {known.channel}"
-    audit(desk, actor, "resolve", what, channel=known.channel)
-    resolved = reports.report(desk.session, report_id)
+    audit(unit, actor, "resolve", what, channel=known.channel)
+    resolved = reports.report(unit.session, report_id)
     assert resolved is not None  # noqa: S101  (it was there a moment ago)
     return resolved
 
 
 def close_with_signer(
-    desk: Desk, actor: Actor, channel: str, report_id: int, package: Digest, *, envelope: bytes | None = None
+    unit: UnitOfWork, actor: Actor, channel: str, report_id: int, package: Digest, *, envelope: bytes | None = None
 ) -> None:
     """Have the signer close a report that it has open and this farm has not, as after a backup was restored.
 
     Raises `CurationError` where the report is open here too: then `resolve` closes both.
     """
-    policy_of(desk, channel)
-    known = reports.report(desk.session, report_id)
+    policy_of(unit, channel)
+    known = reports.report(unit.session, report_id)
     open_here = known is not None and known.resolved_at is None
     # An invented one may have the number of an honest one, about another package.
     if known is not None and open_here and (known.channel, known.package) == (channel, package):
         raise CurationError(
             f"report {report_id} is open here", remedy=f"`farm report --resolve {report_id}` closes it."
         )
-    if signed_orders.who_orders(desk.session) is None:
+    if signed_orders.who_orders(unit.session) is None:
         raise CurationError("the signer keeps no reports of its own: targets sign no policy")
-    take_signed(desk, Wanted(act=Act.CLOSE_REPORT, channel=channel, target=package, number=report_id), envelope)
-    audit(desk, actor, "resolve", f"report {report_id}: {package} on {channel}", "with the signer", channel=channel)
+    take_signed(unit, RequestedOrder(act=Act.CLOSE_REPORT, channel=channel, target=package, number=report_id), envelope)
+    audit(unit, actor, "resolve", f"report {report_id}: {package} on {channel}", "with the signer", channel=channel)
 
 
-def _check_known(desk: Desk, channel: str, package: str) -> None:
+def _check_known(unit: UnitOfWork, channel: str, package: str) -> None:
     """Raise `NotInQuestionError` unless there is a package of this name."""
-    if not _is_known(desk, channel, package):
-        known = recipes.all_packages(desk.session)
+    if not _is_known(unit, channel, package):
+        known = recipes.all_packages(unit.session)
         raise NotInQuestionError(f"no recipe makes a package {package[:100]!r}", remedy=neighbours(package, known))
 
 
-def _is_known(desk: Desk, channel: str, package: str) -> bool:
+def _is_known(unit: UnitOfWork, channel: str, package: str) -> bool:
     """Say whether a recipe makes this package, it is taken of others, or the channel holds it, or may come to."""
-    if recipes.recipes_of(desk.session, [package]) or imported.is_known(desk.session, package):
+    if recipes.recipes_of(unit.session, [package]) or imported.is_known(unit.session, package):
         return True
-    newest = releases.newest_release(desk.session, channel)
-    if newest and releases.members_named(desk.session, channel, newest.number, [package]):
+    newest = releases.newest_release(unit.session, channel)
+    if newest and releases.members_named(unit.session, channel, newest.number, [package]):
         return True
-    candidate = candidates.open_candidate(desk.session, channel)
-    changes = candidates.changes_of(desk.session, candidate.id) if candidate else ()
+    candidate = candidates.open_candidate(unit.session, channel)
+    changes = candidates.changes_of(unit.session, candidate.id) if candidate else ()
     return any(each.name == package for each in changes)
 
 
-def _goes_to_signer(desk: Desk, envelope: bytes | None) -> bool:
+def _goes_to_signer(unit: UnitOfWork, envelope: bytes | None) -> bool:
     """Say whether an order may be about what only the signer has, as after an older database was restored."""
-    return envelope is not None and signed_orders.who_orders(desk.session) is not None
+    return envelope is not None and signed_orders.who_orders(unit.session) is not None
 
 
 def _until(order: Freeze) -> str:

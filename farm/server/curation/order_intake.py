@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.core.names.digest import Digest
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.advisory_statement import Word
     from farm.trust.attestation.curator_order import CuratorOrder
 
@@ -53,7 +53,7 @@ class UnsignedOrderError(CurationError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RequestedOrder:
     """What is asked for, and has to be what was signed. `packages` has descriptors where the order is to name them."""
 
     act: Act
@@ -84,31 +84,31 @@ class Wanted:
 
 
 def take_signed(
-    desk: Desk, wanted: Wanted, envelope: bytes | None, *, order_id: int | None = None
+    unit: UnitOfWork, wanted: RequestedOrder, envelope: bytes | None, *, order_id: int | None = None
 ) -> CuratorOrder | None:
     """Keep a signed order, and return it; nothing where none has to be signed.
 
     It has to be of now. With the signer the order counts that was signed last: of a clock that is wrong it would bring
     nothing about, or let none of others. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
     """
-    people = signed_orders.who_orders(desk.session)
+    people = signed_orders.who_orders(unit.session)
     if people is None:
         return None
     if envelope is None:
         raise UnsignedOrderError(wanted.act)
     order = read_order(envelope, people)
-    if order.distribution != desk.world.distribution:
-        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {desk.world.distribution}")
+    if order.distribution != unit.world.distribution:
+        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.world.distribution}")
     if differs := wanted.differs(order):
         raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
-    if abs(order.at - desk.now) > TOLERANCE:
+    if abs(order.at - unit.now) > TOLERANCE:
         raise CuratorOrderError(
-            f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {desk.now:%Y-%m-%d %H:%M} UTC",
+            f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
             remedy="Set the clock of the machine where you sign, and give it again.",
         )
-    if desk.now >= order.expires:
+    if unit.now >= order.expires:
         raise CuratorOrderError(f"it was good until {order.expires:%Y-%m-%d %H:%M} UTC")
-    if order.base != NO_RELEASE and not releases.has_published(desk.session, wanted.channel, order.base):
+    if order.base != NO_RELEASE and not releases.has_published(unit.session, wanted.channel, order.base):
         raise CuratorOrderError(f"it was given on {order.base}, which is no release of {wanted.channel}")
     kept = SignedOrder(
         digest=order.digest,
@@ -116,13 +116,13 @@ def take_signed(
         act=order.act,
         curator=order.curator,
         envelope=envelope.decode(),
-        at=desk.now,
+        at=unit.now,
         order_id=order_id,
     )
-    signed_orders.keep(desk.session, kept)
+    signed_orders.keep(unit.session, kept)
     # It may be what the signer has waited for.
     everywhere = order.channel in (ADVISORIES, EVERY_CHANNEL)
-    refusals.ask_again(desk.session, now=desk.now, channel=None if everywhere else order.channel)
+    refusals.ask_again(unit.session, now=unit.now, channel=None if everywhere else order.channel)
     return order
 
 
@@ -139,10 +139,10 @@ class Signature:
         return kept_order(self.given.envelope.encode()).expires
 
 
-def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature]:
+def signatures_of(unit: UnitOfWork, order_ids: Collection[int]) -> dict[int, Signature]:
     """Return what was signed as these orders to the pipeline, by the number of each that somebody has signed."""
     found: dict[int, Signature] = {}
-    for each in signed_orders.about_orders(desk.session, order_ids):
+    for each in signed_orders.about_orders(unit.session, order_ids):
         number = each.order_id
         if number is None:
             continue
@@ -153,15 +153,15 @@ def signatures_of(desk: Desk, order_ids: Collection[int]) -> dict[int, Signature
     return found
 
 
-def signature_of(desk: Desk, order_id: int) -> Signature | None:
+def signature_of(unit: UnitOfWork, order_id: int) -> Signature | None:
     """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
-    return signatures_of(desk, [order_id]).get(order_id)
+    return signatures_of(unit, [order_id]).get(order_id)
 
 
-def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str], Digest]:
+def withdrawals_of_approvals(unit: UnitOfWork, channel: str) -> dict[tuple[Digest, str], Digest]:
     """Return the last orders by which approvals on a channel were taken back, by package and curator."""
     newest: dict[tuple[Digest, str], CuratorOrder] = {}
-    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_APPROVAL):
+    for kept in signed_orders.of_act(unit.session, channel, Act.WITHDRAW_APPROVAL):
         try:
             order = kept_order(kept.envelope.encode())
         except CuratorOrderError:
@@ -173,29 +173,29 @@ def withdrawals_of_approvals(desk: Desk, channel: str) -> dict[tuple[Digest, str
     return {key: order.digest for key, order in newest.items()}
 
 
-def withdrawn_orders(desk: Desk, channel: str) -> frozenset[Digest]:
+def withdrawn_orders(unit: UnitOfWork, channel: str) -> frozenset[Digest]:
     """Return which orders to a channel, or to another role, somebody has withdrawn."""
     found: set[Digest] = set()
-    for kept in signed_orders.of_act(desk.session, channel, Act.WITHDRAW_ORDER):
+    for kept in signed_orders.of_act(unit.session, channel, Act.WITHDRAW_ORDER):
         with suppress(CuratorOrderError):  # somebody has edited it: the signer refuses it
             if target := kept_order(kept.envelope.encode()).target:
                 found.add(target)
     return frozenset(found)
 
 
-def take_words(desk: Desk, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
+def take_words(unit: UnitOfWork, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
     """Keep the signed order by which something may be said of vulnerabilities. What is not `new` need not be signed.
 
     An order that comes all the same is kept: so somebody can sign what is here unsigned. Raises as `take_signed`.
     """
     if new or envelope is not None:
-        take_signed(desk, Wanted(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
+        take_signed(unit, RequestedOrder(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
 
 
-def may_order(desk: Desk, envelope: bytes) -> bool:
+def may_order(unit: UnitOfWork, envelope: bytes) -> bool:
     """Say whether somebody whose orders count has signed, for what need not be signed by everybody."""
     try:
-        read_order(envelope, signed_orders.who_orders(desk.session) or {})
+        read_order(envelope, signed_orders.who_orders(unit.session) or {})
     except InvalidEnvelopeError:
         return False
     return True

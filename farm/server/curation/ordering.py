@@ -16,10 +16,10 @@ from farm.server.channels.channel_checks import (
     reason_of,
 )
 from farm.server.curation import holds, orders, signed_orders
-from farm.server.curation.order_intake import NO_LEDGER, Wanted, may_order, signature_of, take_signed
+from farm.server.curation.order_intake import NO_LEDGER, RequestedOrder, may_order, signature_of, take_signed
 from farm.server.identities.access import audit
 from farm.server.tables.pipeline_states import CandidateState, OrderEnding, OrderKind
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 from farm.trust.attestation.curator_order import Act
 from farm.trust.layout import ADVISORIES
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from farm.server.curation.order_intake import Signature
     from farm.server.curation.orders import Order
     from farm.server.identities.access import Actor
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 def promote(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     *,
@@ -44,30 +44,30 @@ def promote(
     envelope: bytes | None = None,
 ) -> Order:
     """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
-    policy = policy_of(desk, channel)
-    policy_of(desk, origin)
+    policy = policy_of(unit, channel)
+    policy_of(unit, origin)
     source = policy.get("from", "")
     if source != origin:
         takes = f"packages from {source}" if source else "fresh builds"
         other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
         raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
-    newest = newest_of(desk, origin)
-    names = sorted({own_name(desk, each) for each in packages})
-    offered = releases.release_set(desk.session, origin, newest.number)
+    newest = newest_of(unit, origin)
+    names = sorted({own_name(unit, each) for each in packages})
+    offered = releases.release_set(unit.session, origin, newest.number)
     for name in names:
         if name not in offered:
             raise NotInQuestionError(
                 f"{origin} release {newest.number} holds no package {name[:100]!r}", remedy=neighbours(name, offered)
             )
-    target = releases.newest_release(desk.session, channel)
-    there = releases.release_set(desk.session, channel, target.number) if target else {}
+    target = releases.newest_release(unit.session, channel)
+    there = releases.release_set(unit.session, channel, target.number) if target else {}
     same = all(there.get(name) == offered[name] for name in names) if names else there == offered
     if target and same:
         what, older = ", ".join(names) or "everything", f"{origin} release {newest.number}"
         raise AlreadyError(f"{channel} release {target.number} holds {what} of {older} already")
     detail = {"from": origin, "number": newest.number, "packages": names}
-    order = _order(desk, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=kept(why.strip()))
-    wanted = Wanted(
+    order = _order(unit, actor, channel, kind=OrderKind.PROMOTE, detail=detail, reason=truncate_text(why.strip()))
+    wanted = RequestedOrder(
         act=Act.PROMOTE,
         channel=channel,
         packages=dict.fromkeys(names),
@@ -75,41 +75,43 @@ def promote(
         target=newest.digest,
         origin=origin,
     )
-    take_signed(desk, wanted, envelope, order_id=order.id)
+    take_signed(unit, wanted, envelope, order_id=order.id)
     return order
 
 
-def rollback(desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> Order:
+def rollback(
+    unit: UnitOfWork, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
+) -> Order:
     """Order a new release of a channel with the packages of an older one."""
-    policy_of(desk, channel)
-    newest = newest_of(desk, channel)
+    policy_of(unit, channel)
+    newest = newest_of(unit, channel)
     reason = reason_of(why)
     if number == newest.number:
         raise AlreadyError(f"release {number} is the newest of {channel}", remedy="Name an earlier one.")
-    old = releases.release(desk.session, channel, number)
+    old = releases.release(unit.session, channel, number)
     if old is None or old.published_at is None:
         raise CurationError(
             f"{channel} has no release {number}" if old is None else f"{channel} release {number} is not signed yet",
             remedy=f"See `farm release list {channel}`.",
         )
-    changed = releases.release_difference(desk.session, channel, number, newest.number)
+    changed = releases.release_difference(unit.session, channel, number, newest.number)
     if not changed:
         raise AlreadyError(f"release {newest.number}, the newest of {channel}, holds what release {number} does")
-    if in_the_way := held_among(desk, channel, changed):
+    if in_the_way := held_among(unit, channel, changed):
         told, lifting = in_the_way
         raise NotInQuestionError(
             f"going back to release {number} would change what is held: {told}",
             remedy=f"{lifting}; then order it again.",
         )
-    order = _order(desk, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
-    wanted = Wanted(act=Act.ROLLBACK, channel=channel, reason=why, target=old.digest)
-    take_signed(desk, wanted, envelope, order_id=order.id)
+    order = _order(unit, actor, channel, kind=OrderKind.ROLLBACK, detail={"number": number}, reason=reason)
+    wanted = RequestedOrder(act=Act.ROLLBACK, channel=channel, reason=why, target=old.digest)
+    take_signed(unit, wanted, envelope, order_id=order.id)
     return order
 
 
-def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
+def held_among(unit: UnitOfWork, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
     """Return who holds the first of these packages that is held on a channel, and how it is let go; None if none is."""
-    found = holds.holds_on(desk.session, channel, names, now=desk.now)
+    found = holds.holds_on(unit.session, channel, names, now=unit.now)
     if not found:
         return None
     first = found[min(found)]
@@ -118,7 +120,7 @@ def held_among(desk: Desk, channel: str, names: Iterable[str]) -> tuple[str, str
 
 
 def retry(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     channel: str,
     *,
@@ -131,27 +133,29 @@ def retry(
     Signed, it lets what it names by its descriptor come though it is older, or was rolled back; it need not be signed
     for anything else.
     """
-    policy_of(desk, channel)
-    standing = excuses.standing(desk.session, channel)
+    policy_of(unit, channel)
+    standing = excuses.standing(unit.session, channel)
     if not standing:
         raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
     held = {each.excuse.package for each in standing} - {""}
-    names = sorted({own_name(desk, each) for each in packages})
+    names = sorted({own_name(unit, each) for each in packages})
     for name in names:
         if name not in held:
             whole = f"All of the candidate is held back: `farm candidate retry {channel}`."
             remedy = neighbours(name, held) if held else whole
             raise NotInQuestionError(f"{name[:100]} is not held back on {channel}", remedy=remedy)
-    order = _order(desk, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=kept(why.strip()))
-    if envelope is not None and may_order(desk, envelope):
+    order = _order(
+        unit, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=truncate_text(why.strip())
+    )
+    if envelope is not None and may_order(unit, envelope):
         signed = {each.excuse.package: each.excuse.digest for each in standing if each.excuse.package in names}
-        wanted = Wanted(act=Act.RETRY, channel=channel, packages=signed, reason=why)
-        take_signed(desk, wanted, envelope, order_id=order.id)
+        wanted = RequestedOrder(act=Act.RETRY, channel=channel, packages=signed, reason=why)
+        take_signed(unit, wanted, envelope, order_id=order.id)
     return order
 
 
 def withdraw_order(
-    desk: Desk, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
+    unit: UnitOfWork, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
 ) -> Order:
     """Take back an order that is not done; a candidate that it was taken up by is given up. Needs a planning desk.
 
@@ -159,79 +163,79 @@ def withdraw_order(
     release. Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts
     nowhere any more; `CurationError`, and as `take_signed`.
     """
-    policy_of(desk, channel)
+    policy_of(unit, channel)
     reason = reason_of(why)
-    known = orders.order(desk.session, number)
+    known = orders.order(unit.session, number)
     if known is None or known.channel != channel:
         raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm order list {channel}`.")
-    signature = signature_of(desk, number)
-    if known.done_at is not None and not _counts_with_signer(desk, known, signature):
+    signature = signature_of(unit, number)
+    if known.done_at is not None and not _counts_with_signer(unit, known, signature):
         raise AlreadyError(f"order {number} is done: {known.outcome}")
-    newest = releases.newest_release(desk.session, channel, published=False)
+    newest = releases.newest_release(unit.session, channel, published=False)
     if newest and newest.published_at is None and known.candidate_id == newest.candidate_id is not None:
         raise AlreadyError(
             f"release {newest.number}, which order {number} asks for, is with the signer",
             remedy=f"Go back with `farm rollback {channel}` once it is signed.",
         )
     if known.done_at is None:
-        _give_up(desk, known, f"{OrderEnding.WITHDRAWN} by {actor.name}: {reason}")
+        _give_up(unit, known, f"{OrderEnding.WITHDRAWN} by {actor.name}: {reason}")
     if signature is not None:
-        wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
-        take_signed(desk, wanted, envelope, order_id=number)
+        wanted = RequestedOrder(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
+        take_signed(unit, wanted, envelope, order_id=number)
     told = f"{describe_order(known)}: {reason}"
-    audit(desk, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
-    done = orders.order(desk.session, number)
+    audit(unit, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
+    done = orders.order(unit.session, number)
     assert done is not None  # noqa: S101  (it was there a moment ago)
     return done
 
 
 def withdraw_with_signer(
-    desk: Desk, actor: Actor, channel: str, digest: Digest, *, why: str, envelope: bytes | None = None
+    unit: UnitOfWork, actor: Actor, channel: str, digest: Digest, *, why: str, envelope: bytes | None = None
 ) -> None:
     """Have the signer let nothing through any more by an order, also one that this farm does not know.
 
     Raises `CurationError` for one that waits here: that is withdrawn by its number.
     """
     if channel != ADVISORIES:  # whose orders are about no channel
-        policy_of(desk, channel)
+        policy_of(unit, channel)
     reason = reason_of(why)
-    kept_here = signed_orders.signed_order(desk.session, digest)
+    kept_here = signed_orders.signed_order(unit.session, digest)
     number = kept_here.order_id if kept_here and kept_here.channel == channel else None
-    known = orders.order(desk.session, number) if number is not None else None
+    known = orders.order(unit.session, number) if number is not None else None
     if known is not None and known.done_at is None:
         raise CurationError(
             f"that is order {number} here, which waits",
             remedy=f"`farm order withdraw {channel} {number} --why TEXT` ends both.",
         )
-    wanted = Wanted(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=digest)
-    if take_signed(desk, wanted, envelope, order_id=number) is None:
+    wanted = RequestedOrder(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=digest)
+    if take_signed(unit, wanted, envelope, order_id=number) is None:
         raise CurationError(NO_LEDGER)
-    audit(desk, actor, "withdraw-order", f"channel {channel}, {digest}", f"with the signer: {reason}", channel=channel)
+    audit(unit, actor, "withdraw-order", f"channel {channel}, {digest}", f"with the signer: {reason}", channel=channel)
 
 
-def _counts_with_signer(desk: Desk, order: Order, signature: Signature | None) -> bool:
+def _counts_with_signer(unit: UnitOfWork, order: Order, signature: Signature | None) -> bool:
     """Say whether the signer would let a release use an order that is done here: that ended without one."""
     return (
         order.ending is not OrderEnding.RELEASED
-        and signed_orders.who_orders(desk.session) is not None
+        and signed_orders.who_orders(unit.session) is not None
         and signature is not None
         and signature.withdrawal is None
-        and desk.now < signature.expires
+        and unit.now < signature.expires
     )
 
 
-def _give_up(desk: Desk, order: Order, outcome: str) -> None:
+def _give_up(unit: UnitOfWork, order: Order, outcome: str) -> None:
     orders.finish_order(
-        desk.session,
+        unit.session,
         order.id,
         candidate_id=order.candidate_id,
         ending=OrderEnding.WITHDRAWN,
         outcome=outcome,
-        now=desk.now,
+        now=unit.now,
     )
     if order.candidate_id is not None:
         given_up = f"order {order.id} was {outcome}"
-        candidates.decide(desk.session, order.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=desk.now)
+        candidates.decide(unit.session, order.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=unit.now)
 
 
 def describe_order(order: Order) -> str:
@@ -245,14 +249,16 @@ def describe_order(order: Order) -> str:
     return f"look again at {what} that is held back" if not order.detail.get("packages") else f"look again at {what}"
 
 
-def _order(desk: Desk, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str) -> Order:
-    for waiting in orders.open_orders(desk.session, channel):
+def _order(
+    unit: UnitOfWork, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str
+) -> Order:
+    for waiting in orders.open_orders(unit.session, channel):
         asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # that the pipeline adds
         if waiting.kind is kind and asked == detail:
             raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
     order = orders.add_order(
-        desk.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=desk.now
+        unit.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=unit.now
     )
     told = f"{describe_order(order)}: {reason}".rstrip(": ")
-    audit(desk, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
+    audit(unit, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
     return order

@@ -11,7 +11,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.printed_version import printed_version
 from farm.server.packages.packages import package_of_row
 from farm.server.tables.curation_rows import ReportRow
-from farm.server.tables.foreign_rows import ForeignPackageRow
+from farm.server.tables.foreign_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.parts import in_parts
 
@@ -94,7 +94,7 @@ def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
     named: dict[str, tuple[str, str]] = {}
     for some in in_parts({row.package for row in rows}):
         own = select(PackageRow).where(col(PackageRow.digest).in_(some))
-        taken = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
+        taken = select(ImportedPackageRow).where(col(ImportedPackageRow.descriptor).in_(some))
         named |= {row.digest: (row.name, package_of_row(row).printed_version) for row in session.exec(own)}
         named |= {row.descriptor: (row.name, printed_version(row.version, row.revision)) for row in session.exec(taken)}
     return [_report(row, *named[row.package]) for row in rows]

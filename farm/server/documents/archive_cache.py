@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 4096
 
 
-class ArchiveShelf:
+class ArchiveCache:
     """The digest of what is in an archive, by the digest of the archive: for any number of threads."""
 
     def __init__(self, blobs: BlobStore) -> None:

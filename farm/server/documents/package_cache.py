@@ -10,7 +10,7 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
 from farm.core.package.facts import PackageFacts
 from farm.core.sets.members.member import Member
-from farm.server.tables.records import ForeignPackage
+from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 1024
 
 
-class PackageShelf:
+class MemberReader:
     """Packages by the digest of their descriptor, which never means anything else."""
 
     def __init__(self, blobs: BlobStore) -> None:
@@ -28,7 +28,7 @@ class PackageShelf:
         self._read: OrderedDict[Digest, Member] = OrderedDict()
         self._lock = threading.Lock()
 
-    def member(self, package: Package | ForeignPackage) -> Member:
+    def member(self, package: Package | ImportedPackage) -> Member:
         """Return a package as a set sees it. Raises `MissingBlobError`, `CorruptBlobError`."""
         with self._lock:
             known = self._read.get(package.digest)
@@ -39,7 +39,7 @@ class PackageShelf:
         facts = PackageFacts.from_json(self._blobs.read(package.facts.digest))
         manifest = Manifest.from_json(self._blobs.read(package.tree))
         member = Member.of(
-            descriptor, facts, manifest, foreign=isinstance(package, ForeignPackage), build=package.build
+            descriptor, facts, manifest, foreign=isinstance(package, ImportedPackage), build=package.build
         )
         with self._lock:
             self._read[package.digest] = member

@@ -33,7 +33,7 @@ class SubmittedFilesError(FarmError):
     code = "submitted-files"
 
 
-class RecipeShelf:
+class RecipeStorage:
     """Recipes by the blob of their files. Reading one again is remembered, as the same files mean the same."""
 
     def __init__(self, blobs: BlobStore, steps: StepLibrary) -> None:

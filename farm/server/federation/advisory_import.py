@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from farm.core.advisories.matching import Advisory, Statement
     from farm.core.plan.job import BlobRef
-    from farm.core.recipe.distributions import ForeignDistribution
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.core.recipe.distributions import OtherDistribution
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,29 @@ def read_abroad(
     return SaidAbroad(documents, statements.decode())
 
 
-def keep_abroad(desk: Desk, distribution: ForeignDistribution, said: SaidAbroad) -> bool:
+def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, said: SaidAbroad) -> bool:
     """Keep what a distribution says, in place of what it said before; returns whether that is something else."""
     return rows.keep(
-        desk.session,
+        unit.session,
         distribution.name,
         distribution.root,
         advisories=said.advisories,
         statements=said.statements,
-        now=desk.now,
+        now=unit.now,
     )
 
 
-def known_abroad(desk: Desk, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
+def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
     """Return what other distributions say about packages of theirs (full names), and is not withdrawn."""
     advisories: list[Advisory] = []
     statements: list[Statement] = []
     for owner in sorted({name.rpartition("/")[0] for name in names if "/" in name}):
-        distribution = desk.world.foreign.get(owner)
+        distribution = unit.world.foreign.get(owner)
         if distribution is None:
             continue
-        documents, stated = rows.kept(desk.session, owner, distribution.root)
-        told = [read_osv(each.encode(), owner).seen_from_abroad(owner) for each in documents]
+        documents, stated = rows.kept(unit.session, owner, distribution.root)
+        told = [read_osv(each.encode(), owner).as_imported_by(owner) for each in documents]
         advisories += [each for each in told if each.withdrawn is None and not names.isdisjoint(each.packages)]
-        said = [each.seen_from_abroad(owner) for each in read_published(stated.encode(), owner)] if stated else []
+        said = [each.as_imported_by(owner) for each in read_published(stated.encode(), owner)] if stated else []
         statements += [each for each in said if each is not None]
     return advisories, statements

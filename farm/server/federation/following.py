@@ -21,7 +21,7 @@ from farm.server.federation import foreign_troubles, imported
 from farm.server.federation.advisory_import import keep_abroad, read_abroad
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
-from farm.server.tables.records import ForeignPackage
+from farm.server.tables.records import ImportedPackage
 from farm.server.transaction.text import kept_error
 from farm.store.durable_file import replace_file
 from farm.trust.index.earlier_release import LARGEST_HEAD
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from farm.core.recipe.distributions import ForeignDistribution
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.core.recipe.distributions import OtherDistribution
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
     from farm.trust.verification.client_metadata import RepositoryReader
@@ -67,13 +67,13 @@ class Following:
 
     def __init__(
         self,
-        office: Office,
+        application: Application,
         state: Path,
         open_repository: Callable[[str], tuple[RepositoryReader, Fetching]],
         *,
         every: timedelta = timedelta(minutes=1),
     ) -> None:
-        self._office = office
+        self._application = application
         self._state = state
         self._open = open_repository
         self._every = every
@@ -83,12 +83,12 @@ class Following:
 
     def keep_up(self) -> int:
         """Do as `advance` when the time has come; at once when recipes require what was not looked for yet."""
-        before, now = self._looked, self._office.clock()
-        with self._office.reading() as desk:
-            mark = jobs.newest_job(desk.session)  # every recipe that is submitted makes one
+        before, now = self._looked, self._application.clock()
+        with self._application.reading() as unit:
+            mark = jobs.newest_job(unit.session)  # every recipe that is submitted makes one
             if before and before.mark == mark and now < before.at + self._every:
                 return 0
-            names = frozenset(self._names_required(desk))
+            names = frozenset(self._names_required(unit))
         if before and names <= before.names and now < before.at + self._every:
             self._looked = _Looked(before.at, mark, before.names)
             return 0
@@ -97,13 +97,13 @@ class Following:
         self._looked_for = names
         return found
 
-    def unseen(self, desk: Desk) -> tuple[str, ...]:
+    def unseen(self, unit: UnitOfWork) -> tuple[str, ...]:
         """Return the packages that recipes require and that nobody has looked for yet: a candidate waits for that.
 
         Looked for is enough: one that cannot be reached, or does not have it, is then told by the candidate's proof.
         """
-        names = self._names_required(desk) - self._looked_for
-        return tuple(sorted(name for name in names if not imported.is_known(desk.session, name)))
+        names = self._names_required(unit) - self._looked_for
+        return tuple(sorted(name for name in names if not imported.is_known(unit.session, name)))
 
     def advance(self) -> int:
         """Look at every distribution that the recipes name; return of how many there was something new.
@@ -111,7 +111,7 @@ class Following:
         One that cannot be reached, or is not to be trusted, keeps nobody else back; why is kept for who looks.
         """
         new, troubles = 0, {}
-        for name, distribution in self._office.world.foreign.items():
+        for name, distribution in self._application.world.foreign.items():
             try:
                 new += self._follow(distribution)
             except FarmError as error:
@@ -125,68 +125,68 @@ class Following:
 
     def fetch_archives(self) -> int:
         """Bring the archives that tests wait for; return how many came."""
-        with self._office.reading() as desk:
-            wanted = imported.wanted_archives(desk.session)
+        with self._application.reading() as unit:
+            wanted = imported.wanted_archives(unit.session)
         return sum(self._fetched(each) for each in wanted)
 
     def _tell(self, troubles: dict[str, str]) -> None:
-        with self._office.reading() as desk:
-            known = {each.distribution: each.why for each in foreign_troubles.troubles(desk.session)}
+        with self._application.reading() as unit:
+            known = {each.distribution: each.why for each in foreign_troubles.troubles(unit.session)}
         if troubles != known:
-            with self._office.writing() as desk:
-                foreign_troubles.set_troubles(desk.session, troubles, now=desk.now)
+            with self._application.writing() as unit:
+                foreign_troubles.set_troubles(unit.session, troubles, now=unit.now)
 
-    def _follow(self, distribution: ForeignDistribution) -> bool:
-        with self._office.reading() as desk:
-            wanted = {name for name in self._names_required(desk) if name.rpartition("/")[0] == distribution.name}
+    def _follow(self, distribution: OtherDistribution) -> bool:
+        with self._application.reading() as unit:
+            wanted = {name for name in self._names_required(unit) if name.rpartition("/")[0] == distribution.name}
         if not wanted:
             return False
         reader, blobs = self._open(distribution.address)
         metadata = self._metadata(distribution, reader)
         newest, builders = _newest(metadata, distribution)
-        with self._office.reading() as desk:
-            seen = imported.newest_release(desk.session, distribution.name, distribution.channel, distribution.root)
+        with self._application.reading() as unit:
+            seen = imported.newest_release(unit.session, distribution.name, distribution.channel, distribution.root)
             same = seen if seen and (seen.digest, seen.address) == (newest.digest, distribution.address) else None
-            known = imported.packages_of(desk.session, same.id) if same else {}
+            known = imported.packages_of(unit.session, same.id) if same else {}
         found = list(_packages(newest, builders, blobs, wanted, known))
         names = {each.name.rpartition("/")[2] for each in (*known.values(), *found)}
         shown = self._shown(distribution, newest, blobs)
         # An update is not taken before it is known what its owner says about it.
         said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
-        with self._office.writing() as desk:
-            more = keep_abroad(desk, distribution, said)
+        with self._application.writing() as unit:
+            more = keep_abroad(unit, distribution, said)
             if same and not found:
-                _keep_shown(desk, distribution, shown)
+                _keep_shown(unit, distribution, shown)
                 return more
             release = same or imported.add_release(
-                desk.session,
+                unit.session,
                 digest=newest.digest,
                 distribution=distribution.name,
                 channel=distribution.channel,
                 number=newest.number,
                 root=distribution.root,
                 address=distribution.address,
-                now=desk.now,
+                now=unit.now,
             )
-            imported.add_packages(desk.session, release.id, found)
-            _keep_shown(desk, distribution, shown)
+            imported.add_packages(unit.session, release.id, found)
+            _keep_shown(unit, distribution, shown)
         return True
 
-    def _shown(self, distribution: ForeignDistribution, newest: Release, blobs: Fetching) -> list[ShownRelease]:
+    def _shown(self, distribution: OtherDistribution, newest: Release, blobs: Fetching) -> list[ShownRelease]:
         """Keep what shows the signer that the newest release was signed, and those before it of which nothing does yet.
 
         A control of before kept nothing of the kind: what it has seen is shown by the newest, which comes after it.
         """
-        with self._office.reading() as desk:
+        with self._application.reading() as unit:
             place = distribution.name, distribution.channel, distribution.root
-            lacking = imported.unshown(desk.session, *place)
-            if not lacking and imported.shown(desk.session, newest.digest, distribution.root):
+            lacking = imported.unshown(unit.session, *place)
+            if not lacking and imported.shown(unit.session, newest.digest, distribution.root):
                 return []
         lacking[newest.digest] = newest.number
         folder = self._folder(distribution)
         pinned = Metadata[Root].from_file(str(folder / "root.json")).signed.version
         kept = KeptMetadata(folder / "metadata").documents(distribution.channel, pinned)
-        put = self._office.blobs.put_bytes
+        put = self._application.blobs.put_bytes
         shown = ShownRelease(
             roots=tuple(map(put, kept.roots)),
             timestamp=put(kept.timestamp),
@@ -206,15 +206,15 @@ class Following:
             head = BlobRef(release.previous, LARGEST_HEAD)
             release = Release.from_json(blobs.read(head, f"release before {release.number} of {distribution.name}"))
 
-    def _folder(self, distribution: ForeignDistribution) -> Path:
+    def _folder(self, distribution: OtherDistribution) -> Path:
         return self._state / distribution.name / distribution.root.hex
 
-    def _metadata(self, distribution: ForeignDistribution, reader: RepositoryReader) -> ChannelMetadata:
+    def _metadata(self, distribution: OtherDistribution, reader: RepositoryReader) -> ChannelMetadata:
         folder = self._folder(distribution)
         path = folder / "root.json"
         if not path.exists() or Digest.of(path.read_bytes()) != distribution.root:
             replace_file(path, announced_root(reader, distribution.address, distribution.root))
-        return ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._office.clock)
+        return ChannelMetadata(folder / "metadata", path.read_bytes(), reader, self._application.clock)
 
     def _fetched(self, wanted: tuple[str, str, BlobRef]) -> bool:
         name, address, archive = wanted
@@ -226,17 +226,17 @@ class Following:
         except Exception:  # noqa: BLE001  # as above
             _LOG.exception("the archive of %s is not fetched", name)
             return False
-        with self._office.writing() as desk:
-            imported.have_archive(desk.session, archive.digest)
+        with self._application.writing() as unit:
+            imported.have_archive(unit.session, archive.digest)
         return True
 
-    def _names_required(self, desk: Desk) -> set[str]:
+    def _names_required(self, unit: UnitOfWork) -> set[str]:
         """Return the full names that recipes require: as they are now, and as they were when they were built last."""
         found: set[str] = set()
-        for head in recipes.heads(desk.session).values():
+        for head in recipes.heads(unit.session).values():
             for number in (head.current, head.built or head.current):
                 if number not in self._required:
-                    recipe = desk.shelf.recipe(recipes.revision(desk.session, number))
+                    recipe = unit.shelf.recipe(recipes.revision(unit.session, number))
                     self._required[number] = tuple(need for need in recipe.required_packages if "/" in need)
                 found.update(self._required[number])
         return found
@@ -251,12 +251,12 @@ class _Looked:
     names: frozenset[str]
 
 
-def _keep_shown(desk: Desk, distribution: ForeignDistribution, shown: Iterable[ShownRelease]) -> None:
+def _keep_shown(unit: UnitOfWork, distribution: OtherDistribution, shown: Iterable[ShownRelease]) -> None:
     for each in shown:
-        imported.show(desk.session, each.release, distribution.root, json.dumps(each.to_dict()))
+        imported.show(unit.session, each.release, distribution.root, json.dumps(each.to_dict()))
 
 
-def _newest(metadata: ChannelMetadata, distribution: ForeignDistribution) -> tuple[Release, AllowedBuilders]:
+def _newest(metadata: ChannelMetadata, distribution: OtherDistribution) -> tuple[Release, AllowedBuilders]:
     newest, builders = metadata.newest(distribution.channel)
     if newest.distribution != distribution.name:
         raise UntrustedMetadataError(
@@ -272,8 +272,8 @@ def _packages(
     builders: AllowedBuilders,
     blobs: Fetching,
     wanted: set[str],
-    known: dict[str, ForeignPackage],
-) -> Iterator[ForeignPackage]:
+    known: dict[str, ImportedPackage],
+) -> Iterator[ImportedPackage]:
     """Yield the packages of a release that are wanted and all that they need at home, but those that are known."""
     index = IndexTree(lambda blob: blobs.read(blob, f"index of {release.distribution}"), release.index)
     waiting, seen = sorted(wanted), set(wanted)
@@ -293,9 +293,9 @@ def _packages(
         waiting += sorted(here)
 
 
-def package_of(release: Release, entry: ReleaseEntry) -> ForeignPackage:
+def package_of(release: Release, entry: ReleaseEntry) -> ImportedPackage:
     """Return a package of another distribution as an entry of its release names it."""
-    return ForeignPackage(
+    return ImportedPackage(
         name=f"{release.distribution}/{entry.name}",
         digest=entry.descriptor.digest,
         descriptor=entry.descriptor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from farm.server.tables.foreign_rows import ForeignAdvisoriesRow
+from farm.server.tables.foreign_rows import ImportedAdvisoriesRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,11 @@ def keep(
 
     Returns whether that is something else.
     """
-    row = session.get(ForeignAdvisoriesRow, distribution)
+    row = session.get(ImportedAdvisoriesRow, distribution)
     documents = json.dumps(list(advisories))
     if row is not None and (row.root, row.advisories, row.statements) == (root, documents, statements):
         return False
-    row = row or ForeignAdvisoriesRow(distribution=distribution, root=root, seen_at=now)
+    row = row or ImportedAdvisoriesRow(distribution=distribution, root=root, seen_at=now)
     row.root, row.advisories, row.statements, row.seen_at = root, documents, statements, now
     session.add(row)
     session.flush()
@@ -36,7 +36,7 @@ def keep(
 
 def kept(session: Session, distribution: str, root: Digest) -> tuple[list[str], str]:
     """Return the OSV documents and the OpenVEX document of a distribution that were verified against `root`."""
-    row = session.get(ForeignAdvisoriesRow, distribution, populate_existing=True)
+    row = session.get(ImportedAdvisoriesRow, distribution, populate_existing=True)
     if row is None or row.root != root:
         return [], ""
     return [str(each) for each in json.loads(row.advisories)], row.statements

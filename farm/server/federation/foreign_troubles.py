@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
-from farm.server.tables.foreign_rows import ForeignTroubleRow
+from farm.server.tables.foreign_rows import ImportTroubleRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignTrouble:
+class ImportTrouble:
     """A distribution that cannot be followed: what it had released before goes on being taken."""
 
     distribution: str
@@ -27,19 +27,19 @@ class ForeignTrouble:
 
 def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime) -> None:
     """Write why distributions cannot be followed, by name: these, and no other."""
-    known = {row.distribution: row for row in session.exec(select(ForeignTroubleRow))}
+    known = {row.distribution: row for row in session.exec(select(ImportTroubleRow))}
     for name in known.keys() - troubles.keys():
         session.delete(known[name])
     for name, why in troubles.items():
         row = known.get(name)
         if row is None:
-            session.add(ForeignTroubleRow(distribution=name, why=why, since=now))
+            session.add(ImportTroubleRow(distribution=name, why=why, since=now))
         elif row.why != why:
             row.why = why
     session.flush()
 
 
-def troubles(session: Session) -> tuple[ForeignTrouble, ...]:
+def troubles(session: Session) -> tuple[ImportTrouble, ...]:
     """Return which distributions cannot be followed, by name."""
-    found = session.exec(select(ForeignTroubleRow).order_by(ForeignTroubleRow.distribution))
-    return tuple(ForeignTrouble(row.distribution, row.why, row.since) for row in found)
+    found = session.exec(select(ImportTroubleRow).order_by(ImportTroubleRow.distribution))
+    return tuple(ImportTrouble(row.distribution, row.why, row.since) for row in found)

@@ -11,15 +11,15 @@ from sqlmodel import col, delete, func, select
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.server.tables.foreign_rows import (
-    CandidateForeignRow,
+    CandidateImportRow,
     CandidatePinRow,
-    ForeignPackageRow,
-    ForeignReleaseRow,
+    ImportedPackageRow,
+    ImportedReleaseRow,
     WantedArchiveRow,
 )
 from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import ChangeState
-from farm.server.tables.records import ForeignPackage
+from farm.server.tables.records import ImportedPackage
 from farm.server.tables.release_rows import CandidateRow, ReleaseRow
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignRelease:
+class ImportedRelease:
     """A release of another distribution, verified against `root` (a fingerprint)."""
 
     id: int
@@ -42,39 +42,39 @@ class ForeignRelease:
     address: str
 
 
-def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ForeignRelease | None:
+def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ImportedRelease | None:
     """Return the release that was seen last of a channel of another distribution, under this root."""
-    query = select(ForeignReleaseRow).where(
-        ForeignReleaseRow.distribution == distribution,
-        ForeignReleaseRow.channel == channel,
-        ForeignReleaseRow.root == root,
+    query = select(ImportedReleaseRow).where(
+        ImportedReleaseRow.distribution == distribution,
+        ImportedReleaseRow.channel == channel,
+        ImportedReleaseRow.root == root,
     )
-    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    row = session.exec(query.order_by(col(ImportedReleaseRow.id).desc()).limit(1)).first()
     return _release(row) if row else None
 
 
-def find_release(session: Session, digest: Digest) -> ForeignRelease | None:
+def find_release(session: Session, digest: Digest) -> ImportedRelease | None:
     """Return a release by its digest, as it was seen last."""
-    query = select(ForeignReleaseRow).where(ForeignReleaseRow.digest == digest)
-    row = session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first()
+    query = select(ImportedReleaseRow).where(ImportedReleaseRow.digest == digest)
+    row = session.exec(query.order_by(col(ImportedReleaseRow.id).desc()).limit(1)).first()
     return _release(row) if row else None
 
 
 def unshown(session: Session, distribution: str, channel: str, root: Digest) -> dict[Digest, int]:
     """Return the releases of which nothing is kept that shows that they were signed: digest and number."""
-    query = select(ForeignReleaseRow.digest, ForeignReleaseRow.number).where(
-        ForeignReleaseRow.distribution == distribution,
-        ForeignReleaseRow.channel == channel,
-        ForeignReleaseRow.root == root,
-        ForeignReleaseRow.shown == "",
+    query = select(ImportedReleaseRow.digest, ImportedReleaseRow.number).where(
+        ImportedReleaseRow.distribution == distribution,
+        ImportedReleaseRow.channel == channel,
+        ImportedReleaseRow.root == root,
+        ImportedReleaseRow.shown == "",
     )
     return {Digest(digest): number for digest, number in session.exec(query)}
 
 
 def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
     """Keep what shows that a release was signed, where nothing does yet."""
-    query = select(ForeignReleaseRow).where(
-        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown == ""
+    query = select(ImportedReleaseRow).where(
+        ImportedReleaseRow.digest == digest, ImportedReleaseRow.root == root, ImportedReleaseRow.shown == ""
     )
     for row in session.exec(query):
         row.shown = shown
@@ -83,10 +83,10 @@ def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
 
 def shown(session: Session, digest: Digest, root: Digest) -> str:
     """Return what shows that a release was signed by whom this root lets sign; nothing where that is not known."""
-    query = select(ForeignReleaseRow.shown).where(
-        ForeignReleaseRow.digest == digest, ForeignReleaseRow.root == root, ForeignReleaseRow.shown != ""
+    query = select(ImportedReleaseRow.shown).where(
+        ImportedReleaseRow.digest == digest, ImportedReleaseRow.root == root, ImportedReleaseRow.shown != ""
     )
-    return session.exec(query.order_by(col(ForeignReleaseRow.id).desc()).limit(1)).first() or ""
+    return session.exec(query.order_by(col(ImportedReleaseRow.id).desc()).limit(1)).first() or ""
 
 
 def add_release(
@@ -99,12 +99,12 @@ def add_release(
     root: Digest,
     address: str,
     now: datetime,
-) -> ForeignRelease:
+) -> ImportedRelease:
     """Record a release that was verified, unless it is the one that was seen last, at this address."""
     known = newest_release(session, distribution, channel, root)
     if known is not None and (known.digest, known.address) == (digest, address):
         return known
-    row = ForeignReleaseRow(
+    row = ImportedReleaseRow(
         digest=digest,
         distribution=distribution,
         channel=channel,
@@ -118,11 +118,11 @@ def add_release(
     return _release(row)
 
 
-def add_packages(session: Session, release_id: int, packages: Iterable[ForeignPackage]) -> None:
+def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
     """Record packages of a release; those that are there already stay."""
     known = packages_of(session, release_id).keys()
     session.add_all(
-        ForeignPackageRow(
+        ImportedPackageRow(
             release_id=release_id,
             name=each.name,
             descriptor=each.digest,
@@ -143,42 +143,42 @@ def add_packages(session: Session, release_id: int, packages: Iterable[ForeignPa
     session.flush()
 
 
-def packages_of(session: Session, release_id: int) -> dict[str, ForeignPackage]:
+def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackage]:
     """Return the packages of a release that are known here, by full name."""
-    query = select(ForeignPackageRow).where(ForeignPackageRow.release_id == release_id)
-    return {row.name: _package(row) for row in session.exec(query.order_by(col(ForeignPackageRow.name)))}
+    query = select(ImportedPackageRow).where(ImportedPackageRow.release_id == release_id)
+    return {row.name: _package(row) for row in session.exec(query.order_by(col(ImportedPackageRow.name)))}
 
 
-def package(session: Session, descriptor: Digest) -> ForeignPackage | None:
+def package(session: Session, descriptor: Digest) -> ImportedPackage | None:
     """Return a foreign package by the digest of its descriptor."""
-    query = select(ForeignPackageRow).where(ForeignPackageRow.descriptor == descriptor)
-    row = session.exec(query.order_by(col(ForeignPackageRow.release_id).desc()).limit(1)).first()
+    query = select(ImportedPackageRow).where(ImportedPackageRow.descriptor == descriptor)
+    row = session.exec(query.order_by(col(ImportedPackageRow.release_id).desc()).limit(1)).first()
     return _package(row) if row else None
 
 
-def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ForeignPackage]:
+def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ImportedPackage]:
     """Return these foreign packages by the digest of their descriptor, each as the newest release has it."""
-    found: dict[Digest, ForeignPackage] = {}
+    found: dict[Digest, ImportedPackage] = {}
     for some in in_parts(descriptors):
-        query = select(ForeignPackageRow).where(col(ForeignPackageRow.descriptor).in_(some))
-        rows = session.exec(query.order_by(col(ForeignPackageRow.release_id)))
+        query = select(ImportedPackageRow).where(col(ImportedPackageRow.descriptor).in_(some))
+        rows = session.exec(query.order_by(col(ImportedPackageRow.release_id)))
         found |= {Digest(row.descriptor): _package(row) for row in rows}
     return found
 
 
 def is_known(session: Session, name: str) -> bool:
     """Return whether a release of another distribution that was seen has a package of this full name."""
-    query = select(ForeignPackageRow.name).where(ForeignPackageRow.name == name)
+    query = select(ImportedPackageRow.name).where(ImportedPackageRow.name == name)
     return session.exec(query.limit(1)).first() is not None
 
 
 def mark(session: Session) -> tuple[int, int]:
     """Return what changes when anything is recorded about other distributions."""
-    newest = session.exec(select(func.max(col(ForeignReleaseRow.id)))).one() or 0
-    return newest, session.exec(select(func.count()).select_from(ForeignPackageRow)).one()
+    newest = session.exec(select(func.max(col(ImportedReleaseRow.id)))).one() or 0
+    return newest, session.exec(select(func.count()).select_from(ImportedPackageRow)).one()
 
 
-def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ForeignRelease]) -> None:
+def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ImportedRelease]) -> None:
     """Record which releases the foreign packages of a candidate are of."""
     session.add_all(
         CandidatePinRow(candidate_id=candidate_id, distribution=each.distribution, release_id=each.id)
@@ -187,10 +187,10 @@ def pin_candidate(session: Session, candidate_id: int, releases: Iterable[Foreig
     session.flush()
 
 
-def pins_of(session: Session, candidate_id: int) -> Mapping[str, ForeignRelease]:
+def pins_of(session: Session, candidate_id: int) -> Mapping[str, ImportedRelease]:
     """Return the releases that a candidate was pinned to, by distribution."""
-    query = select(ForeignReleaseRow).join(
-        CandidatePinRow, col(CandidatePinRow.release_id) == col(ForeignReleaseRow.id)
+    query = select(ImportedReleaseRow).join(
+        CandidatePinRow, col(CandidatePinRow.release_id) == col(ImportedReleaseRow.id)
     )
     found = session.exec(query.where(CandidatePinRow.candidate_id == candidate_id))
     return {row.distribution: _release(row) for row in found}
@@ -216,30 +216,30 @@ def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
 
 def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[str, tuple[str | None, datetime | None]]:
     query = (
-        select(CandidateForeignRow.name, CandidateForeignRow.after, ReleaseRow.published_at)
-        .join(CandidateRow, col(CandidateRow.id) == col(CandidateForeignRow.candidate_id))
+        select(CandidateImportRow.name, CandidateImportRow.after, ReleaseRow.published_at)
+        .join(CandidateRow, col(CandidateRow.id) == col(CandidateImportRow.candidate_id))
         .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateRow.id))
         .where(
             CandidateRow.channel == channel,
-            CandidateForeignRow.state == ChangeState.ACCEPTED,
+            CandidateImportRow.state == ChangeState.ACCEPTED,
             col(ReleaseRow.published_at).is_not(None),
         )
         .order_by(col(ReleaseRow.number))
     )
     newest: dict[str, tuple[str | None, datetime | None]] = {}
     for some in in_parts(name for name in names if "/" in name):
-        for name, after, at in session.exec(query.where(col(CandidateForeignRow.name).in_(some))):
+        for name, after, at in session.exec(query.where(col(CandidateImportRow.name).in_(some))):
             newest[name] = after, at  # a later release says what became of it
     return newest
 
 
-def want_archive(session: Session, package: ForeignPackage) -> None:
+def want_archive(session: Session, package: ImportedPackage) -> None:
     """Record that the archive of a package has to be fetched, from where a release with it was seen last."""
     query = (
-        select(ForeignReleaseRow.address)
-        .join(ForeignPackageRow, col(ForeignPackageRow.release_id) == col(ForeignReleaseRow.id))
-        .where(ForeignPackageRow.descriptor == package.digest)
-        .order_by(col(ForeignReleaseRow.id).desc())
+        select(ImportedReleaseRow.address)
+        .join(ImportedPackageRow, col(ImportedPackageRow.release_id) == col(ImportedReleaseRow.id))
+        .where(ImportedPackageRow.descriptor == package.digest)
+        .order_by(col(ImportedReleaseRow.id).desc())
     )
     address = session.exec(query.limit(1)).one()
     row = session.get(WantedArchiveRow, package.archive.digest)
@@ -262,9 +262,9 @@ def have_archive(session: Session, archive: Digest) -> None:
     session.exec(delete(WantedArchiveRow).where(col(WantedArchiveRow.archive) == archive))
 
 
-def _release(row: ForeignReleaseRow) -> ForeignRelease:
+def _release(row: ImportedReleaseRow) -> ImportedRelease:
     assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return ForeignRelease(
+    return ImportedRelease(
         id=row.id,
         digest=Digest(row.digest),
         distribution=row.distribution,
@@ -275,8 +275,8 @@ def _release(row: ForeignReleaseRow) -> ForeignRelease:
     )
 
 
-def _package(row: ForeignPackageRow) -> ForeignPackage:
-    return ForeignPackage(
+def _package(row: ImportedPackageRow) -> ImportedPackage:
+    return ImportedPackage(
         name=row.name,
         digest=Digest(row.descriptor),
         descriptor=BlobRef(Digest(row.descriptor), row.descriptor_size),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError
 from farm.server.identities import identities
 from farm.server.tables.records import AuditEvent, Worker
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from farm.server.tables.records import Token
     from farm.server.tables.states import Role
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 _WORKER_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
@@ -30,26 +30,26 @@ class InvalidWorkerError(FarmError):
     code = "invalid-worker"
 
 
-def issue_token(desk: Desk, *, name: str, role: Role, lasts: timedelta) -> tuple[str, Token]:
+def issue_token(unit: UnitOfWork, *, name: str, role: Role, lasts: timedelta) -> tuple[str, Token]:
     """Make a token and return it with what is kept of it. It cannot be seen again."""
     text = f"farm_{role}_{secrets.token_urlsafe(32)}"
-    kept = identities.add_token(
-        desk.session,
+    truncate_text = identities.add_token(
+        unit.session,
         digest=identities.token_digest(text),
         name=name,
         role=role,
-        now=desk.now,
-        expires_at=desk.now + lasts,
+        now=unit.now,
+        expires_at=unit.now + lasts,
     )
-    return text, kept
+    return text, truncate_text
 
 
-def find_token(desk: Desk, text: str) -> Token | None:
+def find_token(unit: UnitOfWork, text: str) -> Token | None:
     """Return the token that this text is, if it is one, whether or not it is still good."""
-    return identities.token(desk.session, identities.token_digest(text))
+    return identities.token(unit.session, identities.token_digest(text))
 
 
-def enrol(desk: Desk, *, name: str, public_key: str, builds: bool, tests: bool, by: str) -> Worker:
+def enrol(unit: UnitOfWork, *, name: str, public_key: str, builds: bool, tests: bool, by: str) -> Worker:
     """Let the holder of an ed25519 key (64 hexadecimal digits) work for the farm. Raises `InvalidWorkerError`."""
     if not _WORKER_NAME.fullmatch(name):
         raise InvalidWorkerError(f"{name[:100]!r} cannot name a worker", remedy="Use a-z, 0-9, . and -.")
@@ -63,11 +63,11 @@ def enrol(desk: Desk, *, name: str, public_key: str, builds: bool, tests: bool, 
         builds=builds,
         tests=tests,
         enrolled_by=by,
-        enrolled_at=desk.now,
+        enrolled_at=unit.now,
         revoked_at=None,
         seen_at=None,
     )
-    identities.enrol_worker(desk.session, worker)
+    identities.enrol_worker(unit.session, worker)
     return worker
 
 
@@ -79,10 +79,10 @@ class Actor:
     address: str = ""
 
 
-def audit(desk: Desk, actor: Actor, action: str, subject: str, detail: str = "", *, channel: str = "") -> None:
+def audit(unit: UnitOfWork, actor: Actor, action: str, subject: str, detail: str = "", *, channel: str = "") -> None:
     """Write down, in the transaction in which it happens, that somebody did something; `channel`: about which one."""
     _add(
-        desk,
+        unit,
         actor=actor.name,
         action=action,
         subject=subject,
@@ -94,7 +94,7 @@ def audit(desk: Desk, actor: Actor, action: str, subject: str, detail: str = "",
 
 
 def record(
-    office: Office,
+    application: Application,
     *,
     actor: str,
     action: str,
@@ -106,9 +106,9 @@ def record(
     channel: str = "",
 ) -> None:
     """Write a line of the audit trail, in a transaction of its own: a refusal has no other."""
-    with office.writing() as desk:
+    with application.writing() as unit:
         _add(
-            desk,
+            unit,
             actor=actor,
             action=action,
             subject=subject,
@@ -121,7 +121,7 @@ def record(
 
 
 def _add(
-    desk: Desk,
+    unit: UnitOfWork,
     *,
     actor: str,
     action: str,
@@ -133,14 +133,14 @@ def _add(
     channel: str = "",
 ) -> None:
     event = AuditEvent(
-        at=desk.now,
-        actor=kept(actor, longest=200),
-        action=kept(action, longest=200),
-        subject=kept(subject, longest=500),
+        at=unit.now,
+        actor=truncate_text(actor, longest=200),
+        action=truncate_text(action, longest=200),
+        subject=truncate_text(subject, longest=500),
         allowed=allowed,
-        detail=kept(detail, longest=_LONGEST_DETAIL),
+        detail=truncate_text(detail, longest=_LONGEST_DETAIL),
         address=address,
         trace=trace,
-        channel=kept(channel, longest=128),
+        channel=truncate_text(channel, longest=128),
     )
-    identities.add_audit(desk.session, event)
+    identities.add_audit(unit.session, event)

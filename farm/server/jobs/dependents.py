@@ -26,139 +26,139 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.plan import Plan
     from farm.server.tables.records import Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
 
 
-def settle_all(desk: Desk, start: Iterable[Job]) -> None:
+def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
     """Look at these jobs, and at all that follow from them, until nothing changes any more."""
     open_ends = deque(job.id for job in start)
     while open_ends:
-        job = jobs.job(desk.session, open_ends.popleft())
+        job = jobs.job(unit.session, open_ends.popleft())
         # Nothing depends on how a rebuild ends: what it is of is built.
         if job is None or job.kind is not JobKind.BUILD or job.rebuild:
             continue
-        if job.state in _UNSETTLED and not _settle(desk, job):
+        if job.state in _UNSETTLED and not _settle(unit, job):
             continue
-        open_ends.extend(each.id for each in _followers(desk, job))
+        open_ends.extend(each.id for each in _followers(unit, job))
 
 
-def record_built(desk: Desk, job: Job, plan: Digest) -> list[Job]:
+def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     """Note that a build job has succeeded, and return the jobs that the channel's policy makes of it."""
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
-    before = recipes.head(desk.session, job.name)
-    kept = packages.kept_plan(desk.session, plan)
-    recipes.mark_built(desk.session, job.name, revision_id=job.revision_id, plan=kept, newest_plan=plan, now=desk.now)
+    before = recipes.head(unit.session, job.name)
+    kept = packages.kept_plan(unit.session, plan)
+    recipes.mark_built(unit.session, job.name, revision_id=job.revision_id, plan=kept, newest_plan=plan, now=unit.now)
     if before is None or before.current != job.revision_id or before.newest_plan == plan:
         return []
     # What it has copied from may have been built anew while it was at work.
-    names = {job.name} if holds_old_code(desk, job.name) else set()
+    names = {job.name} if holds_old_code(unit, job.name) else set()
     if before.built_plan is not None:
-        names |= _to_rebuild(desk, job, before.built_plan, kept)
-    return [_rebuild(desk, name, job) for name in sorted(names) if _has_ended(desk, name)]
+        names |= _to_rebuild(unit, job, before.built_plan, kept)
+    return [_rebuild(unit, name, job) for name in sorted(names) if _has_ended(unit, name)]
 
 
-def _followers(desk: Desk, job: Job) -> list[Job]:
+def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
     """Return the jobs whose state may depend on this one: those that need its recipe, and twins with its plan."""
-    found = jobs.waiting_for(desk.session, job.name, _UNSETTLED)
+    found = jobs.waiting_for(unit.session, job.name, _UNSETTLED)
     if job.subject is not None and job.state in ENDED:
-        found += jobs.with_subject(desk.session, job.subject, (JobState.WAITING,))
+        found += jobs.with_subject(unit.session, job.subject, (JobState.WAITING,))
     return [each for each in found if each.id != job.id]
 
 
-def _settle(desk: Desk, job: Job) -> bool:
+def _settle(unit: UnitOfWork, job: Job) -> bool:
     """Bring one waiting or blocked job to where it belongs, and say whether that changed anything."""
-    needs = jobs.needs_of(desk.session, job.id)
-    unbuilt = [name for name, head in recipes.heads(desk.session, needs).items() if not head.is_built]
-    broken = [name for name in unbuilt if _is_broken(desk, name)]
+    needs = jobs.needs_of(unit.session, job.id)
+    unbuilt = [name for name, head in recipes.heads(unit.session, needs).items() if not head.is_built]
+    broken = [name for name in unbuilt if _is_broken(unit, name)]
     if broken:
         if job.state is JobState.BLOCKED:
             return False
         message = f"{', '.join(broken)} could not be built"
-        return jobs.move(desk.session, job, JobState.BLOCKED, now=desk.now, error_code="blocked", error=message)
+        return jobs.move(unit.session, job, JobState.BLOCKED, now=unit.now, error_code="blocked", error=message)
     if job.state is JobState.BLOCKED:
-        jobs.move(desk.session, job, JobState.WAITING, now=desk.now, error_code="", error="")
-        return _settle(desk, _again(desk, job)) or True
-    return not unbuilt and _pin(desk, job, needs)
+        jobs.move(unit.session, job, JobState.WAITING, now=unit.now, error_code="", error="")
+        return _settle(unit, _again(unit, job)) or True
+    return not unbuilt and _pin(unit, job, needs)
 
 
-def _is_broken(desk: Desk, name: str) -> bool:
+def _is_broken(unit: UnitOfWork, name: str) -> bool:
     """Say whether the current revision of a recipe will not come to be without somebody's help."""
-    head = recipes.head(desk.session, name)
-    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    head = recipes.head(unit.session, name)
+    latest = jobs.latest_of_revision(unit.session, head.current) if head else None
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
-def _pin(desk: Desk, job: Job, needs: tuple[str, ...]) -> bool:
+def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
     """Give a job its plan. It is ready then, or done already, or it waits for a twin that is at work."""
     try:
-        plan = plan_for(desk, recipe_of(desk, job), needs)
+        plan = plan_for(unit, recipe_of(unit, job), needs)
     except FarmError as error:
-        return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
-    work_orders.keep_plan(desk.session, plan)
-    jobs.set_subject(desk.session, job.id, plan.digest)
-    if packages.packages_of_plan(desk.session, plan.digest):
-        return _answer(desk, job, plan)
-    if jobs.has_active(desk.session, plan.digest):
+        return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
+    work_orders.keep_plan(unit.session, plan)
+    jobs.set_subject(unit.session, job.id, plan.digest)
+    if packages.packages_of_plan(unit.session, plan.digest):
+        return _answer(unit, job, plan)
+    if jobs.has_active(unit.session, plan.digest):
         return False
     try:
-        give_number(desk.session, plan, output_names(plan))
+        give_number(unit.session, plan, output_names(plan))
     except TooManyBuildsError as error:
-        return jobs.move(desk.session, job, JobState.FAILED, now=desk.now, error_code=error.code, error=error.message)
-    return jobs.move(desk.session, job, JobState.READY, now=desk.now)
+        return jobs.move(unit.session, job, JobState.FAILED, now=unit.now, error_code=error.code, error=error.message)
+    return jobs.move(unit.session, job, JobState.READY, now=unit.now)
 
 
-def _answer(desk: Desk, job: Job, plan: Plan) -> bool:
+def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
     """End a job whose plan was carried out before: nothing is built twice."""
-    earlier = jobs.with_subject(desk.session, plan.digest, (JobState.SUCCEEDED,))
+    earlier = jobs.with_subject(unit.session, plan.digest, (JobState.SUCCEEDED,))
     answered_by = earlier[0].id if earlier else None
-    moved = jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now, answered_by=answered_by)
+    moved = jobs.move(unit.session, job, JobState.SUCCEEDED, now=unit.now, answered_by=answered_by)
     if moved:
-        settle_all(desk, record_built(desk, job, plan.digest))
+        settle_all(unit, record_built(unit, job, plan.digest))
     return moved
 
 
-def _to_rebuild(desk: Desk, job: Job, before: Digest, after: Digest) -> set[str]:
+def _to_rebuild(unit: UnitOfWork, job: Job, before: Digest, after: Digest) -> set[str]:
     """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
-    changed = files_of(desk, before) ^ files_of(desk, after)
+    changed = files_of(unit, before) ^ files_of(unit, after)
     if not changed:
         return set()
     # Under every policy: a copy is not replaced by replacing what it was copied from.
-    names = holders_of_old_code(desk, {name for name, _ in changed})
-    if is_rebuilt(desk, before, after):
-        return names.union(recipes.recipes_that_need(desk.session, job.name))
+    names = holders_of_old_code(unit, {name for name, _ in changed})
+    if is_rebuilt(unit, before, after):
+        return names.union(recipes.recipes_that_need(unit.session, job.name))
     # What could not be built again for an earlier change may be mended by this one, whatever it changes.
-    return names.union(each.dependent for each in open_builds(desk.session, [job.name]))
+    return names.union(each.dependent for each in open_builds(unit.session, [job.name]))
 
 
-def _has_ended(desk: Desk, name: str) -> bool:
+def _has_ended(unit: UnitOfWork, name: str) -> bool:
     """Say whether no build of a recipe is open, well or ill: one that is open takes the new packages anyway."""
-    head = recipes.head(desk.session, name)
-    latest = jobs.latest_of_revision(desk.session, head.current) if head else None
+    head = recipes.head(unit.session, name)
+    latest = jobs.latest_of_revision(unit.session, head.current) if head else None
     return latest is not None and latest.state in ENDED
 
 
-def _rebuild(desk: Desk, name: str, because: Job) -> Job:
-    head = recipes.heads(desk.session, [name])[name]
-    latest = jobs.latest_of_revision(desk.session, head.current)
+def _rebuild(unit: UnitOfWork, name: str, because: Job) -> Job:
+    head = recipes.heads(unit.session, [name])[name]
+    latest = jobs.latest_of_revision(unit.session, head.current)
     if latest is None:
         raise LookupError(f"{name} has no job")
     return jobs.add_job(
-        desk.session,
+        unit.session,
         kind=JobKind.BUILD,
         name=name,
         revision_id=head.current,
         submission=because.submission,
-        needs=jobs.needs_of(desk.session, latest.id),
+        needs=jobs.needs_of(unit.session, latest.id),
         trace=because.trace,
-        now=desk.now,
+        now=unit.now,
     )
 
 
-def _again(desk: Desk, job: Job) -> Job:
-    seen = jobs.job(desk.session, job.id)
+def _again(unit: UnitOfWork, job: Job) -> Job:
+    seen = jobs.job(unit.session, job.id)
     if seen is None:
         raise LookupError(f"job {job.id} is gone")
     return seen

@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.tables.records import Job, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def kept_instead(desk: Desk, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
+def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
     """Return which current package is kept for each that a build has put out; empty when these are others.
 
     All or none: a build of the recipe revision that is current and built already, with the same files in each package.
     """
-    head = recipes.head(desk.session, job.name)
+    head = recipes.head(unit.session, job.name)
     if head is None or head.built_plan is None or not head.is_built or head.current != job.revision_id:
         return {}
-    current = {each.name: each for each in packages.packages_of_plan(desk.session, head.built_plan)}
+    current = {each.name: each for each in packages.packages_of_plan(unit.session, head.built_plan)}
     if sorted(current) != sorted(each.name.short for each in built):
         return {}
-    if not all(_is_the_same(desk, current[each.name.short], each) for each in built):
+    if not all(_is_the_same(unit, current[each.name.short], each) for each in built):
         return {}
     return {each.digest: current[each.name.short].digest for each in built}
 
 
-def _is_the_same(desk: Desk, current: Package, built: Descriptor) -> bool:
+def _is_the_same(unit: UnitOfWork, current: Package, built: Descriptor) -> bool:
     """Say whether nothing but the plan tells a package from one that is current."""
     return (
         current.tree == built.tree
-        and replace(Descriptor.from_json(desk.blobs.read(current.digest)), plan=built.plan) == built
+        and replace(Descriptor.from_json(unit.blobs.read(current.digest)), plan=built.plan) == built
     )

@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from farm.core.names.hardening import HardeningWaiver
     from farm.core.package.hardening import HardeningFinding
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def hardening_of(desk: Desk, package: Package) -> tuple[HardeningFinding, ...]:
+def hardening_of(unit: UnitOfWork, package: Package) -> tuple[HardeningFinding, ...]:
     """Return what the files of a package lack, waived or not, and what cannot be judged of them."""
-    together = packages.packages_of_plan(desk.session, package.plan)
-    producers = producers_by_build_id(desk.packages.member(each).facts for each in together)
-    return hardening_findings(desk.packages.member(package).facts, producers, _waivers(desk, package))
+    together = packages.packages_of_plan(unit.session, package.plan)
+    producers = producers_by_build_id(unit.packages.member(each).facts for each in together)
+    return hardening_findings(unit.packages.member(package).facts, producers, _waivers(unit, package))
 
 
-def _waivers(desk: Desk, package: Package) -> tuple[HardeningWaiver, ...]:
+def _waivers(unit: UnitOfWork, package: Package) -> tuple[HardeningWaiver, ...]:
     """Return what is waived by the newest recipe that comes to the plan of a package: nothing is built again to waive.
 
     That recipe stands in the release beside the one that the package was built from, for the checker to read.
     """
-    plans = [package.plan, *packages.plans_of(desk.session, package.digest)]
-    newest = jobs.newest_answered_of(desk.session, plans)
-    built = recipes.find_revision(desk.session, package.recipe)
-    revision = recipes.revision(desk.session, newest.revision_id) if newest and newest.revision_id else built
+    plans = [package.plan, *packages.plans_of(unit.session, package.digest)]
+    newest = jobs.newest_answered_of(unit.session, plans)
+    built = recipes.find_revision(unit.session, package.recipe)
+    revision = recipes.revision(unit.session, newest.revision_id) if newest and newest.revision_id else built
     try:
-        return desk.shelf.recipe(revision).waivers if revision else ()
+        return unit.shelf.recipe(revision).waivers if revision else ()
     except RecipeError:
         return ()  # the steps of today do not go with it any more: it can waive nothing

@@ -103,11 +103,11 @@ def move(session: Session, job: Job, after: JobState, *, now: datetime, **values
     if not moved.rowcount:
         return False
     if after is JobState.READY:
-        ring(session, job.id, now=now)
+        notify(session, job.id, now=now)
     return True
 
 
-def ring(session: Session, job_id: int, *, now: datetime) -> None:
+def notify(session: Session, job_id: int, *, now: datetime) -> None:
     """Put a message that wakes a build worker for this job into the outbox."""
     session.add(OutboxRow(task=BUILD_WAKE, job_id=job_id, created_at=now))
     session.flush()
@@ -310,7 +310,7 @@ def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: i
 def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
     """Ring again for a job that is still ready."""
     session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(rung_at=now))
-    ring(session, job_id, now=now)
+    notify(session, job_id, now=now)
 
 
 def list_jobs(

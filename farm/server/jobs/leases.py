@@ -16,7 +16,7 @@ from farm.server.jobs.dependents import settle_all
 from farm.server.jobs.planning import build_order, comparison_order, plan_of, recipe_of, test_order, toolchain_of
 from farm.server.jobs.troubles import after_trouble, taken
 from farm.server.tables.states import AttemptState, JobKind, JobState
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BuildOrder, TestOrder
     from farm.server.tables.records import Attempt, Job, Worker
     from farm.server.transaction.planning_inputs import ToolchainRef
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
 class LeaseLostError(FarmError):
@@ -64,138 +64,138 @@ class Lease:
 
 
 def claim(
-    office: Office, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
+    application: Application, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
 ) -> Lease | None:
     """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do.
 
     `known` are the kinds that its program knows, of which it gets those that its roles allow.
     """
     kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
-    while kinds and _any_ready(office, kinds, worker):
-        with office.writing() as desk:
-            job = jobs.next_ready(desk.session, kinds, worker=worker.name, hint=hint, now=desk.now)
+    while kinds and _any_ready(application, kinds, worker):
+        with application.writing() as unit:
+            job = jobs.next_ready(unit.session, kinds, worker=worker.name, hint=hint, now=unit.now)
             if job is None:
                 return None
-            granted = _grant(desk, job, worker)
+            granted = _grant(unit, job, worker)
         if granted is not None:
             return granted
         # It cannot be given to anybody as it stands. That must not keep the jobs behind it from being given.
-        with office.planning() as desk:
-            settle_all(desk, [job])
+        with application.planning() as unit:
+            settle_all(unit, [job])
     return None
 
 
-def held(desk: Desk, holder: Holder, *, lock: bool = False) -> Attempt:
+def require_lease(unit: UnitOfWork, holder: Holder, *, lock: bool = False) -> Attempt:
     """Return the attempt whose live lease this is. Raises `LeaseLostError`."""
     number = holder.attempt_id
     attempt = attempts.holder(
-        desk.session, number, worker=holder.worker.name, token_digest=identities.token_digest(holder.token), lock=lock
+        unit.session, number, worker=holder.worker.name, token_digest=identities.token_digest(holder.token), lock=lock
     )
     if attempt is None:
         raise LeaseLostError(number, "it was never this worker's")
     if attempt.finished_at is not None:
         raise LeaseLostError(number, f"the attempt is {attempt.state}")
-    if attempt.expires_at <= desk.now:
+    if attempt.expires_at <= unit.now:
         raise LeaseLostError(number, f"it ran out at {attempt.expires_at:%H:%M:%S} UTC")
     return attempt
 
 
-def heartbeat(desk: Desk, holder: Holder) -> Attempt:
+def heartbeat(unit: UnitOfWork, holder: Holder) -> Attempt:
     """Extend a lease from now on, and say that the work is running. Raises `LeaseLostError`."""
-    attempt = held(desk, holder, lock=True)
-    expires = desk.now + desk.terms.lease
-    _change(desk, attempt, state=AttemptState.RUNNING, heartbeat_at=desk.now, expires_at=expires)
-    job = _job(desk, attempt)
+    attempt = require_lease(unit, holder, lock=True)
+    expires = unit.now + unit.terms.lease
+    _change(unit, attempt, state=AttemptState.RUNNING, heartbeat_at=unit.now, expires_at=expires)
+    job = _job(unit, attempt)
     if job.state is JobState.LEASED:
-        jobs.move(desk.session, job, JobState.RUNNING, now=desk.now)
-    return attempts.attempt(desk.session, attempt.id) or attempt
+        jobs.move(unit.session, job, JobState.RUNNING, now=unit.now)
+    return attempts.attempt(unit.session, attempt.id) or attempt
 
 
-def release(desk: Desk, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
+def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
     """Take a lease back from a worker that cannot go on: the job is ready for another. At a planning desk.
 
     With `error` it met trouble: of what kind, `trouble` says. Workers of farm's first versions did not say, and it was
     their own. Raises `LeaseLostError`.
     """
-    attempt = held(desk, holder, lock=True)
+    attempt = require_lease(unit, holder, lock=True)
     if error and not trouble:
         trouble = Trouble.WORKER
-    code, error = f"{trouble}-trouble" if trouble else "", kept(error)
+    code, error = f"{trouble}-trouble" if trouble else "", truncate_text(error)
     values = {"error_code": code, "error": error, "trouble": trouble}
-    _change(desk, attempt, state=AttemptState.RELEASED, finished_at=desk.now, **values)
-    job = _job(desk, attempt)
+    _change(unit, attempt, state=AttemptState.RELEASED, finished_at=unit.now, **values)
+    job = _job(unit, attempt)
     if trouble:
-        after_trouble(desk, job, trouble, code=code, error=error)
+        after_trouble(unit, job, trouble, code=code, error=error)
     else:
-        jobs.move(desk.session, job, JobState.READY, now=desk.now)
+        jobs.move(unit.session, job, JobState.READY, now=unit.now)
 
 
-def _any_ready(office: Office, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
+def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
     # Idle workers ask often: they must not stand in the writers' queue for nothing.
-    with office.reading() as desk:
-        return jobs.is_any_ready(desk.session, kinds, worker=worker.name, now=desk.now)
+    with application.reading() as unit:
+        return jobs.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
 
 
-def _grant(desk: Desk, job: Job, worker: Worker) -> Lease | None:
+def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
     """Lease a ready job to a worker; None when it had to be put aside instead: to be planned anew, or as failed."""
-    if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(desk, job):
-        jobs.move(desk.session, job, JobState.WAITING, now=desk.now)
+    if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(unit, job):
+        jobs.move(unit.session, job, JobState.WAITING, now=unit.now)
         return None
     token = secrets.token_hex(32)
-    attempt = _lease(desk, job, worker, token)
+    attempt = _lease(unit, job, worker, token)
     try:
         if job.kind is JobKind.TEST:
-            return Lease(attempt, job, token, test_order(desk, job), None)
+            return Lease(attempt, job, token, test_order(unit, job), None)
         if job.kind is JobKind.COMPARISON:
-            order = comparison_order(desk, job)
-            return Lease(attempt, job, token, order, _toolchain(desk, order.toolchain))
-        if job.rebuild and _is_outdated(desk, job):
+            order = comparison_order(unit, job)
+            return Lease(attempt, job, token, order, _toolchain(unit, order.toolchain))
+        if job.rebuild and _is_outdated(unit, job):
             raise FarmError("the toolchain that it was built with is no more on this farm")
-        return Lease(attempt, job, token, build_order(desk, job), toolchain_of(desk, recipe_of(desk, job)))
+        return Lease(attempt, job, token, build_order(unit, job), toolchain_of(unit, recipe_of(unit, job)))
     except (FarmError, LookupError) as error:
-        reason = {"error_code": "cannot-be-ordered", "error": kept(f"no order can be made of it: {error}")}
-        attempts.end(desk.session, attempt, AttemptState.FAILED, now=desk.now, **reason)
-        jobs.move(desk.session, _job(desk, attempt), JobState.FAILED, now=desk.now, **reason)
+        reason = {"error_code": "cannot-be-ordered", "error": truncate_text(f"no order can be made of it: {error}")}
+        attempts.end(unit.session, attempt, AttemptState.FAILED, now=unit.now, **reason)
+        jobs.move(unit.session, _job(unit, attempt), JobState.FAILED, now=unit.now, **reason)
         return None
 
 
-def _toolchain(desk: Desk, tree: Digest) -> ToolchainRef:
-    found = next((each for each in desk.world.toolchains.values() if each.tree == tree), None)
+def _toolchain(unit: UnitOfWork, tree: Digest) -> ToolchainRef:
+    found = next((each for each in unit.world.toolchains.values() if each.tree == tree), None)
     if found is None:
         raise FarmError("the toolchain that it names is no more on this farm")
     return found
 
 
-def _is_outdated(desk: Desk, job: Job) -> bool:
+def _is_outdated(unit: UnitOfWork, job: Job) -> bool:
     if job.subject is None:
         return True
-    toolchains = {toolchain.tree for toolchain in desk.world.toolchains.values()}
-    return plan_of(desk, job.subject).toolchain not in toolchains
+    toolchains = {toolchain.tree for toolchain in unit.world.toolchains.values()}
+    return plan_of(unit, job.subject).toolchain not in toolchains
 
 
-def _lease(desk: Desk, job: Job, worker: Worker, token: str) -> Attempt:
-    if not jobs.move(desk.session, job, JobState.LEASED, now=desk.now, **taken()):
+def _lease(unit: UnitOfWork, job: Job, worker: Worker, token: str) -> Attempt:
+    if not jobs.move(unit.session, job, JobState.LEASED, now=unit.now, **taken()):
         raise LookupError(f"job {job.id} was taken although its row was held")
     try:
         return attempts.add_attempt(
-            desk.session,
+            unit.session,
             job_id=job.id,
             worker=worker.name,
             token_digest=identities.token_digest(token),
-            now=desk.now,
-            expires_at=desk.now + desk.terms.lease,
+            now=unit.now,
+            expires_at=unit.now + unit.terms.lease,
         )
     except IntegrityError as error:
         raise LookupError(f"job {job.id} was ready although an attempt at it is live") from error
 
 
-def _change(desk: Desk, attempt: Attempt, **values: object) -> None:
-    if not attempts.change_live(desk.session, attempt, now=desk.now, **values):
+def _change(unit: UnitOfWork, attempt: Attempt, **values: object) -> None:
+    if not attempts.change_live(unit.session, attempt, now=unit.now, **values):
         raise LeaseLostError(attempt.id, "it changed hands this moment")
 
 
-def _job(desk: Desk, attempt: Attempt) -> Job:
-    job = jobs.lock_job(desk.session, attempt.job_id)
+def _job(unit: UnitOfWork, attempt: Attempt) -> Job:
+    job = jobs.lock_job(unit.session, attempt.job_id)
     if job is None:
         raise LookupError(f"attempt {attempt.id} has no job")
     return job

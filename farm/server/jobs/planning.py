@@ -26,90 +26,90 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.server.tables.records import Job, Package
     from farm.server.transaction.planning_inputs import ToolchainRef
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def plan_for(desk: Desk, recipe: Recipe, needs: Iterable[str]) -> Plan:
+def plan_for(unit: UnitOfWork, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
-    members = [desk.packages.member(each) for each in packages.current_packages(desk.session, needs)]
+    members = [unit.packages.member(each) for each in packages.current_packages(unit.session, needs)]
     found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-    return pinned(desk, recipe, [_planned(member, recipe) for member in found])
+    return pinned(unit, recipe, [_planned(member, recipe) for member in found])
 
 
-def replan(desk: Desk, recipe: Recipe, done: Job) -> bool:
+def replan(unit: UnitOfWork, recipe: Recipe, done: Job) -> bool:
     """Say whether the recipe would come to another plan than its finished job did, against the same packages."""
     if done.subject is None:
         return True
-    before = plan_of(desk, done.subject)
-    return pinned(desk, recipe, before.dependencies).digest != done.subject
+    before = plan_of(unit, done.subject)
+    return pinned(unit, recipe, before.dependencies).digest != done.subject
 
 
-def plan_of(desk: Desk, digest: Digest) -> Plan:
+def plan_of(unit: UnitOfWork, digest: Digest) -> Plan:
     """Return a plan that was pinned before."""
-    return Plan.from_dict(json.loads(work_orders.plan_text(desk.session, digest)))
+    return Plan.from_dict(json.loads(work_orders.plan_text(unit.session, digest)))
 
 
-def build_order(desk: Desk, job: Job) -> BuildOrder:
+def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
     """Return all that a worker is told to carry out the plan of a build job."""
-    recipe = recipe_of(desk, job)
-    plan = plan_of(desk, _subject(job))
-    trees = packages.packages_of_tree(desk.session, [each.tree for each in plan.dependencies])
+    recipe = recipe_of(unit, job)
+    plan = plan_of(unit, _subject(job))
+    trees = packages.packages_of_tree(unit.session, [each.tree for each in plan.dependencies])
     archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
-    toolchain = toolchain_of(desk, recipe)
+    toolchain = toolchain_of(unit, recipe)
     takes_debs = any(each.debian_package for each in recipe.sources)
-    lock = toolchain_lock(desk, toolchain.lock) if takes_debs else None
+    lock = toolchain_lock(unit, toolchain.lock) if takes_debs else None
     origins = source_origins(recipe, toolchain.debs, lock)
-    build = number_of(desk.session, plan.digest)
+    build = number_of(unit.session, plan.digest)
     return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives, build)
 
 
-def test_order(desk: Desk, job: Job) -> TestOrder:
+def test_order(unit: UnitOfWork, job: Job) -> TestOrder:
     """Return all that a worker is told to run the test of a test job."""
-    return TestOrder.from_dict(json.loads(work_orders.test_text(desk.session, _subject(job))))
+    return TestOrder.from_dict(json.loads(work_orders.test_text(unit.session, _subject(job))))
 
 
-def comparison_order(desk: Desk, job: Job) -> AbiOrder:
+def comparison_order(unit: UnitOfWork, job: Job) -> AbiOrder:
     """Return all that a worker is told to carry out the comparison of a comparison job."""
-    return comparisons.comparison(desk.session, _subject(job)).order
+    return comparisons.comparison(unit.session, _subject(job)).order
 
 
-def limits_of(desk: Desk, job: Job) -> Limits:
+def limits_of(unit: UnitOfWork, job: Job) -> Limits:
     """Return the limits that a job has to keep."""
     match job.kind:
         case JobKind.BUILD:
-            return recipe_of(desk, job).limits
+            return recipe_of(unit, job).limits
         case JobKind.TEST:
-            return test_order(desk, job).limits
+            return test_order(unit, job).limits
         case JobKind.COMPARISON:
-            return comparison_order(desk, job).limits
+            return comparison_order(unit, job).limits
 
 
-def recipe_of(desk: Desk, job: Job) -> Recipe:
+def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
     """Return the recipe that a job builds."""
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
-    return desk.shelf.recipe(recipes.revision(desk.session, job.revision_id))
+    return unit.shelf.recipe(recipes.revision(unit.session, job.revision_id))
 
 
-def toolchain_of(desk: Desk, recipe: Recipe) -> ToolchainRef:
+def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
     """Return the toolchain that a recipe names; submission has checked that there is one."""
-    return desk.world.toolchains[recipe.toolchain]
+    return unit.world.toolchains[recipe.toolchain]
 
 
-def toolchain_lock(desk: Desk, digest: Digest | None) -> ToolchainLock | None:
+def toolchain_lock(unit: UnitOfWork, digest: Digest | None) -> ToolchainLock | None:
     """Return the list of what a toolchain was made of, where the farm has it."""
-    if digest is None or not desk.blobs.has(digest):
+    if digest is None or not unit.blobs.has(digest):
         return None
-    return ToolchainLock.from_text(desk.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")
+    return ToolchainLock.from_text(unit.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")
 
 
-def pinned(desk: Desk, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
+def pinned(unit: UnitOfWork, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
     """Pin a recipe to these packages, and the toolchain of today. Raises what `pin` raises."""
-    toolchain = toolchain_of(desk, recipe)
+    toolchain = toolchain_of(unit, recipe)
     return pin(
         recipe,
-        distribution=desk.world.distribution,
-        platform=desk.world.platform,
+        distribution=unit.world.distribution,
+        platform=unit.world.platform,
         toolchain=toolchain.tree,
         toolchain_debs=toolchain.debs,
         dependencies=dependencies,

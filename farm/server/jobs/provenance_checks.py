@@ -36,13 +36,13 @@ def check_with_workers_key(
     """
     key = key_of(worker)
     for descriptor in packages:
-        vouched = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
-        if vouched.build != build:
+        verified = verify_provenance(envelope, {key.keyid: key}, descriptor, recipe)
+        if verified.build != build:
             raise ProvenanceError(
                 describe(descriptor),
-                f"it names it build {vouched.build}, and it was leased as build {build}",
+                f"it names it build {verified.build}, and it was leased as build {build}",
             )
-        if beyond := vouched.outputs - {each.digest for each in packages}:
+        if beyond := verified.outputs - {each.digest for each in packages}:
             raise ProvenanceError(describe(descriptor), f"it tells of {min(beyond)}, too, which is not reported")
     return read_consumed(envelope, {key.keyid: key})
 

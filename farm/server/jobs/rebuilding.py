@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from farm.core.package.difference import PackageDifference
     from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage
     from farm.server.tables.records import Attempt, Job, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 NOT_REPRODUCED = "not-reproduced"
 """The error code of a rebuild that came to something else. Its attempt has succeeded: the worker did its work."""
 
 
-def request_rebuild(desk: Desk, plan: Digest, *, revision_id: int, name: str, trace: str) -> Job:
+def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: str, trace: str) -> Job:
     """Wish for a plan to be carried out once more, by whoever has not done so yet. `name` is the recipe's.
 
     The plan must have been carried out, and no job be at it (`farm.server.jobs.jobs.has_active`).
     """
     job = jobs.add_job(
-        desk.session,
+        unit.session,
         kind=JobKind.BUILD,
         name=name,
         revision_id=revision_id,
         subject=plan,
         trace=trace,
-        now=desk.now,
+        now=unit.now,
         rebuild=True,
     )
-    jobs.move(desk.session, job, JobState.READY, now=desk.now)
-    return jobs.job(desk.session, job.id) or job
+    jobs.move(unit.session, job, JobState.READY, now=unit.now)
+    return jobs.job(unit.session, job.id) or job
 
 
-def compare(desk: Desk, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDifference, ...]:
+def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDifference, ...]:
     """Return how a rebuild differs from the packages that are recorded of its plan, by name; empty when it does not."""
-    first = {package.name: package for package in packages.packages_of_plan(desk.session, plan)}
+    first = {package.name: package for package in packages.packages_of_plan(unit.session, plan)}
     second = {built.descriptor.name.short: built for built in outcome.packages}
     found = []
     for name in sorted(first.keys() | second.keys()):
@@ -56,28 +56,28 @@ def compare(desk: Desk, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDif
         found.append(
             difference_of(
                 name,
-                _recorded(desk, first[name]) if name in first else None,
-                _reported(desk, second[name]) if name in second else None,
+                _recorded(unit, first[name]) if name in first else None,
+                _reported(unit, second[name]) if name in second else None,
             )
         )
     return tuple(each for each in found if each is not None)
 
 
 def record(
-    desk: Desk, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
+    unit: UnitOfWork, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
 ) -> str:
     """Keep what a rebuild came to. Returns how it differs, in words; empty when it does not."""
-    built_by, attempt_id, now = attempt.worker, attempt.id, desk.now
-    first = packages.packages_of_plan(desk.session, plan)
+    built_by, attempt_id, now = attempt.worker, attempt.id, unit.now
+    first = packages.packages_of_plan(unit.session, plan)
     if not differences:
         for package in first:
             attestation = Attestation(
                 package=package.digest, built_by=built_by, provenance=provenance, attempt_id=attempt_id, at=now
             )
-            attestations.add_attestation(desk.session, attestation)
+            attestations.add_attestation(unit.session, attestation)
         return ""
     difference = Difference(plan=plan, built_by=built_by, packages=differences, attempt_id=attempt_id, at=now)
-    attestations.add_difference(desk.session, difference)
+    attestations.add_difference(unit.session, difference)
     return in_words(difference, first[0].built_by)
 
 
@@ -91,9 +91,9 @@ def in_words(difference: Difference, first_builder: str) -> str:
     )
 
 
-def _recorded(desk: Desk, package: Package) -> tuple[Descriptor, Manifest]:
-    return Descriptor.from_json(desk.blobs.read(package.digest)), Manifest.from_json(desk.blobs.read(package.tree))
+def _recorded(unit: UnitOfWork, package: Package) -> tuple[Descriptor, Manifest]:
+    return Descriptor.from_json(unit.blobs.read(package.digest)), Manifest.from_json(unit.blobs.read(package.tree))
 
 
-def _reported(desk: Desk, built: BuiltPackage) -> tuple[Descriptor, Manifest]:
-    return built.descriptor, Manifest.from_json(desk.blobs.read(built.manifest.digest))
+def _reported(unit: UnitOfWork, built: BuiltPackage) -> tuple[Descriptor, Manifest]:
+    return built.descriptor, Manifest.from_json(unit.blobs.read(built.manifest.digest))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import TestOrder
     from farm.server.jobs.comparisons import Comparison
     from farm.server.tables.records import Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class JobStateError(FarmError):
@@ -37,125 +37,125 @@ class UnknownJobError(FarmError):
         self.job_id = job_id
 
 
-def wish_for_test(desk: Desk, order: TestOrder, *, recipe: str, trace: str) -> Job:
+def wish_for_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str) -> Job:
     """Return a new job that runs a test of a recipe, ready at once; it is the caller who knows that it is wanted.
 
     The same test of the same package among the same packages is one subject, whoever wishes for it.
     """
     body, subject = canonical_json(order.to_dict()), order.digest
-    work_orders.keep_test(desk.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
-    return _ready(desk, JobKind.TEST, subject, name=recipe, trace=trace)
+    work_orders.keep_test(unit.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
+    return _ready(unit, JobKind.TEST, subject, name=recipe, trace=trace)
 
 
-def wish_for_comparison(desk: Desk, comparison: Comparison, *, trace: str) -> Job:
+def wish_for_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
     """Return a new job that compares the interfaces of two builds of a library, ready at once.
 
     The same two builds are one subject, whoever wishes for it.
     """
-    comparisons.keep(desk.session, comparison)
+    comparisons.keep(unit.session, comparison)
     subject = comparison.order.digest
-    return _ready(desk, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
+    return _ready(unit, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
 
 
-def cancel(desk: Desk, job_id: int, *, by: str) -> Job:
+def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
     """Cancel a job that has not ended; a worker that is at it learns so at its next heartbeat.
 
     Needs a planning desk. Raises `UnknownJobError`, `JobStateError`.
     """
-    job = jobs.lock_job(desk.session, job_id)
+    job = jobs.lock_job(unit.session, job_id)
     if job is None:
         raise UnknownJobError(job_id)
     if job.state in ENDED:
         raise JobStateError(f"job {job_id} is {job.state} already")
     error = {"error_code": "cancelled", "error": f"cancelled by {by}"}
-    live = attempts.live_attempt(desk.session, job_id) if job.state in LEASED else None
+    live = attempts.live_attempt(unit.session, job_id) if job.state in LEASED else None
     if live is not None:
-        attempts.end(desk.session, live, AttemptState.CANCELLED, now=desk.now, **error)
-    jobs.move(desk.session, job, JobState.CANCELLED, now=desk.now, **error)
-    settle_all(desk, [job])
-    return find_job(desk, job_id)
+        attempts.end(unit.session, live, AttemptState.CANCELLED, now=unit.now, **error)
+    jobs.move(unit.session, job, JobState.CANCELLED, now=unit.now, **error)
+    settle_all(unit, [job])
+    return find_job(unit, job_id)
 
 
-def retry(desk: Desk, job_id: int, *, trace: str) -> Job:
+def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
     """Make a new job of one that failed or was cancelled; one that was set aside goes on itself.
 
     Needs a planning desk. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
     another revision or another job meanwhile.
     """
-    job = find_job(desk, job_id)
+    job = find_job(unit, job_id)
     if job.state is JobState.SET_ASIDE:
-        return _take_up_again(desk, job)
+        return _take_up_again(unit, job)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobStateError(
             f"job {job_id} is {job.state}; only what failed, was cancelled or set aside can be tried again"
         )
     if job.kind in (JobKind.TEST, JobKind.COMPARISON):
-        return _retry_by_subject(desk, job, trace)
+        return _retry_by_subject(unit, job, trace)
     if job.rebuild:
-        return _retry_rebuild(desk, job, trace)
-    return _retry_build(desk, job, trace)
+        return _retry_rebuild(unit, job, trace)
+    return _retry_build(unit, job, trace)
 
 
-def find_job(desk: Desk, job_id: int) -> Job:
+def find_job(unit: UnitOfWork, job_id: int) -> Job:
     """Return a job; raises `UnknownJobError`."""
-    job = jobs.job(desk.session, job_id)
+    job = jobs.job(unit.session, job_id)
     if job is None:
         raise UnknownJobError(job_id)
     return job
 
 
-def _take_up_again(desk: Desk, job: Job) -> Job:
+def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
     """Let a job that was set aside be tried as if it never had been; what it is to do is planned anew."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
-    if not planned and job.subject is not None and jobs.has_active(desk.session, job.subject):
+    if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject):
         raise JobStateError(f"what job {job.id} is to do is at work already")
     after = JobState.WAITING if planned else JobState.READY
-    jobs.move(desk.session, job, after, now=desk.now, **taken(lost=0, troubles=0))
-    settle_all(desk, [job])
-    return find_job(desk, job.id)
+    jobs.move(unit.session, job, after, now=unit.now, **taken(lost=0, troubles=0))
+    settle_all(unit, [job])
+    return find_job(unit, job.id)
 
 
-def _retry_by_subject(desk: Desk, job: Job, trace: str) -> Job:
-    if job.subject is None or jobs.with_subject(desk.session, job.subject, ACTIVE):
+def _retry_by_subject(unit: UnitOfWork, job: Job, trace: str) -> Job:
+    if job.subject is None or jobs.with_subject(unit.session, job.subject, ACTIVE):
         raise JobStateError(f"the {job.kind} of job {job.id} is at work already")
-    return _ready(desk, job.kind, job.subject, name=job.name, trace=trace)
+    return _ready(unit, job.kind, job.subject, name=job.name, trace=trace)
 
 
-def _ready(desk: Desk, kind: JobKind, subject: Digest, *, name: str, trace: str) -> Job:
-    job = jobs.add_job(desk.session, kind=kind, name=name, subject=subject, trace=trace, now=desk.now)
-    jobs.move(desk.session, job, JobState.READY, now=desk.now)
-    return find_job(desk, job.id)
+def _ready(unit: UnitOfWork, kind: JobKind, subject: Digest, *, name: str, trace: str) -> Job:
+    job = jobs.add_job(unit.session, kind=kind, name=name, subject=subject, trace=trace, now=unit.now)
+    jobs.move(unit.session, job, JobState.READY, now=unit.now)
+    return find_job(unit, job.id)
 
 
-def _retry_rebuild(desk: Desk, job: Job, trace: str) -> Job:
-    if job.subject is None or job.revision_id is None or jobs.has_active(desk.session, job.subject):
+def _retry_rebuild(unit: UnitOfWork, job: Job, trace: str) -> Job:
+    if job.subject is None or job.revision_id is None or jobs.has_active(unit.session, job.subject):
         raise JobStateError(f"the plan of job {job.id} is being built again already")
-    return request_rebuild(desk, job.subject, revision_id=job.revision_id, name=job.name, trace=trace)
+    return request_rebuild(unit, job.subject, revision_id=job.revision_id, name=job.name, trace=trace)
 
 
-def _retry_build(desk: Desk, job: Job, trace: str) -> Job:
-    if job.revision_id is None or not _is_newest(desk, job):
+def _retry_build(unit: UnitOfWork, job: Job, trace: str) -> Job:
+    if job.revision_id is None or not _is_newest(unit, job):
         raise JobStateError(
             f"job {job.id} is not the newest build of {job.name}",
             remedy="Submit the recipe that you want to have built.",
         )
     new = jobs.add_job(
-        desk.session,
+        unit.session,
         kind=JobKind.BUILD,
         name=job.name,
         revision_id=job.revision_id,
         submission=job.submission,
-        needs=jobs.needs_of(desk.session, job.id),
+        needs=jobs.needs_of(unit.session, job.id),
         trace=trace,
-        now=desk.now,
+        now=unit.now,
     )
-    settle_all(desk, [new])
-    return find_job(desk, new.id)
+    settle_all(unit, [new])
+    return find_job(unit, new.id)
 
 
-def _is_newest(desk: Desk, job: Job) -> bool:
-    head = recipes.head(desk.session, job.name)
+def _is_newest(unit: UnitOfWork, job: Job) -> bool:
+    head = recipes.head(unit.session, job.name)
     if head is None or job.revision_id is None or head.current != job.revision_id:
         return False
-    latest = jobs.latest_of_revision(desk.session, job.revision_id)
+    latest = jobs.latest_of_revision(unit.session, job.revision_id)
     return latest is not None and latest.id == job.id

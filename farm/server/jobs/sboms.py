@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from farm.core.plan.sbom import SourceAddress
     from farm.core.recipe.recipe import CarriedSource
     from farm.server.tables.records import Package, RecipeRevision
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 def keep_sbom(
-    desk: Desk,
+    unit: UnitOfWork,
     descriptor: Descriptor,
     *,
     archive: Digest,
@@ -40,55 +40,55 @@ def keep_sbom(
 
     `linked` are the dependencies (short names) whose static code the build opened.
     """
-    toolchain = desk.world.toolchain_of(plan.toolchain)
+    toolchain = unit.world.toolchain_of(plan.toolchain)
     content = package_sbom(
         descriptor,
         plan,
         archive=archive,
-        manifest=Manifest.from_json(desk.blobs.read(descriptor.tree)),
-        addresses=_addresses(desk, plan, revision),
-        carried=_carried(desk, revision),
+        manifest=Manifest.from_json(unit.blobs.read(descriptor.tree)),
+        addresses=_addresses(unit, plan, revision),
+        carried=_carried(unit, revision),
         linked=linked,
         lock=toolchain.lock if toolchain else None,
         toolchain=toolchain.archive.digest if toolchain else None,
         build=build,
     )
-    return BlobRef(desk.blobs.put_bytes(content), len(content))
+    return BlobRef(unit.blobs.put_bytes(content), len(content))
 
 
-def sbom_of(desk: Desk, package: Package) -> BlobRef:
+def sbom_of(unit: UnitOfWork, package: Package) -> BlobRef:
     """Return the document of a package; one that was built before there were any gets it now. At a writing desk."""
     if package.sbom is not None:
         return package.sbom
-    revision = recipes.find_revision(desk.session, package.recipe)
+    revision = recipes.find_revision(unit.session, package.recipe)
     if revision is None:
         raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
     sbom = keep_sbom(
-        desk,
-        Descriptor.from_json(desk.blobs.read(package.digest)),
+        unit,
+        Descriptor.from_json(unit.blobs.read(package.digest)),
         archive=package.archive.digest,
-        plan=plan_of(desk, package.plan),
+        plan=plan_of(unit, package.plan),
         revision=revision,
-        linked=[name for name, kinds in kinds_of(desk.session, package.digest).items() if "static" in kinds],
+        linked=[name for name, kinds in kinds_of(unit.session, package.digest).items() if "static" in kinds],
         build=package.build,
     )
-    packages.set_sbom(desk.session, package.digest, sbom)
+    packages.set_sbom(unit.session, package.digest, sbom)
     return sbom
 
 
-def _addresses(desk: Desk, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
+def _addresses(unit: UnitOfWork, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
     """Return where the sources of a plan come from, as far as its recipe can still be read."""
     try:
-        recipe = desk.shelf.recipe(revision)
+        recipe = unit.shelf.recipe(revision)
     except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
         return {}
     takes_debs = any(source.debian_package for source in recipe.sources)
-    toolchain = desk.world.toolchain_of(plan.toolchain)
-    return source_addresses(plan, recipe, toolchain_lock(desk, toolchain.lock) if toolchain and takes_debs else None)
+    toolchain = unit.world.toolchain_of(plan.toolchain)
+    return source_addresses(plan, recipe, toolchain_lock(unit, toolchain.lock) if toolchain and takes_debs else None)
 
 
-def _carried(desk: Desk, revision: RecipeRevision) -> tuple[CarriedSource, ...]:
+def _carried(unit: UnitOfWork, revision: RecipeRevision) -> tuple[CarriedSource, ...]:
     try:
-        return desk.shelf.recipe(revision).carried
+        return unit.shelf.recipe(revision).carried
     except RecipeError:  # as above
         return ()

@@ -18,7 +18,7 @@ from farm.server.tables.states import JobState
 if TYPE_CHECKING:
     from farm.core.plan.trouble import Trouble
     from farm.server.tables.records import Attempt, Job, Worker
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _JITTER = 0.25
 """So much longer or shorter a pause may be: jobs that met one trouble together do not come back together."""
@@ -28,29 +28,29 @@ _THERE = timedelta(minutes=5)
 """A worker that was not heard of for so long is not counted on."""
 
 
-def after_trouble(desk: Desk, job: Job, trouble: Trouble, *, code: str, error: str) -> None:
+def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, error: str) -> None:
     """Let a job, whose attempt has just ended in trouble, be tried again, or set it aside. Needs a planning desk."""
     of_one = trouble in OF_ONE_WORKER
     lost, troubles = job.lost + of_one, job.troubles + 1
     told = {"trouble": trouble, "lost": lost, "troubles": troubles, "error_code": code, "error": error}
-    tried = [each for each in attempts.attempts_of(desk.session, job.id) if each.trouble]
-    if of_one and _has_cost_enough(desk, job, tried, lost):
+    tried = [each for each in attempts.attempts_of(unit.session, job.id) if each.trouble]
+    if of_one and _has_cost_enough(unit, job, tried, lost):
         names = sorted({each.worker for each in _counted(tried, lost)})
         told["error"] = (
             f"set aside after {lost} attempts were lost, on {', '.join(names)}; the last: {error}\n"
             f"See what it does to a worker, then try it again: farm retry {job.id}"
         )
-        jobs.move(desk.session, job, JobState.SET_ASIDE, now=desk.now, not_before=None, elsewhere_until=None, **told)
+        jobs.move(unit.session, job, JobState.SET_ASIDE, now=unit.now, not_before=None, elsewhere_until=None, **told)
         return
-    elsewhere = _others(desk, job, tried)
+    elsewhere = _others(unit, job, tried)
     # Elsewhere at once, when it is the first time: the trouble was this one worker's.
-    pause = timedelta() if of_one and elsewhere and troubles == 1 else _pause(desk, troubles)
-    resumes = desk.now + pause
+    pause = timedelta() if of_one and elsewhere and troubles == 1 else _pause(unit, troubles)
+    resumes = unit.now + pause
     jobs.move(
-        desk.session,
+        unit.session,
         job,
         JobState.READY,
-        now=desk.now,
+        now=unit.now,
         not_before=resumes if pause else None,
         elsewhere_until=resumes + _ELSEWHERE if elsewhere else None,
         **told,
@@ -62,15 +62,15 @@ def taken(**more: object) -> dict[str, object]:
     return {"trouble": "", "not_before": None, "elsewhere_until": None, "error_code": "", "error": "", **more}
 
 
-def _has_cost_enough(desk: Desk, job: Job, tried: list[Attempt], lost: int) -> bool:
-    if lost < desk.terms.most_lost:
+def _has_cost_enough(unit: UnitOfWork, job: Job, tried: list[Attempt], lost: int) -> bool:
+    if lost < unit.terms.most_lost:
         return False
     counted = _counted(tried, lost)
     different = {each.worker for each in counted}
     # On a farm with fewer workers than that, each of them has to have been lost.
     since = min(each.claimed_at for each in counted)
-    able = [each for each in _able(desk, job) if each.seen_at is not None and each.seen_at >= since]
-    return len(different) >= min(desk.terms.most_lost, max(len(able), 1))
+    able = [each for each in _able(unit, job) if each.seen_at is not None and each.seen_at >= since]
+    return len(different) >= min(unit.terms.most_lost, max(len(able), 1))
 
 
 def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
@@ -78,19 +78,19 @@ def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
     return [each for each in tried if each.trouble in OF_ONE_WORKER][-lost:]
 
 
-def _others(desk: Desk, job: Job, tried: list[Attempt]) -> bool:
+def _others(unit: UnitOfWork, job: Job, tried: list[Attempt]) -> bool:
     """Say whether there is a worker for this job with which it has not met trouble."""
     met = {each.worker for each in tried}
-    since = desk.now - _THERE
-    return any(each.name not in met and each.seen_at and each.seen_at >= since for each in _able(desk, job))
+    since = unit.now - _THERE
+    return any(each.name not in met and each.seen_at and each.seen_at >= since for each in _able(unit, job))
 
 
-def _able(desk: Desk, job: Job) -> list[Worker]:
-    return [each for each in identities.workers(desk.session) if each.revoked_at is None and each.may_do(job.kind)]
+def _able(unit: UnitOfWork, job: Job) -> list[Worker]:
+    return [each for each in identities.workers(unit.session) if each.revoked_at is None and each.may_do(job.kind)]
 
 
-def _pause(desk: Desk, troubles: int) -> timedelta:
-    longest = desk.terms.longest_pause
-    pause = min(longest, desk.terms.first_pause * 2 ** min(troubles - 1, 32))
+def _pause(unit: UnitOfWork, troubles: int) -> timedelta:
+    longest = unit.terms.longest_pause
+    pause = min(longest, unit.terms.first_pause * 2 ** min(troubles - 1, 32))
     jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # nothing secret
     return timedelta(seconds=pause.total_seconds() * jitter)

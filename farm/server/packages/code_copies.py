@@ -18,62 +18,62 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.packages.code_consumers import Copied
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def copies_of(desk: Desk, library: str) -> list[Copied]:
+def copies_of(unit: UnitOfWork, library: str) -> list[Copied]:
     """Return which current packages hold code of a package, as far as it is known: or may, where nobody watched."""
-    return [each for each in copied_from(desk.session, [library]) if _counts(desk, each)]
+    return [each for each in copied_from(unit.session, [library]) if _counts(unit, each)]
 
 
-def holders_of_old_code(desk: Desk, libraries: Iterable[str]) -> set[str]:
+def holders_of_old_code(unit: UnitOfWork, libraries: Iterable[str]) -> set[str]:
     """Return the recipes whose current packages hold code that these packages (short names) do not have any more."""
-    return _outdated(desk, copied_from(desk.session, libraries))
+    return _outdated(unit, copied_from(unit.session, libraries))
 
 
-def holds_old_code(desk: Desk, recipe: str) -> bool:
+def holds_old_code(unit: UnitOfWork, recipe: str) -> bool:
     """Say whether a recipe was built against what has become another while it was being built."""
-    return bool(_outdated(desk, copied_into(desk.session, recipe)))
+    return bool(_outdated(unit, copied_into(unit.session, recipe)))
 
 
-def _outdated(desk: Desk, copies: Iterable[Copied]) -> set[str]:
+def _outdated(unit: UnitOfWork, copies: Iterable[Copied]) -> set[str]:
     changed: dict[tuple[str, Digest, str], bool] = {}
     found = set()
     for copied in copies:
         what = (copied.library, copied.tree, copied.kind)
         if what not in changed:
-            changed[what] = _has_changed(desk, copied)
+            changed[what] = _has_changed(unit, copied)
         if changed[what]:
             found.add(copied.recipe)
     return found
 
 
-def _has_changed(desk: Desk, copied: Copied) -> bool:
-    current = packages.current(desk.session, copied.library)
+def _has_changed(unit: UnitOfWork, copied: Copied) -> bool:
+    current = packages.current(unit.session, copied.library)
     if current is not None and current.tree == copied.tree:
         return False
-    if not _counts(desk, copied):
+    if not _counts(unit, copied):
         return False
-    now = _code(desk, current.tree, copied.kind) if current is not None else {}
-    return now != _code(desk, copied.tree, copied.kind)
+    now = _code(unit, current.tree, copied.kind) if current is not None else {}
+    return now != _code(unit, copied.tree, copied.kind)
 
 
-def _counts(desk: Desk, copied: Copied) -> bool:
-    return copied.kind != "headers" or not _is_shared(desk, copied)
+def _counts(unit: UnitOfWork, copied: Copied) -> bool:
+    return copied.kind != "headers" or not _is_shared(unit, copied)
 
 
-def _is_shared(desk: Desk, copied: Copied) -> bool:
+def _is_shared(unit: UnitOfWork, copied: Copied) -> bool:
     """Say whether what was copied from had a shared library: in that package, or in another of the same build."""
-    package = packages.packages_of_tree(desk.session, [copied.tree]).get((copied.library, copied.tree))
+    package = packages.packages_of_tree(unit.session, [copied.tree]).get((copied.library, copied.tree))
     if package is None:
         return False
-    built_together = packages.packages_of_plan(desk.session, package.plan)
-    return any(elf.facts.soname for each in built_together for elf in desk.packages.member(each).facts.elf)
+    built_together = packages.packages_of_plan(unit.session, package.plan)
+    return any(elf.facts.soname for each in built_together for elf in unit.packages.member(each).facts.elf)
 
 
-def _code(desk: Desk, tree: Digest, kind: str) -> dict[str, Digest]:
+def _code(unit: UnitOfWork, tree: Digest, kind: str) -> dict[str, Digest]:
     """Return what there is to copy of a kind, by path. Of unknown kind is all of it."""
-    files = Manifest.from_json(desk.blobs.read(tree)).files()
+    files = Manifest.from_json(unit.blobs.read(tree)).files()
     return {
         file.path: file.digest
         for file in files

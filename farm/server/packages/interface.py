@@ -13,17 +13,17 @@ from farm.server.packages import packages
 
 if TYPE_CHECKING:
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def interface_of(desk: Desk, plan: Digest) -> Digest:
+def interface_of(unit: UnitOfWork, plan: Digest) -> Digest:
     """Return a digest that changes when the interface of what this plan put out does."""
-    return Digest.of_json([_visible(desk, package) for package in packages.packages_of_plan(desk.session, plan)])
+    return Digest.of_json([_visible(unit, package) for package in packages.packages_of_plan(unit.session, plan)])
 
 
-def _visible(desk: Desk, package: Package) -> dict[str, object]:
-    facts = desk.packages.member(package).facts
-    manifest = Manifest.from_json(desk.blobs.read(package.tree))
+def _visible(unit: UnitOfWork, package: Package) -> dict[str, object]:
+    facts = unit.packages.member(package).facts
+    manifest = Manifest.from_json(unit.blobs.read(package.tree))
     headers = set(facts.headers)
     return {
         "package": package.name,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.core.policy.owners import Owners
     from farm.core.policy.policies import Policies
     from farm.server.submissions.submissions import RecipeSignature
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.submission_statement import SignedSubmission
 
 _GONE = f"{OWNERS}: the file is gone. Put it back."
@@ -72,9 +72,9 @@ class Unsigned:
     owners: tuple[str, ...]
 
 
-def take_up_owners(desk: Desk, said: Policies) -> None:
+def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
     """Let what the files say of owners be in force, or let submissions wait until the files are mended."""
-    before = ownership(desk.session)
+    before = ownership(unit.session)
     if said.owners_troubles or (said.owners is None and before is not None and before.owners is not None):
         kept = before or Ownership()
         now = Ownership(kept.owners, kept.curators, said.owners_troubles or (_GONE,))
@@ -82,34 +82,34 @@ def take_up_owners(desk: Desk, said: Policies) -> None:
         now = Ownership(said.owners, said.curators if said.owners_people is None else said.owners_people)
     if now == before:
         return
-    set_ownership(desk.session, now)
+    set_ownership(unit.session, now)
     if before is not None and now.owners is not None and (before.owners, before.curators) != (now.owners, now.curators):
-        audit(desk, Actor("control"), "owners", f"the file {OWNERS}", "what the files say of owners has changed")
+        audit(unit, Actor("control"), "owners", f"the file {OWNERS}", "what the files say of owners has changed")
 
 
-def owners_in_force(desk: Desk) -> Owners | None:
+def owners_in_force(unit: UnitOfWork) -> Owners | None:
     """Return who owns what; None where recipes have no owners. Raises `OwnershipTroubleError`."""
-    said = ownership(desk.session) or Ownership()
+    said = ownership(unit.session) or Ownership()
     if said.troubles:
         raise OwnershipTroubleError(said.troubles)
     return _read(said)
 
 
-def owners_as_known(desk: Desk) -> Owners | None:
+def owners_as_known(unit: UnitOfWork) -> Owners | None:
     """Return who owns what for whoever looks: as it was in force last, while a file has to be mended."""
-    return _read(ownership(desk.session) or Ownership())
+    return _read(ownership(unit.session) or Ownership())
 
 
-def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str, Digest]) -> str:
+def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mapping[str, Digest]) -> str:
     """Keep the signature of a person on recipes of submission `number`, and return the person's name.
 
     `wanted` are the digests of what was submitted by name. An empty name is returned, and nothing is kept, where nobody
     whom `curators.yaml` or targets know has signed, or where the envelope came with another submission before.
     Raises `SubmissionStatementError` when somebody known has signed something else.
     """
-    said_here = ownership(desk.session) or Ownership()
+    said_here = ownership(unit.session) or Ownership()
     # Who runs the farm is known by the same key; that makes nobody an owner.
-    people = {**(signed_orders.who_orders(desk.session) or {}), **everybody(said_here.curators)}
+    people = {**(signed_orders.who_orders(unit.session) or {}), **everybody(said_here.curators)}
     try:
         opened = read_submission(envelope, people)
     except InvalidEnvelopeError:
@@ -117,72 +117,72 @@ def keep_signature(desk: Desk, envelope: bytes, number: int, wanted: Mapping[str
     said = opened.said
     if said.withdrawn:
         raise SubmissionStatementError("it says that these recipes are not wanted")
-    if said.distribution != desk.world.distribution:
+    if said.distribution != unit.world.distribution:
         raise SubmissionStatementError(
-            f"it is for {said.distribution[:100]}, and this is {desk.world.distribution}",
+            f"it is for {said.distribution[:100]}, and this is {unit.world.distribution}",
             "Sign for this one: run `farm submit` in its tree of recipes.",
         )
     for name, digest in said.recipes.items():
         if wanted.get(name) != digest:
             raise SubmissionStatementError(f"{name[:100]} as it was signed is not what was submitted")
     known = Digest.of(opened.envelope)
-    if submissions.is_known_envelope(desk.session, known):
+    if submissions.is_known_envelope(unit.session, known):
         return ""
-    desk.blobs.put_bytes(opened.envelope)
+    unit.blobs.put_bytes(opened.envelope)
     submissions.add_signatures(
-        desk.session,
+        unit.session,
         envelope=known,
         recipes=said.recipes.values(),
         person=said.submitter,
         submission=number,
-        now=desk.now,
+        now=unit.now,
     )
     return said.submitter
 
 
-def keep_published_signature(desk: Desk, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
+def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
     """Keep what somebody known has signed of these recipes, as it is published; submission `number` records them.
 
     What is no such signature, or is known, changes nothing.
     """
-    people = everybody((ownership(desk.session) or Ownership()).curators)
+    people = everybody((ownership(unit.session) or Ownership()).curators)
     try:
         opened = read_submission(envelope, people)
     except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
         return
     known, said = Digest.of(opened.envelope), opened.said
     signed = set(said.recipes.values()) & set(recipes)
-    if not signed or said.withdrawn or submissions.is_known_envelope(desk.session, known):
+    if not signed or said.withdrawn or submissions.is_known_envelope(unit.session, known):
         return
-    desk.blobs.put_bytes(opened.envelope)
+    unit.blobs.put_bytes(opened.envelope)
     submissions.add_signatures(
-        desk.session, envelope=known, recipes=signed, person=said.submitter, submission=number, now=desk.now
+        unit.session, envelope=known, recipes=signed, person=said.submitter, submission=number, now=unit.now
     )
 
 
-def unsigned(desk: Desk, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
+def unsigned(unit: UnitOfWork, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
     """Return which recipes of submission `number` still lack the signature of an owner, by name.
 
     A signature counts for the submission that it came with. Only a recipe that is current already, as it is, needs no
     new one: who would go back to an earlier state needs an owner's word again.
     Raises `OwnershipTroubleError`, `UnownedRecipeError`.
     """
-    owners = owners_in_force(desk)
+    owners = owners_in_force(unit)
     if owners is None:
         return ()
     nobodys = [name for name in wanted if not owners.owners_of(name)]
     if nobodys:
         raise UnownedRecipeError(nobodys)
-    return lacking(desk, owners, number, wanted)
+    return lacking(unit, owners, number, wanted)
 
 
-def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
+def lacking(unit: UnitOfWork, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
     """Return which recipes of a submission lack the signature of one of these `owners`, by name."""
-    given = submissions.signatures_with(desk.session, [number]).get(number, {})
-    current = recipes.current_digests(desk.session, wanted)
+    given = submissions.signatures_with(unit.session, [number]).get(number, {})
+    current = recipes.current_digests(unit.session, wanted)
     unchanged = [digest for name, digest in wanted.items() if current.get(name) == digest]
-    before = submissions.signatures_taken(desk.session, unchanged)
-    read = _Envelopes(desk)
+    before = submissions.signatures_taken(unit.session, unchanged)
+    read = _Envelopes(unit)
     missing = []
     for name, digest in sorted(wanted.items()):
         entitled = owners.owners_of(name)
@@ -192,7 +192,7 @@ def lacking(desk: Desk, owners: Owners, number: int, wanted: Mapping[str, Digest
     return tuple(missing)
 
 
-def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
+def signatures_of(unit: UnitOfWork, signed: Iterable[Digest]) -> tuple[Digest, ...]:
     """Return envelopes (blobs, each once) in which people have signed recipes that were taken; the checker judges.
 
     Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Also
@@ -204,9 +204,9 @@ def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
     wanted = set(signed)
     while wanted:
         asked |= wanted
-        found = submissions.signatures_taken(desk.session, wanted)
+        found = submissions.signatures_taken(unit.session, wanted)
         new = dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some)
-        wanted = submissions.signed_in(desk.session, new.keys() - brought.keys()) - asked
+        wanted = submissions.signed_in(unit.session, new.keys() - brought.keys()) - asked
         brought |= new
     return tuple(brought)
 
@@ -214,8 +214,8 @@ def signatures_of(desk: Desk, signed: Iterable[Digest]) -> tuple[Digest, ...]:
 class _Envelopes:
     """Envelopes that were kept, each opened once for the same people: one may sign a thousand recipes."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
         self._opened: dict[tuple[Digest, tuple[tuple[str, str], ...]], SignedSubmission | None] = {}
 
     def signs(self, signature: RecipeSignature, name: str, entitled: Mapping[str, str]) -> bool:
@@ -225,11 +225,11 @@ class _Envelopes:
         if key not in self._opened:
             self._opened[key] = self._open(signature.envelope, entitled)
         said = self._opened[key]
-        return said is not None and said.signs(name, signature.recipe, distribution=self._desk.world.distribution)
+        return said is not None and said.signs(name, signature.recipe, distribution=self._unit.world.distribution)
 
     def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
         try:
-            return read_submission(self._desk.blobs.read(envelope), entitled).said
+            return read_submission(self._unit.blobs.read(envelope), entitled).said
         except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError, MissingBlobError, CorruptBlobError):
             return None  # what cannot be read shows nobody's word
 

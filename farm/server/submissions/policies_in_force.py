@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.policy.policies import Policies
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def take_up(desk: Desk, said: Policies) -> None:
+def take_up(unit: UnitOfWork, said: Policies) -> None:
     """Let the policies that can be followed be in force, and every other channel wait and say why.
 
     A channel that waits keeps the policy that it had, for whoever looks. Each change leaves a line in the audit trail.
     That the file of owners does not count is told of each channel.
     """
-    take_up_owners(desk, said)
+    take_up_owners(unit, said)
     owners = (said.owners_unsigned,) if said.owners_unsigned else ()
     for name, policy in said.policies.items():
         text = canonical_json(in_force(policy, said.curators)).decode()
-        before = releases.policy_text(desk.session, name)
+        before = releases.policy_text(unit.session, name)
         if before and before != text:
-            audit(desk, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
-        releases.ensure_channel(desk.session, name, text)
-        channel_troubles.set_trouble(desk.session, name, ())
-        channel_troubles.set_unsigned(desk.session, name, (*said.unsigned.get(name, ()), *owners))
-    gone = set(releases.channels(desk.session)) - set(said.policies) - set(said.troubles)
+            audit(unit, Actor("control"), "policy", f"channel {name}", "what the files say has changed", channel=name)
+        releases.ensure_channel(unit.session, name, text)
+        channel_troubles.set_trouble(unit.session, name, ())
+        channel_troubles.set_unsigned(unit.session, name, (*said.unsigned.get(name, ()), *owners))
+    gone = set(releases.channels(unit.session)) - set(said.policies) - set(said.troubles)
     missing = {name: (f"channels/{name}.yaml: the file is gone. Put it back.",) for name in gone}
     for name, lines in (dict(said.troubles) | missing).items():
-        channel_troubles.set_trouble(desk.session, name, lines)
+        channel_troubles.set_trouble(unit.session, name, lines)
 
 
 def in_force(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.recipe.recipe import Recipe
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def graph_around(desk: Desk, submitted: Mapping[str, Recipe]) -> BuildGraph:
+def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGraph:
     """Return the graph of these recipes and of all current ones that they reach.
 
     Every new cycle leads through a recipe that is new, so nothing else has to be read.
     Raises `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`.
     """
-    _refuse_taken_names(desk, submitted)
+    _refuse_taken_names(unit, submitted)
     found = dict(submitted)
     open_ends = list(submitted.values())
     while open_ends:
         named = {need for recipe in open_ends for need in _names(recipe)}
-        makers = set(recipes.recipes_of(desk.session, named).values()) - found.keys()
-        heads = recipes.heads(desk.session, makers)
+        makers = set(recipes.recipes_of(unit.session, named).values()) - found.keys()
+        heads = recipes.heads(unit.session, makers)
         open_ends = [
-            desk.shelf.recipe(recipes.revision(desk.session, head.current)) for _, head in sorted(heads.items())
+            unit.shelf.recipe(recipes.revision(unit.session, head.current)) for _, head in sorted(heads.items())
         ]
         found |= {recipe.name: recipe for recipe in open_ends}
     try:
         return BuildGraph.of(found)
     except MissingDependencyError as error:
         # The graph knows only what it was given: what comes near is looked for in the whole distribution.
-        known = sorted({*recipes.all_packages(desk.session), *found})
+        known = sorted({*recipes.all_packages(unit.session), *found})
         raise MissingDependencyError(
             tuple(
                 MissingDependency(each.recipe, each.need, tuple(get_close_matches(each.need, known, n=3)))
@@ -63,8 +63,8 @@ def _names(recipe: Recipe) -> Iterable[str]:
         yield from test.needs
 
 
-def _refuse_taken_names(desk: Desk, submitted: Mapping[str, Recipe]) -> None:
+def _refuse_taken_names(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> None:
     made = {package: recipe.name for recipe in submitted.values() for package in recipe.package_names}
-    for package, maker in sorted(recipes.recipes_of(desk.session, made).items()):
+    for package, maker in sorted(recipes.recipes_of(unit.session, made).items()):
         if maker not in submitted and maker != made[package]:
             raise DuplicatePackageError(package, maker, made[package])

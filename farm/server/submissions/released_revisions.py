@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from farm.core.files.problems import Problem
     from farm.core.recipe.recipe import Recipe
     from farm.server.channels.released import ReleasedBuild
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def check_revisions(desk: Desk, submitted: Mapping[str, Recipe], texts: Mapping[str, bytes]) -> None:
+def check_revisions(unit: UnitOfWork, submitted: Mapping[str, Recipe], texts: Mapping[str, bytes]) -> None:
     """See that each recipe with a version and revision that was released comes to the plan of what was.
 
     `texts` are the recipes' files, by name, for the place of what is to be raised. Raises `RecipeError`.
@@ -34,14 +34,14 @@ def check_revisions(desk: Desk, submitted: Mapping[str, Recipe], texts: Mapping[
     makers = {package: name for name, recipe in submitted.items() for package in _packages(recipe)}
     problems: list[Problem] = []
     found: dict[str, list[ReleasedBuild]] = {}
-    for build in released_builds(desk.session, makers):
+    for build in released_builds(unit.session, makers):
         recipe = submitted[makers[build.name]]
         if (build.version, build.revision) == (str(recipe.version), recipe.revision):
             found.setdefault(recipe.name, []).append(build)
     for name, builds in sorted(found.items()):
         recipe = submitted[name]
-        if not any(build.recipe == recipe.digest or _comes_to_the_same(desk, recipe, build) for build in builds):
-            highest = highest_revision(desk.session, _packages(recipe), str(recipe.version))
+        if not any(build.recipe == recipe.digest or _comes_to_the_same(unit, recipe, build) for build in builds):
+            highest = highest_revision(unit.session, _packages(recipe), str(recipe.version))
             problems.append(_problem(texts[name], recipe, builds[0], highest + 1))
     if problems:
         raise RecipeError(problems)
@@ -51,14 +51,14 @@ def _packages(recipe: Recipe) -> set[str]:
     return {*recipe.package_names, *(package_name(recipe.name, output) for output in UNASKED)}
 
 
-def _comes_to_the_same(desk: Desk, recipe: Recipe, released: ReleasedBuild) -> bool:
+def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild) -> bool:
     """Say whether a recipe and that of a released package come to one plan: with the steps and toolchain of today."""
-    revision = recipes.find_revision(desk.session, released.recipe)
+    revision = recipes.find_revision(unit.session, released.recipe)
     if revision is None:
         return False
-    against = plan_of(desk, released.plan).dependencies
+    against = plan_of(unit, released.plan).dependencies
     try:
-        return pinned(desk, recipe, against) == pinned(desk, desk.shelf.recipe(revision), against)
+        return pinned(unit, recipe, against) == pinned(unit, unit.shelf.recipe(revision), against)
     except (FarmError, KeyError):
         # It is built against other packages, or what was released cannot be read, or has no toolchain here any more.
         return False

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import Recipe
     from farm.server.submissions.owners import Unsigned
     from farm.server.tables.records import Job, RecipeRevision
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
     SubmittedRecipes = Mapping[str, Mapping[str, bytes]]
 
@@ -62,7 +62,7 @@ class Submission:
 
 
 def submit(
-    office: Office,
+    application: Application,
     submitted: SubmittedRecipes,
     *,
     submitted_by: str,
@@ -76,25 +76,31 @@ def submit(
     raised, `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
     `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
     """
-    read = read_submitted(office, submitted)
-    files = {name: office.shelf.keep(submitted[name]) for name in read}
-    with office.planning() as desk:
-        graph = graph_around(desk, read)
-        check_revisions(desk, read, {name: submitted[name][RECIPE_FILE] for name in read})
-        number = recipes.add_submission(desk.session, submitted_by=submitted_by, trace=trace, now=desk.now)
+    read = read_submitted(application, submitted)
+    files = {name: application.shelf.keep(submitted[name]) for name in read}
+    with application.planning() as unit:
+        graph = graph_around(unit, read)
+        check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
+        number = recipes.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
         kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
-        submissions.add_submitted(desk.session, number, kept)
+        submissions.add_submitted(unit.session, number, kept)
         wanted = {each.name: each.digest for each in kept}
-        signed_by = keep_signature(desk, envelope, number, wanted) if envelope is not None else ""
-        if waits_for := unsigned(desk, number, wanted):
-            submissions.set_state(desk.session, number, SubmissionState.WAITING)
+        signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
+        if waits_for := unsigned(unit, number, wanted):
+            submissions.set_state(unit.session, number, SubmissionState.WAITING)
             return Submission(number, trace, (), waits_for, signed_by)
-        accepted = make_all_current(desk, graph, read, files, number=number, trace=trace)
+        accepted = make_all_current(unit, graph, read, files, number=number, trace=trace)
         return Submission(number, trace, accepted, (), signed_by)
 
 
 def make_all_current(
-    desk: Desk, graph: BuildGraph, read: Mapping[str, Recipe], files: Mapping[str, Digest], *, number: int, trace: str
+    unit: UnitOfWork,
+    graph: BuildGraph,
+    read: Mapping[str, Recipe],
+    files: Mapping[str, Digest],
+    *,
+    number: int,
+    trace: str,
 ) -> tuple[Accepted, ...]:
     """Let the recipes of a submission be what their names mean from now on, and make the jobs that this asks for."""
     order = [name for name in graph.order() if name in read]
@@ -103,31 +109,31 @@ def make_all_current(
     unchanged: set[str] = set()
     for name in order:
         recipe = read[name]
-        revisions[name] = recipes.find_revision(desk.session, recipe.digest) or recipes.add_revision(
-            desk.session, recipe, files=files[name], submission=number
+        revisions[name] = recipes.find_revision(unit.session, recipe.digest) or recipes.add_revision(
+            unit.session, recipe, files=files[name], submission=number
         )
-        job = _job_for(desk, graph, recipe, revisions[name], submission=number, trace=trace)
+        job = _job_for(unit, graph, recipe, revisions[name], submission=number, trace=trace)
         if job is None:
             unchanged.add(name)
         else:
             touched.append(job)
-    _renew_needs(desk, graph, order)
-    settle_all(desk, touched)
+    _renew_needs(unit, graph, order)
+    settle_all(unit, touched)
     # What the signer refused before its recipe was signed, it may not refuse now.
     made = {package for name in order for package in read[name].package_names}
-    refusals.ask_again(desk.session, now=desk.now, packages=made)
-    return tuple(Accepted(revisions[name], _latest(desk, revisions[name]), name in unchanged) for name in order)
+    refusals.ask_again(unit.session, now=unit.now, packages=made)
+    return tuple(Accepted(revisions[name], _latest(unit, revisions[name]), name in unchanged) for name in order)
 
 
-def read_submitted(office: Office, submitted: SubmittedRecipes) -> dict[str, Recipe]:
+def read_submitted(application: Application, submitted: SubmittedRecipes) -> dict[str, Recipe]:
     """Read recipes, each from the files of its directory. Raises one `RecipeError` with the problems of all."""
     problems: list[Problem] = []
     read: dict[str, Recipe] = {}
     for name, files in sorted(submitted.items()):
         place = Place(f"packages/{name}/recipe.yaml")
         try:
-            recipe = office.shelf.read(files, file=place.file)
-            _check_world(office, recipe)
+            recipe = application.shelf.read(files, file=place.file)
+            _check_world(application, recipe)
         except RecipeError as error:
             problems += error.problems
         except FarmError as error:
@@ -141,15 +147,15 @@ def read_submitted(office: Office, submitted: SubmittedRecipes) -> dict[str, Rec
     return read
 
 
-def _check_world(office: Office, recipe: Recipe) -> None:
+def _check_world(application: Application, recipe: Recipe) -> None:
     """Check what only this farm knows: toolchains, the Debian packages that they are made of, other distributions."""
-    toolchain = office.world.toolchains.get(recipe.toolchain)
+    toolchain = application.world.toolchains.get(recipe.toolchain)
     if toolchain is None:
-        known = ", ".join(sorted(office.world.toolchains))
+        known = ", ".join(sorted(application.world.toolchains))
         raise UnknownToolchainError(recipe.toolchain, known)
     source_origins(recipe, toolchain.debs)
     for need in recipe.requires:
-        check_known(need, office.world.foreign)
+        check_known(need, application.world.foreign)
 
 
 class UnknownToolchainError(FarmError):
@@ -163,47 +169,47 @@ class UnknownToolchainError(FarmError):
 
 
 def _job_for(
-    desk: Desk, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
+    unit: UnitOfWork, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
 ) -> Job | None:
     """Make a recipe current and return the job that has to be looked at; None when nothing is to be done."""
-    head = recipes.head(desk.session, recipe.name)
+    head = recipes.head(unit.session, recipe.name)
     needs = reach(graph, recipe.name)
-    latest = jobs.latest_of_revision(desk.session, revision.id)
+    latest = jobs.latest_of_revision(unit.session, revision.id)
     if head is not None and head.current == revision.id and latest is not None:
         if latest.state not in ENDED:
             return latest
         # Another build of what it was built against is no reason to build it again; another toolchain or step is.
-        if latest.state is JobState.SUCCEEDED and not replan(desk, recipe, latest):
+        if latest.state is JobState.SUCCEEDED and not replan(unit, recipe, latest):
             return None
     else:
-        recipes.make_current(desk.session, recipe, revision_id=revision.id, needs=graph.needs[recipe.name])
-        for old in jobs.pending_of_recipe(desk.session, recipe.name):
+        recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[recipe.name])
+        for old in jobs.pending_of_recipe(unit.session, recipe.name):
             reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
-            jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
         if latest is not None and latest.state not in (*ENDED, *PENDING):
             return latest  # it is being built already, from before another revision came in between
     return jobs.add_job(
-        desk.session,
+        unit.session,
         kind=JobKind.BUILD,
         name=recipe.name,
         revision_id=revision.id,
         submission=submission,
         needs=needs,
         trace=trace,
-        now=desk.now,
+        now=unit.now,
     )
 
 
-def _renew_needs(desk: Desk, graph: BuildGraph, submitted: list[str]) -> None:
+def _renew_needs(unit: UnitOfWork, graph: BuildGraph, submitted: list[str]) -> None:
     """Jobs that wait for a submitted recipe wait for what that one needs now, too."""
     for name in submitted:
-        for job in jobs.waiting_for(desk.session, name, (JobState.WAITING, JobState.BLOCKED)):
-            needs = set(jobs.needs_of(desk.session, job.id))
-            jobs.set_needs(desk.session, job.id, needs | reach(graph, name))
+        for job in jobs.waiting_for(unit.session, name, (JobState.WAITING, JobState.BLOCKED)):
+            needs = set(jobs.needs_of(unit.session, job.id))
+            jobs.set_needs(unit.session, job.id, needs | reach(graph, name))
 
 
-def _latest(desk: Desk, revision: RecipeRevision) -> Job:
-    job = jobs.latest_of_revision(desk.session, revision.id)
+def _latest(unit: UnitOfWork, revision: RecipeRevision) -> Job:
+    job = jobs.latest_of_revision(unit.session, revision.id)
     if job is None:
         raise LookupError(f"recipe revision {revision.id} has no job")
     return job

@@ -13,7 +13,7 @@ from farm.core.policy.curators import everybody
 from farm.core.recipe.declared_sources import RECIPE_FILE
 from farm.errors import FarmError
 from farm.server.channels.channel_checks import AlreadyError, reason_of
-from farm.server.curation.order_intake import Wanted, may_order, take_signed
+from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
 from farm.server.identities.access import audit
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import keep_signature, lacking, owners_as_known, unsigned
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.server.identities.access import Actor
     from farm.server.submissions.owners import Unsigned
     from farm.server.submissions.submissions import SubmissionRecord, SubmittedRecipe
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
 class UnknownSubmissionError(FarmError):
@@ -58,20 +58,20 @@ class SubmissionView:
     waits_for: tuple[Unsigned, ...] = ()
 
 
-def find_submission(desk: Desk, number: int) -> SubmissionView:
+def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
     """Return a submission. Raises `UnknownSubmissionError`."""
-    record = submissions.submission(desk.session, number)
+    record = submissions.submission(unit.session, number)
     if record is None:
         raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
-    (view,) = view_submissions(desk, [record])
+    (view,) = view_submissions(unit, [record])
     return view
 
 
-def view_submissions(desk: Desk, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
+def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
     """Return what there is to see of submissions."""
-    owners = owners_as_known(desk)
-    found = submissions.submitted(desk.session, (each.id for each in records))
-    given = submissions.signatures_with(desk.session, found)
+    owners = owners_as_known(unit)
+    found = submissions.submitted(unit.session, (each.id for each in records))
+    given = submissions.signatures_with(unit.session, found)
     views = []
     for record in records:
         wanted = _digests(found[record.id])
@@ -80,53 +80,53 @@ def view_submissions(desk: Desk, records: Sequence[SubmissionRecord]) -> list[Su
             for name, digest in wanted.items()
         }
         waiting = record.state is SubmissionState.WAITING
-        waits_for = lacking(desk, owners, record.id, wanted) if waiting and owners is not None else ()
+        waits_for = lacking(unit, owners, record.id, wanted) if waiting and owners is not None else ()
         views.append(SubmissionView(record, tuple(found[record.id]), signed, waits_for))
     return views
 
 
-def accept(office: Office, actor: Actor, number: int, envelope: bytes) -> Submission:
+def accept(application: Application, actor: Actor, number: int, envelope: bytes) -> Submission:
     """Take an owner's signature on recipes of a waiting submission, and the submission with the last that it lacks.
 
     Everything is checked again then, as it is now. Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`,
     and what `submit` raises; nothing has changed then.
     """
-    with office.planning() as desk:
-        record = _waiting(desk, number)
-        kept = submissions.submitted(desk.session, [number])[number]
+    with application.planning() as unit:
+        record = _waiting(unit, number)
+        kept = submissions.submitted(unit.session, [number])[number]
         wanted = _digests(kept)
-        lacked = {each.recipe for each in unsigned(desk, number, wanted)}
-        person = keep_signature(desk, envelope, number, wanted)
-        waits_for = unsigned(desk, number, wanted)
+        lacked = {each.recipe for each in unsigned(unit, number, wanted)}
+        person = keep_signature(unit, envelope, number, wanted)
+        waits_for = unsigned(unit, number, wanted)
         if lacked and lacked == {each.recipe for each in waits_for}:
             who = f"{person} owns nothing" if person else "nobody whom this farm knows has newly signed anything"
             raise NotAnOwnerError(
                 f"{who} that submission {number} waits for", remedy=f"It waits for {_whom(waits_for)}."
             )
-        audit(desk, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
+        audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
         if waits_for:
             return Submission(number, record.trace, (), waits_for, person)
-        read = read_submitted(office, {each.name: office.shelf.files(each.files) for each in kept})
+        read = read_submitted(application, {each.name: application.shelf.files(each.files) for each in kept})
         files = {each.name: each.files for each in kept}
-        graph = graph_around(desk, read)
-        check_revisions(desk, read, {each.name: office.shelf.files(each.files)[RECIPE_FILE] for each in kept})
-        submissions.set_state(desk.session, number, SubmissionState.TAKEN)
-        accepted = make_all_current(desk, graph, read, files, number=number, trace=record.trace)
+        graph = graph_around(unit, read)
+        check_revisions(unit, read, {each.name: application.shelf.files(each.files)[RECIPE_FILE] for each in kept})
+        submissions.set_state(unit.session, number, SubmissionState.TAKEN)
+        accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
 
 
-def envelopes_of(desk: Desk, number: int) -> list[bytes]:
+def envelopes_of(unit: UnitOfWork, number: int) -> list[bytes]:
     """Return the envelopes in which somebody has signed recipes of a submission, as far as they are there."""
-    given = submissions.signatures_with(desk.session, [number]).get(number, {})
+    given = submissions.signatures_with(unit.session, [number]).get(number, {})
     kept = []
     for digest in sorted({each.envelope for some in given.values() for each in some}):
         with suppress(MissingBlobError, CorruptBlobError):
-            kept.append(desk.blobs.read(digest))
+            kept.append(unit.blobs.read(digest))
     return kept
 
 
 def withdraw(
-    desk: Desk,
+    unit: UnitOfWork,
     actor: Actor,
     number: int,
     *,
@@ -141,30 +141,30 @@ def withdraw(
     signed of it counts nothing with the signer any more; so one may be withdrawn again that only the farm knows of.
     Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
     """
-    if order is not None and not may_order(desk, order):
+    if order is not None and not may_order(unit, order):
         order = None
-    record = _waiting(desk, number, or_withdrawn=order is not None)
-    person = _who_refuses(desk, number, envelope) if envelope is not None else ""
+    record = _waiting(unit, number, or_withdrawn=order is not None)
+    person = _who_refuses(unit, number, envelope) if envelope is not None else ""
     if not (curates or person or actor.name == record.submitted_by):
         raise NotAnOwnerError(
             f"submission {number} is neither yours nor of a recipe that you own",
             remedy=f"Let {record.submitted_by} withdraw it, a curator, or an owner with --key.",
         )
     if order is not None:
-        packages = to_withdraw(envelopes_of(desk, number))
+        packages = to_withdraw(envelopes_of(unit, number))
         act = Act.WITHDRAW_SUBMISSION
-        take_signed(desk, Wanted(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
-    submissions.set_state(desk.session, number, SubmissionState.WITHDRAWN)
+        take_signed(unit, RequestedOrder(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
+    submissions.set_state(unit.session, number, SubmissionState.WITHDRAWN)
     told = "; ".join(part for part in (f"signed by {person}" if person else "", reason_of(why) if why else "") if part)
-    audit(desk, actor, "withdraw-submission", f"submission {number}", told)
+    audit(unit, actor, "withdraw-submission", f"submission {number}", told)
     return record
 
 
-def _who_refuses(desk: Desk, number: int, envelope: bytes) -> str:
+def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     """Return the owner who has signed that a submission is not wanted; raises `FarmError` for anything else."""
-    said = read_submission(envelope, everybody((ownership(desk.session) or Ownership()).curators)).said
-    owners, wanted = owners_as_known(desk), _digests(submissions.submitted(desk.session, [number])[number])
-    about = said.withdrawn and said.distribution == desk.world.distribution and dict(said.recipes) == wanted
+    said = read_submission(envelope, everybody((ownership(unit.session) or Ownership()).curators)).said
+    owners, wanted = owners_as_known(unit), _digests(submissions.submitted(unit.session, [number])[number])
+    about = said.withdrawn and said.distribution == unit.world.distribution and dict(said.recipes) == wanted
     owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)
     if not (about and owns):
         raise NotAnOwnerError(
@@ -173,8 +173,8 @@ def _who_refuses(desk: Desk, number: int, envelope: bytes) -> str:
     return said.submitter
 
 
-def _waiting(desk: Desk, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
-    record = submissions.submission(desk.session, number)
+def _waiting(unit: UnitOfWork, number: int, *, or_withdrawn: bool = False) -> SubmissionRecord:
+    record = submissions.submission(unit.session, number)
     if record is None:
         raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
     if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):

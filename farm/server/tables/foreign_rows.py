@@ -14,7 +14,7 @@ from farm.server.tables.columns import Enumerated, Row, UtcDateTime
 from farm.server.tables.pipeline_states import ChangeState
 
 
-class ForeignReleaseRow(Row, table=True):
+class ImportedReleaseRow(Row, table=True):
     """A signed release of another distribution, verified against the root that the recipes name for it."""
 
     __tablename__ = "foreign_release"
@@ -35,7 +35,7 @@ class ForeignReleaseRow(Row, table=True):
     shown: str = Field(default="", sa_type=Text)  # JSON: the documents that show that it was signed; nothing: none yet
 
 
-class ForeignPackageRow(Row, table=True):
+class ImportedPackageRow(Row, table=True):
     """A package of such a release. Its small blobs are in the farm's store; its archive when somebody has wanted it."""
 
     __tablename__ = "foreign_package"
@@ -56,7 +56,7 @@ class ForeignPackageRow(Row, table=True):
     needs: str = Field(default="[]", sa_type=Text)  # JSON: full names of what meets its requirements at home
 
 
-class ForeignAdvisoriesRow(Row, table=True):
+class ImportedAdvisoriesRow(Row, table=True):
     """What another distribution says about vulnerabilities in its packages that are taken, verified against `root`."""
 
     __tablename__ = "foreign_advisories"
@@ -68,7 +68,7 @@ class ForeignAdvisoriesRow(Row, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class ForeignTroubleRow(Row, table=True):
+class ImportTroubleRow(Row, table=True):
     """That another distribution, which recipes take packages of, cannot be followed."""
 
     __tablename__ = "foreign_trouble"
@@ -89,7 +89,7 @@ class WantedArchiveRow(Row, table=True):
     address: str  # of the repository that has it
 
 
-class CandidateForeignRow(Row, table=True):
+class CandidateImportRow(Row, table=True):
     """A foreign package that a candidate brings in or takes out, as `CandidateChangeRow` says it of own ones."""
 
     __tablename__ = "candidate_foreign"

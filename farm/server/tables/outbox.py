@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, delete, select, update
 
 from farm.server.tables.job_rows import OutboxRow
-from farm.server.tables.records import Ring
+from farm.server.tables.records import OutboxMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def unsent(session: Session, *, limit: int) -> list[Ring]:
+def unsent(session: Session, *, limit: int) -> list[OutboxMessage]:
     """Return messages that were not sent yet, oldest first."""
     query = select(OutboxRow).where(col(OutboxRow.sent_at).is_(None)).order_by(col(OutboxRow.id)).limit(limit)
-    return [Ring(row.id or 0, row.task, row.job_id) for row in session.exec(query)]
+    return [OutboxMessage(row.id or 0, row.task, row.job_id) for row in session.exec(query)]
 
 
 def mark_sent(session: Session, rings: Iterable[int], *, now: datetime) -> None:

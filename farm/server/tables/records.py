@@ -196,7 +196,7 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
+class OutboxMessage:
     """A message in the outbox: wake somebody for this job."""
 
     id: int
@@ -205,7 +205,7 @@ class Ring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignPackage:
+class ImportedPackage:
     """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
 
     name: str

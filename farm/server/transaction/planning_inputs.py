@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.platform import Platform
     from farm.core.policy.channel import Rebuild
-    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.recipe.distributions import OtherDistribution
     from farm.core.recipe.steps import StepLibrary
 
 
@@ -57,7 +57,7 @@ class ToolchainRef:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class PlanningInputs:
     """What plans are pinned with. `distribution` is its DNS name.
 
     `curators` are the public keys (hexadecimal) of those who sign approvals: by name, by group. `foreign` are the other
@@ -69,7 +69,7 @@ class World:
     toolchains: Mapping[str, ToolchainRef]
     steps: StepLibrary
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    foreign: Mapping[str, ForeignDistribution] = field(default_factory=dict)
+    foreign: Mapping[str, OtherDistribution] = field(default_factory=dict)
 
     def toolchain_of(self, tree: Digest) -> ToolchainRef | None:
         """Return the toolchain of a tree; None for one that this farm has not."""
@@ -77,7 +77,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LeasePolicy:
     """The farm's terms.
 
     A lease lasts `lease` from the last heartbeat. The job is given to another `grace` after that: time enough for the

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 _LONGEST = 20_000
 
 
-def kept(text: str, *, longest: int = _LONGEST) -> str:
+def truncate_text(text: str, *, longest: int = _LONGEST) -> str:
     """Return the text as it is kept: cut to `longest` characters, what no database takes replaced."""
     return text[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def kept_error(error: FarmError) -> str:
     """Return what went wrong, and what to do about it, as it is kept."""
-    return kept(f"{error}. {error.remedy}" if error.remedy else str(error))
+    return truncate_text(f"{error}. {error.remedy}" if error.remedy else str(error))

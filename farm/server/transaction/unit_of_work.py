@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.server.documents.archive_cache import ArchiveShelf
-from farm.server.documents.package_cache import PackageShelf
-from farm.server.documents.recipe_storage import RecipeShelf
+from farm.server.documents.archive_cache import ArchiveCache
+from farm.server.documents.package_cache import MemberReader
+from farm.server.documents.recipe_storage import RecipeStorage
 from farm.server.tables.session import lock_planning
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from farm.server.documents.log_store import LogStore
     from farm.server.tables.session import Database
-    from farm.server.transaction.planning_inputs import Terms, World
+    from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs
     from farm.store.blobs import BlobStore
 
 
@@ -29,57 +29,59 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UnitOfWork:
     """What a decision may look at and write to."""
 
     session: Session
     blobs: BlobStore
-    shelf: RecipeShelf
-    packages: PackageShelf
-    world: World
-    terms: Terms
+    shelf: RecipeStorage
+    packages: MemberReader
+    world: PlanningInputs
+    terms: LeasePolicy
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class Application:
     """Where desks come from: one for each process that decides."""
 
     database: Database
     blobs: BlobStore
-    shelf: RecipeShelf
-    packages: PackageShelf
-    archives: ArchiveShelf
-    world: World
+    shelf: RecipeStorage
+    packages: MemberReader
+    archives: ArchiveCache
+    world: PlanningInputs
     logs: LogStore
-    terms: Terms
+    terms: LeasePolicy
     clock: Callable[[], datetime] = utc_now
 
     @classmethod
-    def open(cls, database: Database, blobs: BlobStore, logs: LogStore, world: World, terms: Terms) -> Office:
+    def open(
+        cls, database: Database, blobs: BlobStore, logs: LogStore, world: PlanningInputs, terms: LeasePolicy
+    ) -> Application:
         """Furnish an office with shelves of its own."""
-        recipes, packages, archives = RecipeShelf(blobs, world.steps), PackageShelf(blobs), ArchiveShelf(blobs)
+        recipes, packages, archives = RecipeStorage(blobs, world.steps), MemberReader(blobs), ArchiveCache(blobs)
         return cls(database, blobs, recipes, packages, archives, world, logs, terms)
 
     @contextmanager
-    def planning(self) -> Iterator[Desk]:
+    def planning(self) -> Iterator[UnitOfWork]:
         """A desk for decisions about what becomes ready: one at a time in the whole farm; committed at the end."""
         with self.database.write() as session:
             lock_planning(session)
-            yield self._desk(session)
+            yield self._unit(session)
 
     @contextmanager
-    def writing(self) -> Iterator[Desk]:
+    def writing(self) -> Iterator[UnitOfWork]:
         """A desk for decisions about single rows, committed at the end."""
         with self.database.write() as session:
-            yield self._desk(session)
+            yield self._unit(session)
 
     @contextmanager
-    def reading(self) -> Iterator[Desk]:
+    def reading(self) -> Iterator[UnitOfWork]:
         """A desk to look things up at; what is written there is dropped."""
         with self.database.read() as session:
-            yield self._desk(session)
+            yield self._unit(session)
 
-    def _desk(self, session: Session) -> Desk:
+    def _unit(self, session: Session) -> UnitOfWork:
         # The clock is read once the transaction has its turn: a lease that ran out while waiting has run out.
-        return Desk(session, self.blobs, self.shelf, self.packages, self.world, self.terms, self.clock())
+        return UnitOfWork(session, self.blobs, self.shelf, self.packages, self.world, self.terms, self.clock())

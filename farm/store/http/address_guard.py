@@ -50,7 +50,7 @@ class AddressGuard:
         """Make a guard that also lets through these networks (`10.1.0.0/16`); raises `ValueError`."""
         return cls(tuple(ip_network(network) for network in networks))
 
-    def objection(self, text: str) -> str:
+    def violation(self, text: str) -> str:
         """Say why the address (as `getaddrinfo` writes it) must not be connected to; empty when it may."""
         address = ip_address(text.partition("%")[0])
         embedded = _embedded(address)
@@ -119,9 +119,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise ForbiddenAddressError(path, "it is a socket of this machine")
 
     def _check(self, host: str, address: str) -> None:
-        objection = self._guard.objection(address)
-        if objection:
-            raise ForbiddenAddressError(host, objection)
+        violation = self._guard.violation(address)
+        if violation:
+            raise ForbiddenAddressError(host, violation)
 
     @staticmethod
     def _resolve(host: str, port: int) -> list[str]:

@@ -24,7 +24,7 @@ _LEAST_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class Patience:
+class Deadline:
     """What is left of it in seconds. `is_cut` says whether somebody was asked no longer because it came to an end."""
 
     left: float = NEWS_SECONDS
@@ -32,7 +32,7 @@ class Patience:
     is_cut: bool = field(default=False, init=False)
 
     @classmethod
-    def after(cls, waited: float) -> Patience:
+    def after(cls, waited: float) -> Deadline:
         """Return what is left of it to a start that has looked for news for so many seconds already, in vain.
 
         On a busy machine these may have been taken by something else, so some are left always.
@@ -57,14 +57,14 @@ class Patience:
 class _Deadline:
     """The end of one question, so many `seconds` after it began."""
 
-    patience: Patience
+    deadline: Deadline
     began: float
     seconds: float
 
     def remaining(self) -> float:
         """Return how many seconds are left; raises `TooSlowError` when there are none."""
-        left = self.began + self.seconds - self.patience.clock()
+        left = self.began + self.seconds - self.deadline.clock()
         if left <= 0:
-            self.patience.is_cut = True
+            self.deadline.is_cut = True
             raise TooSlowError(f"no answer within {self.seconds:.1f} s, and a start waits no longer for news")
         return left

@@ -15,7 +15,7 @@ class TooSlowError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TransferLimits:
     """What is expected of a transfer: `bytes_per_second` once `grace_seconds` have passed, and an end after all.
 
     `until` says how many seconds are left until an end that it has together with others.
@@ -35,7 +35,7 @@ class Pace:
 class Transfer:
     """One file on its way."""
 
-    pace: Pace
+    pace: TransferLimits
     clock: Callable[[], float]
     began: float
     received: int = field(default=0)

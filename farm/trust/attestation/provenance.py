@@ -137,7 +137,7 @@ def describe(descriptor: Descriptor) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
+class VerifiedProvenance:
     """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number.
 
     `outputs` are the descriptors of all that it says to have come of that.
@@ -149,7 +149,9 @@ class Vouched:
     outputs: frozenset[Digest]
 
 
-def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest) -> Vouched:
+def verify_provenance(
+    content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest
+) -> VerifiedProvenance:
     """Check that an allowed builder vouches for this very package from this very recipe; return what it says.
 
     The plan digest is computed from the plan inside the statement and compared with the descriptor's.
@@ -180,7 +182,7 @@ def verify_provenance(content: bytes, allowed: Mapping[str, Key], descriptor: De
         raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
     if builder != f"urn:farm:builder:{key.keyid}":
         raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
-    return Vouched(plan, build, key.keyid, outputs)
+    return VerifiedProvenance(plan, build, key.keyid, outputs)
 
 
 @dataclass(frozen=True, slots=True)

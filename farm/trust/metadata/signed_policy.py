@@ -23,7 +23,7 @@ from farm.errors import FarmError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.recipe.distributions import OtherDistribution
     from farm.trust.metadata.builders import AllowedBuilders
     from farm.trust.metadata.repository import Repository
     from farm.trust.metadata.step_texts import StepTexts
@@ -90,7 +90,7 @@ class SignedPolicy:
         return found
 
     @cached_property
-    def distributions(self) -> Mapping[str, ForeignDistribution]:
+    def distributions(self) -> Mapping[str, OtherDistribution]:
         """The other distributions that packages may be taken of, by name. Raises `InvalidSignedPolicyError`."""
         text = self.files.get(DISTRIBUTIONS)
         try:

@@ -2,7 +2,7 @@
 
 While a repository shows the very timestamp that was verified, and no newer root, TUF's client comes to the same release
 by keeping every document that it has. What time alone can change, that these documents expire or that the clock was put
-back, is asked of `Look.holds`. Whatever differs leads to the whole of it: `farm.trust.verification.client_metadata`.
+back, is asked of `LastVerified.holds`. Whatever differs leads to the whole of it: `client_metadata` beside this.
 
 A look counts only while it is the last: what another command has verified since is not forgotten for a mirror that
 shows once more what was there before.
@@ -25,7 +25,7 @@ TOP_ROLES = ("root", "targets", "snapshot", "timestamp")
 _FOLDER = "looks"
 
 
-class Look:
+class LastVerified:
     """What was verified of one channel: the timestamp, as it was sent, and the version of root; what they led to.
 
     `release` and `builders` are digests; `since` and `ends` are seconds since 1970.
@@ -44,14 +44,14 @@ class Look:
         return self.since <= now < self.ends
 
 
-def read_look(metadata: str, channel: str) -> Look | None:
+def read_look(metadata: str, channel: str) -> LastVerified | None:
     """Return the last look at a channel whose metadata is kept in a folder.
 
     None where there was none, where it rotted, or where newer metadata is kept by now.
     """
     try:
         with open(f"{metadata}/{_FOLDER}/{channel}.json", "rb") as file:
-            look = Look(**json.loads(file.read()))
+            look = LastVerified(**json.loads(file.read()))
         with open(f"{metadata}/timestamp.json", "rb") as file:
             is_last = file.read() == look.timestamp.encode()
     except (OSError, ValueError, TypeError):

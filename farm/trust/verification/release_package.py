@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.core.plan.job import BlobRef
-    from farm.trust.attestation.provenance import Vouched
+    from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
     from farm.trust.metadata.builders import AllowedBuilders
 
@@ -80,16 +80,16 @@ def _check_builders(
     Returns its build number.
     """
 
-    def vouched(blob: BlobRef) -> Vouched:
+    def verified(blob: BlobRef) -> VerifiedProvenance:
         return verify_provenance(fetch(blob, f"provenance of {entry.name}"), builders, descriptor, entry.recipe)
 
-    first = vouched(entry.provenance)
+    first = verified(entry.provenance)
     found = {first.builder}
     needed = builders.needed(release.channel)
     for blob in entry.rebuilds:
         if len(found) >= needed:
             break
         with suppress(InvalidEnvelopeError):  # by a builder who is not allowed any more: the others may do
-            found.add(vouched(blob).builder)
+            found.add(verified(blob).builder)
     check_agreement(found, needed, descriptor, release.channel)
     return first.build

@@ -76,12 +76,12 @@ class People:
 
     def take_up(self, **files: str) -> None:
         """Let the farm read OWNERS and curators.yaml as `workers.control` does."""
-        with self.farm.office.writing() as desk:
-            take_up_owners(desk, read_policies({name: text.encode() for name, text in files.items()}))
+        with self.farm.application.writing() as unit:
+            take_up_owners(unit, read_policies({name: text.encode() for name, text in files.items()}))
 
     def nothing_happened(self) -> bool:
-        with self.farm.office.reading() as desk:
-            return not recipes.heads(desk.session) and not jobs.list_jobs(desk.session, limit=1)
+        with self.farm.application.reading() as unit:
+            return not recipes.heads(unit.session) and not jobs.list_jobs(unit.session, limit=1)
 
 
 @contextmanager
@@ -91,12 +91,12 @@ def people(
     """A farm where `*` is the curators' and `b` is bob's, and these people with keys."""
     farm = SmallFarm.open(database, place / "farm", real_time=True)
     roles = {"alice": Role.MAINTAINER, "bob": Role.MAINTAINER, "mallory": Role.MAINTAINER, "ann": Role.CURATOR}
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         tokens = {
-            who: access.issue_token(desk, name=f"{who}-token", role=role, lasts=timedelta(days=1))[0]
+            who: access.issue_token(unit, name=f"{who}-token", role=role, lasts=timedelta(days=1))[0]
             for who, role in roles.items()
         }
-    with serving(create_app(farm.office)) as url:
+    with serving(create_app(farm.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.delenv("FARM_KEY", raising=False)
         monkeypatch.delenv("FARM_NAME", raising=False)

@@ -33,16 +33,16 @@ def shell(
     """The shell of a curator, of a farm whose channel edge holds glibc and zlib; in a directory of its own."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.release("edge", stocked.build_all(SAMPLES[:2]))
-    with stocked.small.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
-    desk = tmp_path / "desk"
-    desk.mkdir()
-    monkeypatch.chdir(desk)
-    (desk / "zlib.json").write_bytes(osv(package="zlib", fixed=""))
-    (desk / "zlibb.json").write_bytes(osv(package="zlibb", id="EXAMPLE-2026-2"))
-    (desk / "vex.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib"))
-    (desk / "nope.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib", about="NOPE-1"))
-    with serving(create_app(stocked.small.office)) as url:
+    with stocked.small.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
+    unit = tmp_path / "desk"
+    unit.mkdir()
+    monkeypatch.chdir(unit)
+    (unit / "zlib.json").write_bytes(osv(package="zlib", fixed=""))
+    (unit / "zlibb.json").write_bytes(osv(package="zlibb", id="EXAMPLE-2026-2"))
+    (unit / "vex.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib"))
+    (unit / "nope.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib", about="NOPE-1"))
+    with serving(create_app(stocked.small.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         yield Shell(stocked, capsys, tmp_path / "none")

@@ -105,13 +105,13 @@ class Shell:
 
     def build_of(self, package: str) -> Digest:
         """Return the descriptor of the build that the farm has of a package."""
-        with self.stocked.small.office.reading() as desk:
-            return packages.builds_of(desk.session, package)[0].digest
+        with self.stocked.small.application.reading() as unit:
+            return packages.builds_of(unit.session, package)[0].digest
 
     def lists(self, key: str, name: str = "ann") -> None:
         """Let targets name somebody, as control finds it in the published repository."""
-        with self.stocked.small.office.writing() as desk:
-            signed_orders.set_who_orders(desk.session, {name: key})
+        with self.stocked.small.application.writing() as unit:
+            signed_orders.set_who_orders(unit.session, {name: key})
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def shell(
     stocked.release("edge", stocked.build_all(CHAIN[:2]))
     stocked.release("edge", stocked.build_all(CHAIN[2:]))
     stocked.channel("stable", ["proof"], origin="edge")
-    office, signer, stop = stocked.small.office, Signer([]), threading.Event()
-    with office.writing() as desk:
-        token, _ = access.issue_token(desk, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
-    delivery = OrderDelivery(office, signer)
+    application, signer, stop = stocked.small.application, Signer([]), threading.Event()
+    with application.writing() as unit:
+        token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
+    delivery = OrderDelivery(application, signer)
 
     def control() -> None:
         while not stop.wait(0.05):
@@ -134,7 +134,7 @@ def shell(
 
     thread = threading.Thread(target=control)
     thread.start()
-    with serving(create_app(office)) as url:
+    with serving(create_app(application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
@@ -181,12 +181,12 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
 def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
     ann.run("rollback", "edge", "1", "--why", "slow")
     candidate = ann.stocked.candidate("edge", [])
-    with ann.stocked.small.office.writing() as desk:
-        (order,) = orders.open_orders(desk.session, "edge")
-        orders.take_order(desk.session, order.id, candidate_id=candidate)
-        found = candidates.candidate(desk.session, candidate)
+    with ann.stocked.small.application.writing() as unit:
+        (order,) = orders.open_orders(unit.session, "edge")
+        orders.take_order(unit.session, order.id, candidate_id=candidate)
+        found = candidates.candidate(unit.session, candidate)
         assert found is not None
-        assert list(_orders(desk, found)) == [ann.signer.taken[0].digest]
+        assert list(_orders(unit, found)) == [ann.signer.taken[0].digest]
 
 
 def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
@@ -204,9 +204,9 @@ def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
 
 def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann: Shell) -> None:
     ann.run("rollback", "edge", "1", "--why", "slow")
-    with ann.stocked.small.office.writing() as desk:
+    with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
-        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+        orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert f"good with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
         "order", "list", "edge"
     )
@@ -218,9 +218,9 @@ def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann:
 
 def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
     ann.run("rollback", "edge", "1", "--why", "slow")
-    with ann.stocked.small.office.writing() as desk:
+    with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
-        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+        orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "good with the signer" not in ann.run("order", "list", "edge")
     ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
     assert "order 1 is done: release 3" in ann.told
@@ -292,9 +292,9 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
 
 
 def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
-    with ann.stocked.small.office.writing() as desk:
+    with ann.stocked.small.application.writing() as unit:
         for _ in range(60):  # more than a listing has
-            curation.report(desk, Actor("token:ann"), "edge", "jq", why="it crashes")
+            curation.report(unit, Actor("token:ann"), "edge", "jq", why="it crashes")
     said = ann.run("report", "--resolve", "2", "--resolve", "60")
     assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
     assert [each["id"] for each in ann.json("report", "--resolve", "3", "--resolve", "4")] == [3, 4]
@@ -431,9 +431,9 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
 @pytest.fixture
 def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Ann is in the group whose approval stable asks for, which takes from edge."""
-    office = ann.stocked.small.office
-    with office.reading() as desk:
-        people = dict(signed_orders.who_orders(desk.session) or {})
+    application = ann.stocked.small.application
+    with application.reading() as unit:
+        people = dict(signed_orders.who_orders(unit.session) or {})
     asked = {"gate": "approvals", "of": "curators", "count": 1, "people": people}
     ann.stocked.channel("stable", ["proof", asked], origin="edge")
     return ann
@@ -441,23 +441,23 @@ def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
     """Say of what the farm has kept of ann's approvals of a package on stable whether the signer counts it."""
-    with shell.stocked.small.office.reading() as desk:
-        people = signed_orders.who_orders(desk.session) or {}
-        found = approvals.given_by(desk.session, "stable", "ann", name)
+    with shell.stocked.small.application.reading() as unit:
+        people = signed_orders.who_orders(unit.session) or {}
+        found = approvals.given_by(unit.session, "stable", "ann", name)
     return [shell.signer.ledger.counts(each.envelope.encode(), people, "dist.example.org", at) for each in found]
 
 
 def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
-    with approver.stocked.small.office.reading() as desk:
-        (first,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+    with approver.stocked.small.application.reading() as unit:
+        (first,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     said = approver.run("approve", "stable", "jq", "--withdraw")
     assert said == "the approval of ann for jq 1.7.1-1 on stable no longer counts\n"
     now = datetime.now(UTC)
     people = {"ann": approver.json("keys", "me")["key"]}
     assert not approver.signer.ledger.counts(first.envelope.encode(), people, "dist.example.org", now)
-    with approver.stocked.small.office.writing() as desk, pytest.raises(ApprovalError, match="does not name that"):
-        approving.approve(desk, Actor("token:ann"), "stable", [first.envelope.encode()])
+    with approver.stocked.small.application.writing() as unit, pytest.raises(ApprovalError, match="does not name that"):
+        approving.approve(unit, Actor("token:ann"), "stable", [first.envelope.encode()])
     approver.run("approve", "stable", "jq", "--yes")
     assert counted(approver, "jq", datetime.now(UTC)) == [True]
 
@@ -483,9 +483,9 @@ def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None
 def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
     digest, unknown = approver.build_of("jq"), Digest.of(b"a build that the database has lost")
-    with approver.stocked.small.office.writing() as desk:
-        (kept,) = approvals.given_by(desk.session, "stable", "ann", "jq")
-        approvals.withdraw_approval(desk.session, "stable", digest, "ann")  # as who has the database can
+    with approver.stocked.small.application.writing() as unit:
+        (kept,) = approvals.given_by(unit.session, "stable", "ann", "jq")
+        approvals.withdraw_approval(unit.session, "stable", digest, "ann")  # as who has the database can
     said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
     assert f"you have withdrawn what you signed for {digest} on stable" in said
     (order,) = approver.signer.taken
@@ -524,9 +524,9 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
     (rollback,) = ann.signer.taken
     ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
     assert "farm order withdraw edge 1" in ann.told
-    with ann.stocked.small.office.writing() as desk:
+    with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
-        orders.finish_order(desk.session, 1, now=desk.now, **said)  # type: ignore[arg-type]
+        orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "permits nothing" in ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops")
 
 
@@ -544,8 +544,8 @@ def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> Non
 def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     ann.run("freeze", "edge", "--why", "the fair")
     (freeze,) = ann.signer.taken
-    with ann.stocked.small.office.reading() as desk:
-        kept = signed_orders.signed_order(desk.session, freeze.digest)
+    with ann.stocked.small.application.reading() as unit:
+        kept = signed_orders.signed_order(unit.session, freeze.digest)
     assert kept
     ledger = Ledger(tmp_path / "record", clock=lambda: datetime(2026, 11, 29, tzinfo=UTC))
     assert ann.run("keys", "ledger", str(tmp_path / "record")) == "the ledger is empty\n"
@@ -582,12 +582,12 @@ def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_p
 
 def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(ann: Shell, tmp_path: Path) -> None:
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
-    with ann.stocked.small.office.writing() as desk:
-        people = signed_orders.who_orders(desk.session)
-        signed_orders.set_who_orders(desk.session, None)
-        add_advisory(desk, Actor("token:ann"), osv(fixed=""))
-        signed_orders.set_who_orders(desk.session, people)
-        signed_orders.set_unsigned_words(desk.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
+    with ann.stocked.small.application.writing() as unit:
+        people = signed_orders.who_orders(unit.session)
+        signed_orders.set_who_orders(unit.session, None)
+        add_advisory(unit, Actor("token:ann"), osv(fixed=""))
+        signed_orders.set_who_orders(unit.session, people)
+        signed_orders.set_unsigned_words(unit.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
     assert "critical, unsigned" in ann.run("advisory", "list")
     assert ann.json("advisory", "list")[0]["unsigned"] is True
     assert "not published: nobody has signed it" in ann.run("advisory", "show", "EXAMPLE-2026-1")
@@ -626,7 +626,7 @@ def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) 
     """The same person may be a curator of several, which take the same package of another."""
     approver.run("approve", "stable", "jq", "--yes")
     assert "what you sign counts on stable of dist.example.org alone" in approver.told
-    with approver.stocked.small.office.reading() as desk:
-        (given,) = approvals.given_by(desk.session, "stable", "ann", "jq")
+    with approver.stocked.small.application.reading() as unit:
+        (given,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     people = {"ann": approver.json("keys", "me")["key"]}
     assert read_approval(given.envelope.encode(), people).distribution == "dist.example.org"

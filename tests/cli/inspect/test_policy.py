@@ -129,10 +129,10 @@ def test_a_policy_may_ask_that_somebody_looked_at_each_package_lately(
         assert "dist.example.org/greet (never), dist.example.org/say (never)" in refused
     review(distribution, "greet", at=datetime.now(UTC) - timedelta(days=40))
     verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))
-    (objection,) = verdict["objections"]
-    assert objection["rule"] == "reviewed-within"
-    assert objection["packages"] == ["dist.example.org/greet", "dist.example.org/say"]
-    assert "dist.example.org/greet (on 2" in objection["message"]
+    (violation,) = verdict["objections"]
+    assert violation["rule"] == "reviewed-within"
+    assert violation["packages"] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert "dist.example.org/greet (on 2" in violation["message"]
     review(distribution, "greet", "say", at=datetime.now(UTC) - timedelta(days=20))
     farm("policy", "check", root)
     farm("upgrade", "--root", root)

@@ -37,9 +37,9 @@ def shell(
     """The shell of a maintainer of a farm that has built glibc and zlib."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.build_all(SAMPLES[:2])
-    with stocked.small.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(stocked.small.office)) as url:
+    with stocked.small.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with serving(create_app(stocked.small.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         yield Shell(stocked, capsys, tmp_path / "none")
@@ -85,10 +85,10 @@ def test_what_the_farm_had_trouble_with_is_listed_with_when_and_why_and_taken_up
     small = shell.stocked.small
     for number in range(1, 4):
         lease = shell.stocked.begin(SAMPLES[2])
-        with small.office.planning() as desk:
-            release(desk, small.holder(lease), error="the disk of one is full\x1b[2J", trouble=Trouble.DISK)
-        with small.office.writing() as desk:
-            desk.session.exec(update(JobRow).values(not_before=None, elsewhere_until=None))
+        with small.application.planning() as unit:
+            release(unit, small.holder(lease), error="the disk of one is full\x1b[2J", trouble=Trouble.DISK)
+        with small.application.writing() as unit:
+            unit.session.exec(update(JobRow).values(not_before=None, elsewhere_until=None))
         if number == 1:
             assert "ready" in shell.run("jobs")
             assert "the disk of one is full" in shell.run("jobs")

@@ -112,10 +112,10 @@ def test_who_accepts_signs_the_submission_and_not_a_part_of_it(shells: People, m
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     shells.run("bob", "submission", "accept", "1")
     assert "Sign b, together with a, for dist.example.org as bob?" in shells.told
-    with shells.farm.office.reading() as desk:
-        given = submissions.signatures_with(desk.session, [1])[1]
+    with shells.farm.application.reading() as unit:
+        given = submissions.signatures_with(unit.session, [1])[1]
         (envelope,) = {each.envelope for some in given.values() for each in some}
-        statement = json.loads(base64.b64decode(json.loads(desk.blobs.read(envelope))["payload"]))
+        statement = json.loads(base64.b64decode(json.loads(unit.blobs.read(envelope))["payload"]))
     assert [each["name"] for each in statement["subject"]] == ["packages/a", "packages/b"]
 
 
@@ -158,8 +158,8 @@ def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: Peop
 def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_signer_too(shells: People) -> None:
     """Those that came with the submission, each by its statement; and once more, where only the farm knows of it."""
     keys = {who: shells.make_key(who).split()[-1].strip("'") for who in ("alice", "bob")}
-    with shells.farm.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"alice": keys["alice"]})
+    with shells.farm.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"alice": keys["alice"]})
     shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
     shells.run("bob", "submission", "withdraw", "1")  # as an owner, by a key whose orders count nothing
     assert "the signatures on it still count with the signer" in shells.told
@@ -167,9 +167,9 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
     answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
     assert "not with the signer yet" in shells.told
     assert "still count" not in shells.told
-    with shells.farm.office.reading() as desk:
-        (waiting,) = signed_orders.unbrought(desk.session, 9)
-        (envelope,) = envelopes_of(desk, 1)
+    with shells.farm.application.reading() as unit:
+        (waiting,) = signed_orders.unbrought(unit.session, 9)
+        (envelope,) = envelopes_of(unit, 1)
     order = read_order(waiting.envelope.encode(), {"alice": keys["alice"]})
     assert (order.act, order.channel, order.reason) == (Act.WITHDRAW_SUBMISSION, EVERY_CHANNEL, "oops")
     assert order.packages == {"alice": shown_submission(envelope).statement}
@@ -180,11 +180,11 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
 
 def test_an_order_that_withdraws_something_else_changes_nothing(shells: People) -> None:
     key = shells.make_key("alice").split()[-1].strip("'")
-    with shells.farm.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"alice": key})
+    with shells.farm.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"alice": key})
     shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
-    with shells.farm.office.reading() as desk:
-        (envelope,) = envelopes_of(desk, 1)
+    with shells.farm.application.reading() as unit:
+        (envelope,) = envelopes_of(unit, 1)
     own = OwnKey(shells.place / "alice" / "keys" / "me", "alice")
     other = sign_withdrawal(own, WORLD.distribution, [envelope, _another(own)], "")
     with FarmClient(shells.url, shells.tokens["alice"]) as farm, pytest.raises(FarmError, match="the packages"):

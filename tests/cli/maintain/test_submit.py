@@ -63,8 +63,8 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     farm = SmallFarm.open(database, tmp_path, real_time=True)
-    with farm.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with farm.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
     place = tmp_path / "recipes" / "packages" / "a"
     place.mkdir(parents=True)
 
@@ -75,7 +75,7 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
         assert ended.value.code == 0
         return capsys.readouterr().out.splitlines()[0]
 
-    with serving(create_app(farm.office)) as url:
+    with serving(create_app(farm.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
@@ -120,9 +120,9 @@ class Submitting:
 def submitting(
     releasing: ReleasingFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Submitting]:
-    with releasing.farm.office.writing() as desk:
-        token, _ = access.issue_token(desk, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(releasing.farm.office)) as url:
+    with releasing.farm.application.writing() as unit:
+        token, _ = access.issue_token(unit, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
+    with serving(create_app(releasing.farm.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests

@@ -96,12 +96,12 @@ def test_code_of_a_mended_revision_is_no_finding(linked: SmallDistribution, foll
 def test_where_nobody_watched_it_is_said_and_no_finding(
     linked: SmallDistribution, follower: Host, tmp_path: Path
 ) -> None:
-    linked.package("parse", {"bin/parse": "\x7fparse unseen"}, linked=("pack",), unwatched=True)
+    linked.package("parse", {"bin/parse": "\x7fparse unseen"}, linked=("pack",), untraced=True)
     linked.publish()
     install(follower, tmp_path / "root", "parse", "tool")
     announce(linked, osv(package="pack", fixed="1.3-3"))
     found = audit_root(follower, tmp_path / "root")
-    assert (found.exposed, found.unwatched) == ((), ("parse 1.0-1+b2",))
+    assert (found.exposed, found.untraced) == ((), ("parse 1.0-1+b2",))
 
 
 def test_an_image_is_audited_and_its_command_changes_one_package(linked: SmallDistribution, follower: Host) -> None:
@@ -173,5 +173,5 @@ def test_local_builds_are_told_not_passed(follower: Host, linked: SmallDistribut
     form["releases"], form["packages"][0]["channel"] = [], ""
     local = SetRecord.from_json(json.dumps(form).encode())
     found = Auditor(follower).audit(running_subject(Running("container", "web", "x", local, (), str)))
-    assert found.unjudged == (f"dist.example.org/tool {placed.full_version}",)
+    assert found.not_covered == (f"dist.example.org/tool {placed.full_version}",)
     assert not found.is_blind

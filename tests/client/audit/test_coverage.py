@@ -16,7 +16,7 @@ from farm.client.findings.formats.spdx import spdx
 from farm.client.findings.severity_policy import refuse_worse
 from farm.client.repository.advisory_sources import JudgedBy, together
 from farm.client.repository.host import Host
-from farm.client.repository.read_only_host import LookingHost
+from farm.client.repository.read_only_host import ReadOnlyHost
 from farm.client.root.generations import Root
 from farm.client.root.installation import install_exactly
 from farm.client.root.lock_file import lock_packages, locked_packages
@@ -104,7 +104,7 @@ def test_what_a_lock_file_brought_can_be_audited_without_the_repository(
     record = lock_packages(follower.catalogue(), ["say"])
     install_exactly(follower, Root(tmp_path / "root"), record, locked_packages(follower, record), why="test")
     distribution.public.rename(tmp_path / "away")
-    found = audit_root(LookingHost(follower.state, follower.shared), tmp_path / "root")
+    found = audit_root(ReadOnlyHost(follower.state, follower.shared), tmp_path / "root")
     assert [each.finding.advisory.id for each in found.exposed] == ["EXAMPLE-2026-1"]
     assert found.uncovered == ()
 

@@ -29,7 +29,7 @@ from farm.client.run.processes import Running, starts
 from farm.client.run.record import append_run, run_form
 from farm.container.docker_objects import running_containers
 from farm.container.empty_image import EmptyImage
-from farm.container.image_store import ImageShelf, ImageStore
+from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.core.names.platform import Platform
 from farm.oci.image_archive import image_archive
@@ -67,8 +67,8 @@ class Machine:
         self.client.start(name)
         return name
 
-    def look(self, *names: str, shelf: ImageShelf | None = None) -> list[Running]:
-        looking = RunningContainers(self.host, shelf or ImageShelf(self.client), starts([self.host.state]))
+    def look(self, *names: str, shelf: EngineImages | None = None) -> list[Running]:
+        looking = RunningContainers(self.host, shelf or EngineImages(self.client), starts([self.host.state]))
         found = {each.name: each for each in running_containers(self.client)}
         return [looking.look(found[name]) for name in names]
 
@@ -103,7 +103,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield machine
 
 
-class CountingShelf(ImageShelf):
+class CountingCache(EngineImages):
     """An engine's images, and how often it was asked what an image is made of."""
 
     asked = 0
@@ -127,9 +127,9 @@ def packages(running: Running) -> list[str]:
 
 
 def test_a_container_is_what_its_image_comes_to_which_is_worked_out_once(machine: Machine) -> None:
-    names, shelf = [machine.start(), machine.start(binds=["/srv:/data"])], CountingShelf(machine.client)
+    names, shelf = [machine.start(), machine.start(binds=["/srv:/data"])], CountingCache(machine.client)
     for found in machine.look(*names, shelf=shelf):
-        assert (packages(found), found.unvouched) == (["waits"], ())
+        assert (packages(found), found.unattributed) == (["waits"], ())
         assert found.words == f"container {found.name} of {machine.image}"
         assert found.command("waits") == f"farm image update {machine.image} waits"
     assert shelf.asked == 1
@@ -139,7 +139,7 @@ def test_labels_of_a_container_are_not_what_its_image_says(machine: Machine) -> 
     name = machine.start(labels={"farm.record": '{"format":1}'})
     (found,) = machine.look(name)
     assert packages(found) == ["waits"]
-    assert found.unvouched == ("farm.record: the container has been given this label, and its image says otherwise",)
+    assert found.unattributed == ("farm.record: the container has been given this label, and its image says otherwise",)
 
 
 def test_an_image_that_another_tool_changed_is_told_and_so_is_one_of_no_packages(machine: Machine) -> None:
@@ -152,8 +152,8 @@ def test_an_image_that_another_tool_changed_is_told_and_so_is_one_of_no_packages
     labels = machine.client.inspect_container(before)["Config"]["Labels"]
     derived, pretended = machine.look(machine.start(f"{changed}:1"), machine.start(f"{bare}:1", labels=labels))
     assert packages(derived) == ["waits"]
-    assert [each.partition(" ")[0] for each in derived.unvouched] == ["added"]
-    (why,) = pretended.unvouched
+    assert [each.partition(" ")[0] for each in derived.unattributed] == ["added"]
+    (why,) = pretended.unattributed
     assert (packages(pretended), why.partition(" ")[2]) == ([], "does not say which packages it is made of")
     for each in (derived, pretended):
         assert not Auditor(machine.host).audit_of_many(running_subject(each)).is_whole
@@ -164,7 +164,7 @@ def test_what_hides_packages_is_told(machine: Machine, tmp_path: Path) -> None:
     machine.client.put_archive(name, "/usr/bin", tar("waits"))
     machine.client.put_archive(name, "/var", tar("mine"))
     (found,) = machine.look(name)
-    assert found.unvouched == (
+    assert found.unattributed == (
         f"/usr/share: {tmp_path} is mounted over what packages have there",
         "/usr/bin/waits: it was written in the container, and is not as in its image",
     )
@@ -194,12 +194,12 @@ def test_a_late_bound_container_is_what_is_mounted_from_this_hosts_cache(machine
     shutil.copytree(place, tmp_path / store)
     names = [late_bound(machine, places, tmp_path) for places in (unpacked, {store: tmp_path / store})]
     whole, copied, open_to_writing = machine.look(*names, late_bound(machine, unpacked, tmp_path, writable=True))
-    assert (packages(whole), whole.unvouched, whole.command("waits")) == (["waits"], (), f"docker stop {names[0]}")
+    assert (packages(whole), whole.unattributed, whole.command("waits")) == (["waits"], (), f"docker stop {names[0]}")
     assert packages(copied) == ["waits"]
-    assert copied.unvouched == (
+    assert copied.unattributed == (
         f"/packages/{store}: it is {tmp_path / store}, and not that package in the cache of this host, {place.parent}",
     )
-    assert [each.partition(":")[0] for each in open_to_writing.unvouched] == ["/etc", f"/packages/{store}", "/usr"]
+    assert [each.partition(":")[0] for each in open_to_writing.unattributed] == ["/etc", f"/packages/{store}", "/usr"]
     audits = [Auditor(machine.host).audit(running_subject(each)) for each in (whole, copied)]
     assert [each.is_whole for each in audits] == [True, False]
 
@@ -210,7 +210,7 @@ def test_a_set_that_nobody_recorded_is_not_known(machine: Machine, tmp_path: Pat
     (machine.host.state / "runs.jsonl").unlink()
     (found,) = machine.look(name)
     audit = Auditor(machine.host).audit(running_subject(found))
-    assert (audit.is_blind, audit.unjudged) == (True, tuple(unpacked))
+    assert (audit.is_blind, audit.not_covered) == (True, tuple(unpacked))
 
 
 def test_an_image_of_a_channel_that_is_not_followed_stops_no_other(machine: Machine, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_an_image_of_a_channel_that_is_not_followed_stops_no_other(machine: Mach
     (found,) = stranger.look(machine.start())
     audit = Auditor(stranger.host).audit_of_many(running_subject(found))
     assert [each.name.short for each in audit.held] == ["waits"]
-    assert audit.unvouched[-1] == "advisories about its packages cannot be had: this host follows no channel"
+    assert audit.unattributed[-1] == "advisories about its packages cannot be had: this host follows no channel"
     assert not audit.is_whole
 
 

@@ -17,7 +17,7 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.audit.verification_root import CannotMendError, mend_root, verify_root
 from farm.client.image.known_image import open_image
 from farm.client.root.generations import Root
-from farm.container.image_store import ImageShelf, ImageStore
+from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.container.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
@@ -312,7 +312,7 @@ def test_an_image_is_read_out_of_docker(follower: Host, tmp_path: Path) -> None:
     archive = partial(image_archive, image.image, follower.blobs, reference=name)
     ImageStore(client).load(image.image, archive, reference=name)
     try:
-        shelf, read = ImageShelf(client), list[int]()
+        shelf, read = EngineImages(client), list[int]()
         known = open_image(name, follower, shelf)
         found = verify_image(follower, known, shelf, partial(saved_digests, client))
         assert found.faults == ()

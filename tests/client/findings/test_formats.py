@@ -176,9 +176,9 @@ DOUBTS = ("layer sha256:12 is of none of its packages", "sha256:34: its digest i
 def doubted() -> list[Audit]:
     """An image of which not all is known, a run of which nothing is, and a root that is whole."""
     image = Audit(
-        "image", "api:1", "api:1: release 6", (JQ,), unvouched=DOUBTS, unjudged=(MINE,), unwatched=("jq 1.7.1-1",)
+        "image", "api:1", "api:1: release 6", (JQ,), unattributed=DOUBTS, not_covered=(MINE,), untraced=("jq 1.7.1-1",)
     )
-    run = Audit("run", "process 7", "process 7", (), unjudged=("jq-1.7.1-abc",))
+    run = Audit("run", "process 7", "process 7", (), not_covered=("jq-1.7.1-abc",))
     return [image, run, Audit("root", "/srv/tools", "/srv/tools: generation 3", (JQ,))]
 
 

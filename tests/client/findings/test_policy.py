@@ -54,8 +54,8 @@ def finding(severity: Severity, status: Status | None = None, *, fixed: str = ""
 
 def test_nothing_worse_than_it_says_is_accepted() -> None:
     policy = Policy(maximum_severity="medium")
-    for severity, objections in (("none", 0), ("low", 0), ("medium", 0), ("high", 1), ("critical", 1)):
-        assert len(judge(policy, Known(RECORD, findings=(finding(severity),)))) == objections
+    for severity, violations in (("none", 0), ("low", 0), ("medium", 0), ("high", 1), ("critical", 1)):
+        assert len(judge(policy, Known(RECORD, findings=(finding(severity),)))) == violations
     (found,) = judge(policy, Known(RECORD, findings=(finding("low"), finding("high", fixed="3.0-2"))))
     assert (found.rule, found.packages) == ("maximum-severity", ("openssl",))
     assert found.message == "nothing worse than medium is accepted, and openssl 3.0-1 has EX-1 (high): It may crash."
@@ -68,8 +68,8 @@ def test_nothing_worse_than_it_says_is_accepted() -> None:
 
 def test_what_somebody_has_stated_to_do_no_harm_is_accepted() -> None:
     policy = Policy(maximum_severity="low")
-    for status, objections in (("not_affected", 0), ("fixed", 0), ("affected", 1), ("under_investigation", 1)):
-        assert len(judge(policy, Known(RECORD, findings=(finding("critical", status),)))) == objections
+    for status, violations in (("not_affected", 0), ("fixed", 0), ("affected", 1), ("under_investigation", 1)):
+        assert len(judge(policy, Known(RECORD, findings=(finding("critical", status),)))) == violations
     assert judge(Policy(), Known(RECORD, findings=(finding("critical"),))) == ()
 
 

@@ -14,12 +14,12 @@ import docker
 import docker.errors
 import pytest
 
-from farm.client.image.accounting import unaccounted, unvouched
+from farm.client.image.accounting import unaccounted, unattributed
 from farm.client.image.known_image import open_image
 from farm.client.image.making import record_in
 from farm.client.image.package_set import Described
 from farm.client.image.update import ForeignLayersError, ForeignSettingsError, update_image
-from farm.container.image_store import ImageShelf, ImageStore
+from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.core.sets.members.set_record import SetRecord
 from farm.oci.image_archive import image_archive
@@ -42,7 +42,7 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
     return host
 
 
-def told(host: Host, name: str | Path, engine: ImageShelf | None = None) -> list[tuple[str, str]]:
+def told(host: Host, name: str | Path, engine: EngineImages | None = None) -> list[tuple[str, str]]:
     image, described = open_image(str(name), host, engine), Described(host)
     faults = unaccounted(host, image, described, described.parts(image), engine)
     return [(each.what, each.of.partition("-")[0]) for each in faults]
@@ -120,7 +120,7 @@ def test_what_cannot_be_worked_out_is_no_all_clear(
     unknown = known.record.packages[0].descriptor
     follower.blobs.delete(unknown)
     distribution.blobs.delete(unknown)
-    (why,) = unvouched(follower, known, None)
+    (why,) = unattributed(follower, known, None)
     assert why.startswith("none can be told from what is signed: ")
 
 
@@ -156,7 +156,7 @@ def test_an_image_that_docker_derived_can_be_asked(
 ) -> None:
     """Its history lists settings too; they are no layers."""
     client, image = loaded
-    shelf = ImageShelf(client)
+    shelf = EngineImages(client)
     for lines, expected in (("ENV A=1\nCMD ['x']\nLABEL l=1", []), ("COPY mine /\nENV A=1", [("added", "COPY")])):
         name = derived(client, image, lines, tmp_path)
         known = open_image(name, follower, shelf)
@@ -175,7 +175,7 @@ def test_an_update_drops_nothing_that_a_dockerfile_said(
     distribution.publish()
 
     def updated(lines: str) -> ImageUpdate | None:
-        known = open_image(derived(client, image, lines, tmp_path), follower, ImageShelf(client))
+        known = open_image(derived(client, image, lines, tmp_path), follower, EngineImages(client))
         return update_image(follower, known, ["say"], None)
 
     found = updated("ENV A=1\nCMD ['x']")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.client.image.constraint import Holding, InvalidHoldingError
+from farm.client.image.constraint import InvalidConstraintError, VersionConstraint
 from farm.core.names.package_name import PackageName
 
 OPENSSL = PackageName("dist.example.org", "openssl")
@@ -38,7 +38,7 @@ OPENSSL = PackageName("dist.example.org", "openssl")
     ],
 )
 def test_what_it_means(text: str, version: str, revision: int | None, is_met: bool) -> None:
-    assert Holding.parse(text).is_met_by(OPENSSL, version, revision) is is_met
+    assert VersionConstraint.parse(text).is_met_by(OPENSSL, version, revision) is is_met
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_what_it_means(text: str, version: str, revision: int | None, is_met: bo
     ],
 )
 def test_where_it_is_wrong(text: str, column: int, words: str) -> None:
-    with pytest.raises(InvalidHoldingError) as caught:
-        Holding.parse(text)
+    with pytest.raises(InvalidConstraintError) as caught:
+        VersionConstraint.parse(text)
     assert caught.value.column == column
     assert words in caught.value.message
     assert caught.value.message.splitlines()[-1] == "  " + " " * (column - 1) + "^"
@@ -67,6 +67,6 @@ def test_where_it_is_wrong(text: str, column: int, words: str) -> None:
 
 
 def test_the_error_says_what_to_write_instead() -> None:
-    with pytest.raises(InvalidHoldingError) as caught:
-        Holding.parse("openssl=>3")
+    with pytest.raises(InvalidConstraintError) as caught:
+        VersionConstraint.parse("openssl=>3")
     assert caught.value.remedy == "Use >=."

@@ -21,7 +21,7 @@ from farm.client.image.update import update_image
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.host import Host
 from farm.container.docker_objects import labelled_images
-from farm.container.image_store import ImageShelf, ImageStore
+from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.oci.image_archive import image_archive
 from farm.oci.layout import write_layout
@@ -103,7 +103,7 @@ def test_an_image_that_docker_alone_has_is_changed_on_another_host(
 
     elsewhere = Host(tmp_path / "elsewhere", tmp_path / "others")
     subscribe(elsewhere, distribution)
-    shelf = ImageShelf(client)
+    shelf = EngineImages(client)
     known = open_image(reference, elsewhere, shelf)
     assert known.record.digest == image.record.digest
     taken = own_files_of(known, elsewhere.blobs, shelf)
@@ -125,7 +125,7 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
 ) -> None:
     old = build(subscribed, "greet", name=reference)
     loaded(client, old.image, subscribed.blobs, reference)
-    shelf = ImageShelf(client)
+    shelf = EngineImages(client)
     assert unambiguous(open_image(reference, subscribed, shelf)).digest == old.digest
     distribution.package("say", {"bin/say": secrets.token_hex(8), "etc/say.conf": "loud\n"}, version="1.1")
     distribution.publish()
@@ -155,7 +155,7 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
 @pytest.mark.parametrize("name", ["farm-test/none:1", "Not A Name", "sha256:" + "0" * 64])
 def test_what_docker_does_not_have_is_not_known(client: docker.APIClient, host: Host, name: str) -> None:
     with pytest.raises(UnknownImageError):
-        open_image(name, host, ImageShelf(client))
+        open_image(name, host, EngineImages(client))
 
 
 @needs_containerd

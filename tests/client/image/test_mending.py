@@ -13,7 +13,7 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.image.known_image import LostImageError, open_image
 from farm.client.image.mending import mend_image, with_mending
 from farm.client.image.user_layer import own_files_of
-from farm.container.image_store import ImageShelf, ImageStore
+from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.container.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
@@ -69,7 +69,7 @@ def test_what_docker_has_whole_is_taken_from_there(distribution: SmallDistributi
     )
     try:
         rot(host)
-        shelf = ImageShelf(client)
+        shelf = EngineImages(client)
         known = open_image(name, host, shelf)
         assert known.digest == image.digest
         assert verify_image(host, known, shelf, partial(saved_digests, client)).faults == ()

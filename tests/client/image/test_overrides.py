@@ -16,11 +16,11 @@ from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
 from farm.client.image.parts import parts_of
-from farm.client.image.substitution import stand_in_on
+from farm.client.image.substitution import substitute_on
 from farm.client.image.update import UpdateRefusedError
 from farm.client.override.overrides import OverrideError
 from farm.core.names.digest import Digest
-from farm.core.sets.members.set_record import Void
+from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.oci.image_config import ImageConfig
 from tests.client.distribution import SmallDistribution
 from tests.client.images import NOW, build, update
@@ -120,7 +120,7 @@ def test_an_override_with_which_nothing_is_wrong_ends_when_it_is_named(curl: Sma
     catalogue = host.catalogue()
     parts, head = parts_of(catalogue, catalogue.verified(["curl"])), release_head(catalogue)
     (tls,) = (part for part in parts if part.descriptor.name.short == "tls")
-    marked = replace(tls.placed, stands_for=Digest.of(b"another"), why=WHY, void=Void("tls 2.9-1"))
+    marked = replace(tls.placed, stands_for=Digest.of(b"another"), why=WHY, void=BrokenGuarantees("tls 2.9-1"))
     config = ImageConfig(tls.descriptor.platform)
     placed = {tls.descriptor.digest: marked}
     made = make_image(parts, config, host.blobs, asked=["curl"], releases=[head.ref], placed=placed)
@@ -154,16 +154,16 @@ def test_what_the_host_overrides_goes_into_an_image_too(
     mine = SmallDistribution(tmp_path / "mine")
     library = compiler.library(46, legacy=False)
     put(host, built(host, mine, "tls", {"lib/libtls.so.1": library}, version="3.0.1"), "tls", why="patched")  # type: ignore[dict-item]
-    found = update(host, "curl:1", "tls", name="curl:2", stand_in=stand_in_on(host))
+    found = update(host, "curl:1", "tls", name="curl:2", substitute=substitute_on(host))
     assert found is not None
     (placed,) = found.made.record.overrides
     assert (placed.full_version, placed.channel, placed.why) == ("3.0.1-1", "", "patched")
     assert placed.void is not None
     assert (placed.void.instead_of, placed.void.dependents) == ("tls 3.0-1", ("curl",))
     assert len(placed.void.problems) == 1
-    assert update(host, "curl:2", "tls", stand_in=stand_in_on(host)) is None
+    assert update(host, "curl:2", "tls", substitute=substitute_on(host)) is None
     with pytest.raises(OverrideError, match="tls is overridden"):
-        update(host, "curl:2", "tls", stand_in=stand_in_on(host), to="3.0")
+        update(host, "curl:2", "tls", substitute=substitute_on(host), to="3.0")
     back = update(host, "curl:2", "tls")
     assert back is not None
     assert back.made.record.overrides == ()
@@ -174,7 +174,7 @@ def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(hos
     mine = SmallDistribution(tmp_path / "mine")
     override = built(host, mine, "tls", {"bin/tls": "#!/usr/bin/nowhere\n"}, version="3.0.1")
     put(host, replace(override, entry=replace(override.entry, needs=("nowhere",))), "tls", why="a try")
-    found = update(host, "curl:1", "tls", name="curl:2", stand_in=stand_in_on(host))
+    found = update(host, "curl:1", "tls", name="curl:2", substitute=substitute_on(host))
     assert found is not None
     (placed,) = found.made.record.overrides
     assert placed.void is not None

@@ -16,7 +16,7 @@ import pytest
 from tuf.api.metadata import Metadata, Root
 
 from farm.client.mirror.directory import MirrorError
-from farm.client.mirror.mirror import Mirrored, MirrorTerms, Wanted, mirror
+from farm.client.mirror.mirror import Mirrored, MirrorSelection, MirrorTerms, mirror
 from farm.client.repository.download import DownloadError
 from farm.client.repository.host import Host
 from farm.core.fileset.manifest import Manifest
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PLAIN = Wanted()
+PLAIN = MirrorSelection()
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ class Mirrorer:
     def host(self) -> Host:
         return Host(self.folder / "mirrorer", self.folder / "mirrorer/shared")
 
-    def run(self, wanted: Wanted = PLAIN, *, check: bool = False) -> Mirrored:
+    def run(self, wanted: MirrorSelection = PLAIN, *, check: bool = False) -> Mirrored:
         return mirror(self.host, self.place, wanted, MirrorTerms(check=check))
 
     def reader(self, name: str = "reader") -> Host:
@@ -160,13 +160,13 @@ def test_earlier_releases_are_held_as_long_as_they_are_wanted(
     for words in ("two", "three!", "four!!!"):
         release(distribution, words)
     store = BlobStore(mirrorer.place / "blobs")
-    assert [each.number for each in mirrorer.run(Wanted(keep=2, numbers=(1,))).held] == [4, 3, 1]
+    assert [each.number for each in mirrorer.run(MirrorSelection(keep=2, numbers=(1,))).held] == [4, 3, 1]
     assert store.has(first)
-    assert [each.number for each in mirrorer.run(Wanted(keep=1, numbers=())).held] == [4]
+    assert [each.number for each in mirrorer.run(MirrorSelection(keep=1, numbers=())).held] == [4]
     mirrorer.run()
     assert not store.has(first)
     with pytest.raises(MirrorError, match=r"dist.example.org/edge has no release 9"):
-        mirrorer.run(Wanted(numbers=(9,)))
+        mirrorer.run(MirrorSelection(numbers=(9,)))
     install(mirrorer.reader(), tmp_path / "root", "greet")
 
 
@@ -229,7 +229,7 @@ def test_channels_of_one_distribution_share_a_mirror(tmp_path: Path) -> None:
     Repository(distribution.public).publish(stable, signers, datetime.now(UTC))
     mirrorer = Mirrorer(distribution, str(distribution.public), tmp_path)
     mirrorer.host.subscriptions.subscribe(str(distribution.public), "stable", mirrorer.fingerprint)
-    made = mirrorer.run(Wanted(channels=("edge", "dist.example.org/stable")))
+    made = mirrorer.run(MirrorSelection(channels=("edge", "dist.example.org/stable")))
     assert [each.channel for each in made.releases] == ["edge", "stable"]
     assert len(mirrorer.run().releases) == 2
     reader = mirrorer.reader()
@@ -314,10 +314,10 @@ def with_sources(distribution: SmallDistribution) -> tuple[Digest, ...]:
 def test_sources_come_along_unless_they_are_not_wanted(mirrorer: Mirrorer, distribution: SmallDistribution) -> None:
     sources = with_sources(distribution)
     store = BlobStore(mirrorer.place / "blobs")
-    assert mirrorer.run(Wanted(sources=False)).missing_sources == 0
+    assert mirrorer.run(MirrorSelection(sources=False)).missing_sources == 0
     assert not any(store.has(each) for each in sources)
     assert mirrorer.run().fetched == 0
-    assert mirrorer.run(Wanted(sources=True)).missing_sources == 2  # the lost one; and no recipe of the others
+    assert mirrorer.run(MirrorSelection(sources=True)).missing_sources == 2  # the lost one; and no recipe of the others
     assert all(store.has(each) for each in sources)
     release(distribution, "louder")
     mirrorer.run()

@@ -186,7 +186,7 @@ def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "unpatched"}, revision=4))  # type: ignore[arg-type]
     state = install(subscribed, tmp_path / "root", "greet")
     audit = audit_root(subscribed, tmp_path / "root")
-    assert audit.unjudged == ("dist.example.org/say 1.0-4 (override: a patch)",)
+    assert audit.not_covered == ("dist.example.org/say 1.0-4 (override: a patch)",)
     assert not audit.is_whole
     policy = Policy(maximum_severity="high")
     (after,) = judge(policy, known_of_record(policy, subscribed, state.set, {}))

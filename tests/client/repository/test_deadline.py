@@ -13,7 +13,7 @@ import pytest
 
 from farm.cli.run.finding import find_packages
 from farm.client.repository.host import Host
-from farm.store.http.deadline import Patience
+from farm.store.http.deadline import Deadline
 from farm.store.http.resolving import addresses_of
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.web_server import Silent, serving
@@ -60,7 +60,7 @@ def host(distribution: SmallDistribution, address: str, tmp_path: Path) -> Host:
 
 def ran(host: Host) -> Subscription:
     """Bring what is to run onto the host; return what it follows."""
-    host.unpack(find(host, patience=Patience()).packages, lambda _blob: None)
+    host.unpack(find(host, deadline=Deadline()).packages, lambda _blob: None)
     return host.subscriptions.find()
 
 
@@ -69,7 +69,7 @@ def test_a_start_does_not_wait_for_a_repository_that_answers_nothing(
 ) -> None:
     ran(host)
     Moody.unanswered = 100
-    found = find(host, patience=Patience(0.3))
+    found = find(host, deadline=Deadline(0.3))
     assert found.last is not None
     said = capsys.readouterr().err
     assert "no answer within 0.3 s, and a start waits no longer for news: running release 1 of " in said
@@ -77,7 +77,7 @@ def test_a_start_does_not_wait_for_a_repository_that_answers_nothing(
 
 def test_where_nothing_can_run_instead_a_start_waits_on(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     Moody.unanswered = 1
-    assert find(host, patience=Patience(0.2)).last is None
+    assert find(host, deadline=Deadline(0.2)).last is None
     assert "Waiting on, since " in capsys.readouterr().err
 
 
@@ -86,17 +86,17 @@ def test_a_mirror_is_asked_in_the_time_that_its_owner_left_it(host: Host, distri
     distribution.package("alone", {"share/alone/file": "new\n"}, version="2.0")
     distribution.publish()
     Moody.unanswered = 100
-    patience = Patience(0.4)
-    with host.patient_for(patience):
+    deadline = Deadline(0.4)
+    with host.patient_for(deadline):
         assert host.catalogue().release.number == 2
-    assert patience.is_cut
+    assert deadline.is_cut
 
 
 def test_a_start_waits_for_nobody_who_is_asking_already(host: Host) -> None:
     folder = host.subscriptions.metadata_folder(ran(host))
     with (folder / ".lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = find(host, patience=Patience(0.2))
+        found = find(host, deadline=Deadline(0.2))
     assert found.last is not None
     assert found.catalogue.release.number == 1
 
@@ -104,8 +104,8 @@ def test_a_start_waits_for_nobody_who_is_asking_already(host: Host) -> None:
 def test_all_questions_share_what_a_start_waits(host: Host) -> None:
     ran(host)
     Moody.unanswered = 100
-    patience = Patience(0.3)
-    with host.patient_for(patience):
+    deadline = Deadline(0.3)
+    with host.patient_for(deadline):
         for words in ("no answer within 0.3 s", "no answer within 0.0 s"):
             with pytest.raises(UntrustedMetadataError, match=words):
                 host.catalogue()

@@ -17,7 +17,7 @@ from farm.client.repository.readers import open_reader
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.store.blobs import BlobStore
-from farm.store.http.transfer_limits import Pace
+from farm.store.http.transfer_limits import TransferLimits
 from farm.trust.layout import blob_path
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.fetched_files import one_byte_altered
@@ -57,7 +57,7 @@ class Fetching:
     def __init__(self, folder: Path, owner: RangeServer, *mirrors: str) -> None:
         self.warnings: list[str] = []
         self.store = BlobStore(folder / "store")
-        pace = Pace(grace_seconds=0.4, bytes_per_second=10_000_000)
+        pace = TransferLimits(grace_seconds=0.4, bytes_per_second=10_000_000)
         opened = [Mirror(each, self.warnings.append, pace) for each in mirrors]
         self.downloads = Downloads(open_reader(owner.address), self.store, opened)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.repository.readers import HttpReader, InvalidAddressError, open_reader
-from farm.store.http.transfer_limits import Pace, TooSlowError
+from farm.store.http.transfer_limits import TooSlowError, TransferLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def trickle(content: bytes) -> Callable[[socket.socket, threading.Event], None]:
     return serve
 
 
-PACE = Pace(grace_seconds=0.3, bytes_per_second=100_000, longest_seconds=60)
+PACE = TransferLimits(grace_seconds=0.3, bytes_per_second=100_000, longest_seconds=60)
 
 
 @pytest.mark.parametrize("content", [HEAD + b"x" * 1000, HEAD], ids=["body", "headers"])
@@ -68,7 +68,7 @@ def test_a_trickle_is_cut_off_wherever_it_begins(content: bytes) -> None:
 
 
 def test_a_host_that_is_slow_and_steady_is_cut_off_at_the_end_of_all_patience() -> None:
-    pace = Pace(grace_seconds=60, bytes_per_second=1, longest_seconds=0.3)
+    pace = TransferLimits(grace_seconds=60, bytes_per_second=1, longest_seconds=0.3)
     with host(trickle(HEAD + b"x" * 1000)) as url, pytest.raises(TooSlowError):
         list(HttpReader(url, pace).stream("blobs/x"))
 

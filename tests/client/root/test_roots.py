@@ -17,7 +17,7 @@ import pytest
 from farm.client.root import installation
 from farm.client.root.generation import Generation, InvalidGenerationError
 from farm.client.root.generations import NoSuchGenerationError, Root, RootError
-from farm.client.root.installation import NotAskedForError, Terms
+from farm.client.root.installation import InstallOptions, NotAskedForError
 from farm.client.root.rollback import roll_back
 from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
@@ -45,12 +45,12 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
     return host
 
 
-def upgrade(host: Host, root: Path, terms: Terms | None = None) -> Change:
-    return installation.upgrade(host, host.catalogue(), Root(root), terms or Terms())
+def upgrade(host: Host, root: Path, terms: InstallOptions | None = None) -> Change:
+    return installation.upgrade(host, host.catalogue(), Root(root), terms or InstallOptions())
 
 
 def remove(host: Host, root: Path, *names: str, dry_run: bool = False) -> Change:
-    return installation.remove(host, Root(root), names, Terms(dry_run=dry_run))
+    return installation.remove(host, Root(root), names, InstallOptions(dry_run=dry_run))
 
 
 def louder(distribution: SmallDistribution) -> None:
@@ -81,7 +81,7 @@ def test_an_upgrade_brings_what_was_asked_for_and_fetches_what_changed(
         assert size == heard[0].fetched
         yield fetched.append
 
-    change = upgrade(follower, root, Terms(announce=heard.append, fetching=fetching))  # type: ignore[arg-type]
+    change = upgrade(follower, root, InstallOptions(announce=heard.append, fetching=fetching))  # type: ignore[arg-type]
     assert fetched == [distribution.entries["say"][0].archive]
     assert (change.after.number, change.after.why) == (2, "upgrade")
     assert whole(follower, root) == change.after
@@ -92,12 +92,12 @@ def test_a_dry_run_says_the_same_and_touches_nothing(
     distribution: SmallDistribution, follower: Host, root: Path, tmp_path: Path
 ) -> None:
     unmade = tmp_path / "unmade"
-    installation.install(follower, follower.catalogue(), Root(unmade), ["greet"], Terms(dry_run=True))
+    installation.install(follower, follower.catalogue(), Root(unmade), ["greet"], InstallOptions(dry_run=True))
     assert not unmade.exists()
     install(follower, root, "greet")
     louder(distribution)
     before = everything(root)
-    change = upgrade(follower, root, Terms(dry_run=True))
+    change = upgrade(follower, root, InstallOptions(dry_run=True))
     assert words(change) == ["say 1.0-1 → 1.1-1"]
     assert words(remove(follower, root, "greet", dry_run=True)) == ["greet 1.0-1, gone", "say 1.0-1, gone"]
     assert everything(root) == before
@@ -201,7 +201,7 @@ def test_a_root_is_known_before_it_is_changed(follower: Host, root: Path) -> Non
         yield
 
     with pytest.raises(OSError, match="the network is gone"):
-        installation.install(follower, follower.catalogue(), Root(root), ["alone"], Terms(fetching=broken))
+        installation.install(follower, follower.catalogue(), Root(root), ["alone"], InstallOptions(fetching=broken))
 
 
 def test_what_a_killed_client_has_left_is_removed_by_the_next(follower: Host, root: Path) -> None:

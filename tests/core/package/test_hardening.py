@@ -115,8 +115,8 @@ def test_a_file_without_build_id_has_no_debug_data_to_go_by() -> None:
 
 def test_facts_of_before_judge_nothing() -> None:
     old = PackageFacts(elf=(ElfFile("bin/x", ElfFacts(details=None)),))
-    lacking, unjudged = judged(old, TOLD)
-    assert (lacking, len(unjudged)) == ([], 7)
+    lacking, not_covered = judged(old, TOLD)
+    assert (lacking, len(not_covered)) == ([], 7)
 
 
 def test_what_is_lacking_can_be_waived_for_some_files_with_a_reason_and_what_is_not_judged_cannot() -> None:

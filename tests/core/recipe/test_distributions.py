@@ -5,7 +5,7 @@ import pytest
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
-from farm.core.recipe.distributions import ForeignDistribution, read_distributions
+from farm.core.recipe.distributions import OtherDistribution, read_distributions
 from tests.core.recipe.examples import RECIPE
 from tests.core.recipe.test_tree import FILES
 
@@ -15,7 +15,7 @@ NEEDY = RECIPE + b"requires: [other.example/openssl]\n"
 
 
 def test_other_distributions_are_read() -> None:
-    found = ForeignDistribution("other.example", "https://other.example/dist", "stable", ROOT)
+    found = OtherDistribution("other.example", "https://other.example/dist", "stable", ROOT)
     assert read_distributions(TEXT, "distributions.yaml") == {"other.example": found}
     assert load_tree({**FILES, "distributions.yaml": TEXT}).distributions == {"other.example": found}
     assert load_tree(FILES).distributions == {}

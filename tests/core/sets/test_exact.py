@@ -6,7 +6,7 @@ from farm.core.package.descriptor import Descriptor
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.atoms import find_atoms
 from farm.core.sets.proof.closure import OpenSetError, build_closure, from_toolchain, resolve_needs
-from farm.core.sets.proof.imported import Offer, select_foreign
+from farm.core.sets.proof.imported import ImportCandidate, select_imported
 from farm.core.sets.proof.prover import Prover, prove, prove_change
 from farm.core.sets.proof.trial import TrialSet
 from tests.core.sets.values import GLIBC, elf, member, oniguruma, the_set
@@ -127,8 +127,8 @@ class TestForeign:
 
     def test_what_it_needs_at_home_comes_in_with_it(self):
         user, there = self.far("user", requires=["lib=1.7.1"]), self.far("lib", version="1.7.1")
-        offers = {user.name: Offer(user, (there.name,)), there.name: Offer(there)}
-        assert sorted(select_foreign([user.name], offers, lambda _: False)) == sorted(offers)
+        offers = {user.name: ImportCandidate(user, (there.name,)), there.name: ImportCandidate(there)}
+        assert sorted(select_imported([user.name], offers, lambda _: False)) == sorted(offers)
 
     def test_a_set_knows_who_requires_it_in_whichever_version(self):
         old, new = member("old", requires=["other.example/lib=1.0"]), member("new", requires=["other.example/lib"])

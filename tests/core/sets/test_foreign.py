@@ -2,7 +2,7 @@
 
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import resolve_needs
-from farm.core.sets.proof.imported import Offer, select_foreign
+from farm.core.sets.proof.imported import ImportCandidate, select_imported
 from farm.core.sets.proof.prover import prove
 from farm.core.sets.proof.trial import TrialSet
 from tests.core.sets.values import elf, member
@@ -22,7 +22,7 @@ SSL = foreign("openssl", {"lib/libssl.so.3": elf(soname="libssl.so.3", needs=["l
 FOREIGN_ZLIB = library("zlib", "libz.so.1", foreign)
 FOREIGN_LIBC = library("libc", "libc.so.6", foreign)
 OFFERS = {
-    each.name: Offer(each, needs)
+    each.name: ImportCandidate(each, needs)
     for each, needs in [
         (SSL, (FOREIGN_LIBC.name, FOREIGN_ZLIB.name)),
         (FOREIGN_ZLIB, (FOREIGN_LIBC.name,)),
@@ -63,17 +63,17 @@ def test_paths_that_both_claim_are_a_conflict_all_the_same():
 def test_only_what_the_own_set_lacks_comes_in():
     libc = library("libc", "libc.so.6")
     own = set(libc.provides)
-    chosen = select_foreign([SSL.name], OFFERS, own.__contains__)
+    chosen = select_imported([SSL.name], OFFERS, own.__contains__)
     assert sorted(chosen) == ["other.example/openssl", "other.example/zlib"]
-    assert sorted(select_foreign([SSL.name], OFFERS, lambda _: False)) == sorted(OFFERS)
+    assert sorted(select_imported([SSL.name], OFFERS, lambda _: False)) == sorted(OFFERS)
     everything = {*own, *library("zlib", "libz.so.1").provides}
-    assert sorted(select_foreign([SSL.name], OFFERS, everything.__contains__)) == ["other.example/openssl"]
-    assert select_foreign([], OFFERS, lambda _: False) == {}
+    assert sorted(select_imported([SSL.name], OFFERS, everything.__contains__)) == ["other.example/openssl"]
+    assert select_imported([], OFFERS, lambda _: False) == {}
 
 
 def test_what_nobody_offers_is_left_for_the_proof():
     user = member("user", {"bin/user": "text"}, requires=["other.example/nothing"])
-    chosen = select_foreign(["other.example/nothing"], OFFERS, lambda _: False)
+    chosen = select_imported(["other.example/nothing"], OFFERS, lambda _: False)
     assert chosen == {}
     (problem,) = prove(PackageSet.of([user])).problems
     assert "the package other.example/nothing, which no package of the set provides" in problem.message

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from farm.server.tables.records import Package
     from farm.server.tables.session import Database
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 ALICE, BOB = CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519()
@@ -45,21 +45,21 @@ APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     """Edge has released the chain; stable takes from edge, asks for an approval, and has released nothing."""
     stocked = StockedFarm.open(database, tmp_path)
-    office = stocked.small.office
-    stocked.small.office = replace(office, world=replace(office.world, curators=CURATORS))
+    application = stocked.small.application
+    stocked.small.application = replace(application, world=replace(application.world, curators=CURATORS))
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     yield stocked
     # Whatever a test has decided about a channel is found by that channel.
-    events = look(stocked, lambda desk: [each for _, each in identities.audit_trail(desk.session, limit=500)])
+    events = look(stocked, lambda unit: [each for _, each in identities.audit_trail(unit.session, limit=500)])
     assert [
         each for each in events if re.search(r"\b(on|channel) (edge|stable)", each.subject) and not each.channel
     ] == []
 
 
 def act(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    with farm.small.office.writing() as desk:
-        return what(desk, ANN, *arguments, **options)
+    with farm.small.application.writing() as unit:
+        return what(unit, ANN, *arguments, **options)
 
 
 def refused(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> str:
@@ -72,38 +72,38 @@ def refused(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **opti
 
 
 def trail(farm: StockedFarm) -> list[tuple[str, str, str, str]]:
-    with farm.small.office.reading() as desk:
-        found = [event for _, event in identities.audit_trail(desk.session)]
+    with farm.small.application.reading() as unit:
+        found = [event for _, event in identities.audit_trail(unit.session)]
     return [(each.actor, each.action, each.subject, each.detail) for each in reversed(found)]
 
 
-def look(farm: StockedFarm, what: Callable[[Desk], Any]) -> Any:
-    with farm.small.office.reading() as desk:
-        return what(desk)
+def look(farm: StockedFarm, what: Callable[[UnitOfWork], Any]) -> Any:
+    with farm.small.application.reading() as unit:
+        return what(unit)
 
 
 def package(farm: StockedFarm, name: str) -> Package:
-    found: list[approving.InQuestion] = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    found: list[approving.PendingApproval] = look(farm, lambda unit: approving.in_question(unit, "stable"))
     return next(each.package for each in found if each.package.name == name)
 
 
 def envelope(farm: StockedFarm, name: str, signer: CryptoSigner = ALICE, *, channel: str = "stable") -> bytes:
-    descriptor = look(farm, lambda desk: Descriptor.from_json(desk.blobs.read(package(farm, name).digest)))
+    descriptor = look(farm, lambda unit: Descriptor.from_json(unit.blobs.read(package(farm, name).digest)))
     curator = "alice" if signer is ALICE else "bob"
     return sign_statement(approval_statement(descriptor, channel=channel, curator=curator), signer)
 
 
 def test_a_frozen_channel_says_why_and_thaws_by_itself_or_by_hand(farm: StockedFarm) -> None:
     act(farm, curation.freeze, "edge", why=" a bad libc ", until=farm.clock.now + timedelta(hours=1))
-    frozen = look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now))
+    frozen = look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now))
     assert (frozen.why, frozen.by) == ("a bad libc", "token:ann")
     told = refused(farm, curation.freeze, "edge", why="for an hour")
     assert told.startswith(f"edge is frozen until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc Put yours")
-    assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)).why == "a bad libc"
+    assert look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now)).why == "a bad libc"
     act(farm, curation.freeze, "edge", why="for good", replace=True)
-    assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)).until is None
+    assert look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now)).until is None
     act(farm, curation.thaw, "edge")
-    assert look(farm, lambda desk: releases.frozen(desk.session, "edge", now=desk.now)) is None
+    assert look(farm, lambda unit: releases.frozen(unit.session, "edge", now=unit.now)) is None
     assert trail(farm)[-1] == ("token:ann", "thaw", "channel edge", "")
     in_place = f"for good; in place of one until {frozen.until:%Y-%m-%d %H:%M} UTC by token:ann: a bad libc"
     assert trail(farm)[-2] == ("token:ann", "freeze", "channel edge", in_place)
@@ -135,13 +135,13 @@ def test_what_no_channel_can_be_told_is_refused(farm: StockedFarm) -> None:
 
 def test_a_package_is_held_by_name_and_lifted(farm: StockedFarm) -> None:
     act(farm, curation.hold, "edge", "jq", why="1.7.2 loses data", until=farm.clock.now + timedelta(days=3))
-    (hold,) = look(farm, lambda desk: holds.open_holds(desk.session, "edge", now=desk.now))
+    (hold,) = look(farm, lambda unit: holds.open_holds(unit.session, "edge", now=unit.now))
     assert (hold.package, hold.reason, hold.held_by) == ("jq", "1.7.2 loses data", "token:ann")
     assert trail(farm)[-1][:3] == ("token:ann", "hold", "jq on edge")
     assert trail(farm)[-1][3].startswith("1.7.2 loses data (until 2026-11-27")
     assert refused(farm, curation.lift, "edge", "jqq") == "nobody holds jqq on edge Did you mean jq?"
     act(farm, curation.lift, "edge", "jq")
-    assert look(farm, lambda desk: holds.open_holds(desk.session, "edge", now=desk.now)) == []
+    assert look(farm, lambda unit: holds.open_holds(unit.session, "edge", now=unit.now)) == []
     assert "nobody holds jq" in refused(farm, curation.lift, "edge", "jq")
     assert refused(farm, curation.hold, "edge", "onigurama", why="x") == (
         "no recipe makes a package 'onigurama' Did you mean oniguruma or oniguruma-doc or oniguruma-debug?"
@@ -152,7 +152,7 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
     made = act(farm, curation.report, "edge", "jq", why="segfaults on []")
     assert (made.name, made.version) == ("jq", "1.7.1-1")
     assert trail(farm)[-1] == ("token:ann", "report", "jq 1.7.1-1 on edge", "segfaults on []")
-    opened = look(farm, lambda desk: reports.open_reports(desk.session, "edge", [made.package]))
+    opened = look(farm, lambda unit: reports.open_reports(unit.session, "edge", [made.package]))
     assert [each.reason for each in opened[made.package]] == ["segfaults on []"]
     act(farm, curation.resolve, made.id)
     assert f"report {made.id} was resolved by token:ann" in refused(farm, curation.resolve, made.id)
@@ -162,13 +162,13 @@ def test_trouble_is_reported_with_the_build_that_the_channel_has_and_resolved_on
 
 
 def test_packages_are_approved_by_those_who_sign_for_them(farm: StockedFarm) -> None:
-    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [(each.package.name, each.enough) for each in waiting] == [
         ("glibc", False), ("jq", False), ("oniguruma", False)
     ]  # fmt: skip
     taken = act(farm, approving.approve, "stable", [envelope(farm, "jq"), envelope(farm, "glibc", BOB)])
     assert [each.curator for each in taken] == ["alice", "bob"]
-    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [(each.package.name, each.approved_by, each.enough) for each in waiting] == [
         ("glibc", ("bob",), True), ("jq", ("alice",), True), ("oniguruma", (), False)
     ]  # fmt: skip
@@ -190,7 +190,7 @@ def test_an_approval_is_taken_back_and_counts_no_more_until_it_is_given_again(fa
     assert detail.startswith("signed by alice; sha256:")
     assert detail.endswith("; it loses data")
     act(farm, approving.approve, "stable", [signed])
-    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [each.approved_by for each in waiting if each.package.name == "jq"] == [("alice", "bob")]
 
 
@@ -200,7 +200,7 @@ def test_of_several_withdrawals_one_that_cannot_be_spoils_all(farm: StockedFarm)
     assert told == "alice has approved no glibc on stable There is jq."
     assert "bob has approved no jq" in refused(farm, approving.withdraw, "stable", "bob", ["jq"])
     assert "asks for no approvals" in refused(farm, approving.withdraw, "edge", "alice", ["jq"])
-    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [each.approved_by for each in waiting] == [(), ("alice",), ()]
 
 
@@ -212,23 +212,23 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
     farm.release("stable", [jq], source=taken_from("edge", 1))
     if not signed:  # the signer is at it, and nothing holds it up any more
-        with farm.small.office.writing() as desk:
-            desk.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
+        with farm.small.application.writing() as unit:
+            unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
     told = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
     assert told.startswith("jq is in a release of stable: withdrawing the approval of alice has no effect any more")
-    with farm.small.office.reading() as desk:
-        assert [each.curator for each in approvals.approvals_of(desk.session, "stable", [jq.digest])[jq.digest]] == [
+    with farm.small.application.reading() as unit:
+        assert [each.curator for each in approvals.approvals_of(unit.session, "stable", [jq.digest])[jq.digest]] == [
             "alice"
         ]
 
 
 def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> None:
-    there = [each.package for each in look(farm, lambda desk: approving.in_question(desk, "stable"))]
+    there = [each.package for each in look(farm, lambda unit: approving.in_question(unit, "stable"))]
     farm.release("stable", there, source=taken_from("edge", 1))
     farm.release("edge", [each for each in there if each.name != "jq"])
-    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    (waiting,) = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert (waiting.package.name, waiting.removed, waiting.enough) == ("jq", True, False)
-    descriptor = Descriptor.from_json(look(farm, lambda desk: desk.blobs.read(waiting.package.digest)))
+    descriptor = Descriptor.from_json(look(farm, lambda unit: unit.blobs.read(waiting.package.digest)))
     comes, goes = (
         sign_statement(approval_statement(descriptor, channel="stable", curator="alice", removed=removed), ALICE)
         for removed in (False, True)
@@ -236,18 +236,18 @@ def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> 
     assert "does not want into stable" in refused(farm, approving.approve, "stable", [comes])
     act(farm, approving.approve, "stable", [goes])
     assert trail(farm)[-1][:3] == ("token:ann", "approve-removal", "dist.example.org/jq 1.7.1-1 on stable")
-    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    (waiting,) = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert (waiting.approved_by, waiting.enough) == (("alice",), True)
     assert len(act(farm, approving.withdraw, "stable", "alice", ["jq"]).packages) == 1
-    (waiting,) = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    (waiting,) = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert waiting.approved_by == ()
 
 
 def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
-    world = replace(farm.small.office.world, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
-    farm.small.office = replace(farm.small.office, world=world)
-    waiting = look(farm, lambda desk: approving.in_question(desk, "stable"))
+    world = replace(farm.small.application.world, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
+    farm.small.application = replace(farm.small.application, world=world)
+    waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [each.enough for each in waiting] == [False, False, False]
 
 
@@ -273,7 +273,7 @@ def test_an_approved_package_that_was_released_is_no_longer_in_question(farm: St
 
 
 def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds_it(farm: StockedFarm) -> None:
-    there = [each.package for each in look(farm, lambda desk: approving.in_question(desk, "stable"))]
+    there = [each.package for each in look(farm, lambda unit: approving.in_question(unit, "stable"))]
     farm.release("edge", [each for each in there if each.name != "jq"])
     act(farm, curation.hold, "edge", "glibc", why="another")  # both releases have the same
     act(farm, curation.hold, "edge", "jq", why="it loses data")
@@ -296,7 +296,7 @@ def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
         "token:ann", "withdraw-order", f"channel stable, order {order.id}",
         "promote everything from edge release 1: it is over",
     )  # fmt: skip
-    assert look(farm, lambda desk: orders.open_orders(desk.session, "stable")) == []
+    assert look(farm, lambda unit: orders.open_orders(unit.session, "stable")) == []
     told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
     assert told == f"order {order.id} is done: withdrawn by token:ann: it is over"
 
@@ -305,12 +305,12 @@ def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: Stock
     order = act(farm, ordering.promote, "stable", origin="edge")
     jq = package(farm, "jq")
     farm.release("stable", [jq], source=taken_from("edge", 1))
-    with farm.small.office.writing() as desk:
-        newest = releases.newest_release(desk.session, "stable")
+    with farm.small.application.writing() as unit:
+        newest = releases.newest_release(unit.session, "stable")
         assert newest is not None
         assert newest.candidate_id is not None
-        orders.take_order(desk.session, order.id, candidate_id=newest.candidate_id)
-        desk.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
+        orders.take_order(unit.session, order.id, candidate_id=newest.candidate_id)
+        unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
     told = refused(farm, ordering.withdraw_order, "stable", order.id, why="x")
     assert told.startswith(f"release 1, which order {order.id} asks for, is with the signer")
 
@@ -323,12 +323,12 @@ def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> 
     again = refused(farm, ordering.promote, "stable", origin="edge", packages=["jq", "glibc"])
     assert again == f"order {order.id} of token:ann asks for the same and is not done yet"
     act(farm, ordering.promote, "stable", origin="edge")
-    with farm.small.office.writing() as desk:
+    with farm.small.application.writing() as unit:
         orders.finish_order(
-            desk.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="done", now=desk.now
+            unit.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="done", now=unit.now
         )
-        assert orders.open_order(desk.session, "stable").id == order.id + 1  # type: ignore[union-attr]
-        assert [each.outcome for each in orders.orders(desk.session, "stable", 9)] == ["", "done"]
+        assert orders.open_order(unit.session, "stable").id == order.id + 1  # type: ignore[union-attr]
+        assert [each.outcome for each in orders.orders(unit.session, "stable", 9)] == ["", "done"]
 
 
 def test_a_promotion_that_can_be_none_is_refused(farm: StockedFarm) -> None:
@@ -362,10 +362,10 @@ def test_one_goes_back_to_a_release_that_was_published_and_differs(farm: Stocked
 
 
 def test_only_a_signed_release_can_be_gone_back_to(farm: StockedFarm) -> None:
-    with farm.small.office.writing() as desk:
+    with farm.small.application.writing() as unit:
         releases.add_release(
-            desk.session, channel="edge", number=2, candidate_id=None, digest=Digest.of(b"2"), previous=None,
-            set_digest=Digest.of(b"s"), packages=0, changes={"jq": None}, trace="", now=desk.now,
+            unit.session, channel="edge", number=2, candidate_id=None, digest=Digest.of(b"2"), previous=None,
+            set_digest=Digest.of(b"s"), packages=0, changes={"jq": None}, trace="", now=unit.now,
         )  # fmt: skip
     assert "edge release 2 is not signed yet" in refused(farm, ordering.rollback, "edge", 2, why="x")
 

@@ -46,9 +46,9 @@ STATEMENT = KeptStatement(
 @pytest.fixture
 def farm(database: Database, tmp_path: Path) -> SmallFarm:
     farm = SmallFarm.open(database, tmp_path)
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
-        releases.ensure_channel(desk.session, "stable", "{}")
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
+        releases.ensure_channel(unit.session, "stable", "{}")
     return farm
 
 
@@ -60,103 +60,103 @@ def jq(farm: SmallFarm) -> Digest:
 
 
 def test_a_hold_is_in_force_on_its_channel_until_it_is_lifted(farm: SmallFarm) -> None:
-    with farm.office.writing() as desk:
-        holds.add_hold(desk.session, "stable", "jq", reason="breaks scripts", held_by="alice", now=START)
+    with farm.application.writing() as unit:
+        holds.add_hold(unit.session, "stable", "jq", reason="breaks scripts", held_by="alice", now=START)
 
-        held = holds.holds_on(desk.session, "stable", ["jq", "bash"], now=START)
+        held = holds.holds_on(unit.session, "stable", ["jq", "bash"], now=START)
         assert {name: each.reason for name, each in held.items()} == {"jq": "breaks scripts"}
-        assert holds.holds_on(desk.session, "edge", ["jq"], now=START) == {}
+        assert holds.holds_on(unit.session, "edge", ["jq"], now=START) == {}
 
-        assert holds.lift_hold(desk.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
-        assert not holds.lift_hold(desk.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
-        assert holds.open_holds(desk.session, "stable", now=START + HOUR) == []
-        (past,) = holds.recent_holds(desk.session, "stable")
+        assert holds.lift_hold(unit.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
+        assert not holds.lift_hold(unit.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
+        assert holds.open_holds(unit.session, "stable", now=START + HOUR) == []
+        (past,) = holds.recent_holds(unit.session, "stable")
         assert (past.lifted_by, past.lifted_at) == ("bob", START + HOUR)
 
 
 def test_a_hold_ends_when_its_time_is_over_and_a_new_one_takes_its_place(farm: SmallFarm) -> None:
-    with farm.office.writing() as desk:
-        holds.add_hold(desk.session, "stable", "jq", reason="one", held_by="alice", now=START, until=START + HOUR)
-        assert holds.holds_on(desk.session, "stable", ["jq"], now=START + HOUR) == {}
+    with farm.application.writing() as unit:
+        holds.add_hold(unit.session, "stable", "jq", reason="one", held_by="alice", now=START, until=START + HOUR)
+        assert holds.holds_on(unit.session, "stable", ["jq"], now=START + HOUR) == {}
 
-        holds.add_hold(desk.session, "stable", "jq", reason="two", held_by="alice", now=START)
-        assert [each.reason for each in holds.open_holds(desk.session, "stable", now=START)] == ["two"]
+        holds.add_hold(unit.session, "stable", "jq", reason="two", held_by="alice", now=START)
+        assert [each.reason for each in holds.open_holds(unit.session, "stable", now=START)] == ["two"]
 
 
 def test_a_report_is_open_until_it_is_resolved(farm: SmallFarm, jq: Digest) -> None:
-    with farm.office.writing() as desk:
-        kept = reports.add_report(desk.session, "edge", jq, reason="it crashes", reported_by="carol", now=START)
+    with farm.application.writing() as unit:
+        kept = reports.add_report(unit.session, "edge", jq, reason="it crashes", reported_by="carol", now=START)
         assert (kept.name, kept.version) == ("jq", "1.0-1")
-        assert reports.open_reports(desk.session, "edge", [jq]) == {jq: [kept]}
-        assert reports.open_reports(desk.session, "stable", [jq]) == {}
-        assert reports.recent_reports(desk.session, "edge", only_open=True) == [kept]
+        assert reports.open_reports(unit.session, "edge", [jq]) == {jq: [kept]}
+        assert reports.open_reports(unit.session, "stable", [jq]) == {}
+        assert reports.recent_reports(unit.session, "edge", only_open=True) == [kept]
 
-        assert reports.resolve_report(desk.session, kept.id, resolved_by="alice", now=START + HOUR)
-        assert not reports.resolve_report(desk.session, kept.id, resolved_by="alice", now=START + HOUR)
-        assert reports.open_reports(desk.session, "edge", [jq]) == {}
-        assert reports.recent_reports(desk.session, "edge", only_open=True) == []
-        closed = reports.report(desk.session, kept.id)
+        assert reports.resolve_report(unit.session, kept.id, resolved_by="alice", now=START + HOUR)
+        assert not reports.resolve_report(unit.session, kept.id, resolved_by="alice", now=START + HOUR)
+        assert reports.open_reports(unit.session, "edge", [jq]) == {}
+        assert reports.recent_reports(unit.session, "edge", only_open=True) == []
+        closed = reports.report(unit.session, kept.id)
         assert closed is not None
         assert closed.resolved_by == "alice"
 
 
 def test_one_person_approves_a_package_once_on_a_channel(farm: SmallFarm, jq: Digest) -> None:
     approval = Approval(channel="stable", package=jq, curator="alice", envelope="{}", at=START)
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         for each in (approval, replace(approval, curator="bob"), replace(approval, envelope="new")):
-            approvals.add_approval(desk.session, each)
+            approvals.add_approval(unit.session, each)
 
-        found = approvals.approvals_of(desk.session, "stable", [jq])[jq]
+        found = approvals.approvals_of(unit.session, "stable", [jq])[jq]
         assert [(each.curator, each.envelope) for each in found] == [("alice", "new"), ("bob", "{}")]
-        assert approvals.approvals_of(desk.session, "edge", [jq]) == {}
+        assert approvals.approvals_of(unit.session, "edge", [jq]) == {}
 
-        assert approvals.withdraw_approval(desk.session, "stable", jq, "bob")
-        assert not approvals.withdraw_approval(desk.session, "stable", jq, "bob")
-        assert len(approvals.recent_approvals(desk.session, "stable")) == 1
+        assert approvals.withdraw_approval(unit.session, "stable", jq, "bob")
+        assert not approvals.withdraw_approval(unit.session, "stable", jq, "bob")
+        assert len(approvals.recent_approvals(unit.session, "stable")) == 1
 
 
 def test_an_advisory_is_found_by_the_packages_it_speaks_of_until_it_is_withdrawn(farm: SmallFarm) -> None:
-    with farm.office.writing() as desk:
-        advisories.keep_advisory(desk.session, ADVISORY, ["jq", "bash"])
-        advisories.keep_advisory(desk.session, replace(ADVISORY, severity="low"), ["jq"])
+    with farm.application.writing() as unit:
+        advisories.keep_advisory(unit.session, ADVISORY, ["jq", "bash"])
+        advisories.keep_advisory(unit.session, replace(ADVISORY, severity="low"), ["jq"])
 
-        assert advisories.advisories_on(desk.session, ["bash"]) == []
-        assert [each.severity for each in advisories.advisories_on(desk.session, ["jq"])] == ["low"]
-        assert advisories.packages_of(desk.session, [ADVISORY.id]) == {ADVISORY.id: ["jq"]}
+        assert advisories.advisories_on(unit.session, ["bash"]) == []
+        assert [each.severity for each in advisories.advisories_on(unit.session, ["jq"])] == ["low"]
+        assert advisories.packages_of(unit.session, [ADVISORY.id]) == {ADVISORY.id: ["jq"]}
 
-        advisories.keep_advisory(desk.session, replace(ADVISORY, withdrawn_at=START + HOUR), ["jq"])
-        assert advisories.advisories_on(desk.session, ["jq"]) == []
-        assert [each.id for each in advisories.advisories(desk.session)] == [ADVISORY.id]
-        assert advisories.advisories(desk.session, after=ADVISORY.id) == []
+        advisories.keep_advisory(unit.session, replace(ADVISORY, withdrawn_at=START + HOUR), ["jq"])
+        assert advisories.advisories_on(unit.session, ["jq"]) == []
+        assert [each.id for each in advisories.advisories(unit.session)] == [ADVISORY.id]
+        assert advisories.advisories(unit.session, after=ADVISORY.id) == []
 
 
 def test_statements_are_kept_once_each_and_the_newest_comes_first(farm: SmallFarm) -> None:
     later = replace(STATEMENT, status="affected", statement='{"new": 1}', at=START + HOUR)
-    with farm.office.writing() as desk:
-        assert advisories.add_statements(desk.session, [STATEMENT, later]) == 2
-        assert advisories.add_statements(desk.session, [STATEMENT]) == 0
+    with farm.application.writing() as unit:
+        assert advisories.add_statements(unit.session, [STATEMENT, later]) == 2
+        assert advisories.add_statements(unit.session, [STATEMENT]) == 0
 
-        assert advisories.statements_on(desk.session, ["jq"]) == [later, STATEMENT]
-        assert advisories.statements_on(desk.session, ["bash"]) == []
+        assert advisories.statements_on(unit.session, ["jq"]) == [later, STATEMENT]
+        assert advisories.statements_on(unit.session, ["bash"]) == []
 
 
 def test_the_state_changes_with_every_advisory_and_statement(farm: SmallFarm) -> None:
     seen = []
-    with farm.office.writing() as desk:
-        seen.append(advisories.state_of_advisories(desk.session))
-        advisories.keep_advisory(desk.session, ADVISORY, ["jq"])
-        seen.append(advisories.state_of_advisories(desk.session))
-        advisories.keep_advisory(desk.session, replace(ADVISORY, added_at=START + HOUR), ["jq"])
-        seen.append(advisories.state_of_advisories(desk.session))
-        advisories.add_statements(desk.session, [STATEMENT])
-        seen.append(advisories.state_of_advisories(desk.session))
+    with farm.application.writing() as unit:
+        seen.append(advisories.state_of_advisories(unit.session))
+        advisories.keep_advisory(unit.session, ADVISORY, ["jq"])
+        seen.append(advisories.state_of_advisories(unit.session))
+        advisories.keep_advisory(unit.session, replace(ADVISORY, added_at=START + HOUR), ["jq"])
+        seen.append(advisories.state_of_advisories(unit.session))
+        advisories.add_statements(unit.session, [STATEMENT])
+        seen.append(advisories.state_of_advisories(unit.session))
 
     assert len(set(seen)) == 4
 
 
 def test_more_names_than_a_statement_takes_are_looked_up_in_parts(farm: SmallFarm) -> None:
     names = [f"package-{number}" for number in range(1200)]
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         for name in (names[0], names[-1]):
-            holds.add_hold(desk.session, "edge", name, reason="x", held_by="alice", now=START)
-        assert set(holds.holds_on(desk.session, "edge", names, now=START)) == {names[0], names[-1]}
+            holds.add_hold(unit.session, "edge", name, reason="x", held_by="alice", now=START)
+        assert set(holds.holds_on(unit.session, "edge", names, now=START)) == {names[0], names[-1]}

@@ -12,7 +12,7 @@ from farm.core.plan.job import BuildOrder
 from farm.server.channels import releases
 from farm.server.jobs import jobs
 from farm.server.tables.states import JobState
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def test_a_build_does_not_go_on_with_another_version_than_its_need_requires(farm
     farm.finish(farm.claim())
     farm.submit(recipe("a", needs=("b",)), recipe("e", revision=2))
     farm.build_all()
-    with farm.office.reading() as desk:
-        (job,) = (each for each in jobs.list_jobs(desk.session, limit=10) if each.name == "a")
+    with farm.application.reading() as unit:
+        (job,) = (each for each in jobs.list_jobs(unit.session, limit=10) if each.name == "a")
     assert (job.state, job.error_code) == (JobState.FAILED, "open-set")
     assert job.error == "b 1.0-1 requires exactly e 1.0-1, which no package of the set provides; the set has e 1.0-2"
 
@@ -70,7 +70,7 @@ def test_a_build_does_not_go_on_with_another_version_than_its_need_requires(farm
 @pytest.fixture
 def strict(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> SmallFarm:
     policy: Rebuild = request.param
-    farm = SmallFarm.open(database, tmp_path, Terms(rebuild=policy))
+    farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild=policy))
     farm.submit(recipe("a", needs=("b",)), recipe("b", needs=("c",)), recipe("c"))
     farm.build_all()
     return farm
@@ -108,8 +108,8 @@ def test_the_policy_always_rebuilds_all_dependents_in_order(strict: SmallFarm) -
 
 @pytest.mark.parametrize("strict", ["static-consumers"], indirect=True)
 def test_the_policy_that_is_in_force_counts_from_the_moment_that_it_is(strict: SmallFarm) -> None:
-    with strict.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
+    with strict.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"always"}')
     strict.submit(recipe("c", flag="x"))
     assert strict.build_all() == ["c", "b", "a"]
 
@@ -123,8 +123,8 @@ def test_other_debug_data_alone_rebuilds_nobody(strict: SmallFarm) -> None:
     assert strict.current()["c"].tree == before.tree
     assert strict.current()["c-debug"].plan != before.plan
     assert strict.build_all() == []
-    with strict.office.reading() as desk:
-        assert len(jobs.list_jobs(desk.session, name="b")) == 1, "a job was made for what only debuggers read"
+    with strict.application.reading() as unit:
+        assert len(jobs.list_jobs(unit.session, name="b")) == 1, "a job was made for what only debuggers read"
 
 
 @pytest.mark.parametrize("strict", ["always"], indirect=True)
@@ -137,8 +137,8 @@ def test_a_rebuild_that_yields_the_same_tree_ends_the_chain(strict: SmallFarm) -
     strict.finish(lease, content=before.plan)
     assert strict.current()["b"].tree == before.tree
     assert strict.build_all() == []
-    with strict.office.reading() as desk:
-        assert len(jobs.list_jobs(desk.session, name="a")) == 1, "a job was made for what did not change"
+    with strict.application.reading() as unit:
+        assert len(jobs.list_jobs(unit.session, name="a")) == 1, "a job was made for what did not change"
     assert set(strict.states().values()) == {JobState.SUCCEEDED}
 
 

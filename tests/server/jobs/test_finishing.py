@@ -72,7 +72,7 @@ def test_a_lie_is_refused_and_the_honest_report_is_still_taken(
     lease = farm.claim()
     honest = farm.outcome(lease)
     with pytest.raises(RefusedOutcomeError, match=says):
-        finish_build(farm.office, farm.holder(lease), lie(honest), check_provenance=accept_provenance)
+        finish_build(farm.application, farm.holder(lease), lie(honest), check_provenance=accept_provenance)
     assert farm.current() == {}
     assert farm.finish(lease).state is JobState.SUCCEEDED
 
@@ -83,7 +83,7 @@ def test_a_build_whose_sources_the_farm_does_not_have_is_refused(farm: SmallFarm
     lease = farm.claim()
     with pytest.raises(RefusedOutcomeError, match=r"source a-1\.0\.tar\.gz .* was not uploaded"):
         farm.finish(lease)
-    farm.office.blobs.put_bytes(b"source")
+    farm.application.blobs.put_bytes(b"source")
     assert farm.finish(lease).state is JobState.SUCCEEDED
 
 
@@ -91,7 +91,7 @@ def test_the_outcome_of_another_build_is_refused(farm: SmallFarm) -> None:
     farm.submit(recipe("a"), recipe("b"))
     one, other = farm.claim("one"), farm.claim("two")
     with pytest.raises(RefusedOutcomeError):
-        finish_build(farm.office, farm.holder(one), farm.outcome(other), check_provenance=accept_provenance)
+        finish_build(farm.application, farm.holder(one), farm.outcome(other), check_provenance=accept_provenance)
 
 
 def test_a_provenance_that_does_not_vouch_is_refused(farm: SmallFarm) -> None:
@@ -103,7 +103,7 @@ def test_a_provenance_that_does_not_vouch_is_refused(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     lease = farm.claim()
     with pytest.raises(ProvenanceError):
-        finish_build(farm.office, farm.holder(lease), farm.outcome(lease), check_provenance=refuse)
+        finish_build(farm.application, farm.holder(lease), farm.outcome(lease), check_provenance=refuse)
     assert farm.current() == {}
 
 
@@ -124,17 +124,17 @@ def test_the_package_is_recorded_with_where_it_comes_from(farm: SmallFarm) -> No
     package = farm.current()["a"]
     assert (package.plan, package.recipe) == (lease.job.subject, accepted.revision.digest)
     assert (package.built_by, package.attempt_id, package.summary) == ("one", lease.attempt.id, "The a package")
-    assert farm.office.blobs.size(package.digest) == package.descriptor.size
+    assert farm.application.blobs.size(package.digest) == package.descriptor.size
 
 
 def test_the_end_keeps_size_and_digest_of_the_log(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     lease = farm.claim()
     line = b'{"time":"t","stream":"stdout","severity":"info","step":"make","text":"cc"}\n'
-    farm.office.logs.append(lease.attempt.id, 0, line, limit=1000)
+    farm.application.logs.append(lease.attempt.id, 0, line, limit=1000)
     farm.finish(lease)
-    with farm.office.reading() as desk:
-        attempt = attempts.attempt(desk.session, lease.attempt.id)
+    with farm.application.reading() as unit:
+        attempt = attempts.attempt(unit.session, lease.attempt.id)
     assert attempt is not None
     assert (attempt.log_size, attempt.log_digest) == (len(line), Digest.of(line))
 
@@ -161,12 +161,12 @@ def test_mending_the_recipe_unblocks_everything(farm: SmallFarm) -> None:
 def test_trying_again_unblocks_everything(farm: SmallFarm) -> None:
     farm.submit(recipe("a", needs=("b",)), recipe("b"))
     failed = farm.fail(farm.claim())
-    with farm.office.planning() as desk:
-        again = retry(desk, failed.id, trace="t")
+    with farm.application.planning() as unit:
+        again = retry(unit, failed.id, trace="t")
     assert again.state is JobState.READY
     assert farm.build_all() == ["b", "a"]
-    with farm.office.planning() as desk, pytest.raises(JobStateError, match="newest"):
-        retry(desk, failed.id, trace="t")
+    with farm.application.planning() as unit, pytest.raises(JobStateError, match="newest"):
+        retry(unit, failed.id, trace="t")
 
 
 def test_submitting_what_failed_again_tries_again(farm: SmallFarm) -> None:
@@ -185,12 +185,12 @@ def _order(farm: SmallFarm) -> TestOrder:
 def test_a_test_ends_as_its_worker_says(farm: SmallFarm, passed: bool, state: JobState) -> None:
     farm.submit(recipe("a"))
     farm.build_all()
-    with farm.office.planning() as desk:
-        job = wish_for_test(desk, _order(farm), recipe="a", trace="t")
+    with farm.application.planning() as unit:
+        job = wish_for_test(unit, _order(farm), recipe="a", trace="t")
     lease = farm.claim()
     assert lease.order == _order(farm)
     outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it printed 2", Digest.of(b"log"))
-    ended = finish_test(farm.office, farm.holder(lease), outcome)
+    ended = finish_test(farm.application, farm.holder(lease), outcome)
     assert (ended.id, ended.name, ended.state, ended.error) == (job.id, "a", state, outcome.message)
 
 
@@ -199,11 +199,11 @@ def test_the_report_of_a_build_does_not_end_a_test(farm: SmallFarm) -> None:
     build = farm.claim()
     outcome = farm.outcome(build)
     farm.finish(build)
-    with farm.office.planning() as desk:
-        wish_for_test(desk, _order(farm), recipe="a", trace="t")
+    with farm.application.planning() as unit:
+        wish_for_test(unit, _order(farm), recipe="a", trace="t")
     lease = farm.claim()
     with pytest.raises(RefusedOutcomeError, match="is a test"):
-        finish_build(farm.office, farm.holder(lease), outcome, check_provenance=accept_provenance)
+        finish_build(farm.application, farm.holder(lease), outcome, check_provenance=accept_provenance)
 
 
 def test_built_packages_keep_their_names(farm: SmallFarm) -> None:
@@ -213,7 +213,7 @@ def test_built_packages_keep_their_names(farm: SmallFarm) -> None:
     main = outcome.packages[0]
     named = replace(main.descriptor, name=PackageName("dist.example.org", "a-dev"))
     both = replace(outcome, packages=(main, BuiltPackage(named, main.archive, main.manifest, main.facts)))
-    finish_build(farm.office, farm.holder(lease), both, check_provenance=accept_provenance)
+    finish_build(farm.application, farm.holder(lease), both, check_provenance=accept_provenance)
     assert sorted(farm.current()) == ["a", "a-dev"]
 
 
@@ -222,12 +222,12 @@ def test_what_a_comparison_says_is_made_fit_to_be_kept(farm: SmallFarm) -> None:
     archive = DependencyArchive(digest, f"shape-1-{digest.store_key}", NOWHERE, NOWHERE, digest)
     side = AbiSide("lib/libshape.so.1", archive, archive)
     order = AbiOrder(side, replace(side, library="lib/libshape.so.1.1"), WORLD.toolchains["c"].tree, Limits())
-    with farm.office.planning() as desk:
-        wish_for_comparison(desk, Comparison(order, "shape", "libshape.so.1"), trace="t")
+    with farm.application.planning() as unit:
+        wish_for_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
     said = AbiOutcome(AbiVerdict.NOT_JUDGED, 1, Digest.of(b"log"), ("a\0line",), "why\0" + "x" * 100_000)
-    finish_comparison(farm.office, farm.holder(farm.claim()), said)
-    with farm.office.reading() as desk:
-        outcome = comparisons.comparison(desk.session, order.digest).outcome
+    finish_comparison(farm.application, farm.holder(farm.claim()), said)
+    with farm.application.reading() as unit:
+        outcome = comparisons.comparison(unit.session, order.digest).outcome
     assert outcome is not None
     assert outcome.report == ("a\N{REPLACEMENT CHARACTER}line",)
     assert outcome.reason[:5] == "why\N{REPLACEMENT CHARACTER}x"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def _beat(farm: SmallFarm, lease: Lease) -> None:
-    with farm.office.writing() as desk:
-        heartbeat(desk, farm.holder(lease))
+    with farm.application.writing() as unit:
+        heartbeat(unit, farm.holder(lease))
 
 
 def test_a_claim_tells_all_that_the_build_needs(farm: SmallFarm) -> None:
@@ -39,7 +39,7 @@ def test_a_claim_tells_all_that_the_build_needs(farm: SmallFarm) -> None:
 
 
 def test_there_is_nothing_to_claim_in_an_idle_farm(farm: SmallFarm) -> None:
-    assert claim(farm.office, farm.workers["one"]) is None
+    assert claim(farm.application, farm.workers["one"]) is None
 
 
 def test_the_hinted_job_is_given_and_a_stale_hint_gives_another(farm: SmallFarm) -> None:
@@ -50,7 +50,7 @@ def test_the_hinted_job_is_given_and_a_stale_hint_gives_another(farm: SmallFarm)
 
 def test_a_worker_gets_only_what_its_roles_allow(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
-    assert claim(farm.office, farm.enrol("tester", builds=False)) is None
+    assert claim(farm.application, farm.enrol("tester", builds=False)) is None
 
 
 def test_many_workers_at_once_get_each_job_exactly_once(farm: SmallFarm) -> None:
@@ -58,7 +58,7 @@ def test_many_workers_at_once_get_each_job_exactly_once(farm: SmallFarm) -> None
     got: list[int] = []
 
     def work(name: str) -> None:
-        while lease := claim(farm.office, farm.workers[name]):
+        while lease := claim(farm.application, farm.workers[name]):
             got.append(lease.job.id)
 
     for number in range(6):
@@ -75,7 +75,7 @@ def test_each_acquisition_has_a_token_of_its_own(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     first = farm.claim()
     farm.clock.passes(100)
-    take_back_expired(farm.office)
+    take_back_expired(farm.application)
     farm.clock.passes(7)
     second = farm.claim()
     assert first.token != second.token
@@ -88,7 +88,7 @@ def test_heartbeats_keep_a_lease_for_as_long_as_they_come(farm: SmallFarm) -> No
     for _ in range(10):
         farm.clock.passes(45)
         _beat(farm, lease)
-        assert take_back_expired(farm.office) == 0
+        assert take_back_expired(farm.application) == 0
     assert farm.job(lease.job.id).state is JobState.RUNNING
     assert farm.finish(lease).state is JobState.SUCCEEDED
 
@@ -118,10 +118,10 @@ def test_a_job_is_given_to_another_only_after_expiry_and_grace(farm: SmallFarm) 
     farm.submit(recipe("a"))
     farm.claim()
     farm.clock.passes(70)
-    assert take_back_expired(farm.office) == 0
-    assert claim(farm.office, farm.workers["two"]) is None
+    assert take_back_expired(farm.application) == 0
+    assert claim(farm.application, farm.workers["two"]) is None
     farm.clock.passes(11)
-    assert take_back_expired(farm.office) == 1
+    assert take_back_expired(farm.application) == 1
     assert farm.claim("two").attempt.number == 2
 
 
@@ -131,7 +131,7 @@ def test_one_expired_lease_does_not_shorten_the_grace_of_another(farm: SmallFarm
     farm.clock.passes(15)
     later = farm.claim("two")
     farm.clock.passes(66)
-    assert take_back_expired(farm.office) == 1
+    assert take_back_expired(farm.application) == 1
     assert farm.job(later.job.id).state is JobState.LEASED
 
 
@@ -140,7 +140,7 @@ def test_of_two_holders_only_the_later_one_can_finish(farm: SmallFarm) -> None:
     farm.is_heard_of("two")
     lost = farm.claim()
     farm.clock.passes(100)
-    take_back_expired(farm.office)
+    take_back_expired(farm.application)
     taken_over = farm.claim("two")
     with pytest.raises(LeaseLostError):
         farm.finish(lost)
@@ -152,8 +152,8 @@ def test_another_worker_cannot_use_a_token_that_it_learned(farm: SmallFarm) -> N
     farm.submit(recipe("a"))
     lease = farm.claim("one")
     thief = Holder(farm.workers["two"], lease.attempt.id, lease.token)
-    with farm.office.writing() as desk, pytest.raises(LeaseLostError, match="never"):
-        heartbeat(desk, thief)
+    with farm.application.writing() as unit, pytest.raises(LeaseLostError, match="never"):
+        heartbeat(unit, thief)
 
 
 def test_a_token_opens_no_lease_but_its_own(farm: SmallFarm) -> None:
@@ -161,8 +161,8 @@ def test_a_token_opens_no_lease_but_its_own(farm: SmallFarm) -> None:
     first, second = farm.claim("one"), farm.claim("one")
     for token in (second.token, "", first.token[:-1]):
         guess = Holder(farm.workers["one"], first.attempt.id, token)
-        with farm.office.writing() as desk, pytest.raises(LeaseLostError, match="never"):
-            heartbeat(desk, guess)
+        with farm.application.writing() as unit, pytest.raises(LeaseLostError, match="never"):
+            heartbeat(unit, guess)
     _beat(farm, first)
 
 
@@ -170,8 +170,8 @@ def test_a_worker_that_stops_gives_its_job_back_and_that_does_not_count(farm: Sm
     farm.submit(recipe("a"))
     for _ in range(5):
         lease = farm.claim()
-        with farm.office.writing() as desk:
-            release(desk, farm.holder(lease))
+        with farm.application.writing() as unit:
+            release(unit, farm.holder(lease))
     assert farm.job(lease.job.id).lost == 0
     assert farm.finish(farm.claim()).state is JobState.SUCCEEDED
 
@@ -179,13 +179,13 @@ def test_a_worker_that_stops_gives_its_job_back_and_that_does_not_count(farm: Sm
 def test_a_cancelled_job_takes_no_report(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     lease = farm.claim()
-    with farm.office.planning() as desk:
-        cancel(desk, lease.job.id, by="somebody")
+    with farm.application.planning() as unit:
+        cancel(unit, lease.job.id, by="somebody")
     with pytest.raises(LeaseLostError, match="cancelled"):
         farm.finish(lease)
     assert farm.job(lease.job.id).state is JobState.CANCELLED
-    with farm.office.reading() as desk:
-        attempt = attempts.attempt(desk.session, lease.attempt.id)
+    with farm.application.reading() as unit:
+        attempt = attempts.attempt(unit.session, lease.attempt.id)
     assert attempt is not None
     assert attempt.state is AttemptState.CANCELLED
 
@@ -193,7 +193,7 @@ def test_a_cancelled_job_takes_no_report(farm: SmallFarm) -> None:
 def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -> None:
     job = farm.submit(recipe("a")).accepted[0].job
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
-    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": newer}))
+    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": newer}))
     lease = farm.claim()
     assert lease.job.id == job.id
     assert isinstance(lease.order, BuildOrder)
@@ -204,10 +204,10 @@ def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -
 def test_a_job_that_no_order_can_be_made_of_fails_and_keeps_no_other_back(farm: SmallFarm) -> None:
     bad, good = (each.job for each in farm.submit(recipe("a"), recipe("b")).accepted)
     renamed = replace(WORLD, toolchains={"renamed": TOOLCHAIN})
-    whole, farm.office = farm.office, replace(farm.office, world=renamed)
-    assert claim(farm.office, farm.workers["one"]) is None
+    whole, farm.application = farm.application, replace(farm.application, world=renamed)
+    assert claim(farm.application, farm.workers["one"]) is None
     assert farm.job(bad.id).error_code == farm.job(good.id).error_code == "cannot-be-ordered"
-    farm.office = whole
+    farm.application = whole
     farm.submit(recipe("a"))
     assert farm.claim().job.name == "a"
 
@@ -215,5 +215,5 @@ def test_a_job_that_no_order_can_be_made_of_fails_and_keeps_no_other_back(farm: 
 def test_the_token_itself_is_not_kept(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     lease = farm.claim()
-    with farm.office.reading() as desk:
-        assert attempts.holder(desk.session, lease.attempt.id, worker="one", token_digest=lease.token) is None
+    with farm.application.reading() as unit:
+        assert attempts.holder(unit.session, lease.attempt.id, worker="one", token_digest=lease.token) is None

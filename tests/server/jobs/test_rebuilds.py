@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 def rebuild(farm: SmallFarm, name: str) -> Job:
     """Wish for the current package of a name to be built again."""
     package = farm.current()[name]
-    with farm.office.planning() as desk:
-        revision = recipes.find_revision(desk.session, package.recipe)
+    with farm.application.planning() as unit:
+        revision = recipes.find_revision(unit.session, package.recipe)
         assert revision is not None
-        return request_rebuild(desk, package.plan, revision_id=revision.id, name=name, trace="again")
+        return request_rebuild(unit, package.plan, revision_id=revision.id, name=name, trace="again")
 
 
 def built_by_one(farm: SmallFarm, *recipes: dict[str, bytes]) -> None:
@@ -46,13 +46,13 @@ def built_by_one(farm: SmallFarm, *recipes: dict[str, bytes]) -> None:
 
 
 def attested(farm: SmallFarm, package: Package) -> tuple[Attestation, ...]:
-    with farm.office.reading() as desk:
-        return attestations.attestations_of(desk.session, [package.digest]).get(package.digest, ())
+    with farm.application.reading() as unit:
+        return attestations.attestations_of(unit.session, [package.digest]).get(package.digest, ())
 
 
 def differences(farm: SmallFarm, package: Package) -> tuple[Difference, ...]:
-    with farm.office.reading() as desk:
-        return attestations.differences_of(desk.session, [package.plan]).get(package.plan, ())
+    with farm.application.reading() as unit:
+        return attestations.differences_of(unit.session, [package.plan]).get(package.plan, ())
 
 
 def test_a_rebuild_is_an_order_for_the_same_plan_from_the_same_recipe(farm: SmallFarm) -> None:
@@ -69,19 +69,19 @@ def test_a_rebuild_is_an_order_for_the_same_plan_from_the_same_recipe(farm: Smal
 def test_the_wish_comes_with_the_message_that_wakes_a_worker(farm: SmallFarm) -> None:
     built_by_one(farm)
     job = rebuild(farm, "a")
-    with farm.office.reading() as desk:
-        assert job.id in [ring.job_id for ring in outbox.unsent(desk.session, limit=10)]
+    with farm.application.reading() as unit:
+        assert job.id in [ring.job_id for ring in outbox.unsent(unit.session, limit=10)]
 
 
 def test_no_worker_is_given_what_it_has_built_or_rebuilt_itself(farm: SmallFarm) -> None:
     built_by_one(farm)
     job = rebuild(farm, "a")
-    assert claim(farm.office, farm.workers["one"]) is None
-    assert claim(farm.office, farm.workers["one"], hint=job.id) is None
+    assert claim(farm.application, farm.workers["one"]) is None
+    assert claim(farm.application, farm.workers["one"], hint=job.id) is None
     farm.finish(farm.claim("two"))
     again = rebuild(farm, "a")
-    assert claim(farm.office, farm.workers["one"]) is None
-    assert claim(farm.office, farm.workers["two"], hint=again.id) is None
+    assert claim(farm.application, farm.workers["one"]) is None
+    assert claim(farm.application, farm.workers["two"], hint=again.id) is None
     farm.enrol("three")
     assert farm.claim("three").job.id == again.id
 
@@ -109,7 +109,7 @@ def test_an_equal_rebuild_is_kept_with_what_its_worker_signed(farm: SmallFarm) -
     assert farm.finish(lease).state is JobState.SUCCEEDED
     (attestation,) = attested(farm, before)
     assert (attestation.built_by, attestation.attempt_id) == ("two", lease.attempt.id)
-    assert farm.office.blobs.read(attestation.provenance.digest) == b"signed"
+    assert farm.application.blobs.read(attestation.provenance.digest) == b"signed"
     assert farm.current()["a"] == before
     assert differences(farm, before) == ()
 
@@ -136,7 +136,7 @@ def test_a_package_that_the_rebuild_lacks_is_a_difference(farm: SmallFarm) -> No
     built = main.packages[0]
     named = replace(built.descriptor, name=replace(built.descriptor.name, short="a-dev"))
     both = replace(main, packages=(built, replace(built, descriptor=named)))
-    finish_build(farm.office, farm.holder(lease), both, check_provenance=accept_provenance)
+    finish_build(farm.application, farm.holder(lease), both, check_provenance=accept_provenance)
     rebuild(farm, "a")
     assert "the package a-dev is missing" in farm.finish(farm.claim("two")).error
 
@@ -150,13 +150,13 @@ def test_a_rebuild_that_goes_wrong_breaks_neither_the_recipe_nor_its_dependents(
     elif ends == "differs":
         farm.finish(farm.claim("two"), content="something else")
     elif ends == "is cancelled":
-        with farm.office.planning() as desk:
-            cancel(desk, job.id, by="somebody")
+        with farm.application.planning() as unit:
+            cancel(unit, job.id, by="somebody")
     else:
         for _ in range(3):
             farm.claim("two")
             farm.clock.passes(100)
-            take_back_expired(farm.office)
+            take_back_expired(farm.application)
             farm.clock.passes(100)
     assert farm.job(job.id).state in (JobState.FAILED, JobState.CANCELLED, JobState.SET_ASIDE)
     needs_it = farm.submit(recipe("b", needs=("a",))).accepted[0].job
@@ -168,11 +168,11 @@ def test_a_rebuild_is_no_unfinished_build_and_no_job_of_the_recipe(farm: SmallFa
     built_by_one(farm)
     first = farm.submit(recipe("a")).accepted[0].job
     job = rebuild(farm, "a")
-    with farm.office.reading() as desk:
-        assert not jobs.any_in_state(desk.session, JobKind.BUILD, [JobState.READY])
-        assert jobs.pending_of_recipe(desk.session, "a") == []
+    with farm.application.reading() as unit:
+        assert not jobs.any_in_state(unit.session, JobKind.BUILD, [JobState.READY])
+        assert jobs.pending_of_recipe(unit.session, "a") == []
         assert job.revision_id is not None
-        assert jobs.latest_of_revision(desk.session, job.revision_id) == first
+        assert jobs.latest_of_revision(unit.session, job.revision_id) == first
     farm.submit(recipe("a", flag="newer"))
     assert farm.job(job.id).state is JobState.READY, "a new recipe does not cancel the rebuild of what is there"
 
@@ -186,11 +186,11 @@ def test_what_is_not_vouched_for_or_is_no_outcome_is_refused_as_for_a_build(farm
     lease = farm.claim("two")
     outcome = farm.outcome(lease)
     with pytest.raises(ProvenanceError, match="two did not sign it"):
-        finish_build(farm.office, farm.holder(lease), outcome, check_provenance=refuse)
+        finish_build(farm.application, farm.holder(lease), outcome, check_provenance=refuse)
     descriptor = replace(outcome.packages[0].descriptor, plan=Digest.of(b"another"))
     lie = replace(outcome, packages=(replace(outcome.packages[0], descriptor=descriptor),))
     with pytest.raises(RefusedOutcomeError, match="plan"):
-        finish_build(farm.office, farm.holder(lease), lie, check_provenance=accept_provenance)
+        finish_build(farm.application, farm.holder(lease), lie, check_provenance=accept_provenance)
     assert attested(farm, farm.current()["a"]) == ()
     assert farm.finish(lease).state is JobState.SUCCEEDED
 
@@ -200,7 +200,7 @@ def test_a_report_after_the_lease_has_ended_leaves_no_trace(farm: SmallFarm) -> 
     rebuild(farm, "a")
     late = farm.claim("two")
     farm.clock.passes(100)
-    take_back_expired(farm.office)
+    take_back_expired(farm.application)
     for content in ("", "something else"):
         with pytest.raises(LeaseLostError):
             farm.finish(late, content=content)
@@ -213,8 +213,8 @@ def test_a_worker_whose_key_is_revoked_has_said_nothing(farm: SmallFarm) -> None
     for name, content in (("a", ""), ("b", "something else")):
         rebuild(farm, name)
         farm.finish(farm.claim("two"), content=content)
-    with farm.office.writing() as desk:
-        identities.revoke_worker(desk.session, "two", now=desk.now)
+    with farm.application.writing() as unit:
+        identities.revoke_worker(unit.session, "two", now=unit.now)
     current = farm.current()
     assert (attested(farm, current["a"]), differences(farm, current["b"])) == ((), ())
 
@@ -223,13 +223,13 @@ def test_a_rebuild_can_be_tried_again_and_there_is_one_at_a_time(farm: SmallFarm
     built_by_one(farm)
     job = rebuild(farm, "a")
     farm.finish(farm.claim("two"), content="something else")
-    with farm.office.planning() as desk:
-        again = retry(desk, job.id, trace="t")
+    with farm.application.planning() as unit:
+        again = retry(unit, job.id, trace="t")
         assert (again.rebuild, again.state, again.subject) == (True, JobState.READY, job.subject)
         with pytest.raises(JobStateError, match="already"):
-            retry(desk, job.id, trace="t")
+            retry(unit, job.id, trace="t")
         assert job.subject is not None
-        assert [each.id for each in rebuilds.rebuilds_of(desk.session, [job.subject])[job.subject]] == [
+        assert [each.id for each in rebuilds.rebuilds_of(unit.session, [job.subject])[job.subject]] == [
             job.id,
             again.id,
         ]
@@ -239,8 +239,8 @@ def test_a_rebuild_whose_toolchain_is_gone_fails_in_words(farm: SmallFarm) -> No
     built_by_one(farm)
     job = rebuild(farm, "a")
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
-    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": newer}))
-    assert claim(farm.office, farm.workers["two"]) is None
+    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": newer}))
+    assert claim(farm.application, farm.workers["two"]) is None
     assert "toolchain that it was built with is no more" in farm.job(job.id).error
 
 

@@ -20,13 +20,13 @@ SOURCE = f"source:\n  url: https://example.org/a-1.0.tar.gz\n  sha256: {Digest.o
 
 
 def _build_all(farm: SmallFarm) -> None:
-    farm.office.blobs.put_bytes(b"a")  # which the worker has uploaded
+    farm.application.blobs.put_bytes(b"a")  # which the worker has uploaded
     farm.build_all()
 
 
 def _document(farm: SmallFarm, sbom: BlobRef | None) -> dict[str, list[dict[str, object]]]:
     assert sbom is not None
-    content = farm.office.blobs.read(sbom.digest)
+    content = farm.application.blobs.read(sbom.digest)
     assert len(content) == sbom.size
     document: dict[str, list[dict[str, object]]] = json.loads(content)
     return document
@@ -34,8 +34,8 @@ def _document(farm: SmallFarm, sbom: BlobRef | None) -> dict[str, list[dict[str,
 
 def _forget(farm: SmallFarm) -> Package:
     """Make the package one of before there were any such documents."""
-    with farm.office.writing() as desk:
-        desk.session.connection().execute(update(PackageRow).values(sbom="", sbom_size=0))
+    with farm.application.writing() as unit:
+        unit.session.connection().execute(update(PackageRow).values(sbom="", sbom_size=0))
     return farm.current()["a"]
 
 
@@ -56,8 +56,8 @@ def test_a_package_of_before_gets_the_very_same_one_later(farm: SmallFarm) -> No
     before = farm.current()["a"].sbom
     package = _forget(farm)
     assert package.sbom is None
-    with farm.office.writing() as desk:
-        assert sbom_of(desk, package) == before
+    with farm.application.writing() as unit:
+        assert sbom_of(unit, package) == before
     assert farm.current()["a"].sbom == before
 
 
@@ -65,13 +65,13 @@ def test_a_recipe_that_cannot_be_read_any_more_costs_the_addresses_and_no_more(f
     farm.submit(recipe("a", more=SOURCE))
     _build_all(farm)
     package = _forget(farm)
-    with farm.office.writing() as desk:
-        revision = desk.session.connection().exec_driver_sql("SELECT files FROM recipe_revision").scalar()
+    with farm.application.writing() as unit:
+        revision = unit.session.connection().exec_driver_sql("SELECT files FROM recipe_revision").scalar()
         assert revision
-        unreadable = desk.shelf.keep({"recipe.yaml": b"name: a\nsteps: [{of: yesterday}]\n"})
-        desk.session.connection().exec_driver_sql(f"UPDATE recipe_revision SET files = '{unreadable}'")  # noqa: S608
-    with farm.office.writing() as desk:
-        document = _document(farm, sbom_of(desk, package))
+        unreadable = unit.shelf.keep({"recipe.yaml": b"name: a\nsteps: [{of: yesterday}]\n"})
+        unit.session.connection().exec_driver_sql(f"UPDATE recipe_revision SET files = '{unreadable}'")  # noqa: S608
+    with farm.application.writing() as unit:
+        document = _document(farm, sbom_of(unit, package))
     source = document["packages"][1]
     assert source["downloadLocation"] == "NOASSERTION"
     assert source["checksums"] == [{"algorithm": "SHA256", "checksumValue": Digest.of(b"a").hex}]

@@ -36,21 +36,21 @@ def lease(farm: SmallFarm) -> Lease:
     farm.submit(recipe("a"))
     farm.build_all()
     package = farm.current()["a"]
-    with farm.office.planning() as desk:
-        wish_for_test(desk, TestOrder(Test("works"), package.digest, (), Limits()), recipe="a", trace="t")
+    with farm.application.planning() as unit:
+        wish_for_test(unit, TestOrder(Test("works"), package.digest, (), Limits()), recipe="a", trace="t")
     return farm.claim("one")
 
 
 def attempt_of(farm: SmallFarm, lease: Lease) -> Attempt:
-    with farm.office.reading() as desk:
-        found = attempts.attempt(desk.session, lease.attempt.id)
+    with farm.application.reading() as unit:
+        found = attempts.attempt(unit.session, lease.attempt.id)
     assert found is not None
     return found
 
 
 def signed(farm: SmallFarm, lease: Lease, outcome: TestOutcome, *, by: str = "one") -> TestOutcome:
     assert isinstance(lease.order, TestOrder)
-    return attested(farm.office.blobs, lease.order, outcome, farm.signers[by])
+    return attested(farm.application.blobs, lease.order, outcome, farm.signers[by])
 
 
 @pytest.mark.parametrize(("outcome", "state"), [(PASSED, JobState.SUCCEEDED), (FAILED, JobState.FAILED)])
@@ -58,23 +58,23 @@ def test_a_signed_result_is_kept_with_whose_it_is(
     farm: SmallFarm, lease: Lease, outcome: TestOutcome, state: JobState
 ) -> None:
     reported = signed(farm, lease, outcome)
-    assert finish_test(farm.office, farm.holder(lease), reported).state is state
+    assert finish_test(farm.application, farm.holder(lease), reported).state is state
     kept = attempt_of(farm, lease)
     assert (kept.attestation, kept.tester) == (reported.attestation, farm.signers["one"].public_key.keyid)
 
 
 def test_an_unsigned_result_is_taken_and_bears_nobodys_name(farm: SmallFarm, lease: Lease) -> None:
     """As workers of before report it."""
-    assert finish_test(farm.office, farm.holder(lease), PASSED).state is JobState.SUCCEEDED
+    assert finish_test(farm.application, farm.holder(lease), PASSED).state is JobState.SUCCEEDED
     assert (attempt_of(farm, lease).attestation, attempt_of(farm, lease).tester) == ("", "")
 
 
 def refused(farm: SmallFarm, lease: Lease, lie: TestOutcome, error: type[FarmError], says: str) -> None:
     with pytest.raises(error, match=says):
-        finish_test(farm.office, farm.holder(lease), lie)
+        finish_test(farm.application, farm.holder(lease), lie)
     assert attempt_of(farm, lease).finished_at is None
     honest = signed(farm, lease, FAILED)
-    assert finish_test(farm.office, farm.holder(lease), honest).state is JobState.FAILED
+    assert finish_test(farm.application, farm.holder(lease), honest).state is JobState.FAILED
 
 
 def test_anothers_signature_is_refused(farm: SmallFarm, lease: Lease) -> None:
@@ -90,9 +90,9 @@ def test_a_result_for_another_order_is_refused(farm: SmallFarm, lease: Lease) ->
         replace(lease.order, subject=more.descriptor),
         replace(lease.order, test=Test("easier")),
     ):
-        lie = attested(farm.office.blobs, other, PASSED, farm.signers["one"])
+        lie = attested(farm.application.blobs, other, PASSED, farm.signers["one"])
         with pytest.raises(InvalidResultError):
-            finish_test(farm.office, farm.holder(lease), lie)
+            finish_test(farm.application, farm.holder(lease), lie)
     refused(farm, lease, lie, InvalidResultError, "made of other things")
 
 
@@ -107,14 +107,14 @@ def test_a_result_whose_log_is_not_there_is_refused(farm: SmallFarm, lease: Leas
 
 
 def test_a_result_that_is_not_there_is_refused(farm: SmallFarm, lease: Lease) -> None:
-    log = farm.office.blobs.put_bytes(b"log")
+    log = farm.application.blobs.put_bytes(b"log")
     outcome = replace(PASSED, log=log, attestation=Digest.of(b"nowhere"))
     refused(farm, lease, outcome, RefusedOutcomeError, "the signed result sha256:.* was not uploaded")
 
 
 def test_a_result_that_is_too_long_is_not_read(farm: SmallFarm, lease: Lease) -> None:
-    log = farm.office.blobs.put_bytes(b"log")
-    outcome = replace(PASSED, log=log, attestation=farm.office.blobs.put_bytes(bytes((4 << 20) + 1)))
+    log = farm.application.blobs.put_bytes(b"log")
+    outcome = replace(PASSED, log=log, attestation=farm.application.blobs.put_bytes(bytes((4 << 20) + 1)))
     refused(farm, lease, outcome, RefusedOutcomeError, "more than")
 
 
@@ -126,13 +126,13 @@ def comparison(farm: SmallFarm) -> Lease:
     )
     side = AbiSide("lib/libshape.so.1", archive, archive)
     order = AbiOrder(side, replace(side, library="lib/libshape.so.1.1"), WORLD.toolchains["c"].tree, Limits())
-    with farm.office.planning() as desk:
-        wish_for_comparison(desk, Comparison(order, "shape", "libshape.so.1"), trace="t")
+    with farm.application.planning() as unit:
+        wish_for_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
     return farm.claim("one")
 
 
 def test_a_signed_comparison_is_kept_and_a_lie_about_it_is_refused(farm: SmallFarm, comparison: Lease) -> None:
-    order, store = comparison.order, farm.office.blobs
+    order, store = comparison.order, farm.application.blobs
     assert isinstance(order, AbiOrder)
     changed = AbiOutcome(AbiVerdict.CHANGED, 4, Digest.of(b"log"), ("one\0line",))
     honest = attested(store, order, changed, farm.signers["one"])
@@ -143,11 +143,11 @@ def test_a_signed_comparison_is_kept_and_a_lie_about_it_is_refused(farm: SmallFa
         attested(store, elsewhere, changed, farm.signers["one"]),
     ):
         with pytest.raises((InvalidResultError, InvalidEnvelopeError)):
-            finish_comparison(farm.office, farm.holder(comparison), lie)
-    finish_comparison(farm.office, farm.holder(comparison), honest)
+            finish_comparison(farm.application, farm.holder(comparison), lie)
+    finish_comparison(farm.application, farm.holder(comparison), honest)
     kept = attempt_of(farm, comparison)
     assert (kept.attestation, kept.tester) == (honest.attestation, farm.signers["one"].public_key.keyid)
-    with farm.office.reading() as desk:
-        outcome = comparisons.comparison(desk.session, order.digest).outcome
+    with farm.application.reading() as unit:
+        outcome = comparisons.comparison(unit.session, order.digest).outcome
     assert outcome is not None
     assert (outcome.verdict, outcome.attestation) == (AbiVerdict.CHANGED, honest.attestation)

@@ -44,7 +44,7 @@ class Farm(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_worker_asks(self, worker: str) -> None:
-        lease = claim(self.farm.office, self.farm.workers[worker])
+        lease = claim(self.farm.application, self.farm.workers[worker])
         if lease:
             self.leases.append(lease)
 
@@ -67,20 +67,20 @@ class Farm(RuleBasedStateMachine):
         elif how == "fail":
             self.farm.fail(lease)
         else:
-            with self.farm.office.writing() as desk:
-                (heartbeat if how == "heartbeat" else release)(desk, self.farm.holder(lease))
+            with self.farm.application.writing() as unit:
+                (heartbeat if how == "heartbeat" else release)(unit, self.farm.holder(lease))
 
     @rule(seconds=st.sampled_from([10, 50, 100]))
     def time_passes_and_the_janitor_comes(self, seconds: int) -> None:
         self.farm.clock.passes(seconds)
-        take_back_expired(self.farm.office)
+        take_back_expired(self.farm.application)
 
     @rule(data=st.data())
     def somebody_cancels(self, data: st.DataObject) -> None:
         alive = [job.id for job in self._jobs() if job.state not in ENDED]
         if alive:
-            with self.farm.office.planning() as desk:
-                cancel(desk, data.draw(st.sampled_from(alive)), by="somebody")
+            with self.farm.application.planning() as unit:
+                cancel(unit, data.draw(st.sampled_from(alive)), by="somebody")
 
     @invariant()
     def what_has_ended_stays_ended(self) -> None:
@@ -105,8 +105,8 @@ class Farm(RuleBasedStateMachine):
             assert any(job.state in (*ACTIVE, JobState.SET_ASIDE) for job in states)
 
     def _jobs(self) -> list[jobs.Job]:
-        with self.farm.office.reading() as desk:
-            return jobs.list_jobs(desk.session, limit=10_000)
+        with self.farm.application.reading() as unit:
+            return jobs.list_jobs(unit.session, limit=10_000)
 
 
 TestFarm = Farm.TestCase

@@ -12,7 +12,7 @@ from farm.server.jobs.leases import claim, release
 from farm.server.jobs.requests import retry
 from farm.server.pipeline.candidates.status import has_unfinished_builds
 from farm.server.tables.states import AttemptState, JobKind, JobState
-from farm.server.upkeep import dispatch, ring_again, take_back_expired
+from farm.server.upkeep import dispatch, notify_again, take_back_expired
 from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ def _meets(farm: SmallFarm, trouble: Trouble, worker: str = "one") -> None:
     lease = farm.claim(worker)
     if trouble is Trouble.LOST:
         farm.clock.passes(100)
-        take_back_expired(farm.office)
+        take_back_expired(farm.application)
         return
-    with farm.office.planning() as desk:
-        release(desk, farm.holder(lease), error=f"trouble at {worker}", trouble=trouble)
+    with farm.application.planning() as unit:
+        release(unit, farm.holder(lease), error=f"trouble at {worker}", trouble=trouble)
 
 
 def _is_open(farm: SmallFarm, worker: str) -> bool:
-    with farm.office.reading() as desk:
-        return jobs.is_any_ready(desk.session, (JobKind.BUILD,), worker=worker, now=desk.now)
+    with farm.application.reading() as unit:
+        return jobs.is_any_ready(unit.session, (JobKind.BUILD,), worker=worker, now=unit.now)
 
 
 @pytest.mark.parametrize("trouble", [each for each in Trouble if each])
@@ -49,16 +49,16 @@ def test_no_trouble_of_the_farm_is_a_failure_of_the_job_or_of_what_needs_it(farm
     aside = trouble in OF_ONE_WORKER
     assert farm.states()["b"] is (JobState.SET_ASIDE if aside else JobState.READY)
     if aside:
-        with farm.office.planning() as desk:
-            retry(desk, next(job.id for job in _jobs(farm) if job.name == "b"), trace="t")
+        with farm.application.planning() as unit:
+            retry(unit, next(job.id for job in _jobs(farm) if job.name == "b"), trace="t")
     assert farm.build_all() == ["b", "a"]
     ended = farm.job(1)
     assert (ended.state, ended.error_code, ended.error, ended.trouble) == (JobState.SUCCEEDED, "", "", "")
 
 
 def _jobs(farm: SmallFarm) -> list[Job]:
-    with farm.office.reading() as desk:
-        return jobs.list_jobs(desk.session)
+    with farm.application.reading() as unit:
+        return jobs.list_jobs(unit.session)
 
 
 def test_the_pauses_grow_and_are_bounded(farm: SmallFarm) -> None:
@@ -69,7 +69,7 @@ def test_the_pauses_grow_and_are_bounded(farm: SmallFarm) -> None:
         job = farm.job(1)
         assert job.not_before is not None
         pauses.append((job.not_before - farm.clock.now).total_seconds())
-        assert claim(farm.office, farm.workers["one"]) is None
+        assert claim(farm.application, farm.workers["one"]) is None
         farm.clock.now = job.not_before
     for number, pause in enumerate(pauses):
         assert 0.75 <= pause / min(5 * 2**number, 900) <= 1.25
@@ -80,7 +80,7 @@ def test_another_worker_gets_it_at_once_and_the_same_only_when_no_other_comes(fa
     farm.is_heard_of("two")
     farm.submit(recipe("a"))
     _meets(farm, Trouble.DISK)
-    assert claim(farm.office, farm.workers["one"]) is None
+    assert claim(farm.application, farm.workers["one"]) is None
     assert _is_open(farm, "two")
     farm.clock.passes(31)
     assert _is_open(farm, "one")
@@ -134,8 +134,8 @@ def test_what_was_set_aside_begins_anew_when_it_is_asked_for(farm: SmallFarm) ->
             _meets(farm, Trouble.WORKER)
             farm.clock.passes(LONGEST)
         assert farm.job(1).state is JobState.SET_ASIDE
-        with farm.office.planning() as desk:
-            taken_up = retry(desk, 1, trace="t")
+        with farm.application.planning() as unit:
+            taken_up = retry(unit, 1, trace="t")
         assert (taken_up.id, taken_up.state, taken_up.lost, taken_up.error) == (1, JobState.READY, 0, "")
     assert farm.finish(farm.claim()).state is JobState.SUCCEEDED
 
@@ -153,8 +153,8 @@ def test_a_new_revision_takes_the_place_of_one_that_was_set_aside(farm: SmallFar
 @pytest.mark.parametrize("trouble", [Trouble.ORIGIN, Trouble.WORKER])
 def test_a_job_that_rests_or_is_set_aside_keeps_no_channel_waiting(farm: SmallFarm, trouble: Trouble) -> None:
     def unfinished() -> bool:
-        with farm.office.reading() as desk:
-            return has_unfinished_builds(desk.session, desk.now)
+        with farm.application.reading() as unit:
+            return has_unfinished_builds(unit.session, unit.now)
 
     farm.submit(recipe("a"), recipe("b", needs=("a",)))
     for _ in range(3):
@@ -170,10 +170,10 @@ def test_an_attempt_keeps_the_kind_of_its_trouble_and_a_worker_of_before_need_no
     _meets(farm, Trouble.ORIGIN)
     farm.clock.passes(LONGEST)
     lease = farm.claim()
-    with farm.office.planning() as desk:
-        release(desk, farm.holder(lease), error="the disk is full")
-    with farm.office.reading() as desk:
-        tries = attempts.attempts_of(desk.session, 1)
+    with farm.application.planning() as unit:
+        release(unit, farm.holder(lease), error="the disk is full")
+    with farm.application.reading() as unit:
+        tries = attempts.attempts_of(unit.session, 1)
     assert [(each.state, each.trouble, each.error_code) for each in tries] == [
         (AttemptState.RELEASED, Trouble.ORIGIN, "origin-trouble"),
         (AttemptState.RELEASED, Trouble.WORKER, "worker-trouble"),
@@ -184,8 +184,8 @@ def test_an_attempt_keeps_the_kind_of_its_trouble_and_a_worker_of_before_need_no
 def test_workers_are_woken_when_a_rest_is_over_and_not_before(farm: SmallFarm) -> None:
     farm.submit(recipe("a"))
     _meets(farm, Trouble.ORIGIN)
-    dispatch(farm.office, lambda _ring: None)
-    assert ring_again(farm.office) == 0
+    dispatch(farm.application, lambda _ring: None)
+    assert notify_again(farm.application) == 0
     farm.clock.passes(7)
-    assert ring_again(farm.office) == 1
-    assert ring_again(farm.office) == 0
+    assert notify_again(farm.application) == 1
+    assert notify_again(farm.application) == 0

@@ -25,7 +25,7 @@ from farm.server.packages import packages
 from farm.server.packages.code_consumers import copied_from
 from farm.server.recipes import recipes
 from farm.server.tables.states import JobState
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement
 from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
@@ -101,7 +101,7 @@ def test_a_recipe_that_is_unchanged_gets_a_number_for_another_toolchain(farm: Sm
     farm.submit(recipe("a"))
     farm.build_all()
     other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
-    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": other}))
+    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": other}))
     farm.submit(recipe("a"))
     farm.build_all()
     assert printed(farm, "a") == "1.0-1+b2"
@@ -114,8 +114,8 @@ def test_a_build_that_is_tried_again_has_the_number_that_it_had(farm: SmallFarm)
     lease = farm.claim()
     assert ordered(lease).build == 2
     farm.fail(lease)
-    with farm.office.planning() as desk:
-        retry(desk, lease.job.id, trace="again")
+    with farm.application.planning() as unit:
+        retry(unit, lease.job.id, trace="again")
     assert ordered(farm.claim()).build == 2
 
 
@@ -123,11 +123,11 @@ def test_a_reproduction_is_ordered_with_the_number_of_what_it_reproduces(farm: S
     for flag in ("x", "y", "z"):
         farm.submit(recipe("a", flag=flag))
         farm.build_all()
-    with farm.office.writing() as desk:
-        second = packages.builds_of(desk.session, "a")[1]
-        revision = recipes.find_revision(desk.session, second.recipe)
+    with farm.application.writing() as unit:
+        second = packages.builds_of(unit.session, "a")[1]
+        revision = recipes.find_revision(unit.session, second.recipe)
         assert revision is not None
-        request_rebuild(desk, second.plan, revision_id=revision.id, name="a", trace="t")
+        request_rebuild(unit, second.plan, revision_id=revision.id, name="a", trace="t")
     lease = farm.claim("two")
     assert (second.build, ordered(lease).build) == (2, 2)
     assert farm.finish(lease).state is JobState.SUCCEEDED
@@ -138,14 +138,14 @@ def signed_outcome(farm: SmallFarm, lease: Lease, key: CryptoSigner, build: int)
     run = BuildRun(key.public_key.keyid, "attempt", "then", "now", outcome.log, {}, build=build)
     built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
     statement = build_statement(order.plan, order.recipe_digest, built, (), run)
-    return replace(outcome, provenance=farm.office.blobs.put_bytes(sign_statement(statement, key)))
+    return replace(outcome, provenance=farm.application.blobs.put_bytes(sign_statement(statement, key)))
 
 
 def test_a_provenance_with_another_number_than_the_lease_is_refused(farm: SmallFarm) -> None:
     key = CryptoSigner.generate_ed25519()
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         public = key.public_key.keyval["public"]
-        farm.workers["keyed"] = access.enrol(desk, name="keyed", public_key=public, builds=True, tests=False, by="me")
+        farm.workers["keyed"] = access.enrol(unit, name="keyed", public_key=public, builds=True, tests=False, by="me")
     farm.submit(recipe("a", flag="x"))
     farm.build_all()
     farm.submit(recipe("a", flag="y"))
@@ -153,16 +153,16 @@ def test_a_provenance_with_another_number_than_the_lease_is_refused(farm: SmallF
     for number in (1, 3):
         outcome = signed_outcome(farm, lease, key, number)
         with pytest.raises(ProvenanceError, match=f"it names it build {number}, and it was leased as build 2"):
-            finish_build(farm.office, farm.holder(lease), outcome, check_provenance=check_with_workers_key)
+            finish_build(farm.application, farm.holder(lease), outcome, check_provenance=check_with_workers_key)
     outcome = signed_outcome(farm, lease, key, 2)
-    finish_build(farm.office, farm.holder(lease), outcome, check_provenance=check_with_workers_key)
+    finish_build(farm.application, farm.holder(lease), outcome, check_provenance=check_with_workers_key)
     assert printed(farm, "a") == "1.0-1+b2"
 
 
 @pytest.fixture
 def always(database: Database, tmp_path: Path) -> SmallFarm:
     """A library and a program that is built against it, and again with each change of the library."""
-    farm = SmallFarm.open(database, tmp_path, Terms(rebuild="always"))
+    farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild="always"))
     farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     farm.build_all()
     return farm
@@ -187,13 +187,13 @@ def test_a_worker_carries_out_no_build_whose_number_nobody_could_count_on_from(f
 
 def test_after_the_last_number_comes_none_and_all_else_goes_on(always: SmallFarm) -> None:
     """A build of the last number can have been published by who had taken over control; it was taken up since."""
-    with always.office.database.connection() as connection:
+    with always.application.database.connection() as connection:
         for statement in ("UPDATE plan SET build = :last", "UPDATE package SET build = :last"):
             connection.execute(text(statement), {"last": LAST_BUILD})
     always.submit(recipe("lib", revision=2))
     assert always.finish(always.claim()).state is JobState.SUCCEEDED
-    with always.office.reading() as desk:
-        (failed,) = [job for job in jobs.list_jobs(desk.session, limit=9) if job.state is JobState.FAILED]
+    with always.application.reading() as unit:
+        (failed,) = [job for job in jobs.list_jobs(unit.session, limit=9) if job.state is JobState.FAILED]
     assert (failed.name, failed.error_code) == ("app", "too-many-builds")
     assert "app 1.0-1 has no build number left" in failed.error
     assert "Raise the revision in the recipe app, and submit it" in failed.error
@@ -208,8 +208,8 @@ class TestARebuildWithTheSameFiles:
         lease = change_library(always, 2)
         assert always.finish(lease, content=before.plan).state is JobState.SUCCEEDED
         assert always.current()["app"] == before
-        with always.office.reading() as desk:
-            (dropped,) = packages.packages_of_plan(desk.session, ordered(lease).plan.digest)
+        with always.application.reading() as unit:
+            (dropped,) = packages.packages_of_plan(unit.session, ordered(lease).plan.digest)
         assert (dropped.same_as, dropped.tree, dropped.build) == (before.digest, before.tree, 2)
 
     def test_with_other_files_takes_the_place_of_the_earlier_build(self, always: SmallFarm) -> None:
@@ -248,9 +248,9 @@ class TestARebuildWithTheSameFiles:
         before = always.current()["app"]
         lease = change_library(always, 2)
         always.finish(lease, content=before.plan)
-        with always.office.reading() as desk:
-            assert open_builds(desk.session, ["lib"]) == []
-            head = recipes.head(desk.session, "app")
+        with always.application.reading() as unit:
+            assert open_builds(unit.session, ["lib"]) == []
+            head = recipes.head(unit.session, "app")
         assert head is not None
         assert (head.built_plan, head.newest_plan) == (before.plan, ordered(lease).plan.digest)
 
@@ -264,7 +264,7 @@ class TestARebuildWithTheSameFiles:
 
 
 def test_whose_copies_came_to_the_same_files_is_not_built_again_for_ever(database: Database, tmp_path: Path) -> None:
-    farm = SmallFarm.open(database, tmp_path, Terms(rebuild="static-consumers"))
+    farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild="static-consumers"))
 
     def finish(lease: Lease, **how: str) -> None:
         files = {ARCHIVE: f"deflate {ordered(lease).plan.revision}"} if lease.job.name == "lib" else None
@@ -272,7 +272,7 @@ def test_whose_copies_came_to_the_same_files_is_not_built_again_for_ever(databas
             Consumption(each.name, each.tree, OpenedFiles.of([ARCHIVE])) for each in ordered(lease).plan.dependencies
         )
         outcome = farm.outcome(lease, files=files, **how)
-        finish_build(farm.office, farm.holder(lease), outcome, check_provenance=lambda *_: consumed)
+        finish_build(farm.application, farm.holder(lease), outcome, check_provenance=lambda *_: consumed)
 
     farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     finish(farm.claim())
@@ -282,7 +282,7 @@ def test_whose_copies_came_to_the_same_files_is_not_built_again_for_ever(databas
     finish(farm.claim())
     finish(farm.claim(), content=before.plan)
     assert farm.current()["app"] == before
-    with farm.office.reading() as desk:
-        assert not jobs.any_in_state(desk.session, jobs.JobKind.BUILD, (JobState.READY, JobState.WAITING))
-        (copied,) = copied_from(desk.session, ["lib"])
+    with farm.application.reading() as unit:
+        assert not jobs.any_in_state(unit.session, jobs.JobKind.BUILD, (JobState.READY, JobState.WAITING))
+        (copied,) = copied_from(unit.session, ["lib"])
     assert copied.tree == farm.current()["lib"].tree, "the copy is that of the newer library, by its files"

@@ -15,7 +15,7 @@ from farm.server.jobs.leases import claim
 from farm.server.packages.code_consumers import copied_from
 from farm.server.pipeline.gates.dependents import Dependents
 from farm.server.tables.states import JobState
-from farm.server.transaction.planning_inputs import Terms
+from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Builders:
     def build_all(self) -> list[str]:
         """Build until nothing is ready, and return what was built, in turn."""
         built = []
-        while lease := claim(self.farm.office, self.farm.workers["one"]):
+        while lease := claim(self.farm.application, self.farm.workers["one"]):
             built.append(lease.job.name)
             self.finish(lease)
         return built
@@ -48,7 +48,7 @@ class Builders:
     def finish(self, lease: Lease, *, content: str = "") -> None:
         outcome = self.farm.outcome(lease, content=content, files=self.files.get(lease.job.name))
         consumed = self._consumed(lease)
-        finish_build(self.farm.office, self.farm.holder(lease), outcome, check_provenance=lambda *_: consumed)
+        finish_build(self.farm.application, self.farm.holder(lease), outcome, check_provenance=lambda *_: consumed)
 
     def change(self, name: str, flag: str, **files: str) -> list[str]:
         """Submit another revision with other contents of some of its files, and return all that is built then."""
@@ -80,7 +80,7 @@ def policy() -> Rebuild:
 @pytest.fixture
 def builders(database: Database, tmp_path: Path, policy: Rebuild) -> Builders:
     """zlib, and four that need it: linked statically, linked dynamically, seen by nobody, and with no use for it."""
-    farm = SmallFarm.open(database, tmp_path, Terms(rebuild=policy))
+    farm = SmallFarm.open(database, tmp_path, LeasePolicy(rebuild=policy))
     # The versioned file of a shared library: its presence is what tells it from a library of headers.
     farm.shape("zlib", "1.0", {"lib/libz.so.1": ElfFacts(soname="libz.so.1")})
     builders = Builders(farm, {"zlib": {ARCHIVE: "deflate", HEADER: "int deflate(void);"}})
@@ -96,8 +96,8 @@ def builders(database: Database, tmp_path: Path, policy: Rebuild) -> Builders:
 
 
 def test_who_holds_a_copy_is_on_record_with_what_it_was_copied_from(builders: Builders) -> None:
-    with builders.farm.office.reading() as desk:
-        found = copied_from(desk.session, ["zlib"])
+    with builders.farm.application.reading() as unit:
+        found = copied_from(unit.session, ["zlib"])
     assert {(each.recipe, each.kind) for each in found} == {
         ("static", "static"),
         ("static", "headers"),
@@ -188,17 +188,17 @@ def test_what_changes_while_it_is_being_copied_is_copied_again(builders: Builder
 def test_who_holds_old_code_and_cannot_be_built_again_holds_back_the_new_code(builders: Builders) -> None:
     builders.files["zlib"] |= {ARCHIVE: "inflate"}
     builders.farm.submit(recipe("zlib", flag="x"))
-    while lease := claim(builders.farm.office, builders.farm.workers["one"]):
+    while lease := claim(builders.farm.application, builders.farm.workers["one"]):
         builders.farm.fail(lease) if lease.job.name == "static" else builders.finish(lease)
     arriving = list(builders.farm.current().values())
 
-    with builders.farm.office.reading() as desk:
-        (standing,) = (found := Dependents().standings(desk, "edge", arriving)).values()
+    with builders.farm.application.reading() as unit:
+        (standing,) = (found := Dependents().standings(unit, "edge", arriving)).values()
     assert found.keys() == {"zlib"}
     assert (standing.state, standing.under_way) == ("failed", False)
     assert standing.reason.startswith("static could not be built again against it: job ")
 
     # Another change starts that build anew, though its own files are as they were.
     assert builders.change("zlib", "y", archive="inflate") == ["zlib", "static"]
-    with builders.farm.office.reading() as desk:
-        assert Dependents().standings(desk, "edge", list(builders.farm.current().values())) == {}
+    with builders.farm.application.reading() as unit:
+        assert Dependents().standings(unit, "edge", list(builders.farm.current().values())) == {}

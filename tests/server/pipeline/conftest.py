@@ -124,49 +124,49 @@ class ReleasingFarm:
     ) -> int:
         """Run all tests that are asked for, as a worker would; return how many there were."""
         count = 0
-        while lease := claim(self.farm.office, self.farm.workers["one"]):
+        while lease := claim(self.farm.application, self.farm.workers["one"]):
             assert isinstance(lease.order, TestOrder)
             count += 1
             name = lease.order.test.name
             self.test_runs.append(name)
             there = present(lease.order)
             passed = name not in failing and (judge is None or judge(name, there))
-            log = self.farm.office.blobs.put_bytes(b"log")
+            log = self.farm.application.blobs.put_bytes(b"log")
             told = "" if passed else message(there)
             outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message=told, log=log)
-            finish_test(self.farm.office, self.farm.holder(lease), outcome)
+            finish_test(self.farm.application, self.farm.holder(lease), outcome)
         return count
 
     def releases(self) -> int:
-        with self.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
             return newest.number if newest else 0
 
     def versions(self) -> dict[str, str]:
         """What the newest release holds: versions by name."""
-        with self.farm.office.reading() as desk:
-            return {each.name: each.version for each in releases.release_members(desk.session, "edge", self.releases())}
+        with self.farm.application.reading() as unit:
+            return {each.name: each.version for each in releases.release_members(unit.session, "edge", self.releases())}
 
     def excuses(self) -> dict[str, Excuse]:
-        with self.farm.office.reading() as desk:
-            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, "edge")}
+        with self.farm.application.reading() as unit:
+            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, "edge")}
 
     def runs(self) -> dict[str, int]:
         """How many sets of the latest candidate had to be tested, by purpose."""
-        with self.farm.office.reading() as desk:
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            return candidates.count_runs(desk.session, latest.id)
+            return candidates.count_runs(unit.session, latest.id)
 
     def status(self) -> ChannelStatus:
-        with self.farm.office.reading() as desk:
-            return channel_status(desk.session, "edge", now=desk.now)
+        with self.farm.application.reading() as unit:
+            return channel_status(unit.session, "edge", now=unit.now)
 
     def released(self) -> dict[str, Digest]:
-        with self.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
             assert newest is not None
-            return {each.name: each.digest for each in releases.release_members(desk.session, "edge", newest.number)}
+            return {each.name: each.digest for each in releases.release_members(unit.session, "edge", newest.number)}
 
 
 @pytest.fixture
@@ -174,6 +174,6 @@ def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
     farm = SmallFarm.open(database, tmp_path)
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge", "stable"], [], datetime.now(UTC))
     signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
-    return ReleasingFarm(farm, Pipeline(farm.office, EDGE, tmp_path / "public", signer), signer)
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
+    return ReleasingFarm(farm, Pipeline(farm.application, EDGE, tmp_path / "public", signer), signer)

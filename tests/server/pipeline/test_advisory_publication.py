@@ -62,12 +62,12 @@ class Newsroom:
     signer: Signer
 
     def add(self, document: bytes) -> None:
-        with self.farm.office.writing() as desk:
-            add_advisory(desk, ALICE, document, allow_unknown=True)
+        with self.farm.application.writing() as unit:
+            add_advisory(unit, ALICE, document, allow_unknown=True)
 
     def review(self, *names: str, source: str = "https://tracker.example.net/") -> None:
-        with self.farm.office.writing() as desk:
-            rows.keep_reviews(desk.session, [Review(each, source, desk.now) for each in names], by="ann", now=desk.now)
+        with self.farm.application.writing() as unit:
+            rows.keep_reviews(unit.session, [Review(each, source, unit.now) for each in names], by="ann", now=unit.now)
 
     def published(self) -> AdvisoryIndex:
         return AdvisoryIndex.from_json(self.document(ADVISORY_LIST))
@@ -87,7 +87,7 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
     farm = SmallFarm.open(database, tmp_path)
     signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
-    return Newsroom(farm, AdvisoryPublication(farm.office, tmp_path / "public", signer), signer)
+    return Newsroom(farm, AdvisoryPublication(farm.application, tmp_path / "public", signer), signer)
 
 
 def test_an_empty_list_is_published_first_and_then_whatever_changes(newsroom: Newsroom) -> None:
@@ -102,8 +102,8 @@ def test_an_empty_list_is_published_first_and_then_whatever_changes(newsroom: Ne
     advisory = open_advisory(listed, "dist.example.org", lambda blob: public.read(blob.digest))
     assert (advisory.id, advisory.severity) == ("EXAMPLE-2026-1", "critical")
 
-    with newsroom.farm.office.writing() as desk:
-        add_statements(desk, ALICE, openvex(), allow_unknown=True)
+    with newsroom.farm.application.writing() as unit:
+        add_statements(unit, ALICE, openvex(), allow_unknown=True)
     assert newsroom.publication.advance()
     assert newsroom.published().statements is not None
     assert not newsroom.publication.advance()
@@ -113,7 +113,7 @@ def test_an_empty_list_is_published_first_and_then_whatever_changes(newsroom: Ne
 def test_a_publisher_that_begins_anew_publishes_nothing_twice(newsroom: Newsroom) -> None:
     newsroom.add(osv())
     newsroom.publication.advance()
-    again = AdvisoryPublication(newsroom.farm.office, newsroom.signer.repository.root, newsroom.signer)
+    again = AdvisoryPublication(newsroom.farm.application, newsroom.signer.repository.root, newsroom.signer)
 
     assert again.advance()
     assert newsroom.signer.asked == [True, False]

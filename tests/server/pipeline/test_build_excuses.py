@@ -81,5 +81,5 @@ def test_what_was_set_aside_has_an_excuse_that_names_the_way_out(releasing: Rele
 
 def in_trouble(farm: SmallFarm, trouble: Trouble) -> None:
     lease = farm.claim()
-    with farm.office.planning() as desk:
-        release(desk, farm.holder(lease), error="the mirror is down", trouble=trouble)
+    with farm.application.planning() as unit:
+        release(unit, farm.holder(lease), error="the mirror is down", trouble=trouble)

@@ -21,7 +21,7 @@ def test_atoms_of_a_step_that_broke_off_are_not_those_of_the_candidate_that_gets
     farm.build_all()
     farm.submit(recipe("b"))
     farm.finish(farm.claim(), requires=("soname:libgone.so.1",))  # held back, so that atoms are asked for
-    archive = farm.office.blobs.path(farm.current()["a"].archive.digest)
+    archive = farm.application.blobs.path(farm.current()["a"].archive.digest)
     away = archive.rename(archive.with_suffix(".away"))
     with pytest.raises(MissingBlobError):
         releasing.advance()  # nothing of it is kept: the candidate's number is free again

@@ -45,8 +45,8 @@ def channels(releasing: ReleasingFarm) -> TwoChannels:
 
 
 def hold(channels: TwoChannels, name: str, channel: str = "stable") -> None:
-    with channels.edge.farm.office.writing() as desk:
-        holds.add_hold(desk.session, channel, name, reason="the fair needs it", held_by="bob", now=desk.now)
+    with channels.edge.farm.application.writing() as unit:
+        holds.add_hold(unit.session, channel, name, reason="the fair needs it", held_by="bob", now=unit.now)
 
 
 def test_what_goes_from_the_source_goes_where_no_gate_has_a_say(channels: TwoChannels) -> None:
@@ -63,8 +63,8 @@ def test_a_package_that_is_held_stays_though_its_source_has_it_no_more(channels:
     assert excuse.reason == "bob holds it on stable, so it does not go: the fair needs it"
     assert excuse.remedy == "Ask bob; `farm hold stable aa --lift` lets it go."
     assert excuse.owner == "token:me"
-    with channels.edge.farm.office.writing() as desk:
-        holds.lift_hold(desk.session, "stable", "aa", lifted_by="bob", now=desk.now)
+    with channels.edge.farm.application.writing() as unit:
+        holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)
     channels.settle()
     assert channels.holds() == {"bb"}
     assert channels.excuses() == {}
@@ -107,20 +107,20 @@ def test_a_departure_waits_for_signatures_that_say_that_it_goes(channels: TwoCha
 
 def sign(channels: TwoChannels, name: str, *, removed: bool) -> None:
     """Keep alice's word about a package that stable has."""
-    with channels.edge.farm.office.writing() as desk:
-        newest = releases.newest_release(desk.session, "stable")
+    with channels.edge.farm.application.writing() as unit:
+        newest = releases.newest_release(unit.session, "stable")
         assert newest is not None
-        digest = releases.release_set(desk.session, "stable", newest.number)[name]
-        descriptor = Descriptor.from_json(desk.blobs.read(digest))
+        digest = releases.release_set(unit.session, "stable", newest.number)[name]
+        descriptor = Descriptor.from_json(unit.blobs.read(digest))
         statement = approval_statement(descriptor, channel="stable", curator="alice", removed=removed)
         said = Approval(
             channel="stable",
             package=digest,
             curator="alice",
             envelope=sign_statement(statement, ALICE).decode(),
-            at=desk.now,
+            at=unit.now,
         )
-        approvals.add_approval(desk.session, said)
+        approvals.add_approval(unit.session, said)
 
 
 def test_a_rollback_is_the_curators_own_act_and_waits_for_no_gate_but_a_hold(channels: TwoChannels) -> None:
@@ -137,8 +137,8 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
     hold(channels, "aa")
     channels.settle()
     assert channels.holds() == {"bb"}
-    with channels.edge.farm.office.reading() as desk:
-        (done,) = [each for each in orders.orders(desk.session, "stable") if each.kind == "rollback"]
+    with channels.edge.farm.application.reading() as unit:
+        (done,) = [each for each in orders.orders(unit.session, "stable") if each.kind == "rollback"]
     assert done.outcome == (
         "refused: bob holds aa on stable: the fair needs it; `farm hold stable aa --lift` lets it go on"
     )
@@ -146,33 +146,33 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
 
 def test_a_hold_is_seen_also_when_the_rollback_waits_already(channels: TwoChannels) -> None:
     channels.settle()
-    office = channels.edge.farm.office
-    with office.writing() as desk:
-        releases.freeze(desk.session, "stable", releases.Freeze(desk.now, "the fair", "bob", None))
+    application = channels.edge.farm.application
+    with application.writing() as unit:
+        releases.freeze(unit.session, "stable", releases.Freeze(unit.now, "the fair", "bob", None))
     channels.roll_back("stable", 1)
     assert channels.stable.advance().state == "open"
     hold(channels, "aa")
-    with office.writing() as desk:
-        releases.freeze(desk.session, "stable", None)
+    with application.writing() as unit:
+        releases.freeze(unit.session, "stable", None)
     channels.settle()
     assert channels.holds() == {"bb"}
-    with office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "stable")
+    with application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "stable")
         assert latest is not None
         assert (str(latest.source), latest.state) == ("rollback to release 1", "superseded")
 
 
 def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_on(channels: TwoChannels) -> None:
     channels.settle()
-    office = channels.edge.farm.office
-    with office.writing() as desk:
-        releases.freeze(desk.session, "stable", releases.Freeze(desk.now, "the fair", "bob", None))
+    application = channels.edge.farm.application
+    with application.writing() as unit:
+        releases.freeze(unit.session, "stable", releases.Freeze(unit.now, "the fair", "bob", None))
     given = order(channels.edge, "rollback", {"number": 1}, channel="stable")
     assert channels.stable.advance().state == "open"
-    with office.planning() as desk:
-        withdraw_order(desk, Actor("token:ann", "192.0.2.1"), "stable", given.id, why="it is over")
-    with office.writing() as desk:
-        releases.freeze(desk.session, "stable", None)
+    with application.planning() as unit:
+        withdraw_order(unit, Actor("token:ann", "192.0.2.1"), "stable", given.id, why="it is over")
+    with application.writing() as unit:
+        releases.freeze(unit.session, "stable", None)
     channels.edge.farm.submit(recipe("cc"))
     channels.settle()
     assert channels.holds() == {"bb", "cc"}
@@ -184,8 +184,8 @@ def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(chann
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
-    with channels.edge.farm.office.writing() as desk:
-        holds.lift_hold(desk.session, "stable", "aa", lifted_by="bob", now=desk.now)
+    with channels.edge.farm.application.writing() as unit:
+        holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
     assert channels.holds() == {"bb"}
@@ -195,9 +195,9 @@ def test_nor_past_an_open_report(channels: TwoChannels) -> None:
     channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"))
     channels.edge.farm.submit(recipe("cc"), recipe("dd"))
     channels.edge.settle()
-    with channels.edge.farm.office.writing() as desk:
-        now, package = desk.now, channels.edge.farm.current()["cc"].digest
-        made = reports.add_report(desk.session, "edge", package, reason="it hangs", reported_by="ann", now=now)
+    with channels.edge.farm.application.writing() as unit:
+        now, package = unit.now, channels.edge.farm.current()["cc"].digest
+        made = reports.add_report(unit.session, "edge", package, reason="it hangs", reported_by="ann", now=now)
     promotion = {"from": "edge", "number": 4, "packages": ["cc", "dd"]}
     order(channels.edge, "promote", promotion, channel="stable")
     channels.settle()
@@ -205,8 +205,8 @@ def test_nor_past_an_open_report(channels: TwoChannels) -> None:
     assert channels.excuses()["cc"].gate == "soak"
     assert channels.excuses()["cc"].reason == "ann reported trouble with it on edge: it hangs"
     assert f"`farm report --resolve {made.id}`" in channels.excuses()["cc"].remedy
-    with channels.edge.farm.office.writing() as desk:
-        reports.resolve_report(desk.session, made.id, resolved_by="alice", now=desk.now)
+    with channels.edge.farm.application.writing() as unit:
+        reports.resolve_report(unit.session, made.id, resolved_by="alice", now=unit.now)
     order(channels.edge, "promote", promotion, channel="stable")
     channels.settle()
     assert channels.holds() == {"aa", "bb", "cc", "dd"}

@@ -32,8 +32,8 @@ HEADER = {"include/lib.h": "int f(int);"}
 @pytest.fixture(params=["interface-changed", "always"])
 def farm(releasing: ReleasingFarm, request: pytest.FixtureRequest) -> ReleasingFarm:
     """A library, a program that is built against it, and one that is not; all released."""
-    with releasing.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", f'{{"rebuild":"{request.param}"}}')
+    with releasing.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", f'{{"rebuild":"{request.param}"}}')
     releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)), recipe("other"))
     build(releasing, lib=HEADER)
     decide(releasing)
@@ -69,13 +69,13 @@ def new_interface(releasing: ReleasingFarm, *failing: str, revision: int = 2) ->
 
 
 def newest(releasing: ReleasingFarm, name: str) -> Job:
-    with releasing.farm.office.reading() as desk:
-        return jobs.list_jobs(desk.session, name=name)[0]
+    with releasing.farm.application.reading() as unit:
+        return jobs.list_jobs(unit.session, name=name)[0]
 
 
 def revisions(releasing: ReleasingFarm) -> dict[str, int]:
-    with releasing.farm.office.reading() as desk:
-        members = releases.release_members(desk.session, "edge", releasing.releases())
+    with releasing.farm.application.reading() as unit:
+        members = releases.release_members(unit.session, "edge", releasing.releases())
         return {each.name: each.revision for each in members}
 
 
@@ -118,8 +118,8 @@ def test_a_rebuild_that_succeeds_lets_it_in_together_with_what_was_rebuilt(farm:
     decide(farm)
     failed = newest(farm, "app")
 
-    with farm.farm.office.planning() as desk:
-        retry_job(desk, failed.id, trace="t")
+    with farm.farm.application.planning() as unit:
+        retry_job(unit, failed.id, trace="t")
     assert build(farm) == ["app"]
     decide(farm)
 
@@ -135,8 +135,8 @@ def test_each_later_change_of_the_dependency_tries_it_again(farm: ReleasingFarm,
     else:
         farm.farm.submit(recipe("lib", revision=2))
         farm.farm.finish(farm.farm.claim(), files={"include/lib.h": "int f(void);"})
-        with farm.farm.office.planning() as desk:
-            cancel(desk, newest(farm, "app").id, by="cora")
+        with farm.farm.application.planning() as unit:
+            cancel(unit, newest(farm, "app").id, by="cora")
     decide(farm)
     assert farm.excuses()["lib"].gate == "dependents"
 
@@ -182,8 +182,8 @@ def test_going_back_to_the_interface_that_it_was_built_against_lets_it_go_on(far
 def test_a_curator_may_leave_the_dependent_behind(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    with farm.farm.office.writing() as desk:
-        retry(desk, CURATOR, "edge", packages=["lib"], why="nobody uses app with it")
+    with farm.farm.application.writing() as unit:
+        retry(unit, CURATOR, "edge", packages=["lib"], why="nobody uses app with it")
     decide(farm)
 
     assert revisions(farm) == {"lib": 2, "app": 1, "other": 1}
@@ -193,15 +193,15 @@ def test_a_curator_may_leave_the_dependent_behind(farm: ReleasingFarm) -> None:
 def test_a_retry_of_everything_leaves_nobody_behind(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    with farm.farm.office.writing() as desk:
-        retry(desk, CURATOR, "edge", why="look again")
+    with farm.farm.application.writing() as unit:
+        retry(unit, CURATOR, "edge", why="look again")
     decide(farm)
     assert revisions(farm)["lib"] == 1
 
 
 def test_who_leaves_a_dependent_behind_does_not_go_past_the_proof(releasing: ReleasingFarm) -> None:
-    with releasing.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"interface-changed"}')
+    with releasing.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"interface-changed"}')
     releasing.farm.shape("lib", "1.0", {"lib/liblib.so.1": elf(soname="liblib.so.1", exports=["f"])})
     releasing.farm.shape("app", "1.0", {"bin/app": elf(needs=["liblib.so.1"], imports=["f"])})
     releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
@@ -214,8 +214,8 @@ def test_who_leaves_a_dependent_behind_does_not_go_past_the_proof(releasing: Rel
     build(releasing, "app")
     decide(releasing)
     assert releasing.excuses()["lib"].gate == "dependents"
-    with releasing.farm.office.writing() as desk:
-        retry(desk, CURATOR, "edge", packages=["lib"])
+    with releasing.farm.application.writing() as unit:
+        retry(unit, CURATOR, "edge", packages=["lib"])
     decide(releasing)
 
     assert releasing.versions() == {"lib": "1.0", "app": "1.0"}

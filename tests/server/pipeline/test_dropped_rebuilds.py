@@ -25,8 +25,8 @@ CHANGED = AbiVerdict.CHANGED
 @pytest.fixture
 def shapes(releasing: ReleasingFarm, tmp_path: Path) -> Shapes:
     made = Shapes(releasing, tmp_path / "public")
-    with releasing.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
+    with releasing.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"always"}')
     made.submit(shape="1.0", draw="1.0")
     made.settle()
     return made
@@ -37,7 +37,7 @@ def change_library(shapes: Shapes, version: str, *, same_files: bool) -> list[st
     farm, built = shapes.farm, []
     content = farm.current()["draw"].plan
     shapes.submit(shape=version)
-    while lease := claim(farm.office, farm.workers["builder"]):
+    while lease := claim(farm.application, farm.workers["builder"]):
         built.append(lease.job.name)
         same = lease.job.name == "draw" and same_files
         farm.finish(lease, content=content if same else "", debug=content if same else "")
@@ -73,8 +73,8 @@ def test_a_third_library_is_compared_with_the_newest_that_it_was_built_against(s
     change_library(shapes, "1.1", same_files=True)
     shapes.settle(CHANGED)
     second = shapes.releasing.released()["shape"]
-    with shapes.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"static-consumers"}')
+    with shapes.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"static-consumers"}')
     assert change_library(shapes, "1.2", same_files=True) == ["shape"]
     shapes.settle(CHANGED)
     assert shapes.releasing.released()["shape"] == second
@@ -102,8 +102,8 @@ def test_nothing_is_released_for_a_rebuild_of_everything_that_changed_nothing(sh
 
 
 def test_newer_tests_run_on_the_build_that_stays(releasing: ReleasingFarm) -> None:
-    with releasing.farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", '{"rebuild":"always"}')
+    with releasing.farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", '{"rebuild":"always"}')
     releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
     releasing.settle()
     kept = releasing.farm.current()["app"]

@@ -58,12 +58,12 @@ def test_it_is_not_said_any_more_when_the_channel_has_another_by_now(releasing: 
 
 def test_it_is_not_said_of_another_failure(releasing: ReleasingFarm) -> None:
     pair(releasing)
-    with releasing.farm.office.writing() as desk:
-        (kept,) = excuses.standing(desk.session, "edge")
+    with releasing.farm.application.writing() as unit:
+        (kept,) = excuses.standing(unit.session, "edge")
         assert isinstance(kept.excuse.evidence, TestEvidence)
         another = replace(kept.excuse.evidence.regressions[0], test="another")
         other = replace(kept.excuse, evidence=TestEvidence(1, (another,)))
-        excuses.hold_back(desk.session, "edge", kept.candidate, [other], now=desk.now)
+        excuses.hold_back(unit.session, "edge", kept.candidate, [other], now=unit.now)
     releasing.farm.submit(recipe("cc"))
     releasing.settle(judge=breaks_with("aa", "bb"))
     excuse = releasing.excuses()["bb"]
@@ -77,13 +77,13 @@ def test_of_the_log_the_first_error_is_shown_and_else_what_the_test_said_last(re
     releasing.farm.submit(recipe("aa", more=TEST.format("loud")), recipe("bb", more=TEST.format("quiet")))
     releasing.farm.build_all_but_tests()
     assert releasing.advance() == "open"
-    while lease := claim(releasing.farm.office, releasing.farm.workers["one"]):
+    while lease := claim(releasing.farm.application, releasing.farm.workers["one"]):
         name = lease.order.test.name  # type: ignore[union-attr]
         log = b"".join([*(said if name == "loud" else quiet), ended])
-        releasing.farm.office.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
-        blob = releasing.farm.office.blobs.put_bytes(log)
+        releasing.farm.application.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
+        blob = releasing.farm.application.blobs.put_bytes(log)
         outcome = TestOutcome(passed=False, exit=1, message="it ended with status 1, not 0", log=blob)
-        finish_test(releasing.farm.office, releasing.farm.holder(lease), outcome)
+        finish_test(releasing.farm.application, releasing.farm.holder(lease), outcome)
         releasing.advance()
     found = {name: each.line for name, each in releasing.excuses().items()}
     assert found == {"aa": "aa: error: no such table", "bb": "giving up"}

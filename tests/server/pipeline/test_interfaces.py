@@ -67,8 +67,10 @@ class Shapes:
             self.farm.shape("draw", version, {"bin/draw": program})
 
     def opens(self, toolchains: Mapping[str, ToolchainRef], repository: Path) -> None:
-        self.farm.office = replace(self.farm.office, world=replace(WORLD, toolchains=toolchains))
-        self.releasing.pipeline = Pipeline(self.farm.office, EDGE, repository, self.releasing.signer, gates=[Holds()])
+        self.farm.application = replace(self.farm.application, world=replace(WORLD, toolchains=toolchains))
+        self.releasing.pipeline = Pipeline(
+            self.farm.application, EDGE, repository, self.releasing.signer, gates=[Holds()]
+        )
 
     def submit(self, **versions: str) -> None:
         needs = {"shape": (), "draw": ("shape",)}
@@ -83,7 +85,7 @@ class Shapes:
         for _ in range(30):
             self.farm.build_all_but_tests()
             self.releasing.pipeline.advance()
-            while lease := claim(self.farm.office, self.farm.workers["one"]):
+            while lease := claim(self.farm.application, self.farm.workers["one"]):
                 holder = self.farm.holder(lease)
                 if isinstance(lease.order, AbiOrder):
                     assert lease.toolchain == ABI
@@ -103,19 +105,19 @@ class Shapes:
                         undescribed=undescribed,
                         undescribed_count=len(undescribed),
                     )
-                    finish_comparison(self.farm.office, holder, outcome)
+                    finish_comparison(self.farm.application, holder, outcome)
                 else:
-                    finish_test(self.farm.office, holder, TestOutcome(True, 0, "", Digest.of(b"log")))
+                    finish_test(self.farm.application, holder, TestOutcome(True, 0, "", Digest.of(b"log")))
             status = self.releasing.status()
             if status.settled:
                 return status
         raise AssertionError("the channel does not settle")
 
     def gate(self) -> tuple[GateState, str]:
-        with self.farm.office.reading() as desk:
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            (found,) = [each for each in candidates.gate_results(desk.session, latest.id) if each.gate is GateKind.ABI]
+            (found,) = [each for each in candidates.gate_results(unit.session, latest.id) if each.gate is GateKind.ABI]
             return found.state, found.summary
 
 
@@ -173,8 +175,8 @@ def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes)
 def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_built_against(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(CHANGED)
-    with shapes.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "edge", "shape", reason="it is looked at", held_by="curator", now=desk.now)
+    with shapes.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "edge", "shape", reason="it is looked at", held_by="curator", now=unit.now)
     shapes.submit(draw="1.1")
     shapes.settle(CHANGED)
     versions = shapes.releasing.versions()
@@ -270,7 +272,7 @@ def test_what_the_toolchain_brought_to_the_build_is_the_same_as_what_is_made_of_
     shapes.farm.shape("c-library", "1.0", {"lib/libc.so.6": elf(soname="libc.so.6")})
     shapes.farm.shape("draw", "1.1", {"bin/draw": elf(needs=["libc.so.6"])})
     source = "source: [{from-toolchain: libc6}]\n"
-    shapes.farm.office.blobs.put_bytes(b"libc6.deb")
+    shapes.farm.application.blobs.put_bytes(b"libc6.deb")
     shapes.farm.submit(recipe("c-library", more=source))
     shapes.settle()
     if not same:
@@ -324,7 +326,7 @@ def test_a_comparison_that_fails_is_tried_again_and_lets_nothing_in(shapes: Shap
     shapes.farm.build_all_but_tests()
     shapes.releasing.pipeline.advance()
     lease = shapes.farm.claim("one")
-    fail(shapes.farm.office, shapes.farm.holder(lease), code="invalid-order", message="it is not understood")
+    fail(shapes.farm.application, shapes.farm.holder(lease), code="invalid-order", message="it is not understood")
     step = shapes.releasing.pipeline.advance()
     assert "it is not understood; it is tried again at" in step.message
     shapes.farm.clock.passes(30)
@@ -338,7 +340,10 @@ def test_what_had_another_interface_before_the_gate_was_asked_for_holds_nothing_
     shapes = Shapes(releasing, tmp_path / "public")
     asking = releasing.pipeline
     releasing.pipeline = Pipeline(
-        shapes.farm.office, ChannelPolicy("edge", (ProofGate(), TestsGate())), tmp_path / "public", releasing.signer
+        shapes.farm.application,
+        ChannelPolicy("edge", (ProofGate(), TestsGate())),
+        tmp_path / "public",
+        releasing.signer,
     )
     shapes.submit(shape="1.0", draw="1.0")
     shapes.settle()
@@ -355,5 +360,5 @@ def test_a_worker_of_before_is_given_no_comparison(shapes: Shapes) -> None:
     shapes.farm.build_all_but_tests()
     shapes.releasing.pipeline.advance()
     worker = shapes.farm.workers["one"]
-    assert claim(shapes.farm.office, worker, known=(JobKind.BUILD, JobKind.TEST)) is None
-    assert claim(shapes.farm.office, worker) is not None
+    assert claim(shapes.farm.application, worker, known=(JobKind.BUILD, JobKind.TEST)) is None
+    assert claim(shapes.farm.application, worker) is not None

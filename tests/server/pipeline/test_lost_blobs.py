@@ -42,7 +42,7 @@ def held(releasing: ReleasingFarm) -> list[ReleaseEntry]:
 
 def watch(releasing: ReleasingFarm, at_once: int) -> BlobWatch:
     root = releasing.signer.repository.root
-    return BlobWatch(releasing.farm.office, root, at_once=at_once)
+    return BlobWatch(releasing.farm.application, root, at_once=at_once)
 
 
 def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,7 +73,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     looking.look()
     digest = held(released)[0].archive.digest
     public(released).delete(digest)
-    released.farm.office.blobs.delete(digest)
+    released.farm.application.blobs.delete(digest)
     looking.look()
     assert any(digest in each.getMessage() and "none either" in each.getMessage() for each in caplog.records)
 

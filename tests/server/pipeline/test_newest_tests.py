@@ -28,23 +28,23 @@ def with_tests(name: str, *tests: str, **more: object) -> dict[str, bytes]:
 
 def builds(releasing: ReleasingFarm) -> int:
     """How many builds were carried out, and not answered by what was built before."""
-    with releasing.farm.office.reading() as desk:
-        found = jobs.list_jobs(desk.session, limit=1000)
+    with releasing.farm.application.reading() as unit:
+        found = jobs.list_jobs(unit.session, limit=1000)
         return sum(each.kind is JobKind.BUILD and each.answered_by is None for each in found)
 
 
 def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
     """The entry of a package in the index that was published last."""
     public = releasing.pipeline._public
-    with releasing.farm.office.reading() as desk:
-        newest = releases.newest_release(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        newest = releases.newest_release(unit.session, "edge")
         assert newest is not None
     release = public.release(newest.digest)
     return {each.name: each for each in entries(public.read, release.index)}[name]
 
 
 def digest(releasing: ReleasingFarm, files: dict[str, bytes]) -> Digest:
-    return releasing.farm.office.shelf.read(files, file="recipe.yaml").digest
+    return releasing.farm.application.shelf.read(files, file="recipe.yaml").digest
 
 
 def test_the_newest_tests_decide_about_what_was_built_before_them(releasing: ReleasingFarm) -> None:
@@ -88,8 +88,8 @@ def test_tests_that_come_while_a_candidate_is_tested_decide_about_it(releasing: 
     releasing.run_tests(failing=("strict",))
     releasing.settle(failing=("strict",))
     assert releasing.releases() == 0
-    with releasing.farm.office.reading() as desk:
-        states = [each.state for each in candidates.candidates(desk.session, "edge")]
+    with releasing.farm.application.reading() as unit:
+        states = [each.state for each in candidates.candidates(unit.session, "edge")]
     assert states == ["refused", "superseded"]
 
 
@@ -157,8 +157,8 @@ def test_a_test_of_what_is_released_that_passes_when_it_is_tried_again_clears_it
     releasing.settle(failing=("shaky",))
     (standing,) = releasing.status().standing
     assert retry_command(standing) == f"farm retry {standing.excuse.job}"
-    with releasing.farm.office.planning() as desk:
-        retry(desk, standing.excuse.job or 0, trace="t")
+    with releasing.farm.application.planning() as unit:
+        retry(unit, standing.excuse.job or 0, trace="t")
     releasing.run_tests()
     releasing.advance()
     assert releasing.excuses() == {}
@@ -180,8 +180,8 @@ def test_what_fails_on_what_is_released_is_told_once_though_a_build_fails_beside
 
 
 def told(releasing: ReleasingFarm) -> list[tuple[str, str]]:
-    with releasing.farm.office.reading() as desk:
-        standing = excuses.standing(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        standing = excuses.standing(unit.session, "edge")
     return sorted((each.excuse.package, each.excuse.gate) for each in standing)
 
 
@@ -236,5 +236,5 @@ def test_so_it_is_where_older_tests_would_have_run_and_the_newest_need_not(relea
 
 def newest(releasing: ReleasingFarm, name: str) -> Digest:
     """The recipe of this name that was submitted last."""
-    with releasing.farm.office.reading() as desk:
-        return recipes.current_digests(desk.session, [name])[name]
+    with releasing.farm.application.reading() as unit:
+        return recipes.current_digests(unit.session, [name])[name]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.server.curation.reports import Report
     from farm.server.pipeline.candidates.status import ChannelStatus
     from farm.server.tables.session import Database
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
@@ -72,28 +72,28 @@ class Post:
     key: CryptoSigner
 
     def report(self, channel: str = "edge") -> Report:
-        with self.farm.small.office.writing() as desk:
-            return curation.report(desk, ANN, channel, "jq", why="it crashes")
+        with self.farm.small.application.writing() as unit:
+            return curation.report(unit, ANN, channel, "jq", why="it crashes")
 
     def close(self, report: Report) -> None:
-        with self.farm.small.office.writing() as desk:
-            curation.resolve(desk, ANN, report.id, envelope=self._closing(desk, report))
+        with self.farm.small.application.writing() as unit:
+            curation.resolve(unit, ANN, report.id, envelope=self._closing(unit, report))
 
     def close_with_signer(self, report: Report) -> None:
-        with self.farm.small.office.writing() as desk:
-            envelope = self._closing(desk, report)
-            curation.close_with_signer(desk, ANN, report.channel, report.id, report.package, envelope=envelope)
+        with self.farm.small.application.writing() as unit:
+            envelope = self._closing(unit, report)
+            curation.close_with_signer(unit, ANN, report.channel, report.id, report.package, envelope=envelope)
 
-    def _closing(self, desk: Desk, report: Report) -> bytes:
+    def _closing(self, unit: UnitOfWork, report: Report) -> bytes:
         order = CuratorOrder(
             act=Act.CLOSE_REPORT,
-            distribution=desk.world.distribution,
+            distribution=unit.world.distribution,
             channel=report.channel,
             base=NO_RELEASE,
             curator="ann",
             reason="",
-            at=desk.now,
-            expires=desk.now + timedelta(days=1),
+            at=unit.now,
+            expires=unit.now + timedelta(days=1),
             target=report.package,
             number=report.id,
         )
@@ -104,8 +104,8 @@ class Post:
         self.keeper.take_report(canonical_json(told.to_dict()))
 
     def status(self, channel: str = "edge") -> ChannelStatus:
-        with self.farm.small.office.reading() as desk:
-            return channel_status(desk.session, channel, now=desk.now)
+        with self.farm.small.application.reading() as unit:
+            return channel_status(unit.session, channel, now=unit.now)
 
     def known(self, report: Report) -> bool:
         return (report.channel, report.id, report.package) in self.keeper.ledger.state().reports
@@ -119,9 +119,9 @@ def post(database: Database, tmp_path: Path) -> Post:
     farm.channel("stable", ["proof"])
     farm.release("stable", built)
     key, keeper = CryptoSigner.generate_ed25519(), Keeper(Ledger(tmp_path / "ledger"))
-    with farm.small.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"ann": str(key.public_key.keyval["public"])})
-    return Post(farm, keeper, OrderDelivery(farm.small.office, keeper), key)
+    with farm.small.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"ann": str(key.public_key.keyval["public"])})
+    return Post(farm, keeper, OrderDelivery(farm.small.application, keeper), key)
 
 
 def test_an_invented_report_of_its_number_keeps_no_honest_one_away(post: Post) -> None:
@@ -165,16 +165,16 @@ def test_a_report_that_was_closed_before_the_signer_heard_of_it_is_closed_there(
     assert kinds == ["begun", "report", "order"]
     assert not post.known(made)
     assert not post.status().astray
-    with post.farm.small.office.reading() as desk:
-        known = reports.report(desk.session, made.id)
+    with post.farm.small.application.reading() as unit:
+        known = reports.report(unit.session, made.id)
     assert known is not None
     assert known.resolved_by == "token:ann"
 
 
 def test_closing_what_the_signer_has_not_open_is_told(post: Post) -> None:
     made = post.report()
-    with post.farm.small.office.writing() as desk:
-        signed_orders.note_report_brought(desk.session, made.id, now=desk.now)  # to a ledger that was lost since
+    with post.farm.small.application.writing() as unit:
+        signed_orders.note_report_brought(unit.session, made.id, now=unit.now)  # to a ledger that was lost since
     post.close(made)
     post.delivery.deliver()
     (refused,) = post.status().astray
@@ -189,21 +189,21 @@ def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) 
     post.delivery.deliver()
     post.close_with_signer(made)
     post.delivery.deliver()
-    with post.farm.small.office.reading() as desk:
-        assert [each.refused for each in signed_orders.astray(desk.session, "edge")] != []
+    with post.farm.small.application.reading() as unit:
+        assert [each.refused for each in signed_orders.astray(unit.session, "edge")] != []
     assert not post.status().astray
 
 
 def test_a_report_from_before_anybody_could_close_it_with_the_signer_is_not_brought(post: Post) -> None:
     """Closed without a signature, it would stay open there."""
-    with post.farm.small.office.writing() as desk:
-        people = signed_orders.who_orders(desk.session)
-        signed_orders.set_who_orders(desk.session, None)
+    with post.farm.small.application.writing() as unit:
+        people = signed_orders.who_orders(unit.session)
+        signed_orders.set_who_orders(unit.session, None)
     closed, stays = post.report(), post.report()
     post.delivery.deliver()
-    with post.farm.small.office.writing() as desk:
-        curation.resolve(desk, ANN, closed.id)
-        signed_orders.set_who_orders(desk.session, people)
+    with post.farm.small.application.writing() as unit:
+        curation.resolve(unit, ANN, closed.id)
+        signed_orders.set_who_orders(unit.session, people)
     post.delivery.deliver()
     assert not post.known(closed)
     assert post.known(stays)

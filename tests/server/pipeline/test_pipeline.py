@@ -46,8 +46,8 @@ def test_how_many_tests_have_passed_is_said_and_none_is_not_counted(
     releasing.farm.submit(recipe("a", more=more))
     latest = releasing.settle().latest
     assert latest is not None
-    with releasing.farm.office.reading() as desk:
-        results = {each.gate: each.summary for each in candidates.gate_results(desk.session, latest.candidate.id)}
+    with releasing.farm.application.reading() as unit:
+        results = {each.gate: each.summary for each in candidates.gate_results(unit.session, latest.candidate.id)}
     assert said in results[GateKind.TESTS]
 
 
@@ -118,7 +118,7 @@ def test_trouble_of_workers_is_never_a_verdict_and_is_tried_again_later_and_late
         step = releasing.pipeline.advance()
         assert step.state == "open"
         assert "it is tried again at" in step.message
-        assert claim(releasing.farm.office, releasing.farm.workers["one"]) is None
+        assert claim(releasing.farm.application, releasing.farm.workers["one"]) is None
         releasing.farm.clock.passes(1)
     assert releasing.settle().newest is not None
 
@@ -131,7 +131,7 @@ def test_a_signer_that_is_away_keeps_the_release_until_it_is_back(releasing: Rel
         releasing.advance()
     assert releasing.status().newest is None
     # The process that knew of it is gone; another goes on from what the database says.
-    again = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
+    again = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
     with pytest.raises(SignerUnreachableError):
         again.advance()
     releasing.signer.away = False
@@ -175,7 +175,7 @@ def test_a_release_that_the_signer_refuses_is_taken_back_with_the_reason(releasi
 def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(releasing: ReleasingFarm) -> None:
     releasing.farm.submit(recipe("a"))
     releasing.farm.build_all_but_tests()
-    other = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
+    other = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
     sign = releasing.signer.sign
 
     def sign_too_late(release: Release, _evidence: Digest) -> None:
@@ -253,13 +253,13 @@ def test_a_retry_has_the_signer_asked_at_once(releasing: ReleasingFarm, refusing
     refusing.bad = {"d"}
     releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
-    with releasing.farm.office.writing() as desk:
-        ordering.retry(desk, Actor("token:ann"), "edge", packages=["b"])
+    with releasing.farm.application.writing() as unit:
+        ordering.retry(unit, Actor("token:ann"), "edge", packages=["b"])
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c"}
     refusing.bad = set()
-    with releasing.farm.office.writing() as desk:
-        ordering.retry(desk, Actor("token:ann"), "edge")
+    with releasing.farm.application.writing() as unit:
+        ordering.retry(unit, Actor("token:ann"), "edge")
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c", "d"}
 
@@ -269,15 +269,15 @@ def test_a_retry_of_one_output_of_a_build_asks_about_the_others_as_well(
 ) -> None:
     releasing.settle()
     releasing.farm.submit(recipe("e"))
-    lease = claim(releasing.farm.office, releasing.farm.workers["one"])
+    lease = claim(releasing.farm.application, releasing.farm.workers["one"])
     assert lease is not None
     releasing.farm.finish(lease, debug="of e")
     refusing.bad = {"e-debug"}
     releasing.settle()
     assert releasing.excuses()["e"].reason == "e-debug is not well"
     refusing.bad = set()
-    with releasing.farm.office.writing() as desk:
-        ordering.retry(desk, Actor("token:ann"), "edge", packages=["e"])
+    with releasing.farm.application.writing() as unit:
+        ordering.retry(unit, Actor("token:ann"), "edge", packages=["e"])
     releasing.settle()
     assert {"e", "e-debug"} <= releasing.versions().keys()
 
@@ -288,13 +288,13 @@ def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
 ) -> None:
     releasing.settle()
     refusing.bad = {"d"}
-    with releasing.farm.office.writing() as desk:
-        refusals.ask_again(desk.session, now=desk.now, channel="stable")
-        refusals.ask_again(desk.session, now=desk.now, packages=["a"])
+    with releasing.farm.application.writing() as unit:
+        refusals.ask_again(unit.session, now=unit.now, channel="stable")
+        refusals.ask_again(unit.session, now=unit.now, packages=["a"])
     releasing.settle()
     assert releasing.versions().keys() == {"a"}
-    with releasing.farm.office.writing() as desk:
-        refusals.ask_again(desk.session, now=desk.now, packages=packages)
+    with releasing.farm.application.writing() as unit:
+        refusals.ask_again(unit.session, now=unit.now, packages=packages)
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c"}
     assert releasing.excuses().keys() == {"d"}

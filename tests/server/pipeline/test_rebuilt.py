@@ -28,7 +28,7 @@ __all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_sock
 def settle(farm: KeyedFarm) -> None:
     """Let `one` build what is new and `two` build it again, until the channel has released it."""
     for worker in ("one", "two"):
-        while lease := claim(farm.small.office, farm.small.workers[worker]):
+        while lease := claim(farm.small.application, farm.small.workers[worker]):
             farm.report(lease)
         farm.pipeline.advance()
 
@@ -39,8 +39,8 @@ def released_with(farm: KeyedFarm, name: str) -> None:
 
 
 def published(farm: KeyedFarm, number: int) -> Release:
-    with farm.small.office.reading() as desk:
-        record = releases.release(desk.session, "edge", number)
+    with farm.small.application.reading() as unit:
+        record = releases.release(unit.session, "edge", number)
     assert record is not None
     return Release.from_json(farm.public.read(record.digest))
 

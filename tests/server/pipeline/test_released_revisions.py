@@ -47,15 +47,15 @@ def test_the_refusal_says_where_what_is_released_and_what_to_do(released: Releas
 
 
 def test_nothing_of_the_submission_is_taken(released: ReleasingFarm) -> None:
-    with released.farm.office.reading() as desk:
-        before = (jobs.newest_job(desk.session), recipes.heads(desk.session))
+    with released.farm.application.reading() as unit:
+        before = (jobs.newest_job(unit.session), recipes.heads(unit.session))
     told = refused(released, recipe("lib", flag="x"), recipe("app", needs=("lib",), flag="x"), recipe("new"))
     assert [line.split(":")[0] for line in told.splitlines() if line.startswith("packages/")] == [
         "packages/app/recipe.yaml",
         "packages/lib/recipe.yaml",
     ]
-    with released.farm.office.reading() as desk:
-        assert (jobs.newest_job(desk.session), recipes.heads(desk.session)) == before
+    with released.farm.application.reading() as unit:
+        assert (jobs.newest_job(unit.session), recipes.heads(unit.session)) == before
 
 
 def test_a_raised_revision_is_taken(released: ReleasingFarm) -> None:
@@ -76,8 +76,8 @@ def test_the_remedy_names_the_revision_after_the_highest_that_was_released(relea
 def test_what_is_released_no_more_was_released(released: ReleasingFarm) -> None:
     released.farm.submit(recipe("lib", revision=2))
     released.settle()
-    with released.farm.office.writing() as desk:
-        rollback(desk, Actor("token:cora"), "edge", 1, why="it was better")
+    with released.farm.application.writing() as unit:
+        rollback(unit, Actor("token:cora"), "edge", 1, why="it was better")
     released.settle()
     assert "lib 1.0-2 is in release 2 of edge" in refused(released, recipe("lib", flag="x", revision=2))
 
@@ -86,9 +86,9 @@ def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: 
     outputs = "outputs:\n  dev: [include/**]\n"
     released.farm.submit(recipe("lib-dev", version="2.0"))
     released.settle()
-    with released.farm.office.planning() as desk:
+    with released.farm.application.planning() as unit:
         # The name is free again, as when its recipe is withdrawn: only releases know of it.
-        desk.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
+        unit.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
     told = refused(released, recipe("lib", version="2.0", more=outputs))
     assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in told
     released.farm.submit(recipe("lib", version="2.0", revision=2, more=outputs))
@@ -117,7 +117,7 @@ def test_another_need_is_other_content(released: ReleasingFarm) -> None:
 def test_the_same_recipe_may_come_again_when_the_toolchain_is_another(released: ReleasingFarm) -> None:
     other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
     farm = released.farm
-    farm.office = replace(farm.office, world=replace(WORLD, toolchains={"c": other}))
+    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": other}))
     farm.submit(recipe("lib"))
     farm.build_all_but_tests()
     assert farm.current()["lib"].printed_version == "1.0-1+b2"
@@ -136,8 +136,8 @@ def test_what_waits_for_the_signer_counts_as_released(releasing: ReleasingFarm) 
     releasing.farm.build_all_but_tests()
     releasing.signer.away = True
     while True:
-        with releasing.farm.office.reading() as desk:
-            if releases.newest_release(desk.session, "edge", published=False):
+        with releasing.farm.application.reading() as unit:
+            if releases.newest_release(unit.session, "edge", published=False):
                 break
         with suppress(SignerUnreachableError):
             releasing.advance()
@@ -145,5 +145,5 @@ def test_what_waits_for_the_signer_counts_as_released(releasing: ReleasingFarm) 
     assert "lib 1.0-1 is in release 1 of edge" in refused(releasing, recipe("lib", flag="x"))
     releasing.signer.away = False
     releasing.settle()
-    with releasing.farm.office.reading() as desk:
-        assert candidates.open_candidate(desk.session, "edge") is None
+    with releasing.farm.application.reading() as unit:
+        assert candidates.open_candidate(unit.session, "edge") is None

@@ -46,8 +46,8 @@ def test_a_retry_brings_back_what_it_names_and_nothing_else(releasing: Releasing
 def test_a_retry_that_was_withdrawn_brings_nothing_back(releasing: ReleasingFarm) -> None:
     gone_back(releasing)
     given = order(releasing, "retry", {"packages": ["cc"]})
-    with releasing.farm.office.planning() as desk:
-        withdraw_order(desk, Actor("token:ann", "192.0.2.1"), "edge", given.id, why="no")
+    with releasing.farm.application.planning() as unit:
+        withdraw_order(unit, Actor("token:ann", "192.0.2.1"), "edge", given.id, why="no")
     releasing.farm.submit(recipe("dd"))
     releasing.settle()
     assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "dd": "1.0"}
@@ -74,8 +74,8 @@ def test_a_retry_brings_along_what_must_move_with_what_it_names(releasing: Relea
     given = order(releasing, "retry", {"packages": ["user"]})
     releasing.settle(failing=())
     assert releasing.versions() == {"apart": "1.0", "libx": "2.0", "user": "2.0"}
-    with releasing.farm.office.reading() as desk:
-        (kept,) = [each for each in orders.orders(desk.session, "edge") if each.id == given.id]
+    with releasing.farm.application.reading() as unit:
+        (kept,) = [each for each in orders.orders(unit.session, "edge") if each.id == given.id]
     assert kept.detail["along"] == ["libx"]
 
 

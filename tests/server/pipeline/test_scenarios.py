@@ -27,7 +27,7 @@ from tests.server.small_farm import recipe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 many_rounds = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -173,10 +173,10 @@ def test_5_a_test_that_is_red_on_the_base_blocks_nobody_and_is_shown(releasing: 
     releasing.farm.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
     releasing.settle(failing=("shaky",))
     assert releasing.versions()["a"] == "2.0"
-    with releasing.farm.office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        said = {each.gate: each for each in candidates.gate_results(desk.session, latest.id)}
+        said = {each.gate: each for each in candidates.gate_results(unit.session, latest.id)}
     (shown,) = said[GateKind.TESTS].tests.already_red
     assert (shown.package, shown.test, shown.message, shown.changed) == ("a", "shaky", "it broke", False)
     assert broken == {}
@@ -186,18 +186,18 @@ def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasin
     red_on_the_base(releasing)
     releasing.farm.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
     releasing.settle(judge=lambda _test, _there: False, message=lambda there: f"it broke in {there['a']}")
-    with releasing.farm.office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        said = {each.gate: each for each in candidates.gate_results(desk.session, latest.id)}
+        said = {each.gate: each for each in candidates.gate_results(unit.session, latest.id)}
     (shown,) = said[GateKind.TESTS].tests.already_red
     assert (shown.message, shown.changed) == ("it broke in 2.0", True)
 
 
 def red_on_the_base(releasing: ReleasingFarm) -> dict[str, object]:
     """Release `a` with a test that is red: a curator's policy without tests let it in."""
-    office, root = releasing.farm.office, releasing.signer.repository.root
-    without = Pipeline(office, EDGE_WITHOUT_TESTS, root, releasing.signer)
+    application, root = releasing.farm.application, releasing.signer.repository.root
+    without = Pipeline(application, EDGE_WITHOUT_TESTS, root, releasing.signer)
     releasing.farm.submit(recipe("a", more=TEST.format("shaky")))
     releasing.farm.build_all_but_tests()
     assert without.advance().state == "released"
@@ -216,8 +216,8 @@ def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(r
         releasing.settle(judge=lambda _test, _there: chance.random() >= 0.3)
         assert releasing.excuses() == {}, f"cycle {cycle}"
         assert releasing.versions()["p01"] == f"2.{cycle}"
-    with releasing.farm.office.reading() as desk:
-        found = flaky_tests.flaky(desk.session, now=desk.now)
+    with releasing.farm.application.reading() as unit:
+        found = flaky_tests.flaky(unit.session, now=unit.now)
     assert {(each.recipe, each.test, each.version) for each in found} == {("whole", "together", "1.0-1")}
     assert all(each.expires_at > each.seen_at for each in found)
     # A regression that is none of chance is caught all the same.
@@ -237,15 +237,15 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     judge = breaks_with("p09")
     for _ in range(100):
         # Each step is made by a process that knows nothing and is gone afterwards.
-        another = Pipeline(releasing.farm.office, EDGE, releasing.signer.repository.root, releasing.signer)
+        another = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
         step = another.advance()
         if step.state == "released":
             break
         assert step.state == "open"
-        with releasing.farm.office.reading() as desk:
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with releasing.farm.application.reading() as unit:
+            latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            said = {each.gate: each.state for each in candidates.gate_results(desk.session, latest.id)}
+            said = {each.gate: each.state for each in candidates.gate_results(unit.session, latest.id)}
         assert said["tests"] == "pending"
         assert "tests" not in step.message or "done" in step.message
         releasing.run_tests(judge=judge)
@@ -253,10 +253,10 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     runs = releasing.runs()
     assert runs["search"] <= 2 + 4
     # Every red set was tested three times over, every green one once, and none more.
-    with releasing.farm.office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        states = [run.state for run in candidates.set_runs(desk.session, latest.id) if run.tests]
+        states = [run.state for run in candidates.set_runs(unit.session, latest.id) if run.tests]
     assert len(releasing.test_runs) - before == 3 * states.count("red") + states.count("green")
 
 
@@ -268,27 +268,27 @@ def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(re
     releasing.farm.submit(recipe("p02", version="1.1"))
     releasing.farm.build_all_but_tests()
     # A security fix goes in past the gate of tests while the others are tested.
-    fix = Pipeline(releasing.farm.office, EDGE_WITHOUT_TESTS, releasing.signer.repository.root, releasing.signer)
-    with releasing.farm.office.planning() as desk:
-        stale = candidates.open_candidate(desk.session, "edge")
+    fix = Pipeline(releasing.farm.application, EDGE_WITHOUT_TESTS, releasing.signer.repository.root, releasing.signer)
+    with releasing.farm.application.planning() as unit:
+        stale = candidates.open_candidate(unit.session, "edge")
         assert stale is not None
-        candidates.decide(desk.session, stale.id, CandidateState.REFUSED, reason="", now=desk.now)
+        candidates.decide(unit.session, stale.id, CandidateState.REFUSED, reason="", now=unit.now)
     assert fix.advance().state == "released"
-    with releasing.farm.office.planning() as desk:
-        reopen(desk, stale.id)
+    with releasing.farm.application.planning() as unit:
+        reopen(unit, stale.id)
     releasing.run_tests()
     assert releasing.releases() == 2
     releasing.settle()
-    with releasing.farm.office.reading() as desk:
-        known = candidates.candidate(desk.session, stale.id)
+    with releasing.farm.application.reading() as unit:
+        known = candidates.candidate(unit.session, stale.id)
         assert known is not None
         assert known.state == "superseded"
         assert "release 2 came meanwhile" in known.reason
 
 
-def reopen(desk: Desk, candidate_id: int) -> None:
+def reopen(unit: UnitOfWork, candidate_id: int) -> None:
     """Let a candidate be open again, as if it had been tested beside the one that was published."""
-    desk.session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(state="open"))
+    unit.session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(state="open"))
 
 
 def test_11_a_rolled_back_channel_holds_what_it_did_and_does_not_roll_forward_by_itself(
@@ -354,22 +354,22 @@ def test_an_order_that_changes_nothing_is_done_and_says_so(releasing: ReleasingF
     releasing.settle()
     order(releasing, "retry", {"packages": []})
     assert releasing.advance() == "idle"
-    with releasing.farm.office.reading() as desk:
-        (done,) = orders.orders(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        (done,) = orders.orders(unit.session, "edge")
     assert done.outcome == "nothing to do: edge holds that already"
     assert releasing.releases() == 1
 
 
 def order(releasing: ReleasingFarm, kind: str, detail: dict[str, object]) -> None:
-    with releasing.farm.office.writing() as desk:
+    with releasing.farm.application.writing() as unit:
         orders.add_order(
-            desk.session,
+            unit.session,
             "edge",
             kind,
             detail=detail,
             reason="it ate my homework",
             ordered_by="alice",
-            now=desk.now,  # type: ignore[arg-type]
+            now=unit.now,  # type: ignore[arg-type]
         )
 
 
@@ -387,10 +387,10 @@ def test_a_new_version_clears_an_excuse_by_itself(releasing: ReleasingFarm) -> N
 
 
 def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: ReleasingFarm) -> None:
-    with releasing.farm.office.writing() as desk:
-        until = desk.now + timedelta(hours=2)
-        freeze = releases.Freeze(desk.now, "the auditors are here", "alice", until)
-        releases.freeze(desk.session, "edge", freeze)
+    with releasing.farm.application.writing() as unit:
+        until = unit.now + timedelta(hours=2)
+        freeze = releases.Freeze(unit.now, "the auditors are here", "alice", until)
+        releases.freeze(unit.session, "edge", freeze)
     releasing.farm.submit(recipe("a"))
     releasing.farm.build_all_but_tests()
     assert "frozen until" in releasing.pipeline.advance().message
@@ -407,8 +407,8 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
 
 @many_rounds
 def test_with_a_cadence_releases_come_no_closer_and_only_a_curator_is_faster(releasing: ReleasingFarm) -> None:
-    office, root = releasing.farm.office, releasing.signer.repository.root
-    releasing.pipeline = Pipeline(office, replace(EDGE, cadence=timedelta(hours=6)), root, releasing.signer)
+    application, root = releasing.farm.application, releasing.signer.repository.root
+    releasing.pipeline = Pipeline(application, replace(EDGE, cadence=timedelta(hours=6)), root, releasing.signer)
     releasing.farm.submit(recipe("a"))
     releasing.settle()
     releasing.farm.submit(recipe("a", version="2.0"))
@@ -426,9 +426,9 @@ def test_with_a_cadence_releases_come_no_closer_and_only_a_curator_is_faster(rel
 @many_rounds
 def test_what_a_curator_declared_to_move_together_is_held_together(releasing: ReleasingFarm) -> None:
     integrated(releasing, 4)
-    office, root = releasing.farm.office, releasing.signer.repository.root
+    application, root = releasing.farm.application, releasing.signer.repository.root
     policy = replace(EDGE, transitions=(Transition("the move", ("p00", "p02")),))
-    releasing.pipeline = Pipeline(office, policy, root, releasing.signer)
+    releasing.pipeline = Pipeline(application, policy, root, releasing.signer)
     releasing.farm.submit(*[recipe(name, version="2.0") for name in ("p00", "p01", "p02")])
     releasing.settle(judge=breaks_with("p02"))
     assert releasing.versions() == {"p00": "1.0", "p01": "2.0", "p02": "1.0", "p03": "1.0", "whole": "1.0"}
@@ -437,9 +437,9 @@ def test_what_a_curator_declared_to_move_together_is_held_together(releasing: Re
 
 def test_what_was_declared_to_move_together_waits_for_each_other(releasing: ReleasingFarm) -> None:
     """All in one release or none: also where one of them is not there yet, or has nothing new."""
-    office, root = releasing.farm.office, releasing.signer.repository.root
+    application, root = releasing.farm.application, releasing.signer.repository.root
     policy = replace(EDGE, transitions=(Transition("the move", ("a", "b")),))
-    releasing.pipeline = Pipeline(office, policy, root, releasing.signer)
+    releasing.pipeline = Pipeline(application, policy, root, releasing.signer)
     releasing.farm.submit(recipe("a"), recipe("c"))
     releasing.settle()
     assert releasing.versions() == {"c": "1.0"}
@@ -483,5 +483,5 @@ def test_a_conflict_of_paths_holds_the_later_one_without_a_single_test(releasing
 def test_nothing_open_means_nothing_to_claim(releasing: ReleasingFarm) -> None:
     releasing.farm.submit(recipe("a"))
     releasing.settle()
-    assert claim(releasing.farm.office, releasing.farm.workers["one"]) is None
+    assert claim(releasing.farm.application, releasing.farm.workers["one"]) is None
     assert isinstance(next(iter(releasing.released().values())), Digest)

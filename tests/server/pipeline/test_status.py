@@ -36,28 +36,28 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 
 def status(stocked: StockedFarm, channel: str = "edge") -> ChannelStatus:
-    with stocked.small.office.reading() as desk:
-        return channel_status(desk.session, channel, now=desk.now)
+    with stocked.small.application.reading() as unit:
+        return channel_status(unit.session, channel, now=unit.now)
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.office.reading() as desk:
-        return packages.current_packages(desk.session)
+    with stocked.small.application.reading() as unit:
+        return packages.current_packages(unit.session)
 
 
 def built_again(stocked: StockedFarm, name: str) -> None:
     """Let a recipe be built once more, with the same packages as before."""
-    with stocked.small.office.writing() as desk:
-        head = recipes.head(desk.session, name)
+    with stocked.small.application.writing() as unit:
+        head = recipes.head(unit.session, name)
         assert head is not None
         assert head.built_plan is not None
         recipes.mark_built(
-            desk.session,
+            unit.session,
             name,
             revision_id=head.current,
             plan=head.built_plan,
             newest_plan=head.built_plan,
-            now=desk.now,
+            now=unit.now,
         )
 
 
@@ -67,8 +67,8 @@ def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocke
     assert not status(stocked).settled  # a candidate will be made of it
     stocked.candidate("edge", current(stocked))
     assert not status(stocked).settled
-    with stocked.small.office.writing() as desk:
-        candidates.decide(desk.session, 1, CandidateState.REFUSED, reason="x", now=desk.now)
+    with stocked.small.application.writing() as unit:
+        candidates.decide(unit.session, 1, CandidateState.REFUSED, reason="x", now=unit.now)
     assert status(stocked).settled
     lease = stocked.begin(replace(CHAIN[2], revision=2))
     assert not status(stocked).settled
@@ -108,8 +108,8 @@ def test_a_candidate_that_was_superseded_has_decided_nothing(stocked: StockedFar
     members = stocked.build_all(CHAIN)
     for channel, source in (("edge", BUILDS), ("stable", taken_from("edge", 1))):
         candidate = stocked.candidate(channel, members, source=source)
-        with stocked.small.office.writing() as desk:
-            candidates.decide(desk.session, candidate, CandidateState.SUPERSEDED, reason="x", now=desk.now)
+        with stocked.small.application.writing() as unit:
+            candidates.decide(unit.session, candidate, CandidateState.SUPERSEDED, reason="x", now=unit.now)
         assert not status(stocked, channel).settled
         if channel == "edge":
             stocked.release("edge", members)
@@ -130,13 +130,13 @@ def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm)
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.hold_back(1, Excuse(package="jq", gate="tests", reason="x"))
     assert status(stocked).settled
-    with stocked.small.office.writing() as desk:
-        order = ordering.retry(desk, ANN, "edge")
+    with stocked.small.application.writing() as unit:
+        order = ordering.retry(unit, ANN, "edge")
     assert [each.id for each in status(stocked).orders] == [order.id]
     assert not status(stocked).settled
-    with stocked.small.office.writing() as desk:
+    with stocked.small.application.writing() as unit:
         orders.finish_order(
-            desk.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="x", now=desk.now
+            unit.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="x", now=unit.now
         )
     assert status(stocked).settled
 
@@ -157,8 +157,8 @@ def test_a_channel_of_another_settles_with_the_newest_release_of_that_one(stocke
 
 def test_what_curators_decided_is_part_of_how_a_channel_stands(stocked: StockedFarm) -> None:
     stocked.release("edge", stocked.build_all(CHAIN))
-    with stocked.small.office.writing() as desk:
-        curation.freeze(desk, ANN, "edge", why="the fair")
-        curation.hold(desk, ANN, "edge", "jq", why="loses data")
+    with stocked.small.application.writing() as unit:
+        curation.freeze(unit, ANN, "edge", why="the fair")
+        curation.hold(unit, ANN, "edge", "jq", why="loses data")
     told = status(stocked).to_dict()
     assert (told["frozen"]["why"], told["held"][0]["package"], told["newest"]["packages"]) == ("the fair", "jq", 3)

@@ -27,7 +27,7 @@ from farm.server.pipeline.publication.signer_client import SignerUnreachableErro
 from farm.server.pipeline.publishing import adoption
 from farm.server.pipeline.publishing.unknown_packages import UnknownPackageError
 from farm.server.tables.session import Database
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.unit_of_work import Application
 from farm.store.errors import MissingBlobError
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
@@ -61,7 +61,7 @@ def released(releasing: ReleasingFarm) -> ReleasingFarm:
 
 
 def edit(releasing: ReleasingFarm, *statements: str) -> None:
-    with releasing.farm.office.database.connection() as connection:
+    with releasing.farm.application.database.connection() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
@@ -75,7 +75,7 @@ def published(releasing: ReleasingFarm) -> Release:
 def begins_anew(releasing: ReleasingFarm) -> None:
     """Let control be started again: what it held in memory is gone."""
     signer = releasing.signer
-    releasing.pipeline = Pipeline(releasing.farm.office, EDGE, signer.repository.root, signer)
+    releasing.pipeline = Pipeline(releasing.farm.application, EDGE, signer.repository.root, signer)
 
 
 def goes_on(releasing: ReleasingFarm) -> None:
@@ -87,16 +87,16 @@ def goes_on(releasing: ReleasingFarm) -> None:
     assert published(releasing).number == number + 1
     assert releasing.versions() == {"a": "1.0", "b": "1.0", "after": "1.0"}
     for release in range(1, number + 2):
-        with releasing.farm.office.reading() as desk:
-            record = releases.release(desk.session, "edge", release)
+        with releasing.farm.application.reading() as unit:
+            record = releases.release(unit.session, "edge", release)
         assert record is not None
         assert record.published_at is not None
     assert recorded(releasing)[0].digest == published(releasing).digest
 
 
 def trail(releasing: ReleasingFarm, action: str = "take up") -> list[AuditEvent]:
-    with releasing.farm.office.reading() as desk:
-        return [event for _, event in identities.audit_trail(desk.session) if event.action == action]
+    with releasing.farm.application.reading() as unit:
+        return [event for _, event in identities.audit_trail(unit.session) if event.action == action]
 
 
 NONE = f"sha256:{'5' * 64}"
@@ -163,11 +163,11 @@ def test_a_release_that_somebody_else_had_signed_is_taken_up(released: Releasing
     sign_behind_its_back(released, remove=("b",), put=False)
     sign_behind_its_back(released, remove=(), put=True)
     assert released.advance() == "released"
-    with released.farm.office.reading() as desk:
-        assert set(releases.release_set(desk.session, "edge", 3)) == {"a"}
-        assert set(releases.release_set(desk.session, "edge", 4)) == {"a", "b"}
-        latest = candidates.latest_candidate(desk.session, "edge")
-        status = channel_status(desk.session, "edge", now=desk.now)
+    with released.farm.application.reading() as unit:
+        assert set(releases.release_set(unit.session, "edge", 3)) == {"a"}
+        assert set(releases.release_set(unit.session, "edge", 4)) == {"a", "b"}
+        latest = candidates.latest_candidate(unit.session, "edge")
+        status = channel_status(unit.session, "edge", now=unit.now)
     assert latest is not None
     assert "release 4 of edge was taken up" in latest.reason
     assert status.settled
@@ -187,7 +187,9 @@ def test_what_comes_after_a_kill_goes_on_after_the_last_release_that_was_taken_u
     child = os.fork()
     if child == 0:
         monkeypatch.setattr(adoption, "audit", _dies_at_the_second)
-        released.farm.office = replace(released.farm.office, database=Database(released.farm.office.database.url))
+        released.farm.application = replace(
+            released.farm.application, database=Database(released.farm.application.database.url)
+        )
         begins_anew(released)
         released.advance()
         os._exit(0)
@@ -208,7 +210,7 @@ def test_an_older_database_takes_up_all_that_was_released_since(released: Releas
     only_sqlite(released)
     farm = released.farm
     older = tmp_path / "older.db"
-    with closing(sqlite3.connect(farm.office.database.url.removeprefix("sqlite:///"))) as connection:
+    with closing(sqlite3.connect(farm.application.database.url.removeprefix("sqlite:///"))) as connection:
         connection.execute("VACUUM INTO ?", (str(older),))
     farm.clock.passes(60)
     farm.submit(recipe("b", needs=("a",), version="2.0"), recipe("c", needs=("b",)))
@@ -218,11 +220,15 @@ def test_an_older_database_takes_up_all_that_was_released_since(released: Releas
     released.settle()
     held, number = released.released(), released.releases()
     newest = farm.current()
-    farm.office.database.close()
-    farm.office = Office.open(
-        Database(f"sqlite:///{older}"), farm.office.blobs, farm.office.logs, farm.office.world, farm.office.terms
+    farm.application.database.close()
+    farm.application = Application.open(
+        Database(f"sqlite:///{older}"),
+        farm.application.blobs,
+        farm.application.logs,
+        farm.application.world,
+        farm.application.terms,
     )
-    farm.office = replace(farm.office, clock=farm.clock)
+    farm.application = replace(farm.application, clock=farm.clock)
     begins_anew(released)
     released.settle()
     assert (released.released(), released.releases()) == (held, number)
@@ -264,8 +270,8 @@ NEVER = Import(
 
 
 def halted(releasing: ReleasingFarm) -> str:
-    with releasing.farm.office.reading() as desk:
-        return str(channel_status(desk.session, "edge", now=desk.now).to_dict()["halted"])
+    with releasing.farm.application.reading() as unit:
+        return str(channel_status(unit.session, "edge", now=unit.now).to_dict()["halted"])
 
 
 def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(released: ReleasingFarm) -> None:
@@ -375,9 +381,9 @@ def test_whatever_keeps_a_channel_from_its_next_step_is_shown_until_it_goes_on(r
     released.farm.clock.passes(60)
     released.farm.submit(recipe("after"))
     released.farm.build_all_but_tests()
-    with released.farm.office.reading() as desk:
-        facts = packages.builds_of(desk.session, "after")[0].facts.digest
-    blobs = released.farm.office.blobs
+    with released.farm.application.reading() as unit:
+        facts = packages.builds_of(unit.session, "after")[0].facts.digest
+    blobs = released.farm.application.blobs
     content = blobs.read(facts)
     blobs.delete(facts)
     for _ in range(2):
@@ -404,13 +410,13 @@ def test_a_release_that_the_signer_was_not_heard_to_sign_is_not_taken_up_but_ask
 
 
 def only_sqlite(releasing: ReleasingFarm) -> None:
-    if not releasing.farm.office.database.is_sqlite:
+    if not releasing.farm.application.database.is_sqlite:
         pytest.skip("a file of SQLite is copied, and forked with")
 
 
 def recorded(releasing: ReleasingFarm) -> list[ReleaseRecord]:
-    with releasing.farm.office.reading() as desk:
-        return releases.releases(desk.session, "edge")
+    with releasing.farm.application.reading() as unit:
+        return releases.releases(unit.session, "edge")
 
 
 def sign_behind_its_back(
@@ -418,8 +424,8 @@ def sign_behind_its_back(
 ) -> None:
     """Have a release signed of which the database knows nothing; with `put` it has `b` again."""
     farm, signer = releasing.farm, releasing.signer
-    public = PublicStore(signer.repository.root, farm.office.blobs)
-    first = Release.from_json(farm.office.blobs.read(recorded(releasing)[0].digest))
+    public = PublicStore(signer.repository.root, farm.application.blobs)
+    first = Release.from_json(farm.application.blobs.read(recorded(releasing)[0].digest))
     entry = IndexTree(public.read, first.index).entry("b")
     assert entry is not None
     entries = (entry,) if put else ()

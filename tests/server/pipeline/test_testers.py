@@ -88,7 +88,7 @@ class TestedFarm:
         self.open()
 
     def open(self) -> None:
-        self.pipeline = Pipeline(self.farm.office, self.policy, self.repository.root, self.signer)
+        self.pipeline = Pipeline(self.farm.application, self.policy, self.repository.root, self.signer)
 
     def key(self, name: str) -> Key:
         return self.farm.signers[name].public_key
@@ -110,15 +110,15 @@ class TestedFarm:
         return self.pipeline.advance().message
 
     def claim(self, worker: str) -> Lease | None:
-        return claim(self.farm.office, self.farm.workers[worker])
+        return claim(self.farm.application, self.farm.workers[worker])
 
     def runs(self, worker: str, outcome: TestOutcome = PASSED, *, signs: bool = True) -> Lease:
         lease = self.claim(worker)
         assert lease is not None, f"there is nothing to test for {worker}"
         assert isinstance(lease.order, TestOrder)
         if signs:
-            outcome = attested(self.farm.office.blobs, lease.order, outcome, self.farm.signers[worker])
-        finish_test(self.farm.office, self.farm.holder(lease), outcome)
+            outcome = attested(self.farm.application.blobs, lease.order, outcome, self.farm.signers[worker])
+        finish_test(self.farm.application, self.farm.holder(lease), outcome)
         return lease
 
     def advance(self) -> str:
@@ -128,37 +128,37 @@ class TestedFarm:
         return message
 
     def released(self) -> int:
-        with self.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, "edge")
             return newest.number if newest else 0
 
     def counted(self) -> tuple[Digest, ...]:
-        with self.farm.office.reading() as desk:
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            return attestations_of(desk, latest)
+            return attestations_of(unit, latest)
 
     def gate(self, gate: GateKind = GateKind.TESTS) -> str:
-        with self.farm.office.reading() as desk:
-            latest = candidates.latest_candidate(desk.session, "edge")
+        with self.farm.application.reading() as unit:
+            latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            return next(each.summary for each in candidates.gate_results(desk.session, latest.id) if each.gate is gate)
+            return next(each.summary for each in candidates.gate_results(unit.session, latest.id) if each.gate is gate)
 
     def attestation(self, lease: Lease) -> Digest:
-        with self.farm.office.reading() as desk:
-            attempt = attempts.attempt(desk.session, lease.attempt.id)
+        with self.farm.application.reading() as unit:
+            attempt = attempts.attempt(unit.session, lease.attempt.id)
         assert attempt is not None
         return Digest(attempt.attestation)
 
     def tests(self) -> list[JobState]:
-        with self.farm.office.reading() as desk:
-            found = jobs.list_jobs(desk.session, limit=1000)
+        with self.farm.application.reading() as unit:
+            found = jobs.list_jobs(unit.session, limit=1000)
         return [job.state for job in reversed(found) if job.kind is JobKind.TEST]
 
     def forges(self, statement: str, **values: object) -> None:
         """Change the database, as whoever holds it could."""
-        with self.farm.office.writing() as desk:
-            changed = desk.session.connection().execute(text(statement), values)
+        with self.farm.application.writing() as unit:
+            changed = unit.session.connection().execute(text(statement), values)
             assert changed.rowcount
 
 
@@ -174,8 +174,8 @@ def empty(migrated_sqlite: Path, tmp_path: Path) -> Iterator[TestedFarm]:
 def opened(database: Database, folder: Path) -> TestedFarm:
     farm = SmallFarm.open(database, folder)
     found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
-    with farm.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
+    with farm.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
     return TestedFarm(farm, folder)
 
 
@@ -209,7 +209,7 @@ def test_the_result_of_a_listed_tester_counts_and_the_release_rests_on_it(testin
     assert testing.released() == 1
     assert testing.counted() == (testing.attestation(lease),)
     assert isinstance(lease.order, TestOrder)
-    content = testing.farm.office.blobs.read(testing.counted()[0])
+    content = testing.farm.application.blobs.read(testing.counted()[0])
     key = testing.key("one")
     assert verify_test_result(content, {key.keyid: key}, order=lease.order).outcome.passed
 
@@ -222,11 +222,11 @@ def test_the_signer_is_brought_who_signed_the_tests_of_what_does_not_move(empty:
     empty.wishes()
     empty.runs("one")
     empty.advance()
-    envelope = empty.farm.office.blobs.put_bytes(b"what the owner of app has signed")
-    with empty.farm.office.writing() as desk:
-        app = recipes.current_digests(desk.session, ["app"]).values()
-        signed = {"recipes": app, "person": "alice", "submission": said.id, "now": desk.now}
-        submissions.add_signatures(desk.session, envelope=envelope, **signed)
+    envelope = empty.farm.application.blobs.put_bytes(b"what the owner of app has signed")
+    with empty.farm.application.writing() as unit:
+        app = recipes.current_digests(unit.session, ["app"]).values()
+        signed = {"recipes": app, "person": "alice", "submission": said.id, "now": unit.now}
+        submissions.add_signatures(unit.session, envelope=envelope, **signed)
     empty.farm.submit(recipe("lib", version="2.0"))
     empty.wishes()
     empty.runs("one")
@@ -268,8 +268,8 @@ def test_a_failure_of_a_listed_tester_refuses_it(testing: TestedFarm) -> None:
         testing.runs("one", FAILED)
         testing.advance()
     assert testing.released() == 0
-    with testing.farm.office.reading() as desk:
-        latest = candidates.latest_candidate(desk.session, "edge")
+    with testing.farm.application.reading() as unit:
+        latest = candidates.latest_candidate(unit.session, "edge")
     assert latest is not None
     assert "it broke" in latest.reason
 
@@ -360,7 +360,7 @@ def test_a_forged_verdict_without_a_statement_counts_nothing(testing: TestedFarm
         "UPDATE attempt SET state = 'succeeded', tester = :tester, attestation = :made WHERE id = :id",
         id=lease.attempt.id,
         tester=keyid,
-        made=testing.farm.office.blobs.put_bytes(b"{}"),
+        made=testing.farm.application.blobs.put_bytes(b"{}"),
     )
     testing.advance()
     assert testing.released() == 0
@@ -443,7 +443,7 @@ class TestComparisons:
     def comparing(self, empty: TestedFarm) -> TestedFarm:
         """A farm for a library and a program that loads it, whose channel asks for the gate abi."""
         farm = empty.farm
-        farm.office = replace(farm.office, world=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
+        farm.application = replace(farm.application, world=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
         farm.debug_data, farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         farm.builder = CryptoSigner.generate_ed25519()
         for version in ("1.0", "1.1", "1.2"):
@@ -473,8 +473,8 @@ class TestComparisons:
         assert isinstance(lease.order, AbiOrder)
         outcome = AbiOutcome(verdict, 0, Digest.of(b"log"))
         if signs:
-            outcome = attested(shapes.farm.office.blobs, lease.order, outcome, shapes.farm.signers[worker])
-        finish_comparison(shapes.farm.office, shapes.farm.holder(lease), outcome)
+            outcome = attested(shapes.farm.application.blobs, lease.order, outcome, shapes.farm.signers[worker])
+        finish_comparison(shapes.farm.application, shapes.farm.holder(lease), outcome)
         return lease
 
     def test_two_testers_agree_and_the_release_rests_on_both(self, shapes: TestedFarm) -> None:

@@ -38,8 +38,8 @@ def statements(database: Database) -> Iterator[list[str]]:
 def test_the_tests_of_a_recipe_are_listed_under_its_name(releasing: ReleasingFarm) -> None:
     releasing.farm.submit(recipe("a", more="tests:\n  - {name: t, command: [x]}\n"), recipe("b"))
     releasing.settle()
-    with releasing.farm.office.reading() as desk:
-        kinds = [job.kind for job in jobs.list_jobs(desk.session, name="a")]
+    with releasing.farm.application.reading() as unit:
+        kinds = [job.kind for job in jobs.list_jobs(unit.session, name="a")]
     assert kinds == [JobKind.TEST, JobKind.BUILD]
 
 
@@ -55,7 +55,7 @@ def test_a_candidate_that_waits_for_many_tests_asks_the_database_no_more_often_t
         releasing.farm.build_all_but_tests()
         assert releasing.advance() == "open"  # it wishes for the tests
         assert releasing.advance() == "open"  # and has read now what it will see again each second
-        with statements(releasing.farm.office.database) as made:
+        with statements(releasing.farm.application.database) as made:
             assert releasing.advance() == "open"
         asked.append(len(made))
         releasing.settle()

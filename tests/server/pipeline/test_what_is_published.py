@@ -112,20 +112,20 @@ def published(database: Database, tmp_path: Path) -> Published:
 def _publish(small: SmallFarm, tmp_path: Path, *recipes: dict[str, bytes]) -> Published:
     builder = CryptoSigner.generate_ed25519()
     for uploaded in (ARCHIVE, DEB, ORIGINAL):  # by the worker
-        small.office.blobs.put_bytes(uploaded)
+        small.application.blobs.put_bytes(uploaded)
     small.submit(*recipes)
-    while lease := claim(small.office, small.workers["one"]):
+    while lease := claim(small.application, small.workers["one"]):
         _finish(small, lease, builder)
     keys = [builder.public_key]
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], keys, datetime.now(UTC))
-    with small.office.writing() as desk:
-        releases.ensure_channel(desk.session, "edge", "{}")
+    with small.application.writing() as unit:
+        releases.ensure_channel(unit.session, "edge", "{}")
     signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
-    pipeline = Pipeline(small.office, EDGE, tmp_path / "public", signer)
+    pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer)
     while pipeline.advance().state == "open":
         pass
-    with small.office.reading() as desk:
-        newest = releases.newest_release(desk.session, "edge")
+    with small.application.reading() as unit:
+        newest = releases.newest_release(unit.session, "edge")
     assert newest is not None
     release = Release.from_json(BlobStore(tmp_path / "public" / "blobs").read(newest.digest))
     return Published(small, tmp_path, release, builder, founded.fingerprint)
@@ -134,15 +134,15 @@ def _publish(small: SmallFarm, tmp_path: Path, *recipes: dict[str, bytes]) -> Pu
 def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
     assert isinstance(lease.order, BuildOrder)
     log = encode_record(dict.fromkeys(FIELDS, "") | {"severity": "info", "text": f"built {lease.order.plan.name}"})
-    small.office.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
+    small.application.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
     outcome = replace(small.outcome(lease), log=Digest.of(log))
     run = BuildRun(builder.public_key.keyid, "attempt", "then", "now", outcome.log, {})
     built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
     order = lease.order
     statement = build_statement(order.plan, order.recipe_digest, built, order.source_origins, run)
-    signed = small.office.blobs.put_bytes(sign_statement(statement, builder))
-    vouched = replace(outcome, provenance=signed)
-    finish_build(small.office, small.holder(lease), vouched, check_provenance=accept_provenance)
+    signed = small.application.blobs.put_bytes(sign_statement(statement, builder))
+    verified = replace(outcome, provenance=signed)
+    finish_build(small.application, small.holder(lease), verified, check_provenance=accept_provenance)
 
 
 def _faults(content: bytes) -> list[str]:
@@ -212,7 +212,7 @@ def test_toolchain_and_log_are_published_under_the_digests_that_are_signed(publi
     signed = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
     tree = signed["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
     log = Digest.from_hex(signed["runDetails"]["byproducts"][0]["digest"]["sha256"])
-    assert json.loads(published.public.read(log))["text"] == f"built {published.small.office.world.distribution}/a"
+    assert json.loads(published.public.read(log))["text"] == f"built {published.small.application.world.distribution}/a"
     assert Manifest.from_json(published.public.read(Digest(tree))).tree_digest == tree
     (toolchain,) = (
         each for each in json.loads(sbom_of_package(catalogue, "a"))["packages"] if each["name"] == "toolchain"
@@ -323,7 +323,7 @@ def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from
 def test_a_plan_is_as_it_was_without_what_is_only_carried(database: Database, tmp_path: Path) -> None:
     small = SmallFarm.open(database, tmp_path)
     small.submit(recipe("c", more=DEBIAN))
-    lease = claim(small.office, small.workers["one"])
+    lease = claim(small.application, small.workers["one"])
     assert lease is not None
     order = lease.order
     assert isinstance(order, BuildOrder)

@@ -71,16 +71,16 @@ def test_what_tests_need_is_that_of_the_newest_release_also_for_a_process_that_b
         releasing.settle(failing=("t",))
         assert set(releasing.excuses()) == {"bb"}
         assert releasing.test_runs == ["t"] * 3  # a failure is seen three times before it counts
-        office, root = releasing.farm.office, releasing.signer.repository.root
-        releasing.pipeline = Pipeline(office, EDGE, root, releasing.signer)
+        application, root = releasing.farm.application, releasing.signer.repository.root
+        releasing.pipeline = Pipeline(application, EDGE, root, releasing.signer)
 
 
 def test_what_a_test_needs_does_not_go_before_the_test_is_mended(releasing: ReleasingFarm) -> None:
-    office, root = releasing.farm.office, releasing.signer.repository.root
-    releasing.pipeline = Pipeline(office, ChannelPolicy("edge", (ProofGate(),)), root, releasing.signer)
+    application, root = releasing.farm.application, releasing.signer.repository.root
+    releasing.pipeline = Pipeline(application, ChannelPolicy("edge", (ProofGate(),)), root, releasing.signer)
     two = TwoChannels.open(releasing)
     policy = ChannelPolicy("stable", (ProofGate(), TestsGate()), "edge")
-    two.stable = Pipeline(office, policy, root, releasing.signer, gates=(Holds(),))
+    two.stable = Pipeline(application, policy, root, releasing.signer, gates=(Holds(),))
     releasing.farm.submit(recipe("aa"))
     releasing.farm.fail(releasing.farm.claim())
     releasing.farm.submit(recipe("bb"), having("ta", "aa"))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from farm.core.advisories.matching import Statement
     from farm.server.tables.session import Database
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 ALICE = Actor("token:alice")
 LATER = "2024-11-22T10:00:00Z"
@@ -90,19 +90,19 @@ class Newsroom:
     publication: AdvisoryPublication
 
     def add(self, document: bytes, envelope: bytes | None = None) -> str:
-        with self.farm.office.writing() as desk:
-            return add_advisory(desk, ALICE, document, allow_unknown=True, envelope=envelope)[1]
+        with self.farm.application.writing() as unit:
+            return add_advisory(unit, ALICE, document, allow_unknown=True, envelope=envelope)[1]
 
     def state(self, document: bytes, envelope: bytes | None = None) -> int:
-        with self.farm.office.writing() as desk:
-            return add_statements(desk, ALICE, document, allow_unknown=True, envelope=envelope)[1]
+        with self.farm.application.writing() as unit:
+            return add_statements(unit, ALICE, document, allow_unknown=True, envelope=envelope)[1]
 
     def review(self, name: str) -> None:
         """Let `ann` state, signed, that she has looked at a package just now."""
         review = Review(name, "https://tracker.example.net/", self.farm.clock.now.replace(microsecond=0))
-        with self.farm.office.writing() as desk:
-            review_rows.keep_reviews(desk.session, [review], by="ann", now=desk.now)
-            take_words(desk, [review_word(review)], self.signed(review_word(review)), new=True)
+        with self.farm.application.writing() as unit:
+            review_rows.keep_reviews(unit.session, [review], by="ann", now=unit.now)
+            take_words(unit, [review_word(review)], self.signed(review_word(review)), new=True)
 
     def signed(self, *words: Word, **said: Any) -> bytes:
         """Return what `ann` signs."""
@@ -112,13 +112,13 @@ class Newsroom:
         return self.signer.channel.signed(order)
 
     @contextmanager
-    def before_the_policy(self) -> Iterator[Desk]:
+    def before_the_policy(self) -> Iterator[UnitOfWork]:
         """Do something as it was done while nobody had to sign."""
-        with self.farm.office.writing() as desk:
-            people = signed_orders.who_orders(desk.session)
-            signed_orders.set_who_orders(desk.session, None)
-            yield desk
-            signed_orders.set_who_orders(desk.session, people)
+        with self.farm.application.writing() as unit:
+            people = signed_orders.who_orders(unit.session)
+            signed_orders.set_who_orders(unit.session, None)
+            yield unit
+            signed_orders.set_who_orders(unit.session, people)
 
     def turn(self) -> None:
         """Let orders be brought, and what is new be published."""
@@ -126,8 +126,8 @@ class Newsroom:
         self.publication.advance()
 
     def unsigned(self) -> list[str]:
-        with self.farm.office.reading() as desk:
-            return sorted(signed_orders.unsigned_words(desk.session).values())
+        with self.farm.application.reading() as unit:
+            return sorted(signed_orders.unsigned_words(unit.session).values())
 
     def published(self) -> tuple[dict[str, str], list[str], list[str]]:
         """Return the advisories by id, with `modified`; the states that are stated; the packages looked at."""
@@ -149,10 +149,13 @@ def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     farm = SmallFarm.open(database, tmp_path / "farm")
     farm.clock.now = datetime.now(UTC)
     signer = Signer(channel)
-    with farm.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"ann": str(channel.operator.public_key.keyval["public"])})
+    with farm.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"ann": str(channel.operator.public_key.keyval["public"])})
     return Newsroom(
-        farm, signer, OrderDelivery(farm.office, signer), AdvisoryPublication(farm.office, channel.public, signer)
+        farm,
+        signer,
+        OrderDelivery(farm.application, signer),
+        AdvisoryPublication(farm.application, channel.public, signer),
     )
 
 
@@ -183,9 +186,9 @@ def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -
     target, now = kept_order(envelope).digest, newsroom.farm.clock.now
     about: dict[str, Any] = {"channel": ADVISORIES, "base": NO_RELEASE, "at": now, "expires": now + timedelta(days=1)}
     given = newsroom.signer.channel.given(Act.WITHDRAW_ORDER, target=target, reason="oops", **about)
-    with newsroom.farm.office.writing() as desk:
+    with newsroom.farm.application.writing() as unit:
         withdrawal = newsroom.signer.channel.signed(given)
-        withdraw_with_signer(desk, ALICE, ADVISORIES, target, why="oops", envelope=withdrawal)
+        withdraw_with_signer(unit, ALICE, ADVISORIES, target, why="oops", envelope=withdrawal)
     newsroom.add(other, newsroom.signed(word(other)))
     newsroom.turn()
     assert newsroom.published()[0].keys() == {"EXAMPLE-2026-2"}
@@ -218,10 +221,10 @@ def test_what_came_before_anybody_had_to_sign_waits_and_keeps_nothing_back(
     newsroom.turn()
     other = osv(id="EXAMPLE-2026-2", package="zlib")
     looked = Review("jq", "https://tracker.example.net/", newsroom.farm.clock.now.replace(microsecond=0))
-    with newsroom.before_the_policy() as desk:
-        add_advisory(desk, ALICE, osv(), allow_unknown=True)
-        add_statements(desk, ALICE, openvex(), allow_unknown=True)
-        review_rows.keep_reviews(desk.session, [looked], by="ann", now=desk.now)
+    with newsroom.before_the_policy() as unit:
+        add_advisory(unit, ALICE, osv(), allow_unknown=True)
+        add_statements(unit, ALICE, openvex(), allow_unknown=True)
+        review_rows.keep_reviews(unit.session, [looked], by="ann", now=unit.now)
     newsroom.add(other, newsroom.signed(word(other)))
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-2": "2024-11-20T10:00:00Z"}, [], [])
@@ -248,9 +251,9 @@ def test_what_was_published_stays_as_it_was_until_what_is_new_is_signed(newsroom
     newsroom.state(openvex(), newsroom.signed(*words(openvex())))
     newsroom.turn()
     withdrawn, affected = osv(modified=LATER, withdrawn=LATER), openvex("affected", timestamp=LATER)
-    with newsroom.before_the_policy() as desk:
-        add_advisory(desk, ALICE, withdrawn, allow_unknown=True)
-        add_statements(desk, ALICE, affected, allow_unknown=True)
+    with newsroom.before_the_policy() as unit:
+        add_advisory(unit, ALICE, withdrawn, allow_unknown=True)
+        add_statements(unit, ALICE, affected, allow_unknown=True)
     newsroom.turn()
     assert newsroom.published() == ({"EXAMPLE-2026-1": "2024-11-20T10:00:00Z"}, ["not_affected"], [])
     assert newsroom.unsigned() == ["EXAMPLE-2026-1 affected in jq", "EXAMPLE-2026-1 withdrawn"]
@@ -267,9 +270,9 @@ def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
     newsroom.turn()
     before = newsroom.published()
     assert before[2] == ["jq"]
-    with newsroom.farm.office.writing() as desk:
+    with newsroom.farm.application.writing() as unit:
         for rows in (AdvisoryPackageRow, AdvisoryRow, VexRow, ReviewRow):
-            desk.session.exec(delete(rows))
+            unit.session.exec(delete(rows))
     other = osv(id="EXAMPLE-2026-2", package="zlib")
     newsroom.add(other, newsroom.signed(word(other)))
     newsroom.review("zlib")
@@ -284,8 +287,8 @@ def test_what_the_database_has_lost_stays_published(newsroom: Newsroom) -> None:
 def test_who_may_sign_no_more_has_signed_nothing(newsroom: Newsroom) -> None:
     newsroom.add(osv(), newsroom.signed(word(osv())))
     newsroom.delivery.deliver()
-    with newsroom.farm.office.writing() as desk:
-        signed_orders.set_who_orders(desk.session, {"bob": "00" * 32})
+    with newsroom.farm.application.writing() as unit:
+        signed_orders.set_who_orders(unit.session, {"bob": "00" * 32})
     newsroom.turn()
     assert (newsroom.published()[0], newsroom.unsigned()) == ({}, ["EXAMPLE-2026-1"])
 

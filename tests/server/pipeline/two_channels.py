@@ -31,8 +31,8 @@ class TwoChannels:
     @classmethod
     def open(cls, releasing: ReleasingFarm, *gates: PackageGate) -> TwoChannels:
         """Let stable take from edge, through these gates behind the one of holds, as every channel has it."""
-        with releasing.farm.office.writing() as desk:
-            releases.ensure_channel(desk.session, "stable", '{"from": "edge"}')
+        with releasing.farm.application.writing() as unit:
+            releases.ensure_channel(unit.session, "stable", '{"from": "edge"}')
         return cls(releasing, pipeline(releasing, *gates))
 
     def settle(self) -> str:
@@ -49,30 +49,30 @@ class TwoChannels:
 
     def holds(self, channel: str = "stable") -> set[str]:
         """The names of what the newest release of a channel holds."""
-        with self.edge.farm.office.reading() as desk:
-            newest = releases.newest_release(desk.session, channel)
-            return set(releases.release_set(desk.session, channel, newest.number)) if newest else set()
+        with self.edge.farm.application.reading() as unit:
+            newest = releases.newest_release(unit.session, channel)
+            return set(releases.release_set(unit.session, channel, newest.number)) if newest else set()
 
     def excuses(self, channel: str = "stable") -> dict[str, Excuse]:
-        with self.edge.farm.office.reading() as desk:
-            return {each.excuse.package: each.excuse for each in excuses.standing(desk.session, channel)}
+        with self.edge.farm.application.reading() as unit:
+            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, channel)}
 
 
 def pipeline(releasing: ReleasingFarm, *gates: PackageGate) -> Pipeline:
     repository = releasing.signer.repository.root
-    return Pipeline(releasing.farm.office, STABLE, repository, releasing.signer, gates=(Holds(), *gates))
+    return Pipeline(releasing.farm.application, STABLE, repository, releasing.signer, gates=(Holds(), *gates))
 
 
 def order(
     releasing: ReleasingFarm, kind: OrderKind, detail: Mapping[str, object], *, channel: str = "edge"
 ) -> orders.Order:
-    with releasing.farm.office.writing() as desk:
+    with releasing.farm.application.writing() as unit:
         return orders.add_order(
-            desk.session,
+            unit.session,
             channel,
             kind,
             detail=detail,
             reason="it ate my homework",
             ordered_by="alice",
-            now=desk.now,
+            now=unit.now,
         )

@@ -42,8 +42,8 @@ CURATORS = curators(curators=("alice",), others=("bob", "mallory"))
 def own(farm: SmallFarm, owners: str | None = OWNERS, people: str = CURATORS) -> None:
     """Let the files OWNERS and curators.yaml say this from now on."""
     files = {"curators.yaml": people.encode()} | ({"OWNERS": owners.encode()} if owners is not None else {})
-    with farm.office.writing() as desk:
-        take_up_owners(desk, read_policies(files))
+    with farm.application.writing() as unit:
+        take_up_owners(unit, read_policies(files))
 
 
 def name_of(files: dict[str, bytes]) -> str:
@@ -66,7 +66,7 @@ def signed(
 
 def send(farm: SmallFarm, *recipes: dict[str, bytes], envelope: bytes | None = None, by: str = "me") -> Submission:
     named = {name_of(files): files for files in recipes}
-    return submit(farm.office, named, submitted_by=f"token:{by}", trace="trace", envelope=envelope)
+    return submit(farm.application, named, submitted_by=f"token:{by}", trace="trace", envelope=envelope)
 
 
 def whom(submission: Submission) -> dict[str, tuple[str, ...]]:
@@ -75,5 +75,5 @@ def whom(submission: Submission) -> dict[str, tuple[str, ...]]:
 
 
 def view(farm: SmallFarm, number: int) -> SubmissionView:
-    with farm.office.reading() as desk:
-        return find_submission(desk, number)
+    with farm.application.reading() as unit:
+        return find_submission(unit, number)

@@ -66,15 +66,15 @@ def digest(files: dict[str, bytes]) -> Digest:
 
 
 def nothing_happened(farm: SmallFarm) -> bool:
-    with farm.office.reading() as desk:
-        return not recipes.heads(desk.session) and not jobs.list_jobs(desk.session, limit=1)
+    with farm.application.reading() as unit:
+        return not recipes.heads(unit.session) and not jobs.list_jobs(unit.session, limit=1)
 
 
 def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
     """Who has signed a recipe, as the signer can see from what is kept."""
     keys = {"alice": public(ALICE), "bob": public(BOB), "mallory": public(MALLORY)}
-    with farm.office.reading() as desk:
-        kept = [desk.blobs.read(each) for each in signatures_of(desk, [digest(files)])]
+    with farm.application.reading() as unit:
+        kept = [unit.blobs.read(each) for each in signatures_of(unit, [digest(files)])]
     named, there = name_of(files), WORLD.distribution
     signers = (signed_by_owner(digest(files), named, each, keys, distribution=there) for each in kept)
     return [each for each in signers if each is not None]  # others are of what was signed with it
@@ -104,7 +104,7 @@ def test_what_nobody_has_signed_waits_whole_and_changes_nothing(owned: SmallFarm
     found = view(owned, kept.id)
     assert found.record.state is SubmissionState.WAITING
     assert [(each.name, each.digest) for each in found.recipes] == [("a", digest(A)), ("b", digest(B))]
-    assert owned.office.shelf.files(found.recipes[0].files) == A
+    assert owned.application.shelf.files(found.recipes[0].files) == A
     assert evidence(owned, A) == []
 
 
@@ -120,7 +120,7 @@ def test_each_recipe_needs_one_of_its_own_owners(owned: SmallFarm) -> None:
     kept = send(owned, A, B, C, envelope=signed("alice", A, B, C))
     assert whom(kept) == {"b": ("bob",)}
     assert nothing_happened(owned)
-    taken = accept(owned.office, CURATOR, kept.id, signed("bob", B))
+    taken = accept(owned.application, CURATOR, kept.id, signed("bob", B))
     assert taken.waits_for == ()
     assert sorted(each.revision.name for each in taken.accepted) == ["a", "b", "c"]
     assert {each.job.submission for each in taken.accepted} == {kept.id}
@@ -131,14 +131,14 @@ def test_each_recipe_needs_one_of_its_own_owners(owned: SmallFarm) -> None:
 
 def test_several_owners_accept_one_after_the_other(owned: SmallFarm) -> None:
     kept = send(owned, A, B)
-    half = accept(owned.office, CURATOR, kept.id, signed("bob", A, B))
+    half = accept(owned.application, CURATOR, kept.id, signed("bob", A, B))
     assert whom(half) == {"a": ("alice",)}
     assert nothing_happened(owned)
     assert view(owned, kept.id).signed_by == {"a": ("bob",), "b": ("bob",)}
-    assert len(accept(owned.office, CURATOR, kept.id, signed("alice", A)).accepted) == 2
+    assert len(accept(owned.application, CURATOR, kept.id, signed("alice", A)).accepted) == 2
     assert sorted(owned.build_all()) == ["a", "b"]
     with pytest.raises(AlreadyError, match="does not wait: it is taken"):
-        accept(owned.office, CURATOR, kept.id, signed("alice", A))
+        accept(owned.application, CURATOR, kept.id, signed("alice", A))
 
 
 def test_who_owns_nothing_of_it_accepts_nothing(owned: SmallFarm) -> None:
@@ -148,13 +148,13 @@ def test_who_owns_nothing_of_it_accepts_nothing(owned: SmallFarm) -> None:
         (signed("alice", A, key=stranger()), "nobody whom this farm knows"),
     ):
         with pytest.raises(NotAnOwnerError, match=words) as refused:
-            accept(owned.office, CURATOR, kept.id, envelope)
+            accept(owned.application, CURATOR, kept.id, envelope)
         assert refused.value.remedy == "It waits for alice (a)."
     for other in (signed("alice", B), signed("alice", recipe("a", flag="x")), signed("alice", A, withdrawn=True)):
         with pytest.raises(SubmissionStatementError):
-            accept(owned.office, CURATOR, kept.id, other)
+            accept(owned.application, CURATOR, kept.id, other)
     with pytest.raises(UnknownSubmissionError):
-        accept(owned.office, CURATOR, 999, signed("alice", A))
+        accept(owned.application, CURATOR, 999, signed("alice", A))
     assert nothing_happened(owned)
     assert view(owned, kept.id).signed_by == {"a": ()}  # a refused one leaves nothing
 
@@ -200,13 +200,13 @@ def test_a_signature_is_for_one_submission(owned: SmallFarm) -> None:
 
     meant = signed("alice", recipe("a", flag="y"), B)
     kept = send(owned, recipe("a", flag="y"), B, envelope=meant)
-    with owned.office.writing() as desk:
-        withdraw(desk, Actor("token:me"), kept.id, curates=False)
+    with owned.application.writing() as unit:
+        withdraw(unit, Actor("token:me"), kept.id, curates=False)
     for envelope in (None, meant):
         sent = [recipe("a", flag="y")] if envelope is None else [recipe("a", flag="y"), B]
         assert "a" in whom(send(owned, *sent, envelope=envelope, by="mallory"))
-    with owned.office.reading() as desk:
-        assert recipes.current_digests(desk.session, ["a", "b"]) == {"a": digest(newer)}
+    with owned.application.reading() as unit:
+        assert recipes.current_digests(unit.session, ["a", "b"]) == {"a": digest(newer)}
 
 
 def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm) -> None:
@@ -216,10 +216,10 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
         newest = signed(who, A)
         last = send(owned, A, envelope=newest, by=who)
         owned.build_all()
-    with owned.office.reading() as desk:
-        whole = submissions.signatures_taken(desk.session, [digest(A)])[digest(A)]
-        with_last = submissions.signatures_with(desk.session, [last.id])
-        first = read_submission(desk.blobs.read(whole[0].envelope), {"mallory": public(MALLORY)})
+    with owned.application.reading() as unit:
+        whole = submissions.signatures_taken(unit.session, [digest(A)])[digest(A)]
+        with_last = submissions.signatures_with(unit.session, [last.id])
+        first = read_submission(unit.blobs.read(whole[0].envelope), {"mallory": public(MALLORY)})
     assert [each.person for each in whole] == ["mallory", "alice"]  # the newest first
     assert first.said == read_submission(newest, {"mallory": public(MALLORY)}).said
     assert {number: dict(found) for number, found in with_last.items()} == {last.id: {digest(A): [whole[0]]}}
@@ -227,9 +227,9 @@ def test_of_each_person_only_the_newest_signature_is_looked_at(owned: SmallFarm)
 
 
 def test_the_file_is_read_once_for_as_long_as_it_stays_the_same(owned: SmallFarm) -> None:
-    with owned.office.reading() as desk:
-        assert owners_in_force(desk) is owners_in_force(desk)
-        assert owners_in_force(desk) is owners_as_known(desk)
+    with owned.application.reading() as unit:
+        assert owners_in_force(unit) is owners_in_force(unit)
+        assert owners_in_force(unit) is owners_as_known(unit)
     own(owned, people=curators(curators=("mallory",), others=("alice", "bob")))  # the same lines, other people
     assert whom(send(owned, A)) == {"a": ("mallory",)}
 
@@ -240,8 +240,8 @@ def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(ow
         send(owned, A, C, envelope=signed("alice", A, C))
         owned.build_all()
     send(owned, C, envelope=signed("bob", C))
-    with owned.office.reading() as desk:
-        brought = signatures_of(desk, [digest(A), digest(B), digest(C)])
+    with owned.application.reading() as unit:
+        brought = signatures_of(unit, [digest(A), digest(B), digest(C)])
     assert len(brought) == 2  # alice's newest, which is about both, and bob's
     assert (evidence(owned, A), sorted(map(str, evidence(owned, C)))) == (["alice"], ["alice", "bob"])
 
@@ -249,14 +249,14 @@ def test_what_the_signer_is_brought_does_not_grow_with_how_often_recipes_came(ow
 def test_the_signer_is_brought_what_makes_submissions_whole(owned: SmallFarm) -> None:
     """Of each recipe that was signed with what is asked about, though only one of them is released."""
     kept = send(owned, A, B, envelope=signed("alice", A, B))
-    accept(owned.office, CURATOR, kept.id, signed("bob", A, B))
+    accept(owned.application, CURATOR, kept.id, signed("bob", A, B))
     d = recipe("d")
     taken = send(owned, B, d, envelope=signed("alice", B, d))  # b is as it was
     assert taken.waits_for == ()
-    with owned.office.reading() as desk:
-        brought = signatures_of(desk, [digest(d)])
+    with owned.application.reading() as unit:
+        brought = signatures_of(unit, [digest(d)])
         said = [
-            read_submission(desk.blobs.read(each), {"alice": public(ALICE), "bob": public(BOB)}).said
+            read_submission(unit.blobs.read(each), {"alice": public(ALICE), "bob": public(BOB)}).said
             for each in brought
         ]
     assert sorted((each.submitter, *sorted(each.recipes)) for each in said) == [
@@ -270,11 +270,11 @@ def test_an_envelope_that_is_lost_is_no_signature_and_breaks_nothing(owned: Smal
     kept = send(owned, A, B, envelope=signed("alice", A))
     send(owned, C, envelope=signed("alice", C))
     owned.build_all()
-    with owned.office.reading() as desk:
-        given = [*submissions.signatures_with(desk.session, [kept.id])[kept.id].values()]
-        lost = [each.envelope for some in given for each in some] + list(signatures_of(desk, [digest(C)]))
+    with owned.application.reading() as unit:
+        given = [*submissions.signatures_with(unit.session, [kept.id])[kept.id].values()]
+        lost = [each.envelope for some in given for each in some] + list(signatures_of(unit, [digest(C)]))
         for envelope in lost:
-            desk.blobs.delete(envelope)
+            unit.blobs.delete(envelope)
     assert len(lost) == 2
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
     assert whom(send(owned, C)) == {"c": ("alice", "bob")}  # unchanged, and nobody can show who signed it
@@ -286,7 +286,7 @@ def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
     own(owned, owners="* bob\n")
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a", "b"}
     own(owned, people=curators(curators=("mallory",), others=("bob", "alice")))
-    assert whom(accept(owned.office, CURATOR, kept.id, signed("bob", B))) == {"a": ("mallory",)}
+    assert whom(accept(owned.application, CURATOR, kept.id, signed("bob", B))) == {"a": ("mallory",)}
     # Another key under the same name: what the old one signed is not the person's any more.
     own(owned, people=curators(curators=("alice",), others=("bob",)).replace(public(ALICE), public(MALLORY)))
     assert {each.recipe for each in view(owned, kept.id).waits_for} == {"a"}
@@ -305,9 +305,9 @@ def test_all_is_checked_before_it_waits_and_again_when_it_is_taken(owned: SmallF
     with pytest.raises(RecipeError):
         send(owned, {"recipe.yaml": b"name: a\n"})
     kept = send(owned, A, recipe("c", needs=("a",)))
-    owned.office = replace(owned.office, world=replace(WORLD, toolchains={}))
+    owned.application = replace(owned.application, world=replace(WORLD, toolchains={}))
     with pytest.raises(RecipeError, match="no toolchain"):
-        accept(owned.office, CURATOR, kept.id, signed("alice", A, recipe("c", needs=("a",))))
+        accept(owned.application, CURATOR, kept.id, signed("alice", A, recipe("c", needs=("a",))))
     assert view(owned, kept.id).record.state is SubmissionState.WAITING
     assert nothing_happened(owned)
 
@@ -315,25 +315,25 @@ def test_all_is_checked_before_it_waits_and_again_when_it_is_taken(owned: SmallF
 def test_a_waiting_submission_is_withdrawn_by_who_sent_it_a_curator_or_an_owner(owned: SmallFarm) -> None:
     numbers = [send(owned, A, B, by="me").id for _ in range(3)]
     other = Actor("token:other")
-    with owned.office.writing() as desk:
+    with owned.application.writing() as unit:
         for envelope in (None, signed("bob", A, B), signed("mallory", A, B, withdrawn=True)):
             with pytest.raises(NotAnOwnerError):
-                withdraw(desk, other, numbers[0], curates=False, envelope=envelope)
+                withdraw(unit, other, numbers[0], curates=False, envelope=envelope)
         with pytest.raises(InvalidEnvelopeError):
             withdraw(
-                desk, other, numbers[0], curates=False, envelope=signed("bob", A, B, key=stranger(), withdrawn=True)
+                unit, other, numbers[0], curates=False, envelope=signed("bob", A, B, key=stranger(), withdrawn=True)
             )
-        withdraw(desk, other, numbers[0], curates=False, envelope=signed("bob", A, B, withdrawn=True), why="unsafe")
-        withdraw(desk, Actor("token:me"), numbers[1], curates=False)
-        withdraw(desk, other, numbers[2], curates=True)
+        withdraw(unit, other, numbers[0], curates=False, envelope=signed("bob", A, B, withdrawn=True), why="unsafe")
+        withdraw(unit, Actor("token:me"), numbers[1], curates=False)
+        withdraw(unit, other, numbers[2], curates=True)
         with pytest.raises(AlreadyError, match="it is withdrawn"):
-            withdraw(desk, other, numbers[2], curates=True)
-        trail = [each for _, each in identities.audit_trail(desk.session) if each.action == "withdraw-submission"]
+            withdraw(unit, other, numbers[2], curates=True)
+        trail = [each for _, each in identities.audit_trail(unit.session) if each.action == "withdraw-submission"]
     assert [(each.actor, each.detail) for each in trail] == [
         ("token:other", ""), ("token:me", ""), ("token:other", "signed by bob; unsafe")
     ]  # fmt: skip
     with pytest.raises(AlreadyError):
-        accept(owned.office, CURATOR, numbers[0], signed("alice", A))
+        accept(owned.application, CURATOR, numbers[0], signed("alice", A))
     assert nothing_happened(owned)
 
 
@@ -353,14 +353,14 @@ def test_while_a_file_is_wrong_nothing_is_taken_and_nobody_loses_anything(
     for act in (
         lambda: send(owned, C, envelope=signed("alice", C)),
         lambda: send(owned, C),
-        lambda: accept(owned.office, CURATOR, kept.id, signed("bob", B)),
+        lambda: accept(owned.application, CURATOR, kept.id, signed("bob", B)),
     ):
         with pytest.raises(OwnershipTroubleError) as refused:
             act()
         assert line in refused.value.message
     assert whom_of(owned, kept.id) == {"b": ("bob",)}
     own(owned)
-    assert len(accept(owned.office, CURATOR, kept.id, signed("bob", B)).accepted) == 2
+    assert len(accept(owned.application, CURATOR, kept.id, signed("bob", B)).accepted) == 2
 
 
 def whom_of(farm: SmallFarm, number: int) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from farm.core.names.digest import Digest
 from farm.core.plan.graph import DependencyCycleError, DuplicatePackageError, MissingDependencyError
 from farm.server.submissions.submission import submit
 from farm.server.tables.states import JobState
-from farm.server.transaction.planning_inputs import World
+from farm.server.transaction.planning_inputs import PlanningInputs
 from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def test_another_toolchain_builds_an_unchanged_recipe_again(farm: SmallFarm) -> 
     farm.submit(ONIGURUMA)
     farm.build_all()
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
-    world = World(WORLD.distribution, WORLD.platform, {"c": newer}, WORLD.steps)
-    farm.office = replace(farm.office, world=world)
+    world = PlanningInputs(WORLD.distribution, WORLD.platform, {"c": newer}, WORLD.steps)
+    farm.application = replace(farm.application, world=world)
     farm.submit(ONIGURUMA)
     assert farm.build_all() == ["oniguruma"]
 
@@ -136,7 +136,7 @@ def test_all_problems_of_all_recipes_are_told_with_their_places(farm: SmallFarm)
     bad = {"recipe.yaml": b"name: bad\nversoin: 1\n"}
     other = recipe("other", more="colour: red\n")
     with pytest.raises(RecipeError) as caught:
-        submit(farm.office, {"bad": bad, "other": other, "fine": recipe("fine")}, submitted_by="me", trace="t")
+        submit(farm.application, {"bad": bad, "other": other, "fine": recipe("fine")}, submitted_by="me", trace="t")
     places = {problem.place.file for problem in caught.value.problems}
     assert places == {"packages/bad/recipe.yaml", "packages/other/recipe.yaml"}
     assert any("versoin" in problem.message and problem.place.line == 2 for problem in caught.value.problems)
@@ -197,4 +197,4 @@ def test_a_patch_beside_the_recipe_is_a_blob_that_workers_can_fetch(farm: SmallF
     lease = farm.claim()
     (source,) = lease.order.plan.sources  # type: ignore[union-attr]
     assert source.patch
-    assert farm.office.blobs.read(source.digest) == b"--- a\n+++ b\n"
+    assert farm.application.blobs.read(source.digest) == b"--- a\n+++ b\n"

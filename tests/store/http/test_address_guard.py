@@ -43,26 +43,26 @@ from farm.store.http.address_guard import AddressGuard, ForbiddenAddressError, G
     ],
 )
 def test_an_address_that_is_not_public_is_refused(address: str) -> None:
-    assert AddressGuard().objection(address)
+    assert AddressGuard().violation(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "151.101.1.1", "2606:4700::1111", "64:ff9b::808:808"])
 def test_a_public_address_is_fine(address: str) -> None:
-    assert AddressGuard().objection(address) == ""
+    assert AddressGuard().violation(address) == ""
 
 
 def test_a_network_that_the_operator_lists_is_fine_and_its_neighbours_are_not() -> None:
     guard = AddressGuard.of(["10.1.0.0/16", "fd00::/64"])
-    assert guard.objection("10.1.2.3") == ""
-    assert guard.objection("fd00::5") == ""
-    assert guard.objection("10.2.0.1")
-    assert guard.objection("fd00:0:0:1::5")
+    assert guard.violation("10.1.2.3") == ""
+    assert guard.violation("fd00::5") == ""
+    assert guard.violation("10.2.0.1")
+    assert guard.violation("fd00:0:0:1::5")
 
 
 def test_listing_a_network_covers_the_ipv6_forms_of_its_addresses_alone() -> None:
     guard = AddressGuard.of(["10.1.0.0/16"])
-    assert guard.objection("::ffff:10.1.0.1") == ""
-    assert guard.objection("::ffff:10.2.0.1")
+    assert guard.violation("::ffff:10.1.0.1") == ""
+    assert guard.violation("::ffff:10.2.0.1")
 
 
 def test_a_name_with_one_forbidden_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from farm.server.documents.log_store import LogStore
-from farm.server.transaction.planning_inputs import Terms
-from farm.server.transaction.unit_of_work import Office
+from farm.server.transaction.planning_inputs import LeasePolicy
+from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from tests.server.small_farm import WORLD
 from tests.web.running_farm import serving
@@ -71,8 +71,8 @@ def running_registry(
     database: Database, directory: Path, repository: Path, image_signer: Path | None = None
 ) -> Iterator[RunningRegistry]:
     blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
-    office = Office.open(database, blobs, logs, WORLD, Terms())
-    with serving(create_app(office, repository=repository, image_signer=image_signer)) as url:
+    application = Application.open(database, blobs, logs, WORLD, LeasePolicy())
+    with serving(create_app(application, repository=repository, image_signer=image_signer)) as url:
         yield RunningRegistry(url, directory / "registry")
 
 

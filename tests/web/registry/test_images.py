@@ -19,7 +19,7 @@ from tests.foreign.neighbours import FIRST, Neighbours
 from tests.web.registry.running import making, running_registry
 from web.registry import image_cache, releases
 from web.registry.budget import Bounds
-from web.registry.errors import ForeignPackagesError, NameUnknownError, TooLargeError, TooManyError
+from web.registry.errors import ImportedPackagesError, NameUnknownError, TooLargeError, TooManyError
 from web.registry.image_lookup import Form
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
@@ -161,7 +161,7 @@ def test_packages_of_another_distribution_are_not_handed_on_nor_fetched(tmp_path
     neighbours.publish("openssl", "say")
     images = making(neighbours.second, tmp_path / "registry")
     for _ in range(2):
-        with pytest.raises(ForeignPackagesError, match=f"holds packages of {FIRST}"):
+        with pytest.raises(ImportedPackagesError, match=f"holds packages of {FIRST}"):
             images.tagged(ImageName("edge", ("web",)), "latest")
     with pytest.raises(NameUnknownError):
         images.tagged(ImageName("edge", ("openssl",)), "latest")

@@ -14,7 +14,7 @@ from farm.core.names.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from farm.client.findings.report import Audit, Doubt, DoubtKind, Exposed
+    from farm.client.findings.report import Audit, Exposed, UnverifiedFinding, UnverifiedKind
     from farm.core.advisories.severity import Severity
 
 _Level: TypeAlias = Literal["note", "warning", "error"]
@@ -29,7 +29,7 @@ _LEVELS: dict[Severity, _Level] = {
 }
 # Of a severity only its word is known; hosts that sort by a number get one out of its range (CVSS 3.1, section 5).
 _SCORES: dict[Severity, str] = {"none": "0.0", "low": "2.0", "medium": "5.5", "high": "8.0", "critical": "9.5"}
-_DOUBTS: dict[DoubtKind, tuple[_Level, str, str, str]] = {
+_DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
     "unknown-content": (
         "error",
         "What was looked at may not be all that is there",
@@ -88,7 +88,7 @@ def _judged(audit: Audit) -> dict[str, Any]:
     return {"subject": audit.subject, "data": [each.to_dict() for each in audit.data]}
 
 
-def _doubt_rule(kind: DoubtKind) -> dict[str, Any]:
+def _doubt_rule(kind: UnverifiedKind) -> dict[str, Any]:
     level, short, full, mending = _DOUBTS[kind]
     return {
         "id": kind,
@@ -100,7 +100,7 @@ def _doubt_rule(kind: DoubtKind) -> dict[str, Any]:
     }
 
 
-def _doubt(audit: Audit, doubt: Doubt, rule: int) -> dict[str, Any]:
+def _doubt(audit: Audit, doubt: UnverifiedFinding, rule: int) -> dict[str, Any]:
     """Return as a result what is not known: without it, finding nothing would look like an all-clear."""
     same = Digest.of_json([audit.kind, audit.name, doubt.kind, doubt.why])
     return {

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from farm.client.findings.report import Audit, Doubt, DoubtKind, Exposed
+    from farm.client.findings.report import Audit, Exposed, UnverifiedFinding, UnverifiedKind
 
-_NOT_KNOWN: dict[DoubtKind, str] = {
+_NOT_KNOWN: dict[UnverifiedKind, str] = {
     "unknown-content": "What {name} holds is not known in whole",
     "no-advisories": "What is wrong with a package in {name} is not known",
     "not-covered": "Of packages in {name} no data says whether anything is wrong with them",
@@ -28,7 +28,7 @@ def sentence(audit: Audit, exposed: Exposed) -> str:
     )
 
 
-def doubtful(audit: Audit, doubt: Doubt) -> str:
+def doubtful(audit: Audit, doubt: UnverifiedFinding) -> str:
     """Return that something is not known, and why."""
     return f"{_NOT_KNOWN[doubt.kind].format(name=audit.name)}: {doubt.why}"
 

@@ -124,7 +124,7 @@ class _Reader:
         self._info, self._abbrev, self._offsets = info, abbrev, offsets
         self._strings = {_STRP: strings, _LINE_STRP: line_strings}
         # A unit is described by the first of its abbreviations, or nearly. Who makes us search makes us search long.
-        self._patience = 1024 + 4 * (info.size + abbrev.size)
+        self._deadline = 1024 + 4 * (info.size + abbrev.size)
 
     def producers(self) -> Iterator[str]:
         at = 0
@@ -191,10 +191,10 @@ class _Reader:
                 if not name and not form:
                     break
                 attributes.append((name, form))
-            if at - start > self._patience:
+            if at - start > self._deadline:
                 raise self._abbrev.refusal("too much before what is asked for")
             if code == wanted:
-                self._patience -= at - start
+                self._deadline -= at - start
                 return tag, attributes
 
     def _end(self, form: int, at: int, unit: _Unit) -> int:

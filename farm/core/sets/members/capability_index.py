@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.package.interpreter import interpreter_capability
 from farm.core.package.package_capability import exact_package
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ class CapabilityIndex:
 
     def serving(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return which of these providers serve: own packages before foreign ones, then the one that prevails."""
-        own = tuple(name for name in names if not is_foreign(name))
+        own = tuple(name for name in names if not is_imported(name))
         return self.prevailing(own or names)
 
     def prevailing(self, names: tuple[str, ...]) -> tuple[str, ...]:

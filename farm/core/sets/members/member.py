@@ -106,6 +106,6 @@ class Member:
         return f"package:{self.descriptor.name.distribution}/{name}"
 
 
-def is_foreign(name: str) -> bool:
+def is_imported(name: str) -> bool:
     """Return whether a member of this name is of another distribution than the set."""
     return "/" in name

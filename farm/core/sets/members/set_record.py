@@ -79,7 +79,7 @@ class ReleaseRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Void:
+class BrokenGuarantees:
     """What does not hold in a set because a package stands in for `instead_of` (`openssl 3.5.3-1`), another build.
 
     `dependents` need it, directly or not, and were not tested with it; `problems` are what the proof found wrong
@@ -104,7 +104,7 @@ class Void:
         }
 
     @classmethod
-    def from_dict(cls, value: Any) -> Void:
+    def from_dict(cls, value: Any) -> BrokenGuarantees:
         """Read what `to_dict` gave; raises `InvalidRecordError`."""
         record = Record(value, "what an override voids")
         void = cls(
@@ -137,7 +137,7 @@ class PlacedPackage:
     channel: str = ""
     stands_for: Digest | None = None
     why: str = ""
-    void: Void | None = None
+    void: BrokenGuarantees | None = None
     build: int = field(default=FIRST_BUILD, compare=False)
 
     @property
@@ -181,7 +181,7 @@ class PlacedPackage:
             channel=record.text("channel"),
             stands_for=record.read("stands-for", lambda text: None if text is None else Digest(text)),
             why=record.text("why"),
-            void=record.read("void", Void.from_dict) if "void" in value else None,
+            void=record.read("void", BrokenGuarantees.from_dict) if "void" in value else None,
         )
         record.end()
         # Paths are made of it. That it is what the descriptor says, who verifies the set looks at.

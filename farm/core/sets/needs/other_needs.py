@@ -57,7 +57,7 @@ class Surroundings:
         self.pythons: dict[str, dict[str, str]] = {}
         """Of each minor version of Python the members that have it, with the whole version as far as it is known."""
         self.modules: dict[tuple[str, str], str] = {}
-        self.stand_ins: dict[str, list[tuple[str, ModuleVersion]]] = {}
+        self.substitutes: dict[str, list[tuple[str, ModuleVersion]]] = {}
 
     def add(self, member: Member) -> None:
         """Take a member in."""
@@ -65,8 +65,8 @@ class Surroundings:
             self.paths[path] = self.paths.get(path, 0) + 1
         for module in member.facts.pkg_config:
             self.modules[member.name, module.name] = module.version
-        for name, version in _stand_ins(member):
-            self.stand_ins.setdefault(name, []).append((member.name, version))
+        for name, version in _substitutes(member):
+            self.substitutes.setdefault(name, []).append((member.name, version))
         for each in member.facts.python or ():
             self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
                 _installed(member, each)
@@ -80,8 +80,8 @@ class Surroundings:
             self.paths[path] -= 1
         for module in member.facts.pkg_config:
             del self.modules[member.name, module.name]
-        for name, version in _stand_ins(member):
-            self.stand_ins[name].remove((member.name, version))
+        for name, version in _substitutes(member):
+            self.substitutes[name].remove((member.name, version))
         for each in member.facts.python or ():
             self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
         for minor in _pythons(member):
@@ -116,7 +116,7 @@ def wanted(member: Member) -> Iterator[str]:
 def offered(member: Member) -> Iterator[str]:
     """Give the keys of what a member has for others."""
     yield from (f"pkgconfig:{module.name}" for module in member.facts.pkg_config)
-    yield from (f"pkgconfig:{name}" for name, _ in _stand_ins(member))
+    yield from (f"pkgconfig:{name}" for name, _ in _substitutes(member))
     yield from _libraries(member)
     yield from (f"python:{name}" for name in _distributions(member))
     if any(_pythons(member)):
@@ -182,7 +182,7 @@ def _prove_module(
     member: Member, module: PkgConfigModule, around: Surroundings, label: Callable[[str], str]
 ) -> Iterator[Problem]:
     for name in module.all_requires:
-        there = around.capabilities.providers(f"pkgconfig:{name}") or around.stand_ins.get(name)
+        there = around.capabilities.providers(f"pkgconfig:{name}") or around.substitutes.get(name)
         if not there and name not in _BUILT_IN:
             yield MissingModule(member.label, module.name, name)
     for wanted in module.versions:
@@ -235,10 +235,10 @@ def _other_version(wanted: ModuleVersion, around: Surroundings) -> tuple[str, st
         version = around.modules.get((provider, wanted.name), "")
         # A module that is only declared has none that is known.
         return (provider, version) if version and not fits(version, wanted) else None
-    stand_ins = around.stand_ins.get(wanted.name, [])
-    if any(each.comparison != "=" or fits(each.version, wanted) for _, each in stand_ins):
+    substitutes = around.substitutes.get(wanted.name, [])
+    if any(each.comparison != "=" or fits(each.version, wanted) for _, each in substitutes):
         return None
-    return next(((provider, each.version) for provider, each in sorted(stand_ins)), None)
+    return next(((provider, each.version) for provider, each in sorted(substitutes)), None)
 
 
 def _linker_paths(module: PkgConfigModule) -> list[tuple[str, ...]]:
@@ -267,7 +267,7 @@ def _libraries(member: Member) -> Iterator[str]:
     return (path for path in member.links if (path.endswith(".a") or ".so" in path) and _LIBRARY.fullmatch(path))
 
 
-def _stand_ins(member: Member) -> Iterator[tuple[str, ModuleVersion]]:
+def _substitutes(member: Member) -> Iterator[tuple[str, ModuleVersion]]:
     """Give the names of the modules in whose place a member's may stand; without a version pkgconf takes none."""
     modules = member.facts.pkg_config
     return ((each.name, each) for module in modules for each in module.provides if each.comparison)

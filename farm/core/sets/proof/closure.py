@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from farm.core.package.package_capability import exact_package
 from farm.core.sets.findings.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.core.sets.linking.private_libraries import moved_privately, private_keepers
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def from_toolchain(members: Collection[Member]) -> frozenset[str]:
     """
     required = {capability for member in members for capability in member.requires}
     lacking = required.difference(*(member.provides for member in members))
-    return frozenset(each for each in lacking if (exact := exact_package(each)) is None or is_foreign(exact[0]))
+    return frozenset(each for each in lacking if (exact := exact_package(each)) is None or is_imported(exact[0]))
 
 
 def resolve_needs(package_set: MemberSet) -> Mapping[str, tuple[str, ...]]:

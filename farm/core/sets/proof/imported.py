@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ImportCandidate:
     """A foreign package that could be a member. `needs` are the full names of what meets its requirements at home."""
 
     member: Member
     needs: tuple[str, ...] = ()
 
 
-def select_foreign(
-    wanted: Iterable[str], offers: Mapping[str, Offer], served: Callable[[str], bool]
+def select_imported(
+    wanted: Iterable[str], offers: Mapping[str, ImportCandidate], served: Callable[[str], bool]
 ) -> dict[str, Member]:
     """Return the foreign members of a set by full name; `offers` are all that there are, by full name.
 

@@ -33,29 +33,29 @@ class Effect:
         return tuple(each for each in self.problems if isinstance(each, PathConflict))
 
 
-def effects(members: Iterable[Member], stand_ins: Mapping[str, Member | None]) -> Mapping[str, Effect]:
+def effects(members: Iterable[Member], substitutes: Mapping[str, Member | None]) -> Mapping[str, Effect]:
     """Return what each stand-in does to a set that has them in already.
 
-    `stand_ins` maps the name of each to the member in whose place it stands, None where nobody knows that any more. The
+    `substitutes` maps the name of each to the member in whose place it stands, None where that is not known any more. The
     set must hold without them: then what is wrong with it is because of them, and a problem in which none has a part
     that can be seen counts for each.
     """
     whole = PackageSet.of(members)
-    dependents = {name: dependents_of(whole, name, instead_of) for name, instead_of in stand_ins.items()}
-    problems: dict[str, list[Problem]] = {name: [] for name in stand_ins}
+    dependents = {name: dependents_of(whole, name, instead_of) for name, instead_of in substitutes.items()}
+    problems: dict[str, list[Problem]] = {name: [] for name in substitutes}
     for problem in prove(whole).problems:
-        for name in blamed(problem, whole, stand_ins) or stand_ins:
+        for name in blamed(problem, whole, substitutes) or substitutes:
             problems[name].append(problem)
-    return {name: Effect(dependents[name], tuple(problems[name])) for name in stand_ins}
+    return {name: Effect(dependents[name], tuple(problems[name])) for name in substitutes}
 
 
-def blamed(problem: Problem, whole: PackageSet, stand_ins: Mapping[str, Member | None]) -> tuple[str, ...]:
+def blamed(problem: Problem, whole: PackageSet, substitutes: Mapping[str, Member | None]) -> tuple[str, ...]:
     """Return the stand-ins that a problem is about: those it names, or whose predecessors provided what is missing."""
-    named = tuple(name for name in stand_ins if whole.members[name].label in problem.labels)
+    named = tuple(name for name in substitutes if whole.members[name].label in problem.labels)
     if named or not isinstance(problem, UnmetRequirement):
         return named
     return tuple(
-        name for name, instead_of in stand_ins.items() if instead_of and problem.requirement in instead_of.provides
+        name for name, instead_of in substitutes.items() if instead_of and problem.requirement in instead_of.provides
     )
 
 

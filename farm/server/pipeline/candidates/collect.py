@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from farm.server.channels.differences import Differences
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.curation.orders import Order
-    from farm.server.federation.imported import ForeignRelease
+    from farm.server.federation.imported import ImportedRelease
     from farm.server.pipeline.candidates.imports import Importer, Imports
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
-    Unseen = Callable[[Desk], tuple[str, ...]]
+    Unseen = Callable[[UnitOfWork], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Proposal:
     changes: Differences
     source: Source
     order: Order | None = None
-    pins: tuple[ForeignRelease, ...] = ()
+    pins: tuple[ImportedRelease, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class NothingToDo:
 class Collector:
     """Proposes changes to one channel. What the database said is good until something was built or released since."""
 
-    def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _desk: ()) -> None:
+    def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _unit: ()) -> None:
         """`unseen` gives the packages of other distributions that were not looked for yet."""
         self._policy = policy
         self._importer = importer
@@ -64,79 +64,81 @@ class Collector:
         """Ask the database anew next time: what it says of releases has been corrected."""
         self._known = None
 
-    def propose(self, desk: Desk, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
+    def propose(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
         """Return what the channel would change now; a curator's order comes first."""
         policy = self._policy
-        order = orders.open_order(desk.session, policy.name)
+        order = orders.open_order(unit.session, policy.name)
         if order is not None and order.kind is not OrderKind.RETRY:
-            return self._ordered(desk, newest, order)
+            return self._ordered(unit, newest, order)
         if order is None and newest and policy.cadence and newest.published_at:
             due = newest.published_at + policy.cadence
-            if due > desk.now:
+            if due > unit.now:
                 when = f"{due:%Y-%m-%d %H:%M:%S} UTC"
                 return NothingToDo(StepState.WAITING, f"the next release of {policy.name} is due at {when}")
-        return self._from_channel(desk, newest, order) if policy.from_channel else self._built(desk, newest, order)
+        return self._from_channel(unit, newest, order) if policy.from_channel else self._built(unit, newest, order)
 
-    def offered(self, desk: Desk, newest: ReleaseRecord) -> Differences:
+    def offered(self, unit: UnitOfWork, newest: ReleaseRecord) -> Differences:
         """Return what there is to be had that the newest release is without, whether it would pass or not."""
         if not self._policy.from_channel:
-            own, imports = self._new_builds(desk, newest)
-        elif source := releases.newest_release(desk.session, self._policy.from_channel):
-            own, imports = self._held_there(desk, newest, source.number)
+            own, imports = self._new_builds(unit, newest)
+        elif source := releases.newest_release(unit.session, self._policy.from_channel):
+            own, imports = self._held_there(unit, newest, source.number)
         else:
             return {}
         return own | imports.changes
 
-    def _built(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
-        if has_unfinished_builds(desk.session, desk.now):
+    def _built(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
+        if has_unfinished_builds(unit.session, unit.now):
             return NothingToDo(StepState.BUILDING, "builds are not finished")
         # What is built depends on the jobs that there are, of which every one has a number, and on those that rested.
-        built = (jobs.newest_job(desk.session), recipes.last_built(desk.session))
-        mark = (*built, newest.number if newest else 0, imported.mark(desk.session))
-        if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(desk)):
+        built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
+        mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
+        if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
             return NothingToDo(StepState.WAITING, f"{listed(unseen)} is being looked for")
 
-        changes, pins = self._differences(mark, lambda: self._new_builds(desk, newest))
+        changes, pins = self._differences(mark, lambda: self._new_builds(unit, newest))
         if not changes and order is None:
             held = f"release {newest.number} holds everything that is built" if newest else "nothing is built yet"
             return NothingToDo(StepState.IDLE, held)
         return Proposal(changes, Source(_origin(order)), order, pins)
 
-    def _from_channel(self, desk: Desk, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
+    def _from_channel(
+        self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None
+    ) -> Proposal | NothingToDo:
         here, there = self._policy.name, self._policy.from_channel
-        source = releases.newest_release(desk.session, there, published=False)
+        source = releases.newest_release(unit.session, there, published=False)
         if source is None or source.published_at is None:
             return NothingToDo(StepState.WAITING, f"{there} has no release that is signed yet")
         mark = (source.number, newest.number if newest else 0)
 
-        changes, pins = self._differences(mark, lambda: self._held_there(desk, newest, source.number))
+        changes, pins = self._differences(mark, lambda: self._held_there(unit, newest, source.number))
         if not changes and order is None:
             return NothingToDo(StepState.IDLE, f"{here} holds what release {source.number} of {there} does")
         return Proposal(changes, Source(_origin(order), there, source.number), order, pins)
 
-    def _new_builds(self, desk: Desk, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
-        own = differences.from_builds(desk.session, self._policy.name)
-        return own, self._importer.built(desk, newest, own)
+    def _new_builds(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> tuple[Differences, Imports]:
+        own = differences.from_builds(unit.session, self._policy.name)
+        return own, self._importer.built(unit, newest, own)
 
-    def _held_there(self, desk: Desk, newest: ReleaseRecord | None, number: int) -> tuple[Differences, Imports]:
-        own = differences.from_channel(desk.session, self._policy.name, self._policy.from_channel)
-        return own, self._importer.taken(desk, newest, self._policy.from_channel, number)
+    def _held_there(self, unit: UnitOfWork, newest: ReleaseRecord | None, number: int) -> tuple[Differences, Imports]:
+        own = differences.from_channel(unit.session, self._policy.name, self._policy.from_channel)
+        return own, self._importer.taken(unit, newest, self._policy.from_channel, number)
 
-    def _ordered(self, desk: Desk, newest: ReleaseRecord | None, order: Order) -> Proposal:
+    def _ordered(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order) -> Proposal:
         number, name = int(order.detail["number"]), self._policy.name
         if order.kind is OrderKind.ROLLBACK:
             here = newest.number if newest else 0
-            own = releases.release_difference(desk.session, name, here, number)
-            came_from, imports = name, self._importer.taken(desk, newest, name, number)
+            own = releases.release_difference(unit.session, name, here, number)
+            came_from, imports = name, self._importer.taken(unit, newest, name, number)
         else:
-            own = _promoted(desk, name, newest, order)
+            own = _promoted(unit, name, newest, order)
             came_from = str(order.detail["from"])
-            imports = self._importer.promoted(desk, newest, order, own)
+            imports = self._importer.promoted(unit, newest, order, own)
         return Proposal(own | imports.changes, Source(_origin(order), came_from, number), order, imports.pins)
 
     def _differences(
         self, mark: object, ask: Callable[[], tuple[Differences, Imports]]
-    ) -> tuple[Differences, tuple[ForeignRelease, ...]]:
+    ) -> tuple[Differences, tuple[ImportedRelease, ...]]:
         known = self._known
         if known is None or known.mark != mark:
             known = self._known = _Known(mark, *ask())
@@ -163,9 +165,9 @@ def _origin(order: Order | None) -> CandidateOrigin:
     return _ORIGINS[order.kind] if order else CandidateOrigin.COLLECTED
 
 
-def _promoted(desk: Desk, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
+def _promoted(unit: UnitOfWork, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
     """Return what a promotion that was ordered changes among a channel's own packages."""
-    there = releases.release_set(desk.session, str(order.detail["from"]), int(order.detail["number"]))
-    here = releases.release_set(desk.session, channel, newest.number) if newest else {}
+    there = releases.release_set(unit.session, str(order.detail["from"]), int(order.detail["number"]))
+    here = releases.release_set(unit.session, channel, newest.number) if newest else {}
     names = set(order.detail.get("packages") or there.keys() | here.keys())
     return {name: (here.get(name), there.get(name)) for name in sorted(names) if here.get(name) != there.get(name)}

@@ -12,8 +12,8 @@ from farm.trust.index.release_index import Release
 
 if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.tables.records import ForeignPackage
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.tables.records import ImportedPackage
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.imports import Import
 
 
@@ -22,7 +22,7 @@ class Taken:
     """What a release has taken of one other distribution. The packages stand by name."""
 
     pin: Import
-    packages: tuple[ForeignPackage, ...]
+    packages: tuple[ImportedPackage, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; `release` is the pinned release's digest, `root` the fingerprint of root metadata."""
@@ -40,18 +40,18 @@ class Taken:
         }
 
 
-def imports_of(desk: Desk, record: ReleaseRecord) -> tuple[Import, ...]:
+def imports_of(unit: UnitOfWork, record: ReleaseRecord) -> tuple[Import, ...]:
     """Return what stands in the signed head of a release; nothing for that of an older farm, which took nothing."""
     try:
-        return Release.from_json(desk.blobs.read(record.digest)).imports
+        return Release.from_json(unit.blobs.read(record.digest)).imports
     except MissingBlobError:
         return ()
 
 
-def taken_by(desk: Desk, record: ReleaseRecord) -> tuple[Taken, ...]:
+def imported_packages(unit: UnitOfWork, record: ReleaseRecord) -> tuple[Taken, ...]:
     """Return what a release has taken, by distribution."""
-    imports = imports_of(desk, record)
-    known = imported.packages_by_digest(desk.session, imported_descriptors(imports).values())
+    imports = imports_of(unit, record)
+    known = imported.packages_by_digest(unit.session, imported_descriptors(imports).values())
     return tuple(
         Taken(each, tuple(known[package.descriptor] for package in each.packages if package.descriptor in known))
         for each in imports

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.closure import needs_of
-from farm.core.sets.proof.imported import Offer, select_foreign
+from farm.core.sets.proof.imported import ImportCandidate, select_imported
 from farm.errors import FarmError
 from farm.server.channels import releases
 from farm.server.federation import imported
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.recipe.distributions import OtherDistribution
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.differences import Differences
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.curation.orders import Order
-    from farm.server.federation.imported import ForeignRelease
+    from farm.server.federation.imported import ImportedRelease
     from farm.server.pipeline.members.channel_state import ChannelState
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.publication.publication import PublicStore
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Imports:
     """What changes among the foreign packages, by full name, and the releases that those of now on are of."""
 
     changes: Differences
-    pins: tuple[ForeignRelease, ...]
+    pins: tuple[ImportedRelease, ...]
 
 
 NOTHING = Imports({}, ())
@@ -60,48 +60,48 @@ class UnpinnedPackagesError(FarmError):
 class Importer:
     """Proposes foreign packages for one channel, beside what it proposes of its own."""
 
-    def __init__(self, state: ChannelState, shelf: MemberShelf, public: PublicStore) -> None:
+    def __init__(self, state: ChannelState, shelf: MemberCache, public: PublicStore) -> None:
         self._state = state
         self._shelf = shelf
         self._public = public
 
-    def built(self, desk: Desk, newest: ReleaseRecord | None, own: Differences) -> Imports:
+    def built(self, unit: UnitOfWork, newest: ReleaseRecord | None, own: Differences) -> Imports:
         """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
-        pins: list[ForeignRelease] = []
-        offers: dict[str, Offer] = {}
-        for each in desk.world.foreign.values():
-            release = imported.newest_release(desk.session, each.name, each.channel, each.root)
+        pins: list[ImportedRelease] = []
+        offers: dict[str, ImportCandidate] = {}
+        for each in unit.world.foreign.values():
+            release = imported.newest_release(unit.session, each.name, each.channel, each.root)
             if release is not None:
                 pins.append(release)
-                for package in imported.packages_of(desk.session, release.id).values():
-                    offers[package.name] = Offer(self._shelf.member(package), package.needs)
+                for package in imported.packages_of(unit.session, release.id).values():
+                    offers[package.name] = ImportCandidate(self._shelf.member(package), package.needs)
         before = self._held(newest)
         if not offers and not before:
             return NOTHING
-        trial = self._state.trial(desk, newest.number if newest else 0)
-        trial.place({name: self._state.member(desk, after) for name, (_, after) in own.items()})
+        trial = self._state.trial(unit, newest.number if newest else 0)
+        trial.place({name: self._state.member(unit, after) for name, (_, after) in own.items()})
         capabilities = trial.capabilities
-        wanted = [name for name in offers if not all(is_foreign(user) for user in capabilities.naming(name))]
-        members = select_foreign(
-            wanted, offers, lambda wish: not all(is_foreign(each) for each in capabilities.providers(wish))
+        wanted = [name for name in offers if not all(is_imported(user) for user in capabilities.naming(name))]
+        members = select_imported(
+            wanted, offers, lambda wish: not all(is_imported(each) for each in capabilities.providers(wish))
         )
         return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
 
-    def taken(self, desk: Desk, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
+    def taken(self, unit: UnitOfWork, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
         """Return what a release of this or another channel has, for this one to have too."""
-        source = releases.release(desk.session, channel, number)
-        pins = [imported.find_release(desk.session, each.release) for each in self._imports(source)]
+        source = releases.release(unit.session, channel, number)
+        pins = [imported.find_release(unit.session, each.release) for each in self._imports(source)]
         changes = _between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
-    def promoted(self, desk: Desk, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
+    def promoted(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
         """Return what comes along with a promotion: where packages are named, what those of them need that come.
 
         `own` are the changes of own packages by it. Where what comes along cannot be pinned beside what is here of the
         same distribution, all of it comes: the signer says whether it may.
         """
         channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
-        whole, record = self.taken(desk, newest, channel, number), releases.release(desk.session, channel, number)
+        whole, record = self.taken(unit, newest, channel, number), releases.release(unit.session, channel, number)
         if not named or record is None:
             return whole
         source, moving = self._public.release(record.digest), own | whole.changes
@@ -126,7 +126,7 @@ class Importer:
 
 
 def make_imports(
-    desk: Desk, candidate: Candidate, trial: TrialSet, base: Sequence[Import], public: PublicStore
+    unit: UnitOfWork, candidate: Candidate, trial: TrialSet, base: Sequence[Import], public: PublicStore
 ) -> tuple[Import, ...]:
     """Return what a release of the set on `trial` takes of other distributions; `base` is what the one before took.
 
@@ -134,28 +134,28 @@ def make_imports(
     was held back, the one of before. Its address is the one that is signed by now, where any is.
     Raises `UnpinnedPackagesError`, `OpenSetError`.
     """
-    members = {name: member for name, member in trial.members.items() if is_foreign(name)}
+    members = {name: member for name, member in trial.members.items() if is_imported(name)}
     needs = needs_of(trial, members)
     by_owner: defaultdict[str, list[Member]] = defaultdict(list)
     for _, member in sorted(members.items()):
         by_owner[member.descriptor.name.distribution].append(member)
-    pins = imported.pins_of(desk.session, candidate.id)
+    pins = imported.pins_of(unit.session, candidate.id)
     before, addresses = {each.distribution: each for each in base}, public.signed_distributions() if by_owner else {}
-    found = (_pinned(desk, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
+    found = (_pinned(unit, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
     return tuple(_as_signed(each, addresses.get(each.distribution)) for each in found)
 
 
-def _as_signed(taken: Import, signed: ForeignDistribution | None) -> Import:
+def _as_signed(taken: Import, signed: OtherDistribution | None) -> Import:
     if signed is None or (signed.channel, signed.root) != (taken.channel, taken.root):
         return taken
     return replace(taken, address=signed.address)
 
 
 def _pinned(
-    desk: Desk,
+    unit: UnitOfWork,
     members: Sequence[Member],
     needs: Mapping[str, tuple[str, ...]],
-    pin: ForeignRelease | None,
+    pin: ImportedRelease | None,
     before: Import | None,
 ) -> Import:
     owner = members[0].descriptor.name.distribution
@@ -165,7 +165,7 @@ def _pinned(
         for member in members
     )
     if pin is not None:
-        there = {name: each.digest for name, each in imported.packages_of(desk.session, pin.id).items()}
+        there = {name: each.digest for name, each in imported.packages_of(unit.session, pin.id).items()}
         if wanted.items() <= there.items():
             return Import(
                 distribution=owner,

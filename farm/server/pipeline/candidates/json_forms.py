@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.server.curation.orders import Order
     from farm.server.curation.reports import Report
     from farm.server.curation.signed_orders import SignedOrder
-    from farm.server.tables.records import ForeignPackage, Package
+    from farm.server.tables.records import ImportedPackage, Package
 
 
 _WORTH_ANOTHER_LOOK = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK, GateKind.OLDER)
@@ -177,12 +177,12 @@ def run_to_dict(run: SetRun) -> dict[str, Any]:
     }
 
 
-def version_text(package: Package | ForeignPackage) -> str:
+def version_text(package: Package | ImportedPackage) -> str:
     """Return the whole version of a package: `1.7.1-1`."""
     return package.printed_version
 
 
-def build_to_dict(package: Package | ForeignPackage) -> dict[str, int]:
+def build_to_dict(package: Package | ImportedPackage) -> dict[str, int]:
     """Return the build number of a package, where it has one to be shown."""
     return {"build": package.build} if package.build != FIRST_BUILD else {}
 

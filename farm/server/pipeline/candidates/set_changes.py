@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from farm.core.names.digest import Digest
-    from farm.server.tables.records import ForeignPackage, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class SetChange:
     """
 
     name: str
-    before: Package | ForeignPackage | None
-    after: Package | ForeignPackage | None
+    before: Package | ImportedPackage | None
+    after: Package | ImportedPackage | None
     atom: str = ""
     state: str = ""
 
@@ -65,35 +65,35 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     found = sorted(changes, key=lambda each: each.name)
     some = found[:limit]
     digests = {digest for each in some for digest in (each.before, each.after) if digest}
-    known: dict[Digest, Package | ForeignPackage] = {
+    known: dict[Digest, Package | ImportedPackage] = {
         **packages.by_digest(session, digests),
         **imported.packages_by_digest(session, digests),
     }
 
-    def package(digest: Digest | None) -> Package | ForeignPackage | None:
+    def package(digest: Digest | None) -> Package | ImportedPackage | None:
         return known[digest] if digest else None
 
     shown = [SetChange(each.name, package(each.before), package(each.after), each.atom, each.state) for each in some]
     return SetChanges(shown, len(found))
 
 
-def between(desk: Desk, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
+def between(unit: UnitOfWork, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
     """Return what differs between two releases of a channel; costs what differs, not what they hold.
 
     What they have taken of other distributions is among it, by full names.
     """
-    found = releases.release_difference(desk.session, channel, old, new)
-    before, after = (_taken(desk, channel, number) for number in (old, new))
+    found = releases.release_difference(unit.session, channel, old, new)
+    before, after = (_taken(unit, channel, number) for number in (old, new))
     for name in before.keys() | after.keys():
         if before.get(name) != after.get(name):
             found[name] = before.get(name), after.get(name)
-    return with_packages(desk.session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
+    return with_packages(unit.session, (Change(name, *digests) for name, digests in found.items()), limit=limit)
 
 
-def _taken(desk: Desk, channel: str, number: int) -> dict[str, Digest]:
-    record = releases.release(desk.session, channel, number)
-    return imported_descriptors(imports_of(desk, record)) if record else {}
+def _taken(unit: UnitOfWork, channel: str, number: int) -> dict[str, Digest]:
+    record = releases.release(unit.session, channel, number)
+    return imported_descriptors(imports_of(unit, record)) if record else {}
 
 
-def _build(package: Package | ForeignPackage | None) -> dict[str, Any] | None:
+def _build(package: Package | ImportedPackage | None) -> dict[str, Any] | None:
     return {"version": version_text(package), "package": package.digest} if package else None

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from farm.server.curation.orders import Order
     from farm.server.curation.reports import Report
     from farm.server.curation.signed_orders import SignedOrder
-    from farm.server.federation.foreign_troubles import ForeignTrouble
+    from farm.server.federation.foreign_troubles import ImportTrouble
 
 DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
@@ -103,7 +103,7 @@ class ChannelStatus:
     trouble: tuple[str, ...] = ()
     halted: str = ""
     unsigned: tuple[str, ...] = ()
-    unfollowed: tuple[ForeignTrouble, ...] = ()
+    unfollowed: tuple[ImportTrouble, ...] = ()
     astray: tuple[SignedOrder, ...] = ()
     reports_astray: tuple[Report, ...] = ()
 

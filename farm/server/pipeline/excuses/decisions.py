@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from farm.server.curation.orders import Order
     from farm.server.pipeline.candidates.collect import Proposal
     from farm.server.tables.evidence import InterfaceCount, TestEvidence
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Step:
     message: str = ""
 
 
-def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
+def why_superseded(unit: UnitOfWork, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
     """Return why a candidate is given up: its base, its tests or its testers are others by now, or a curator's order
     goes first.
     """
@@ -51,14 +51,14 @@ def why_superseded(desk: Desk, candidate: Candidate, newest: ReleaseRecord | Non
         return "the signed list has other testers by now: it is judged anew by their results"
     if candidate.marks.tests != marks.tests:
         return "recipes with other tests came meanwhile: it is tested anew with these"
-    order = orders.open_order(desk.session, candidate.channel)
+    order = orders.open_order(unit.session, candidate.channel)
     if order is not None and order.kind is not OrderKind.RETRY and order.candidate_id != candidate.id:
         return f"a {order.kind} that {order.ordered_by} ordered goes first"
     return ""
 
 
 def was_decided(
-    desk: Desk,
+    unit: UnitOfWork,
     latest: Candidate,
     newest: ReleaseRecord | None,
     proposal: Proposal,
@@ -67,9 +67,9 @@ def was_decided(
     marks: Marks,
 ) -> bool:
     """Say whether the newest candidate has decided about exactly what would be proposed now, by the marks of now."""
-    if latest.marks != marks or _is_asked_again(desk, latest):
+    if latest.marks != marks or _is_asked_again(unit, latest):
         return False
-    decided = candidates.changes_of(desk.session, latest.id)
+    decided = candidates.changes_of(unit.session, latest.id)
     if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
         left = decided
     elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
@@ -81,23 +81,23 @@ def was_decided(
     return before == now
 
 
-def _is_asked_again(desk: Desk, latest: Candidate) -> bool:
+def _is_asked_again(unit: UnitOfWork, latest: Candidate) -> bool:
     """Say whether the signer refused a candidate as a whole, and it is time to ask it again."""
-    standing = excuses.standing(desk.session, latest.channel, package="")
-    return any(each.excuse.gate is GateKind.SIGNER and _is_over(each.excuse, desk.now) for each in standing)
+    standing = excuses.standing(unit.session, latest.channel, package="")
+    return any(each.excuse.gate is GateKind.SIGNER and _is_over(each.excuse, unit.now) for each in standing)
 
 
 def _is_over(excuse: Excuse, now: datetime) -> bool:
     return excuse.until is not None and excuse.until <= now
 
 
-def end_order(desk: Desk, order: Order, ending: OrderEnding, outcome: str) -> None:
+def end_order(unit: UnitOfWork, order: Order, ending: OrderEnding, outcome: str) -> None:
     """End an order for which no candidate was opened."""
-    orders.finish_order(desk.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=desk.now)
+    orders.finish_order(unit.session, order.id, candidate_id=None, ending=ending, outcome=outcome, now=unit.now)
 
 
-def say_gate(
-    desk: Desk,
+def record_gate_result(
+    unit: UnitOfWork,
     candidate: Candidate,
     gate: GateKind,
     state: GateState,
@@ -106,48 +106,48 @@ def say_gate(
     tests: TestEvidence | None = None,
 ) -> None:
     """Write down what a gate says now; of `tests` pages show those that failed and block nothing."""
-    candidates.record_gate(desk.session, candidate.id, gate, state, summary, tests=tests, now=desk.now)
+    candidates.record_gate(unit.session, candidate.id, gate, state, summary, tests=tests, now=unit.now)
 
 
-def say_interfaces(desk: Desk, candidate: Candidate, count: InterfaceCount) -> None:
+def say_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCount) -> None:
     """Write down that the interfaces of a set do, and what could not be judged: that is no yes."""
     told = "no interface had to be compared"
     if count.compared:
         told = f"{count.compared} interface{'s' if count.compared > 1 else ''} compared"
     if count.not_judged:
         told += f", {len(count.not_judged)} not judged: {listed(count.not_judged)}"
-    say_gate(desk, candidate, GateKind.ABI, GateState.PASSED, told)
+    record_gate_result(unit, candidate, GateKind.ABI, GateState.PASSED, told)
 
 
-def say_freeze(desk: Desk, candidate: Candidate) -> Step | None:
+def say_freeze(unit: UnitOfWork, candidate: Candidate) -> Step | None:
     """Write down that a channel is frozen, and return that step; nothing where it is not, or is no more."""
-    if frozen := releases.frozen(desk.session, candidate.channel, now=desk.now):
+    if frozen := releases.frozen(unit.session, candidate.channel, now=unit.now):
         until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
         message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
-        say_gate(desk, candidate, GateKind.FREEZE, GateState.PENDING, message)
+        record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PENDING, message)
         return Step(candidate.channel, StepState.OPEN, message)
-    if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(desk.session, candidate.id)):
-        say_gate(desk, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
+    if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(unit.session, candidate.id)):
+        record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
     return None
 
 
-def release_candidate(desk: Desk, candidate: Candidate, told: str) -> None:
+def release_candidate(unit: UnitOfWork, candidate: Candidate, told: str) -> None:
     """End a candidate whose release is published, and with it the order that it was opened for."""
-    _end(desk, candidate, CandidateState.RELEASED, OrderEnding.RELEASED, told)
+    _end(unit, candidate, CandidateState.RELEASED, OrderEnding.RELEASED, told)
 
 
-def refuse(desk: Desk, candidate: Candidate, told: Sequence[Excuse]) -> Step:
+def refuse(unit: UnitOfWork, candidate: Candidate, told: Sequence[Excuse]) -> Step:
     """End a candidate of which nothing is published, and with it the order that it was opened for."""
-    excuses.hold_back(desk.session, candidate.channel, candidate.id, told, now=desk.now)
+    excuses.hold_back(unit.session, candidate.channel, candidate.id, told, now=unit.now)
     reasons = "; ".join(dict.fromkeys(excuse.reason for excuse in told))
-    _end(desk, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, reasons)
+    _end(unit, candidate, CandidateState.REFUSED, OrderEnding.REFUSED, reasons)
     return Step(candidate.channel, StepState.REFUSED, f"candidate {candidate.id} is refused: {reasons}")
 
 
-def _end(desk: Desk, candidate: Candidate, state: CandidateState, ending: OrderEnding, told: str) -> None:
-    candidates.decide(desk.session, candidate.id, state, reason=told, now=desk.now)
-    if order := orders.order_of(desk.session, candidate.id):
+def _end(unit: UnitOfWork, candidate: Candidate, state: CandidateState, ending: OrderEnding, told: str) -> None:
+    candidates.decide(unit.session, candidate.id, state, reason=told, now=unit.now)
+    if order := orders.order_of(unit.session, candidate.id):
         outcome = f"{ending}: {told}" if told else ending
         orders.finish_order(
-            desk.session, order.id, candidate_id=candidate.id, ending=ending, outcome=outcome, now=desk.now
+            unit.session, order.id, candidate_id=candidate.id, ending=ending, outcome=outcome, now=unit.now
         )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from farm.core.names.printed_version import printed_version
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs import attempts, jobs
-from farm.server.pipeline.gates.held_back import atoms_withheld
+from farm.server.pipeline.gates.held_back import atoms_held_back
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.server.tables.states import JobState
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.atoms import Atom
     from farm.server.documents.log_store import LogStore
-    from farm.server.pipeline.gates.held_back import Withheld
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.gates.held_back import HeldBack
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
     from farm.server.pipeline.search.search import Hold
     from farm.server.tables.evidence import FailedTest, FoundProblem
     from farm.server.tables.records import Job, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _SENTENCES = 3
 _STUCK = (JobState.FAILED, JobState.SET_ASIDE)
@@ -43,9 +43,9 @@ class Explainer:
     Own packages that it would take out are `leaving`. What excuses that stand told of partners is `earlier`.
     """
 
-    desk: Desk
+    unit: UnitOfWork
     logs: LogStore
-    shelf: MemberShelf
+    shelf: MemberCache
     packages: Mapping[str, Package]
     atoms: Mapping[str, Atom] = field(default_factory=dict)
     imported: Mapping[str, Member] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Explainer:
             return [self._of_interfaces(name, hold, hold.evidence) for name in self._mains(hold.atom)]
         return self._of_problems(hold, hold.evidence or ProofEvidence(()))
 
-    def withheld(self, found: Withheld, atom: Atom, blamed: str) -> list[Excuse]:
+    def held_back(self, found: HeldBack, atom: Atom, blamed: str) -> list[Excuse]:
         """Return the excuses for an atom that a gate of single packages keeps back because of the package `blamed`."""
         excuses = []
         for name in self._mains(atom.key):
@@ -90,24 +90,24 @@ class Explainer:
             )
         return excuses
 
-    def of_gates(self, held: Mapping[str, Withheld]) -> list[Excuse]:
+    def of_gates(self, held: Mapping[str, HeldBack]) -> list[Excuse]:
         """Return what the gates of single packages say of all that they hold back."""
-        blamed = atoms_withheld(self.atoms.values(), held)
+        blamed = atoms_held_back(self.atoms.values(), held)
         return [
             excuse
             for key, atom in self.atoms.items()
             if key in blamed
-            for excuse in self.withheld(held[blamed[key]], atom, blamed[key])
+            for excuse in self.held_back(held[blamed[key]], atom, blamed[key])
         ]
 
     def unbuilt(self) -> list[Excuse]:
         """Return the excuses for recipes whose current revision could not be built, or not yet."""
         excuses = []
-        for head in recipes.unbuilt(self.desk.session):
-            job = jobs.latest_of_revision(self.desk.session, head.current)
+        for head in recipes.unbuilt(self.unit.session):
+            job = jobs.latest_of_revision(self.unit.session, head.current)
             if job is None or job.state not in (*_STUCK, JobState.BLOCKED, JobState.WAITING, JobState.READY):
                 continue
-            revision = recipes.revision(self.desk.session, head.current)
+            revision = recipes.revision(self.unit.session, head.current)
             culprit = self._failed_build(job, {head.name})
             if job.state is not JobState.BLOCKED and culprit.state not in _STUCK and not culprit.trouble:
                 continue  # it is on its way
@@ -119,7 +119,7 @@ class Explainer:
                     reason=_why_unbuilt(culprit, root),
                     version=printed_version(revision.version, revision.revision),
                     root=root,
-                    owner=recipes.submitter(self.desk.session, revision.submission),
+                    owner=recipes.submitter(self.unit.session, revision.submission),
                     job=culprit.id,
                     line=self._telling_line(culprit),
                     remedy=_how_to_build(culprit),
@@ -130,7 +130,7 @@ class Explainer:
     def _of_tests(self, name: str, hold: Hold, evidence: TestEvidence) -> Excuse:
         tests = evidence.regressions
         tested = tests[0].package
-        job = jobs.job(self.desk.session, tests[0].job) if tests[0].job is not None else None
+        job = jobs.job(self.unit.session, tests[0].job) if tests[0].job is not None else None
         sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
         partners, only_with = self._partners(name, hold)
         mend = " or ".join(["Mend " + name, *(label.partition(" ")[0] for label in partners)])
@@ -196,9 +196,9 @@ class Explainer:
     def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, Job | None]:
         """Return the recipe, with its job, whose failed build keeps a party to these problems at its old version."""
         parties = {name for each in problems for name in each.packages if name not in self.packages}
-        for recipe in sorted(set(recipes.recipes_of(self.desk.session, parties).values())):
-            head = recipes.head(self.desk.session, recipe)
-            job = jobs.latest_of_revision(self.desk.session, head.current) if head and not head.is_built else None
+        for recipe in sorted(set(recipes.recipes_of(self.unit.session, parties).values())):
+            head = recipes.head(self.unit.session, recipe)
+            job = jobs.latest_of_revision(self.unit.session, head.current) if head and not head.is_built else None
             if job is not None and job.state in (JobState.FAILED, JobState.BLOCKED):
                 culprit = self._failed_build(job, {recipe})
                 return culprit.name, culprit
@@ -208,9 +208,9 @@ class Explainer:
         """Follow a blocked or waiting build to the one that keeps it."""
         if job.state not in (JobState.BLOCKED, JobState.WAITING):
             return job
-        needs = jobs.needs_of(self.desk.session, job.id)
-        for name, head in recipes.heads(self.desk.session, needs).items():
-            below = jobs.latest_of_revision(self.desk.session, head.current)
+        needs = jobs.needs_of(self.unit.session, job.id)
+        for name, head in recipes.heads(self.unit.session, needs).items():
+            below = jobs.latest_of_revision(self.unit.session, head.current)
             if name not in seen and not head.is_built and below is not None:
                 return self._failed_build(below, seen | {name})
         return job
@@ -225,7 +225,7 @@ class Explainer:
         **more: object,
     ) -> Excuse:
         known = self.packages.get(name) or self.leaving.get(name)
-        revision = self.shelf.revision(self.desk, known) if known else None
+        revision = self.shelf.revision(self.unit, known) if known else None
         return Excuse(
             package=name,
             gate=gate,
@@ -233,7 +233,7 @@ class Explainer:
             digest=self._digest(name),
             version=self._label(name).removeprefix(name).strip(),
             root=root,
-            owner=recipes.submitter(self.desk.session, revision.submission) if revision else "",
+            owner=recipes.submitter(self.unit.session, revision.submission) if revision else "",
             **more,  # type: ignore[arg-type]  # the fields of an excuse, by name
         )
 
@@ -250,7 +250,7 @@ class Explainer:
     def _main(self, name: str) -> str:
         for moving in (self.packages, self.leaving):
             if package := moving.get(name):
-                main = self.shelf.revision(self.desk, package).name
+                main = self.shelf.revision(self.unit, package).name
                 return main if main in moving else name
         return name
 
@@ -283,13 +283,13 @@ class Explainer:
         return partners, f"; {label} breaks with {listed(partners)}, {there}"
 
     def _telling_line(self, job: Job) -> str:
-        tried = attempts.attempts_of(self.desk.session, job.id)
+        tried = attempts.attempts_of(self.unit.session, job.id)
         return self.logs.telling_line(tried[-1].id)[:_LONGEST_LINE] if tried else ""
 
 
 def _mending(name: str, own: str, tested: str) -> str:
     """Return what helps: of a foreign package its own distribution makes the new version."""
-    if not is_foreign(name):
+    if not is_imported(name):
         return f"{own}; a new version is tried by itself."
     here = f"Mend {tested}, or tell" if tested else "Tell"
     return (

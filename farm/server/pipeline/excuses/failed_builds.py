@@ -11,7 +11,7 @@ from farm.server.recipes import recipes
 
 if TYPE_CHECKING:
     from farm.server.pipeline.excuses.explain import Explainer
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class FailedBuilds:
@@ -21,17 +21,17 @@ class FailedBuilds:
         self._channel = channel
         self._told: object = None
 
-    def renew(self, desk: Desk, explainer: Explainer) -> None:
+    def renew(self, unit: UnitOfWork, explainer: Explainer) -> None:
         """Tell what could not be built, in the name of the newest candidate, and clear what can by now."""
         # With no build under way, what has failed depends on the jobs that there are, and every job has a number; what
         # met trouble, on when it last did.
-        mark = (jobs.newest_job(desk.session), jobs.last_trouble(desk.session), recipes.last_built(desk.session))
-        latest = candidates.latest_candidate(desk.session, self._channel)
+        mark = (jobs.newest_job(unit.session), jobs.last_trouble(unit.session), recipes.last_built(unit.session))
+        latest = candidates.latest_candidate(unit.session, self._channel)
         if mark == self._told or latest is None:
             return
-        standing = [each.excuse for each in excuses.standing(desk.session, self._channel)]
+        standing = [each.excuse for each in excuses.standing(unit.session, self._channel)]
         told = explainer.unbuilt()
         if set(told) != {each for each in standing if each.gate is GateKind.BUILD}:
             others = [each for each in standing if each.gate is not GateKind.BUILD]
-            excuses.hold_back(desk.session, self._channel, latest.id, [*others, *told], now=desk.now)
+            excuses.hold_back(unit.session, self._channel, latest.id, [*others, *told], now=unit.now)
         self._told = mark

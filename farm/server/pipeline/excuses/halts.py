@@ -12,14 +12,14 @@ from farm.server.transaction.text import kept_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 
 class Halting:
     """What keeps one channel from each of its steps. For one thread."""
 
-    def __init__(self, office: Office, channel: str) -> None:
-        self._office = office
+    def __init__(self, application: Application, channel: str) -> None:
+        self._application = application
         self._channel = channel
         self._told: str | None = None
 
@@ -38,6 +38,6 @@ class Halting:
 
     def _tell(self, why: str) -> None:
         if why != self._told:
-            with self._office.writing() as desk:
-                channel_troubles.set_halted(desk.session, self._channel, why)
+            with self._application.writing() as unit:
+                channel_troubles.set_halted(unit.session, self._channel, why)
             self._told = why

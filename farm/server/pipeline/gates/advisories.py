@@ -8,7 +8,7 @@ from farm.core.advisories.matching import blocking
 from farm.core.names.version import Version
 from farm.core.policy.gate_kind import GateKind
 from farm.server.advisories.advisory_intake import known_about
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from farm.core.advisories.matching import Finding
     from farm.core.advisories.severity import Severity
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Advisories:
@@ -27,9 +27,9 @@ class Advisories:
     def __init__(self, block: Severity) -> None:
         self.block = block
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the standing of those that something is known about."""
-        advisories, statements = known_about(desk, (package.name for package in arrivals))
+        advisories, statements = known_about(unit, (package.name for package in arrivals))
         versions = ((package.name, Version(package.version), package.revision) for package in arrivals)
         standing: dict[str, list[Finding]] = {}
         for each in blocking(advisories, statements, versions, self.block):
@@ -37,7 +37,7 @@ class Advisories:
         return {name: _failed(findings) for name, findings in standing.items()}
 
 
-def _failed(findings: list[Finding]) -> Standing:
+def _failed(findings: list[Finding]) -> GateResult:
     told = [f"{each.advisory.id} ({each.severity}): {each.advisory.summary}" for each in findings]
     package = findings[0].package
     fixed = next((each.fixed for each in findings if each.fixed), "")
@@ -47,7 +47,7 @@ def _failed(findings: list[Finding]) -> Standing:
         mend += ": that is tried by itself"
     else:
         mend = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
-    return Standing(
+    return GateResult(
         "failed",
         "; ".join(told),
         f"{mend}; or state why it does no harm here, with `farm advisory vex FILE`.",

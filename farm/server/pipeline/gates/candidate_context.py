@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Docket:
+class CandidateContext:
     """A candidate with all that its gates look at. Own packages that it puts in are `packages`, by name.
 
     Those that it takes out are `leaving`.

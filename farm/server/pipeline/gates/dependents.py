@@ -13,7 +13,7 @@ from farm.server.channels import releases
 from farm.server.jobs.dependent_builds import open_builds
 from farm.server.jobs.rebuild_policy import is_outdated
 from farm.server.packages import packages as package_rows
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 from farm.server.recipes import recipes
 from farm.server.tables.records import Package
 from farm.server.tables.states import ENDED, JobState
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.server.jobs.dependent_builds import OpenBuild
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Dependents:
@@ -36,42 +36,42 @@ class Dependents:
         """`ordered` are packages that a curator has ordered to go on: their dependents may stay behind."""
         self._ordered = ordered
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those whose dependents are still to be built again, or could not be."""
         own = {package.name: package for package in arrivals if isinstance(package, Package)}
         by_recipe: defaultdict[str, set[str]] = defaultdict(set)
-        for name, recipe in recipes.recipes_of(desk.session, own).items():
+        for name, recipe in recipes.recipes_of(unit.session, own).items():
             by_recipe[recipe].add(name)
-        found: dict[str, Standing] = {}
-        for build in open_builds(desk.session, by_recipe):
+        found: dict[str, GateResult] = {}
+        for build in open_builds(unit.session, by_recipe):
             names = by_recipe[build.needed] - found.keys()
             plan = own[min(names)].plan if names else None
             if plan is None or not names.isdisjoint(self._ordered):
                 continue
-            if _concerns(desk, channel, build, own) and _is_outdated(desk, build, names, plan):
+            if _concerns(unit, channel, build, own) and _is_outdated(unit, build, names, plan):
                 found |= dict.fromkeys(names, _standing(channel, build, names))
         return found
 
 
-def _concerns(desk: Desk, channel: str, build: OpenBuild, arriving: Mapping[str, Package]) -> bool:
+def _concerns(unit: UnitOfWork, channel: str, build: OpenBuild, arriving: Mapping[str, Package]) -> bool:
     """Say whether the channel holds the dependent, or would."""
-    names = {each.name for each in package_rows.packages_of_plan(desk.session, build.built_plan)}
-    return not names.isdisjoint(arriving) or bool(releases.held_since(desk.session, channel, names))
+    names = {each.name for each in package_rows.packages_of_plan(unit.session, build.built_plan)}
+    return not names.isdisjoint(arriving) or bool(releases.held_since(unit.session, channel, names))
 
 
-def _is_outdated(desk: Desk, build: OpenBuild, names: set[str], arriving: Digest) -> bool:
-    return is_outdated(desk, build.dependent, build.built_plan, names, arriving)
+def _is_outdated(unit: UnitOfWork, build: OpenBuild, names: set[str], arriving: Digest) -> bool:
+    return is_outdated(unit, build.dependent, build.built_plan, names, arriving)
 
 
-def _standing(channel: str, build: OpenBuild, names: set[str]) -> Standing:
+def _standing(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
     job, dependent = build.job, build.dependent
     package = build.needed if build.needed in names else min(names)
     behind = f"`farm candidate retry {channel} {package}` leaves {dependent} behind"
     if job.state not in ENDED and job.state is not JobState.BLOCKED:
         told = f"{dependent} is being built again against it: job {job.id} is {job.state}"
-        return Standing("waiting", told, job=job.id, under_way=True)
+        return GateResult("waiting", told, job=job.id, under_way=True)
     why = job.error.partition("\n")[0] or job.state
-    return Standing(
+    return GateResult(
         "failed",
         f"{dependent} could not be built again against it: job {job.id}: {why}",
         f"Mend the recipe of {dependent}, or this one, and submit it, or try job {job.id} again; {behind}.",

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.core.policy.gate_kind import GateKind
-    from farm.server.tables.records import ForeignPackage, Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.tables.records import ImportedPackage, Package
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
-Arrival: TypeAlias = "Package | ForeignPackage"
+Arrival: TypeAlias = "Package | ImportedPackage"
 """A package that a candidate puts in: an own one by its short name, or one of another distribution by its full name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GateResult:
     """Where a package stands at a gate: `waiting` comes to pass by itself or by somebody's signature, `failed` not.
 
     `reason` is a sentence for people without its full stop, `remedy` what would clear it; `until` is when the clock
@@ -33,7 +33,7 @@ class Standing:
     under_way: bool = False
 
 
-PASSED = Standing("passed")
+PASSED = GateResult("passed")
 
 
 class PackageGate(Protocol):
@@ -41,13 +41,13 @@ class PackageGate(Protocol):
 
     kind: GateKind
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of each package that a candidate puts in, by name; missing ones have passed."""
 
 
 @runtime_checkable
-class DepartureGate(Protocol):
+class RemovalGate(Protocol):
     """A gate that has a say also about what goes. Those without it look at packages, of which none comes then."""
 
-    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def departing(self, unit: UnitOfWork, channel: str, departures: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of each package that a candidate takes out, by name; missing ones may go."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from farm.core.package.hardening import tell_lacking
 from farm.core.policy.gate_kind import GateKind
 from farm.server.jobs.hardening import hardening_of
-from farm.server.pipeline.gates.gate_result import Standing
-from farm.server.tables.records import ForeignPackage
+from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Hardening:
@@ -28,19 +28,19 @@ class Hardening:
 
     kind = GateKind.HARDENING
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the standing of those with a file that lacks something."""
         found = {}
         for package in arrivals:
-            if isinstance(package, ForeignPackage):
+            if isinstance(package, ImportedPackage):
                 continue
-            if told := tell_lacking(hardening_of(desk, package)):
+            if told := tell_lacking(hardening_of(unit, package)):
                 found[package.name] = _standing(told)
         return found
 
 
-def _standing(told: str) -> Standing:
-    return Standing(
+def _standing(told: str) -> GateResult:
+    return GateResult(
         "failed",
         told,
         "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening in "

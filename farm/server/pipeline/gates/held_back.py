@@ -5,44 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.server.pipeline.gates.gate_result import PASSED, DepartureGate
+from farm.server.pipeline.gates.gate_result import PASSED, RemovalGate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from farm.core.policy.gate_kind import GateKind
     from farm.core.sets.proof.atoms import Atom
-    from farm.server.pipeline.gates.gate_result import Arrival, PackageGate, Standing
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.pipeline.gates.gate_result import Arrival, GateResult, PackageGate
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class HeldBack:
     """A package that a gate does not let in (yet), and what the gate says."""
 
     package: str
     gate: GateKind
-    standing: Standing
+    standing: GateResult
 
 
-def withheld(
-    desk: Desk,
+def held_back(
+    unit: UnitOfWork,
     channel: str,
     gates: Sequence[PackageGate],
     arrivals: Sequence[Arrival],
     departures: Sequence[Arrival] = (),
-) -> dict[str, Withheld]:
+) -> dict[str, HeldBack]:
     """Return what a gate holds back of what comes and goes, by name, each with the first such gate of the policy."""
-    found: dict[str, Withheld] = {}
+    found: dict[str, HeldBack] = {}
     for gate in gates:
         coming = [each for each in arrivals if each.name not in found]
         going = [each for each in departures if each.name not in found]
-        standings = dict(gate.standings(desk, channel, coming)) if coming else {}
-        if going and isinstance(gate, DepartureGate):
-            standings |= gate.departing(desk, channel, going)
+        standings = dict(gate.standings(unit, channel, coming)) if coming else {}
+        if going and isinstance(gate, RemovalGate):
+            standings |= gate.departing(unit, channel, going)
         for name, standing in standings.items():
             if standing.state != PASSED.state:
-                found[name] = Withheld(name, gate.kind, standing)
+                found[name] = HeldBack(name, gate.kind, standing)
     return found
 
 
@@ -59,7 +59,7 @@ def moving_along(atoms: Sequence[Atom], named: Collection[str]) -> set[str]:
     return {name for key in moving for name in by_key[key].names} - set(named)
 
 
-def atoms_withheld(atoms: Iterable[Atom], held: Iterable[str]) -> Mapping[str, str]:
+def atoms_held_back(atoms: Iterable[Atom], held: Iterable[str]) -> Mapping[str, str]:
     """Return the keys of the atoms that stay back when these packages do, each with the package that is to blame.
 
     An atom stays back with any of its packages, and with any atom that it needs. `atoms` stand in their order.

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.curation import holds
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Holds:
@@ -20,21 +20,21 @@ class Holds:
 
     kind = GateKind.HOLD
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that are held; they wait when the hold ends by itself."""
-        return _standings(desk, channel, arrivals, goes="", lifted="go on")
+        return _standings(unit, channel, arrivals, goes="", lifted="go on")
 
-    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def departing(self, unit: UnitOfWork, channel: str, departures: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that are held: a package that stays as it is does not go either."""
-        return _standings(desk, channel, departures, goes=", so it does not go", lifted="go")
+        return _standings(unit, channel, departures, goes=", so it does not go", lifted="go")
 
 
 def _standings(
-    desk: Desk, channel: str, packages: Sequence[Arrival], *, goes: str, lifted: str
-) -> Mapping[str, Standing]:
-    held = holds.holds_on(desk.session, channel, (package.name for package in packages), now=desk.now)
+    unit: UnitOfWork, channel: str, packages: Sequence[Arrival], *, goes: str, lifted: str
+) -> Mapping[str, GateResult]:
+    held = holds.holds_on(unit.session, channel, (package.name for package in packages), now=unit.now)
     return {
-        name: Standing(
+        name: GateResult(
             "waiting" if hold.until else "failed",
             f"{hold.held_by} holds it on {channel}{goes}: {hold.reason}",
             f"Ask {hold.held_by}; `farm hold {channel} {name} --lift` lets it {lifted}.",

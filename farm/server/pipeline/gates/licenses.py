@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.core.recipe.license import licences_in_the_way
-from farm.server.pipeline.gates.gate_result import Standing
-from farm.server.tables.records import ForeignPackage
+from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Licences:
@@ -25,15 +25,15 @@ class Licences:
         self.allow = tuple(allow)
         self.deny = tuple(deny)
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that may not enter."""
         found = {}
         for package in arrivals:
-            licence = _licence(desk, package)
+            licence = _licence(unit, package)
             refused = licences_in_the_way(licence, allow=self.allow, deny=self.deny)
             if refused:
                 rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
-                found[package.name] = Standing(
+                found[package.name] = GateResult(
                     "failed",
                     f"it is licensed {licence}, and {channel} {rule}",
                     f"Leave it out of {channel}, or let the channel's policy allow {' and '.join(refused)}.",
@@ -41,5 +41,5 @@ class Licences:
         return found
 
 
-def _licence(desk: Desk, package: Arrival) -> str:
-    return desk.packages.member(package).descriptor.licence if isinstance(package, ForeignPackage) else package.licence
+def _licence(unit: UnitOfWork, package: Arrival) -> str:
+    return unit.packages.member(package).descriptor.licence if isinstance(package, ImportedPackage) else package.licence

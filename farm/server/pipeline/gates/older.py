@@ -9,14 +9,14 @@ from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import releases
 from farm.server.curation import signed_orders
 from farm.server.packages import packages
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 from farm.server.tables.records import Package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class Older:
@@ -28,18 +28,18 @@ class Older:
         """`ordered` are packages that a signed order names: signer and checker see to these."""
         self._ordered = ordered
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that would be older."""
-        if signed_orders.who_orders(desk.session) is None:
+        if signed_orders.who_orders(unit.session) is None:
             return {}
         own = [each for each in arrivals if isinstance(each, Package) and each.name not in self._ordered]
-        last = releases.last_members(desk.session, channel, (each.name for each in own))
-        known = packages.by_digest(desk.session, last.values())
+        last = releases.last_members(unit.session, channel, (each.name for each in own))
+        known = packages.by_digest(unit.session, last.values())
         found = {}
         for package in own:
             before = known.get(last[package.name]) if package.name in last else None
             if before is not None and _age(package) < _age(before):
-                found[package.name] = Standing(
+                found[package.name] = GateResult(
                     "failed",
                     f"it is older than {before.printed_version}, which {channel} has or had last",
                     f"A newer version goes in by itself; this one by `farm candidate retry {channel} {package.name}`, "

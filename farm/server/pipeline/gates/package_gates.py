@@ -11,8 +11,8 @@ from farm.server.curation import orders
 from farm.server.curation.order_intake import signature_of
 from farm.server.curation.ordering import held_among
 from farm.server.pipeline.gates.dependents import Dependents
-from farm.server.pipeline.gates.gate_result import Standing
-from farm.server.pipeline.gates.held_back import Withheld, withheld
+from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.held_back import HeldBack, held_back
 from farm.server.pipeline.gates.older import Older
 from farm.server.pipeline.gates.refused import Refused
 from farm.server.pipeline.gates.rolled_back import RolledBack
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Source
     from farm.server.curation.orders import Order
     from farm.server.pipeline.candidates.collect import Proposal
-    from farm.server.pipeline.gates.candidate_context import Docket
+    from farm.server.pipeline.gates.candidate_context import CandidateContext
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.members.members import MemberShelf
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.pipeline.members.members import MemberCache
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _WAITING = ChangeState.WAITING
-_IN_THE_NEXT = Standing("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
+_IN_THE_NEXT = GateResult("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
 _PROMOTED_PAST = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
-class Entrance:
+class PackageGates:
     """All such gates of one channel. A rollback passes none of them, but changes nothing that is held."""
 
     def __init__(
         self,
         channel: str,
         gates: Sequence[PackageGate],
-        shelf: MemberShelf,
+        shelf: MemberCache,
         *,
         takes_builds: bool = False,
         transitions: Sequence[Transition] = (),
@@ -55,37 +55,37 @@ class Entrance:
         self._shelf = shelf
         self._takes_builds = takes_builds
 
-    def withheld(self, desk: Desk, proposal: Proposal) -> dict[str, Withheld]:
+    def held_back(self, unit: UnitOfWork, proposal: Proposal) -> dict[str, HeldBack]:
         """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
         if proposal.source.is_rollback:
             return {}
-        gates = self._gates_for(desk, proposal.source, proposal.order)
-        held = self._ask(desk, gates, proposal.changes.values())
+        gates = self._gates_for(unit, proposal.source, proposal.order)
+        held = self._ask(unit, gates, proposal.changes.values())
         return self._parted(proposal.changes, proposal.source, proposal.order) | held
 
-    def is_rolled_back(self, desk: Desk, proposal: Proposal) -> bool:
+    def is_rolled_back(self, unit: UnitOfWork, proposal: Proposal) -> bool:
         """Say whether a rollback keeps anything of this as it is."""
-        return bool(self._ask(desk, [RolledBack()], proposal.changes.values()))
+        return bool(self._ask(unit, [RolledBack()], proposal.changes.values()))
 
-    def held_now(self, desk: Desk, docket: Docket) -> Mapping[str, Withheld] | None:
+    def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
-        if docket.candidate.source.is_rollback:
-            names = [each.name for each in docket.changes]
-            return None if held_among(desk, self._channel, names) else {}
-        let_pass = {each.name for each in docket.changes if each.state is not _WAITING}
-        source, order = docket.candidate.source, orders.order_of(desk.session, docket.candidate.id)
-        gates = self._gates_for(desk, source, order)
-        held = self._ask(desk, gates, ((each.before, each.after) for each in docket.changes))
-        held = self._parted([each.name for each in docket.changes], source, order) | held
+        if context.candidate.source.is_rollback:
+            names = [each.name for each in context.changes]
+            return None if held_among(unit, self._channel, names) else {}
+        let_pass = {each.name for each in context.changes if each.state is not _WAITING}
+        source, order = context.candidate.source, orders.order_of(unit.session, context.candidate.id)
+        gates = self._gates_for(unit, source, order)
+        held = self._ask(unit, gates, ((each.before, each.after) for each in context.changes))
+        held = self._parted([each.name for each in context.changes], source, order) | held
         if held.keys() & let_pass:
             return None
-        waiting = {each.name for each in docket.changes if each.state is _WAITING}
+        waiting = {each.name for each in context.changes if each.state is _WAITING}
         # What has come to pass since then is for the next candidate.
         return {name: each for name, each in held.items() if name in waiting} | {
-            name: Withheld(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
+            name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
-    def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, Withheld]:
+    def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, HeldBack]:
         """Return what may not move because others of its transition do not; who promotes one alone gets it alone."""
         transitions = self._transitions
         if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
@@ -93,11 +93,11 @@ class Entrance:
                 replace(each, packages=tuple(filter(named.__contains__, each.packages))) for each in transitions
             ]
         return {
-            name: Withheld(name, GateKind.TRANSITION, _waits_for(self._channel, *others[0]))
+            name: HeldBack(name, GateKind.TRANSITION, _waits_for(self._channel, *others[0]))
             for name, others in parted(transitions, moving).items()
         }
 
-    def _gates_for(self, desk: Desk, source: Source, order: Order | None) -> list[PackageGate]:
+    def _gates_for(self, unit: UnitOfWork, source: Source, order: Order | None) -> list[PackageGate]:
         """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
 
         Not past an open report: who ordered it may not know of that. What an order names may go on without its
@@ -106,7 +106,7 @@ class Entrance:
         is_promotion = source.origin is CandidateOrigin.PROMOTION
         skipped = _PROMOTED_PAST if is_promotion else ()
         named = _named(order)
-        signed = named if order and signature_of(desk, order.id) else frozenset()
+        signed = named if order and signature_of(unit, order.id) else frozenset()
         # Who orders all that there is has the signer asked about that, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
         gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
@@ -114,24 +114,24 @@ class Entrance:
         return [*asked, Dependents(named)] if self._takes_builds else asked
 
     def _ask(
-        self, desk: Desk, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
-    ) -> dict[str, Withheld]:
+        self, unit: UnitOfWork, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
+    ) -> dict[str, HeldBack]:
         """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
         coming, going = [], []
         for before, after in changes:
             if after is not None:
-                coming.append(self._shelf.archived(desk, after))
+                coming.append(self._shelf.archived(unit, after))
             elif before is not None:
-                going.append(self._shelf.archived(desk, before))
-        return withheld(desk, self._channel, gates, coming, going)
+                going.append(self._shelf.archived(unit, before))
+        return held_back(unit, self._channel, gates, coming, going)
 
 
 def _named(order: Order | None) -> frozenset[str]:
     return frozenset(order.detail.get("packages", ())) if order else frozenset()
 
 
-def _waits_for(channel: str, transition: Transition, other: str) -> Standing:
-    return Standing(
+def _waits_for(channel: str, transition: Transition, other: str) -> GateResult:
+    return GateResult(
         "waiting",
         f"by the transition {transition.name} of {channel} it moves with {other}, and of that nothing new is there",
         f"Bring {other} too, or have a policy of {channel} signed without the transition.",

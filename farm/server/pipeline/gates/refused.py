@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import refusals
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 from farm.server.tables.records import Package
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.pipeline.gates.gate_result import Arrival
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
@@ -31,13 +31,13 @@ class Refused:
         """`ordered` are packages that a curator's order names: the signer is asked about these at once."""
         self._ordered = ordered
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that the signer did not let in."""
-        return self._standings(desk, channel, self._not_ordered(arrivals))
+        return self._standings(unit, channel, self._not_ordered(arrivals))
 
-    def departing(self, desk: Desk, channel: str, departures: Sequence[Arrival]) -> Mapping[str, Standing]:
+    def departing(self, unit: UnitOfWork, channel: str, departures: Sequence[Arrival]) -> Mapping[str, GateResult]:
         """Return the standing of those that the signer did not let go."""
-        return self._standings(desk, channel, dict.fromkeys(self._not_ordered(departures)))
+        return self._standings(unit, channel, dict.fromkeys(self._not_ordered(departures)))
 
     def _not_ordered(self, moving: Sequence[Arrival]) -> dict[str, Digest]:
         """Return those that no order names: neither by their own name nor by that of another output of their build."""
@@ -48,9 +48,11 @@ class Refused:
             if each.name not in self._ordered and not (isinstance(each, Package) and each.plan in builds)
         }
 
-    def _standings(self, desk: Desk, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, Standing]:
-        held = refusals.in_force(desk.session, channel, packages, now=desk.now)
-        return {each.package: Standing("failed", each.reason, each.remedy, until=each.until) for each in held}
+    def _standings(
+        self, unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]
+    ) -> dict[str, GateResult]:
+        held = refusals.in_force(unit.session, channel, packages, now=unit.now)
+        return {each.package: GateResult("failed", each.reason, each.remedy, until=each.until) for each in held}
 
 
 def asked_again_at(now: datetime, refused_before: int) -> datetime:

@@ -14,7 +14,7 @@ from farm.server.identities import identities
 from farm.server.jobs import rebuilds
 from farm.server.jobs.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
 from farm.server.packages import attestations
-from farm.server.pipeline.gates.gate_result import Standing
+from farm.server.pipeline.gates.gate_result import GateResult
 from farm.server.recipes import recipes
 from farm.server.tables.records import Package
 from farm.server.tables.states import ACTIVE, JobState
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.server.packages.attestations import Attestation, Difference
     from farm.server.pipeline.gates.gate_result import Arrival
     from farm.server.tables.records import Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 MOST_TRIES = 3
 """So many rebuilds of a plan may fail before nobody wishes for another by himself."""
@@ -43,7 +43,7 @@ class Reproduced:
     def __init__(self, agree: int) -> None:
         self.agree = agree
 
-    def standings(self, desk: Desk, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, Standing]:  # noqa: ARG002
+    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return where each own package stands. Needs a planning desk: rebuilds that are missing are wished for.
 
         Packages of others cannot be built here: how many builders of theirs must agree, their own channel says.
@@ -52,15 +52,17 @@ class Reproduced:
         by_plan: defaultdict[Digest, list[Package]] = defaultdict(list)
         for package in own:
             by_plan[package.plan].append(package)
-        records = _Records.of(desk, own)
-        found: dict[str, Standing] = {}
+        records = _Records.of(unit, own)
+        found: dict[str, GateResult] = {}
         for plan, packages in sorted(by_plan.items(), key=lambda each: each[1][0].name):
-            standing = self._standing(desk, plan, packages, records)
+            standing = self._standing(unit, plan, packages, records)
             if standing is not None:
                 found.update((package.name, standing) for package in packages)
         return found
 
-    def _standing(self, desk: Desk, plan: Digest, packages: Sequence[Package], records: _Records) -> Standing | None:
+    def _standing(
+        self, unit: UnitOfWork, plan: Digest, packages: Sequence[Package], records: _Records
+    ) -> GateResult | None:
         """Return where the packages of one plan stand; None when enough workers agree about each of them."""
         first = packages[0]
         agreeing = min((records.builders(package) for package in packages), key=len)
@@ -82,11 +84,11 @@ class Reproduced:
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
                 told = f"{so_far}; it is built again when {MOST_READY} others before it have been"
-                return Standing("waiting", told, under_way=True)
-            active = _wish(desk, plan, first)
+                return GateResult("waiting", told, under_way=True)
+            active = _wish(unit, plan, first)
             records.ready[first.built_by] += 1
         doing = "builds it again" if active.state is JobState.READY else "is building it again"
-        return Standing("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
+        return GateResult("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,16 @@ class _Records:
     ready: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, desk: Desk, arrivals: Sequence[Package]) -> _Records:
+    def of(cls, unit: UnitOfWork, arrivals: Sequence[Package]) -> _Records:
         plans = {package.plan for package in arrivals}
-        workers = identities.workers(desk.session)
+        workers = identities.workers(unit.session)
         return cls(
-            attested=attestations.attestations_of(desk.session, (package.digest for package in arrivals)),
-            differences=attestations.differences_of(desk.session, plans),
-            tries=rebuilds.rebuilds_of(desk.session, plans),
+            attested=attestations.attestations_of(unit.session, (package.digest for package in arrivals)),
+            differences=attestations.differences_of(unit.session, plans),
+            tries=rebuilds.rebuilds_of(unit.session, plans),
             workers=frozenset(each.name for each in workers if each.builds and each.revoked_at is None),
             revoked=frozenset(each.name for each in workers if each.revoked_at is not None),
-            ready=Counter(rebuilds.ready_by_first_builder(desk.session)),
+            ready=Counter(rebuilds.ready_by_first_builder(unit.session)),
         )
 
     def builders(self, package: Package) -> set[str]:
@@ -118,18 +120,18 @@ class _Records:
         return {package.built_by, *(each.built_by for each in self.attested.get(package.digest, ()))} - self.revoked
 
 
-def _wish(desk: Desk, plan: Digest, package: Package) -> Job:
-    revision = recipes.find_revision(desk.session, package.recipe)
+def _wish(unit: UnitOfWork, plan: Digest, package: Package) -> Job:
+    revision = recipes.find_revision(unit.session, package.recipe)
     if revision is None:
         raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
     trace = f"rebuild-{plan.hex[:12]}"
-    return request_rebuild(desk, plan, revision_id=revision.id, name=revision.name, trace=trace)
+    return request_rebuild(unit, plan, revision_id=revision.id, name=revision.name, trace=trace)
 
 
-def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> Standing:
+def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> GateResult:
     job = next((job for job in reversed(tries) if job.error_code == NOT_REPRODUCED), None)
     recipe = job.name if job else first.name
-    return Standing(
+    return GateResult(
         "failed",
         in_words(difference, first.built_by),
         f"Mend the recipe so that it always comes out the same (`farm rebuild {recipe} --check` shows it on one "
@@ -138,8 +140,8 @@ def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> St
     )
 
 
-def _set_aside(job: Job) -> Standing:
-    return Standing(
+def _set_aside(job: Job) -> GateResult:
+    return GateResult(
         "failed",
         f"job {job.id}, which builds it again, was {job.error.partition(chr(10))[0]}",
         f"See what it does to a worker, then try it again: `farm retry {job.id}`.",
@@ -147,9 +149,9 @@ def _set_aside(job: Job) -> Standing:
     )
 
 
-def _failed(first: Package, last: Job, count: int) -> Standing:
+def _failed(first: Package, last: Job, count: int) -> GateResult:
     why = last.error.partition("\n")[0] or last.state
-    return Standing(
+    return GateResult(
         "failed",
         f"it could not be built again {count} times after {first.built_by} had built it; job {last.id}: {why}",
         f"Look at the log of job {last.id}, mend the recipe or the worker, and try it again: `farm retry {last.id}`.",
@@ -157,6 +159,6 @@ def _failed(first: Package, last: Job, count: int) -> Standing:
     )
 
 
-def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> Standing:
+def _too_few(so_far: str, agree: int, workers: frozenset[str]) -> GateResult:
     there = f"builds on {', '.join(sorted(workers))} only" if workers else "has no worker that builds"
-    return Standing("waiting", f"{so_far}; this farm {there}", f"Enrol workers until {agree} can have built it.")
+    return GateResult("waiting", f"{so_far}; this farm {there}", f"Enrol workers until {agree} can have built it.")

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.policy.channel import Transition
     from farm.core.sets.members.member import Member
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class ChannelState:
@@ -31,7 +31,7 @@ class ChannelState:
         self,
         channel: str,
         transitions: Sequence[Transition],
-        shelf: MemberShelf,
+        shelf: MemberCache,
         public: PublicStore,
         *,
         with_tests: bool = True,
@@ -53,53 +53,53 @@ class ChannelState:
         self._number, self._tests_mark, self._atoms = None, 0, None
         self.test_needs = TestNeeds(self._shelf)
 
-    def trial(self, desk: Desk, number: int) -> TrialSet:
+    def trial(self, unit: UnitOfWork, number: int) -> TrialSet:
         """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
         if self._number is None:
-            members = releases.release_members(desk.session, self._channel, number) if number else []
-            imported = (self.member(desk, digest) for digest in self._imported(desk, number).values())
+            members = releases.release_members(unit.session, self._channel, number) if number else []
+            imported = (self.member(unit, digest) for digest in self._imported(unit, number).values())
             self._trial = TrialSet(
                 [*(self._shelf.member(each) for each in members), *(each for each in imported if each is not None)]
             )
-            self._note_tests(desk, self._trial.base)
+            self._note_tests(unit, self._trial.base)
         elif self._number != number:
-            moved = releases.release_difference(desk.session, self._channel, self._number, number)
-            before, after = self._imported(desk, self._number), self._imported(desk, number)
-            placed = {name: self.member(desk, digest) for name, (_, digest) in moved.items()}
+            moved = releases.release_difference(unit.session, self._channel, self._number, number)
+            before, after = self._imported(unit, self._number), self._imported(unit, number)
+            placed = {name: self.member(unit, digest) for name, (_, digest) in moved.items()}
             placed |= {
-                name: self.member(desk, after.get(name))
+                name: self.member(unit, after.get(name))
                 for name in before.keys() | after.keys()
                 if before.get(name) != after.get(name)
             }
             self._trial.place(placed)
             self._trial.accept()
-            self._note_tests(desk, placed)
-        self._note_tests(desk, self._retested(desk))
+            self._note_tests(unit, placed)
+        self._note_tests(unit, self._retested(unit))
         self._number, self._tests_mark = number, self._shelf.tests_mark
         return self._trial
 
-    def _retested(self, desk: Desk) -> dict[str, Member | None]:
+    def _retested(self, unit: UnitOfWork) -> dict[str, Member | None]:
         """Return the members whose recipes have come to have other tests."""
         revised = self._shelf.revised_since(self._tests_mark)
-        records = [record for plan in revised for record in packages.packages_of_plan(desk.session, plan)]
+        records = [record for plan in revised for record in packages.packages_of_plan(unit.session, plan)]
         base = {record.name: self._trial.base.get(record.name) for record in records}
         return {name: member for name, member in base.items() if member is not None}
 
-    def _note_tests(self, desk: Desk, placed: Mapping[str, Member | None]) -> None:
+    def _note_tests(self, unit: UnitOfWork, placed: Mapping[str, Member | None]) -> None:
         for name, member in placed.items() if self._with_tests else ():
-            self.test_needs.hold(desk, name, member)
+            self.test_needs.hold(unit, name, member)
 
-    def member(self, desk: Desk, digest: Digest | None) -> Member | None:
+    def member(self, unit: UnitOfWork, digest: Digest | None) -> Member | None:
         """Return the member of a descriptor, own or foreign, None for none."""
-        return None if digest is None else self._shelf.member(self._shelf.archived(desk, digest))
+        return None if digest is None else self._shelf.member(self._shelf.archived(unit, digest))
 
-    def _imported(self, desk: Desk, number: int) -> dict[str, Digest]:
-        record = releases.release(desk.session, self._channel, number) if number else None
+    def _imported(self, unit: UnitOfWork, number: int) -> dict[str, Digest]:
+        record = releases.release(unit.session, self._channel, number) if number else None
         return imported_descriptors(self._public.release(record.digest).imports) if record else {}
 
     def atoms(
         self,
-        desk: Desk,
+        unit: UnitOfWork,
         candidate: int,
         trial: TrialSet,
         changes: Mapping[str, Member | None],
@@ -113,14 +113,14 @@ class ChannelState:
         changed = {name: member and member.descriptor.digest for name, member in changes.items()}
         what = candidate, self._number, changed, dict(interface_needs)
         if self._atoms is None or self._atoms[0] != what:
-            groups, needs = self._declared(desk, trial, changes)
+            groups, needs = self._declared(unit, trial, changes)
             for name, others in interface_needs.items():
                 needs[name] = (*needs.get(name, ()), *others)
             self._atoms = what, find_atoms(trial, changes, together=groups, needs=needs)
         return self._atoms[1]
 
     def _declared(
-        self, desk: Desk, trial: TrialSet, changes: Mapping[str, Member | None]
+        self, unit: UnitOfWork, trial: TrialSet, changes: Mapping[str, Member | None]
     ) -> tuple[list[Sequence[str]], dict[str, tuple[str, ...]]]:
         """Return what moves together by declaration or because one build put it out, and what tests need besides."""
         builds: dict[str, list[str]] = {}
@@ -133,8 +133,8 @@ class ChannelState:
                 # A release takes all foreign packages of a distribution from one release of it: so they move as one.
                 builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue
-            package: Package = self._shelf.record(desk, present.descriptor.digest)
-            recipe = self._shelf.tested_recipe(desk, package)
+            package: Package = self._shelf.record(unit, present.descriptor.digest)
+            recipe = self._shelf.tested_recipe(unit, package)
             builds.setdefault(recipe.name, []).append(name)
             if recipe.name == name and member is not None:
                 # What the base has can serve a test as well: then nothing has to come first.

@@ -14,56 +14,56 @@ from farm.server.federation import imported
 from farm.server.jobs import jobs
 from farm.server.packages import packages
 from farm.server.recipes import recipes
-from farm.server.tables.records import ForeignPackage
+from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
     from farm.server.tables.records import Package, RecipeRevision
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
 
 _Value = TypeVar("_Value")
 _REMEMBERED = 200_000
 
 
-class MemberShelf:
+class MemberCache:
     """Members and records by the digest of their descriptor, which never means anything else. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._members: _Newest[Member] = _Newest()
         self._records: _Newest[Package] = _Newest()
-        self._foreign: _Newest[ForeignPackage] = _Newest()
+        self._foreign: _Newest[ImportedPackage] = _Newest()
         self._revisions: _Newest[RecipeRevision] = _Newest()
         self._tests: dict[Digest, RecipeRevision] = {}
         self._revised: list[tuple[int, Digest]] = []
         self.tests_mark = 0
 
-    def record(self, desk: Desk, digest: Digest) -> Package:
+    def record(self, unit: UnitOfWork, digest: Digest) -> Package:
         """Return the record of a package, which must exist."""
         known = self._records.get(digest)
         if known is None:
-            known = packages.package(desk.session, digest)
+            known = packages.package(unit.session, digest)
             if known is None:
                 raise FarmError(f"the package {digest} is not in the database")
             self._records.put(digest, known)
         return known
 
-    def archived(self, desk: Desk, digest: Digest) -> Package | ForeignPackage:
+    def archived(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
         """Return what is known of a package, own or foreign, which must exist."""
         known = self._foreign.get(digest)
         if known is None and self._records.get(digest) is None:
-            own = packages.package(desk.session, digest)
+            own = packages.package(unit.session, digest)
             if own is not None:
                 self._records.put(digest, own)
                 return own
-            known = imported.package(desk.session, digest)
+            known = imported.package(unit.session, digest)
             if known is not None:
                 self._foreign.put(digest, known)
-        return known or self.record(desk, digest)
+        return known or self.record(unit, digest)
 
-    def member(self, package: Package | ForeignPackage) -> Member:
+    def member(self, package: Package | ImportedPackage) -> Member:
         """Return the member that a package is. Raises `MissingBlobError`, `CorruptBlobError`."""
         known = self._members.get(package.digest)
         if known is None:
@@ -71,42 +71,42 @@ class MemberShelf:
                 Descriptor.from_json(self._blobs.read(package.digest)),
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
-                foreign=isinstance(package, ForeignPackage),
+                foreign=isinstance(package, ImportedPackage),
                 build=package.build,
             )
             self._members.put(package.digest, known)
-            if isinstance(package, ForeignPackage):
+            if isinstance(package, ImportedPackage):
                 self._foreign.put(package.digest, package)
             else:
                 self._records.put(package.digest, package)
         return known
 
-    def revision(self, desk: Desk, package: Package) -> RecipeRevision:
+    def revision(self, unit: UnitOfWork, package: Package) -> RecipeRevision:
         """Return the recipe revision that a package was built from."""
         known = self._revisions.get(package.recipe)
         if known is None:
-            known = recipes.find_revision(desk.session, package.recipe)
+            known = recipes.find_revision(unit.session, package.recipe)
             if known is None:
                 raise FarmError(f"the recipe {package.recipe} of {package.name} is not in the database")
             self._revisions.put(package.recipe, known)
         return known
 
-    def recipe(self, desk: Desk, package: Package) -> Recipe:
+    def recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
         """Return the recipe that a package was built from."""
-        return desk.shelf.recipe(self.revision(desk, package))
+        return unit.shelf.recipe(self.revision(unit, package))
 
-    def renew_tests(self, desk: Desk) -> None:
+    def renew_tests(self, unit: UnitOfWork) -> None:
         """Learn of newer recipes that come to plans of before: all that they change is how packages are tested.
 
         `tests_mark` is then the newest job of such a recipe.
         """
-        if jobs.newest_answered(desk.session) == self.tests_mark:
+        if jobs.newest_answered(unit.session) == self.tests_mark:
             return
-        for job in jobs.answered_since(desk.session, self.tests_mark):
+        for job in jobs.answered_since(unit.session, self.tests_mark):
             if job.subject is not None and job.revision_id is not None:
                 # What came to files of before was dropped for these: the tests are of what is kept.
-                plan = packages.kept_plan(desk.session, job.subject)
-                self._tests[plan] = recipes.revision(desk.session, job.revision_id)
+                plan = packages.kept_plan(unit.session, job.subject)
+                self._tests[plan] = recipes.revision(unit.session, job.revision_id)
                 self._revised.append((job.id, plan))
             self.tests_mark = job.id
 
@@ -114,17 +114,17 @@ class MemberShelf:
         """Return the plans that have come to have newer recipes by jobs after this one, each once."""
         return list(dict.fromkeys(plan for job, plan in self._revised if job > mark))
 
-    def tested_revision(self, desk: Desk, package: Package) -> RecipeRevision:
+    def tested_revision(self, unit: UnitOfWork, package: Package) -> RecipeRevision:
         """Return the newest recipe revision that comes to the plan of a package: its tests are those that count."""
-        return self._tests.get(package.plan) or self.revision(desk, package)
+        return self._tests.get(package.plan) or self.revision(unit, package)
 
     def has_revised_tests(self, plan: Digest) -> bool:
         """Say whether another recipe has come to a plan than the one by which it was built."""
         return plan in self._tests
 
-    def tested_recipe(self, desk: Desk, package: Package) -> Recipe:
+    def tested_recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
         """Return the newest recipe that comes to the plan of a package."""
-        return desk.shelf.recipe(self.tested_revision(desk, package))
+        return unit.shelf.recipe(self.tested_revision(unit, package))
 
 
 class _Newest(Generic[_Value]):

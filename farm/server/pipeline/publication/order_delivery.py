@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from farm.server.curation.reports import Report
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
 
 _LOG = logging.getLogger("farm.server.pipeline")
 _AT_ONCE = 50
@@ -42,8 +42,8 @@ class OrderTaker(Protocol):
 class OrderDelivery:
     """Brings what the signer has not got yet. May be asked at any time, also twice at once."""
 
-    def __init__(self, office: Office, signer: OrderTaker) -> None:
-        self._office = office
+    def __init__(self, application: Application, signer: OrderTaker) -> None:
+        self._application = application
         self._signer = signer
         self._told: dict[str, str] = {}
 
@@ -64,13 +64,13 @@ class OrderDelivery:
 
     def bring(self) -> int:
         """Bring the oldest reports and orders; return how many the signer came to have. As `bring_all`."""
-        with self._office.reading() as desk:
-            orders = signed_orders.unbrought(desk.session, _AT_ONCE)
+        with self._application.reading() as unit:
+            orders = signed_orders.unbrought(unit.session, _AT_ONCE)
             # What was closed before the signer heard of it has to be there for it to close.
             closed = list(_closed_by(orders))
             waiting = {
-                channel: [found for number in numbers if (found := reports.report(desk.session, number)) is not None]
-                for channel, numbers in signed_orders.unbrought_reports(desk.session, _AT_ONCE, closed=closed).items()
+                channel: [found for number in numbers if (found := reports.report(unit.session, number)) is not None]
+                for channel, numbers in signed_orders.unbrought_reports(unit.session, _AT_ONCE, closed=closed).items()
             }
         brought = sum(self._bring_reports(channel, some) for channel, some in waiting.items())
         return brought + sum(map(self._bring_order, orders))
@@ -88,8 +88,8 @@ class OrderDelivery:
                 self._say_once(f"report {report.id}", f"the signer does not take report {report.id}: {error.message}")
                 continue
             self._told.pop(channel, None)
-            with self._office.writing() as desk:
-                signed_orders.note_report_brought(desk.session, report.id, now=desk.now)
+            with self._application.writing() as unit:
+                signed_orders.note_report_brought(unit.session, report.id, now=unit.now)
             brought += 1
         return brought
 
@@ -104,8 +104,8 @@ class OrderDelivery:
             if error.said not in _FOR_GOOD:
                 return False  # the trouble is the signer's: a hold that was lost by it would be missed
         self._told.pop(order.digest, None)
-        with self._office.writing() as desk:
-            signed_orders.note_brought(desk.session, order.digest, now=desk.now, refused=refused)
+        with self._application.writing() as unit:
+            signed_orders.note_brought(unit.session, order.digest, now=unit.now, refused=refused)
         return True
 
     def _say_once(self, about: str, told: str) -> None:

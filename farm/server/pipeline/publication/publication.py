@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.core.recipe.distributions import ForeignDistribution
+    from farm.core.recipe.distributions import OtherDistribution
     from farm.server.tables.records import Package
     from farm.trust.index.imports import Import
     from farm.trust.index.tree import Read
@@ -234,7 +234,7 @@ class PublicStore:
         policy = policy_in_force(Repository(self._repository))
         return (*policy.steps, *(each.lock for each in policy.toolchains)) if policy else ()
 
-    def signed_distributions(self) -> Mapping[str, ForeignDistribution]:
+    def signed_distributions(self) -> Mapping[str, OtherDistribution]:
         """Return where the signed policy says that other distributions are, by name; nothing where none is signed.
 
         Raises `RepositoryStateError`.

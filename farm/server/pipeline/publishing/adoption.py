@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.pipeline.publication.publication import PublicStore
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.release_index import Release
     from farm.trust.index.tree import Difference
 
@@ -39,8 +39,8 @@ _PIPELINE = Actor("pipeline")
 class TakingUp:
     """Compares what one channel has published with the database. For one thread."""
 
-    def __init__(self, office: Office, channel: str, public: PublicStore) -> None:
-        self._office = office
+    def __init__(self, application: Application, channel: str, public: PublicStore) -> None:
+        self._application = application
         self._channel = channel
         self._public = public
 
@@ -52,63 +52,63 @@ class TakingUp:
         """
         published = self._public.published(self._channel)
         number = published.number if published else 0
-        with self._office.reading() as desk:
-            beyond = published_releases.ahead(desk.session, self._channel, number)
-            waiting = self._unknown(desk, published) if published and self._is_unknown(desk, published) else []
+        with self._application.reading() as unit:
+            beyond = published_releases.ahead(unit.session, self._channel, number)
+            waiting = self._unknown(unit, published) if published and self._is_unknown(unit, published) else []
         if not beyond and not waiting:
             return None
         if beyond:
-            with self._office.planning() as desk:
-                self._set_aside(desk, beyond, number)
+            with self._application.planning() as unit:
+                self._set_aside(unit, beyond, number)
         while waiting:
-            with self._office.planning() as desk:
-                self._take_up(desk, waiting.pop())
+            with self._application.planning() as unit:
+                self._take_up(unit, waiting.pop())
         told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
         return Step(self._channel, StepState.RELEASED, told)
 
-    def _is_unknown(self, desk: Desk, published: Release) -> bool:
+    def _is_unknown(self, unit: UnitOfWork, published: Release) -> bool:
         which = self._channel, published.number, published.digest
-        if published_releases.is_recorded(desk.session, *which):
+        if published_releases.is_recorded(unit.session, *which):
             return False
         # One that was signed for this farm, which has not heard of it: it asks again.
-        return not published_releases.has_open_candidate(desk.session, *which)
+        return not published_releases.has_open_candidate(unit.session, *which)
 
-    def _set_aside(self, desk: Desk, beyond: Sequence[int], number: int) -> None:
+    def _set_aside(self, unit: UnitOfWork, beyond: Sequence[int], number: int) -> None:
         told = _told_aside(self._channel, beyond, number)
-        published_releases.set_aside(desk.session, self._channel, number, reason=told)
-        audit(desk, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
+        published_releases.set_aside(unit.session, self._channel, number, reason=told)
+        audit(unit, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
 
-    def _unknown(self, desk: Desk, published: Release) -> list[Release]:
+    def _unknown(self, unit: UnitOfWork, published: Release) -> list[Release]:
         """Return what is unknown, the newest first, back to what both know, or as far as it can be read."""
         found = [published]
         while (previous := found[-1].previous) is not None:
-            if published_releases.is_recorded(desk.session, self._channel, found[-1].number - 1, previous):
+            if published_releases.is_recorded(unit.session, self._channel, found[-1].number - 1, previous):
                 break
             try:
                 release = self._public.release(previous)
             except (MissingBlobError, CorruptBlobError):
                 break  # nothing tells what it was: the next one is taken up as a whole
-            if unknown_imports(desk, release):
+            if unknown_imports(unit, release):
                 break  # what is in force does not hold it any more: that counts
             found.append(release)
         return found
 
-    def _take_up(self, desk: Desk, release: Release) -> None:
-        candidate = published_releases.make_room(desk.session, self._channel, release.number, release.digest)
-        moved = self._moved(desk, release)
-        record_unknown(desk, release, moved.put, self._public)
-        record_rebuilds(desk, release, moved.put, self._public)
+    def _take_up(self, unit: UnitOfWork, release: Release) -> None:
+        candidate = published_releases.make_room(unit.session, self._channel, release.number, release.digest)
+        moved = self._moved(unit, release)
+        record_unknown(unit, release, moved.put, self._public)
+        record_rebuilds(unit, release, moved.put, self._public)
         names = [*(entry.name for entry in moved.put), *moved.removed]
-        before = releases.members_named(desk.session, self._channel, release.number - 1, names)
+        before = releases.members_named(unit.session, self._channel, release.number - 1, names)
         after = {entry.name: entry.descriptor.digest for entry in moved.put}
         changes = {name: after.get(name) for name in names if before.get(name) != after.get(name)}
         reason = _told(release)
         if candidate is None:
             own = {name: (before.get(name), digest) for name, digest in changes.items()}
-            candidate = self._candidate(desk, release, own | self._imported(desk, release))
-        candidates.tell(desk.session, candidate, reason)
+            candidate = self._candidate(unit, release, own | self._imported(unit, release))
+        candidates.tell(unit.session, candidate, reason)
         record = releases.add_release(
-            desk.session,
+            unit.session,
             channel=self._channel,
             number=release.number,
             candidate_id=candidate,
@@ -120,43 +120,43 @@ class TakingUp:
             trace=f"taken-up-{self._channel}-{release.number}",
             now=released_time(release),
         )
-        releases.mark_published(desk.session, record.id, now=released_time(release))
+        releases.mark_published(unit.session, record.id, now=released_time(release))
         by = f"release {release.number} of {self._channel}"
-        excuses.clear(desk.session, self._channel, after, by=by, now=desk.now)
-        audit(desk, _PIPELINE, "take up", by, f"{reason}: {release.digest}", channel=self._channel)
+        excuses.clear(unit.session, self._channel, after, by=by, now=unit.now)
+        audit(unit, _PIPELINE, "take up", by, f"{reason}: {release.digest}", channel=self._channel)
 
-    def _moved(self, desk: Desk, release: Release) -> Difference:
+    def _moved(self, unit: UnitOfWork, release: Release) -> Difference:
         """Return what makes the set of a release of that before it, as the database has that."""
         previous, number = release.previous, release.number - 1
         if previous is None:
             return difference(self._public.read, None, release.index)
-        if published_releases.is_recorded(desk.session, self._channel, number, previous):
+        if published_releases.is_recorded(unit.session, self._channel, number, previous):
             return difference(self._public.read, self._public.release(previous).index, release.index)
         whole = difference(self._public.read, None, release.index)
-        held = releases.release_set(desk.session, self._channel, number)
+        held = releases.release_set(unit.session, self._channel, number)
         gone = held.keys() - {entry.name for entry in whole.put}
         return type(whole)(whole.put, tuple(sorted(gone)))
 
     def _candidate(
-        self, desk: Desk, release: Release, changes: Mapping[str, tuple[Digest | None, Digest | None]]
+        self, unit: UnitOfWork, release: Release, changes: Mapping[str, tuple[Digest | None, Digest | None]]
     ) -> int:
         """Record a candidate for a release that has none: pages show by it what came and went, and why."""
         at = released_time(release)
         source = Source(CandidateOrigin.COLLECTED)
         opened = candidates.add_candidate(
-            desk.session, self._channel, changes, base_number=release.number - 1, source=source, now=at
+            unit.session, self._channel, changes, base_number=release.number - 1, source=source, now=at
         )
-        candidates.place_changes(desk.session, opened.id, changes, state=ChangeState.ACCEPTED)
-        pins = [imported.find_release(desk.session, each.release) for each in release.imports]
-        imported.pin_candidate(desk.session, opened.id, [each for each in pins if each])
-        candidates.decide(desk.session, opened.id, CandidateState.RELEASED, reason="", now=at)
+        candidates.place_changes(unit.session, opened.id, changes, state=ChangeState.ACCEPTED)
+        pins = [imported.find_release(unit.session, each.release) for each in release.imports]
+        imported.pin_candidate(unit.session, opened.id, [each for each in pins if each])
+        candidates.decide(unit.session, opened.id, CandidateState.RELEASED, reason="", now=at)
         return opened.id
 
-    def _imported(self, desk: Desk, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
+    def _imported(self, unit: UnitOfWork, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
         """Return what changes of other distributions' packages, by full name. Raises `UnknownPackageError`."""
         after = imported_descriptors(release.imports)
-        record_imports(desk, release, self._public)
-        if lacking := unknown_imports(desk, release):
+        record_imports(unit, release, self._public)
+        if lacking := unknown_imports(unit, release):
             raise UnknownPackageError(
                 release,
                 f"{listed(lacking)} as it takes them: {listed([str(each) for each in release.imports])}",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from farm.core.advisories.matching import Advisory
     from farm.server.advisories.advisories import KeptAdvisory
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.attestation.advisory_statement import Word
 
 _MOST_TOLD = 5
@@ -49,8 +49,8 @@ class AdvisorySigner(Protocol):
 class AdvisoryPublication:
     """Publishes the list when rows have changed since it did so last. For one thread."""
 
-    def __init__(self, office: Office, repository: Path, signer: AdvisorySigner) -> None:
-        self._office = office
+    def __init__(self, application: Application, repository: Path, signer: AdvisorySigner) -> None:
+        self._application = application
         self._repository = repository
         self._public = BlobStore(repository / BLOBS)
         self._signer = signer
@@ -61,9 +61,9 @@ class AdvisoryPublication:
 
     def advance(self) -> bool:
         """Publish if there is something new, and say whether it was tried; what fails is tried again next time."""
-        with self._office.reading() as desk:
-            state = _state(desk)
-            now = desk.now
+        with self._application.reading() as unit:
+            state = _state(unit)
+            now = unit.now
         if state == self._published or (state == self._failed and now < self._again):
             return False
         try:
@@ -87,29 +87,29 @@ class AdvisoryPublication:
     def _chosen(self) -> tuple[AdvisoryIndex, ReviewList]:
         """Return what is to be published, and write down what is left out because nobody has signed it."""
         published = PublishedWords.of(self._repository)
-        with self._office.reading() as desk:
-            choice = Choice(published, signed_words(desk), desk.world.distribution)
-            chosen = self._index(desk, choice), self._looked(desk, choice)
-            known = signed_orders.unsigned_words(desk.session)
+        with self._application.reading() as unit:
+            choice = Choice(published, signed_words(unit), unit.world.distribution)
+            chosen = self._index(unit, choice), self._looked(unit, choice)
+            known = signed_orders.unsigned_words(unit.session)
         if new := choice.unsigned.keys() - known.keys():
             told = ", ".join(sorted(choice.unsigned[each] for each in new)[:_MOST_TOLD])
             _LOG.warning("nobody has signed, so it is not published (%d in all): %s", len(new), told)
         if choice.unsigned != known:
-            with self._office.writing() as desk:
-                signed_orders.set_unsigned_words(desk.session, choice.unsigned)
+            with self._application.writing() as unit:
+                signed_orders.set_unsigned_words(unit.session, choice.unsigned)
         return chosen
 
-    def _index(self, desk: Desk, choice: Choice) -> AdvisoryIndex:
-        listed = choice.advisories(self._listed(desk, each) for each in _all(desk))
-        statements = choice.statements(all_statements(desk))
-        document = self._keep(document_of(statements, desk.world.distribution)) if statements else None
-        return AdvisoryIndex(desk.world.distribution, listed, document)
+    def _index(self, unit: UnitOfWork, choice: Choice) -> AdvisoryIndex:
+        listed = choice.advisories(self._listed(unit, each) for each in _all(unit))
+        statements = choice.statements(all_statements(unit))
+        document = self._keep(document_of(statements, unit.world.distribution)) if statements else None
+        return AdvisoryIndex(unit.world.distribution, listed, document)
 
-    def _looked(self, desk: Desk, choice: Choice) -> ReviewList:
-        return ReviewList(desk.world.distribution, choice.reviews(reviews.reviews(desk.session)))
+    def _looked(self, unit: UnitOfWork, choice: Choice) -> ReviewList:
+        return ReviewList(unit.world.distribution, choice.reviews(reviews.reviews(unit.session)))
 
-    def _listed(self, desk: Desk, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
-        advisory = read_kept(desk, kept)
+    def _listed(self, unit: UnitOfWork, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
+        advisory = read_kept(unit, kept)
         listed = ListedAdvisory(kept.id, self._keep(kept.body.encode()), advisory.packages)
         return advisory, listed, advisory_word(json.loads(kept.body))
 
@@ -117,17 +117,17 @@ class AdvisoryPublication:
         return BlobRef(self._public.put_bytes(content), len(content))
 
 
-def _state(desk: Desk) -> object:
+def _state(unit: UnitOfWork) -> object:
     return (
-        rows.state_of_advisories(desk.session),
-        reviews.state_of_reviews(desk.session),
-        signed_orders.state_of_brought(desk.session, Act.ADVISE),
-        signed_orders.state_of_brought(desk.session, Act.WITHDRAW_ORDER),
+        rows.state_of_advisories(unit.session),
+        reviews.state_of_reviews(unit.session),
+        signed_orders.state_of_brought(unit.session, Act.ADVISE),
+        signed_orders.state_of_brought(unit.session, Act.WITHDRAW_ORDER),
     )
 
 
-def _all(desk: Desk) -> Iterator[KeptAdvisory]:
+def _all(unit: UnitOfWork) -> Iterator[KeptAdvisory]:
     after = ""
-    while page := rows.advisories(desk.session, after=after, limit=500):
+    while page := rows.advisories(unit.session, after=after, limit=500):
         yield from page
         after = page[-1].id

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.core.advisories.reviews import Review
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.advisory_index import ListedAdvisory
 
 
@@ -81,21 +81,21 @@ class PublishedWords:
         return self.blobs.read(blob.digest)
 
 
-def signed_words(desk: Desk) -> Collection[Digest] | None:
+def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
     """Return the digests of what the signer has signed orders for; None where nothing need be signed."""
-    people = signed_orders.who_orders(desk.session)
+    people = signed_orders.who_orders(unit.session)
     if people is None:
         return None
     found: set[Digest] = set()
-    withdrawn = withdrawn_orders(desk, ADVISORIES)
-    for kept in signed_orders.brought_since(desk.session, Act.ADVISE, desk.now - LONGEST_LIFETIME):
+    withdrawn = withdrawn_orders(unit, ADVISORIES)
+    for kept in signed_orders.brought_since(unit.session, Act.ADVISE, unit.now - LONGEST_LIFETIME):
         try:
             order = read_order(kept.envelope.encode(), people)
         except FarmError:
             continue  # of somebody who may not order any more
         if order.digest in withdrawn:
             continue
-        if order.act is Act.ADVISE and order.distribution == desk.world.distribution and desk.now < order.expires:
+        if order.act is Act.ADVISE and order.distribution == unit.world.distribution and unit.now < order.expires:
             found.update(digest for digest in order.packages.values() if digest is not None)
     return found
 

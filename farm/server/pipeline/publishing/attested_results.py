@@ -11,10 +11,10 @@ from farm.server.tables.pipeline_states import ChangeState, RunState
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.server.channels.candidates import Candidate
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-def attestations_of(desk: Desk, candidate: Candidate) -> tuple[Digest, ...]:
+def attestations_of(unit: UnitOfWork, candidate: Candidate) -> tuple[Digest, ...]:
     """Return the digests of the counted attestations of what a candidate has put in, sorted.
 
     These are of the tests that passed and of those that failed on the set and on its base alike, from as many testers
@@ -23,11 +23,11 @@ def attestations_of(desk: Desk, candidate: Candidate) -> tuple[Digest, ...]:
     """
     accepted = {
         each.name: each.after
-        for each in candidates.changes_of(desk.session, candidate.id)
+        for each in candidates.changes_of(unit.session, candidate.id)
         if each.state is ChangeState.ACCEPTED
     }
     digest = candidates.changes_digest(candidate.base_number, accepted)
-    for run in candidates.set_runs(desk.session, candidate.id):
+    for run in candidates.set_runs(unit.session, candidate.id):
         if run.set_digest == digest and run.state is RunState.GREEN and isinstance(run.evidence, TestEvidence):
             return run.evidence.attestations
     return ()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.server.transaction.unit_of_work import Office
+    from farm.server.transaction.unit_of_work import Application
     from farm.trust.index.release_index import Release
 
 _LOG = logging.getLogger("farm.server")
@@ -39,8 +39,8 @@ def mend(release: Release, public: PublicStore) -> None:
 class BlobWatch:
     """Looks at what the newest releases name, a part at a time. Where it was lies in memory. For one thread."""
 
-    def __init__(self, office: Office, repository: Path, *, at_once: int = _AT_ONCE) -> None:
-        self._office = office
+    def __init__(self, application: Application, repository: Path, *, at_once: int = _AT_ONCE) -> None:
+        self._application = application
         self._repository = Repository(repository)
         self._at_once = at_once
         self._rest: Iterator[Digest] = iter(())
@@ -56,7 +56,7 @@ class BlobWatch:
         return looked
 
     def _round(self) -> Iterator[Digest]:
-        public = PublicStore(self._repository.root, self._office.blobs)
+        public = PublicStore(self._repository.root, self._application.blobs)
         for channel in channels_of(self._repository.head().targets):
             newest = self._repository.current(channel).release
             if newest is not None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
-    from farm.trust.attestation.provenance import Vouched
+    from farm.server.transaction.unit_of_work import UnitOfWork
+    from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release
     from farm.trust.metadata.builders import AllowedBuilders
 
@@ -30,26 +30,28 @@ _LATE = timedelta(minutes=10)
 """An agreement may bear a time before that of a release which has not seen it: another clock, a slow transaction."""
 
 
-def rebuilds_of(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, tuple[BlobRef, ...]]:
+def rebuilds_of(
+    unit: UnitOfWork, packages: Iterable[Package], public: PublicStore
+) -> Mapping[Digest, tuple[BlobRef, ...]]:
     """Return the provenances of the rebuilds of each package, by descriptor, that signer and clients will take.
 
     One by a builder that the signed list does not name (yet) would have the whole release refused: it is left out.
     """
     known = {package.digest: package for package in packages}
-    given = attestations.attestations_of(desk.session, known)
+    given = attestations.attestations_of(unit.session, known)
     allowed = public.builders() if given else None
     return {
-        digest: _vouched(desk, known[digest], [each.provenance for each in found], allowed)
+        digest: _verified(unit, known[digest], [each.provenance for each in found], allowed)
         for digest, found in given.items()
         if allowed is not None
     }
 
 
-def words_of_others(desk: Desk, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
+def words_of_others(unit: UnitOfWork, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
     """Return another builder's word on each package whose own is not on the signed list, where there is one."""
     allowed = public.builders()
     unlisted = [each for each in packages if not _is_listed(each, allowed, public)]
-    return {digest: words[0] for digest, words in rebuilds_of(desk, unlisted, public).items() if words}
+    return {digest: words[0] for digest, words in rebuilds_of(unit, unlisted, public).items() if words}
 
 
 def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) -> bool:
@@ -60,16 +62,16 @@ def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) 
         return True
 
 
-def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
+def grown(unit: UnitOfWork, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
     """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
 
     Not those whose own builder is off the list: by another's word an entry would not be that of before, to which a
     rollback may go. Costs what was rebuilt since that release, not what it holds.
     """
-    members = attestations.attested_members(desk.session, base.channel, since=base.released_at - _LATE)
-    attested = packages.by_digest(desk.session, members.values())
-    rebuilt = rebuilds_of(desk, attested.values(), public)
-    reworded = words_of_others(desk, attested.values(), public)
+    members = attestations.attested_members(unit.session, base.channel, since=base.released_at - _LATE)
+    attested = packages.by_digest(unit.session, members.values())
+    rebuilt = rebuilds_of(unit, attested.values(), public)
+    reworded = words_of_others(unit, attested.values(), public)
     tree = IndexTree(public.read, release.index)
     found = set()
     for name, digest in members.items():
@@ -79,15 +81,15 @@ def grown(desk: Desk, base: ReleaseRecord, release: Release, public: PublicStore
     return found
 
 
-def _vouched(
-    desk: Desk, package: Package, provenances: Iterable[BlobRef], allowed: AllowedBuilders
+def _verified(
+    unit: UnitOfWork, package: Package, provenances: Iterable[BlobRef], allowed: AllowedBuilders
 ) -> tuple[BlobRef, ...]:
-    descriptor = Descriptor.from_json(desk.blobs.read(package.digest))
-    first = _read(desk, package.provenance, allowed, descriptor, package.recipe)
+    descriptor = Descriptor.from_json(unit.blobs.read(package.digest))
+    first = _read(unit, package.provenance, allowed, descriptor, package.recipe)
     builders = {first.builder} if first else set()
     taken = []
     for provenance in provenances:
-        said = _read(desk, provenance, allowed, descriptor, package.recipe)
+        said = _read(unit, provenance, allowed, descriptor, package.recipe)
         # One that was leased as another build of the very same files says nothing of this one, and who tells of other
         # outputs has not come to the same.
         if said and said.builder not in builders and (first is None or _agree(said, first)):
@@ -97,14 +99,14 @@ def _vouched(
     return tuple(taken)
 
 
-def _agree(one: Vouched, other: Vouched) -> bool:
+def _agree(one: VerifiedProvenance, other: VerifiedProvenance) -> bool:
     return (one.build, one.outputs) == (other.build, other.outputs)
 
 
 def _read(
-    desk: Desk, provenance: BlobRef, allowed: AllowedBuilders, descriptor: Descriptor, recipe: Digest
-) -> Vouched | None:
+    unit: UnitOfWork, provenance: BlobRef, allowed: AllowedBuilders, descriptor: Descriptor, recipe: Digest
+) -> VerifiedProvenance | None:
     try:
-        return verify_provenance(desk.blobs.read(provenance.digest), allowed, descriptor, recipe)
+        return verify_provenance(unit.blobs.read(provenance.digest), allowed, descriptor, recipe)
     except FarmError:
         return None

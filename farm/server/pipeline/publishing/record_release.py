@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.closure import needs_of, needs_touched
 from farm.server.channels import releases
 from farm.server.jobs.sboms import sbom_of
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release, ReleaseEntry
 
 
 def record_release(
-    desk: Desk,
+    unit: UnitOfWork,
     candidate: Candidate,
     base: ReleaseRecord | None,
     *,
     trial: TrialSet,
     changes: Mapping[str, Member | None],
-    shelf: MemberShelf,
+    shelf: MemberCache,
     public: PublicStore,
     with_tests: bool,
     tested: Collection[str] = (),
@@ -51,43 +51,43 @@ def record_release(
     Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
-    imports = make_imports(desk, candidate, trial, previous.imports if previous else (), public)
-    rebuilt_since = grown(desk, base, previous, public) if base and previous else set()
-    touched = {name for name in needs_touched(trial, changes) if not is_foreign(name)}
+    imports = make_imports(unit, candidate, trial, previous.imports if previous else (), public)
+    rebuilt_since = grown(unit, base, previous, public) if base and previous else set()
+    touched = {name for name in needs_touched(trial, changes) if not is_imported(name)}
     if previous and with_tests:
-        touched |= named_anew(desk, trial, tested, shelf, IndexTree(public.read, previous.index))
+        touched |= named_anew(unit, trial, tested, shelf, IndexTree(public.read, previous.index))
     needs = needs_of(trial, touched | (rebuilt_since & trial.members.keys()))
-    own = {name: member for name, member in changes.items() if not is_foreign(name)}
-    records = {name: shelf.record(desk, trial.members[name].descriptor.digest) for name in needs}
-    tests = {name: shelf.tested_revision(desk, record).digest for name, record in records.items() if with_tests}
-    put = _entries(desk, records, needs, tests, public)
+    own = {name: member for name, member in changes.items() if not is_imported(name)}
+    records = {name: shelf.record(unit, trial.members[name].descriptor.digest) for name in needs}
+    tests = {name: shelf.tested_revision(unit, record).digest for name, record in records.items() if with_tests}
+    put = _entries(unit, records, needs, tests, public)
     release, index = make_release(
         previous,
         put,
         [name for name, member in own.items() if member is None],
-        distribution=desk.world.distribution,
+        distribution=unit.world.distribution,
         channel=candidate.channel,
-        now=desk.now,
+        now=unit.now,
         read=public.read,
         imports=imports,
     )
     public.bring_blobs(
-        digest for name, record in records.items() for digest in sources_of(desk, record, tests.get(name))
+        digest for name, record in records.items() for digest in sources_of(unit, record, tests.get(name))
     )
     public.bring(put, index, release)
-    return _recorded(desk, candidate, release, own), release
+    return _recorded(unit, candidate, release, own), release
 
 
 def _entries(
-    desk: Desk,
+    unit: UnitOfWork,
     records: Mapping[str, Package],
     needs: Mapping[str, tuple[str, ...]],
     tests: Mapping[str, Digest],
     public: PublicStore,
 ) -> list[ReleaseEntry]:
-    rebuilt = rebuilds_of(desk, records.values(), public)
-    words = words_of_others(desk, records.values(), public)
-    vouched = {
+    rebuilt = rebuilds_of(unit, records.values(), public)
+    words = words_of_others(unit, records.values(), public)
+    verified = {
         name: replace(each, provenance=words.get(each.digest, each.provenance)) for name, each in records.items()
     }
     return [
@@ -95,18 +95,18 @@ def _entries(
             record,
             needs[name],
             rebuilds=set(rebuilt.get(record.digest, ())) - {record.provenance},
-            sbom=sbom_of(desk, record),
+            sbom=sbom_of(unit, record),
             tests=tests.get(name),
         )
-        for name, record in sorted(vouched.items())
+        for name, record in sorted(verified.items())
     ]
 
 
 def _recorded(
-    desk: Desk, candidate: Candidate, release: Release, changes: Mapping[str, Member | None]
+    unit: UnitOfWork, candidate: Candidate, release: Release, changes: Mapping[str, Member | None]
 ) -> ReleaseRecord:
     return releases.add_release(
-        desk.session,
+        unit.session,
         channel=candidate.channel,
         number=release.number,
         candidate_id=candidate.id,
@@ -116,5 +116,5 @@ def _recorded(
         packages=release.packages,
         changes={name: member.descriptor.digest if member else None for name, member in changes.items()},
         trace=candidate.trace,
-        now=desk.now,
+        now=unit.now,
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.publication.publication import PublicStore, Signer
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk, Office
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.release_index import Release
 
 
@@ -53,20 +53,20 @@ class Signing:
     `loading` says whose libraries had to be compared with those that they were built against, in a candidate.
     """
 
-    office: Office
+    application: Application
     channel: str
     public: PublicStore
     signer: Signer
-    offered: Callable[[Desk, ReleaseRecord], Differences]
-    loading: Callable[[Desk, Candidate], Sequence[Package]]
+    offered: Callable[[UnitOfWork, ReleaseRecord], Differences]
+    loading: Callable[[UnitOfWork, Candidate], Sequence[Package]]
 
     def waiting(self) -> Unsigned | None:
         """Return the release that was recorded, and that the signer has not been heard to sign."""
-        with self.office.reading() as desk:
-            record = releases.newest_release(desk.session, self.channel, published=False)
+        with self.application.reading() as unit:
+            record = releases.newest_release(unit.session, self.channel, published=False)
             if record is None or record.published_at is not None or record.candidate_id is None:
                 return None
-            candidate = candidates.candidate(desk.session, record.candidate_id)
+            candidate = candidates.candidate(unit.session, record.candidate_id)
             if candidate is None or candidate.state is not CandidateState.OPEN:
                 return None
             return Unsigned(candidate, record, self.public.release(record.digest))
@@ -75,25 +75,25 @@ class Signing:
         """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
         candidate, record = unsigned.candidate, unsigned.record
         # What was ordered before this release counts for it.
-        OrderDelivery(self.office, self.signer).bring_all()
-        with self.office.reading() as desk:
-            loading = self.loading(desk, candidate)
-            evidence = bring_evidence(desk, candidate, unsigned.release, self.public, loading)
+        OrderDelivery(self.application, self.signer).bring_all()
+        with self.application.reading() as unit:
+            loading = self.loading(unit, candidate)
+            evidence = bring_evidence(unit, candidate, unsigned.release, self.public, loading)
         try:
             self._ask(unsigned.release, evidence)
         except SignerRefusedError as error:
-            with self.office.planning() as desk:
-                if not releases.drop_release(desk.session, record):
+            with self.application.planning() as unit:
+                if not releases.drop_release(unit.session, record):
                     told = f"another process has seen to release {record.number} of {record.channel}"
                     return Step(record.channel, StepState.IDLE, told)
-                return refuse(desk, candidate, _refusals(desk, candidate, error))
+                return refuse(unit, candidate, _refusals(unit, candidate, error))
         message = f"release {record.number} of {record.channel} is published"
-        with self.office.planning() as desk:
-            releases.mark_published(desk.session, record.id, now=desk.now)
-            order = orders.order_of(desk.session, candidate.id)
+        with self.application.planning() as unit:
+            releases.mark_published(unit.session, record.id, now=unit.now)
+            order = orders.order_of(unit.session, candidate.id)
             if order is not None and order.kind is OrderKind.ROLLBACK:
-                rollbacks.leave_out(desk.session, order.id, self.offered(desk, record))
-            release_candidate(desk, candidate, message)
+                rollbacks.leave_out(unit.session, order.id, self.offered(unit, record))
+            release_candidate(unit, candidate, message)
         return Step(record.channel, StepState.RELEASED, message)
 
     def _ask(self, release: Release, evidence: Digest) -> None:
@@ -149,12 +149,12 @@ def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[D
     return SignerRefusedError(told, remedy=remedy, by_package=by_package, said=error.said, lost_blobs=tuple(lost))
 
 
-def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:
+def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:
     """Return what holds a refused candidate back: the packages that the signer names, or all of it; and what was held.
 
     The next candidate leaves out what is named.
     """
-    changes = {each.name: each for each in candidates.changes_of(desk.session, candidate.id)}
+    changes = {each.name: each for each in candidates.changes_of(unit.session, candidate.id)}
     refused = [
         Excuse(
             package=name,
@@ -162,18 +162,18 @@ def _refusals(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> li
             gate=GateKind.SIGNER,
             reason=why,
             remedy=remedy,
-            until=asked_again_at(desk.now, refusals.count(desk.session, candidate.channel, name, changes[name].after)),
+            until=asked_again_at(unit.now, refusals.count(unit.session, candidate.channel, name, changes[name].after)),
         )
         for name, (why, remedy) in error.by_package.items()
         if name in changes
     ]
-    standing = excuses.standing(desk.session, candidate.channel)
+    standing = excuses.standing(unit.session, candidate.channel)
     held = [each.excuse for each in standing if each.candidate == candidate.id]
-    return [*held, *(refused or [_whole(desk, candidate, error)])]
+    return [*held, *(refused or [_whole(unit, candidate, error)])]
 
 
-def _whole(desk: Desk, candidate: Candidate, error: SignerRefusedError) -> Excuse:
+def _whole(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> Excuse:
     """Return what holds back a candidate of which the signer names no package."""
-    before = refusals.count(desk.session, candidate.channel, "", None)
-    until = asked_again_at(desk.now, before)
+    before = refusals.count(unit.session, candidate.channel, "", None)
+    until = asked_again_at(unit.now, before)
     return Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=until)

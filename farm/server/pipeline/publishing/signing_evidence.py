@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Candidate
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import ReleaseEntry
     from farm.trust.index.tree import Difference
 
 
 def bring_evidence(
-    desk: Desk, candidate: Candidate, release: Release, public: PublicStore, loading: Sequence[Package] = ()
+    unit: UnitOfWork, candidate: Candidate, release: Release, public: PublicStore, loading: Sequence[Package] = ()
 ) -> Digest:
     """Put the evidence for a candidate's release, which lies in the public store, there too; return its digest.
 
@@ -53,48 +53,48 @@ def bring_evidence(
     previous = public.release(release.previous) if release.previous else None
     moved = difference(public.read, previous.index if previous else None, release.index)
     new = moved.put
-    own = packages.by_digest(desk.session, (entry.descriptor.digest for entry in new))
-    signed = _comparisons(desk, candidate, public) if loading else {}
-    compared = _compared(desk, signed)
-    rebuilt = tuple(_rebuilt(desk, loading))
+    own = packages.by_digest(unit.session, (entry.descriptor.digest for entry in new))
+    signed = _comparisons(unit, candidate, public) if loading else {}
+    compared = _compared(unit, signed)
+    rebuilt = tuple(_rebuilt(unit, loading))
     built = [*own.values(), *loading, *rebuilt, *compared]
-    against = [*compared, *_built_against(desk, built)]
-    words = words_of_others(desk, against, public)
+    against = [*compared, *_built_against(unit, built)]
+    words = words_of_others(unit, against, public)
     dependencies = tuple(_of(each, words.get(each.digest)) for each in against)
     described = [*dependencies, *map(_of, rebuilt)]
-    found = [digest for each in described for digest in recipe_blobs(desk, each.recipe)]
+    found = [digest for each in described for digest in recipe_blobs(unit, each.recipe)]
     found += [blob.digest for each in described for blob in each.blobs]
-    found += _put_out(desk, {each.plan for each in built})
-    found += _put_out(desk, _plans_of_dependencies(desk, [*loading, *rebuilt]))
-    found += _imported(desk, release)
-    abroad = _abroad(desk, release, previous)
-    found += [digest for each in abroad for digest in _blobs_abroad(desk, each, release)]
+    found += _put_out(unit, {each.plan for each in built})
+    found += _put_out(unit, _plans_of_dependencies(unit, [*loading, *rebuilt]))
+    found += _imported(unit, release)
+    abroad = _abroad(unit, release, previous)
+    found += [digest for each in abroad for digest in _blobs_abroad(unit, each, release)]
     public.bring_blobs(dict.fromkeys([*found, *public.signed_inputs()]))
-    tests, tested = _tests(desk, candidate, public)
-    counting = [*new, *_entries_of(desk, release, public, tested)]
+    tests, tested = _tests(unit, candidate, public)
+    counting = [*new, *_entries_of(unit, release, public, tested)]
     recipes = {recipe for entry in counting for recipe in entry.recipes} | {each.recipe for each in described}
-    submissions = signatures_of(desk, recipes)
+    submissions = signatures_of(unit, recipes)
     public.bring_blobs(submissions)
     evidence = ReleaseEvidence(
         dependencies=dependencies,
         submissions=submissions,
-        approvals=tuple(map(public.put, _approvals(desk, release, previous, moved, public))),
+        approvals=tuple(map(public.put, _approvals(unit, release, previous, moved, public))),
         tests=tests,
         comparisons=tuple(map(SignedTest, signed.keys(), signed.values())),
         rebuilt=tuple(map(_of, rebuilt)),
-        orders=tuple(_orders(desk, candidate)),
+        orders=tuple(_orders(unit, candidate)),
         abroad=tuple(abroad),
     )
     return public.put(evidence.to_json())
 
 
-def _built_against(desk: Desk, built: Iterable[Package]) -> Iterator[Package]:
+def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Package]:
     """Give all that packages were built against, and those in turn, each once."""
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
-        wanted = {each.tree for plan in plans for each in plan_of(desk, plan).dependencies}
-        found = packages.packages_of_tree(desk.session, wanted)
+        wanted = {each.tree for plan in plans for each in plan_of(unit, plan).dependencies}
+        found = packages.packages_of_tree(unit.session, wanted)
         seen |= plans
         plans = {package.plan for package in found.values()} - seen
         yield from (package for _, package in sorted(found.items()))
@@ -107,7 +107,7 @@ def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
 
 
 def _approvals(
-    desk: Desk, release: Release, previous: Release | None, moved: Difference, public: PublicStore
+    unit: UnitOfWork, release: Release, previous: Release | None, moved: Difference, public: PublicStore
 ) -> Iterator[bytes]:
     """Give what curators have signed of what comes into a channel, and of what goes."""
     before = imported_descriptors(previous.imports) if previous else {}
@@ -116,45 +116,45 @@ def _approvals(
     if previous and moved.removed:
         tree = IndexTree(public.read, previous.index)
         asked |= {entry.descriptor.digest for name in moved.removed if (entry := tree.entry(name))}
-    for given in approvals_of(desk.session, release.channel, asked).values():
+    for given in approvals_of(unit.session, release.channel, asked).values():
         yield from (each.envelope.encode() for each in given)
 
 
-def _rebuilt(desk: Desk, loading: Iterable[Package]) -> Iterator[Package]:
+def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
     """Give the later builds that came to the very files of packages, of each the newest first."""
     for package in loading:
-        for plan in packages.plans_of(desk.session, package.digest):
+        for plan in packages.plans_of(unit.session, package.digest):
             yield from (
-                each for each in packages.packages_of_plan(desk.session, plan) if each.same_as == package.digest
+                each for each in packages.packages_of_plan(unit.session, plan) if each.same_as == package.digest
             )
 
 
-def _put_out(desk: Desk, plans: Iterable[Digest]) -> Iterator[Digest]:
+def _put_out(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
     """Give the blobs that describe all that builds put out: debug data and headers are told by what is beside."""
     for plan in sorted(plans):
-        for each in packages.packages_of_plan(desk.session, plan):
+        for each in packages.packages_of_plan(unit.session, plan):
             yield from (each.descriptor.digest, each.facts.digest, each.manifest.digest)
 
 
-def _plans_of_dependencies(desk: Desk, built: Iterable[Package]) -> set[Digest]:
-    wanted = {each.tree for package in built for each in plan_of(desk, package.plan).dependencies}
-    return {each.plan for each in packages.packages_of_tree(desk.session, wanted).values()}
+def _plans_of_dependencies(unit: UnitOfWork, built: Iterable[Package]) -> set[Digest]:
+    wanted = {each.tree for package in built for each in plan_of(unit, package.plan).dependencies}
+    return {each.plan for each in packages.packages_of_tree(unit.session, wanted).values()}
 
 
-def _attested(desk: Desk, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
+def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
     """Return what testers have signed, by what they were ordered to do."""
     by_order: defaultdict[Digest, list[Digest]] = defaultdict(list)
-    for digest in attestations_of(desk, candidate):
-        if (order := named_order(desk.blobs.read(digest))) is not None:
+    for digest in attestations_of(unit, candidate):
+        if (order := named_order(unit.blobs.read(digest))) is not None:
             by_order[order].append(digest)
     return dict(sorted(by_order.items()))
 
 
-def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> tuple[tuple[SignedTest, ...], set[Digest]]:
+def _tests(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> tuple[tuple[SignedTest, ...], set[Digest]]:
     """Return the signed results of tests, which lie in the public store then, and which packages were tested."""
     tests, subjects = [], set()
-    for order, results in _attested(desk, candidate).items():
-        text = work_orders.find_test_text(desk.session, order)
+    for order, results in _attested(unit, candidate).items():
+        text = work_orders.find_test_text(unit.session, order)
         if text is not None:  # the others are comparisons
             public.put(text.encode())
             public.bring_blobs(results)
@@ -163,64 +163,66 @@ def _tests(desk: Desk, candidate: Candidate, public: PublicStore) -> tuple[tuple
     return tuple(tests), subjects
 
 
-def _entries_of(desk: Desk, release: Release, public: PublicStore, tested: Iterable[Digest]) -> Iterator[ReleaseEntry]:
+def _entries_of(
+    unit: UnitOfWork, release: Release, public: PublicStore, tested: Iterable[Digest]
+) -> Iterator[ReleaseEntry]:
     """Give the entries of packages that were tested though nothing changes of them: whose tests count is asked too."""
     tree = IndexTree(public.read, release.index)
-    for package in packages.by_digest(desk.session, tested).values():
+    for package in packages.by_digest(unit.session, tested).values():
         if (entry := tree.entry(package.name)) is not None:
             yield entry
 
 
-def _comparisons(desk: Desk, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:
+def _comparisons(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:
     """Return the signed results of comparisons, by their orders; all of them lie in the public store then."""
-    attested = _attested(desk, candidate)
-    ordered = comparisons.comparisons(desk.session, attested)
+    attested = _attested(unit, candidate)
+    ordered = comparisons.comparisons(unit.session, attested)
     for digest, each in ordered.items():
         public.put(canonical_json(each.order.to_dict()))
         public.bring_blobs(attested[digest])
     return {digest: tuple(attested[digest]) for digest in sorted(ordered)}
 
 
-def _compared(desk: Desk, ordered: Iterable[Digest]) -> list[Package]:
+def _compared(unit: UnitOfWork, ordered: Iterable[Digest]) -> list[Package]:
     """Return the packages whose libraries were compared: of equal files they may be other builds than are released."""
-    orders = [each.order for each in comparisons.comparisons(desk.session, ordered).values()]
+    orders = [each.order for each in comparisons.comparisons(unit.session, ordered).values()]
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
-    found = packages.by_digest(desk.session, sides)
+    found = packages.by_digest(unit.session, sides)
     return [found[digest] for digest in sorted(found)]
 
 
-def _orders(desk: Desk, candidate: Candidate) -> Iterator[Digest]:
+def _orders(unit: UnitOfWork, candidate: Candidate) -> Iterator[Digest]:
     """Give the curator's order that a candidate carries out, as it was signed: the release uses it up."""
-    order = orders.order_of(desk.session, candidate.id)
-    signed = signature_of(desk, order.id) if order else None
+    order = orders.order_of(unit.session, candidate.id)
+    signed = signature_of(unit, order.id) if order else None
     if signed is not None:
         yield signed.given.digest
 
 
-def _imported(desk: Desk, release: Release) -> Iterator[Digest]:
+def _imported(unit: UnitOfWork, release: Release) -> Iterator[Digest]:
     """Give the blobs that describe the packages of other distributions, which the checker proves the set with."""
-    taken = imported.packages_by_digest(desk.session, imported_descriptors(release.imports).values())
+    taken = imported.packages_by_digest(unit.session, imported_descriptors(release.imports).values())
     for package in taken.values():
         yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
-def _abroad(desk: Desk, release: Release, previous: Release | None) -> list[ShownRelease]:
+def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ShownRelease]:
     """Return what shows that other distributions have signed what the release takes of them anew."""
     had = previous.imports if previous else ()
-    known = (imported.shown(desk.session, each.release, each.root) for each in release.imports if each not in had)
+    known = (imported.shown(unit.session, each.release, each.root) for each in release.imports if each not in had)
     return [ShownRelease.from_dict(json.loads(shown)) for shown in known if shown]
 
 
-def _blobs_abroad(desk: Desk, shown: ShownRelease, release: Release) -> Iterator[Digest]:
+def _blobs_abroad(unit: UnitOfWork, shown: ShownRelease, release: Release) -> Iterator[Digest]:
     """Give the documents of a release of another distribution, and the way to what is taken of it in its index."""
     yield from shown.blobs
     read: list[Digest] = []
 
     def noted(blob: BlobRef) -> bytes:
         read.append(blob.digest)
-        return desk.blobs.read(blob.digest)
+        return unit.blobs.read(blob.digest)
 
-    tree = IndexTree(noted, Release.from_json(desk.blobs.read(shown.release)).index)
+    tree = IndexTree(noted, Release.from_json(unit.blobs.read(shown.release)).index)
     for taken in release.imports:
         for package in taken.packages if taken.release == shown.release else ():
             tree.entry(package.name)

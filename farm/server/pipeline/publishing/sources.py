@@ -14,52 +14,52 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from farm.server.tables.records import Package, RecipeRevision
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _RECIPE = "recipe.yaml"
 
 
-def sources_of(desk: Desk, package: Package, tested: Digest | None = None) -> list[Digest]:
+def sources_of(unit: UnitOfWork, package: Package, tested: Digest | None = None) -> list[Digest]:
     """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
 
     Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So are the
     toolchain's archive and lock, which the package's bill of materials names; and the recipe that was `tested`, where
     that is another.
     """
-    plan = plan_of(desk, package.plan)
+    plan = plan_of(unit, package.plan)
     found = [source.digest for source in plan.sources]
-    found += _carried(desk, package)
-    if toolchain := desk.world.toolchain_of(plan.toolchain):
+    found += _carried(unit, package)
+    if toolchain := unit.world.toolchain_of(plan.toolchain):
         found += [toolchain.archive.digest, *([toolchain.lock] if toolchain.lock else [])]
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
-        found += recipe_blobs(desk, recipe)
-    return [digest for digest in dict.fromkeys(found) if desk.blobs.has(digest)]
+        found += recipe_blobs(unit, recipe)
+    return [digest for digest in dict.fromkeys(found) if unit.blobs.has(digest)]
 
 
-def recipe_blobs(desk: Desk, recipe: Digest) -> list[Digest]:
+def recipe_blobs(unit: UnitOfWork, recipe: Digest) -> list[Digest]:
     """Return the blobs that a recipe consists of, the one that names the others first; none where that is not known."""
-    revision = recipes.find_revision(desk.session, recipe)
-    contents = _contents(desk, revision) if revision else None
+    revision = recipes.find_revision(unit.session, recipe)
+    contents = _contents(unit, revision) if revision else None
     if contents is None:
         return []
-    return [desk.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
+    return [unit.blobs.put_bytes(contents.to_json()), contents.recipe, *contents.files.values()]
 
 
-def _carried(desk: Desk, package: Package) -> list[Digest]:
+def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
     """Return what Debian built its packages from that are among the sources."""
-    revision = recipes.find_revision(desk.session, package.recipe)
+    revision = recipes.find_revision(unit.session, package.recipe)
     try:
-        return [each.digest for each in desk.shelf.recipe(revision).carried] if revision else []
+        return [each.digest for each in unit.shelf.recipe(revision).carried] if revision else []
     except RecipeError:  # as below
         return []
 
 
-def _contents(desk: Desk, revision: RecipeRevision) -> RecipeContents | None:
+def _contents(unit: UnitOfWork, revision: RecipeRevision) -> RecipeContents | None:
     """Return what a recipe consists of; None when nobody can tell any more which of its files it names."""
-    files = desk.shelf.files(revision.files)
+    files = unit.shelf.files(revision.files)
     beside = {name: content for name, content in files.items() if name != _RECIPE}
     try:
-        sources = desk.shelf.recipe(revision).sources
+        sources = unit.shelf.recipe(revision).sources
         named = {each.file for each in sources if not each.url and not each.debian_package}
     except RecipeError:  # the steps of today no longer know it; most recipes name all that lies beside them
         named = set(beside)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.server.pipeline.publication.publication import PublicStore
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.imports import Import
     from farm.trust.verification.release_proof import ShownRelease
 
@@ -31,14 +31,14 @@ _MOST_STEPS = 5000
 """How many releases may have gone by since something was taken: it was shown once, when it was new."""
 
 
-def unknown_imports(desk: Desk, release: Release) -> list[str]:
+def unknown_imports(unit: UnitOfWork, release: Release) -> list[str]:
     """Return the packages of other distributions that a release takes and the database does not know, by full name."""
     after = imported_descriptors(release.imports)
-    known = imported.packages_by_digest(desk.session, after.values())
+    known = imported.packages_by_digest(unit.session, after.values())
     return sorted(name for name, digest in after.items() if digest not in known)
 
 
-def record_imports(desk: Desk, release: Release, public: PublicStore) -> None:
+def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> None:
     """Record what a release takes of others and the database does not know, as far as it is shown what it is.
 
     Whatever was brought for it is tried until something shows it: an earlier signer let more be brought than that.
@@ -49,14 +49,14 @@ def record_imports(desk: Desk, release: Release, public: PublicStore) -> None:
             raise UnsignedAbroadError(f"the blob {digest} has {size} bytes, and the most is {most}")
         return public.read_digest(digest)
 
-    unknown = set(unknown_imports(desk, release))
+    unknown = set(unknown_imports(unit, release))
     for taken in release.imports:
         if unknown.isdisjoint(taken.names):
             continue
         for shown in _brought(release, taken, public):
             with suppress(MissingBlobError, CorruptBlobError, UnsignedAbroadError):  # the next may show it
                 verify_shown(shown, taken, within)
-                _record(desk, taken, shown, public)
+                _record(unit, taken, shown, public)
                 break
 
 
@@ -74,10 +74,10 @@ def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[S
             return
 
 
-def _record(desk: Desk, taken: Import, shown: ShownRelease, public: PublicStore) -> None:
+def _record(unit: UnitOfWork, taken: Import, shown: ShownRelease, public: PublicStore) -> None:
     def brought(blob: BlobRef) -> bytes:
         content = public.read(blob)
-        desk.blobs.put_bytes(content)
+        unit.blobs.put_bytes(content)
         return content
 
     theirs = Release.from_json(public.read_digest(taken.release))
@@ -87,16 +87,16 @@ def _record(desk: Desk, taken: Import, shown: ShownRelease, public: PublicStore)
         for blob in (each.descriptor, each.facts, each.manifest):
             brought(blob)
     for digest in shown.blobs:
-        desk.blobs.put_bytes(public.read_digest(digest))
+        unit.blobs.put_bytes(public.read_digest(digest))
     row = imported.add_release(
-        desk.session,
+        unit.session,
         digest=theirs.digest,
         distribution=taken.distribution,
         channel=taken.channel,
         number=taken.number,
         root=taken.root,
         address=taken.address,
-        now=desk.now,
+        now=unit.now,
     )
-    imported.add_packages(desk.session, row.id, found)
-    imported.show(desk.session, theirs.digest, taken.root, json.dumps(shown.to_dict()))
+    imported.add_packages(unit.session, row.id, found)
+    imported.show(unit.session, theirs.digest, taken.root, json.dumps(shown.to_dict()))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import Recipe
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Job, RecipeRevision
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.index.release_index import Release, ReleaseEntry
 
 
@@ -76,35 +76,35 @@ class _Build:
     put_out: list[tuple[ReleaseEntry, Descriptor]]
 
 
-def record_unknown(desk: Desk, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
+def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
     """Record those of a release's packages that are unknown, as built then. Needs a planning desk.
 
     A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
     Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
     """
-    known = packages.by_digest(desk.session, (each.descriptor.digest for each in entries))
+    known = packages.by_digest(unit.session, (each.descriptor.digest for each in entries))
     unknown = [each for each in entries if each.descriptor.digest not in known]
     if not unknown:
         return
-    builds = _builds(desk, release, unknown, public)
-    order = _record_recipes(desk, release, builds, public)
+    builds = _builds(unit, release, unknown, public)
+    order = _record_recipes(unit, release, builds, public)
     done: list[Job] = []
     for build in sorted(builds, key=lambda each: (order.get(each.plan.name.short, -1), each.plan.name.short)):
-        done += _record_build(desk, release, build)
-    settle_all(desk, done)
+        done += _record_build(unit, release, build)
+    settle_all(unit, done)
 
 
-def _builds(desk: Desk, release: Release, unknown: Iterable[ReleaseEntry], public: PublicStore) -> list[_Build]:
-    workers = _workers(desk)
+def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry], public: PublicStore) -> list[_Build]:
+    workers = _workers(unit)
     keys = {keyid: key for keyid, (_, key) in workers.items()}
     builds: dict[tuple[Digest, Digest], _Build] = {}
     for entry in unknown:
         for blob in entry.blobs:
             public.fetch_back(blob.digest)
-        descriptor = Descriptor.from_json(desk.blobs.read(entry.descriptor.digest))
+        descriptor = Descriptor.from_json(unit.blobs.read(entry.descriptor.digest))
         which = descriptor.plan, entry.provenance.digest
         if which not in builds:
-            envelope = desk.blobs.read(entry.provenance.digest)
+            envelope = unit.blobs.read(entry.provenance.digest)
             try:
                 _, key = open_envelope(envelope, keys)
             except InvalidEnvelopeError as error:
@@ -124,43 +124,45 @@ def _builds(desk: Desk, release: Release, unknown: Iterable[ReleaseEntry], publi
     return list(builds.values())
 
 
-def _record_recipes(desk: Desk, release: Release, builds: Iterable[_Build], public: PublicStore) -> dict[str, int]:
+def _record_recipes(
+    unit: UnitOfWork, release: Release, builds: Iterable[_Build], public: PublicStore
+) -> dict[str, int]:
     """Record the recipes that are unknown, and make them current; return in which order they are built."""
     read: dict[str, Recipe] = {}
     files: dict[str, Digest] = {}
     for build in builds:
         name = build.plan.name.short
-        if recipes.find_revision(desk.session, build.recipe) is None:
+        if recipes.find_revision(unit.session, build.recipe) is None:
             content = _files_of(build.recipe, public)
             try:
-                read[name] = desk.shelf.read(content, file=f"packages/{name}/{RECIPE_FILE}")
+                read[name] = unit.shelf.read(content, file=f"packages/{name}/{RECIPE_FILE}")
             except FarmError as error:
                 raise _unknown_recipe(release, name, error) from error
-            files[name] = desk.shelf.keep(content)
+            files[name] = unit.shelf.keep(content)
     if not read:
         return {}
     try:
-        graph = graph_around(desk, read)
+        graph = graph_around(unit, read)
     except FarmError as error:
         raise _unknown_recipe(release, ", ".join(sorted(read)), error) from error
     trace = _trace(release)
-    number = recipes.add_submission(desk.session, submitted_by="pipeline", trace=trace, now=desk.now)
+    number = recipes.add_submission(unit.session, submitted_by="pipeline", trace=trace, now=unit.now)
     order = [name for name in graph.order() if name in read]
     for name in order:
         recipe = read[name]
-        revision = recipes.add_revision(desk.session, recipe, files=files[name], submission=number)
-        recipes.make_current(desk.session, recipe, revision_id=revision.id, needs=graph.needs[name])
-        for old in jobs.pending_of_recipe(desk.session, name):
+        revision = recipes.add_revision(unit.session, recipe, files=files[name], submission=number)
+        recipes.make_current(unit.session, recipe, revision_id=revision.id, needs=graph.needs[name])
+        for old in jobs.pending_of_recipe(unit.session, name):
             reason = {
                 "error_code": "superseded",
                 "error": f"superseded by release {release.number}, which is published",
             }
-            jobs.move(desk.session, old, JobState.CANCELLED, now=desk.now, **reason)
+            jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
     evidence = public.evidence(release.digest)
     for envelope in evidence.submissions:
         with suppress(MissingBlobError, CorruptBlobError):
             signed = public.read_digest(envelope)
-            keep_published_signature(desk, signed, number, [each.digest for each in read.values()])
+            keep_published_signature(unit, signed, number, [each.digest for each in read.values()])
     return {name: place for place, name in enumerate(order)}
 
 
@@ -177,27 +179,27 @@ def _files_of(recipe: Digest, public: PublicStore) -> Mapping[str, bytes]:
     return {name: public.read_digest(digest) for name, digest in files.items()}
 
 
-def _record_build(desk: Desk, release: Release, build: _Build) -> list[Job]:
-    revision = recipes.find_revision(desk.session, build.recipe)
+def _record_build(unit: UnitOfWork, release: Release, build: _Build) -> list[Job]:
+    revision = recipes.find_revision(unit.session, build.recipe)
     if revision is None:
         raise LookupError(f"the recipe {build.recipe} was to be recorded")
-    if work_orders.find_plan_text(desk.session, build.plan.digest) is None:
-        work_orders.keep_plan(desk.session, build.plan)
-        keep_number(desk.session, build.plan.digest, build.number)
-    job, attempt_id = _done(desk, release, revision, build.plan.digest, build.worker)
+    if work_orders.find_plan_text(unit.session, build.plan.digest) is None:
+        work_orders.keep_plan(unit.session, build.plan)
+        keep_number(unit.session, build.plan.digest, build.number)
+    job, attempt_id = _done(unit, release, revision, build.plan.digest, build.worker)
     consumed = read_consumed(build.envelope, {build.key.keyid: build.key})
     for entry, descriptor in build.put_out:
-        packages.add_package(desk.session, _package(build, entry, descriptor, revision, attempt_id))
-        add_consumed(desk.session, descriptor.digest, consumed)
-    return [job, *record_built(desk, job, build.plan.digest)]
+        packages.add_package(unit.session, _package(build, entry, descriptor, revision, attempt_id))
+        add_consumed(unit.session, descriptor.digest, consumed)
+    return [job, *record_built(unit, job, build.plan.digest)]
 
 
 def _done(
-    desk: Desk, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
+    unit: UnitOfWork, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
 ) -> tuple[Job, int]:
     """Record a job that a worker has done, and its attempt, whose number is returned too."""
     job = jobs.add_job(
-        desk.session,
+        unit.session,
         kind=JobKind.BUILD,
         name=revision.name,
         revision_id=revision.id,
@@ -205,29 +207,29 @@ def _done(
         subject=plan,
         rebuild=rebuild,
         trace=_trace(release),
-        now=desk.now,
+        now=unit.now,
     )
-    jobs.move(desk.session, job, JobState.SUCCEEDED, now=desk.now)
+    jobs.move(unit.session, job, JobState.SUCCEEDED, now=unit.now)
     attempt = attempts.add_attempt(
-        desk.session,
+        unit.session,
         job_id=job.id,
         worker=worker,
         token_digest=identities.token_digest(secrets.token_urlsafe()),  # nobody has it
-        now=desk.now,
-        expires_at=desk.now,
+        now=unit.now,
+        expires_at=unit.now,
     )
-    attempts.end(desk.session, attempt, AttemptState.SUCCEEDED, now=desk.now)
+    attempts.end(unit.session, attempt, AttemptState.SUCCEEDED, now=unit.now)
     return job, attempt.id
 
 
-def record_rebuilds(desk: Desk, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
+def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
     """Record who has built a release's packages again, as it names them, and is not known to have. All are known here.
 
     The word of a worker that is unknown here counts no more: it is built again where a channel asks for it.
     """
     rebuilt = [entry for entry in entries if entry.rebuilds]
-    known = attestations.attestations_of(desk.session, (entry.descriptor.digest for entry in rebuilt))
-    workers = _workers(desk)
+    known = attestations.attestations_of(unit.session, (entry.descriptor.digest for entry in rebuilt))
+    workers = _workers(unit)
     keys = {keyid: key for keyid, (_, key) in workers.items()}
     for entry in rebuilt:
         package = entry.descriptor.digest
@@ -235,28 +237,28 @@ def record_rebuilds(desk: Desk, release: Release, entries: Sequence[ReleaseEntry
         for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
             public.fetch_back(blob.digest)
             try:
-                _, key = open_envelope(desk.blobs.read(blob.digest), keys)
+                _, key = open_envelope(unit.blobs.read(blob.digest), keys)
             except InvalidEnvelopeError:
                 continue
-            _record_rebuild(desk, release, package, workers[key.keyid][0], blob)
+            _record_rebuild(unit, release, package, workers[key.keyid][0], blob)
 
 
-def _workers(desk: Desk) -> dict[str, tuple[str, Key]]:
+def _workers(unit: UnitOfWork) -> dict[str, tuple[str, Key]]:
     """Return the enrolled workers, by the id of their key."""
-    found = ((each.name, key_of(each)) for each in identities.workers(desk.session))
+    found = ((each.name, key_of(each)) for each in identities.workers(unit.session))
     return {key.keyid: (name, key) for name, key in found}
 
 
-def _record_rebuild(desk: Desk, release: Release, digest: Digest, worker: str, provenance: BlobRef) -> None:
-    package = packages.package(desk.session, digest)
-    revision = recipes.find_revision(desk.session, package.recipe) if package else None
+def _record_rebuild(unit: UnitOfWork, release: Release, digest: Digest, worker: str, provenance: BlobRef) -> None:
+    package = packages.package(unit.session, digest)
+    revision = recipes.find_revision(unit.session, package.recipe) if package else None
     if package is None or revision is None:
         raise LookupError(f"the package {digest} was to be recorded")
-    _, attempt_id = _done(desk, release, revision, package.plan, worker, rebuild=True)
+    _, attempt_id = _done(unit, release, revision, package.plan, worker, rebuild=True)
     attestation = Attestation(
         package=digest, built_by=worker, provenance=provenance, attempt_id=attempt_id, at=released_time(release)
     )
-    attestations.add_attestation(desk.session, attestation)
+    attestations.add_attestation(unit.session, attestation)
 
 
 def _package(

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from farm.core.plan.plan import Plan
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.abi import LinkedFiles
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class BuildRoots:
     """The packages of plans, each plan read once; for one transaction."""
 
-    def __init__(self, desk: Desk, shelf: MemberShelf, files: LinkedFiles) -> None:
-        self._desk = desk
+    def __init__(self, unit: UnitOfWork, shelf: MemberCache, files: LinkedFiles) -> None:
+        self._unit = unit
         self._shelf = shelf
         self._files = files
         self._plans: dict[Digest, Plan] = {}
@@ -39,7 +39,7 @@ class BuildRoots:
         """
         digest = member.descriptor.plan
         if digest not in self._roots:
-            later = packages.plans_of(self._desk.session, member.descriptor.digest)
+            later = packages.plans_of(self._unit.session, member.descriptor.digest)
             newest, *others = (self._root(each) for each in (*later, digest))
             self._roots[digest] = replace(newest, others=tuple(others))
         return self._roots[digest]
@@ -49,19 +49,19 @@ class BuildRoots:
         wanted = [(each.name.short, each.tree) for each in plan.dependencies]
         # Many are built with the same.
         if unknown := {tree for _, tree in wanted} - self._asked:
-            self._built |= packages.packages_of_tree(self._desk.session, unknown)
+            self._built |= packages.packages_of_tree(self._unit.session, unknown)
             self._asked |= unknown
         there = [self._built[each] for each in wanted if each in self._built]
-        own = packages.packages_of_plan(self._desk.session, digest)
+        own = packages.packages_of_plan(self._unit.session, digest)
         members = tuple(self._shelf.member(each) for each in (*there, *own))
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
         """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
-        debs = next((each.debs for each in self._desk.world.toolchains.values() if each.tree == plan.toolchain), {})
+        debs = next((each.debs for each in self._unit.world.toolchains.values() if each.tree == plan.toolchain), {})
         return is_given(self._plan(member.descriptor.plan), debs)
 
     def _plan(self, digest: Digest) -> Plan:
         if digest not in self._plans:
-            self._plans[digest] = plan_of(self._desk, digest)
+            self._plans[digest] = plan_of(self._unit, digest)
         return self._plans[digest]

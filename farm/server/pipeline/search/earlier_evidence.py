@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
     from farm.server.tables.evidence import Evidence
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
-class Partner:
+class CompanionPackage:
     """A package, as `jq 1.7.1-1`, that the channel holds since release `number`; 0 where that is not recorded."""
 
     label: str
@@ -32,23 +32,23 @@ class EarlierEvidence:
     `accepted` is what the candidate changes of it.
     """
 
-    desk: Desk
+    unit: UnitOfWork
     channel: str
     base: Mapping[str, Member]
     accepted: Mapping[str, Member | None]
 
-    def partners(self, package: str, digest: Digest | None, found: Evidence | None) -> tuple[Partner, ...]:
+    def partners(self, package: str, digest: Digest | None, found: Evidence | None) -> tuple[CompanionPackage, ...]:
         """Return with what this very package broke before, if the channel keeps all of that, and it breaks as then.
 
         It does when a test that is `found` to fail failed then too, or when the proof has a problem in common.
         """
-        for kept in excuses.standing(self.desk.session, self.channel, package):
+        for kept in excuses.standing(self.unit.session, self.channel, package):
             excuse = kept.excuse
             if excuse.digest != digest or digest is None:
                 continue
             if all(map(self._is_kept, excuse.partners)) and _have_in_common(excuse.evidence, found):
-                since = releases.held_since(self.desk.session, self.channel, map(_name, excuse.partners))
-                return tuple(Partner(label, since.get(_name(label), 0)) for label in excuse.partners)
+                since = releases.held_since(self.unit.session, self.channel, map(_name, excuse.partners))
+                return tuple(CompanionPackage(label, since.get(_name(label), 0)) for label in excuse.partners)
         return ()
 
     def _is_kept(self, label: str) -> bool:

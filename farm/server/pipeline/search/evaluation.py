@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from farm.core.names.digest import Digest
 from farm.core.policy.gate_kind import GateKind
-from farm.core.sets.members.member import is_foreign
+from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.test_closures import Unrunnable, tested_names
 from farm.server.channels import candidates
 from farm.server.pipeline.search.interfaces import Interfaces
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.atoms import Atom
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.members.test_needs import TestNeeds
     from farm.server.pipeline.search.testers import Hearing
     from farm.server.tables.evidence import InterfaceCount
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
 """Whose tests run; empty for none."""
@@ -76,11 +76,11 @@ class Evaluation:
 
     def __init__(
         self,
-        desk: Desk,
+        unit: UnitOfWork,
         candidate: Candidate,
         *,
         trial: TrialSet,
-        shelf: MemberShelf,
+        shelf: MemberCache,
         changes: Mapping[str, Member | None],
         test_needs: TestNeeds,
         hearing: Hearing,
@@ -88,7 +88,7 @@ class Evaluation:
         compares: bool = False,
         failures_since: datetime | None = None,
     ) -> None:
-        self._desk = desk
+        self._unit = unit
         self._candidate = candidate
         self._trial = trial
         self._shelf = shelf
@@ -97,12 +97,12 @@ class Evaluation:
         self._scope = scope
         self._hearing = hearing
         trace = f"candidate-{candidate.id}"
-        self._interfaces = Interfaces(desk, trial, shelf, hearing, trace=trace) if compares else None
+        self._interfaces = Interfaces(unit, trial, shelf, hearing, trace=trace) if compares else None
         self._failures_since = failures_since
         self._atoms: dict[str, Atom] = {}
         self._known = {
             run.set_digest: Answer(run.state is RunState.GREEN, run.evidence)
-            for run in candidates.set_runs(desk.session, candidate.id)
+            for run in candidates.set_runs(unit.session, candidate.id)
             if run.state is not RunState.PENDING
         }
 
@@ -148,7 +148,7 @@ class Evaluation:
         if interfaces is not None and interfaces.changed:
             changed = InterfaceEvidence(tuple(interfaces.changed))
             return self._record(digest, size, purpose, 0, Answer(green=False, evidence=changed))
-        verdicts = JobVerdicts(self._desk, self._candidate.id, self._hearing, since=self._failures_since)
+        verdicts = JobVerdicts(self._unit, self._candidate.id, self._hearing, since=self._failures_since)
         try:
             tally = self._test(changes, verdicts)
         except NotKnownYetError:
@@ -166,7 +166,7 @@ class Evaluation:
     def _record(self, digest: Digest, size: int, purpose: RunPurpose, tests: int, answer: Answer | None) -> Answer:
         state = RunState.PENDING if answer is None else RunState.GREEN if answer.green else RunState.RED
         candidates.record_run(
-            self._desk.session,
+            self._unit.session,
             self._candidate.id,
             digest,
             purpose=purpose,
@@ -174,7 +174,7 @@ class Evaluation:
             tests=tests,
             state=state,
             evidence=answer.evidence if answer else None,
-            now=self._desk.now,
+            now=self._unit.now,
         )
         if answer is None:
             return Answer(green=False)
@@ -184,7 +184,7 @@ class Evaluation:
     def _test(self, changes: Mapping[str, Member | None], verdicts: JobVerdicts) -> _Tally:
         tally = _Tally()
         red: list[FailedTest] = []
-        ordered = orders_of(self._desk, self._shelf, self._trial, self._tested(changes))
+        ordered = orders_of(self._unit, self._shelf, self._trial, self._tested(changes))
         verdicts.look_up(order for *_, order in ordered if not isinstance(order, Unrunnable))
         for recipe, version, test, order in ordered:
             tally.count += 1
@@ -226,10 +226,10 @@ class Evaluation:
         if member is None:
             return None
         package = self._record_of(member.descriptor.digest)
-        recipe = self._shelf.tested_recipe(self._desk, package)
+        recipe = self._shelf.tested_recipe(self._unit, package)
         version = package.printed_version
         orders = {
-            name: order for _, _, name, order in orders_of(self._desk, self._shelf, self._trial, [(recipe, version)])
+            name: order for _, _, name, order in orders_of(self._unit, self._shelf, self._trial, [(recipe, version)])
         }
         order = orders.get(test)
         if order is None or isinstance(order, Unrunnable):
@@ -242,16 +242,16 @@ class Evaluation:
             return
         names = tested_names(self._scope, self._trial, changes, self._test_needs)
         seen: set[str] = set()
-        for name in sorted(name for name in names if not is_foreign(name)):  # those are tested at home
+        for name in sorted(name for name in names if not is_imported(name)):  # those are tested at home
             package = self._record_of(self._trial.members[name].descriptor.digest)
-            revision = self._shelf.revision(self._desk, package)
+            revision = self._shelf.revision(self._unit, package)
             if revision.name not in seen and revision.name in self._trial.members:
                 seen.add(revision.name)
                 main = self._record_of(self._trial.members[revision.name].descriptor.digest)
-                yield self._shelf.tested_recipe(self._desk, main), main.printed_version
+                yield self._shelf.tested_recipe(self._unit, main), main.printed_version
 
     def _record_of(self, digest: Digest) -> Package:
-        return self._shelf.record(self._desk, digest)
+        return self._shelf.record(self._unit, digest)
 
 
 def counted(number: int, what: str) -> str:

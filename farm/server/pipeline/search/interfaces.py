@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.abi import LibraryFile, Load, Unpaired
     from farm.core.sets.proof.interfaces import ComparedSide
     from farm.core.sets.proof.trial import TrialSet
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.testers import Hearing, Word
     from farm.server.tables.records import Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to toolchains/, and start the farm again"
 _SHOWN_LINES = 9
@@ -97,14 +97,14 @@ class Interfaces:
     Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
     """
 
-    def __init__(self, desk: Desk, trial: TrialSet, shelf: MemberShelf, hearing: Hearing, *, trace: str) -> None:
-        self._desk = desk
+    def __init__(self, unit: UnitOfWork, trial: TrialSet, shelf: MemberCache, hearing: Hearing, *, trace: str) -> None:
+        self._unit = unit
         self._hearing = hearing
         self._trial = trial
         self._shelf = shelf
         self._trace = trace
         self._files = LinkedFiles()
-        self._roots = BuildRoots(desk, shelf, self._files)
+        self._roots = BuildRoots(unit, shelf, self._files)
         self._answers: dict[LibraryPair, Comparison | _Unjudged | str] = {}
         self._lacking: dict[LibraryPair, str] = {}
         self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
@@ -231,8 +231,8 @@ class Interfaces:
                     wanted[pair] = order
                 else:
                     self._answers[pair] = order
-        known = comparisons.comparisons(self._desk.session, [order.digest for order in wanted.values()])
-        tried = jobs.of_subjects(self._desk.session, [order.digest for order in wanted.values()])
+        known = comparisons.comparisons(self._unit.session, [order.digest for order in wanted.values()])
+        tried = jobs.of_subjects(self._unit.session, [order.digest for order in wanted.values()])
         self._hearing.look_up(job for some in tried.values() for job in some)
         for pair, order in wanted.items():
             self._answers[pair] = self._answered(pair, order, known.get(order.digest), tried.get(order.digest, []))
@@ -278,41 +278,41 @@ class Interfaces:
             return ""
         vain = self._hearing.in_vain(tried, {word.job.id for word in words})
         what = UNSIGNED if vain and vain[-1].state is JobState.SUCCEEDED else ""
-        if vain and (trouble := trouble_until(vain, self._desk.now, what=what)):
+        if vain and (trouble := trouble_until(vain, self._unit.now, what=what)):
             return trouble
         comparison = Comparison(order, pair.after.package, pair.soname)
-        self._hearing.keep_from(wish_for_comparison(self._desk, comparison, trace=self._trace), excluded)
+        self._hearing.keep_from(wish_for_comparison(self._unit, comparison, trace=self._trace), excluded)
         return ""
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:
-        toolchain = self._desk.world.toolchains.get(TOOLCHAIN)
+        toolchain = self._unit.world.toolchains.get(TOOLCHAIN)
         if toolchain is None:
             return _MISSING
         sides = [self._side(file) for file in (pair.before, pair.after)]
-        unjudged = next((each for each in sides if isinstance(each, str)), None)
-        if unjudged is not None:
-            return _Unjudged(unjudged)
+        not_covered = next((each for each in sides if isinstance(each, str)), None)
+        if not_covered is not None:
+            return _Unjudged(not_covered)
         before, after = (each for each in sides if not isinstance(each, str))
         self._lacking[pair] = before.lacking or after.lacking
         return AbiOrder(self._told(before), self._told(after), toolchain.tree, COMPARISON_LIMITS)
 
     def _side(self, file: LibraryFile) -> ComparedSide | str:
         """Return where a library, its debug data and its headers are: in packages of the same build."""
-        package = packages.packages_of_tree(self._desk.session, [file.tree]).get((file.package, file.tree))
+        package = packages.packages_of_tree(self._unit.session, [file.tree]).get((file.package, file.tree))
         if package is None:
             raise LookupError(f"this farm has no {file.package} with the tree {file.tree}")
-        build = [self._shelf.member(each) for each in packages.packages_of_plan(self._desk.session, package.plan)]
+        build = [self._shelf.member(each) for each in packages.packages_of_plan(self._unit.session, package.plan)]
         return compared_side(file.path, self._shelf.member(package), build, self._has_headers)
 
     def _has_headers(self, member: Member) -> bool:
-        return has_installed_headers(Manifest.from_json(self._desk.blobs.read(member.descriptor.tree)))
+        return has_installed_headers(Manifest.from_json(self._unit.blobs.read(member.descriptor.tree)))
 
     def _told(self, side: ComparedSide) -> AbiSide:
         headers = tuple(map(self._archive, side.headers))
         return AbiSide(side.library, self._archive(side.package), self._archive(side.debug), headers)
 
     def _archive(self, member: Member) -> DependencyArchive:
-        return archive_of(self._shelf.record(self._desk, member.descriptor.digest), member.descriptor.store_path)
+        return archive_of(self._shelf.record(self._unit, member.descriptor.digest), member.descriptor.store_path)
 
     def _changed(self, pair: LibraryPair, dependents: tuple[str, ...], answer: Comparison) -> ChangedInterface:
         assert answer.outcome is not None  # noqa: S101  (it is judged)

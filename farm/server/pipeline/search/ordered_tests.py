@@ -8,7 +8,7 @@ from farm.core.plan.job import DependencyArchive, TestOrder
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.proof.test_closures import Unrunnable, test_closures
 from farm.server.federation import imported
-from farm.server.tables.records import ForeignPackage
+from farm.server.tables.records import ImportedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.recipe.recipe import Recipe
     from farm.core.sets.proof.closure import MemberSet
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 class NotKnownYetError(Exception):
@@ -31,7 +31,7 @@ class NotKnownYetError(Exception):
 
 
 def order_tests(
-    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package | ForeignPackage]
+    recipe: Recipe, members: MemberSet, package: Callable[[Digest], Package | ImportedPackage]
 ) -> Iterator[tuple[str, TestOrder | Unrunnable]]:
     """Yield the name of each test of a recipe with an order over the packages of the set.
 
@@ -47,17 +47,17 @@ def order_tests(
 
 
 def orders_of(
-    desk: Desk, shelf: MemberShelf, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
+    unit: UnitOfWork, shelf: MemberCache, members: MemberSet, tested: Iterable[tuple[Recipe, str]]
 ) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
     """Return the orders of all tests of these recipes, each with a version, over the packages of the set.
 
     Archives of foreign packages are fetched when a test wants them first: raises `NotKnownYetError` meanwhile.
     """
-    awaited: dict[str, ForeignPackage] = {}
+    awaited: dict[str, ImportedPackage] = {}
 
-    def archived(digest: Digest) -> Package | ForeignPackage:
-        package = shelf.archived(desk, digest)
-        if isinstance(package, ForeignPackage) and not desk.blobs.has(package.archive.digest):
+    def archived(digest: Digest) -> Package | ImportedPackage:
+        package = shelf.archived(unit, digest)
+        if isinstance(package, ImportedPackage) and not unit.blobs.has(package.archive.digest):
             awaited[package.name] = package
         return package
 
@@ -67,13 +67,13 @@ def orders_of(
         for test, order in order_tests(recipe, members, archived)
     ]
     for package in awaited.values():
-        imported.want_archive(desk.session, package)
+        imported.want_archive(unit.session, package)
     if awaited:
         told = ", ".join(f"{name} {each.printed_version}" for name, each in sorted(awaited.items()))
         raise NotKnownYetError(f"the archive of {told} is being fetched")
     return orders
 
 
-def archive_of(package: Package | ForeignPackage, store: str) -> DependencyArchive:
+def archive_of(package: Package | ImportedPackage, store: str) -> DependencyArchive:
     """Return a package as orders name it; `store` is the last part of its store path."""
     return DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)

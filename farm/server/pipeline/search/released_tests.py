@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.members.members import MemberShelf
+    from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.testers import Hearing
     from farm.server.tables.records import Package
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 _SENTENCES = 3
 
@@ -37,49 +37,49 @@ _SENTENCES = 3
 class ReleasedTests:
     """Keeps the excuses of one channel about what it holds. For one thread."""
 
-    def __init__(self, channel: str, shelf: MemberShelf) -> None:
+    def __init__(self, channel: str, shelf: MemberCache) -> None:
         self._channel = channel
         self._shelf = shelf
 
     def look(
-        self, desk: Desk, newest: ReleaseRecord | None, trial: TrialSet, hearing: Hearing, *, with_tests: bool
+        self, unit: UnitOfWork, newest: ReleaseRecord | None, trial: TrialSet, hearing: Hearing, *, with_tests: bool
     ) -> str:
         """Have tests run that are newer than the release; return how far they are, and nothing once all have ended.
 
         Needs a planning desk. `trial` holds the newest release.
         """
-        seen, mark = releases.tests_seen(desk.session, self._channel), self._shelf.tests_mark
-        red = [each.excuse for each in excuses.standing(desk.session, self._channel) if _is_of_release(each.excuse)]
+        seen, mark = releases.tests_seen(unit.session, self._channel), self._shelf.tests_mark
+        red = [each.excuse for each in excuses.standing(unit.session, self._channel) if _is_of_release(each.excuse)]
         if seen >= mark and not red:
             return ""
         if with_tests and newest is not None and newest.candidate_id is not None:
             trial.place({})
-            plans = {*self._shelf.revised_since(seen), *self._plans_of(desk, red)}
+            plans = {*self._shelf.revised_since(seen), *self._plans_of(unit, red)}
             try:
-                verdicts = JobVerdicts(desk, newest.candidate_id, hearing)
-                found = self._tried(desk, newest, trial, plans, verdicts)
+                verdicts = JobVerdicts(unit, newest.candidate_id, hearing)
+                found = self._tried(unit, newest, trial, plans, verdicts)
             except NotKnownYetError as under_way:
                 return f"newer tests run on what the channel holds: {under_way.summary}"
-            excuses.tell_of_released(desk.session, self._channel, newest.candidate_id, found, now=desk.now)
-        releases.see_tests(desk.session, self._channel, mark)
+            excuses.tell_of_released(unit.session, self._channel, newest.candidate_id, found, now=unit.now)
+        releases.see_tests(unit.session, self._channel, mark)
         return ""
 
-    def _plans_of(self, desk: Desk, red: Iterable[Excuse]) -> set[Digest]:
-        return {self._shelf.record(desk, each.digest).plan for each in red if each.digest is not None}
+    def _plans_of(self, unit: UnitOfWork, red: Iterable[Excuse]) -> set[Digest]:
+        return {self._shelf.record(unit, each.digest).plan for each in red if each.digest is not None}
 
     def _tried(
-        self, desk: Desk, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest], verdicts: JobVerdicts
+        self, unit: UnitOfWork, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest], verdicts: JobVerdicts
     ) -> list[Excuse]:
         """Return the excuses for packages of these plans whose tests fail. Raises `NotKnownYetError`."""
         waiting, found = 0, []
-        for package in self._mains(desk, trial, plans):
+        for package in self._mains(unit, trial, plans):
             version = package.printed_version
             failed: list[FailedTest] = []
             try:
-                recipe = self._shelf.tested_recipe(desk, package)
+                recipe = self._shelf.tested_recipe(unit, package)
             except RecipeError:  # the step library has left it behind: nobody can order its tests
                 continue
-            for _, _, name, order in orders_of(desk, self._shelf, trial, [(recipe, version)]):
+            for _, _, name, order in orders_of(unit, self._shelf, trial, [(recipe, version)]):
                 if isinstance(order, Unrunnable):
                     failed.append(FailedTest(package.name, name, f"it cannot be run: {order.reason}"))
                     continue
@@ -88,37 +88,37 @@ class ReleasedTests:
                 if verdict.state is RunState.RED:
                     failed.append(FailedTest(package.name, name, verdict.message, verdict.job))
             if failed:
-                found.append(self._excuse(desk, newest, package, failed))
+                found.append(self._excuse(unit, newest, package, failed))
         if waiting:
             raise NotKnownYetError(f"{counted(waiting, 'test')} of what release {newest.number} holds to be done")
         return found
 
-    def _mains(self, desk: Desk, trial: TrialSet, plans: Iterable[Digest]) -> list[Package]:
+    def _mains(self, unit: UnitOfWork, trial: TrialSet, plans: Iterable[Digest]) -> list[Package]:
         """Return the packages of these plans that the channel holds and that are named for their recipes."""
-        records = [record for plan in sorted(plans) for record in packages.packages_of_plan(desk.session, plan)]
+        records = [record for plan in sorted(plans) for record in packages.packages_of_plan(unit.session, plan)]
         return [
             record
             for record in records
             if (member := trial.base.get(record.name)) is not None
             and member.descriptor.digest == record.digest
-            and self._shelf.revision(desk, record).name == record.name
+            and self._shelf.revision(unit, record).name == record.name
         ]
 
-    def _excuse(self, desk: Desk, newest: ReleaseRecord, package: Package, failed: list[FailedTest]) -> Excuse:
+    def _excuse(self, unit: UnitOfWork, newest: ReleaseRecord, package: Package, failed: list[FailedTest]) -> Excuse:
         told = [
             f"test {each.test!r} of {each.package} failed in job {each.job}: {each.message}"
             if each.job
             else f"test {each.test!r} of {each.package}: {each.message}"
             for each in failed[:_SENTENCES]
         ]
-        submission = self._shelf.tested_revision(desk, package).submission
+        submission = self._shelf.tested_revision(unit, package).submission
         return Excuse(
             package=package.name,
             gate=GateKind.RELEASED_TESTS,
             reason=f"release {newest.number} of {self._channel} holds it: {'; '.join(told)}",
             digest=package.digest,
             version=package.printed_version,
-            owner=recipes.submitter(desk.session, submission),
+            owner=recipes.submitter(unit.session, submission),
             job=failed[0].job,
             remedy=f"Mend {package.name} or its tests and submit it: the newest tests are tried by themselves.",
             evidence=TestEvidence(len(failed), tuple(failed)),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.core.plan.abi import AbiOrder
     from farm.server.tables.records import Attempt, Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
     from farm.trust.attestation.abi_result import AbiResult
     from farm.trust.attestation.test_result import TestResult
@@ -143,8 +143,8 @@ class SignedResults:
 class Hearing:
     """What testers have said in jobs, within one transaction; and who may still be asked."""
 
-    def __init__(self, desk: Desk, testers: Testers, results: SignedResults) -> None:
-        self._desk = desk
+    def __init__(self, unit: UnitOfWork, testers: Testers, results: SignedResults) -> None:
+        self._unit = unit
         self.testers = testers
         self._results = results
         self._attempts: dict[int, Attempt] = {}
@@ -154,9 +154,9 @@ class Hearing:
     def look_up(self, known: Iterable[Job]) -> None:
         """Read what is on record about jobs that will be asked for, all at once."""
         found = list(known)
-        self._attempts |= attempts.attested(self._desk.session, [job.id for job in found if job.state in ENDED])
+        self._attempts |= attempts.attested(self._unit.session, [job.id for job in found if job.state in ENDED])
         ready = [job.id for job in found if job.state is JobState.READY]
-        self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._desk.session, ready)
+        self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._unit.session, ready)
 
     def test(self, job: Job, order: TestOrder, digest: Digest) -> Word[TestOutcome] | None:
         """Return what was said of a test in a job that has ended with a result; None when that does not count.
@@ -209,7 +209,7 @@ class Hearing:
     def keep_from(self, job: Job, excluded: frozenset[str]) -> None:
         """Keep a job that nobody has taken yet from these workers: who is listed may have changed since the wish."""
         if self._exclusions.get(job.id, frozenset()) != excluded:
-            jobs.exclude(self._desk.session, job.id, excluded)
+            jobs.exclude(self._unit.session, job.id, excluded)
             self._exclusions[job.id] = excluded
 
     def why_nobody(self) -> str:
@@ -226,7 +226,7 @@ class Hearing:
         if self._enrolled is None:
             self._enrolled = {
                 worker.name: key_of(worker).keyid
-                for worker in identities.workers(self._desk.session)
+                for worker in identities.workers(self._unit.session)
                 if worker.tests and worker.revoked_at is None
             }
         return self._enrolled

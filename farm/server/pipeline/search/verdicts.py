@@ -20,7 +20,7 @@ from farm.server.pipeline.members.retries import trouble_until
 from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of
 from farm.server.tables.pipeline_states import RunState
 from farm.server.tables.states import ENDED, JobState
-from farm.server.transaction.text import kept
+from farm.server.transaction.text import truncate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import TestOrder, TestOutcome
     from farm.server.pipeline.search.testers import Hearing, Word
     from farm.server.tables.records import Job
-    from farm.server.transaction.unit_of_work import Desk
+    from farm.server.transaction.unit_of_work import UnitOfWork
 
 FAILURES_IN_A_ROW = 3
 """So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
@@ -73,12 +73,12 @@ class JobVerdicts:
     a curator has asked for them to be tried anew.
     """
 
-    def __init__(self, desk: Desk, candidate_id: int, hearing: Hearing, *, since: datetime | None = None) -> None:
-        self._desk = desk
+    def __init__(self, unit: UnitOfWork, candidate_id: int, hearing: Hearing, *, since: datetime | None = None) -> None:
+        self._unit = unit
         self._hearing = hearing
-        self._session = desk.session
+        self._session = unit.session
         self._candidate_id = candidate_id
-        self._now = desk.now
+        self._now = unit.now
         self._since = since
         self._jobs: dict[Digest, list[Job]] = {}
         self._noted: set[int] | None = None
@@ -107,7 +107,7 @@ class JobVerdicts:
         if counted and len(counted) >= wanted and agree(counted, needed):
             last = counted[-1]
             attested = attestations_of(counted, needed)
-            return Verdict(RunState.RED, last.job.id, kept(last.outcome.message), attestations=attested)
+            return Verdict(RunState.RED, last.job.id, truncate_text(last.outcome.message), attestations=attested)
         # A tester that has said it often enough says nothing new; another is asked.
         often = Counter(word.tester for word in counted)
         heard = {word.tester for word in passed} | {each for each, times in often.items() if times >= wanted}
@@ -118,7 +118,7 @@ class JobVerdicts:
         if not failed:
             return Verdict(RunState.GREEN, passed[-1].job.id, attestations=attested)
         self._quarantine(test, failed[0].job, passed[-1].job)
-        message = kept(failed[0].outcome.message)
+        message = truncate_text(failed[0].outcome.message)
         return Verdict(RunState.GREEN, passed[-1].job.id, message, flaky=True, attestations=attested)
 
     def _pending(
@@ -166,7 +166,7 @@ class JobVerdicts:
         )
 
     def _wish(self, order: TestOrder, test: TestOf) -> Job:
-        job = wish_for_test(self._desk, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
+        job = wish_for_test(self._unit, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
         self._note(job.id)
         return job
 

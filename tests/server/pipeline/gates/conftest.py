@@ -15,7 +15,7 @@ from tests.server.small_farm import SmallFarm, recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.server.pipeline.gates.gate_result import PackageGate, Standing
+    from farm.server.pipeline.gates.gate_result import GateResult, PackageGate
     from farm.server.tables.records import Package
     from farm.server.tables.session import Database
 
@@ -23,7 +23,7 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @dataclass
-class Entrance:
+class GatedChannel:
     """What stands before the gates of stable."""
 
     farm: SmallFarm
@@ -32,20 +32,20 @@ class Entrance:
     def arrivals(self) -> dict[str, Package]:
         return self.farm.current()
 
-    def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, Standing]:
+    def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, GateResult]:
         arrivals = tuple(self.arrivals.values())
-        with self.farm.office.planning() as desk:
-            return dict(gate.standings(desk, channel, arrivals))
+        with self.farm.application.planning() as unit:
+            return dict(gate.standings(unit, channel, arrivals))
 
     def release(self, channel: str, number: int, *names: str) -> None:
         """Publish a release that holds these packages, as they are now, and no others."""
         wanted = {name: self.arrivals[name].digest for name in names}
-        with self.farm.office.writing() as desk:
-            before = releases.release_set(desk.session, channel, number - 1)
+        with self.farm.application.writing() as unit:
+            before = releases.release_set(unit.session, channel, number - 1)
             gone: dict[str, Digest | None] = dict.fromkeys(before.keys() - wanted.keys())
             fresh = {name: digest for name, digest in wanted.items() if before.get(name) != digest}
             record = releases.add_release(
-                desk.session,
+                unit.session,
                 channel=channel,
                 number=number,
                 candidate_id=None,
@@ -55,17 +55,17 @@ class Entrance:
                 packages=len(wanted),
                 changes=gone | fresh,
                 trace="trace",
-                now=desk.now,
+                now=unit.now,
             )
-            releases.mark_published(desk.session, record.id, now=desk.now)
+            releases.mark_published(unit.session, record.id, now=unit.now)
 
 
 @pytest.fixture
-def entrance(database: Database, tmp_path: Path) -> Entrance:
+def entrance(database: Database, tmp_path: Path) -> GatedChannel:
     farm = SmallFarm.open(database, tmp_path)
-    with farm.office.writing() as desk:
+    with farm.application.writing() as unit:
         for channel in ("edge", "stable"):
-            releases.ensure_channel(desk.session, channel, "{}")
+            releases.ensure_channel(unit.session, channel, "{}")
     farm.submit(recipe("a"), recipe("b"))
     farm.build_all()
-    return Entrance(farm)
+    return GatedChannel(farm)

@@ -8,22 +8,22 @@ from farm.server.pipeline.gates.advisories import Advisories
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 ALICE = Actor("token:alice")
 
 
-def add(entrance: Entrance, document: bytes) -> None:
-    with entrance.farm.office.writing() as desk:
-        add_advisory(desk, ALICE, document)
+def add(entrance: GatedChannel, document: bytes) -> None:
+    with entrance.farm.application.writing() as unit:
+        add_advisory(unit, ALICE, document)
 
 
-def state(entrance: Entrance, document: bytes) -> None:
-    with entrance.farm.office.writing() as desk:
-        add_statements(desk, ALICE, document)
+def state(entrance: GatedChannel, document: bytes) -> None:
+    with entrance.farm.application.writing() as unit:
+        add_statements(unit, ALICE, document)
 
 
-def test_an_advisory_keeps_the_package_out_and_says_how_to_mend_it(entrance: Entrance) -> None:
+def test_an_advisory_keeps_the_package_out_and_says_how_to_mend_it(entrance: GatedChannel) -> None:
     assert entrance.ask(Advisories("low")) == {}
     add(entrance, osv(package="a", fixed="1.0-2"))
 
@@ -34,7 +34,7 @@ def test_an_advisory_keeps_the_package_out_and_says_how_to_mend_it(entrance: Ent
     assert standing["a"].remedy.startswith("Submit a 1.0-2 or newer; or state why")
 
 
-def test_what_is_fixed_or_harmless_enough_passes(entrance: Entrance) -> None:
+def test_what_is_fixed_or_harmless_enough_passes(entrance: GatedChannel) -> None:
     add(entrance, osv(package="a", fixed="1.0-1"))
     medium = {"severity": "MEDIUM"}
     add(entrance, osv(id="EXAMPLE-2026-2", package="b", fixed="", severity=None, database_specific=medium))
@@ -43,7 +43,7 @@ def test_what_is_fixed_or_harmless_enough_passes(entrance: Entrance) -> None:
     assert entrance.ask(Advisories("medium")).keys() == {"b"}
 
 
-def test_a_statement_that_it_does_no_harm_lets_it_pass_until_a_newer_one(entrance: Entrance) -> None:
+def test_a_statement_that_it_does_no_harm_lets_it_pass_until_a_newer_one(entrance: GatedChannel) -> None:
     add(entrance, osv(package="a", fixed=""))
     state(entrance, openvex(product=f"{DISTRIBUTION}/a"))
     assert entrance.ask(Advisories("low")) == {}
@@ -55,7 +55,7 @@ def test_a_statement_that_it_does_no_harm_lets_it_pass_until_a_newer_one(entranc
     assert entrance.ask(Advisories("low")) == {}
 
 
-def test_a_withdrawn_advisory_holds_for_nothing(entrance: Entrance) -> None:
+def test_a_withdrawn_advisory_holds_for_nothing(entrance: GatedChannel) -> None:
     add(entrance, osv(package="a", fixed=""))
     add(entrance, osv(package="a", fixed="", modified="2024-11-21T10:00:00Z", withdrawn="2024-11-21T10:00:00Z"))
 

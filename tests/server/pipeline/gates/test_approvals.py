@@ -15,41 +15,47 @@ from farm.trust.attestation.dsse import sign_statement
 from tests.server.small_farm import START
 
 if TYPE_CHECKING:
-    from farm.server.pipeline.gates.gate_result import Standing
-    from tests.server.pipeline.gates.conftest import Entrance
+    from farm.server.pipeline.gates.gate_result import GateResult
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 ALICE, BOB, MALLORY = (CryptoSigner.generate_ed25519() for _ in range(3))
 GROUP = {name: str(key.public_key.keyval["public"]) for name, key in (("alice", ALICE), ("bob", BOB))}
 
 
 def sign(
-    entrance: Entrance, curator: str, key: CryptoSigner, *, package: str = "a", channel: str = "stable", says: str = ""
+    entrance: GatedChannel,
+    curator: str,
+    key: CryptoSigner,
+    *,
+    package: str = "a",
+    channel: str = "stable",
+    says: str = "",
 ) -> str:
     """Keep what somebody signed, under the name of `curator`, for the package `a` on stable; returns the envelope.
 
     The statement itself is about `package`, `channel` and the curator `says`.
     """
-    with entrance.farm.office.reading() as desk:
-        descriptor = Descriptor.from_json(desk.blobs.read(entrance.arrivals[package].digest))
+    with entrance.farm.application.reading() as unit:
+        descriptor = Descriptor.from_json(unit.blobs.read(entrance.arrivals[package].digest))
     statement = approval_statement(descriptor, channel=channel, curator=says or curator)
     envelope = sign_statement(statement, key).decode()
     keep(entrance, curator, envelope)
     return envelope
 
 
-def keep(entrance: Entrance, curator: str, envelope: str) -> None:
+def keep(entrance: GatedChannel, curator: str, envelope: str) -> None:
     package = entrance.arrivals["a"].digest
-    with entrance.farm.office.writing() as desk:
+    with entrance.farm.application.writing() as unit:
         approvals.add_approval(
-            desk.session, Approval(channel="stable", package=package, curator=curator, envelope=envelope, at=START)
+            unit.session, Approval(channel="stable", package=package, curator=curator, envelope=envelope, at=START)
         )
 
 
-def ask(entrance: Entrance, count: int = 1, keys: dict[str, str] | None = None) -> dict[str, Standing]:
+def ask(entrance: GatedChannel, count: int = 1, keys: dict[str, str] | None = None) -> dict[str, GateResult]:
     return entrance.ask(Approvals("curators", count, GROUP if keys is None else keys))
 
 
-def test_a_package_waits_for_a_signature_and_says_whose(entrance: Entrance) -> None:
+def test_a_package_waits_for_a_signature_and_says_whose(entrance: GatedChannel) -> None:
     standing = ask(entrance)["a"]
 
     assert (standing.state, standing.reason) == ("waiting", "0 of 1 have approved it")
@@ -59,7 +65,7 @@ def test_a_package_waits_for_a_signature_and_says_whose(entrance: Entrance) -> N
     assert ask(entrance).keys() == {"b"}
 
 
-def test_two_approvals_are_by_two_people(entrance: Entrance) -> None:
+def test_two_approvals_are_by_two_people(entrance: GatedChannel) -> None:
     sign(entrance, "alice", ALICE)
     sign(entrance, "alice", ALICE)
     standing = ask(entrance, 2)["a"]
@@ -83,14 +89,14 @@ def test_two_approvals_are_by_two_people(entrance: Entrance) -> None:
     ],
 )
 def test_what_is_not_that_persons_word_about_that_package_on_that_channel_counts_nothing(
-    entrance: Entrance, curator: str, key: CryptoSigner, changes: dict[str, str]
+    entrance: GatedChannel, curator: str, key: CryptoSigner, changes: dict[str, str]
 ) -> None:
     sign(entrance, curator, key, **changes)
 
     assert ask(entrance)["a"].reason == "0 of 1 have approved it"
 
 
-def test_an_envelope_that_was_changed_counts_nothing(entrance: Entrance) -> None:
+def test_an_envelope_that_was_changed_counts_nothing(entrance: GatedChannel) -> None:
     good = json.loads(sign(entrance, "alice", ALICE))
     forms: list[object] = [{}, [], good | {"payload": good["payload"][:-4]}, good | {"signatures": []}]
     for envelope in forms:
@@ -98,7 +104,7 @@ def test_an_envelope_that_was_changed_counts_nothing(entrance: Entrance) -> None
         assert ask(entrance)["a"].reason == "0 of 1 have approved it"
 
 
-def test_the_key_that_the_group_has_now_counts(entrance: Entrance) -> None:
+def test_the_key_that_the_group_has_now_counts(entrance: GatedChannel) -> None:
     sign(entrance, "alice", ALICE)
     changed = {**GROUP, "alice": str(MALLORY.public_key.keyval["public"])}
 

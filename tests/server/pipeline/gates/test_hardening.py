@@ -11,7 +11,7 @@ from farm.server.pipeline.gates.hardening import Hardening
 from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 LAZY = ElfFacts(soname="libx.so.1", details=ElfDetails(hardening=("relro",), build_id="ab"))
 FIXED = ElfFacts(interpreter="/lib64/ld.so", details=ElfDetails("executable", hardening=("bind-now", "relro")))
@@ -24,7 +24,7 @@ hardening:
 
 
 @pytest.fixture
-def lazy(entrance: Entrance) -> Entrance:
+def lazy(entrance: GatedChannel) -> GatedChannel:
     """The library and the program of `a` are built in the old way."""
     entrance.farm.shape("a", "2.0", {"lib/libx.so.1": LAZY, "bin/x": FIXED})
     entrance.farm.submit(recipe("a", version="2.0"))
@@ -32,33 +32,33 @@ def lazy(entrance: Entrance) -> Entrance:
     return entrance
 
 
-def test_a_package_that_lacks_something_stays_out_with_file_and_property(lazy: Entrance) -> None:
+def test_a_package_that_lacks_something_stays_out_with_file_and_property(lazy: GatedChannel) -> None:
     standing = lazy.ask(Hardening())
     assert standing.keys() == {"a"}
     assert standing["a"].state == "failed"
     assert standing["a"].reason == "bin/x lacks pie; lib/libx.so.1 lacks bind-now"
 
 
-def test_a_recipe_waives_it_without_being_built_again(lazy: Entrance) -> None:
+def test_a_recipe_waives_it_without_being_built_again(lazy: GatedChannel) -> None:
     lazy.farm.submit(recipe("a", version="2.0", more=WAIVER))
     assert lazy.farm.build_all() == []
     assert lazy.ask(Hardening()) == {}
-    with lazy.farm.office.reading() as desk:
-        found = hardening_of(desk, lazy.arrivals["a"])
+    with lazy.farm.application.reading() as unit:
+        found = hardening_of(unit, lazy.arrivals["a"])
     assert {(each.path, each.property, each.waived) for each in found if each.lacking} == {
         ("bin/x", "pie", "it is a boot loader"),
         ("lib/libx.so.1", "bind-now", "it is loaded by hand"),
     }
 
 
-def test_the_recipe_of_another_version_waives_nothing(lazy: Entrance) -> None:
+def test_the_recipe_of_another_version_waives_nothing(lazy: GatedChannel) -> None:
     built = lazy.arrivals["a"]
     lazy.farm.submit(recipe("a", version="3.0", more=WAIVER))
-    with lazy.farm.office.reading() as desk:
-        assert all(each.waived == "" for each in hardening_of(desk, built))
+    with lazy.farm.application.reading() as unit:
+        assert all(each.waived == "" for each in hardening_of(unit, built))
 
 
-def test_what_compilers_were_told_is_read_from_the_debug_package_of_the_same_build(entrance: Entrance) -> None:
+def test_what_compilers_were_told_is_read_from_the_debug_package_of_the_same_build(entrance: GatedChannel) -> None:
     good = ElfFacts(soname="libx.so.1", details=ElfDetails(hardening=("bind-now", "relro"), build_id="ab"))
     entrance.farm.shape("a", "2.0", {"lib/libx.so.1": good})
     entrance.farm.submit(recipe("a", version="2.0"))
@@ -66,7 +66,7 @@ def test_what_compilers_were_told_is_read_from_the_debug_package_of_the_same_bui
     assert entrance.ask(Hardening())["a"].reason == "lib/libx.so.1 lacks stack-protector"
 
 
-def test_of_many_files_the_first_are_named_and_the_others_counted(entrance: Entrance) -> None:
+def test_of_many_files_the_first_are_named_and_the_others_counted(entrance: GatedChannel) -> None:
     entrance.farm.shape("a", "2.0", {f"lib/lib{number}.so": LAZY for number in range(7)})
     entrance.farm.submit(recipe("a", version="2.0"))
     entrance.farm.build_all()

@@ -8,12 +8,12 @@ from farm.server.pipeline.gates.holds import Holds
 from tests.server.small_farm import START
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 
-def test_what_a_curator_holds_stays_out_until_it_is_lifted(entrance: Entrance) -> None:
-    with entrance.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "stable", "a", reason="breaks scripts", held_by="token:alice", now=START)
+def test_what_a_curator_holds_stays_out_until_it_is_lifted(entrance: GatedChannel) -> None:
+    with entrance.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "stable", "a", reason="breaks scripts", held_by="token:alice", now=START)
 
     standing = entrance.ask(Holds())
     assert standing.keys() == {"a"}
@@ -21,15 +21,15 @@ def test_what_a_curator_holds_stays_out_until_it_is_lifted(entrance: Entrance) -
     assert standing["a"].reason == "token:alice holds it on stable: breaks scripts"
     assert entrance.ask(Holds(), "edge") == {}
 
-    with entrance.farm.office.writing() as desk:
-        holds.lift_hold(desk.session, "stable", "a", lifted_by="token:bob", now=START)
+    with entrance.farm.application.writing() as unit:
+        holds.lift_hold(unit.session, "stable", "a", lifted_by="token:bob", now=START)
     assert entrance.ask(Holds()) == {}
 
 
-def test_a_hold_with_an_end_waits_for_the_clock(entrance: Entrance) -> None:
+def test_a_hold_with_an_end_waits_for_the_clock(entrance: GatedChannel) -> None:
     end = START + timedelta(hours=1)
-    with entrance.farm.office.writing() as desk:
-        holds.add_hold(desk.session, "stable", "a", reason="x", held_by="alice", now=START, until=end)
+    with entrance.farm.application.writing() as unit:
+        holds.add_hold(unit.session, "stable", "a", reason="x", held_by="alice", now=START, until=end)
 
     standing = entrance.ask(Holds())["a"]
     assert (standing.state, standing.until) == ("waiting", end)

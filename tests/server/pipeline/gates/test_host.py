@@ -10,7 +10,7 @@ from farm.server.pipeline.gates.host import Host
 from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 OFFERED = HostNeeds("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))
 
@@ -29,7 +29,7 @@ def test_what_a_host_does_not_offer_is_named(needs: HostNeeds, beyond: tuple[str
     assert needs_beyond(needs, OFFERED) == beyond
 
 
-def test_a_package_that_asks_more_than_the_channel_promises_stays_out(entrance: Entrance) -> None:
+def test_a_package_that_asks_more_than_the_channel_promises_stays_out(entrance: GatedChannel) -> None:
     asking = 'host: {kernel: "6.12", capabilities: [CAP_BPF]}\n'
     entrance.farm.submit(recipe("a", version="2.0", more=asking))
     entrance.farm.build_all()

@@ -8,7 +8,7 @@ from farm.core.recipe.license import licences_in_the_way
 from farm.server.pipeline.gates.licenses import Licences
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
@@ -50,7 +50,7 @@ def test_what_is_not_allowed_keeps_out(expression: str, allow: list[str], refuse
     assert licences_in_the_way(expression, allow=allow) == refused
 
 
-def test_the_gate_says_what_to_do(entrance: Entrance) -> None:
+def test_the_gate_says_what_to_do(entrance: GatedChannel) -> None:
     assert entrance.ask(Licences(deny=["AGPL-3.0-only"])) == {}
     assert entrance.ask(Licences(allow=["MIT"])) == {}
 

@@ -19,7 +19,7 @@ from tests.server.small_farm import SmallFarm, recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.server.pipeline.gates.gate_result import Standing
+    from farm.server.pipeline.gates.gate_result import GateResult
     from farm.server.tables.records import Job
     from farm.server.tables.session import Database
 
@@ -34,15 +34,15 @@ def farm(database: Database, tmp_path: Path) -> SmallFarm:
     return farm
 
 
-def ask(farm: SmallFarm, agree: int = 2) -> dict[str, Standing]:
-    with farm.office.planning() as desk:
+def ask(farm: SmallFarm, agree: int = 2) -> dict[str, GateResult]:
+    with farm.application.planning() as unit:
         arrivals = tuple(farm.current().values())
-        return dict(Reproduced(agree).standings(desk, "edge", arrivals))
+        return dict(Reproduced(agree).standings(unit, "edge", arrivals))
 
 
 def rebuild_jobs(farm: SmallFarm) -> list[Job]:
-    with farm.office.reading() as desk:
-        return [job for job in reversed(jobs.list_jobs(desk.session, limit=1000)) if job.rebuild]
+    with farm.application.reading() as unit:
+        return [job for job in reversed(jobs.list_jobs(unit.session, limit=1000)) if job.rebuild]
 
 
 def test_one_builder_is_not_two_and_a_rebuild_is_wished_for_once(farm: SmallFarm) -> None:
@@ -67,10 +67,10 @@ def test_with_enough_builders_that_agree_it_has_passed(farm: SmallFarm) -> None:
 def test_three_builders_are_asked_one_after_the_other(farm: SmallFarm) -> None:
     farm.enrol("three")
     ask(farm, 3)
-    assert claim(farm.office, farm.workers["one"]) is None
+    assert claim(farm.application, farm.workers["one"]) is None
     farm.finish(farm.claim("two"))
     assert ask(farm, 3)["a"].reason.startswith("2 of 3 builders agree; job")
-    assert claim(farm.office, farm.workers["two"]) is None
+    assert claim(farm.application, farm.workers["two"]) is None
     farm.finish(farm.claim("three"))
     assert ask(farm, 3) == {}
 
@@ -81,8 +81,8 @@ def test_packages_of_one_plan_are_built_again_together(farm: SmallFarm) -> None:
     assert sorted(ask(farm)) == ["a", "b", "c"]
     assert [job.name for job in rebuild_jobs(farm)] == ["a", "b", "c"]
     one_plan = list(farm.current().values())[:1] * 2
-    with farm.office.planning() as desk:
-        Reproduced(2).standings(desk, "edge", one_plan)
+    with farm.application.planning() as unit:
+        Reproduced(2).standings(unit, "edge", one_plan)
     assert len(rebuild_jobs(farm)) == 3
 
 
@@ -102,8 +102,8 @@ def test_a_third_worker_that_agrees_with_the_first_outvotes_the_second(farm: Sma
     ask(farm)
     farm.finish(farm.claim("two"), content="something else")
     farm.enrol("three")
-    with farm.office.planning() as desk:
-        again = retry(desk, rebuild_jobs(farm)[0].id, trace="t")
+    with farm.application.planning() as unit:
+        again = retry(unit, rebuild_jobs(farm)[0].id, trace="t")
     assert ask(farm)["a"].reason == f"1 of 2 builders agree; job {again.id} builds it again"
     farm.finish(farm.claim("three"))
     assert ask(farm) == {}
@@ -112,8 +112,8 @@ def test_a_third_worker_that_agrees_with_the_first_outvotes_the_second(farm: Sma
 def test_what_a_worker_said_that_is_trusted_no_longer_counts_for_nothing(farm: SmallFarm) -> None:
     ask(farm)
     farm.finish(farm.claim("two"))
-    with farm.office.writing() as desk:
-        identities.revoke_worker(desk.session, "two", now=desk.now)
+    with farm.application.writing() as unit:
+        identities.revoke_worker(unit.session, "two", now=unit.now)
     standing = ask(farm)["a"]
     assert standing.reason == "1 of 2 builders agree; this farm builds on one only"
     assert "Enrol" in standing.remedy
@@ -135,15 +135,15 @@ def test_a_rebuild_that_fails_is_tried_three_times_and_then_a_person_is_asked(fa
         if ends == "failed":
             farm.fail(farm.claim("two"))
         else:
-            with farm.office.planning() as desk:
+            with farm.application.planning() as unit:
                 assert standing.job is not None
-                cancel(desk, standing.job, by="somebody")
+                cancel(unit, standing.job, by="somebody")
     standing = ask(farm)["a"]
     assert standing.state == "failed"
     assert standing.reason.startswith("it could not be built again 3 times after one had built it")
     assert len(rebuild_jobs(farm)) == reproduced.MOST_TRIES
-    with farm.office.planning() as desk:
-        again = retry(desk, rebuild_jobs(farm)[-1].id, trace="t")
+    with farm.application.planning() as unit:
+        again = retry(unit, rebuild_jobs(farm)[-1].id, trace="t")
     assert ask(farm)["a"].job == again.id
     farm.finish(farm.claim("two"))
     assert ask(farm) == {}

@@ -8,12 +8,12 @@ from farm.server.pipeline.gates.soak import Soak
 from tests.server.small_farm import START, recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.gates.conftest import Entrance
+    from tests.server.pipeline.gates.conftest import GatedChannel
 
 DAY = Soak(timedelta(days=1), "edge")
 
 
-def test_a_package_waits_until_it_has_been_there_long_enough(entrance: Entrance) -> None:
+def test_a_package_waits_until_it_has_been_there_long_enough(entrance: GatedChannel) -> None:
     entrance.release("edge", 1, "a")
     standing = entrance.ask(DAY)
     assert (standing["a"].state, standing["a"].until) == ("waiting", START + timedelta(days=1))
@@ -26,7 +26,7 @@ def test_a_package_waits_until_it_has_been_there_long_enough(entrance: Entrance)
     assert entrance.ask(DAY).keys() == {"b"}
 
 
-def test_other_packages_that_move_do_not_start_the_clock_again(entrance: Entrance) -> None:
+def test_other_packages_that_move_do_not_start_the_clock_again(entrance: GatedChannel) -> None:
     entrance.release("edge", 1, "a")
     entrance.farm.clock.passes(80000)
     entrance.release("edge", 2, "a", "b")
@@ -35,7 +35,7 @@ def test_other_packages_that_move_do_not_start_the_clock_again(entrance: Entranc
     assert entrance.ask(DAY).keys() == {"b"}
 
 
-def test_a_new_build_and_a_break_start_it_again(entrance: Entrance) -> None:
+def test_a_new_build_and_a_break_start_it_again(entrance: GatedChannel) -> None:
     entrance.release("edge", 1, "a", "b")
     entrance.farm.clock.passes(80000)
     entrance.release("edge", 2, "a")
@@ -47,12 +47,12 @@ def test_a_new_build_and_a_break_start_it_again(entrance: Entrance) -> None:
     assert {name: each.state for name, each in entrance.ask(DAY).items()} == {"a": "waiting", "b": "waiting"}
 
 
-def test_an_open_report_breaks_it_until_it_is_resolved(entrance: Entrance) -> None:
+def test_an_open_report_breaks_it_until_it_is_resolved(entrance: GatedChannel) -> None:
     entrance.release("edge", 1, "a", "b")
     entrance.farm.clock.passes(90000)
     package = entrance.arrivals["a"].digest
-    with entrance.farm.office.writing() as desk:
-        made = reports.add_report(desk.session, "edge", package, reason="it hangs", reported_by="carol", now=desk.now)
+    with entrance.farm.application.writing() as unit:
+        made = reports.add_report(unit.session, "edge", package, reason="it hangs", reported_by="carol", now=unit.now)
 
     standing = entrance.ask(DAY)
     assert standing.keys() == {"a"}
@@ -60,6 +60,6 @@ def test_an_open_report_breaks_it_until_it_is_resolved(entrance: Entrance) -> No
     assert standing["a"].reason == "carol reported trouble with it on edge: it hangs"
     assert f"farm report --resolve {made.id}" in standing["a"].remedy
 
-    with entrance.farm.office.writing() as desk:
-        reports.resolve_report(desk.session, made.id, resolved_by="alice", now=desk.now)
+    with entrance.farm.application.writing() as unit:
+        reports.resolve_report(unit.session, made.id, resolved_by="alice", now=unit.now)
     assert entrance.ask(DAY) == {}
