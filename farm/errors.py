@@ -59,7 +59,7 @@ def lost_blobs_of(error: BaseException | None) -> tuple[Digest, ...]:
 
 def in_lines(things: Sequence[object], most: int = 5) -> str:
     """Return what a sentence that ends with a colon goes on with: one thing a line, and how many more there are."""
-    lines = [f"\n  {each}" for each in things[:most]]
+    lines = [f"\n  {thing}" for thing in things[:most]]
     if len(things) > most:
         lines.append(f"\n  and {len(things) - most:,} more")
     return "".join(lines)

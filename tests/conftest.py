@@ -83,6 +83,8 @@ _LONG = (
     "database/test_claim_cost.py",
     "database/test_kinds.py",
     "foreign",
+    "formats/test_answers.py",
+    "formats/test_made_again.py",
     "oci/test_image.py",
     "release/gates/test_advisories.py",
     "release/gates/test_approvals.py",

@@ -95,7 +95,7 @@ class BoundedProtocol(H11Protocol):
         if isinstance(app, ProxyHeadersMiddleware) and _peer(transport) in app.trusted_hosts:
             return False  # a proxy has many clients, and bounds their connections itself
         others = cast("set[BoundedProtocol]", self.connections)
-        same = sum(1 for each in others if each._household == self._household)
+        same = sum(1 for other in others if other._household == self._household)
         return same >= self.settings.connections_each
 
     def _watch(self) -> None:

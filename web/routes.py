@@ -74,7 +74,7 @@ class Routes:
 
 
 def _roles(dependant: Dependant) -> Iterator[Role]:
-    for each in dependant.dependencies:
-        check = getattr(each.call, "__self__", None)
+    for dependency in dependant.dependencies:
+        check = getattr(dependency.call, "__self__", None)
         if isinstance(check, RoleCheck):
             yield from check.roles

@@ -50,7 +50,7 @@ class WebSettings:
     def with_bounds(cls, bounds: Mapping[str, float]) -> WebSettings:
         """Return the usual settings with other bounds by name. Raises `InvalidSettingsError`."""
         usual = cls()
-        kinds: dict[str, Any] = {each.name: type(getattr(usual, each.name)) for each in fields(cls)}
+        kinds: dict[str, Any] = {field.name: type(getattr(usual, field.name)) for field in fields(cls)}
         unknown = sorted(bounds.keys() - kinds.keys())
         if unknown:
             raise InvalidSettingsError(

@@ -203,7 +203,9 @@ class BuildLoop:
             return lambda: self._finish(lease, _blobs_of(compared), compared.to_dict())
         plan = BuildOrder.from_dict(lease.order)
         built = build(plan, workshop, attempt=directory, log=log, cancelled=cancelled)
-        blobs = [blob.digest for each in built.packages for blob in (each.archive, each.manifest, each.facts)]
+        blobs = [
+            blob.digest for package in built.packages for blob in (package.archive, package.manifest, package.facts)
+        ]
         # The farm keeps every source that it has used: mirrors forget them.
         sources = [source.digest for source in plan.plan.sources]
         sources += fetch_carried(plan, workshop.fetcher.anew())

@@ -72,12 +72,12 @@ def trouble_of(error: Exception) -> Trouble:
     """Return what an error is that ended an attempt and is not the job's own; NONE where it is the recipe's."""
     if isinstance(error, SourceUnreachableError):
         return Trouble.ORIGIN if error.unanswered else Trouble.NONE
-    for each in _causes(error):
-        if isinstance(each, OSError) and each.errno in _DISK_ERRORS:
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
             return Trouble.DISK
-        if isinstance(each, FarmUnreachableError | RefusedRequestError):
+        if isinstance(cause, FarmUnreachableError | RefusedRequestError):
             return Trouble.STORE
-        if isinstance(each, SandboxUnavailableError | SandboxLostError):
+        if isinstance(cause, SandboxUnavailableError | SandboxLostError):
             return Trouble.ENGINE
     return Trouble.WORKER
 

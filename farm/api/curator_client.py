@@ -59,7 +59,7 @@ class CuratorClient(FarmClient):
 
     def approve(self, channel: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
         """Send signed approvals; all are taken or none."""
-        body = {"envelopes": [json.loads(each) for each in envelopes]}
+        body = {"envelopes": [json.loads(envelope) for envelope in envelopes]}
         return self._act("POST", f"{channel_path(channel)}/approvals", answers.APPROVED, body)
 
     def withdraw(

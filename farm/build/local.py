@@ -164,7 +164,7 @@ class LocalBuilds:
             self._reports.progress(Progress(name, "testing", number, len(wanted)))
             recipe = self._tree.recipes[name]
             own = [package.descriptor for package in self._outcomes[name].packages]
-            roots = [each.name.short for each in own if each.name.short in (name, f"{name}-tests")]
+            roots = [descriptor.name.short for descriptor in own if descriptor.name.short in (name, f"{name}-tests")]
             for place, test in enumerate(recipe.tests, 1):
                 packages = tuple(each.as_dependency() for each in self._closed([*roots, *test.needs]))
                 order = TestOrder(test, own[0].digest, packages, recipe.limits)
@@ -295,7 +295,7 @@ class LocalBuilds:
             raise MissingBlobError(digest)
 
     def _apt(self) -> Apt | None:
-        suite = next((each.suite for each in self._tree.toolchains.values()), "")
+        suite = next((toolchain.suite for toolchain in self._tree.toolchains.values()), "")
         try:
             return Apt.of_machine(self._state.toolchains / "apt", suite)
         except NoSignedSourceError:

@@ -225,7 +225,7 @@ class Decision:
     ) -> Asked:
         """Return what the gates of single packages go by."""
         curators, described = policy.policies.curators, Described(self._blobs)
-        given = [self._blobs.read(each) for each in case.brought.approvals if self._is_envelope(each)]
+        given = [self._blobs.read(digest) for digest in case.brought.approvals if self._is_envelope(digest)]
         whose, now = case.release.distribution, self._clock()
 
         def does_count(approval: bytes) -> bool:
@@ -281,7 +281,7 @@ class Decision:
         Else whoever brings that package into another channel could keep the signature back, and have it count as new.
         """
         named = named_tests(outputs, self._blobs, ownership)
-        return named if _asks_recipes(channel) else tuple(each for each in named if each.signed is not None)
+        return named if _asks_recipes(channel) else tuple(tests for tests in named if tests.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
         """Return what was brought with a published release; nothing where nobody may have it any more, or none is it.

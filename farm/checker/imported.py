@@ -66,8 +66,8 @@ def check_imported(
     `shown` is what was brought to show it. Raises `NeedlessShowingError`, `UnknownOriginError`, `UnshownImportError`,
     `UnsignedAbroadError`, and what reading a blob raises; it says of all packages what is wrong with them.
     """
-    before = {each.distribution: each for each in previous.imports} if previous else {}
-    anew = [each for each in release.imports if each != before.get(each.distribution)]
+    before = {pin.distribution: pin for pin in previous.imports} if previous else {}
+    anew = [pin for pin in release.imports if pin != before.get(pin.distribution)]
     by_release: dict[Digest, ShownRelease] = {}
     needless = [each for each in shown if by_release.setdefault(each.release, each) is not each]
     needless += [each for each in by_release.values() if each.release not in {one.release for one in anew}]
@@ -87,8 +87,8 @@ def check_imported(
 
 def _was_shown(taken: Import, earlier: Import) -> bool:
     """Say whether the same release is taken as before, and no package of it that was not."""
-    had = {(each.name, each.descriptor) for each in earlier.packages}
-    return _pin(taken) == _pin(earlier) and all((each.name, each.descriptor) in had for each in taken.packages)
+    had = {(package.name, package.descriptor) for package in earlier.packages}
+    return _pin(taken) == _pin(earlier) and all((package.name, package.descriptor) in had for package in taken.packages)
 
 
 def _pin(taken: Import) -> tuple[str, int, Digest, Digest]:

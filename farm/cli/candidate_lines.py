@@ -20,8 +20,8 @@ def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
     if not candidate or candidate["state"] != "open":
         return ""
     gates = [
-        f"{each['gate']} {each['state']}" + ("" if each["summary"] in shown else f" ({each['summary']})")
-        for each in candidate["gates"]
+        f"{gate['gate']} {gate['state']}" + ("" if gate["summary"] in shown else f" ({gate['summary']})")
+        for gate in candidate["gates"]
     ]
     return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"
 
@@ -29,12 +29,12 @@ def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
 def passed_gates(status: dict[str, Any]) -> set[str]:
     """Return what the gates say that the candidate has passed."""
     candidate = status["candidate"] or {"gates": ()}
-    return {each["summary"] for each in candidate["gates"] if each["state"] == "passed"}
+    return {gate["summary"] for gate in candidate["gates"] if gate["state"] == "passed"}
 
 
 def waiting_line(status: dict[str, Any]) -> str:
     """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
-    reasons = dict.fromkeys(each["reason"] for each in status["excuses"] if not each["remedy"])
+    reasons = dict.fromkeys(excuse["reason"] for excuse in status["excuses"] if not excuse["remedy"])
     return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
 
 
@@ -43,7 +43,7 @@ def waits_for_thaw(status: dict[str, Any]) -> str:
     candidate = status["candidate"]
     if not status["frozen"] or not candidate or candidate["state"] != "open":
         return ""
-    said = [each["summary"] for each in candidate["gates"] if each["gate"] == "freeze" and each["state"] == "pending"]
+    said = [gate["summary"] for gate in candidate["gates"] if gate["gate"] == "freeze" and gate["state"] == "pending"]
     return f"candidate {candidate['id']}: {said[0]}" if said else ""
 
 
@@ -52,4 +52,4 @@ def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
     candidate = status["candidate"]
     if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
         return False
-    return bool(candidate["gates"]) and all(each["state"] == "passed" for each in candidate["gates"])
+    return bool(candidate["gates"]) and all(gate["state"] == "passed" for gate in candidate["gates"])

@@ -20,7 +20,8 @@ def escape_control_chars(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() and not _INVISIBLE.match(each) else _spelt(each) for each in text.expandtabs()
+        expandtab if expandtab.isprintable() and not _INVISIBLE.match(expandtab) else _spelt(expandtab)
+        for expandtab in text.expandtabs()
     )
 
 

@@ -218,6 +218,6 @@ def _remedy(number: int) -> str:
 
 def _terminate(number: int, _frame: object) -> None:
     # A second one, sent while the first is being obeyed, must not stop the cleaning up.
-    for each in ending_signals():
-        signal.signal(each, signal.SIG_IGN)
+    for signals in ending_signals():
+        signal.signal(signals, signal.SIG_IGN)
     sys.exit(128 + number)

@@ -145,9 +145,9 @@ def guarded() -> Iterator[None]:
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
-            for each in (sys.stdout, sys.stderr):
-                if isinstance(each, _Guarded):
-                    each.detach()  # or the stream beneath would be closed with it
+            for o in (sys.stdout, sys.stderr):
+                if isinstance(o, _Guarded):
+                    o.detach()  # or the stream beneath would be closed with it
             sys.stdout, sys.stderr = before
 
 

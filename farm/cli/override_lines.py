@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def override_lines(packages: Iterable[PlacedPackage]) -> list[str]:
     """Return the lines for the overrides of a set, none where it has none."""
-    return [line for each in packages if each.is_override for line in _lines(each)]
+    return [line for package in packages if package.is_override for line in _lines(package)]
 
 
 def _lines(placed: PlacedPackage) -> Iterator[str]:

@@ -93,10 +93,10 @@ def change_form(root: Root, change: Change, *, dry_run: bool = False) -> dict[st
         "root": str(root.path),
         "generation": None if dry_run else change.after.number,
         "asked": list(change.after.set.asked),
-        "releases": [each.to_dict() for each in change.after.set.releases],
-        "overrides": [each.to_dict() for each in change.after.set.overrides],
-        "changes": [each.to_dict() for each in change.packages],
-        "sensitive-files": [each.to_dict() for each in change.sensitive],
+        "releases": [release.to_dict() for release in change.after.set.releases],
+        "overrides": [override.to_dict() for override in change.after.set.overrides],
+        "changes": [package.to_dict() for package in change.packages],
+        "sensitive-files": [additions.to_dict() for additions in change.sensitive],
         "fetched": change.fetched,
     }
 
@@ -115,7 +115,7 @@ def _outcome(path: Path, change: Change, *, dry_run: bool) -> str:
 
 def change_lines(change: Change) -> list[str]:
     """Return a line for each package that changes."""
-    return [str(each) for each in change.packages]
+    return [str(package) for package in change.packages]
 
 
 def _announce(change: Change, *, err: bool) -> None:

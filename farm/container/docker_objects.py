@@ -102,7 +102,7 @@ def _mounts(shown: Mapping[str, Any]) -> Iterator[ContainerMount]:
 
 def _changed(changes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return what was changed without the directories that it lies in, which are listed as changed with it."""
-    kinds = {str(each["Path"]): each["Kind"] for each in changes}
+    kinds = {str(change["Path"]): change["Kind"] for change in changes}
     found = sorted(kinds, key=lambda path: path.split("/"))
     return tuple(
         path

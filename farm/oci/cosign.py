@@ -63,7 +63,7 @@ def attestations_manifest(referrers: Iterable[bytes], there: bytes | None = None
 
 def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
     """Return the manifest of the newest bill of materials among these referrers' manifests, None without any."""
-    found = [each for each in referrers if _read(each).get("artifactType") == SPDX]
+    found = [referrer for referrer in referrers if _read(referrer).get("artifactType") == SPDX]
     return found[-1] if found else None
 
 

@@ -117,7 +117,7 @@ def read_layout(directory: Path, tag: str = "") -> LayoutImage:
         if each.get("mediaType") == MANIFEST and (not tag or tag in (_name(each), each.get("digest")))
     ]
     if len(images) != 1:
-        tags = ", ".join(sorted(_name(each) or str(each.get("digest")) for each in images))
+        tags = ", ".join(sorted(_name(image) or str(image.get("digest")) for image in images))
         raise LayoutError(
             f"{directory} has {len(images)} images" + (f" tagged {tag}" if tag else ""),
             remedy=f"Name one of them as {directory}:TAG; there are {tags}." if images else "",
@@ -158,7 +158,7 @@ def index_entry(image: OciImage, reference: str, annotations: Mapping[str, str] 
 
 def _referrers_entry(image: OciImage, store: BlobStore, referrers: Sequence[Referrer]) -> dict[str, Any]:
     """Return the line of the list of an image's referrers, under the tag for it; the list is put into the store."""
-    listed = referrers_index([each.descriptor() for each in referrers])
+    listed = referrers_index([referrer.descriptor() for referrer in referrers])
     return {
         "annotations": {REF_NAME: referrers_tag(image.digest)},
         "digest": store.put_bytes(listed),
@@ -187,7 +187,7 @@ class _Replaced:
     def left(self, index: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the lines that stay."""
         names = {_name(each) for each in index if each.get("digest") in self.digests}
-        names |= {referrers_tag(each) for each in self.digests} | {self.reference.rpartition(":")[2]}
+        names |= {referrers_tag(digest) for digest in self.digests} | {self.reference.rpartition(":")[2]}
         return [
             each
             for each in index
@@ -203,10 +203,10 @@ def _bring(image: OciImage, store: BlobStore, directory: Path, referrers: Sequen
     blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     wanted = [*(layer.blob for layer in image.layers), image.config, image.manifest]
-    wanted += [blob for each in referrers for blob in (*each.blobs, each.manifest)]
+    wanted += [blob for referrer in referrers for blob in (*referrer.blobs, referrer.manifest)]
     digests = [blob.digest for blob in wanted]
     if referrers:
-        digests.append(store.put_bytes(referrers_index([each.descriptor() for each in referrers])))
+        digests.append(store.put_bytes(referrers_index([referrer.descriptor() for referrer in referrers])))
     for digest in dict.fromkeys(digests):
         place = blobs / digest.hex
         if place.exists():

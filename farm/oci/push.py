@@ -48,7 +48,7 @@ def push_image(
     Raises `RegistryError`, and what reading a blob raises.
     """
     layers = list(dict.fromkeys(layer.blob for layer in image.layers))
-    attached = dict.fromkeys(blob for each in referrers for blob in each.blobs)
+    attached = dict.fromkeys(blob for referrer in referrers for blob in referrer.blobs)
     wanted = list(dict.fromkeys([*layers, image.config, *attached]))
 
     def bring(blob: BlobRef) -> bool:
@@ -63,13 +63,13 @@ def push_image(
     if not repository.has_manifest(image.digest):
         repository.push_manifest(store.read(image.digest), image.digest)
     unlisted = []
-    for each in referrers:
-        answer = repository.push_manifest(store.read(each.manifest.digest), each.manifest.digest)
+    for referrer in referrers:
+        answer = repository.push_manifest(store.read(referrer.manifest.digest), referrer.manifest.digest)
         if answer.get("oci-subject") != image.digest:
-            unlisted.append(each)
+            unlisted.append(referrer)
     if unlisted:
         _list_by_tag(repository, image.digest, unlisted)
-    _tag_for_cosign(repository, image.digest, [store.read(each.manifest.digest) for each in referrers])
+    _tag_for_cosign(repository, image.digest, [store.read(referrer.manifest.digest) for referrer in referrers])
     repository.push_manifest(store.read(image.digest), tag)
     there = [blob for blob in layers if blob not in sent]
     return Pushed(tuple(blob for blob in layers if blob in sent), len(there), sum(blob.size for blob in sent))
@@ -81,7 +81,7 @@ def _list_by_tag(repository: Repository, subject: Digest, referrers: Sequence[Re
     """
     tag = referrers_tag(subject)
     there = repository.manifest(tag)
-    content = referrers_index([*_listed(there), *(each.descriptor() for each in referrers)])
+    content = referrers_index([*_listed(there), *(referrer.descriptor() for referrer in referrers)])
     if content != there:
         repository.push_manifest(content, tag, INDEX)
 

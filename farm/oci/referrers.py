@@ -77,14 +77,14 @@ def attach(
             "annotations": dict(annotations),
             "artifactType": artifact_type,
             "config": {"digest": empty.digest, "mediaType": _EMPTY_TYPE, "size": empty.size},
-            "layers": [each.descriptor() for each in documents],
+            "layers": [document.descriptor() for document in documents],
             "mediaType": MANIFEST,
             "schemaVersion": 2,
             "subject": {"digest": subject.digest, "mediaType": MANIFEST, "size": subject.size},
         }
     )
     manifest = BlobRef(store.put_bytes(content), len(content))
-    blobs = dict.fromkeys([empty, *(each.blob for each in documents)])
+    blobs = dict.fromkeys([empty, *(document.blob for document in documents)])
     return Referrer(manifest, artifact_type, annotations, tuple(blobs))
 
 
@@ -95,6 +95,6 @@ def referrers_tag(subject: Digest) -> str:
 
 def referrers_index(descriptors: Sequence[Mapping[str, Any]]) -> bytes:
     """Return the index that lists referrers, each once, by digest."""
-    by_digest = {str(each["digest"]): each for each in descriptors}
+    by_digest = {str(descriptor["digest"]): descriptor for descriptor in descriptors}
     listed = [by_digest[digest] for digest in sorted(by_digest)]
     return canonical_json({"manifests": listed, "mediaType": INDEX, "schemaVersion": 2})

@@ -83,7 +83,7 @@ class SignedTest:
     def from_dict(cls, value: Any) -> SignedTest:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
         record = Record(value, "signed test")
-        test = cls(record.digest("order"), tuple(Digest(each) for each in record.texts("results")))
+        test = cls(record.digest("order"), tuple(Digest(text) for text in record.texts("results")))
         record.end()
         return test
 
@@ -112,11 +112,11 @@ class ReleaseEvidence:
         """Return the canonical JSON, which is a blob that the request to sign names."""
         form: dict[str, Any] = {
             "approvals": list(self.approvals),
-            "dependencies": [each.to_dict() for each in self.dependencies],
+            "dependencies": [dependency.to_dict() for dependency in self.dependencies],
             "format": FORMAT,
             "orders": list(self.orders),
             "submissions": list(self.submissions),
-            "tests": [each.to_dict() for each in self.tests],
+            "tests": [test.to_dict() for test in self.tests],
         }
         later: dict[str, tuple[SignedTest | BuiltAgainst | ShownRelease, ...]] = {
             "abroad": self.abroad,
@@ -136,12 +136,12 @@ class ReleaseEvidence:
                 raise InvalidEvidenceError(f"the evidence has format {number}, this signer reads {FORMAT}")
             evidence = cls(
                 dependencies=record.each("dependencies", BuiltAgainst.from_dict),
-                submissions=tuple(Digest(each) for each in record.texts("submissions")),
-                approvals=tuple(Digest(each) for each in record.texts("approvals")),
+                submissions=tuple(Digest(text) for text in record.texts("submissions")),
+                approvals=tuple(Digest(text) for text in record.texts("approvals")),
                 tests=record.each("tests", SignedTest.from_dict),
                 comparisons=record.each("comparisons", SignedTest.from_dict),
                 rebuilt=record.each("rebuilt", BuiltAgainst.from_dict),
-                orders=tuple(Digest(each) for each in record.texts("orders")),
+                orders=tuple(Digest(text) for text in record.texts("orders")),
                 abroad=record.each("abroad", ShownRelease.from_dict),
             )
             record.end()

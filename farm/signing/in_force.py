@@ -30,11 +30,11 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
         "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if keeps_still(each, now)],
         "reports": [each.to_dict() for _, each in sorted(state.reports.items())],
         "orders": [
-            order_form(each.order)
-            for each in state.permits.values()
-            if each.used_by is None and now < each.order.expires and state.withdrawal(each.order) is None
+            order_form(permit.order)
+            for permit in state.permits.values()
+            if permit.used_by is None and now < permit.order.expires and state.withdrawal(permit.order) is None
         ],
-        "withdrawn-orders": [order_form(each) for each in state.withdrawn_orders.values()],
+        "withdrawn-orders": [order_form(order) for order in state.withdrawn_orders.values()],
         "withdrawn-statements": [
             {"curator": curator, "statement": statement}
             for statement, curator in sorted(state.withdrawn_statements.items())

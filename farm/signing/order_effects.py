@@ -83,7 +83,7 @@ def _check_closing(state: LedgerState, order: CuratorOrder) -> None:
     if (order.channel, order.number, order.target) in state.reports:
         return
     number = order.channel, order.number
-    open_ones = sorted(each.package for each in state.reports.values() if (each.channel, each.report) == number)
+    open_ones = sorted(report.package for report in state.reports.values() if (report.channel, report.report) == number)
     others = f"; under that number one is open about {', '.join(open_ones[:3])}" if open_ones else ""
     raise NothingToEndError(
         f"no report {order.number} about {order.target} is open on {order.channel} with the signer{others}",

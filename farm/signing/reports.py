@@ -44,7 +44,7 @@ def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> in
     state = ledger.state()
     if report.key in state.reports:
         return report.report
-    on_channel = sum(each.channel == report.channel for each in state.reports.values())
+    on_channel = sum(opened.channel == report.channel for opened in state.reports.values())
     for where, count, most in (
         (f"on {report.channel}", on_channel, MOST_REPORTS),
         ("in all", len(state.reports), MOST_REPORTS_IN_ALL),

@@ -127,18 +127,18 @@ class LedgerState:
     def reported(self, channel: str, package: Digest) -> ReportOpened | None:
         """Return a report on a package of a channel that nobody has closed."""
         return next(
-            (each for each in self.reports.values() if (each.channel, each.package) == (channel, package)), None
+            (report for report in self.reports.values() if (report.channel, report.package) == (channel, package)), None
         )
 
     def usable(self, channel: str, release: Digest, now: datetime) -> tuple[Permit, ...]:
         """Return the orders of a channel that this release may use: not used by another, withdrawn, or expired."""
         return tuple(
-            each
-            for each in self.permits.values()
-            if each.order.channel == channel
-            and each.used_by in (None, release)
-            and now < each.order.expires
-            and self.withdrawal(each.order) is None
+            permit
+            for permit in self.permits.values()
+            if permit.order.channel == channel
+            and permit.used_by in (None, release)
+            and now < permit.order.expires
+            and self.withdrawal(permit.order) is None
         )
 
     def withdrawal(self, order: CuratorOrder) -> CuratorOrder | None:
@@ -173,7 +173,9 @@ class LedgerState:
         came = before.coming
         if came is None or came.release != entry.release:
             return self._with_channel(entry.channel, Standing(before.number, entry.release, before.keys))
-        used = {each: replace(self.permits[each], used_by=came.release) for each in came.orders if each in self.permits}
+        used = {
+            order: replace(self.permits[order], used_by=came.release) for order in came.orders if order in self.permits
+        }
         out = (self.rolled_back.get(entry.channel, frozenset()) - set(came.returned)) | set(came.rolled_back)
         return replace(
             self._with_channel(entry.channel, Standing(came.number, came.release, came.keys)),
@@ -199,13 +201,13 @@ class LedgerState:
                 name: [each.number, each.release, list(each.keys), each.coming.to_dict() if each.coming else None]
                 for name, each in self.channels.items()
             },
-            "holds": [order_statement(each) for each in self.holds.values()],
-            "freezes": [order_statement(each) for each in self.freezes.values()],
-            "reports": [each.to_dict() for each in self.reports.values()],
-            "permits": [[each.taken.to_dict(), each.used_by] for each in self.permits.values()],
+            "holds": [order_statement(hold) for hold in self.holds.values()],
+            "freezes": [order_statement(freez) for freez in self.freezes.values()],
+            "reports": [report.to_dict() for report in self.reports.values()],
+            "permits": [[permit.taken.to_dict(), permit.used_by] for permit in self.permits.values()],
             "entered": {digest: until.isoformat() for digest, until in self.entered.items()},
             "withdrawn": [[*key, each.order, each.at.isoformat()] for key, each in self.withdrawn.items()],
-            "withdrawn-orders": [order_statement(each) for each in self.withdrawn_orders.values()],
+            "withdrawn-orders": [order_statement(order) for order in self.withdrawn_orders.values()],
             "withdrawn-statements": dict(self.withdrawn_statements),
             "rolled-back": {channel: sorted(digests) for channel, digests in self.rolled_back.items()},
         }
@@ -213,8 +215,8 @@ class LedgerState:
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> LedgerState:
         """Read what `to_dict` gave. Raises `KeyError`, `TypeError`, `ValueError`, `FarmError`."""
-        holds = [order_of(each) for each in form["holds"]]
-        reports = [_read(ReportOpened, each) for each in form["reports"]]
+        holds = [order_of(hold) for hold in form["holds"]]
+        reports = [_read(ReportOpened, report) for report in form["reports"]]
         permits = [Permit(_read(OrderTaken, each), _digest(used)) for each, used in form["permits"]]
         ended = [order_of(each) for each in form["withdrawn-orders"]]
         return cls(
@@ -224,10 +226,10 @@ class LedgerState:
                 name: Standing(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
-            holds={(each.channel, each.distribution, package): each for each in holds for package in each.packages},
+            holds={(hold.channel, hold.distribution, package): hold for hold in holds for package in hold.packages},
             freezes={(each.channel, each.distribution): each for each in map(order_of, form["freezes"])},
-            reports={each.key: each for each in reports},
-            permits={each.order.digest: each for each in permits},
+            reports={report.key: report for report in reports},
+            permits={permit.order.digest: permit for permit in permits},
             entered={Digest(each): datetime.fromisoformat(until) for each, until in form["entered"].items()},
             withdrawn={
                 (channel, Digest(package), curator): Withdrawal(Digest(order), datetime.fromisoformat(at))

@@ -32,7 +32,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    for missing in [each for each in (folder, *folder.parents) if not each.exists()][::-1]:
+    for missing in [path for path in (folder, *folder.parents) if not path.exists()][::-1]:
         missing.mkdir(mode=0o755, exist_ok=True)
 
 

@@ -38,7 +38,7 @@ def ensure_many(
     first package that cannot be had; the others may be in the cache then.
     """
     processes = min(processes or os.cpu_count() or 1, len(wanted))
-    missing = [each for each in wanted if not cache.holds(each.store, each.tree)]
+    missing = [request for request in wanted if not cache.holds(request.store, request.tree)]
     if processes > 1 and len(missing) > 1:
         # Subscribers load this module, and use threads: what makes processes takes its time to load.
         import multiprocessing  # noqa: PLC0415
@@ -47,7 +47,7 @@ def ensure_many(
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
             list(pool.map(_try, [cache] * len(missing), missing))
-    return tuple(cache.ensure(each.store, each.tree, each.open_archive) for each in wanted)
+    return tuple(cache.ensure(request.store, request.tree, request.open_archive) for request in wanted)
 
 
 def _try(cache: PackageCache, wanted: UnpackRequest) -> None:

@@ -51,7 +51,7 @@ class EnrolmentRecord:
         """Return the record as a line of a zone file (RFC 1035, 5.1), in strings of at most 255 bytes."""
         text = str(self)
         strings = [text[start : start + _LONGEST_STRING] for start in range(0, len(text), _LONGEST_STRING)]
-        quoted = " ".join('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in strings)
+        quoted = " ".join('"' + string.replace("\\", "\\\\").replace('"', '\\"') + '"' for string in strings)
         return f"{record_name(domain)}. 3600 IN TXT {quoted}"
 
 
@@ -86,7 +86,7 @@ def read_records(domain: str, texts: Sequence[bytes]) -> EnrolmentRecord:
     if not found:
         raise EnrolmentRecordError(domain, "is not there")
     if len(found) > 1:
-        said = " and ".join(sorted(f"{each.root} at {each.address}" for each in found))
+        said = " and ".join(sorted(f"{enrolment.root} at {enrolment.address}" for enrolment in found))
         raise EnrolmentRecordError(domain, f"is there {len(found)} times, and they contradict each other: {said}")
     return found.pop()
 

@@ -28,7 +28,7 @@ class AptRoot:
 
     def get(self, *arguments: str) -> None:
         """Run `apt-get`, which answers all its questions with yes."""
-        run(["apt-get", "-qq", "-y", *(word for each in self._options for word in ("-o", each)), *arguments])
+        run(["apt-get", "-qq", "-y", *(word for option in self._options for word in ("-o", option)), *arguments])
 
 
 def index_repository(directory: Path) -> None:

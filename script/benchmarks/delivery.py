@@ -113,9 +113,11 @@ class Farm(_Served):
         """Publish both sets as releases of one channel."""
         channel = SignedChannel(self.folder.parent / "channel")
         for which in sets:
-            channel.publish(*(channel.build(each.name, VERSIONS[which], each.tree) for each in _new_in(sets, which)))
+            channel.publish(
+                *(channel.build(package.name, VERSIONS[which], package.tree) for package in _new_in(sets, which))
+            )
             shutil.copytree(channel.public, self._place(which))
-        self._fingerprint, self._names = channel.fingerprint, tuple(each.name for each in sets[NEW])
+        self._fingerprint, self._names = channel.fingerprint, tuple(package.name for package in sets[NEW])
 
     def install(self) -> None:
         self._farm("install", "--root", self.client / "root", *self._names)
@@ -143,10 +145,10 @@ class Apt(_Served):
             place = self._place(which)
             place.mkdir()
             changed = {each.name for each in _new_in(sets, which)}
-            for each in packages:
-                deb = place / f"{each.name}.deb"
-                if each.name in changed:
-                    pack_deb(each.tree, each.name, VERSIONS[which], deb)
+            for package in packages:
+                deb = place / f"{package.name}.deb"
+                if package.name in changed:
+                    pack_deb(package.tree, package.name, VERSIONS[which], deb)
                 else:
                     os.link(self._place(OLD) / deb.name, deb)
             run(["sh", "-c", "apt-ftparchive packages . >Packages"], cwd=place)
@@ -180,7 +182,7 @@ class Ostree(_Served):
             place = self._place(which)
             if which == NEW:
                 shutil.copytree(old, new)
-            trees = [f"--tree=dir={each.tree}" for each in packages]
+            trees = [f"--tree=dir={package.tree}" for package in packages]
             run(["ostree", "commit", f"--repo={place}", "--branch=set", "--owner-uid=0", "--owner-gid=0", *trees])
             first = ["--empty"] if which == OLD else []
             run(["ostree", "static-delta", "generate", f"--repo={place}", *first, "set"])
@@ -216,8 +218,8 @@ class Casync(_Served):
         for which, packages in sets.items():
             merged, place = self.folder.parent / f"merged-{which}", self._place(which)
             merged.mkdir()
-            for each in packages:
-                run(["cp", "-al", f"{each.tree}/.", merged])
+            for package in packages:
+                run(["cp", "-al", f"{package.tree}/.", merged])
             place.mkdir()
             index, store = place / "set.caidx", place / "default.castr"
             run(["casync", "make", "--compression=zstd", *_PLAIN, f"--store={store}", index, merged])
@@ -240,5 +242,5 @@ _PLAIN = ("--with=permissions",)
 
 def _new_in(sets: Sets, which: str) -> list[SamplePackage]:
     """Return the packages of a set that the set before does not have."""
-    before = {id(each) for each in sets[OLD]} if which == NEW else set()
-    return [each for each in sets[which] if id(each) not in before]
+    before = {id(package) for package in sets[OLD]} if which == NEW else set()
+    return [package for package in sets[which] if id(package) not in before]

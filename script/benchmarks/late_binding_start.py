@@ -85,7 +85,7 @@ class _Bench:
         samples = write_packages(
             self.directory / "trees", store, quarry, count=PACKAGES, files=FILES, total=PACKAGES * BYTES
         )
-        trees = {each.name: each.tree for each in samples} | {_PROGRAM: self._compiled(ground.toolchain.root)}
+        trees = {sample.name: sample.tree for sample in samples} | {_PROGRAM: self._compiled(ground.toolchain.root)}
         channel = SignedChannel(self.directory / "channel")
         channel.publish(*(channel.build(name, "1.0", trees[name]) for name in self.names))
         return channel

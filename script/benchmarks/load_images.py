@@ -95,7 +95,7 @@ def _registry(
     """Count what a registry that has the first image lacks of the second."""
     before, after = ({*_blobs(images, each)} for each in (packages, changed))
     new = sum(size for _, size in after - before)
-    own = {each.captured.archive for each in changed} - {each.captured.archive for each in packages}
+    own = {each.captured.archive for each in changed} - {package.captured.archive for package in packages}
     allowed = sum(blob.size for blob in own) + _SMALL_CHANGE
     peer = "the changed package's blob + 20 kB"
     measured = (Measurement("farm", (new,), "B"), Measurement(peer, (allowed,), "B"))
@@ -105,7 +105,9 @@ def _registry(
 
 def _blobs(images: EngineImages, packages: Sequence[SamplePackage]) -> list[tuple[str, int]]:
     image = images.compose(packages)
-    return [(blob.digest, blob.size) for blob in (image.config, image.manifest, *(each.blob for each in image.layers))]
+    return [
+        (blob.digest, blob.size) for blob in (image.config, image.manifest, *(layer.blob for layer in image.layers))
+    ]
 
 
 def _contenders(images: EngineImages, packages: Sequence[SamplePackage]) -> Mapping[str, Callable[[], object]]:

@@ -156,7 +156,7 @@ class _Bench:
 
 def _package_to_take(packages: Sequence[SyntheticPackage]) -> tuple[str, int]:
     """Return one of the last packages, whose closure is nearest to the size that is wanted, and that."""
-    sizes = {each.name: len(closure_of(packages, each.number)) for each in packages[-_LOOKED_AT:]}
+    sizes = {package.name: len(closure_of(packages, package.number)) for package in packages[-_LOOKED_AT:]}
     name = min(sizes, key=lambda each: abs(sizes[each] - _CLOSURE))
     return name, sizes[name]
 

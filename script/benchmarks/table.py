@@ -53,12 +53,12 @@ class Table:
         """Return the table with its goals, ending with a newline."""
         columns = ["contender", "median", "minimum", f"x {self.base}", *(["processor"] if self.processor else [])]
         lines = [f"### {self.title}", "", _row(columns), _row(["---", *["---:"] * (len(columns) - 1)])]
-        for each in self.measurements:
-            figures = [amount(each.median, each.unit), amount(each.minimum, each.unit)]
-            figures.append(f"{self.ratio(each.name, self.base):.2f}")
+        for measurement in self.measurements:
+            figures = [amount(measurement.median, measurement.unit), amount(measurement.minimum, measurement.unit)]
+            figures.append(f"{self.ratio(measurement.name, self.base):.2f}")
             if self.processor:
-                figures.append(amount(statistics.median(each.processor), "s"))
-            lines.append(_row([each.name, *figures]))
+                figures.append(amount(statistics.median(measurement.processor), "s"))
+            lines.append(_row([measurement.name, *figures]))
         if self.note:
             lines += ["", self.note]
         if self.goals:
@@ -78,12 +78,12 @@ class Table:
             "note": self.note,
             "measurements": [
                 {
-                    "name": each.name,
-                    "unit": each.unit,
-                    "figures": list(each.figures),
-                    "processor": list(each.processor),
+                    "name": measurement.name,
+                    "unit": measurement.unit,
+                    "figures": list(measurement.figures),
+                    "processor": list(measurement.processor),
                 }
-                for each in self.measurements
+                for measurement in self.measurements
             ],
             "goals": [
                 {

@@ -81,7 +81,7 @@ def _with_rebuild(
 
 
 def _tables(deliveries: Sequence[Delivery], changed: SamplePackage, rounds: int) -> Iterator[Table]:
-    by_name = {each.name: each for each in deliveries}
+    by_name = {delivery.name: delivery for delivery in deliveries}
     others = (Apt.name, Ostree.name, Casync.name, OneLayer.name)
     sent: Counter[str] = Counter()
     current = deliveries[0]
@@ -107,12 +107,14 @@ def _tables(deliveries: Sequence[Delivery], changed: SamplePackage, rounds: int)
             raise FarmError(f"{current.name} has not brought the new {changed.name}", remedy="It measures nothing.")
         finish()
 
-    measured = interleave({each.name: each.install for each in deliveries}, rounds, before=begin, after=finish)
+    measured = interleave(
+        {delivery.name: delivery.install for delivery in deliveries}, rounds, before=begin, after=finish
+    )
     goals = tuple(Goal(Farm.name, name, 1.0, why=_UNPACKING) for name in others)
     yield Table(f"{NUMBER}. Install {PACKAGES} packages", Apt.name, tuple(measured), goals)
     yield Table(f"{NUMBER}. Install {PACKAGES} packages: bytes sent to the client", Apt.name, _counted(sent))
 
-    upgrades = {each.name: each.upgrade for each in deliveries}
+    upgrades = {delivery.name: delivery.upgrade for delivery in deliveries}
     measured = interleave(upgrades, rounds, before=begin_installed, after=finish_upgraded)
     goals = tuple(Goal(Farm.name, name, 1.0, why=_START) for name in others)
     yield Table(f"{NUMBER}. Upgrade one of {PACKAGES} packages", Apt.name, tuple(measured), goals)

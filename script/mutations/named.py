@@ -90,8 +90,8 @@ NAMED = (
         "leases",
         "farm/server/jobs/leases.py",
         "a lease is held at the moment at which it runs out",
-        "if attempt.expires_at <= desk.now:",
-        "if attempt.expires_at < desk.now:",
+        "if attempt.expires_at <= unit.now:",
+        "if attempt.expires_at < unit.now:",
     ),
     Named(
         "token-compared",

@@ -99,12 +99,12 @@ class Hands(SmallFarm):
             how = {"content": "as ever"}
         made = super().outcome(lease, **how)  # type: ignore[arg-type]
         content = str(how.get("content", order.plan.digest)).encode()
-        others = (self._output(order.plan, each.name, content) for each in order.plan.outputs)
+        others = (self._output(order.plan, output.name, content) for output in order.plan.outputs)
         made = replace(made, packages=(*made.packages, *others))
         signer = self.signers[worker]
         moments = ("2026-11-24T12:00:00Z", "2026-11-24T12:01:00Z")
         run = BuildRun(signer.public_key.keyid, "1", *moments, Digest.of(b"log"), {}, build=order.build)
-        packages = [(each.descriptor, each.archive.digest) for each in made.packages]
+        packages = [(package.descriptor, package.archive.digest) for package in made.packages]
         statement = build_statement(order.plan, order.recipe_digest, packages, order.source_origins, run)
         return replace(made, provenance=self.application.blobs.put_bytes(sign_statement(statement, signer)))
 
@@ -232,7 +232,7 @@ class AttackedFarm:
     def enrolled(self) -> Hands:
         """Return the workers, as the database has them now."""
         with self.application.reading() as unit:
-            self.hands.workers = {each.name: each for each in identities.workers(unit.session)}
+            self.hands.workers = {worker.name: worker for worker in identities.workers(unit.session)}
         return self.hands
 
     def _pipeline(self, policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
@@ -244,7 +244,7 @@ class AttackedFarm:
         for _ in range(_ROUNDS):
             worked = self._tries(self.hands.works) or 0
             self._tries(self.delivery.deliver)
-            before, said = said, [self._tries(each.advance) for each in self.channels.pipelines()]
+            before, said = said, [self._tries(pipeline.advance) for pipeline in self.channels.pipelines()]
             self._tries(self.advisories.advance)
             if not worked and said == before:
                 return

@@ -70,7 +70,8 @@ def read(public: Path, pinned: bytes) -> Signed:
             else:
                 listed = json.loads(content)
                 advisories = {
-                    each["id"]: json.loads(blob(public, each["document"]["digest"])) for each in listed["advisories"]
+                    advisory["id"]: json.loads(blob(public, advisory["document"]["digest"]))
+                    for advisory in listed["advisories"]
                 }
                 statements = blob(public, listed["statements"]["digest"]) if listed["statements"] else b""
     versions |= {"timestamp": timestamp.signed.version, "snapshot": snapshot_version}
@@ -122,16 +123,16 @@ class Oracle:
         for number, advisory in self.before.advisories.items():
             if now.advisories.get(number) != advisory:
                 found.append(f"the advisory {number} is {now.advisories.get(number)}")
-        found += [f"the advisory {each} was invented" for each in now.advisories.keys() - self.before.advisories.keys()]
+        found += [f"the advisory {key} was invented" for key in now.advisories.keys() - self.before.advisories.keys()]
         if now.statements != self.before.statements:
             found.append(f"what is stated is {now.statements!r:.500}")
-        found += [f"the review {each} was invented" for each in now.reviews if each not in self.before.reviews]
-        found += [f"the review {each} is gone" for each in self.before.reviews if each not in now.reviews]
+        found += [f"the review {review} was invented" for review in now.reviews if review not in self.before.reviews]
+        found += [f"the review {review} is gone" for review in self.before.reviews if review not in now.reviews]
         return found
 
     def wrongs_but_for_blobs(self, public: Path, changing: Collection[str]) -> list[str]:
         """Return what is wrong, while somebody exchanges the bytes of blobs that no honest release names."""
-        return [each for each in self.wrongs(public) if not any(digest in each for digest in changing)]
+        return [wrong for wrong in self.wrongs(public) if not any(digest in wrong for digest in changing)]
 
     def _channel(self, public: Path, channel: str, newest: Release | None) -> Iterator[str]:
         base = self.before.releases.get(channel)
@@ -204,4 +205,4 @@ def _entries(public: Path, root: BlobRef) -> Iterator[ReleaseEntry]:
 def names_in(public: Path, pinned: bytes, channel: str) -> dict[str, Digest]:
     """Return what the newest release of a channel holds: trees by name."""
     release = read(public, pinned).releases.get(channel)
-    return {each.name: each.manifest.digest for each in _entries(public, release.index)} if release else {}
+    return {entry.name: entry.manifest.digest for entry in _entries(public, release.index)} if release else {}

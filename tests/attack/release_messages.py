@@ -166,9 +166,9 @@ def _tests(liar: Liar, **said: object) -> httpx.Response:
 def _replayed(liar: Liar) -> httpx.Response:
     """Ask for it with the results of the version before, for its own order."""
     (order,) = {
-        each.order for each in liar.tests() if _subject(liar, each) == liar.package("broken", "2.0").digest
+        test.order for test in liar.tests() if _subject(liar, test) == liar.package("broken", "2.0").digest
     } or {MISSING}
-    results = tuple(digest for each in liar.tests() for digest in each.results)
+    results = tuple(digest for test in liar.tests() for digest in test.results)
     evidence = liar.evidence(tests=(SignedTest(order, results),))
     return liar.ask(liar.compose("edge", liar.entry("broken", "2.0")), evidence)
 
@@ -176,7 +176,7 @@ def _replayed(liar: Liar) -> httpx.Response:
 def _flaked(liar: Liar) -> httpx.Response:
     """Ask for it with a failure of the released version, which a tester has signed too; that it has passed is kept back."""
     before = liar.package("broken")
-    others = [each for each in liar.tests() if _subject(liar, each) != before.digest]
+    others = [test for test in liar.tests() if _subject(liar, test) != before.digest]
     flake = liar.tested("broken", "1.0", passed=False, closure=(liar.there(before),))
     evidence = liar.evidence(tests=(*others, flake, liar.tested("broken", "2.0")))
     return liar.ask(liar.compose("edge", liar.entry("broken", "2.0")), evidence)

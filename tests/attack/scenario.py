@@ -192,7 +192,7 @@ def _release(farm: AttackedFarm) -> None:
         first = releases.release(unit.session, "twice", 1)
     back = ordered(farm, Act.ROLLBACK, "twice", target=first.digest if first else None, reason="it was too new")
     _order(farm, lambda unit: ordering.rollback(unit, CURATOR, "twice", 1, why="it was too new", envelope=back))
-    newest = next(each for each in current_packages(farm) if each.name == "tool")
+    newest = next(package for package in current_packages(farm) if package.name == "tool")
     again = ordered(farm, Act.RETRY, "twice", packages={"tool": newest.digest})
     _order(farm, lambda unit: ordering.retry(unit, CURATOR, "twice", packages=["tool"], envelope=again))
 
@@ -256,7 +256,7 @@ def _hold_back(farm: AttackedFarm) -> None:
 
 
 def _approve(farm: AttackedFarm, *names: str) -> None:
-    current = {each.name: each for each in current_packages(farm)}
+    current = {package.name: package for package in current_packages(farm)}
     with farm.application.writing() as unit:
         envelopes = [
             sign_statement(

@@ -41,7 +41,7 @@ def farm(attack_range: Range, tmp_path: Path) -> Iterator[AttackedFarm]:
 def holds(farm: AttackedFarm, channel: str, *recipes: str) -> dict[str, str]:
     """The packages of some recipes that a channel holds: versions by name."""
     entries = (_entry(farm, channel, f"{name}{part}") for name in recipes for part in ("", "-libs", "-parts"))
-    return {each.name: each.version for each in entries if each}
+    return {entry.name: entry.version for entry in entries if entry}
 
 
 def _entry(farm: AttackedFarm, channel: str, name: str) -> ReleaseEntry | None:

@@ -59,7 +59,7 @@ def held_back(farm: AttackedFarm) -> dict[str, Excuse]:
 
 
 def holds(farm: AttackedFarm) -> dict[str, str]:
-    return {each.name: each.version for each in _entries(farm)}
+    return {entry.name: entry.version for entry in _entries(farm)}
 
 
 def _entries(farm: AttackedFarm, channel: str = "edge") -> list[ReleaseEntry]:
@@ -74,7 +74,7 @@ def test_what_was_built_with_its_packages_waits_for_others_and_is_told_of(farm: 
     farm.submits(recipe_with_test("sound", needs=("lib",)), recipe_with_test("tainted", needs=(NOT_REPRODUCED,)))
     farm.rests()
     assert holds(farm)["sound"] == "1.0"
-    written = {each.name for each in _entries(farm) if each not in entries_before}
+    written = {entry.name for entry in _entries(farm) if entry not in entries_before}
     assert written == {"sound"}, "also `next`, of which another has come to the same since, stays as it is"
     told = held_back(farm)
     assert told.keys() - before == {"tainted"}

@@ -154,7 +154,7 @@ def test_many_at_once(liar: Liar, oracle: Oracle) -> None:
     evidence = str(liar.keep(liar.evidence().to_json()).digest)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda release: liar.ask(release, evidence), wanted * 4))
-    assert {each.status_code for each in answers} == {200, 409}
+    assert {answer.status_code for answer in answers} == {200, 409}
     assert oracle.wrongs(liar.farm.public) == []
     assert names_in(liar.farm.public, oracle.pinned, "edge").keys() > {"next"}
 

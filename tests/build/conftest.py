@@ -61,14 +61,14 @@ class Bench:
 
     def plan(self, script: str, *, name: str = "thing", needs: tuple[BuiltPackage, ...] = (), **changes: Any) -> Plan:
         dependencies = tuple(
-            PlannedDependency(each.descriptor.name, each.descriptor.version, each.descriptor.tree, direct=True)
-            for each in needs
+            PlannedDependency(need.descriptor.name, need.descriptor.version, need.descriptor.tree, direct=True)
+            for need in needs
         )
         own = {"toolchain": self.toolchain, "dependencies": dependencies, "steps": (Step("install", script),)}
         return bare_plan(name, **{**own, **changes})
 
     def order(self, plan: Plan, *needs: BuiltPackage, **limits: int) -> BuildOrder:
-        archives = tuple(each.as_dependency() for each in needs)
+        archives = tuple(need.as_dependency() for need in needs)
         return BuildOrder(plan, RECIPE, (), replace(LIMITS, **limits), archives)
 
     def carry_out(self, order: BuildOrder, **changes: Any) -> BuildOutcome:

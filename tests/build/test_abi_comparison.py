@@ -230,7 +230,7 @@ class TestWithRealLibraries:
         return bench.build(script, name="shape", outputs=(Output("debug", ("lib/debug/**",)), *outputs), needs=needs)
 
     def side(self, packages: tuple[BuiltPackage, ...]) -> AbiSide:
-        main, debug, *more = (each.as_dependency() for each in packages)
+        main, debug, *more = (package.as_dependency() for package in packages)
         return AbiSide("lib/libshape.so.1", main, debug, (main, *more))
 
     def compare(self, bench: Bench, before: AbiSide, after: AbiSide) -> AbiOutcome:

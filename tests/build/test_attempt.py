@@ -106,8 +106,8 @@ class TestAGoodBuild:
         script = f"{INSTALL}; mkdir -p $DESTDIR/usr/include $DESTDIR/usr/share/man/man1; cd $DESTDIR/usr;"
         script += "echo >include/x.h; echo >share/man/man1/x.1"
         packages = bench.build(script, outputs=(Output("dev", ("include/**",)),), links=(("usr/bin/y", "bin/x"),))
-        assert [each.descriptor.name.short for each in packages] == ["thing", "thing-dev", "thing-doc"]
-        assert [each.descriptor.links for each in packages] == [(("usr/bin/y", "bin/x"),), (), ()]
+        assert [package.descriptor.name.short for package in packages] == ["thing", "thing-dev", "thing-doc"]
+        assert [package.descriptor.links for package in packages] == [(("usr/bin/y", "bin/x"),), (), ()]
 
     def test_comes_out_the_same_elsewhere_at_another_time(self, bench: Bench) -> None:
         script = f"{INSTALL}; mkdir -p $DESTDIR/usr/share; ls -la --time-style=full-iso /usr/bin/env >/dev/null;"
@@ -115,8 +115,8 @@ class TestAGoodBuild:
         plan = bench.plan(script)
         first = bench.carry_out(bench.order(plan))
         second = bench.carry_out(bench.order(plan), variation=Variation("elsewhere", "0", 400 * 86_400))
-        assert [each.descriptor.digest for each in first.packages] == [
-            each.descriptor.digest for each in second.packages
+        assert [package.descriptor.digest for package in first.packages] == [
+            package.descriptor.digest for package in second.packages
         ]
 
     def test_that_does_not_come_out_the_same_shows_it(self, bench: Bench) -> None:

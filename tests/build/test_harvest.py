@@ -71,7 +71,7 @@ def test_what_is_declared_is_taken_and_the_descriptor_names_each_file_with_the_r
     installed.file("etc/pam.d/login")
     installed.file("etc/pam.d/su")
     (tool,) = installed.harvested(SensitiveFile("etc/pam.d/*", "How to log in")).values()
-    assert [each.to_dict() for each in tool.descriptor.sensitive_files] == [
+    assert [file.to_dict() for file in tool.descriptor.sensitive_files] == [
         {"path": "etc/pam.d/login", "reason": "How to log in"},
         {"path": "etc/pam.d/su", "reason": "How to log in"},
     ]
@@ -90,7 +90,7 @@ def test_each_package_of_a_recipe_declares_its_own_files(installed: Installed) -
     installed.file("etc/profile.d/tool.sh")
     outputs = (Output("login", ("etc/passwd",)),)
     made = installed.harvested(PASSWD, SensitiveFile("etc/profile.d", "Completion"), outputs=outputs)
-    declared = {name: [each.path for each in package.descriptor.sensitive_files] for name, package in made.items()}
+    declared = {name: [file.path for file in package.descriptor.sensitive_files] for name, package in made.items()}
     assert declared == {"tool": ["etc/profile.d/tool.sh"], "tool-login": ["etc/passwd"]}
 
 
@@ -100,7 +100,7 @@ def test_a_link_that_a_recipe_declares_into_such_a_place_is_refused(installed: I
     with pytest.raises(UndeclaredFilesError, match=r"etc/ld\.so\.preload: every program"):
         installed.harvested(links=links)
     (tool,) = installed.harvested(SensitiveFile("etc/ld.so.preload", "It traces all"), links=links).values()
-    assert [each.path for each in tool.descriptor.sensitive_files] == ["etc/ld.so.preload"]
+    assert [file.path for file in tool.descriptor.sensitive_files] == ["etc/ld.so.preload"]
 
 
 def test_a_directory_of_ones_own_is_packed_by_the_same_rule(tmp_path: Path) -> None:

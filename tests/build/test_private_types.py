@@ -96,7 +96,7 @@ def test_no_typedef_is_left_out_and_each_kind_keeps_its_own() -> None:
         DeclaredType("value", "shape.c", kind=TypeKind.UNION),
     )
     sections = left_out(*types, names=("shape", "mode", "value")).split("[suppress_type]\n")[1:]
-    said = [dict(line.split(" = ", 1) for line in each.splitlines()) for each in sections]
+    said = [dict(line.split(" = ", 1) for line in section.splitlines()) for section in sections]
     assert [(each["type_kind"], each["name_not_regexp"]) for each in said] == [
         ("class", "^(.*::)?(__anonymous_.*|shape)$"),
         ("enum", "^(.*::)?(__anonymous_.*|mode)$"),

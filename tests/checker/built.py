@@ -176,7 +176,9 @@ class Builder:
 
     def sign(self, person: str, key: CryptoSigner, *recipes: Recipe, **changes: Any) -> None:
         """Let a person submit recipes, as `changes` say otherwise."""
-        said = SignedSubmission(DISTRIBUTION, person, {each.name: each.digest for each in recipes}, datetime.now(UTC))
+        said = SignedSubmission(
+            DISTRIBUTION, person, {recipe.name: recipe.digest for recipe in recipes}, datetime.now(UTC)
+        )
         self.submissions.append(
             self.blobs.put_bytes(sign_statement(submission_statement(replace(said, **changes)), key))
         )
@@ -244,7 +246,7 @@ class Builder:
     def said(self, worker: CryptoSigner, *packages: Package, build: int = FIRST_BUILD) -> BlobRef:
         """Let a worker say that these packages came of their build, and nothing else."""
         run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=build)
-        subjects = [(each.descriptor, each.archive.digest) for each in packages]
+        subjects = [(package.descriptor, package.archive.digest) for package in packages]
         statement = build_statement(packages[0].plan, packages[0].recipe.digest, subjects, (), run)
         return self.keep(sign_statement(statement, worker))
 

@@ -133,7 +133,7 @@ class Channel:
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
-            [each.entry for each in packages],
+            [package.entry for package in packages],
             remove,
             distribution=DISTRIBUTION,
             channel=self.name,
@@ -212,7 +212,7 @@ def opened_channel(
     builder = Builder.at(public / "blobs")
     builder.policies = {"channels/edge.yaml": policy, **policies}
     allowed = [each.public_key for each in (builder.worker, *builders)]
-    now, listed = datetime.now(UTC), [each.public_key for each in testers]
+    now, listed = datetime.now(UTC), [tester.public_key for tester in testers]
     found_repository(public, keys, sorted({"edge", name}), allowed, now, testers=listed)
     operator = CryptoSigner.generate_ed25519()
     listed_operator = (("ann", str(operator.public_key.keyval["public"])),)

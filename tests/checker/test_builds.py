@@ -32,7 +32,7 @@ def test_what_an_honest_farm_builds_is_in_order_with_all_that_it_was_built_again
     zlib = farm.build(farm.recipe("zlib", more="links: {/usr/share/z: share/zlib/x}\n"))
     png = farm.build(farm.recipe("png", needs=("zlib",), more="requires: [zlib]\n"))
     viewer = farm.build(farm.recipe("viewer", needs=("png",)))
-    assert [each.name.short for each in viewer.plan.dependencies] == ["png", "zlib"]
+    assert [dependency.name.short for dependency in viewer.plan.dependencies] == ["png", "zlib"]
     assert farm.check(zlib) == ["zlib"]
     assert farm.check(zlib, png, viewer) == ["png", "viewer", "zlib"]
     # What was never released is looked at all the same.

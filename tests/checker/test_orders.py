@@ -172,7 +172,7 @@ def test_what_goes_by_itself_today_needs_no_order(edge: Channel) -> None:
         recipe = edge.builder.recipe("jq", more=more if outputs else f"revision: {revision}\n")
         made = {each: {f"share/{each or 'jq'}/x": f"{revision}".encode()} for each in ("", *outputs)}
         edge.builder.put_out(recipe, edge.builder.pin(recipe), made)
-        return [edge.builder.built[name] for name in ("jq", *(f"jq-{each}" for each in outputs))]
+        return [edge.builder.built[name] for name in ("jq", *(f"jq-{output}" for output in outputs))]
 
     edge.sign(*built(1, "dev"))
     edge.sign(*built(2), remove=["jq-dev"])  # its recipe makes it no more
@@ -227,7 +227,7 @@ def test_what_was_signed_of_a_recipe_is_withdrawn_until_a_release_has_it(tmp_pat
     jq, zlib = builder.recipe("jq"), builder.recipe("zlib")
     builder.sign("alice", alice, jq)
     builder.sign("alice", alice, zlib)
-    statements = [shown_submission(builder.blobs.read(each)).statement for each in builder.submissions]
+    statements = [shown_submission(builder.blobs.read(submission)).statement for submission in builder.submissions]
     edge.sign(builder.build(zlib), submissions=builder.submissions)
     released = ReleasedRecipes(lambda: [edge.newest()], builder.blobs)
     asked = (("zlib", zlib), ("zlib", jq), ("jq", jq))
@@ -273,7 +273,7 @@ def test_a_report_is_closed_by_its_number_and_descriptor(edge: Channel) -> None:
     close = edge.given(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
     edge.bring(close)
     assert edge.bring(close) == close.digest  # who has not heard the answer asks again
-    assert [each.package for each in edge.ledger.state().reports.values()] == [zlib.descriptor.digest]
+    assert [report.package for report in edge.ledger.state().reports.values()] == [zlib.descriptor.digest]
     with pytest.raises(NothingToEndError, match=rf"under that number one is open about {zlib.descriptor.digest}"):
         edge.order(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
 

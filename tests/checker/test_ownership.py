@@ -178,7 +178,7 @@ def test_what_was_withdrawn_counts_for_nothing_but_what_is_released_already(farm
     farm.sign("ben", BEN, zlib, png)
     package = farm.build(zlib)
     assert farm.check(package) == ["zlib"]
-    of_alice, of_ben = (shown_submission(farm.blobs.read(each)).statement for each in farm.submissions)
+    of_alice, of_ben = (shown_submission(farm.blobs.read(submission)).statement for submission in farm.submissions)
     farm.withdrawn = {of_alice: "bob"}
     with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .*, and bob has withdrawn that"):
         farm.check(package)

@@ -46,7 +46,7 @@ def rewritten(edge: Channel, package: Package, change: Callable[[dict[str, Any]]
 
 
 def part(form: dict[str, Any], start: str) -> dict[str, Any]:
-    return next(each for each in form["packages"] if each["SPDXID"].startswith(start))
+    return next(package for package in form["packages"] if package["SPDXID"].startswith(start))
 
 
 def test_an_honest_one_is_signed(edge: Channel, zlib: Package) -> None:

@@ -70,10 +70,10 @@ class UnitOfWork:
 
     def list(self, *documents: dict[str, Any], statements: tuple[Statement, ...] = (), content: bytes = b"") -> bool:
         listed = []
-        for each in documents:
-            body = json.dumps(each, separators=(",", ":"), sort_keys=True).encode()
-            names = tuple(sorted(one["package"]["name"] for one in each["affected"]))
-            listed.append(ListedAdvisory(each["id"], self._keep(body), names))
+        for document in documents:
+            body = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+            names = tuple(sorted(one["package"]["name"] for one in document["affected"]))
+            listed.append(ListedAdvisory(document["id"], self._keep(body), names))
         content = content or (document_of(statements, DISTRIBUTION) if statements else b"")
         index = AdvisoryIndex(DISTRIBUTION, tuple(listed), self._keep(content) if content else None)
         return publish_advisories(self.channel.repository, self._signers, self._checks, index.to_json())

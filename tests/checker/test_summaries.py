@@ -76,7 +76,10 @@ def test_each_release_has_one_that_says_what_was_looked_at(edge: Channel) -> Non
     assert predicate["resourceUri"] == "urn:farm:channel:dist.example.org:edge"
     assert (predicate["verificationResult"], predicate["slsaVersion"]) == ("PASSED", "1.0")
     assert abs(datetime.fromisoformat(predicate["timeVerified"]) - datetime.now(UTC)).total_seconds() < 300
-    inputs = {each["name"]: each["digest"]["sha256"] for each in predicate["inputAttestations"]}
+    inputs = {
+        inputattestation["name"]: inputattestation["digest"]["sha256"]
+        for inputattestation in predicate["inputAttestations"]
+    }
     before = f"summaries/{first.digest.hex}.json"
     # Of the packages only those that are new: the rest the summaries before speak of.
     assert list(inputs) == ["evidence", before, "provenance of jq"]

@@ -65,23 +65,23 @@ class Theirs:
 
     def publish(self, *packages: Descriptor) -> Release:
         """Release these, and nothing else."""
-        descriptors = {each.name.short: self._keep(each.to_json()) for each in packages}
+        descriptors = {package.name.short: self._keep(package.to_json()) for package in packages}
         put = [
             replace(
-                self.made[each.digest].entry,
-                name=each.name.short,
-                version=str(each.version),
-                revision=each.revision,
-                descriptor=descriptors[each.name.short],
+                self.made[package.digest].entry,
+                name=package.name.short,
+                version=str(package.version),
+                revision=package.revision,
+                descriptor=descriptors[package.name.short],
             )
-            for each in packages
+            for package in packages
         ]
         before = self.releases[-1] if self.releases else None
 
         def read(blob: BlobRef) -> bytes:
             return self.blobs.read(blob.digest)
 
-        gone = {each.name for each in entries(read, before.index)} - descriptors.keys() if before else ()
+        gone = {entry.name for entry in entries(read, before.index)} - descriptors.keys() if before else ()
         release, index = make_release(
             before, put, gone, distribution=THEM, channel=self.channel, now=self.now, read=read
         )
@@ -102,17 +102,19 @@ class Theirs:
             release=release.digest,
             root=self.root,
             address=f"https://{THEM}",
-            packages=tuple(ImportedPackage(each.name.short, self._keep(each.to_json()).digest) for each in packages),
+            packages=tuple(
+                ImportedPackage(package.name.short, self._keep(package.to_json()).digest) for package in packages
+            ),
         )
         return replace(taken, **said)
 
     def shown(self, number: int = 0) -> ShownRelease:
         """What is signed now, back to the release of this number, or the newest."""
-        heads = [each.digest for each in reversed(self.releases[(number or len(self.releases)) - 1 :])]
+        heads = [release.digest for release in reversed(self.releases[(number or len(self.releases)) - 1 :])]
         documents = [self._metadata(role) for role in ("timestamp", "snapshot", "targets", self.channel)]
         roots = sorted((self.public / "metadata").glob("*.root.json"), key=_version)
         return ShownRelease(
-            tuple(self.blobs.put_bytes(each.read_bytes()) for each in roots),
+            tuple(self.blobs.put_bytes(root.read_bytes()) for root in roots),
             *map(self.blobs.put_bytes, documents),
             heads=tuple(heads),
         )

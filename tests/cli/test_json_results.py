@@ -61,7 +61,7 @@ def subscriber(tmp_path: Path) -> Subscriber:
 
 def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber, tmp_path: Path) -> None:
     planned = subscriber.told("install", *ROOT, "greet", "--dry-run")
-    assert (planned["generation"], [each["new"]["version"] for each in planned["changes"]]) == (
+    assert (planned["generation"], [change["new"]["version"] for change in planned["changes"]]) == (
         None,
         ["1.0-1", "1.0-1"],
     )
@@ -86,7 +86,7 @@ def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber
     gone_back = subscriber.told("rollback", *ROOT)
     assert (gone_back["generation"], gone_back["overrides"], len(gone_back["changes"])) == (1, [], 2)
     removed = subscriber.told("remove", *ROOT, "greet")
-    assert (removed["asked"], [each["new"] for each in removed["changes"]]) == ([], [None, None])
+    assert (removed["asked"], [change["new"] for change in removed["changes"]]) == ([], [None, None])
 
 
 def test_what_makes_an_image_tells_it_as_looking_into_it_does(subscriber: Subscriber, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_what_makes_an_image_tells_it_as_looking_into_it_does(subscriber: Subscr
     subscriber.channel.package("say", {"bin/say": "new"}, version="1.1")
     subscriber.channel.publish()
     updated = subscriber.told("image", "update", "x:1", "say", "--no-load")
-    assert [each["name"] for each in updated["changes"]] == ["say"]
+    assert [change["name"] for change in updated["changes"]] == ["say"]
     listed = subscriber.told("image", "list")
     assert subscriber.told("image", "remove", "--unnamed") == [each for each in listed if not each["names"]] != []
     if not Path(PROGRAM).exists():

@@ -124,7 +124,9 @@ class SmallDistribution:
         )
         facts = reported or gather_facts(captured.manifest, lambda path: (tree / path).read_bytes())
         libraries = [self.entries[each][1].descriptor for each in linked]
-        dependencies = tuple(PlannedDependency(each.name, each.version, each.tree, direct=True) for each in libraries)
+        dependencies = tuple(
+            PlannedDependency(library.name, library.version, library.tree, direct=True) for library in libraries
+        )
         plan = bare_plan(
             name,
             version=version,
@@ -134,7 +136,7 @@ class SmallDistribution:
             sources=sources,
         )
         code = OpenedFiles.of(["lib/lib.a"])
-        consumed = tuple(Consumption(each.name, each.tree, code, is_known=not untraced) for each in libraries)
+        consumed = tuple(Consumption(library.name, library.tree, code, is_known=not untraced) for library in libraries)
         self.built[plan.digest] = plan, consumed
         self.origins[plan.digest] = tuple(origins)
         descriptor = describe(

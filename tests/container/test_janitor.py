@@ -176,7 +176,8 @@ class TestOnAHost:
 
     def containers(self, client: docker.APIClient, token: str) -> list[str]:
         return [
-            each["Id"] for each in client.containers(all=True, filters={"label": f"farm.lease={attempt_name(token)}"})
+            container["Id"]
+            for container in client.containers(all=True, filters={"label": f"farm.lease={attempt_name(token)}"})
         ]
 
     def test_what_is_at_work_is_left_alone(

@@ -30,7 +30,7 @@ MB = 1 << 20
 
 def containers(client: docker.APIClient, box: Box) -> list[str]:
     label = f"farm.lease={box.spec.attempt.name}"
-    return [each["Id"] for each in client.containers(all=True, filters={"label": label})]
+    return [container["Id"] for container in client.containers(all=True, filters={"label": label})]
 
 
 @pytest.fixture(autouse=True)

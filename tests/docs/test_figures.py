@@ -51,18 +51,18 @@ def test_the_bounds_of_callers_are_those_of_the_web_process() -> None:
     for _, names, figures in cells(OPERATE, "| bound | name |"):
         told |= zip(re.findall(r"`(\w+)`", names), map(figure, figures.split("; ")), strict=True)
     usual = WebSettings()
-    assert told == {each.name: getattr(usual, each.name) for each in fields(usual) if each.name != "follow_seconds"}
+    assert told == {field.name: getattr(usual, field.name) for field in fields(usual) if field.name != "follow_seconds"}
 
 
 @pytest.mark.parametrize("role", ["root", "targets", "a channel", "advisories", "snapshot", "timestamp"])
 def test_metadata_lives_as_long_as_is_said(role: str) -> None:
-    (row,) = [each for each in cells(OPERATE, "| role | signs | keys |") if each[0] == role]
+    (row,) = [cell for cell in cells(OPERATE, "| role | signs | keys |") if cell[0] == role]
     number, unit = row[3].split()
     assert timedelta(**{unit: int(number)}) == lifetime(role)
 
 
 def test_leases_last_as_long_as_is_said() -> None:
-    (row,) = [each for each in cells(OPERATE, "| key | what it is | default |") if "lease_seconds" in each[0]]
+    (row,) = [cell for cell in cells(OPERATE, "| key | what it is | default |") if "lease_seconds" in cell[0]]
     terms = LeasePolicy()
     assert row[2] == f"{terms.lease.total_seconds():.0f}, {terms.grace.total_seconds():.0f}"
 
@@ -101,15 +101,15 @@ def test_every_state_of_a_job_is_named() -> None:
 
 
 def test_every_role_of_a_token_is_named() -> None:
-    assert {each[0].strip("`") for each in cells(OPERATE, "| role | may |")} == {str(each) for each in Role}
+    assert {cell[0].strip("`") for cell in cells(OPERATE, "| role | may |")} == {str(each) for each in Role}
 
 
 def test_every_key_of_a_policy_is_named() -> None:
-    assert {each[0].strip("`") for each in cells(SUBSCRIBE, "| key | what it says | without it |")} == set(POLICY_KEYS)
+    assert {cell[0].strip("`") for cell in cells(SUBSCRIBE, "| key | what it says | without it |")} == set(POLICY_KEYS)
 
 
 def test_every_doubt_of_an_audit_is_named() -> None:
-    assert [each for each in get_args(UnverifiedKind) if f"`{each}`" not in SUBSCRIBE] == []
+    assert [arg for arg in get_args(UnverifiedKind) if f"`{arg}`" not in SUBSCRIBE] == []
 
 
 def test_the_verbs_of_keys_take_json_but_for_those_that_print_one_thing() -> None:

@@ -103,7 +103,7 @@ def debian_images(folder: Path, base: str, packages: tuple[str, ...]) -> Iterato
 
 def _download(packages: tuple[str, ...], pool: Path) -> None:
     tree = read_tree(RECIPES)
-    suite = next(each.suite for each in tree.toolchains.values())
+    suite = next(toolchain.suite for toolchain in tree.toolchains.values())
     apt = Apt.of_machine(Settings.from_environment().host / "toolchains" / "apt", suite)
     debs: dict[PoolFile, LockedDeb] = {
         PoolFile(deb.filename, deb.digest, deb.size): deb for deb in apt.resolve(packages)

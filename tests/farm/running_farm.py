@@ -114,7 +114,7 @@ class RunningFarm:
         return json.loads(self.run(*arguments, "--json").done().output)
 
     def submit(self, *recipes: Path | str, release: str = "edge", seconds: int = 1800) -> Ran:
-        folders = [str(RECIPES / "packages" / each) if isinstance(each, str) else str(each) for each in recipes]
+        folders = [str(RECIPES / "packages" / recipe) if isinstance(recipe, str) else str(recipe) for recipe in recipes]
         return self.run("submit", *folders, "--release", release, seconds=seconds)
 
     def newest(self, channel: str = "edge") -> dict[str, Any]:

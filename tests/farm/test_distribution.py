@@ -18,10 +18,10 @@ DROP = Path(__file__).parents[2] / "script" / "demo.d" / "drop-a-function.patch"
 
 
 def test_every_recipe_is_built_tested_and_released(distribution: RunningFarm) -> None:
-    released = {each["name"] for each in distribution.newest()["packages"]}
+    released = {package["name"] for package in distribution.newest()["packages"]}
     assert set(ALL) <= released
     gates = distribution.json("channel", "show", "edge")[0]["candidate"]["gates"]
-    assert [(each["gate"], each["state"]) for each in gates] == [
+    assert [(gate["gate"], gate["state"]) for gate in gates] == [
         ("proof", "passed"),
         ("tests", "passed"),
         ("abi", "passed"),
@@ -29,9 +29,9 @@ def test_every_recipe_is_built_tested_and_released(distribution: RunningFarm) ->
 
 
 def test_tests_ran_in_containers_without_a_compiler(distribution: RunningFarm) -> None:
-    tests = [each for each in distribution.json("jobs", "--limit", "200")["jobs"] if each["kind"] == "test"]
+    tests = [job for job in distribution.json("jobs", "--limit", "200")["jobs"] if job["kind"] == "test"]
     assert len(tests) >= len(ALL)
-    assert {each["state"] for each in tests} == {"succeeded"}
+    assert {test["state"] for test in tests} == {"succeeded"}
 
 
 def test_an_installed_root_runs(distribution: RunningFarm, subscriber: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_dropped_function_is_refused_by_name_and_a_harmless_revision_goes_thro
     jq_builds = distribution.builds_of("jq")
     distribution.submit(revised(tmp_path, "oniguruma", 3)).done()
     after = distribution.newest()
-    changed = {each["name"] for each in after["packages"] if each not in before["packages"]}
+    changed = {package["name"] for package in after["packages"] if package not in before["packages"]}
     assert changed == {name for name in changed if name.startswith("oniguruma")}
     assert changed >= {"oniguruma"}
     assert distribution.builds_of("jq") == jq_builds
@@ -119,7 +119,7 @@ def test_a_dropped_function_is_refused_by_name_and_a_harmless_revision_goes_thro
 
 
 def test_changing_one_flag_rebuilds_that_package_and_nothing_else(distribution: RunningFarm, tmp_path: Path) -> None:
-    before = {each["id"] for each in distribution.json("jobs", "--limit", "500")["jobs"] if each["kind"] == "build"}
+    before = {job["id"] for job in distribution.json("jobs", "--limit", "500")["jobs"] if job["kind"] == "build"}
     flag = ("configure: [--disable-static]", "configure: [--disable-static, --enable-posix-api=no]")
     distribution.submit(revised(tmp_path, "oniguruma", 4, flag)).done()
     after = distribution.json("jobs", "--limit", "500")["jobs"]
@@ -135,4 +135,4 @@ def test_submitting_everything_again_builds_nothing(distribution: RunningFarm) -
 
 def _attempts(farm: RunningFarm) -> int:
     jobs = farm.json("jobs", "--limit", "500")["jobs"]
-    return sum(1 for each in jobs if each["kind"] == "build" and each["answered_by"] is None)
+    return sum(1 for job in jobs if job["kind"] == "build" and job["answered_by"] is None)

@@ -53,7 +53,9 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def versions(farm: RunningFarm, channel: str = "edge") -> dict[str, str]:
-    return {each["name"]: f"{each['version']}-{each['revision']}" for each in farm.newest(channel)["packages"]}
+    return {
+        package["name"]: f"{package['version']}-{package['revision']}" for package in farm.newest(channel)["packages"]
+    }
 
 
 def until_released(farm: RunningFarm, channel: str, number: int) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def test_a_rolled_back_stable_is_what_a_subscriber_has_after_the_next_install(
     third = until_released(distribution, "stable", second["number"] + 1)
     was = distribution.json("release", "show", "stable", str(before[-1]))
     assert third["packages"] == was["packages"]
-    if "other" in {each["name"] for each in was["packages"]}:
+    if "other" in {package["name"] for package in was["packages"]}:
         distribution.run("install", "--root", str(root), "other", state=state).done()
         assert (root / "usr/share/other/version").read_text() != "9\n"
     (excuse,) = [each for each in distribution.json("excuses", "stable") if each["package"] == "other"]

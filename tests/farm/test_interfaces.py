@@ -83,7 +83,7 @@ def written(folder: Path, name: str, recipe: str, **files: str) -> Path:
 
 
 def versions(farm: RunningFarm) -> dict[str, str]:
-    return {each["name"]: f"{each['version']}-{each['revision']}" for each in farm.newest()["packages"]}
+    return {package["name"]: f"{package['version']}-{package['revision']}" for package in farm.newest()["packages"]}
 
 
 def excuse_of(farm: RunningFarm, package: str) -> dict[str, object]:

@@ -95,13 +95,15 @@ def test_there_are_enough_sets_and_their_counts_are_printed(
     assert len(verdicts) >= _FEWEST
     # Mutations that break nothing would show nothing.
     for group in ("drop", "rename", "version", "path", "soname"):
-        rejected = [each.rejected for each in verdicts if each.mutation.group == group]
+        rejected = [verdict.rejected for verdict in verdicts if verdict.mutation.group == group]
         assert sum(rejected) >= len(rejected) / 2, group
-    assert not [str(each) for each in verdicts if each.mutation.group in {"drop", "rename"} and not each.rejected]
+    assert not [
+        str(verdict) for verdict in verdicts if verdict.mutation.group in {"drop", "rename"} and not verdict.rejected
+    ]
 
 
 def test_what_the_linker_rejects_is_refused_with_its_file_and_its_symbol(verdicts: tuple[Verdict, ...]) -> None:
-    assert _told(each for each in verdicts if each.mutation.group not in _BY_TABLE and each.missed) == ""
+    assert _told(verdict for verdict in verdicts if verdict.mutation.group not in _BY_TABLE and verdict.missed) == ""
 
 
 def test_a_proof_that_did_not_see_the_mutation_would_be_caught(verdicts: tuple[Verdict, ...]) -> None:
@@ -112,13 +114,13 @@ def test_a_proof_that_did_not_see_the_mutation_would_be_caught(verdicts: tuple[V
 
 
 def test_what_is_valid_is_not_rejected_by_the_linker(verdicts: tuple[Verdict, ...]) -> None:
-    assert [str(each) for each in verdicts if each.mutation.group == "valid" and each.rejected] == []
+    assert [str(verdict) for verdict in verdicts if verdict.mutation.group == "valid" and verdict.rejected] == []
 
 
 def test_every_false_alarm_is_in_the_table_and_the_table_has_no_other(verdicts: tuple[Verdict, ...]) -> None:
-    alarms = [each for each in verdicts if each.mutation.group not in _BY_TABLE and each.unfounded]
-    assert _told(each for each in alarms if each.kind not in FALSE_ALARMS) == ""
-    assert FALSE_ALARMS.keys() == {each.kind for each in alarms}
+    alarms = [verdict for verdict in verdicts if verdict.mutation.group not in _BY_TABLE and verdict.unfounded]
+    assert _told(alarm for alarm in alarms if alarm.kind not in FALSE_ALARMS) == ""
+    assert FALSE_ALARMS.keys() == {alarm.kind for alarm in alarms}
 
 
 def test_another_class_or_size_is_refused_as_the_table_says(verdicts: tuple[Verdict, ...]) -> None:

@@ -59,4 +59,4 @@ def test_a_submission_becomes_a_release_on_postgresql(tmp_path: Path) -> None:
         finally:
             farm.stop()
     assert released["number"] == 1
-    assert {each["name"] for each in released["packages"]} >= {"glibc", "accounts"}
+    assert {package["name"] for package in released["packages"]} >= {"glibc", "accounts"}

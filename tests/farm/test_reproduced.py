@@ -96,7 +96,7 @@ def builders(farm: RunningFarm, name: str) -> set[str]:
     allowed = Repository(farm.state / "public").builders()
     descriptor = Descriptor.from_json(public.read(entry.descriptor.digest))
     envelopes = [public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
-    return {verified_builder(each, allowed, descriptor, entry.recipe) for each in envelopes}
+    return {verified_builder(envelope, allowed, descriptor, entry.recipe) for envelope in envelopes}
 
 
 def subscriber(farm: RunningFarm, folder: Path) -> Path:
@@ -134,7 +134,7 @@ def test_a_package_that_never_comes_out_twice_is_held_with_the_file_that_differs
     page = text_of(httpx.get(f"{farm.url}/channels/edge").text)
     assert "share/fickle/said differs in fickle" in page
     assert "share/fickle/said differs" in text_of(httpx.get(f"{farm.url}/jobs/{found['job']}").text)
-    assert "fickle" not in {each["name"] for each in farm.newest()["packages"]}
+    assert "fickle" not in {package["name"] for package in farm.newest()["packages"]}
     # A version that always comes out the same clears the excuse by itself.
     farm.submit(written(tmp_path, "fickle", ALWAYS_THE_SAME, version="2")).done()
     assert excuse(farm, "fickle") is None

@@ -66,9 +66,9 @@ def _trees(farm: RunningFarm) -> dict[str, set[str]]:
     after = ""
     while True:
         page = httpx.get(f"{farm.url}/api/v1/packages", params={"after": after}).json()
-        for each in page["packages"]:
-            builds = httpx.get(f"{farm.url}/api/v1/packages/{each['name']}").json()["packages"]
-            trees[each["name"]] = {build["tree"] for build in builds}
+        for package in page["packages"]:
+            builds = httpx.get(f"{farm.url}/api/v1/packages/{package['name']}").json()["packages"]
+            trees[package["name"]] = {build["tree"] for build in builds}
         if page["next_after"] is None:
             return trees
         after = page["next_after"]

@@ -141,7 +141,7 @@ def test_a_dropped_function_is_caught_by_the_proof_before_it_is_tested(farm: Run
     assert "zlib 1.3.1-3 does not export" in refused.message
     assert not {"zlib", "says-dynamically"} & set(since(tested, farm, "test"))
     names = ("zlib", "zlib-tests", "says-dynamically")
-    kept = [each for each in farm.newest()["packages"] if each["name"] in names]
+    kept = [package for package in farm.newest()["packages"] if package["name"] in names]
     assert kept == [each for each in released if each["name"] in names]
 
 

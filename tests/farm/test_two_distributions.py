@@ -194,9 +194,9 @@ def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) 
     assert pair.enrolled == pair.there.fingerprint != pair.here.fingerprint
     pin, over_there = taken(pair.here), head(pair.there)
     assert (pin.distribution, pin.number, pin.release, pin.root) == (THERE, 1, over_there.digest, pair.enrolled)
-    assert [each.name for each in pin.packages] == ["say"]
+    assert [package.name for package in pin.packages] == ["say"]
     shown = pair.here.newest()
-    assert [each["name"] for each in shown["packages"]] == ["ask", "ask-debug"]
+    assert [package["name"] for package in shown["packages"]] == ["ask", "ask-debug"]
     (told,) = shown["imports"]
     assert (told["distribution"], told["number"], told["release"], told["root"]) == (
         THERE,
@@ -204,7 +204,7 @@ def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) 
         over_there.digest,
         pair.enrolled,
     )
-    assert [(each["name"], each["version"]) for each in told["packages"]] == [(SAY, "1.0")]
+    assert [(package["name"], package["version"]) for package in told["packages"]] == [(SAY, "1.0")]
     said_of_it = pair.here.run("release", "show", "edge", "1").done().output
     assert re.search(rf"^{SAY} +1\.0-1 +{told['packages'][0]['package']}$", said_of_it, re.MULTILINE)
     assert f"takes of {THERE}: release 1 of edge, {over_there.digest}, under the root {pair.enrolled}" in said_of_it
@@ -235,7 +235,7 @@ def test_a_new_release_over_there_becomes_one_here_by_itself(pair: Pair, tmp_pat
     assert (pin.number, pin.release) == (2, over_there.digest)
     # It was proven and tested here as any update is, and nothing was built for it.
     (channel,) = pair.here.json("channel", "show", "edge")
-    gates = [(each["gate"], each["state"]) for each in channel["candidate"]["gates"]]
+    gates = [(gate["gate"], gate["state"]) for gate in channel["candidate"]["gates"]]
     assert gates == [("proof", "passed"), ("tests", "passed")]
     assert kinds_of_jobs(pair.here) == ["test", *before]
     changed = pair.here.json("release", "diff", "edge", "1", "2")["changes"]
@@ -304,7 +304,7 @@ def forge(farm: RunningFarm, folder: Path, name: str, *, version: str) -> None:
 
 
 def kinds_of_jobs(farm: RunningFarm) -> list[str]:
-    return [each["kind"] for each in farm.json("jobs", "--limit", "100")["jobs"]]
+    return [job["kind"] for job in farm.json("jobs", "--limit", "100")["jobs"]]
 
 
 def said(root: Path) -> str:

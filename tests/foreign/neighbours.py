@@ -98,7 +98,7 @@ def review(there: SmallDistribution, *packages: str, at: datetime | None = None)
     """Let a distribution sign that it has looked at packages for vulnerabilities, and at no others."""
     assert there.founded is not None
     at = (at or datetime.now(UTC)).replace(microsecond=0)
-    stated = tuple(Review(each, "https://tracker.example.net/", at) for each in sorted(packages))
+    stated = tuple(Review(package, "https://tracker.example.net/", at) for package in sorted(packages))
     repository, content = Repository(there.public), ReviewList(there.domain, stated).to_json()
     publish_reviews(repository, online_signers(there.founded.online), ChecksHere(repository), content)
 

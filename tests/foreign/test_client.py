@@ -23,7 +23,7 @@ from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
 from tests.client.web_server import serving
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
-from tests.trust.commands import UnitOfWork
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_package_is_installed_with_what_it_needs_of_another_distribution(
     assert [each.number for each in release.imports] == [1]
     follow(host, neighbours.second)
     state = install(host, tmp_path / "root", "web")
-    assert sorted(each.name.short for each in state.set.packages) == ["openssl", "say", "web"]
+    assert sorted(package.name.short for package in state.set.packages) == ["openssl", "say", "web"]
     assert (tmp_path / "root/usr/share/openssl/version").read_text() == "3.0\n"
     assert (tmp_path / "root/usr/bin/say").exists()
     assert names_of(host, "web") == [SSL, SAY, "web"]
@@ -186,8 +186,10 @@ def test_a_link_of_the_chain_that_is_gone_is_named(neighbours: Neighbours, host:
 def test_another_build_than_the_pinned_one_is_refused(neighbours: Neighbours, host: Host, tmp_path: Path) -> None:
     pin = neighbours.pin(["openssl", "say"])
     packages = tuple(
-        type(each)(each.name, Digest.of(b"another build"), each.needs) if each.name == "openssl" else each
-        for each in pin.packages
+        type(package)(package.name, Digest.of(b"another build"), package.needs)
+        if package.name == "openssl"
+        else package
+        for package in pin.packages
     )
     neighbours.publish("openssl", "say", checked=False, packages=packages)
     follow(host, neighbours.second)
@@ -247,7 +249,7 @@ def test_following_both_with_the_same_root_is_well(neighbours: Neighbours, host:
 @pytest.mark.parametrize("first", [1, 2])
 def test_following_both_is_well_with_two_versions_of_one_root(neighbours: Neighbours, host: Host, first: int) -> None:
     """The owner has signed the way from the one to the other."""
-    keys = UnitOfWork(neighbours.first.folder)
+    keys = CommandRunner(neighbours.first.folder)
     keys.run("draft root --repository public --expires-days 300")
     keys.run("sign root.draft --key keys/offline/root --yes")
     keys.run("publish root.draft --repository public --online keys/online")
@@ -301,7 +303,7 @@ def test_the_signer_signs_no_name_of_another(neighbours: Neighbours, tmp_path: P
 
 def test_the_signer_signs_no_need_that_nothing_meets(neighbours: Neighbours) -> None:
     pin = neighbours.pin(["openssl", "say"])
-    (openssl,) = (each for each in pin.packages if each.name == "openssl")
+    (openssl,) = (package for package in pin.packages if package.name == "openssl")
     with pytest.raises(RefusedReleaseError, match=f"{SSL} needs {SAY}, which is not in the release"):
         neighbours.publish("openssl", "say", packages=(openssl,))
     neighbours.publish("openssl", "say")

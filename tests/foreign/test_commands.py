@@ -66,14 +66,14 @@ def test_install_brings_both(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("subscribed")
 def test_the_bill_of_materials_of_a_release_names_what_is_taken(neighbours: Neighbours) -> None:
     document = json.loads(farm("sbom"))
-    elements = {each["name"]: each for each in document["packages"]}
+    elements = {package["name"]: package for package in document["packages"]}
     assert sorted(elements) == [f"{FIRST}/openssl", f"{FIRST}/say", "web"]
     ssl = elements[f"{FIRST}/openssl"]
     assert ssl["supplier"] == f"Organization: {FIRST}"
     assert neighbours.first.entries["openssl"][0].descriptor.digest in ssl["sourceInfo"]
-    named = {each["SPDXID"] for each in document["packages"]} | {"SPDXRef-DOCUMENT"}
-    for each in document["relationships"]:
-        assert {each["spdxElementId"], each["relatedSpdxElement"]} <= named
+    named = {package["SPDXID"] for package in document["packages"]} | {"SPDXRef-DOCUMENT"}
+    for relationship in document["relationships"]:
+        assert {relationship["spdxElementId"], relationship["relatedSpdxElement"]} <= named
     assert f"{FIRST}/openssl was published without" in farm("sbom", f"{FIRST}/openssl", status=1)
 
 

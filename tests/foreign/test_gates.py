@@ -81,7 +81,7 @@ def test_a_licence_that_the_channel_denies_keeps_out_what_is_taken_and_what_need
     assert held(taking)["web"] == ("licences", f"it needs {SSL} 3.0-1, which waits: {reason}")
     assert gated(taking, Licences(deny=["AGPL-3.0-only"])) == "idle"
     assert taking.excuses() == {}
-    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
+    assert [package.name for package in taking.taken().packages] == ["openssl", "say"]
 
 
 def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
@@ -290,9 +290,9 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
         approve(unit, ANN, "edge", [signed(each, unit.world.distribution) for each in descriptors])
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
-    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
+    assert [package.name for package in taking.taken().packages] == ["openssl", "say"]
 
 
 def test_nobody_here_is_asked_to_build_it_again(taking: TakingFarm) -> None:
     assert gated(taking, Reproduced(1)) == "idle"
-    assert [each.name for each in taking.taken().packages] == ["openssl", "say"]
+    assert [package.name for package in taking.taken().packages] == ["openssl", "say"]

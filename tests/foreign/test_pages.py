@@ -65,7 +65,7 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, 
     pin = taking.taken()
     with TestClient(create_app(taking.farm.application)) as browser:
         told = browser.get("/api/v1/channels/edge/releases/1").json()
-        assert [each["name"] for each in told["packages"]] == ["web"]
+        assert [package["name"] for package in told["packages"]] == ["web"]
         (taken,) = told["imports"]
         assert (taken["distribution"], taken["channel"], taken["number"]) == (FIRST, "edge", 1)
         assert (taken["release"], taken["root"], taken["address"]) == (
@@ -73,7 +73,7 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, 
             first.founded.fingerprint,
             neighbours.address,
         )
-        assert [(each["name"], each["version"], each["package"]) for each in taken["packages"]] == [
+        assert [(package["name"], package["version"], package["package"]) for package in taken["packages"]] == [
             (SSL, "3.0", pin.packages[0].descriptor),
             (f"{FIRST}/say", "1.0", pin.packages[1].descriptor),
         ]

@@ -68,7 +68,7 @@ def update(neighbours: Neighbours, version: str, *, interpreter: str = "say", **
 
 
 def names(taking: TakingFarm, channel: str = "edge") -> list[str]:
-    return [each.name for each in taking.taken(channel).packages]
+    return [package.name for package in taking.taken(channel).packages]
 
 
 def test_what_a_recipe_requires_of_another_distribution_is_pinned(
@@ -82,7 +82,7 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     released = neighbours.first.released
     assert released is not None
     assert (pin.distribution, pin.number, pin.release) == (FIRST, 1, released.digest)
-    assert [(each.name, each.needs) for each in pin.packages] == [("openssl", (SAY,)), ("say", ())]
+    assert [(package.name, package.needs) for package in pin.packages] == [("openssl", (SAY,)), ("say", ())]
     assert pin.address == neighbours.address
     blobs = taking.farm.application.blobs
     entry = IndexTree(taking.blob, taking.head().index).entry("web")
@@ -91,8 +91,8 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     # A client opens what was pinned, and finds the very builds that were tested.
     host = Host(tmp_path / "state", tmp_path / "shared")
     home = ImportedReleases(host.state, host.blobs, host.subscriptions).open(pin)
-    assert [home.entry(each.name).descriptor.digest for each in pin.packages] == [
-        each.descriptor for each in pin.packages
+    assert [home.entry(package.name).descriptor.digest for package in pin.packages] == [
+        package.descriptor for package in pin.packages
     ]
     assert not blobs.has(neighbours.first.entries["openssl"][0].archive.digest)  # no test wanted it
 
@@ -117,7 +117,7 @@ def test_what_an_own_package_provides_is_not_taken(taking: TakingFarm) -> None:
         found = imported.newest_release(unit.session, FIRST, "edge", taking.taken().root)
         assert found is not None
         assert set(imported.packages_of(unit.session, found.id)) == {SSL, SAY}
-    assert [(each.name, each.needs) for each in taking.taken().packages] == [("openssl", ("talk",))]
+    assert [(package.name, package.needs) for package in taking.taken().packages] == [("openssl", ("talk",))]
 
 
 def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighbours: Neighbours) -> None:
@@ -235,7 +235,7 @@ def test_all_that_is_taken_of_a_distribution_moves_as_one(taking: TakingFarm, ne
     taking.decide()
     pin = taking.taken()
     assert pin.number == 1
-    assert {each.package for each in taking.excuses().values()} == {SSL, SAY}
+    assert {excuse.package for excuse in taking.excuses().values()} == {SSL, SAY}
 
 
 def test_a_release_that_changes_nothing_here_is_pinned_with_the_next(

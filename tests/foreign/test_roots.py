@@ -35,8 +35,8 @@ def follower(neighbours: Neighbours, folder: Path) -> Host:
 def test_a_set_of_two_distributions_is_locked_and_had_again(neighbours: Neighbours, tmp_path: Path) -> None:
     neighbours.publish("openssl", "say")
     record = lock_generation(install(follower(neighbours, tmp_path / "one"), tmp_path / "one" / "root", "web"))
-    assert [each.subscription for each in record.releases] == [f"{SECOND}/edge"]
-    assert {each.name.distribution for each in record.packages} == {FIRST, SECOND}
+    assert [release.subscription for release in record.releases] == [f"{SECOND}/edge"]
+    assert {package.name.distribution for package in record.packages} == {FIRST, SECOND}
     host, root = follower(neighbours, tmp_path / "two"), tmp_path / "two" / "root"
     installation.install_exactly(host, Root(root), record, locked_packages(host, record), why="locked")
     assert whole(host, root).set == record
@@ -50,7 +50,7 @@ def test_a_foreign_package_is_taken_out_without_a_network(neighbours: Neighbours
     shutil.rmtree(neighbours.first.public)
     shutil.rmtree(neighbours.second.public)
     installation.remove(host, Root(root), ["web"])
-    assert [str(each.name) for each in whole(host, root).set.packages] == [f"{FIRST}/say"]
+    assert [str(package.name) for package in whole(host, root).set.packages] == [f"{FIRST}/say"]
 
 
 def test_a_set_of_two_distributions_is_judged_when_one_of_them_cannot_be_asked(
@@ -67,6 +67,8 @@ def test_a_set_of_two_distributions_is_judged_when_one_of_them_cannot_be_asked(
     openssl = Root(root).installed().set.package("openssl")
     assert openssl is not None
     (Root(root).package(openssl.store) / "share/openssl/version").write_text("3.1\n")
-    assert [each.of for each in verify_root(ReadOnlyHost(host.state, host.shared), root).faults] == [f"{FIRST}/openssl"]
+    assert [fault.of for fault in verify_root(ReadOnlyHost(host.state, host.shared), root).faults] == [
+        f"{FIRST}/openssl"
+    ]
     with pytest.raises(UntrustedMetadataError):
         verify_root(host, root)

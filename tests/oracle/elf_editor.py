@@ -272,7 +272,9 @@ class ElfEditor:
 
         What says so takes the place of a note, of which the loader reads no more than it can make out.
         """
-        place = next(each for each in self._sections if each.kind == _NOTE and each.size >= _DEFINITION.size)
+        place = next(
+            section for section in self._sections if section.kind == _NOTE and section.size >= _DEFINITION.size
+        )
         index = max([1, *(need.index for need in self.needs)]) + 1
         at = self.place_of(name)
         _DEFINITION.pack_into(self._data, place.offset, 1, 0, index, 1, elf_hash(name), 20, 0, at, 0)

@@ -165,8 +165,12 @@ class LinkedSet:
             need = needs.get(symbol.version & 0x7FFF)
             for library in [self.library(need.library)] if need else loaded:
                 exports = library.exports.get(symbol.name, ()) if library is not None else ()
-                versions = {each.index: each.name for each in library.elf.definitions} if library is not None else {}
-                fits = [each for each in exports if not need or versions.get(each.version & 0x7FFF) == need.name]
+                versions = (
+                    {definition.index: definition.name for definition in library.elf.definitions}
+                    if library is not None
+                    else {}
+                )
+                fits = [export for export in exports if not need or versions.get(export.version & 0x7FFF) == need.name]
                 if fits and library is not None and library is not file:
                     yield Edge(file, symbol, library, fits[0])
                     break

@@ -112,7 +112,7 @@ def ask(parts: Sequence[Part], folder: Path, about: Collection[str] = ()) -> Ans
     questions = list(_questions(part for part in parts if not about or part.name in about))
     ran = subprocess.run(
         bubblewrap_command(packages, folder / "links", options),
-        input="".join(f"{' '.join(each)}\n" for each in questions),
+        input="".join(f"{' '.join(question)}\n" for question in questions),
         capture_output=True,
         text=True,
         errors="replace",

@@ -28,7 +28,7 @@ def needed(group: str, kind: str, *options: str) -> Draw:
 
     def draw(random: Random, base: LinkedSet) -> Mutation | None:
         file, found = random.choice(base.links)
-        words = [each.format(soname=found.elf.soname) for each in options]
+        words = [option.format(soname=found.elf.soname) for option in options]
         return _mutation(group, kind, file, found, base, Changes().write(file, patched(file.content, *words)))
 
     return draw

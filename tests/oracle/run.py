@@ -53,10 +53,10 @@ class Unpacked:
 def base_sets(packages: Iterable[Unpacked], folder: Path) -> tuple[LinkedSet, ...]:
     """Return the sets that are mutated."""
     parts = {
-        each.descriptor.name.short: slimmed(
-            each.descriptor, each.manifest, each.tree, folder / each.descriptor.name.short
+        package.descriptor.name.short: slimmed(
+            package.descriptor, package.manifest, package.tree, folder / package.descriptor.name.short
         )
-        for each in packages
+        for package in packages
     }
     everything = PackageSet.of(part.member for part in parts.values())
     sets = [(roots, closure(everything, ["glibc", *roots])) for roots in ROOTS]

@@ -135,7 +135,7 @@ def version_of_export(kind: str, choose: Callable[[Random, Edge], int | None], g
 def another_version(random: Random, edge: Edge) -> int | None:
     """Choose another version that the library defines."""
     now = edge.export.version & 0x7FFF
-    others = [each.index for each in edge.library.elf.definitions if each.index != now]
+    others = [definition.index for definition in edge.library.elf.definitions if definition.index != now]
     return random.choice(others) if others else None
 
 
@@ -174,7 +174,9 @@ def rename_definition(random: Random, base: LinkedSet) -> Mutation | None:
     edge = _one(random, [each for each in base.edges if each.versioned and each.library.elf.definitions])
     if edge is None:
         return None
-    defined = {each.index: each for each in edge.library.elf.definitions}[edge.export.version & 0x7FFF]
+    defined = {definition.index: definition for definition in edge.library.elf.definitions}[
+        edge.export.version & 0x7FFF
+    ]
     changes = Changes().write(edge.library, edge.library.edited().rename_version(defined).content)
     return _mutation("version", "definition renamed", edge, base, changes)
 
@@ -194,9 +196,9 @@ def rename_need(kind: str, *, weak: bool, unused: bool = False) -> Draw:
             for symbol in editor.symbols:
                 if symbol.version & 0x7FFF == number:
                     editor.put(symbol, version=1)
-        editor.rename_version(next(each for each in editor.needs if each.index == number))
+        editor.rename_version(next(need for need in editor.needs if need.index == number))
         if weak:
-            editor.make_weak(next(each for each in editor.needs if each.index == number))
+            editor.make_weak(next(need for need in editor.needs if need.index == number))
         return _mutation("version", kind, edge, base, Changes().write(edge.importer, editor.content))
 
     return draw
@@ -208,7 +210,7 @@ def lose_versions(random: Random, base: LinkedSet) -> Mutation | None:
     if edge is None:
         return None
     editor = edge.library.edited()
-    defined = {each.index for each in editor.definitions}
+    defined = {definition.index for definition in editor.definitions}
     for symbol in editor.symbols:
         if symbol.version & 0x7FFF in defined:
             editor.put(symbol, version=1 | symbol.version & elf.HIDDEN_VERSION)

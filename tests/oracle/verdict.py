@@ -100,7 +100,7 @@ def _own(answer: Answer, parts: Sequence[Part]) -> Iterator[Fault]:
     for fault in answer.faults:
         if fault.kind == "symbol":
             file = ElfEditor(by_name[fault.package].read(fault.file))
-            has = [each for each in file.symbols if each.name == fault.name and each.section != UNDEFINED]
+            has = [symbol for symbol in file.symbols if symbol.name == fault.name and symbol.section != UNDEFINED]
             if any(each.index not in file.copied for each in has):
                 yield fault
 

@@ -42,7 +42,7 @@ def test_every_verb_explains_itself_with_an_example(tree: Farm) -> None:
     for verb in verbs:
         said = tree.run(verb, "--help").done().output
         groups = [line.split()[0] for line in commands(said)]
-        for text in [tree.run(verb, each, "--help").done().output for each in groups] or [said]:
+        for text in [tree.run(verb, group, "--help").done().output for group in groups] or [said]:
             assert "Example" in text, text
 
 

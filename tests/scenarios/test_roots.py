@@ -109,13 +109,13 @@ def test_what_a_root_holds_is_listed_for_people_and_programs(subscriber: Subscri
     ]
     form = farm.json("list", "--root", "root")
     assert (form["generation"], form["asked"], len(form["packages"])) == (2, ["greet"], 2)
-    assert [each["asked"] for each in form["packages"]] == [True, False]
+    assert [package["asked"] for package in form["packages"]] == [True, False]
     states = farm.json("list", "--root", "root", "--generations")
-    assert [(each["generation"], each["why"], each["current"]) for each in states] == [
+    assert [(state["generation"], state["why"], state["current"]) for state in states] == [
         (1, "install greet", False),
         (2, "upgrade", True),
     ]
-    assert [each["name"] for each in states[1]["changes"]] == ["say"]
+    assert [change["name"] for change in states[1]["changes"]] == ["say"]
     told = farm.run("list", "--root", "root", "--generations").done().output
     assert "upgrade  (current)\n   say 1.0-1 → 1.1-1\n" in told
 
@@ -141,7 +141,7 @@ def test_what_nothing_needs_is_removed(subscriber: Subscriber) -> None:
     said = farm.run("gc", "--keep", "1", "--dry-run").done().output
     assert "would be removed: 1 generation, 1 package, " in said
     form = farm.json("gc", "--keep", "1")
-    assert [each["number"] for each in form["generations"]] == [1]
+    assert [generation["number"] for generation in form["generations"]] == [1]
     assert [store.split("-")[:2] for store in form["packages"]] == [["say", "1.0"]]
     assert farm.run("gc").done().output == "removed: 0 generations, 0 packages, 0 blobs; 0 B\n"
     subscriber.holds(2, "louder")

@@ -118,7 +118,9 @@ def test_each_verb_has_a_man_page_that_man_can_read(base: Path) -> None:
     assert "farm run jq -- jq -n '1+1'" in run_page
     known = farm.get_command(click.Context(farm), "run")
     assert known is not None
-    assert [each.opts for each in known.params if isinstance(each, click.Option) and each.opts[0] not in run_page] == []
+    assert [
+        param.opts for param in known.params if isinstance(param, click.Option) and param.opts[0] not in run_page
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ class SmallFarm:
         if self.builder is None:
             return b"signed"
         run = BuildRun(self.builder.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
-        built = [(each.descriptor, each.archive.digest) for each in packages]
+        built = [(package.descriptor, package.archive.digest) for package in packages]
         return sign_statement(build_statement(order.plan, order.recipe_digest, built, (), run), self.builder)
 
     def _debug_package(

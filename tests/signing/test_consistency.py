@@ -146,7 +146,7 @@ def test_a_ledger_that_is_lost_begins_with_what_is_published(edge: Channel) -> N
     shutil.rmtree(place)
     PinnedRepository(edge.public, ledger := Ledger(place)).check_releases()
     entries = [line.entry for line in ledger.lines()]
-    assert [each.kind for each in entries] == ["begun", "root", "targets", "channel"]
+    assert [entry.kind for entry in entries] == ["begun", "root", "targets", "channel"]
     assert isinstance(entries[-1], ChannelSeen)
     assert (entries[-1].number, entries[-1].release) == (1, edge.newest().digest)
 

@@ -262,7 +262,7 @@ def test_who_may_write_by_an_access_list_is_somebody_else(state: Path, name: str
     tag, rights, *number = LISTED[who]
     mask = 5 if who == "masked" else 7
     entries = [(1, 7, -1), (tag, rights, *(number or [65533])), (4, 5, -1), (0x10, mask, -1), (0x20, 5, -1)]
-    content = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *each) for each in sorted(entries))
+    content = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in sorted(entries))
     try:
         os.setxattr(state / name, "system.posix_acl_access", content)
     except OSError as error:

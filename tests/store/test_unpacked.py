@@ -28,7 +28,7 @@ def passing(archive: bytes, piece: int = 1 << 16) -> Digest | None:
 
 @given(st.lists(st.binary(min_size=1, max_size=500), min_size=1, max_size=4), st.integers(1, 50))
 def test_it_is_the_digest_of_all_frames_however_they_are_cut(contents: list[bytes], piece: int) -> None:
-    archive = b"".join(ZstdCompressor().compress(each) for each in contents)
+    archive = b"".join(ZstdCompressor().compress(content) for content in contents)
     assert passing(archive, piece) == Digest.of(b"".join(contents))
 
 

@@ -31,7 +31,7 @@ from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.client import web_server
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
-from tests.trust.commands import UnitOfWork
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     import http.server
@@ -89,11 +89,11 @@ class Simulator:
 
     def keys(self, *lines: str) -> str:
         """Run `farm keys` in the farm's directory, one line after the other."""
-        unit = UnitOfWork(self.folder)
-        return "".join(unit.run(line) for line in lines)
+        runner = CommandRunner(self.folder)
+        return "".join(runner.run(line) for line in lines)
 
     def refused_keys(self, line: str) -> str:
-        return UnitOfWork(self.folder).refused(line)
+        return CommandRunner(self.folder).refused(line)
 
     def sign_and_publish(self, draft: str) -> None:
         """Sign a draft of `root` or `targets` with its one offline key, and publish it."""
@@ -106,7 +106,7 @@ class Simulator:
     def replace_online_key(self, role: str, new: str) -> None:
         """Do what docs/operate.md says when the key of snapshot, timestamp or a channel is stolen."""
         kind = "root" if role in ("snapshot", "timestamp") else "targets"
-        old = UnitOfWork(self.folder).key_id(f"keys/online/{role}")
+        old = CommandRunner(self.folder).key_id(f"keys/online/{role}")
         self.keys(
             f"new keys/online/{new}",
             f"draft {kind} --repository public --role {role} --remove-key {old} --add-key keys/online/{new}.pub",

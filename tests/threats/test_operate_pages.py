@@ -31,7 +31,7 @@ from farm.trust.metadata.signed_policy import policy_in_force
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.threats.simulator import EVER, Mirror, successor
-from tests.trust.commands import UnitOfWork
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Farm:
     """A directory in which the page's commands are run, and the subscribers of what they publish."""
 
     def __init__(self, folder: Path) -> None:
-        self.unit = UnitOfWork(folder)
+        self.runner = CommandRunner(folder)
         self.folder = folder
         self.states: list[Path] = []
 
@@ -69,7 +69,7 @@ class Farm:
             for line in found:
                 words = shlex.split(line)
                 if words[:2] == ["farm", "keys"]:
-                    self.unit.run(shlex.join(words[2:]), answer="y\n")
+                    self.runner.run(shlex.join(words[2:]), answer="y\n")
                 else:
                     assert words[0] in {"rm", "mv", "cp"}, line
                     subprocess.run(words, cwd=self.folder, check=True)
@@ -83,7 +83,7 @@ class Farm:
 
     def keys_of(self, role: str) -> set[str]:
         """The key ids of a role, top-level or delegated."""
-        for sheet in self.unit.json("show public"):
+        for sheet in self.runner.json("show public"):
             if sheet["role"] == role:
                 return {key["keyid"] for key in sheet["keys"]}
         raise AssertionError(f"there is no role {role}")
@@ -146,7 +146,7 @@ def test_one_machine(tmp_path: Path) -> None:
 def test_several_people(founded: Farm) -> None:
     for role in ("root", "targets"):
         assert founded.keys_of(role) == {founded.key(f"{person}/{role}") for person in ("ann", "ben", "eve")}
-    assert [sheet["threshold"] for sheet in founded.unit.json("show public")][:2] == [2, 2]
+    assert [sheet["threshold"] for sheet in founded.runner.json("show public")][:2] == [2, 2]
     assert list(founded.repository.builders()) == [founded.key("worker-1/key")]
     assert not (founded.folder / "keys" / "offline").exists()
     founded.everybody_sees(founded.publish())
@@ -191,8 +191,8 @@ def test_a_key_of_root_is_replaced(founded: Farm) -> None:
     founded.follow("Replace a key of root")
     assert founded.keys_of("root") == {founded.key(f"{person}/root") for person in ("ann", "ben", "joe")}
     founded.everybody_sees(founded.publish())
-    founded.unit.run("draft root --repository public")
-    assert "is none of" in founded.unit.refused("sign root.draft --key eve/root --yes")
+    founded.runner.run("draft root --repository public")
+    assert "is none of" in founded.runner.refused("sign root.draft --key eve/root --yes")
 
 
 def test_a_key_of_targets_is_replaced(founded: Farm) -> None:
@@ -243,8 +243,8 @@ def test_online_keys_are_stolen(founded: Farm) -> None:
 def test_an_operator_is_listed(founded: Farm) -> None:
     founded.follow("Change who may order")
     assert list(founded.repository.builders().operators) == ["joe"]
-    founded.unit.run("draft targets --repository public --remove-operator joe")
-    assert "the operator joe may order nothing any more" in founded.unit.run("show targets.draft")
+    founded.runner.run("draft targets --repository public --remove-operator joe")
+    assert "the operator joe may order nothing any more" in founded.runner.run("show targets.draft")
     founded.everybody_sees(founded.publish())
 
 

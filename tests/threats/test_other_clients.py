@@ -14,7 +14,7 @@ from tuf.ngclient import Updater
 from farm.trust.keys.key_files import public_pem, write_public_key
 from farm.trust.layout import BUILDERS_TARGET, release_target
 from tests.threats.simulator import Simulator, serving
-from tests.trust.commands import UnitOfWork
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def test_cosign_verifies_the_provenance_of_a_package(simulator: Simulator, tmp_p
     for name, blob in (("provenance", entry.provenance), ("descriptor", entry.descriptor), ("other", other.descriptor)):
         (tmp_path / name).write_bytes(simulator.distribution.read(blob))
     write_public_key(tmp_path / "builder.pub", simulator.distribution.builder.public_key)
-    (tmp_path / "builder.pem").write_text(UnitOfWork(tmp_path).run("export builder.pub --pem"))
+    (tmp_path / "builder.pem").write_text(CommandRunner(tmp_path).run("export builder.pub --pem"))
     (tmp_path / "stranger.pem").write_bytes(public_pem(CryptoSigner.generate_ed25519().public_key))
 
     def verify(key: str, blob: str) -> subprocess.CompletedProcess[str]:

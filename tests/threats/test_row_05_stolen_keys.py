@@ -16,7 +16,7 @@ from farm.trust.metadata.builders import builders_document
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from farm.trust.verification.client_metadata import ChannelMetadata
 from tests.threats.simulator import Mirror, Simulator
-from tests.trust.commands import UnitOfWork
+from tests.trust.commands import CommandRunner
 from tests.trust.conftest import DirectoryReader
 
 if TYPE_CHECKING:
@@ -24,36 +24,36 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> UnitOfWork:
+def shared(tmp_path: Path) -> CommandRunner:
     """A repository whose root needs two of three people, and whose targets need two of two."""
-    unit = UnitOfWork(tmp_path / "shared")
+    runner = CommandRunner(tmp_path / "shared")
     people = ("ann", "ben", "eve")
     for person in people:
-        unit.run(f"new {person}.root")
-        unit.run(f"new {person}.targets")
+        runner.run(f"new {person}.root")
+        runner.run(f"new {person}.targets")
     roots = " ".join(f"--root-key {person}.root.pub" for person in people)
     targets = " ".join(f"--targets-key {person}.targets.pub" for person in people[:2])
-    unit.run(f"init --repository public --keys keys {roots} --root-threshold 2 {targets} --targets-threshold 2")
+    runner.run(f"init --repository public --keys keys {roots} --root-threshold 2 {targets} --targets-threshold 2")
     for role in ("root", "targets"):
         for person in people[:2]:
-            unit.run(f"sign {role}.draft --key {person}.{role} --yes")
-        unit.run(f"publish {role}.draft --repository public --online keys/online")
-        (unit.folder / f"{role}.draft").unlink()
-    return unit
+            runner.run(f"sign {role}.draft --key {person}.{role} --yes")
+        runner.run(f"publish {role}.draft --repository public --online keys/online")
+        (runner.folder / f"{role}.draft").unlink()
+    return runner
 
 
-def client(unit: UnitOfWork) -> ChannelMetadata:
-    root = (unit.folder / "public/metadata/1.root.json").read_bytes()
-    return ChannelMetadata(unit.folder / "state", root, DirectoryReader(unit.folder / "public"))
+def client(runner: CommandRunner) -> ChannelMetadata:
+    root = (runner.folder / "public/metadata/1.root.json").read_bytes()
+    return ChannelMetadata(runner.folder / "state", root, DirectoryReader(runner.folder / "public"))
 
 
-def reason_of(unit: UnitOfWork) -> str:
+def reason_of(runner: CommandRunner) -> str:
     with pytest.raises(UntrustedMetadataError) as caught:
-        client(unit).newest("edge")
+        client(runner).newest("edge")
     return caught.value.reason
 
 
-def test_one_stolen_key_of_root_makes_no_root(shared: UnitOfWork) -> None:
+def test_one_stolen_key_of_root_makes_no_root(shared: CommandRunner) -> None:
     """Neither by the thief's own hands, nor with the farm's commands."""
     metadata = shared.folder / "public/metadata"
     root = Metadata.from_file(str(metadata / "1.root.json")).signed
@@ -74,7 +74,7 @@ def test_one_stolen_key_of_root_makes_no_root(shared: UnitOfWork) -> None:
     assert not (metadata / "2.root.json").exists()
 
 
-def test_one_stolen_key_of_targets_allows_no_builder(shared: UnitOfWork) -> None:
+def test_one_stolen_key_of_targets_allows_no_builder(shared: CommandRunner) -> None:
     shared.run("new thief")
     shared.run("draft targets --repository public --allow-builder thief.pub")
     shared.run("sign targets.draft --key ben.targets --yes")
@@ -93,7 +93,7 @@ def test_one_stolen_key_of_targets_allows_no_builder(shared: UnitOfWork) -> None
     assert reason_of(shared) == "signature"
 
 
-def test_the_stolen_keys_are_replaced_by_the_people_that_are_left(shared: UnitOfWork) -> None:
+def test_the_stolen_keys_are_replaced_by_the_people_that_are_left(shared: CommandRunner) -> None:
     """Eve's key of root is stolen: Ann and Ben take it out, and Eve's new one in."""
     shared.run("new eve.root-2")
     shared.run("draft root --repository public --remove-key eve.root.pub --add-key eve.root-2.pub")

@@ -122,7 +122,7 @@ def test_bad_delegations_are_not_published(simulator: Simulator, case: str) -> N
     (simulator.folder / "targets.draft").write_bytes(draft.to_json())
     assert says in simulator.refused_keys("sign targets.draft --key keys/offline/targets --yes")
     for signer in simulator.offline:
-        if any(key.keyid == signer.public_key.keyid for each in draft.quorums() for key in each.unsigned):
+        if any(key.keyid == signer.public_key.keyid for quorum in draft.quorums() for key in quorum.unsigned):
             draft = draft.signed_by(signer)
     before = simulator.repository.head().targets.version
     with pytest.raises(DelegationError, match=says):

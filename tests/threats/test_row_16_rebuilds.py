@@ -116,7 +116,7 @@ class KeyedFarm:
         named = {key.public_key.keyid: name for name, key in self.keys.items()}
         allowed = {key.public_key.keyid: key.public_key for key in self.keys.values()}
         envelopes = [self.public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
-        return {named[verified_builder(each, allowed, descriptor, entry.recipe)] for each in envelopes}
+        return {named[verified_builder(envelope, allowed, descriptor, entry.recipe)] for envelope in envelopes}
 
     def read(self, blob: BlobRef) -> bytes:
         return self.public.read(blob.digest)

@@ -58,7 +58,7 @@ class EdgeChannel:
 
     def lists(self, *workers: HandMadeWorker, needed: int = 1) -> None:
         repository, keys, now = Repository(self.folder / "public"), self.folder / "keys", datetime.now(UTC)
-        allow_more_builders(repository, keys, [], now, testers=[signer_of(each).public_key for each in workers])
+        allow_more_builders(repository, keys, [], now, testers=[signer_of(worker).public_key for worker in workers])
         draft = draft_targets(repository, TargetsEdit(tests=(("edge", needed),)), now)
         draft = draft.signed_by(load_key(keys / "offline" / "targets"))
         publish_draft(repository, draft, online_signers(keys / "online"), now)

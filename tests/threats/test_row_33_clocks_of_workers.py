@@ -66,7 +66,7 @@ def test_nobody_elses_container_is_touched_whatever_the_time_is(farms: list[Host
     other.worker("behind", attempts=shared, environment=ahead(-200))
     for host, job in jobs:
         assert host.ended(job).job.state == "succeeded"
-        assert [(each.number, each.error_code) for each in host.attempts(job)] == [(1, "")]
+        assert [(attempt.number, attempt.error_code) for attempt in host.attempts(job)] == [(1, "")]
 
     # What a killed worker leaves is its own farm's to remove, and nobody else's.
     begun = here.submit(b=script("b", LONG))["b"]

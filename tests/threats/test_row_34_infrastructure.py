@@ -49,7 +49,7 @@ def host(tmp_path: Path, migrated_sqlite: Path, tmp_path_factory: pytest.TempPat
 
 
 def _troubles(host: Host, job: int) -> list[tuple[str, AttemptState, Trouble]]:
-    return [(each.worker, each.state, each.trouble) for each in host.attempts(job)]
+    return [(attempt.worker, attempt.state, attempt.trouble) for attempt in host.attempts(job)]
 
 
 def test_an_engine_that_goes_away_costs_no_job_and_its_worker_says_so(host: Host, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_an_origin_that_does_not_answer_is_waited_for_and_one_that_says_no_is_no
         answer.append((200, SOURCE))
         assert host.ended(names["a"]).job.state == "succeeded"
         assert host.ended(names["d"]).job.state == "succeeded"
-    assert {each.trouble for each in host.attempts(names["a"])[:-1]} == {Trouble.ORIGIN}
+    assert {attempt.trouble for attempt in host.attempts(names["a"])[:-1]} == {Trouble.ORIGIN}
 
 
 def test_each_try_asks_an_origin_that_could_not_be_reached_anew(host: Host) -> None:
@@ -169,7 +169,7 @@ def test_a_job_that_ends_one_worker_after_the_other_is_set_aside_and_the_rest_go
         worker.wait()
     eventually(lambda: host.job(poison).job.state == "set-aside", seconds=60, what="it is set aside")
     assert "on one, three, two" in host.job(poison).job.error
-    assert {each.trouble for each in host.attempts(poison)} == {Trouble.LOST}
+    assert {attempt.trouble for attempt in host.attempts(poison)} == {Trouble.LOST}
     needing = host.submit(poison=script("poison", "echo begun\nsleep 600"), a=script("a", needs=("poison",)))["a"]
     host.worker("four")
     assert host.ended(host.submit(b=script("b"))["b"]).job.state == "succeeded"

@@ -56,7 +56,7 @@ def test_the_signer_signs_no_such_file_that_is_not_declared(simulator: Simulator
     distribution.package("say", {"bin/say": "\x7fsay 2", path: content}, version="2.0")
     with pytest.raises(UndeclaredFilesError) as caught:
         distribution.publish()
-    assert [each.path for each in caught.value.findings] == [path]
+    assert [finding.path for finding in caught.value.findings] == [path]
     distribution.package("say", {"bin/say": "\x7fsay 2", path: content}, version="2.0", sensitive={path: "it must"})
     distribution.publish()
     subscriber = simulator.subscriber()

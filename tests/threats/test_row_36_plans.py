@@ -42,7 +42,7 @@ class LyingControl:
         newest = Repository(self.public).current("edge").release
         release, index = make_release(
             newest,
-            [each.entry for each in packages],
+            [package.entry for package in packages],
             [],
             distribution=DISTRIBUTION,
             channel="edge",

@@ -23,7 +23,7 @@ class Said:
     message: str
 
 
-class Desk:
+class CommandRunner:
     """A directory in which commands are run; each must succeed, unless it is to be refused."""
 
     def __init__(self, folder: Path) -> None:

@@ -31,7 +31,7 @@ from farm.trust.metadata.delegation import DelegationError, delegated_roles
 from farm.trust.metadata.repository import Repository, RepositoryStateError
 from farm.trust.metadata.roles import RoleKeys
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.trust.commands import Desk
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +61,9 @@ def test_without_the_key_of_targets_the_error_says_the_commands_and_they_work(
     (published.keys / "offline").rename(away)
     with pytest.raises(KeysAwayError) as caught:
         found_channels(published.repository, published.keys, ["edge", "lts", "stable"], now())
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for command in re.findall(r"`farm keys ([^`]*)`", caught.value.remedy):
-        desk.run(shlex.join(shlex.split(command.replace("--key KEY", f"--key {away / 'targets'}"))), answer="y\n")
+        runner.run(shlex.join(shlex.split(command.replace("--key KEY", f"--key {away / 'targets'}"))), answer="y\n")
     assert found_channels(published.repository, published.keys, ["edge", "lts", "stable"], now()) == ()
 
 
@@ -127,18 +127,18 @@ def test_a_role_that_needs_two_keys_is_signed_by_two(published: Published, tmp_p
 
 
 def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for name in ("ann", "ben", "targets"):
-        desk.run(f"new {name}")
-    desk.run(
+        runner.run(f"new {name}")
+    runner.run(
         "init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 "
         "--targets-key targets.pub"
     )
     for name in ("ann", "ben"):
         (tmp_path / f"{name}.draft").write_bytes((tmp_path / "root.draft").read_bytes())
-        desk.run(f"sign {name}.draft --key {name} --yes")
-        assert "needs 2 and has 1" in desk.refused(f"publish {name}.draft --repository public --online keys/online")
-    said = desk.run("publish ann.draft ben.draft --repository public --online keys/online")
+        runner.run(f"sign {name}.draft --key {name} --yes")
+        assert "needs 2 and has 1" in runner.refused(f"publish {name}.draft --repository public --online keys/online")
+    said = runner.run("publish ann.draft ben.draft --repository public --online keys/online")
     assert said.startswith("root version 1 is in force\n")
     root = (tmp_path / "public/metadata/1.root.json").read_bytes()
     assert f"fingerprint   {Digest.of(root)}" in said
@@ -211,47 +211,47 @@ def test_copies_of_a_draft_that_were_signed_apart_are_joined(tmp_path: Path) -> 
 def test_what_cannot_be_done_is_told_with_a_remedy_and_changes_nothing(
     published: Published, tmp_path: Path, line: str, says: str
 ) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new other")
+    runner = CommandRunner(tmp_path)
+    runner.run("new other")
     write_public_key(tmp_path / "worker.pub", published.builder.public_key)
-    desk.run("draft root --repository public --out good.draft")
+    runner.run("draft root --repository public --out good.draft")
     before = {path: path.read_bytes() for path in published.root.rglob("*") if path.is_file()}
     draft = (tmp_path / "good.draft").read_bytes()
-    assert says in desk.refused(line)
+    assert says in runner.refused(line)
     assert {path: path.read_bytes() for path in published.root.rglob("*") if path.is_file()} == before
     assert (tmp_path / "good.draft").read_bytes() == draft
     assert not list(tmp_path.glob("root.draft"))
 
 
 def test_a_draft_of_yesterday_is_refused_once_another_is_published(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for name in ("one", "two"):
-        desk.run(f"draft root --repository public --out {name}.draft --expires-days {len(name) + ord(name[0])}")
-        desk.run(f"sign {name}.draft --key keys/offline/root --yes")
-    desk.run("publish one.draft --repository public --online keys/online")
-    assert "published already" in desk.run("publish one.draft --repository public --online keys/online")
-    said = desk.refused("publish two.draft --repository public --online keys/online")
+        runner.run(f"draft root --repository public --out {name}.draft --expires-days {len(name) + ord(name[0])}")
+        runner.run(f"sign {name}.draft --key keys/offline/root --yes")
+    runner.run("publish one.draft --repository public --online keys/online")
+    assert "published already" in runner.run("publish one.draft --repository public --online keys/online")
+    said = runner.refused("publish two.draft --repository public --online keys/online")
     assert "the draft is version 2 of root, and version 2 is published" in said
-    assert "two different drafts" in desk.refused(
+    assert "two different drafts" in runner.refused(
         "publish one.draft two.draft --repository public --online keys/online"
     )
 
 
 def test_a_draft_says_what_it_changes_for_machines_too(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new keys/online/stable")
-    desk.run("new worker-2")
-    desk.run(
+    runner = CommandRunner(tmp_path)
+    runner.run("new keys/online/stable")
+    runner.run("new worker-2")
+    runner.run(
         "draft targets --repository public --add-channel stable --key keys/online/stable.pub --rebuilds stable=2"
         " --allow-builder worker-2.pub"
     )
-    sheet = desk.json("show targets.draft")
+    sheet = runner.json("show targets.draft")
     assert (sheet["kind"], sheet["role"], sheet["version"]) == ("draft", "targets", 2)
     assert "channel stable is new" in sheet["changes"]
     assert "2 builders must agree on a package of stable (before: 1)" in sheet["changes"]
-    assert [each["missing"] for each in sheet["signatures"]] == [1]
-    assert desk.json("show keys/online/stable.pub")["keyid"] == desk.key_id("keys/online/stable")
-    metadata = desk.json("show public/metadata/1.root.json")
+    assert [signature["missing"] for signature in sheet["signatures"]] == [1]
+    assert runner.json("show keys/online/stable.pub")["keyid"] == runner.key_id("keys/online/stable")
+    metadata = runner.json("show public/metadata/1.root.json")
     assert metadata["fingerprint"] == published.founded.fingerprint
 
 
@@ -263,24 +263,26 @@ def test_a_forged_predecessor_in_a_draft_is_noticed_by_its_signer(published: Pub
     forged.signed.roles["timestamp"].keyids = [load_public_key(published.keys / "online" / "edge.pub").keyid]
     lying = Draft(metadata=draft.metadata, previous=forged)
     (tmp_path / "root.draft").write_bytes(lying.to_json())
-    said = Desk(tmp_path).refused("sign root.draft --key keys/offline/root --yes")
+    said = CommandRunner(tmp_path).refused("sign root.draft --key keys/offline/root --yes")
     assert "was never signed" in said
     assert "Do not sign" in said
 
 
 def test_a_builders_list_that_the_metadata_does_not_name_is_noticed(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("draft targets --repository public")
+    runner = CommandRunner(tmp_path)
+    runner.run("draft targets --repository public")
     text = (tmp_path / "targets.draft").read_text()
     (tmp_path / "targets.draft").write_text(text.replace('"builders": "{', '"builders": " {'))
-    assert "not the one that its metadata names" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    assert "not the one that its metadata names" in runner.refused(
+        "sign targets.draft --key keys/offline/targets --yes"
+    )
 
 
 def test_a_new_builder_cannot_be_hidden_by_a_list_before_that_never_was(published: Published, tmp_path: Path) -> None:
     """What is shown is the difference of two lists, so the older one has to be the one that was signed."""
-    desk = Desk(tmp_path)
-    desk.run("new thief")
-    desk.run("draft targets --repository public --allow-builder thief.pub")
+    runner = CommandRunner(tmp_path)
+    runner.run("new thief")
+    runner.run("draft targets --repository public --allow-builder thief.pub")
     draft = Draft.from_json((tmp_path / "targets.draft").read_bytes())
     assert any("is allowed" in line for line in changes_of(draft))
     for lying in (
@@ -288,7 +290,7 @@ def test_a_new_builder_cannot_be_hidden_by_a_list_before_that_never_was(publishe
         replace(draft, builders_before=""),
     ):
         (tmp_path / "targets.draft").write_bytes(lying.to_json())
-        said = desk.refused("sign targets.draft --key keys/offline/targets --yes")
+        said = runner.refused("sign targets.draft --key keys/offline/targets --yes")
         assert "the list of builders before" in said
         assert "Do not sign" in said
 
@@ -307,11 +309,11 @@ def test_a_draft_says_the_fingerprint_of_the_root_that_it_rests_on(
     published: Published, tmp_path: Path, role: str
 ) -> None:
     """A root that a thief has made for the draft bears out whatever he likes; only people can tell it from theirs."""
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     says = f"rests on root version 1 with the fingerprint {published.founded.fingerprint}"
-    assert says in desk.run(f"draft {role} --repository public")
-    assert says in desk.run(f"sign {role}.draft --key keys/offline/{role} --yes")
-    assert any(says in line for line in desk.json(f"show {role}.draft")["changes"])
+    assert says in runner.run(f"draft {role} --repository public")
+    assert says in runner.run(f"sign {role}.draft --key keys/offline/{role} --yes")
+    assert any(says in line for line in runner.json(f"show {role}.draft")["changes"])
 
     draft = Draft.from_json((tmp_path / f"{role}.draft").read_bytes())
     thief = create_key(tmp_path / "thief")
@@ -327,21 +329,21 @@ def test_a_draft_says_the_fingerprint_of_the_root_that_it_rests_on(
 @pytest.mark.parametrize("role", ["root", "targets"])
 def test_another_key_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path, role: str) -> None:
     """Nobody would see that change: people compare ids."""
-    desk = Desk(tmp_path)
-    desk.run(f"draft {role} --repository public")
+    runner = CommandRunner(tmp_path)
+    runner.run(f"draft {role} --repository public")
     draft = Draft.from_json((tmp_path / f"{role}.draft").read_bytes())
     keys = draft.metadata.signed.keys if role == "root" else draft.metadata.signed.delegations.keys
     keyid = load_public_key(published.keys / "online" / ("timestamp.pub" if role == "root" else "edge.pub")).keyid
     keys[keyid].keyval["public"] = CryptoSigner.generate_ed25519().public_key.keyval["public"]
     (tmp_path / f"{role}.draft").write_bytes(draft.to_json())
-    said = desk.refused(f"sign {role}.draft --key keys/offline/{role} --yes")
+    said = runner.refused(f"sign {role}.draft --key keys/offline/{role} --yes")
     assert f"another key under the id {keyid}" in said
 
 
 def test_another_builder_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new worker")
-    desk.run("draft targets --repository public --allow-builder worker.pub")
+    runner = CommandRunner(tmp_path)
+    runner.run("new worker")
+    runner.run("draft targets --repository public --allow-builder worker.pub")
     draft = Draft.from_json((tmp_path / "targets.draft").read_bytes())
     keyval = published.builder.public_key.keyval["public"]
     builders = draft.builders.replace(keyval, CryptoSigner.generate_ed25519().public_key.keyval["public"])
@@ -349,7 +351,7 @@ def test_another_builder_under_a_known_id_is_noticed_by_the_signer(published: Pu
         "builders.json", builders.encode(), ["sha256"]
     )
     (tmp_path / "targets.draft").write_bytes(replace(draft, builders=builders).to_json())
-    assert "another key under the id" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    assert "another key under the id" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
 
 
 @pytest.mark.parametrize(
@@ -362,7 +364,7 @@ def test_a_count_that_cannot_be_is_refused_by_who_signs_and_who_publishes(
     """Whoever made the draft need not have made it with this program."""
     made = draft_targets(published.repository, TargetsEdit(), now())
     _smuggle(made, tmp_path, builders_document([published.builder.public_key], rebuilds))
-    _refused_by_all(Desk(tmp_path), says)
+    _refused_by_all(CommandRunner(tmp_path), says)
 
 
 def test_a_builder_with_the_key_of_a_role_is_refused_by_who_signs_and_who_publishes(
@@ -373,7 +375,7 @@ def test_a_builder_with_the_key_of_a_role_is_refused_by_who_signs_and_who_publis
     alias = SSlibKey("f" * 64, edge.keytype, edge.scheme, edge.keyval)
     for key in (edge, alias):
         _smuggle(made, tmp_path, builders_document([key]))
-        _refused_by_all(Desk(tmp_path), f"the key {key.keyid} is an allowed builder and a key of edge")
+        _refused_by_all(CommandRunner(tmp_path), f"the key {key.keyid} is an allowed builder and a key of edge")
 
 
 def test_a_root_with_the_key_of_a_builder_is_not_put_in_force(published: Published, tmp_path: Path) -> None:
@@ -401,45 +403,45 @@ def test_what_a_channel_asked_for_goes_with_it(published: Published) -> None:
 
 
 def test_a_draft_lists_testers_and_says_so_to_who_signs(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new tester")
-    said = desk.run(
+    runner = CommandRunner(tmp_path)
+    runner.run("new tester")
+    said = runner.run(
         "draft targets --repository public --allow-tester tester.pub --allow-tester keys/online/../../tester.pub"
     )
     keyid = load_public_key(tmp_path / "tester.pub").keyid
     assert "testers are listed from now on: the test results of no other worker count any more" in said
     assert f"the tester {keyid[:16]}… (ed25519) is listed" in said
-    _put_in_force(desk)
+    _put_in_force(runner)
     listed = published.repository.builders().testers
     assert listed is not None
     assert list(listed) == [keyid]
-    assert f"  tester {keyid} (ed25519)\n" in desk.run("show public")
+    assert f"  tester {keyid} (ed25519)\n" in runner.run("show public")
 
 
 def test_the_last_tester_goes_and_then_nobodys_results_count(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new tester")
-    desk.run("draft targets --repository public --allow-tester tester.pub")
-    _put_in_force(desk)
-    said = desk.run("draft targets --repository public --remove-tester tester.pub")
+    runner = CommandRunner(tmp_path)
+    runner.run("new tester")
+    runner.run("draft targets --repository public --allow-tester tester.pub")
+    _put_in_force(runner)
+    said = runner.run("draft targets --repository public --remove-tester tester.pub")
     assert "is no longer listed: its test results count no more" in said
-    _put_in_force(desk)
+    _put_in_force(runner)
     assert published.repository.builders().testers == {}
-    assert "no tester: no test result counts" in desk.run("show public")
+    assert "no tester: no test result counts" in runner.run("show public")
 
 
 def test_two_testers_can_be_asked_to_agree_and_the_count_goes_with_its_channel(
     published: Published, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for name in ("one", "two"):
-        desk.run(f"new {name}")
-    said = desk.run("draft targets --repository public --allow-tester one.pub --allow-tester two.pub --tests edge=2")
+        runner.run(f"new {name}")
+    said = runner.run("draft targets --repository public --allow-tester one.pub --allow-tester two.pub --tests edge=2")
     assert "2 testers must agree on a test of edge (before: 1)" in said
-    _put_in_force(desk)
+    _put_in_force(runner)
     assert published.repository.builders().testers_needed("edge") == 2
-    assert "  2 testers must agree on a test of edge\n" in desk.run("show public")
-    refused = desk.refused("draft targets --repository public --remove-tester one.pub")
+    assert "  2 testers must agree on a test of edge\n" in runner.run("show public")
+    refused = runner.refused("draft targets --repository public --remove-tester one.pub")
     assert "2 testers are to agree on tests of edge, and 1 tester is listed" in refused
     gone = draft_targets(published.repository, TargetsEdit(remove_channels=("edge",)), now())
     assert read_builders(gone.builders.encode()).tests == {}
@@ -456,7 +458,7 @@ def test_two_testers_can_be_asked_to_agree_and_the_count_goes_with_its_channel(
     ],
 )
 def test_testers_that_cannot_be_are_refused(published: Published, tmp_path: Path, arguments: str, says: str) -> None:
-    assert says in Desk(tmp_path).refused(f"draft targets --repository public {arguments}")
+    assert says in CommandRunner(tmp_path).refused(f"draft targets --repository public {arguments}")
 
 
 def test_another_tester_under_a_known_id_is_noticed_by_the_signer(published: Published, tmp_path: Path) -> None:
@@ -467,7 +469,9 @@ def test_another_tester_under_a_known_id_is_noticed_by_the_signer(published: Pub
     swapped = SSlibKey(tester.keyid, other.keytype, other.scheme, other.keyval)
     builder = published.builder.public_key
     _smuggle(made, tmp_path, builders_document([builder], testers=[builder, swapped]))
-    assert "another key under the id" in Desk(tmp_path).refused("sign targets.draft --key keys/offline/targets --yes")
+    assert "another key under the id" in CommandRunner(tmp_path).refused(
+        "sign targets.draft --key keys/offline/targets --yes"
+    )
 
 
 def test_a_list_of_testers_that_is_begun_beside_the_keys_begins_with_the_builders(
@@ -493,20 +497,20 @@ def test_without_the_keys_of_targets_a_repository_of_before_goes_on_without_test
 
 
 def test_a_repository_is_founded_with_its_workers_as_testers(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for name in ("both", "only"):
-        desk.run(f"new {name}")
-    desk.run("init --repository public --keys keys --builder both.pub --tester only.pub --tester both.pub")
+        runner.run(f"new {name}")
+    runner.run("init --repository public --keys keys --builder both.pub --tester only.pub --tester both.pub")
     builders = Repository(tmp_path / "public").builders()
     assert builders.testers is not None
     both, only = (load_public_key(tmp_path / f"{name}.pub").keyid for name in ("both", "only"))
     assert (set(builders), set(builders.testers)) == ({both}, {both, only})
 
 
-def _put_in_force(desk: Desk) -> None:
-    desk.run("sign targets.draft --key keys/offline/targets --yes")
-    desk.run("publish targets.draft --repository public --online keys/online")
-    (desk.folder / "targets.draft").unlink()
+def _put_in_force(runner: CommandRunner) -> None:
+    runner.run("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("publish targets.draft --repository public --online keys/online")
+    (runner.folder / "targets.draft").unlink()
 
 
 def _smuggle(draft: Draft, folder: Path, builders: bytes) -> None:
@@ -515,12 +519,12 @@ def _smuggle(draft: Draft, folder: Path, builders: bytes) -> None:
     (folder / "targets.draft").write_bytes(replace(draft, builders=builders.decode()).to_json())
 
 
-def _refused_by_all(desk: Desk, says: str) -> None:
-    assert says in desk.refused("sign targets.draft --key keys/offline/targets --yes")
-    draft = Draft.from_json((desk.folder / "targets.draft").read_bytes())
-    signed = draft.signed_by(load_key(desk.folder / "keys" / "offline" / "targets"))
-    (desk.folder / "targets.draft").write_bytes(signed.to_json())
-    assert says in desk.refused("publish targets.draft --repository public --online keys/online")
+def _refused_by_all(runner: CommandRunner, says: str) -> None:
+    assert says in runner.refused("sign targets.draft --key keys/offline/targets --yes")
+    draft = Draft.from_json((runner.folder / "targets.draft").read_bytes())
+    signed = draft.signed_by(load_key(runner.folder / "keys" / "offline" / "targets"))
+    (runner.folder / "targets.draft").write_bytes(signed.to_json())
+    assert says in runner.refused("publish targets.draft --repository public --online keys/online")
 
 
 def test_a_draft_that_lay_about_for_too_long_is_refused(published: Published) -> None:

@@ -16,7 +16,7 @@ from tuf.api.metadata import Metadata
 from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, online_signers
 from farm.trust.keys.key_files import KeyFileError, create_key, load_public_key
 from farm.trust.keys.signers import SigningError, load_signer
-from tests.trust.commands import Desk
+from tests.trust.commands import CommandRunner
 from tests.trust.conftest import Published, found
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ def pin(path: Path, text: str = PIN) -> None:
 def with_timestamp_in_hsm(hsm: Path, tmp_path: Path) -> Published:
     """A repository whose timestamp has been given a key in the HSM, and lost the one in a file."""
     published = found(tmp_path, datetime.now(UTC))
-    desk = Desk(tmp_path)
-    desk.run("new keys/online/timestamp-hsm --uri hsm:2?label=online", answer=f"{PIN}\n")
+    runner = CommandRunner(tmp_path)
+    runner.run("new keys/online/timestamp-hsm --uri hsm:2?label=online", answer=f"{PIN}\n")
     pin(tmp_path / "keys/online/timestamp-hsm.pin")
     key = "keys/online/timestamp-hsm.pub --remove-key keys/online/timestamp.pub"
-    desk.run(f"draft root --repository public --role timestamp --add-key {key}")
-    desk.run("sign root.draft --key keys/offline/root --yes")
-    desk.run("publish root.draft --repository public --online keys/online")
+    runner.run(f"draft root --repository public --role timestamp --add-key {key}")
+    runner.run("sign root.draft --key keys/offline/root --yes")
+    runner.run("publish root.draft --repository public --online keys/online")
     for gone in ("timestamp", "timestamp.pub"):
         (tmp_path / "keys/online" / gone).unlink()
     return published
@@ -92,7 +92,7 @@ def test_a_client_accepts_a_timestamp_that_an_hsm_has_signed(with_timestamp_in_h
 
 def test_a_channel_may_be_signed_by_an_hsm(hsm: Path, tmp_path: Path) -> None:
     published = found(tmp_path, datetime.now(UTC))
-    Desk(tmp_path).run("new keys/online/stable --uri hsm:2?label=online", answer=f"{PIN}\n")
+    CommandRunner(tmp_path).run("new keys/online/stable --uri hsm:2?label=online", answer=f"{PIN}\n")
     pin(tmp_path / "keys/online/stable.pin")
     assert found_channels(published.repository, published.keys, ["edge", "stable"], datetime.now(UTC)) == ("stable",)
     stable = published.repository.delegated(published.repository.head(), "stable")
@@ -100,15 +100,15 @@ def test_a_channel_may_be_signed_by_an_hsm(hsm: Path, tmp_path: Path) -> None:
 
 
 def test_an_offline_key_may_lie_in_an_hsm(hsm: Path, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new ann --uri hsm:2?label=offline", answer=f"{PIN}\n")
-    desk.run("new targets")
-    desk.run("init --repository public --keys keys --root-key ann.pub --targets-key targets.pub")
-    desk.run("sign root.draft --key ann.uri --yes", answer=f"{PIN}\n")
-    desk.run("sign targets.draft --key targets --yes")
+    runner = CommandRunner(tmp_path)
+    runner.run("new ann --uri hsm:2?label=offline", answer=f"{PIN}\n")
+    runner.run("new targets")
+    runner.run("init --repository public --keys keys --root-key ann.pub --targets-key targets.pub")
+    runner.run("sign root.draft --key ann.uri --yes", answer=f"{PIN}\n")
+    runner.run("sign targets.draft --key targets --yes")
     for draft in ("root", "targets"):
-        desk.run(f"publish {draft}.draft --repository public --online keys/online")
-    assert [role["version"] for role in desk.json("show public")] == [1] * 6
+        runner.run(f"publish {draft}.draft --repository public --online keys/online")
+    assert [role["version"] for role in runner.json("show public")] == [1] * 6
 
 
 def test_a_wrong_pin_is_told_and_changes_nothing(with_timestamp_in_hsm: Published, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_pin_that_others_can_read_is_refused(with_timestamp_in_hsm: Published,
 
 
 def test_a_token_that_is_not_there_is_told(hsm: Path, tmp_path: Path) -> None:
-    said = Desk(tmp_path).refused("new key --uri hsm:2?label=nowhere", answer=f"{PIN}\n")
+    said = CommandRunner(tmp_path).refused("new key --uri hsm:2?label=nowhere", answer=f"{PIN}\n")
     assert "No PKCS#11 token found for label nowhere" in said
     (tmp_path / "key.uri").write_text('{"uri": "hsm:2"}')
     with pytest.raises(KeyFileError, match="public"):

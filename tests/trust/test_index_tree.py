@@ -59,7 +59,7 @@ def test_a_channel_that_grows_and_shrinks_has_the_index_of_what_it_holds(random:
         held += come
         change = store.extend(change.root, come, [each.name for each in go])
         assert change.root == CountingStore().extend(None, held).root
-    assert sorted(each.name for each in listings(store.read, change.root)) == sorted(each.name for each in held)
+    assert sorted(listing.name for listing in listings(store.read, change.root)) == sorted(each.name for each in held)
 
 
 @pytest.mark.parametrize(("first", "more"), [(45, 20), (60, 6), (100, 20), (200, 2), (300, 90)])

@@ -12,7 +12,7 @@ from farm.trust.keys.key_files import key_to_dict
 from farm.trust.metadata.builders_in_force import builders_in_force
 from farm.trust.metadata.key_names import KeyNames
 from farm.trust.verification.stored_metadata import KeptMetadata
-from tests.trust.commands import Desk
+from tests.trust.commands import CommandRunner
 from tests.trust.conftest import DirectoryReader
 
 if TYPE_CHECKING:
@@ -23,52 +23,52 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(published: Published, tmp_path: Path) -> Desk:
+def runner(published: Published, tmp_path: Path) -> CommandRunner:
     """Two more builders: the second comes in version 2 of targets and the third in version 3; the first one goes."""
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     changes = [
         "--allow-builder workers/two.pub --rebuilds edge=2",
         f"--allow-builder workers/three.pub --remove-builder {published.builder.public_key.keyid}",
         "",
     ]
-    desk.run("new workers/two")
-    desk.run("new workers/three")
+    runner.run("new workers/two")
+    runner.run("new workers/three")
     for change in changes:
-        desk.run(f"draft targets --repository public {change}")
-        desk.run("sign targets.draft --key keys/offline/targets --yes")
-        desk.run("publish targets.draft --repository public --online keys/online")
+        runner.run(f"draft targets --repository public {change}")
+        runner.run("sign targets.draft --key keys/offline/targets --yes")
+        runner.run("publish targets.draft --repository public --online keys/online")
         (tmp_path / "targets.draft").unlink()
-    return desk
+    return runner
 
 
-def test_builders_are_listed_with_their_beginning_and_how_many_must_agree(desk: Desk) -> None:
-    two, three = desk.key_id("workers/two"), desk.key_id("workers/three")
-    (targets,) = [each for each in desk.json("show public") if each["role"] == "targets"]
-    assert {each["keyid"]: each["since-targets-version"] for each in targets["builders"]} == {two: 2, three: 3}
+def test_builders_are_listed_with_their_beginning_and_how_many_must_agree(runner: CommandRunner) -> None:
+    two, three = runner.key_id("workers/two"), runner.key_id("workers/three")
+    (targets,) = [each for each in runner.json("show public") if each["role"] == "targets"]
+    assert {builder["keyid"]: builder["since-targets-version"] for builder in targets["builders"]} == {two: 2, three: 3}
     assert targets["rebuilds"] == {"edge": 2}
-    said = desk.run("show public")
+    said = runner.run("show public")
     assert f"  builder {two} (ed25519), since version 2\n" in said
     assert f"  builder {three} (ed25519), since version 3\n" in said
     assert "  2 builders must agree on a package of edge\n" in said
 
 
-def test_a_builder_that_came_back_is_there_since_it_came_back(desk: Desk, published: Published) -> None:
-    two = desk.key_id("workers/two")
+def test_a_builder_that_came_back_is_there_since_it_came_back(runner: CommandRunner, published: Published) -> None:
+    two = runner.key_id("workers/two")
     for change in (f"--remove-builder {two} --rebuilds edge=1", "--allow-builder workers/two.pub"):
-        desk.run(f"draft targets --repository public {change}")
-        desk.run("sign targets.draft --key keys/offline/targets --yes")
-        desk.run("publish targets.draft --repository public --online keys/online")
-        (desk.folder / "targets.draft").unlink()
+        runner.run(f"draft targets --repository public {change}")
+        runner.run("sign targets.draft --key keys/offline/targets --yes")
+        runner.run("publish targets.draft --repository public --online keys/online")
+        (runner.folder / "targets.draft").unlink()
     since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
-    assert since == {two: 6, desk.key_id("workers/three"): 3}
+    assert since == {two: 6, runner.key_id("workers/three"): 3}
 
 
 def test_a_client_finds_the_same_beginnings_and_believes_no_list_that_is_not_signed(
-    desk: Desk, published: Published, tmp_path: Path
+    runner: CommandRunner, published: Published, tmp_path: Path
 ) -> None:
     published.publish(1)
     published.client(tmp_path / "state").newest("edge")
-    two, three = desk.key_id("workers/two"), desk.key_id("workers/three")
+    two, three = runner.key_id("workers/two"), runner.key_id("workers/three")
 
     def since() -> Mapping[str, int | None]:
         return KeptMetadata(tmp_path / "state").signers("edge", DirectoryReader(published.root)).since
@@ -82,27 +82,27 @@ def test_a_client_finds_the_same_beginnings_and_believes_no_list_that_is_not_sig
         assert since() == {two: None, three: None if version == 2 else 3}
 
 
-def test_where_an_older_list_is_gone_the_beginning_is_left_open(desk: Desk, published: Published) -> None:
+def test_where_an_older_list_is_gone_the_beginning_is_left_open(runner: CommandRunner, published: Published) -> None:
     (published.root / "metadata" / "1.targets.json").unlink()
     since = {each.key.keyid: each.since for each in builders_in_force(published.repository)[0]}
-    assert since == {desk.key_id("workers/two"): None, desk.key_id("workers/three"): 3}
-    assert f"builder {desk.key_id('workers/two')} (ed25519), since an older version\n" in desk.run("show public")
+    assert since == {runner.key_id("workers/two"): None, runner.key_id("workers/three"): 3}
+    assert f"builder {runner.key_id('workers/two')} (ed25519), since an older version\n" in runner.run("show public")
 
 
-def test_keys_are_told_with_the_names_that_the_reader_has_for_them(desk: Desk) -> None:
-    desk.run("new ann/root")
-    ann, two = desk.key_id("ann/root"), desk.key_id("workers/two")
-    said = desk.run("draft root --repository public --add-key ann/root.pub --names .")
+def test_keys_are_told_with_the_names_that_the_reader_has_for_them(runner: CommandRunner) -> None:
+    runner.run("new ann/root")
+    ann, two = runner.key_id("ann/root"), runner.key_id("workers/two")
+    said = runner.run("draft root --repository public --add-key ann/root.pub --names .")
     assert f"root: the key {ann[:16]}… (ed25519) ann/root is added\n" in said
     assert f"  not yet  {ann} ann/root\n" in said
-    assert f"  not yet  {ann} root\n" in desk.run("show root.draft --names ann")
-    assert f"  not yet  {ann}\n" in desk.run("show root.draft")
-    said = desk.run("sign root.draft --key keys/offline/root --names keys --names . --yes")
-    assert f"  not yet  {desk.key_id('keys/offline/root')} offline/root\n" in said
-    assert f"  builder {two} (ed25519) workers/two, since version 2\n" in desk.run("show public --names .")
-    (root, *_) = desk.json("show public --names .")
-    assert [each["name"] for each in root["keys"]] == ["keys/offline/root"]
-    said = desk.run(f"draft targets --repository public --names . --remove-builder {two} --rebuilds edge=1")
+    assert f"  not yet  {ann} root\n" in runner.run("show root.draft --names ann")
+    assert f"  not yet  {ann}\n" in runner.run("show root.draft")
+    said = runner.run("sign root.draft --key keys/offline/root --names keys --names . --yes")
+    assert f"  not yet  {runner.key_id('keys/offline/root')} offline/root\n" in said
+    assert f"  builder {two} (ed25519) workers/two, since version 2\n" in runner.run("show public --names .")
+    (root, *_) = runner.json("show public --names .")
+    assert [key["name"] for key in root["keys"]] == ["keys/offline/root"]
+    said = runner.run(f"draft targets --repository public --names . --remove-builder {two} --rebuilds edge=1")
     assert f"the builder {two[:16]}… (ed25519) workers/two is no longer allowed" in said
 
 
@@ -116,19 +116,19 @@ def test_a_key_is_not_called_by_the_name_of_another_whose_id_it_bears(tmp_path: 
 
 
 def test_files_of_other_programs_are_passed_over_and_a_folder_without_keys_is_told(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new ann")
+    runner = CommandRunner(tmp_path)
+    runner.run("new ann")
     (tmp_path / "id_ed25519.pub").write_text("ssh-ed25519 AAAA ann@example\n")
-    assert desk.run("show ann.pub --names .").endswith("(ed25519) ann\n")
+    assert runner.run("show ann.pub --names .").endswith("(ed25519) ann\n")
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "nowhere"):
-        assert "no .pub files" in desk.refused(f"show ann.pub --names {folder}")
+        assert "no .pub files" in runner.refused(f"show ann.pub --names {folder}")
 
 
-def test_whose_key_has_no_say_is_told_before_anything_is_asked(desk: Desk) -> None:
-    desk.run("new other")
-    desk.run("draft root --repository public")
-    said = desk.try_("sign root.draft --key other", answer="")
+def test_whose_key_has_no_say_is_told_before_anything_is_asked(runner: CommandRunner) -> None:
+    runner.run("new other")
+    runner.run("draft root --repository public")
+    said = runner.try_("sign root.draft --key other", answer="")
     assert said.status == 1
     assert "is none of those that sign for root version 1 and root version 2" in said.message
     assert "Sign with" not in said.message
@@ -136,10 +136,10 @@ def test_whose_key_has_no_say_is_told_before_anything_is_asked(desk: Desk) -> No
 
 
 def test_founding_by_several_people_says_whose_keys_are_needed(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    runner = CommandRunner(tmp_path)
     for name in ("ann", "ben", "ann-targets"):
-        desk.run(f"new {name}")
-    said = desk.run(
+        runner.run(f"new {name}")
+    said = runner.run(
         "init --repository public --keys keys --root-key ann.pub --root-key ben.pub --root-threshold 2 "
         "--targets-key ann-targets.pub"
     )
@@ -147,8 +147,8 @@ def test_founding_by_several_people_says_whose_keys_are_needed(tmp_path: Path) -
     assert "targets.draft  (needs 1 of 1 keys: ann-targets.pub)\n" in said
 
 
-def test_operators_are_listed_by_name_and_have_keys_of_their_own(desk: Desk) -> None:
-    role = str(desk.json("show keys/offline/targets.pub")["keyval"]["public"])
+def test_operators_are_listed_by_name_and_have_keys_of_their_own(runner: CommandRunner) -> None:
+    role = str(runner.json("show keys/offline/targets.pub")["keyval"]["public"])
     for wrong, told in (
         ("ann=xyz", "--operator takes NAME=KEY"),
         (f"Ann={'ab' * 32}", "--operator: "),
@@ -156,13 +156,13 @@ def test_operators_are_listed_by_name_and_have_keys_of_their_own(desk: Desk) -> 
         (f"ann={role}", "the key ann is an allowed operator and a key of targets"),
         (f"ann={'ab' * 32} --remove-operator joe", "there is no operator joe"),
     ):
-        assert told in desk.refused(f"draft targets --repository public --operator {wrong}")
-    desk.run(f"draft targets --repository public --operator ann={'ab' * 32}")
-    assert "the operator ann with the key abababababababab… may order what curators may" in desk.run(
+        assert told in runner.refused(f"draft targets --repository public --operator {wrong}")
+    runner.run(f"draft targets --repository public --operator ann={'ab' * 32}")
+    assert "the operator ann with the key abababababababab… may order what curators may" in runner.run(
         "show targets.draft"
     )
-    desk.run("sign targets.draft --key keys/offline/targets --yes")
-    desk.run("publish targets.draft --repository public --online keys/online")
-    assert f"  operator ann {'ab' * 32}\n" in desk.run("show public")
-    (targets,) = [each for each in desk.json("show public") if each["role"] == "targets"]
+    runner.run("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("publish targets.draft --repository public --online keys/online")
+    assert f"  operator ann {'ab' * 32}\n" in runner.run("show public")
+    (targets,) = [each for each in runner.json("show public") if each["role"] == "targets"]
     assert targets["operators"] == {"ann": "ab" * 32}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.trust.commands import Desk
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,45 +14,45 @@ if TYPE_CHECKING:
 
 
 def test_a_ceremony_is_told_as_json_step_by_step(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    made = desk.json("new ann")
-    assert (made["path"], made["keyid"], made["scheme"]) == ("ann.pub", desk.key_id("ann"), "ed25519")
-    desk.run("new targets")
-    founded = desk.json("init --repository public --keys keys --root-key ann.pub --targets-key targets.pub")
+    runner = CommandRunner(tmp_path)
+    made = runner.json("new ann")
+    assert (made["path"], made["keyid"], made["scheme"]) == ("ann.pub", runner.key_id("ann"), "ed25519")
+    runner.run("new targets")
+    founded = runner.json("init --repository public --keys keys --root-key ann.pub --targets-key targets.pub")
     assert founded == {"online": "keys/online", "drafts": ["root.draft", "targets.draft"]}
     for role, key in (("root", "ann"), ("targets", "targets")):
-        signed = desk.json(f"sign {role}.draft --key {key} --yes")
+        signed = runner.json(f"sign {role}.draft --key {key} --yes")
         assert (signed["path"], signed["role"]) == (f"{role}.draft", role)
-        assert [each["missing"] for each in signed["signatures"]] == [0]
-        published = desk.json(f"publish {role}.draft --repository public --online keys/online")
+        assert [signature["missing"] for signature in signed["signatures"]] == [0]
+        published = runner.json(f"publish {role}.draft --repository public --online keys/online")
         assert (published["role"], published["version"], published["already"]) == (role, 1, False)
         assert bool(published["fingerprint"]) == (role == "root")
-    assert desk.json("publish targets.draft --repository public --online keys/online")["already"]
+    assert runner.json("publish targets.draft --repository public --online keys/online")["already"]
 
 
 def test_drafts_and_builders_are_told_as_json(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.run("new worker")
-    assert desk.json("allow --repository public --keys keys worker.pub") == {"added": 1}
-    assert desk.run("allow --repository public --keys keys worker.pub") == "0 workers added\n"
-    drafted = desk.json("draft root --repository public")
+    runner = CommandRunner(tmp_path)
+    runner.run("new worker")
+    assert runner.json("allow --repository public --keys keys worker.pub") == {"added": 1}
+    assert runner.run("allow --repository public --keys keys worker.pub") == "0 workers added\n"
+    drafted = runner.json("draft root --repository public")
     assert (drafted["path"], drafted["version"]) == ("root.draft", 2)
-    assert desk.json("draft targets --repository public")["role"] == "targets"
-    said = desk.try_("sign root.draft --key keys/offline/root --json", answer="y\n")
+    assert runner.json("draft targets --repository public")["role"] == "targets"
+    said = runner.try_("sign root.draft --key keys/offline/root --json", answer="y\n")
     assert "Sign with the key" in said.message
     assert "draft of root, version 2" in said.message
     assert json.loads(said.output)["signatures"][0]["missing"] == 0
 
 
 def test_founding_and_the_record_are_told_as_json(published: Published, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    founded = desk.json("init --repository other --keys more")
+    runner = CommandRunner(tmp_path)
+    founded = runner.json("init --repository other --keys more")
     assert founded["fingerprint"].startswith("sha256:")
     assert (founded["offline"], founded["online"]) == ("more/offline", "more/online")
     address = "--address https://dist.example.org/repository"
-    record = desk.json(f"dns dist.example.org --repository public {address}")
+    record = runner.json(f"dns dist.example.org --repository public {address}")
     assert record["name"] == "_farm.dist.example.org"
     assert (
         record["text"] == f"v=farm1; address=https://dist.example.org/repository; root={published.founded.fingerprint}"
     )
-    assert desk.run(f"dns dist.example.org --repository public {address}") == record["line"] + "\n"
+    assert runner.run(f"dns dist.example.org --repository public {address}") == record["line"] + "\n"

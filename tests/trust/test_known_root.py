@@ -12,7 +12,7 @@ from farm.core.names.digest import Digest
 from farm.trust.ceremony.draft import Draft
 from farm.trust.keys.key_files import create_key, load_key
 from farm.trust.keys.signers import read_signers
-from tests.trust.commands import Desk
+from tests.trust.commands import CommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(published: Published, tmp_path: Path) -> Desk:
+def runner(published: Published, tmp_path: Path) -> CommandRunner:
     """The keys of targets have signed a draft once."""
-    desk = Desk(published.root.parent)
-    desk.run("draft targets --repository public")
-    desk.run("sign targets.draft --key keys/offline/targets --yes")
+    runner = CommandRunner(published.root.parent)
+    runner.run("draft targets --repository public")
+    runner.run("sign targets.draft --key keys/offline/targets --yes")
     (tmp_path / "targets.draft").unlink()
-    return desk
+    return runner
 
 
 def put_on_another_root(published: Published, tmp_path: Path) -> Digest:
@@ -40,58 +40,60 @@ def put_on_another_root(published: Published, tmp_path: Path) -> Digest:
     return Digest.of(other.to_bytes())
 
 
-def new_root(desk: Desk) -> None:
+def new_root(runner: CommandRunner) -> None:
     """Give the key of the timestamp another one beside it: what the keys of targets see nothing of."""
-    desk.run("new keys/online/timestamp-2")
-    desk.run("draft root --repository public --role timestamp --add-key keys/online/timestamp-2.pub")
-    desk.run("sign root.draft --key keys/offline/root --yes")
-    desk.run("publish root.draft --repository public --online keys/online")
+    runner.run("new keys/online/timestamp-2")
+    runner.run("draft root --repository public --role timestamp --add-key keys/online/timestamp-2.pub")
+    runner.run("sign root.draft --key keys/offline/root --yes")
+    runner.run("publish root.draft --repository public --online keys/online")
 
 
 def test_a_draft_on_another_root_is_not_signed_until_its_fingerprint_is_named(
-    desk: Desk, published: Published, tmp_path: Path
+    runner: CommandRunner, published: Published, tmp_path: Path
 ) -> None:
-    desk.run("draft targets --repository public")
+    runner.run("draft targets --repository public")
     fingerprint = put_on_another_root(published, tmp_path)
     before = (tmp_path / "targets.draft").read_bytes()
-    told = desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    told = runner.refused("sign targets.draft --key keys/offline/targets --yes")
     assert f"rests on root version 1 with the fingerprint {fingerprint}; this key has signed for root version 1" in told
     wrong = f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {Digest.of(b'other')}"
-    assert f"not on {Digest.of(b'other')}" in desk.refused(wrong)
+    assert f"not on {Digest.of(b'other')}" in runner.refused(wrong)
     assert (tmp_path / "targets.draft").read_bytes() == before
-    desk.run(f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {fingerprint}")
+    runner.run(f"sign targets.draft --key keys/offline/targets --yes --root-fingerprint {fingerprint}")
     (tmp_path / "targets.draft").unlink()
-    desk.run("draft targets --repository public")
-    assert "have not signed that one" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("draft targets --repository public")
+    assert "have not signed that one" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
 
 
 def test_a_later_root_is_known_by_the_keys_of_the_one_before_and_there_is_no_way_back(
-    desk: Desk, tmp_path: Path
+    runner: CommandRunner, tmp_path: Path
 ) -> None:
-    desk.run("draft targets --repository public")
+    runner.run("draft targets --repository public")
     early = (tmp_path / "targets.draft").read_bytes()
-    new_root(desk)
+    new_root(runner)
     (tmp_path / "targets.draft").unlink()
-    desk.run("draft targets --repository public")
-    assert "rests on root version 2" in desk.run("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("draft targets --repository public")
+    assert "rests on root version 2" in runner.run("sign targets.draft --key keys/offline/targets --yes")
     (tmp_path / "targets.draft").write_bytes(early)
-    told = desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    told = runner.refused("sign targets.draft --key keys/offline/targets --yes")
     assert "rests on root version 1" in told
     assert "has signed for root version 2" in told
 
 
-def test_a_key_that_has_signed_founds_no_other_distribution(desk: Desk, tmp_path: Path) -> None:
-    desk.run(
+def test_a_key_that_has_signed_founds_no_other_distribution(runner: CommandRunner, tmp_path: Path) -> None:
+    runner.run(
         "init --repository another --keys another-keys --root-key keys/offline/root.pub "
         "--targets-key keys/offline/targets.pub"
     )
-    assert "founds a distribution" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
-    desk.run("sign root.draft --key keys/offline/root --yes")  # that one has signed nothing yet
+    assert "founds a distribution" in runner.refused("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("sign root.draft --key keys/offline/root --yes")  # that one has signed nothing yet
 
 
-def test_what_is_kept_is_no_key_and_is_told_when_it_is_broken(desk: Desk, published: Published, tmp_path: Path) -> None:
+def test_what_is_kept_is_no_key_and_is_told_when_it_is_broken(
+    runner: CommandRunner, published: Published, tmp_path: Path
+) -> None:
     offline = published.keys / "offline"
     assert len(list(read_signers(offline))) == 2
     (offline / "targets.known-root").write_text("{")
-    desk.run("draft targets --repository public")
-    assert "does not say which root" in desk.refused("sign targets.draft --key keys/offline/targets --yes")
+    runner.run("draft targets --repository public")
+    assert "does not say which root" in runner.refused("sign targets.draft --key keys/offline/targets --yes")

@@ -65,7 +65,12 @@ def test_a_release_that_was_checked_has_a_summary_that_names_the_one_before(publ
     for content in summaries:
         assert content is not None
         said = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
-        inputs.append({each["name"]: each["digest"]["sha256"] for each in said["inputAttestations"]})
+        inputs.append(
+            {
+                inputattestation["name"]: inputattestation["digest"]["sha256"]
+                for inputattestation in said["inputAttestations"]
+            }
+        )
     evidence = {"evidence": Digest.of(b"evidence").hex}
     assert inputs == [evidence, evidence | {summary_path(second.digest): Digest.of(summaries[0] or b"").hex}]
 

@@ -187,7 +187,7 @@ class StockedFarm:
             newest = releases.newest_release(unit.session, channel)
             number = newest.number if newest else 0
             before = releases.release_set(unit.session, channel, number)
-            after = {each.name: each.digest for each in members}
+            after = {member.name: member.digest for member in members}
             changes = {
                 name: (before.get(name), after.get(name))
                 for name in before.keys() | after.keys()
@@ -224,7 +224,7 @@ class StockedFarm:
                 number=number,
                 candidate_id=candidate_id,
                 digest=Digest.of(f"{channel} {number}".encode()),
-                set_digest=set_digest(each.digest for each in members),
+                set_digest=set_digest(member.digest for member in members),
                 previous=previous.digest if previous else None,
                 packages=len(members),
                 changes=changes,
@@ -273,7 +273,7 @@ class StockedFarm:
         plan, store = lease.order.plan, self.small.application.blobs
         store.put_bytes(sample.name.encode())  # its source, which the worker has uploaded
         content = Digest.of(plan.digest.encode())
-        program, named = "bin/" + sample.name, [each.partition(":")[::2] for each in sample.provides]
+        program, named = "bin/" + sample.name, [capability.partition(":")[::2] for capability in sample.provides]
         libraries = [f"lib/{name}" for kind, name in named if kind == "soname"]
         commands = {sample.name, *(name for kind, name in named if kind == "command")}
         manifest = Manifest.of([
@@ -283,7 +283,9 @@ class StockedFarm:
             File("share/licenses/COPYING", 18_092, Digest.of(b"licence")),
             Link(f"{program}-link", sample.name),
         ])  # fmt: skip
-        needed = [each.removeprefix("soname:") for each in sample.requires if each.startswith("soname:")]
+        needed = [
+            requirement.removeprefix("soname:") for requirement in sample.requires if requirement.startswith("soname:")
+        ]
         interpreter = f"/lib64/{LOADER.removeprefix('lib/')}" if LIBC[1] in sample.requires else ""
         files = [(program, replace(elf(needs=needed), interpreter=interpreter))]
         files += [(path, elf(soname=path.removeprefix("lib/"))) for path in libraries]

@@ -162,7 +162,9 @@ def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> No
     with client(farm) as curator:
         for number in range(105):
             curator.add_advisory(document(osv(id=f"EXAMPLE-{number:03}")))
-        assert [each["id"] for each in curator.advisories()] == [f"EXAMPLE-{number:03}" for number in range(105)]
+        assert [advisory["id"] for advisory in curator.advisories()] == [
+            f"EXAMPLE-{number:03}" for number in range(105)
+        ]
         with pytest.raises(RefusedRequestError) as caught:
             curator.advisory("../tokens")
         assert caught.value.status == 404

@@ -54,18 +54,20 @@ def test_pages_show_the_number_and_what_was_dropped(small: SmallFarm, browser: T
     newest = max(job["id"] for job in browser.get("/api/v1/jobs").json()["jobs"])
     told = text_of(page(browser, f"/jobs/{newest}"))
     assert "It came to the very files of an earlier build, and was dropped: app 1.0-1+b2 stays" in told
-    dropped = next(each for each in browser.get("/api/v1/packages/app").json()["packages"] if each.get("same_as"))
+    dropped = next(
+        package for package in browser.get("/api/v1/packages/app").json()["packages"] if package.get("same_as")
+    )
     assert (dropped["build"], dropped["same_as"]) == (3, app.digest)
     assert "was dropped for it" in text_of(page(browser, f"/packages/app?build={dropped['digest']}"))
 
 
 def test_the_api_says_nothing_new_of_first_builds(small: SmallFarm, browser: TestClient) -> None:
-    packages = {each["name"]: each for each in browser.get("/api/v1/packages").json()["packages"]}
+    packages = {package["name"]: package for package in browser.get("/api/v1/packages").json()["packages"]}
     assert packages["app"]["build"] == 2
     assert packages["lib"].keys().isdisjoint({"build", "same_as"})
     libraries = browser.get("/api/v1/jobs?name=lib").json()["jobs"]
-    assert all(each.keys().isdisjoint({"version", "same_as"}) for each in libraries)
-    detail = browser.get(f"/api/v1/jobs/{max(each['id'] for each in browser.get('/api/v1/jobs').json()['jobs'])}")
+    assert all(library.keys().isdisjoint({"version", "same_as"}) for library in libraries)
+    detail = browser.get(f"/api/v1/jobs/{max(job['id'] for job in browser.get('/api/v1/jobs').json()['jobs'])}")
     assert detail.json()["job"]["same_as"] == "1.0-1+b2"
     assert detail.json()["packages"] == [small.current()["app"].digest], "what stands for what it has built"
 

@@ -27,7 +27,9 @@ NEEDED = {"zlib", "glibc", "oniguruma", "jq"}
 @pytest.fixture
 def built(database: Database, tmp_path: Path) -> tuple[StockedFarm, dict[str, Package]]:
     stocked = StockedFarm.open(database, tmp_path)
-    return stocked, {each.name: each for each in stocked.build_all(each for each in SAMPLES if each.name in NEEDED)}
+    return stocked, {
+        each.name: each for each in stocked.build_all(sample for sample in SAMPLES if sample.name in NEEDED)
+    }
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def browser(built: tuple[StockedFarm, dict[str, Package]]) -> Iterator[TestClien
 
 
 def copies(browser: TestClient, name: str) -> list[tuple[str, str]]:
-    return [(each["recipe"], each["kind"]) for each in browser.get(f"/api/v1/packages/{name}/copies").json()["copies"]]
+    return [(copy["recipe"], copy["kind"]) for copy in browser.get(f"/api/v1/packages/{name}/copies").json()["copies"]]
 
 
 def test_the_api_names_who_holds_code_of_a_package(browser: TestClient) -> None:

@@ -236,7 +236,7 @@ def feed(browser: TestClient) -> ET.Element:
     assert root.findtext(f"{ATOM}author/{ATOM}name")
     rels = {each.get("rel"): each.get("href") for each in root.findall(f"{ATOM}link")}
     assert rels["self"] == "http://testserver/channels/edge/excuses.atom"
-    ids = [each.findtext(f"{ATOM}id") for each in entries]
+    ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     assert len(set(ids)) == len(ids)
     return root
 
@@ -280,7 +280,7 @@ def test_a_release_is_compared_with_any_earlier_one(stocked: StockedFarm, browse
     page(browser, "/channels/edge/releases/3?against=9", 404)
     page(browser, "/channels/edge/releases/3?against=0", 400)
     changes = browser.get("/api/v1/channels/edge/releases/3/changes?against=1").json()["changes"]
-    assert [(each["package"], each["change"]) for each in changes] == [("jq", "gone"), ("oniguruma", "gone")]
+    assert [(change["package"], change["change"]) for change in changes] == [("jq", "gone"), ("oniguruma", "gone")]
     assert browser.get("/api/v1/channels/edge/releases/3/changes?against=9").status_code == 404
     assert browser.get("/api/v1/channels/nope/releases/3/changes?against=1").status_code == 404
 

@@ -44,8 +44,8 @@ def browser(stocked: StockedFarm) -> Iterator[TestClient]:
 
 def add(stocked: StockedFarm, *documents: bytes) -> None:
     with stocked.small.application.writing() as unit:
-        for each in documents:
-            add_advisory(unit, ANN, each)
+        for document in documents:
+            add_advisory(unit, ANN, document)
 
 
 def test_a_package_without_advisories_says_nothing_of_them(browser: TestClient) -> None:

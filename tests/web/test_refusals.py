@@ -39,7 +39,7 @@ def test_many_addresses_share_what_is_left() -> None:
 )
 def test_a_stranger_is_an_address_or_the_network_of_one(addresses: list[str], counts: list[int]) -> None:
     tally = StrangerTally(clock=lambda: 0.0)
-    assert [tally.count(each) for each in addresses] == counts
+    assert [tally.count(address) for address in addresses] == counts
 
 
 def test_strangers_are_counted_anew_each_hour_and_many_of_them_together() -> None:

@@ -90,9 +90,9 @@ def test_submissions_come_in_pages(small: SmallFarm, browser: TestClient) -> Non
     for number in range(3):
         send(small, recipe("a", flag=str(number)))
     first = browser.get("/api/v1/submissions", params={"limit": 2}).json()
-    assert ([each["id"] for each in first["submissions"]], first["next_before"]) == ([3, 2], 2)
+    assert ([submission["id"] for submission in first["submissions"]], first["next_before"]) == ([3, 2], 2)
     rest = browser.get("/api/v1/submissions", params={"limit": 2, "before": 2}).json()
-    assert ([each["id"] for each in rest["submissions"]], rest["next_before"]) == ([1], None)
+    assert ([submission["id"] for submission in rest["submissions"]], rest["next_before"]) == ([1], None)
 
 
 def test_its_files_are_for_those_who_have_a_token(small: SmallFarm, browser: TestClient) -> None:

@@ -80,7 +80,7 @@ def test_a_link_of_the_terminal_shows_its_address() -> None:
 
 def test_a_line_of_a_hundred_megabytes_is_cut_and_says_by_how_much() -> None:
     line = shown("x" * 100_000_000)
-    assert (sum(len(each.text) for each in line.segments), line.cut) == (2000, 99_998_000)
+    assert (sum(len(segment.text) for segment in line.segments), line.cut) == (2000, 99_998_000)
     assert "98,000 more characters" in line_markup("x" * 100_000)
 
 

@@ -93,7 +93,9 @@ class Host:
     def seen(self, name: str) -> bool:
         """Say whether the farm has heard of a worker: it counts on none of which it has not."""
         with self.farm.application.reading() as unit:
-            return any(each.name == name and each.seen_at is not None for each in identities.workers(unit.session))
+            return any(
+                worker.name == name and worker.seen_at is not None for worker in identities.workers(unit.session)
+            )
 
     def says_worker(self, name: str, text: str) -> bool:
         return text in (self.directory / name / "log").read_text()

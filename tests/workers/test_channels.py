@@ -201,7 +201,7 @@ def test_a_new_channel_waits_until_a_role_signs_for_it(running: Running) -> None
 def sign(running: Running) -> None:
     """Have what the files say now signed."""
     paths = [each for each in running.recipes.rglob("*") if each.is_file()]
-    files = {each.relative_to(running.recipes).as_posix(): each.read_bytes() for each in paths}
+    files = {path.relative_to(running.recipes).as_posix(): path.read_bytes() for path in paths}
     said = sign_policy(Repository(running.public), running.keys, policy_of_files(files, ()), datetime.now(UTC))
     assert said[0] == "the policy of the recipes is signed:"
 
@@ -213,7 +213,7 @@ def unsigned(running: Running, channel: str) -> tuple[str, ...]:
 
 def gates_in_force(running: Running, channel: str) -> list[str]:
     with running.farm.application.reading() as unit:
-        return [each["gate"] for each in json.loads(releases.policy_text(unit.session, channel))["gates"]]
+        return [gate["gate"] for gate in json.loads(releases.policy_text(unit.session, channel))["gates"]]
 
 
 def test_a_file_can_ask_for_more_than_is_signed_and_never_for_less(running: Running) -> None:

@@ -8,7 +8,7 @@ import sys
 
 def run(program: str, *limits: str) -> subprocess.CompletedProcess[str]:
     """Run Python, within limits that ulimit(1) sets."""
-    script = "".join(f"ulimit {each} && " for each in limits) + 'exec "$@"'
+    script = "".join(f"ulimit {limit} && " for limit in limits) + 'exec "$@"'
     return subprocess.run(
         ["sh", "-c", script, "sh", sys.executable, "-c", program], capture_output=True, text=True, check=False
     )

@@ -42,7 +42,7 @@ def test_a_channel_in_trouble_keeps_no_other_back(caplog: pytest.LogCaptureFixtu
     channels = [Channel("edge", OSError("no space left")), Channel("beta", refused), Channel("stable")]
     with caplog.at_level("INFO", "farm.server"):
         advance_all(channels)
-    assert [each.steps for each in channels] == [1, 1, 1]
+    assert [channel.steps for channel in channels] == [1, 1, 1]
     assert [record.getMessage() for record in caplog.records] == [
         "edge does not go forward",
         "beta does not go forward: the signer does not answer Start it.",

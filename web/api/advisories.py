@@ -66,7 +66,7 @@ def advisory(application: ApplicationHere, number: str) -> dict[str, Any]:
         unsigned = signed_orders.unsigned_words(unit.session)
     return _form(found, spoken_of, unsigned) | {
         "document": json.loads(found.body),
-        "released": [_hit(each) for each in hits],
+        "released": [_hit(hit) for hit in hits],
     }
 
 
@@ -96,7 +96,7 @@ def add(
         "outcome": outcome,
         "severity": kept.severity,
         "packages": list(kept.packages),
-        "released": [_hit(each) for each in hits],
+        "released": [_hit(hit) for hit in hits],
     }
 
 
@@ -124,13 +124,13 @@ def state(
         "new": new,
         "statements": [
             {
-                "vulnerability": each.vulnerability,
-                "package": each.package,
-                "version": str(each.version or ""),
-                "status": each.status,
-                "justification": each.justification,
+                "vulnerability": statement.vulnerability,
+                "package": statement.package,
+                "version": str(statement.version or ""),
+                "status": statement.status,
+                "justification": statement.justification,
             }
-            for each in found
+            for statement in found
         ],
     }
 

@@ -31,7 +31,7 @@ def channels(application: ApplicationHere) -> dict[str, Any]:
     with application.reading() as unit:
         session = unit.session
         known = [channel_status(session, name, now=unit.now) for name in releases.channels(session)]
-    return {"channels": [each.to_dict() for each in known]}
+    return {"channels": [status.to_dict() for status in known]}
 
 
 @router.get("/{name}")
@@ -67,17 +67,17 @@ def release(application: ApplicationHere, name: str, number: Number) -> dict[str
         if record is None:
             raise NotFoundError(f"{name} has no release {number}", remedy=f"See `farm release list {name}`.")
         members = releases.release_members(unit.session, name, number)
-        taken = [each.to_dict() for each in imported_packages(unit, record)]
+        taken = [package.to_dict() for package in imported_packages(unit, record)]
         tests = unblocking_tests(unit.session, record)
     packages = [
         {
-            "name": each.name,
-            "version": each.version,
-            "revision": each.revision,
-            **build_to_dict(each),
-            "package": each.digest,
+            "name": member.name,
+            "version": member.version,
+            "revision": member.revision,
+            **build_to_dict(member),
+            "package": member.digest,
         }
-        for each in members
+        for member in members
     ]
     return release_to_dict(record) | {"packages": packages, "imports": taken, "tests": tests}
 
@@ -120,7 +120,7 @@ def changes(application: ApplicationHere, name: str, number: Number, against: Nu
             if releases.release(unit.session, name, each) is None:
                 raise NotFoundError(f"{name} has no release {each}", remedy=f"See `farm release list {name}`.")
         found = between(unit, name, against, number)
-    return {"channel": name, "from": against, "to": number, "changes": [each.to_dict() for each in found.shown]}
+    return {"channel": name, "from": against, "to": number, "changes": [change.to_dict() for change in found.shown]}
 
 
 @router.get("/{name}/excuses")

@@ -129,25 +129,27 @@ def approvals(application: ApplicationHere, name: str) -> dict[str, Any]:
         wanted = approving.asked(unit, name)
         listed = approving.in_question(unit, name)
         withdrawn = withdrawals_of_approvals(unit, name)
-        descriptors = {each.package.digest: unit.blobs.read(each.package.digest).decode() for each in listed}
+        descriptors = {
+            approval.package.digest: unit.blobs.read(approval.package.digest).decode() for approval in listed
+        }
     return {
         "channel": name,
         "of": wanted.group,
         "count": wanted.count,
         "packages": [
             {
-                "package": each.package.name,
+                "package": approval.package.name,
                 # As the descriptor has it, with which programs of before compare it; the build number stands beside.
-                "version": printed_version(each.package.version, each.package.revision),
-                **build_to_dict(each.package),
-                "digest": each.package.digest,
-                "descriptor": descriptors[each.package.digest],
-                "approved-by": list(each.approved_by),
-                "enough": each.enough,
-                "removed": each.removed,
-                **_withdrawn(each, withdrawn),
+                "version": printed_version(approval.package.version, approval.package.revision),
+                **build_to_dict(approval.package),
+                "digest": approval.package.digest,
+                "descriptor": descriptors[approval.package.digest],
+                "approved-by": list(approval.approved_by),
+                "enough": approval.enough,
+                "removed": approval.removed,
+                **_withdrawn(approval, withdrawn),
             }
-            for each in listed
+            for approval in listed
         ],
     }
 
@@ -163,10 +165,12 @@ def approve(
     request: Request, application: ApplicationHere, token: Curator, name: str, body: ApprovalsRequest
 ) -> dict[str, Any]:
     """Take signed approvals: all or none."""
-    envelopes = [json.dumps(each).encode() for each in body.envelopes]
+    envelopes = [json.dumps(envelope).encode() for envelope in body.envelopes]
     with application.writing() as unit:
         taken = approving.approve(unit, actor_of(request, token), name, envelopes)
-    return {"approvals": [{"channel": name, "digest": each.package, "curator": each.curator} for each in taken]}
+    return {
+        "approvals": [{"channel": name, "digest": approval.package, "curator": approval.curator} for approval in taken]
+    }
 
 
 @router.post("/channels/{name}/approvals/withdrawals")
@@ -197,7 +201,7 @@ def revocable(application: ApplicationHere, name: str, curator: str, package: st
     with application.reading() as unit:
         found = approving.revocable(unit, name, curator, package)
         short = own_name(unit, package)
-    return {"approvals": [{"package": short, "digest": each.package} for each in found]}
+    return {"approvals": [{"package": short, "digest": approval.package} for approval in found]}
 
 
 @router.post("/channels/{name}/approvals/withdraw-with-signer")

@@ -49,7 +49,7 @@ def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
         (form,) = job_forms(unit.session, [job])
     return wire.JobDetail(
         job=form,
-        attempts=tuple(attempt_form(each) for each in tries),
+        attempts=tuple(attempt_form(attempt) for attempt in tries),
         packages=tuple(package.digest for package in built),
     )
 

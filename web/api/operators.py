@@ -24,7 +24,7 @@ Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 def workers(application: ApplicationHere, token: Admin) -> list[wire.WorkerWire]:  # noqa: ARG001
     """Return all workers."""
     with application.reading() as unit:
-        return [worker_form(each) for each in identities.workers(unit.session)]
+        return [worker_form(worker) for worker in identities.workers(unit.session)]
 
 
 @router.post("/workers", status_code=201)

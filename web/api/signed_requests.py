@@ -40,17 +40,17 @@ def signed_order_kept(unit: UnitOfWork, envelope: bytes | None) -> dict[str, Any
 def signature_parts(unit: UnitOfWork, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
     """Return what was signed as each order to the pipeline, as a part of the answer; nothing where none has to be."""
     if signed_orders.who_orders(unit.session) is None:
-        return {each.id: {} for each in orders}
-    found = signatures_of(unit, [each.id for each in orders])
+        return {order.id: {} for order in orders}
+    found = signatures_of(unit, [order.id for order in orders])
     return {
-        each.id: {
+        order.id: {
             "signature": {
                 "order": signature.given.digest,
                 "expires": time_text(signature.expires),
                 "withdrawn": signature.withdrawal is not None,
             }
-            if (signature := found.get(each.id))
+            if (signature := found.get(order.id))
             else None
         }
-        for each in orders
+        for order in orders
     }

@@ -76,7 +76,7 @@ def listed(
         found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=limit + 1)
         views = view_submissions(unit, found[:limit])
     next_before = found[limit - 1].id if len(found) > limit else None
-    return wire.SubmissionPage(submissions=tuple(_record(each) for each in views), next_before=next_before)
+    return wire.SubmissionPage(submissions=tuple(_record(view) for view in views), next_before=next_before)
 
 
 @router.get("/submissions/{number}")
@@ -99,18 +99,18 @@ def contents(application: ApplicationHere, token: Anybody, number: wire.Number) 
     """Return a submission with its files, for whoever is to sign it, and those of what is current here."""
     with application.reading() as unit:
         view = find_submission(unit, number)
-        heads = recipes.heads(unit.session, [each.name for each in view.recipes])
+        heads = recipes.heads(unit.session, [recipe.name for recipe in view.recipes])
         current = {name: recipes.revision(unit.session, head.current).files for name, head in heads.items()}
         envelopes = envelopes_of(unit, number)
     return wire.SubmissionContents(
         distribution=application.world.distribution,
         submission=_record(view),
         recipes={
-            each.name: wire.SubmittedFilesWire(
-                files=_encoded(application.shelf.files(each.files)),
-                current=_encoded(application.shelf.files(current[each.name]) if each.name in current else {}),
+            recipe.name: wire.SubmittedFilesWire(
+                files=_encoded(application.shelf.files(recipe.files)),
+                current=_encoded(application.shelf.files(current[recipe.name]) if recipe.name in current else {}),
             )
-            for each in view.recipes
+            for recipe in view.recipes
         },
         signatures=tuple(map(json.loads, envelopes)),
     )
@@ -154,12 +154,12 @@ def _taken(taken: Submission) -> wire.SubmissionWire:
         trace=taken.trace,
         accepted=tuple(
             wire.AcceptedWire(
-                name=each.revision.name,
-                recipe=each.revision.digest,
-                job=job_form(each.job),
-                unchanged=each.unchanged,
+                name=accepted.revision.name,
+                recipe=accepted.revision.digest,
+                job=job_form(accepted.job),
+                unchanged=accepted.unchanged,
             )
-            for each in taken.accepted
+            for accepted in taken.accepted
         ),
         waits_for=_unsigned(taken.waits_for),
         signed_by=taken.signed_by,
@@ -173,15 +173,15 @@ def _record(view: SubmissionView) -> wire.SubmissionRecordWire:
         submitted_by=view.record.submitted_by,
         submitted_at=view.record.submitted_at,
         recipes=tuple(
-            wire.SubmittedRecipeWire(name=each.name, recipe=each.digest, signed_by=view.signed_by[each.name])
-            for each in view.recipes
+            wire.SubmittedRecipeWire(name=recipe.name, recipe=recipe.digest, signed_by=view.signed_by[recipe.name])
+            for recipe in view.recipes
         ),
         waits_for=_unsigned(view.waits_for),
     )
 
 
 def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[wire.UnsignedWire, ...]:
-    return tuple(wire.UnsignedWire(recipe=each.recipe, owners=each.owners) for each in waits_for)
+    return tuple(wire.UnsignedWire(recipe=unsigned.recipe, owners=unsigned.owners) for unsigned in waits_for)
 
 
 def _envelope(form: dict[str, Any] | None) -> bytes | None:

@@ -95,10 +95,10 @@ def view_candidate(unit: UnitOfWork, candidate: Candidate, policy: Sequence[str]
         tests=job_lines(session, tests, now=unit.now),
         all_tests=all_tests,
         changes=changes,
-        states=Counter(each.state for each in changed),
+        states=Counter(change.state for change in changed),
         moving=_moving(changes.shown),
         purposes=candidates.count_runs(session, candidate.id),
-        runs=[RunLine(each, (each.ended_at or unit.now) - each.started_at) for each in reversed(shown_runs)],
+        runs=[RunLine(run, (run.ended_at or unit.now) - run.started_at) for run in reversed(shown_runs)],
         all_runs=len(status.runs),
         already_red=_already_red(status.gates),
         flaky=_flaky(status.gates),
@@ -120,16 +120,18 @@ class UnblockingTests:
 
 
 def _in_order(said: Sequence[GateResult], policy: Sequence[str]) -> list[GateLine]:
-    lines: dict[str, GateLine] = {each.gate: GateLine(each.gate, each.state, each.summary, each.at) for each in said}
+    lines: dict[str, GateLine] = {
+        result.gate: GateLine(result.gate, result.state, result.summary, result.at) for result in said
+    }
     asked = [*policy, *(gate for gate in lines if gate not in policy)]
     return [lines.get(gate) or GateLine(gate, "", "", None) for gate in asked]
 
 
 def _moving(changes: Sequence[SetChange]) -> list[AtomLine]:
     atoms: dict[str, list[SetChange]] = {}
-    for each in changes:
-        if each.atom:
-            atoms.setdefault(each.atom, []).append(each)
+    for change in changes:
+        if change.atom:
+            atoms.setdefault(change.atom, []).append(change)
     return [AtomLine(members, members[0].state) for members in atoms.values() if len(members) > 1]
 
 

@@ -61,7 +61,7 @@ def channel_page(
         quarantine = flaky_tests.flaky(session, now=unit.now, limit=_FLAKY) if "tests" in policy else []
         trouble = reports.recent_reports(session, name, only_open=True, limit=_REPORTS)
         told = UnblockingTests.of(session, status.newest)
-        done = [each for each in orders.orders(session, name, _ORDERS) if each.done_at is not None]
+        done = [order for order in orders.orders(session, name, _ORDERS) if order.done_at is not None]
     return pages.page(
         request,
         "channel.html",

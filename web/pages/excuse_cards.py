@@ -30,10 +30,10 @@ class ExcuseCard:
 def cards(excuses: Iterable[KeptExcuse]) -> list[ExcuseCard]:
     """Return cards of these excuses, in their order."""
     found: dict[tuple[object, ...], list[KeptExcuse]] = {}
-    for each in excuses:
-        said = each.excuse
-        key = (said.gate, said.reason, said.root, said.job, said.partners, each.cleared_at is None)
-        found.setdefault(key, []).append(each)
+    for excuse in excuses:
+        said = excuse.excuse
+        key = (said.gate, said.reason, said.root, said.job, said.partners, excuse.cleared_at is None)
+        found.setdefault(key, []).append(excuse)
     return [_card(same) for same in found.values()]
 
 
@@ -46,6 +46,6 @@ def sentence(reason: str) -> str:
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
     retry = retry_command(same[0])
     # A job is tried once for all that it holds back.
-    others = [each.excuse.package for each in same[1:]] if retry and not retried_job(same[0]) else []
+    others = [excuse.excuse.package for excuse in same[1:]] if retry and not retried_job(same[0]) else []
     command = " ".join([retry, *others])
     return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), command, retry_role(same[0]))

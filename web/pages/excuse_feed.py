@@ -45,8 +45,8 @@ class Feed:
         ET.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{page}/excuses.atom"})
         ET.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": page})
         _text(ET.SubElement(feed, "author"), "name", self.distribution)
-        for each in kept:
-            self._entry(feed, each, page)
+        for excuse in kept:
+            self._entry(feed, excuse, page)
         document: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
         return document
 

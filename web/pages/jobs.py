@@ -158,7 +158,7 @@ def _look(unit: UnitOfWork, job: Job) -> JobView:
 
 
 def _kept(unit: UnitOfWork, built: Sequence[Package]) -> Package | None:
-    dropped = next((each for each in built if each.same_as), None)
+    dropped = next((package for package in built if package.same_as), None)
     return packages.package(unit.session, dropped.same_as) if dropped and dropped.same_as else None
 
 
@@ -170,15 +170,15 @@ def _comparison(unit: UnitOfWork, job: Job) -> Comparison | None:
 
 def _difference(unit: UnitOfWork, plan: Plan, tries: Sequence[Attempt]) -> Difference | None:
     """Return what one of these attempts came to that the first build had not."""
-    numbers = {each.id for each in tries}
+    numbers = {attempt.id for attempt in tries}
     found = attestations.differences_of(unit.session, [plan.digest]).get(plan.digest, ())
-    return next((each for each in found if each.attempt_id in numbers), None)
+    return next((difference for difference in found if difference.attempt_id in numbers), None)
 
 
 def _chosen(tries: Sequence[Attempt], number: int | None) -> Attempt | None:
     if number is None:
         return tries[-1] if tries else None
-    for each in tries:
-        if each.number == number:
-            return each
+    for attempt in tries:
+        if attempt.number == number:
+            return attempt
     raise NotFoundError(f"This job has no attempt {number}.")

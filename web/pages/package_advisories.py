@@ -38,14 +38,14 @@ def advisories_about(unit: UnitOfWork, package: Package) -> list[AdvisoryLine]:
     """Return what is known about a package and not withdrawn: what stands against this build first, the worst first."""
     advisories, statements = known_about(unit, [package.name])
     here = [(package.name, Version(package.version), package.revision)]
-    findings = {each.advisory.id: each for each in find(advisories, statements, here)}
-    lines = [_line(unit, each, findings.get(each.id), package.name) for each in advisories]
+    findings = {finding.advisory.id: finding for finding in find(advisories, statements, here)}
+    lines = [_line(unit, advisory, findings.get(advisory.id), package.name) for advisory in advisories]
     return sorted(lines, key=lambda each: (not each.is_open, -SEVERITIES.index(each.severity), each.advisory.id))
 
 
 def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: str) -> AdvisoryLine:
     severity = finding.severity if finding else advisory.severity
-    released = [each for each in released_with(unit, advisory) if each.package == name]
+    released = [hit for hit in released_with(unit, advisory) if hit.package == name]
     if finding is None:
         return AdvisoryLine(advisory, severity, "not in this version", is_open=False, released=released)
     statement = finding.statement

@@ -170,7 +170,7 @@ def _look(unit: UnitOfWork, package: Package, shelf: ReleaseNeedsCache) -> Packa
     session = unit.session
     plan = plan_of(unit, package.plan)
     release = _release_for_needs(unit, package)
-    toolchains = {each.tree: each.name for each in unit.world.toolchains.values()}
+    toolchains = {toolchain.tree: toolchain.name for toolchain in unit.world.toolchains.values()}
     return PackageView(
         descriptor=Descriptor.from_json(unit.blobs.read(package.digest)),
         plan=plan,
@@ -188,7 +188,7 @@ def _look(unit: UnitOfWork, package: Package, shelf: ReleaseNeedsCache) -> Packa
         advisories=advisories_about(unit, package),
         hardening=hardening_lines(unit, package),
         opened=kinds_of(session, package.digest),
-        called=[each.command for each in called_commands([unit.packages.member(package)])],
+        called=[command.command for command in called_commands([unit.packages.member(package)])],
     )
 
 
@@ -205,7 +205,7 @@ def _release_for_needs(unit: UnitOfWork, package: Package) -> ReleaseRecord | No
 def _sources(unit: UnitOfWork, package: Package, plan: Plan) -> list[SourceLine]:
     recipe = _recipe(unit, package)
     addresses = _addresses(recipe)
-    lines = [SourceLine(each.file, each.digest, addresses.get(each.file, "")) for each in plan.sources]
+    lines = [SourceLine(source.file, source.digest, addresses.get(source.file, "")) for source in plan.sources]
     carried = recipe.carried if recipe else ()
     of = ((each, f"what Debian built {', '.join(each.of)} from") for each in carried)
     return [*lines, *(SourceLine(each.file, each.digest, words) for each, words in of)]

@@ -68,6 +68,6 @@ def submission_page(
         request,
         "submission.html",
         view=view,
-        waits={each.recipe: each.owners for each in view.waits_for},
+        waits={unsigned.recipe: unsigned.owners for unsigned in view.waits_for},
         lines=lines,
     )

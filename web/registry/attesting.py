@@ -62,7 +62,7 @@ class Attesting:
         try:
             newest = max(record.record.releases, key=lambda each: each.number)
             keys = self._releases.keys(newest.channel)
-            if any(_is_of(each.annotations, newest, keys) for each in record.referrers):
+            if any(_is_of(referrer.annotations, newest, keys) for referrer in record.referrers):
                 return record
             question = Digest.of_json(["attest", record.digest, newest.release, sorted(keys)])
             self._asking.once(question, lambda: self._ask(record, newest, keys), who)
@@ -80,9 +80,9 @@ class Attesting:
         blobs = self._shelf.blobs
         if kind == ATTESTATIONS:
             referrers = self.attested(record, who).referrers
-            content = attestations_manifest(blobs.read(each.manifest.digest) for each in referrers)
+            content = attestations_manifest(blobs.read(referrer.manifest.digest) for referrer in referrers)
         else:
-            content = sbom_manifest(blobs.read(each.manifest.digest) for each in record.referrers)
+            content = sbom_manifest(blobs.read(referrer.manifest.digest) for referrer in record.referrers)
         return blobs.put_bytes(content) if content else None
 
     def _ask(self, record: ImageRecord, newest: ReleaseRef, keys: Mapping[str, Key]) -> Digest:

@@ -93,11 +93,13 @@ def _merged(before: ImageRecord, new: ImageRecord) -> ImageRecord:
     """Return the record of an image that was made for one release, and then for another."""
     releases = {*before.record.releases, *new.record.releases}
     newest = sorted(releases, key=lambda each: (each.number, each))[-_MOST_RELEASES:]
-    said = {str(each) for each in newest}
+    said = {str(release) for release in newest}
     referrers = {each.manifest.digest: each for each in (*before.referrers, *new.referrers)}
     return replace(
         new,
         record=replace(new.record, releases=tuple(newest)),
         made=before.made,
-        referrers=tuple(each for each in referrers.values() if each.annotations.get(RELEASES, "") in {"", *said}),
+        referrers=tuple(
+            referrer for referrer in referrers.values() if referrer.annotations.get(RELEASES, "") in {"", *said}
+        ),
     )

@@ -100,8 +100,8 @@ class ImageMaking:
         except FarmError as error:
             raise BrokenInsideError(f"{name} of release {release.number} cannot be made: {error.message}") from error
         self.shelf.keep(record)
-        for each in (question, _of_set(made.record, form), _last(name, form)):
-            self.shelf.remember(each, record.digest)
+        for digest in (question, _of_set(made.record, form), _last(name, form)):
+            self.shelf.remember(digest, record.digest)
         self.trimming.look()
         return record.digest
 

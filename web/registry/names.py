@@ -33,15 +33,15 @@ class ImageName:
         if not components or not all(_COMPONENT.fullmatch(each) for each in (channel, *components)):
             raise NameInvalidError(f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
         # No package has an underscore in its name, and no component a plus sign.
-        packages = tuple(sorted({each.replace("_p", "+") for each in components}))
+        packages = tuple(sorted({component.replace("_p", "+") for component in components}))
         if len(packages) > MOST_PACKAGES:
             raise NameInvalidError(
                 f"the name has {len(packages)} packages, and may have {MOST_PACKAGES}",
                 remedy="Make a package that needs them all, or use `farm image build`.",
             )
-        for each in packages:
+        for package in packages:
             try:
-                PackageName("dist.example.org", each)
+                PackageName("dist.example.org", package)
             except InvalidPackageNameError as error:
                 raise NameInvalidError(error.message, remedy=_SPELT) from error
         return cls(channel, packages)
@@ -71,5 +71,5 @@ class Tag:
 
 def image_name(channel: str, packages: Iterable[str]) -> str:
     """Return the repository of an image; empty where none can be called so, as of a package `x-+`."""
-    components = (channel, *(each.replace("+", "_p") for each in packages))
-    return "/".join(components) if all(_COMPONENT.fullmatch(each) for each in components) else ""
+    components = (channel, *(package.replace("+", "_p") for package in packages))
+    return "/".join(components) if all(_COMPONENT.fullmatch(component) for component in components) else ""

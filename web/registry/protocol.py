@@ -200,7 +200,7 @@ class RegistryFace:
     def _referrers(self, asked: _Asked) -> Response:
         record = self._images.pinned(_digest(asked.reference), asked.who)
         record = self._attesting.attested(record, asked.who) if record else None
-        listed = [each.descriptor() for each in record.referrers] if record else []
+        listed = [referrer.descriptor() for referrer in record.referrers] if record else []
         # No type has a space in it: that is a plus sign which was not encoded.
         wanted = parse_qs(asked.query).get("artifactType", [""])[0].replace(" ", "+")
         headers = {"Cache-Control": "no-cache"}

@@ -123,7 +123,7 @@ class SignedReleases:
         index = release.index.digest
         known = self._names.get(release.channel)
         if known is None or known[0] != index:
-            names = tuple(each.name for each in self.catalogue(release).listings())
+            names = tuple(listing.name for listing in self.catalogue(release).listings())
             known = self._names[release.channel] = index, names
         return known[1]
 
@@ -177,7 +177,7 @@ class SignedReleases:
 
     def _channels(self) -> list[str]:
         folder = self._repository / TARGETS / "channels"
-        return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
     def _stamp(self) -> tuple[int, int]:
         try:

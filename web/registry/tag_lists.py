@@ -42,7 +42,7 @@ class TagLists:
         newest = self._releases.newest(name.channel)
         numbers = self._numbers(name, newest, who)
         words = [*map(str, numbers), *([NEWEST] if numbers[0] == newest.number else [])]
-        tags = sorted(each + kind for each in words for kind in ("", PLAIN))
+        tags = sorted(word + kind for word in words for kind in ("", PLAIN))
         begin = bisect.bisect_right(tags, after)
         return tags[begin : begin + limit], begin + limit < len(tags)
 

@@ -110,7 +110,7 @@ class Trimming:
         for path in records:
             record = self._shelf.record(Digest.from_hex(path.stem))
             blobs = {blob.digest for blob in record.blobs} if record else set()
-            more = sum(own.get(each, 0) for each in blobs - counted)
+            more = sum(own.get(digest, 0) for digest in blobs - counted)
             if record and (not kept or (len(kept) < room.images and size + more <= room.bytes)):
                 kept[record.digest] = blobs
                 counted |= blobs

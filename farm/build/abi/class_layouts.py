@@ -78,4 +78,4 @@ class ClassLayouts:
                     yield f"class {name}: its virtual function {', '.join(sorted(functions))} became {became}"
 
     def _bases(self, layout: ClassLayout) -> list[str]:
-        return [self._names.get(each, "") for each in layout.bases]
+        return [self._names.get(base, "") for base in layout.bases]

@@ -79,7 +79,9 @@ def compare_interfaces(
     not do.
     """
     started = time_now()
-    archives = tuple({each.store: each for side in (order.before, order.after) for each in side.archives}.values())
+    archives = tuple(
+        {archive.store: archive for side in (order.before, order.after) for archive in side.archives}.values()
+    )
     _refuse_one_store_for_two(order)
     root = toolchain_root(archives, order.toolchain, workshop, attempt.subdirectory("root"))
     with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
@@ -232,8 +234,8 @@ def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> 
     headers: set[str] = set()
     names: set[str] = set()
     left = _HEADERS_MB << 20
-    for each in {each.store: each for each in (*order.before.headers, *order.after.headers)}.values():
-        manifest = Manifest.from_json(workshop.store.read(each.tree))
+    for archive in {archive.store: archive for archive in (*order.before.headers, *order.after.headers)}.values():
+        manifest = Manifest.from_json(workshop.store.read(archive.tree))
         headers.update(entry.path for entry in manifest.entries if isinstance(entry, Link))
         for file in manifest.files():
             if not is_installed_header(file.path):
@@ -242,7 +244,7 @@ def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> 
             if left < 0:
                 return None
             headers.add(file.path)
-            text = (places[_store(each)] / file.path).read_bytes().decode("utf-8", "replace")
+            text = (places[_store(archive)] / file.path).read_bytes().decode("utf-8", "replace")
             names |= defined_names(text)
     return _Headers(frozenset(headers), frozenset(names)) if headers else None
 

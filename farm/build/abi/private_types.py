@@ -70,7 +70,7 @@ def suppression(
 
     `headers` are the paths of the installed headers of both, of which there are some, `names` what they may define.
     """
-    bases = {posixpath.basename(each) for each in headers}
+    bases = {posixpath.basename(header) for header in headers}
     known = {each.name for each in before.types}
     kept: dict[TypeKind, set[str]] = {kind: set() for kind in TypeKind}
     for each in before.types | after.types:

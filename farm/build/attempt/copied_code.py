@@ -38,7 +38,7 @@ class CopyWatch:
 
     def __init__(self, offers: Iterable[CopyableFiles]) -> None:
         self._offers = tuple(offers)
-        self._watch = OpenWatch({(each.place / path).parent: None for each in self._offers for path in each.files})
+        self._watch = OpenWatch({(offer.place / path).parent: None for offer in self._offers for path in offer.files})
 
     def __enter__(self) -> CopyWatch:
         self._watch.__enter__()

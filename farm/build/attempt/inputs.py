@@ -83,18 +83,20 @@ def build_root(
     Raises `InvalidOrderError`, and what the stores and `compose` raise.
     """
     plan = order.plan
-    if {(each.store, each.tree) for each in plan.dependencies} != {(each.store, each.tree) for each in order.archives}:
+    if {(dependency.store, dependency.tree) for dependency in plan.dependencies} != {
+        (archive.store, archive.tree) for archive in order.archives
+    }:
         raise InvalidOrderError(f"the order for {plan.name} does not bring the dependencies that its plan names")
     toolchain = workshop.toolchains(plan.toolchain)
     packages, described = _unpack(order.archives, workshop)
     composition = compose(described, toolchain.base, shadows=plan.shadows)
     manifests = {descriptor.store_path: manifest for descriptor, manifest in described}
     offers = []
-    for each in plan.dependencies:
-        offer = offer_of(each, manifests[each.store], packages[each.store])
+    for dependency in plan.dependencies:
+        offer = offer_of(dependency, manifests[dependency.store], packages[dependency.store])
         if offer.files:
-            packages[each.store] = mount_alone(directory / "alone" / each.store, packages[each.store])
-            offer = replace(offer, place=packages[each.store])
+            packages[dependency.store] = mount_alone(directory / "alone" / dependency.store, packages[dependency.store])
+            offer = replace(offer, place=packages[dependency.store])
         offers.append(offer)
     binds = (*mount_links(directory, composition.forest, toolchain.root), *bind_packages(packages))
     return binds, tuple(offers)
@@ -119,14 +121,14 @@ def _unpack(
     archives: Sequence[DependencyArchive], workshop: Workshop
 ) -> tuple[dict[str, Path], list[tuple[Descriptor, Manifest]]]:
     packages, described = {}, []
-    for each in archives:
-        for digest in (each.descriptor, each.manifest.digest):
+    for archive in archives:
+        for digest in (archive.descriptor, archive.manifest.digest):
             workshop.obtain(digest)
-        descriptor = Descriptor.from_json(workshop.store.read(each.descriptor))
-        if (descriptor.tree, descriptor.store_path) != (each.tree, each.store):
-            raise InvalidOrderError(f"the descriptor {each.descriptor} is not of {each.store}, as the order says")
-        described.append((descriptor, Manifest.from_json(workshop.store.read(each.tree))))
-        packages[each.store] = _ensure(each, workshop)
+        descriptor = Descriptor.from_json(workshop.store.read(archive.descriptor))
+        if (descriptor.tree, descriptor.store_path) != (archive.tree, archive.store):
+            raise InvalidOrderError(f"the descriptor {archive.descriptor} is not of {archive.store}, as the order says")
+        described.append((descriptor, Manifest.from_json(workshop.store.read(archive.tree))))
+        packages[archive.store] = _ensure(archive, workshop)
     return packages, described
 
 

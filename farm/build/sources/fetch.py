@@ -175,7 +175,8 @@ class SourceFetcher:
         if self._farm_store is not None:
             ways.append(("the farm's store", lambda: self._from_farm(digest)))
         ways.extend(
-            (f"{each.kind}: {each.reference}", self._way(digest, each.kind, each.reference)) for each in origins
+            (f"{origin.kind}: {origin.reference}", self._way(digest, origin.kind, origin.reference))
+            for origin in origins
         )
         if url:
             ways.append((url, self._way(digest, "url", url)))

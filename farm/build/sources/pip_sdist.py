@@ -22,7 +22,7 @@ def main(name: str, version: str, destination: str, max_bytes: int) -> int:
     options, _ = command.parse_args(["--no-deps", "--no-binary", ":all:", name])
     with command.main_context(), command.get_default_session(options) as session:
         finder = command._build_package_finder(options, session)
-        links = [each.link for each in finder.find_all_candidates(name) if str(each.version) == version]
+        links = [candidate.link for candidate in finder.find_all_candidates(name) if str(candidate.version) == version]
         if not links:
             sys.stderr.write(f"the index has no source distribution of {name} {version}\n")
             return 3

@@ -83,10 +83,12 @@ def _told(content: bytes, descriptor: Descriptor, verified: VerifiedProvenance) 
     """Return what only a bill itself says; nothing of what cannot be read, which comes to another then."""
     try:
         form = json.loads(content)
-        links = {each["relatedSpdxElement"] for each in form["relationships"] if _is_link(each)}
+        links = {relationship["relatedSpdxElement"] for relationship in form["relationships"] if _is_link(relationship)}
         within = descriptor.name.distribution
         linked = frozenset(
-            each.name.short for each in verified.plan.dependencies if dependency_id(each.name, within) in links
+            dependency.name.short
+            for dependency in verified.plan.dependencies
+            if dependency_id(dependency.name, within) in links
         )
         return _Told(linked, next(_archives(form["packages"]), None))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):
@@ -98,7 +100,7 @@ def _is_link(relationship: dict[str, str]) -> bool:
 
 
 def _archives(packages: list[dict[str, Any]]) -> Iterator[Digest]:
-    for each in packages:
-        if each["SPDXID"] == TOOLCHAIN:
-            for checksum in each.get("checksums", ()):
+    for package in packages:
+        if package["SPDXID"] == TOOLCHAIN:
+            for checksum in package.get("checksums", ()):
                 yield Digest(f"sha256:{checksum['checksumValue']}")

@@ -178,9 +178,9 @@ class Builds:
 
     def _ingredients(self, plan: Plan) -> list[BuiltAgainst]:
         found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
-        for each in found:
-            if each not in self._believed:
-                self._believe(each, plan)
+        for against in found:
+            if against not in self._believed:
+                self._believe(against, plan)
         return found
 
     def _believe(self, package: BuiltAgainst, plan: Plan) -> None:
@@ -220,7 +220,7 @@ class Builds:
 
     def _all(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:
         if self._by_tree is None:
-            described = ((self._descriptor(each.descriptor), each) for each in self._dependencies)
+            described = ((self._descriptor(dependency.descriptor), dependency) for dependency in self._dependencies)
             self._by_tree = {(str(found.name), found.tree): each for found, each in described}
         return self._by_tree
 
@@ -250,7 +250,7 @@ def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:
     if not plan.dependencies:
         return
     needed = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-    if beyond := {each.name.short for each in plan.dependencies} - {each.name for each in needed}:
+    if beyond := {dependency.name.short for dependency in plan.dependencies} - {member.name for member in needed}:
         raise PlanMismatchError(
             str(plan.name), f"{', '.join(sorted(beyond))} was there during the build, which nothing of it needs"
         )

@@ -58,7 +58,7 @@ class KnownBuilds:
 
         Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
         """
-        later = [self._checked(each) for each in self._rebuilt.get((member.name, member.descriptor.tree), ())]
+        later = [self._checked(against) for against in self._rebuilt.get((member.name, member.descriptor.tree), ())]
         newest, *others = (self._root(build, files) for build in (*later, self.of(member)))
         return replace(newest, others=tuple(others))
 
@@ -78,8 +78,8 @@ class KnownBuilds:
             entry = release.entry(name)
             if entry is not None and entry.manifest.digest == tree:
                 self._build(self._described.descriptor(entry.descriptor.digest), entry.provenance.digest)
-        for each in self._dependencies.get((name, tree), ()):
-            self._checked(each)
+        for against in self._dependencies.get((name, tree), ()):
+            self._checked(against)
         return tuple(self._put_out[name, tree].values())
 
     def _root(self, build: Build, files: LinkedFiles) -> BuildRoot:
@@ -122,7 +122,7 @@ class KnownBuilds:
 
     def _by_files(self, packages: Iterable[BuiltAgainst]) -> Mapping[_Files, Sequence[BuiltAgainst]]:
         found: defaultdict[_Files, list[BuiltAgainst]] = defaultdict(list)
-        for each in packages:
-            descriptor = self._described.descriptor(each.descriptor.digest)
-            found[descriptor.name.short, descriptor.tree].append(each)
+        for package in packages:
+            descriptor = self._described.descriptor(package.descriptor.digest)
+            found[descriptor.name.short, descriptor.tree].append(package)
         return found

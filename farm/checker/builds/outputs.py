@@ -104,7 +104,7 @@ class Outputs:
         """Return the names of all packages that the build of one has put out."""
         content = self._described.read(output.provenance, "provenance")
         _, together = outputs_by_plan(content, output.plan.digest)
-        return frozenset(self._described.descriptor(each).name.short for each in together)
+        return frozenset(self._described.descriptor(digest).name.short for digest in together)
 
     def are_of_one_build(self, name: str, other: str, package: Digest | None) -> bool:
         """Say whether the release has a package and another, which is this one, and one build has put out both."""

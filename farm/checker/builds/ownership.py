@@ -55,7 +55,7 @@ class ReleasedRecipes:
 
     @cached_property
     def _trees(self) -> Sequence[IndexTree]:
-        return [IndexTree(Described(self._blobs).blob, each.index) for each in self._releases()]
+        return [IndexTree(Described(self._blobs).blob, release.index) for release in self._releases()]
 
     def has(self, name: str, recipe: Digest) -> bool:
         """Say whether the package of a recipe, as it is by its digest, is in one of the releases."""
@@ -126,21 +126,23 @@ class Ownership:
             return None
         return max(
             (
-                each.said.at
-                for each in self._by_recipe.get((name, recipe), ())
-                if each.statement not in self._withdrawn
-                and self._owns(each.said.submitter, name)
-                and each.said.at.year in _YEARS
-                and (self._latest is None or each.said.at <= self._latest)
+                submission.said.at
+                for submission in self._by_recipe.get((name, recipe), ())
+                if submission.statement not in self._withdrawn
+                and self._owns(submission.said.submitter, name)
+                and submission.said.at.year in _YEARS
+                and (self._latest is None or submission.said.at <= self._latest)
             ),
             default=None,
         )
 
     def _half(self, its: _Recipe) -> UnsignedRecipeError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
-        owned = [each for each in self._statements if each.said.signs(*its, distribution=self._distribution)]
-        mine = [each for each in owned if self._owns(each.said.submitter, its[0])]
-        standing = [each.said for each in mine if each.statement not in self._withdrawn]
+        owned = [
+            statement for statement in self._statements if statement.said.signs(*its, distribution=self._distribution)
+        ]
+        mine = [submission for submission in owned if self._owns(submission.said.submitter, its[0])]
+        standing = [submission.said for submission in mine if submission.statement not in self._withdrawn]
         if not standing:
             by = self._withdrawn[mine[0].statement]
             return UnsignedRecipeError(
@@ -164,22 +166,26 @@ class Ownership:
     @cached_property
     def _by_recipe(self) -> Mapping[_Recipe, Sequence[OpenedSubmission]]:
         found: defaultdict[_Recipe, list[OpenedSubmission]] = defaultdict(list)
-        for each in self._statements:
-            for its in each.said.recipes.items():
-                found[its].append(each)
+        for statement in self._statements:
+            for its in statement.said.recipes.items():
+                found[its].append(statement)
         return found
 
     @cached_property
     def _given(self) -> _Signers:
-        return _signers(each.said for each in self._statements)
+        return _signers(statement.said for statement in self._statements)
 
     @cached_property
     def _counting(self) -> _Signers:
         """Who has signed what in the statements of which an owner has signed each recipe, in one of them."""
-        whole = [each.said for each in self._statements if each.statement not in self._withdrawn]
+        whole = [statement.said for statement in self._statements if statement.statement not in self._withdrawn]
         signers = _signers(whole)
         while True:
-            left = [each for each in whole if all(self._is_there(its, signers) for its in each.recipes.items())]
+            left = [
+                submission
+                for submission in whole
+                if all(self._is_there(its, signers) for its in submission.recipes.items())
+            ]
             if len(left) == len(whole):
                 return signers
             # What was signed in no more than a part of a submission makes no other one whole.

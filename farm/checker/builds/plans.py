@@ -129,7 +129,7 @@ class Plans:
 
     def trees_of(self, name: str) -> frozenset[Digest]:
         """Return the trees that are signed for the toolchain of this name."""
-        return frozenset(each.tree for each in self._policy.toolchains if each.name == name)
+        return frozenset(toolchain.tree for toolchain in self._policy.toolchains if toolchain.name == name)
 
     def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
         """Give what the recipe means, by each library of steps that is signed and that it can be read with."""

@@ -210,12 +210,12 @@ class _Check:
         channel = self._release.channel
         check_agreement(found, self._builders.needed(channel), descriptor, channel)
         first, *others = found.values()
-        if numbers := {each.build for each in others} - {first.build}:
+        if numbers := {other.build for other in others} - {first.build}:
             told = " and ".join(map(str, sorted({first.build, *numbers})))
             raise RefusedReleaseError(
                 f"the provenances of {descriptor.name} say that it is build {told}",
                 remedy="A rebuild has the number of what it rebuilds: have it built again.",
             )
-        if apart := {digest for each in others for digest in first.outputs ^ each.outputs}:
+        if apart := {digest for other in others for digest in first.outputs ^ other.outputs}:
             raise OtherOutputsError(descriptor, apart)
         return first

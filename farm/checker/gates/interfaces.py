@@ -143,7 +143,8 @@ class _Comparisons:
         """Say whether an order tells of a library what there is to be told: its package, debug data and headers."""
         told = [side.package, side.debug, *side.headers]
         return side.library == file.path and any(
-            [_named(each) for each in (found.package, found.debug, *found.headers)] == [_said(each) for each in told]
+            [_named(member) for member in (found.package, found.debug, *found.headers)]
+            == [_said(archive) for archive in told]
             for found in self._sides(file)
             if isinstance(found, ComparedSide)
         )
@@ -151,7 +152,7 @@ class _Comparisons:
     def _is_beyond_telling(self, file: LibraryFile) -> bool:
         """Say whether no build of a library has what a comparison needs."""
         sides = self._sides(file)
-        return bool(sides) and not any(isinstance(each, ComparedSide) for each in sides)
+        return bool(sides) and not any(isinstance(side, ComparedSide) for side in sides)
 
     def _sides(self, file: LibraryFile) -> Sequence[ComparedSide | str]:
         """Return what a comparison has to be told of a library, by each build of it; or why there can be none."""

@@ -108,7 +108,7 @@ def no_advisory(gate: AdvisoriesGate, package: Moving, asked: Asked) -> str:
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
     advisories, statements = asked.advisories.about(package.name)
     found = blocking(advisories, statements, [version], gate.block)
-    return "; ".join(f"{each.advisory.id} ({each.severity}) holds for it" for each in found)
+    return "; ".join(f"{finding.advisory.id} ({finding.severity}) holds for it" for finding in found)
 
 
 def approved(gate: ApprovalsGate, package: Moving, asked: Asked) -> str:
@@ -127,8 +127,8 @@ def _approved(gate: ApprovalsGate, package: Moving, asked: Asked, *, removed: bo
         name
         for name, public in asked.curators.get(gate.of, {}).items()
         if any(
-            is_approval(each, public, channel=channel, package=digest, curator=name, removed=removed)
-            for each in asked.approvals
+            is_approval(approval, public, channel=channel, package=digest, curator=name, removed=removed)
+            for approval in asked.approvals
         )
     ]
     if len(given) >= gate.count:
@@ -193,7 +193,7 @@ def hardened(_gate: HardeningGate, package: Moving, asked: Asked) -> str:
         return ""
     content = asked.described.read(entry.provenance.digest, "provenance")
     _, together = outputs_by_plan(content, package.descriptor.plan)
-    debug = (asked.described.facts(asked.described.descriptor(each)) for each in together)
+    debug = (asked.described.facts(asked.described.descriptor(digest)) for digest in together)
     waivers = asked.plans.read(entry.tested_by, entry.name).waivers
     found = hardening_findings(_facts(entry, package, asked), producers_by_build_id(debug), waivers)
     return tell_lacking(found)

@@ -72,7 +72,9 @@ class _Expected:
     @property
     def identity(self) -> Digest:
         """What is the same for an order of this very test."""
-        there = [(each.descriptor.store_path, each.descriptor.digest, each.descriptor.tree) for each in self.closure]
+        there = [
+            (member.descriptor.store_path, member.descriptor.digest, member.descriptor.tree) for member in self.closure
+        ]
         return _identity(self.test, self.subject, self.limits, there)
 
 
@@ -113,7 +115,7 @@ def _identity_of(order: TestOrder) -> Digest | None:
     if not isinstance(name, str):
         return None
     try:
-        there = [(each.store, each.descriptor, each.tree) for each in order.closure]
+        there = [(archive.store, archive.descriptor, archive.tree) for archive in order.closure]
         return _identity(order.test, order.subject, order.limits, there)
     except (FarmError, ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -138,8 +140,8 @@ class SignedResults:
     def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
         """Return who has passed these tests, or all that there are results of: those that enough testers have."""
         named = self._named() if tests is None else tests
-        found = (replace(each, testers=self._who(each.test, passed=True)) for each in named)
-        return tuple(each for each in found if len(each.testers) >= self.needed)
+        found = (replace(test, testers=self._who(test.test, passed=True)) for test in named)
+        return tuple(test for test in found if len(test.testers) >= self.needed)
 
     def _named(self) -> Iterator[PassedTest]:
         described = Described(self._blobs)
@@ -246,7 +248,7 @@ class ReleasedTests:
             for recipe, each in wanted
             if isinstance(each, _Expected)
         )
-        green = {each.test for each in passed}
+        green = {test.test for test in passed}
         failing = [
             _Failing(recipe, each, trial.members[recipe.name].descriptor.plan, recipe.name in changes)
             for recipe, each in wanted

@@ -76,7 +76,7 @@ def checked_reviews(repository: Repository, content: bytes, state: LedgerState, 
     if signed is not None:
         check_none_left_out(stated.reviews, before)
         known = set(before.reviews)
-        signed.check(review_word(each) for each in stated.reviews if each not in known)
+        signed.check(review_word(review) for review in stated.reviews if review not in known)
     reviews = replace(before, reviews=stated.reviews).to_json()
     return CheckedLists(asked=Digest.of(content), reviews=reviews, published=_digests(published))
 
@@ -92,7 +92,7 @@ def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
 def _new_advisories(
     index: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]
 ) -> Iterator[Word]:
-    known = {each.id: each for each in before.advisories} if before else {}
+    known = {advisory.id: advisory for advisory in before.advisories} if before else {}
     for listed in index.advisories:
         old = known.get(listed.id)
         if old is not None and old.document == listed.document:
@@ -114,8 +114,8 @@ def _new_statements(
         new = check_statements(read(index.statements), read(old) if old else None, index.distribution)
     except InvalidAdvisoryError as error:
         raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
-    for each in new:
-        yield statement_word(each, index.distribution)
+    for statement in new:
+        yield statement_word(statement, index.distribution)
 
 
 def _published(repository: Repository) -> Mapping[str, TargetFile]:

@@ -30,7 +30,7 @@ class UnsignedWordError(FarmError):
     code = "unsigned-word"
 
     def __init__(self, words: Iterable[Word]) -> None:
-        told = sorted(each.told for each in words)
+        told = sorted(word.told for word in words)
         more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
         super().__init__(
             f"nobody whose orders count has signed {', '.join(told[:_MOST_TOLD])}{more}, or not lately",
@@ -56,17 +56,17 @@ class SignedWords:
             return None
         people = who_may_order(repository.builders(), policy)
         orders = [
-            each.order
-            for each in state.permits.values()
-            if each.order.act is Act.ADVISE
-            and each.order.distribution == distribution
-            and now < each.order.expires
-            and state.withdrawal(each.order) is None
-            and is_by_somebody(each, people)
+            permit.order
+            for permit in state.permits.values()
+            if permit.order.act is Act.ADVISE
+            and permit.order.distribution == distribution
+            and now < permit.order.expires
+            and state.withdrawal(permit.order) is None
+            and is_by_somebody(permit, people)
         ]
         return cls({digest for order in orders for digest in order.packages.values() if digest is not None})
 
     def check(self, words: Iterable[Word]) -> None:
         """Raise `UnsignedWordError` unless each of these is signed."""
-        if unsigned := [each for each in words if each.digest not in self._digests]:
+        if unsigned := [word for word in words if word.digest not in self._digests]:
             raise UnsignedWordError(unsigned)

@@ -32,12 +32,12 @@ class Coverage:
         self.moves = moves
         self._releases = releases
         self._outputs = outputs
-        self._by_name = {each.name: each for each in moves}
+        self._by_name = {move.name: move for move in moves}
         self._moving = lru_cache(64)(self._named_that_come)
 
     def of(self, orders: Sequence[CuratorOrder]) -> Iterator[Move]:
         """Yield the moves that one of these orders covers."""
-        return (move for move in self.moves if any(self.covers(each, move) for each in orders))
+        return (move for move in self.moves if any(self.covers(order, move) for order in orders))
 
     def lets_come(self, order: CuratorOrder, move: Move) -> bool:
         """Say whether an order lets a package come, by itself or with what its build put out besides."""
@@ -114,7 +114,7 @@ class Releases:
         if imported_descriptors(other.imports) != imported_descriptors(release.imports):
             return False
         found, tree = difference(self._blob, other.index, release.index), self._tree(other.index)
-        as_before = (_but_for_others(tree.entry(each.name)) == _but_for_others(each) for each in found.put)
+        as_before = (_but_for_others(tree.entry(entry.name)) == _but_for_others(entry) for entry in found.put)
         return not found.removed and all(as_before)
 
     def _found(self, digest: Digest) -> Release | None:

@@ -79,7 +79,10 @@ class Permitted:
 
     def is_alone(self, name: str, package: Digest | None, other: str) -> bool:
         """Say whether one order of promotion moves a package, by its name, and leaves another where it is."""
-        return any(name in each.names and other not in each.names and package in each.packages for each in self.alone)
+        return any(
+            name in promotion.names and other not in promotion.names and package in promotion.packages
+            for promotion in self.alone
+        )
 
     def takes_out(self, package: Digest) -> bool:
         """Say whether a package goes because a rollback or a promotion was ordered to a set without it."""
@@ -113,7 +116,7 @@ class Orders:
         for move in moves:
             if move.after is None or not (move.older_than or move.after in back):
                 continue
-            if not any(coverage.lets_come(each, move) for each in used.values()):
+            if not any(coverage.lets_come(order, move) for order in used.values()):
                 found = next((digest for digest, each in usable.items() if coverage.lets_come(each, move)), None)
                 with faults.of(move.name):
                     if found is None:
@@ -127,8 +130,8 @@ class Orders:
     def _permitted(
         self, used: Mapping[Digest, CuratorOrder], release: Release, coverage: Coverage, back: Collection[Digest]
     ) -> Permitted:
-        rollbacks = [each for each in used.values() if each.act is Act.ROLLBACK]
-        promotions = [each for each in used.values() if each.act is Act.PROMOTE]
+        rollbacks = [order for order in used.values() if order.act is Act.ROLLBACK]
+        promotions = [order for order in used.values() if order.act is Act.PROMOTE]
         out = {move.before for move in coverage.of(rollbacks) if move.before}
         came = {move.after for move in coverage.moves if move.after}
         return Permitted(
@@ -137,11 +140,14 @@ class Orders:
             tuple(sorted(came & set(back))),
             _packages(coverage.of(promotions)),
             tuple(
-                NamedPromotion(frozenset(each.packages), _packages(coverage.of([each])))
-                for each in promotions
-                if each.packages
+                NamedPromotion(frozenset(promotion.packages), _packages(coverage.of([promotion])))
+                for promotion in promotions
+                if promotion.packages
             ),
-            any(each.target is not None and self._releases.hold_the_same(each.target, release) for each in rollbacks),
+            any(
+                rollback.target is not None and self._releases.hold_the_same(rollback.target, release)
+                for rollback in rollbacks
+            ),
         )
 
     def _check_standing(self, release: Release, moves: Iterable[Move]) -> None:

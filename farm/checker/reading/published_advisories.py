@@ -36,7 +36,7 @@ class PublishedAdvisories:
         if self._index is None:
             return [], ()
         listed = self._index.about({name})
-        found = [open_advisory(each, self._index.distribution, self._described.blob) for each in listed]
+        found = [open_advisory(advisory, self._index.distribution, self._described.blob) for advisory in listed]
         return found, self._statements
 
     def _read(self) -> None:

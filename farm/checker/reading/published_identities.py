@@ -182,7 +182,7 @@ class PublishedRecord:
         newest = [Release.from_json(repository.read_target(target)) for target in targets if target is not None]
         if not self._remembers(is_new=not newest):
             now = None
-        return sum(self._catch_up(blobs, each, now, checked) for each in newest)
+        return sum(self._catch_up(blobs, release, now, checked) for release in newest)
 
     def _remembers(self, *, is_new: bool) -> bool:
         """Say whether there is anything; of a repository that is new, remember that there was nothing to."""
@@ -207,7 +207,7 @@ class PublishedRecord:
             for release, before in steps_since(_seen(database, newest.channel), newest, blobs):
                 change = difference(read, before.index if before else None, release.index)
                 put = change.put
-                _add(database, release.channel, [(each, number(each.provenance.digest)) for each in put])
+                _add(database, release.channel, [(entry, number(entry.provenance.digest)) for entry in put])
                 at = checked.get(release.digest) or now or released_time(release)
                 _move(database, release, before, change, at)
                 database.execute("REPLACE INTO seen VALUES (?, ?)", (release.channel, release.digest))
@@ -269,10 +269,10 @@ def _taken(release: Release, before: Release | None) -> Iterator[tuple[str, str,
     no older by that.
     """
     had = imported_descriptors(before.imports if before else ())
-    for each in release.imports:
-        came = {name: had.get(name) != digest for name, digest in imported_descriptors([each]).items()}
-        for name, is_new in {each.distribution: any(came.values()), **came}.items():
-            yield release.channel, each.channel, name, each.root, each.number, is_new
+    for pin in release.imports:
+        came = {name: had.get(name) != digest for name, digest in imported_descriptors([pin]).items()}
+        for name, is_new in {pin.distribution: any(came.values()), **came}.items():
+            yield release.channel, pin.channel, name, pin.root, pin.number, is_new
 
 
 def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[ReleaseEntry, int]]) -> None:
@@ -293,7 +293,7 @@ def _move(
 ) -> None:
     """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
     taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
-    there = {each.name: each.descriptor.digest for each in change.put} | taken
+    there = {entry.name: entry.descriptor.digest for entry in change.put} | taken
     gone = {*change.removed, *(had.keys() - taken.keys())}
     time = at.astimezone(UTC).isoformat()
     database.executemany(

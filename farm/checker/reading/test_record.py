@@ -143,7 +143,7 @@ class TestRecord:
         For a plan that none has had yet those of other builds of the same version and revision.
         """
         with self._open() as database:
-            return {each: _counted(database, each) for each in builds}
+            return {build: _counted(database, build) for build in builds}
 
     def catch_up(
         self,
@@ -186,17 +186,19 @@ def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, 
 def _keep(database: sqlite3.Connection, release: Release, found: Found, at: datetime) -> None:
     database.executemany(
         "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
-        [(release.channel, each.test, tester) for each in found.passed for tester in sorted(each.testers)],
+        [(release.channel, test.test, tester) for test in found.passed for tester in sorted(test.testers)],
     )
     database.executemany(
         "INSERT OR IGNORE INTO ever_passed VALUES (?, ?, ?)",
-        [(release.channel, each.package, each.name) for each in found.passed if each.package],
+        [(release.channel, test.package, test.name) for test in found.passed if test.package],
     )
-    for each in found.named:
-        build = each.build
-        row = build.plan, build.name, build.version, build.revision, each.recipe, release.channel, release.number
+    for tests in found.named:
+        build = tests.build
+        row = build.plan, build.name, build.version, build.revision, tests.recipe, release.channel, release.number
         # Where nobody can say when it was signed: before it was released, and another release says no more of that.
-        database.execute(_COUNT if each.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(each.signed or at, at))))
+        database.execute(
+            _COUNT if tests.signed is None else _COUNT_AS_SIGNED, (*row, _text(min(tests.signed or at, at)))
+        )
 
 
 def _text(time: datetime) -> str:

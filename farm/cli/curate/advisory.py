@@ -123,9 +123,9 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
     if as_json:
         say_json(answer)
         return status
-    for each in answer["statements"]:
-        version = f" {each['version']}" if each["version"] else ""
-        say(f"{each['vulnerability']}: {each['status']} in {each['package']}{version}")
+    for statement in answer["statements"]:
+        version = f" {statement['version']}" if statement["version"] else ""
+        say(f"{statement['vulnerability']}: {statement['status']} in {statement['package']}{version}")
     say("nothing new" if not answer["new"] else f"{answer['new']} new statement{'s' * (answer['new'] != 1)}")
     return status
 
@@ -134,8 +134,8 @@ def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Word]:
     from farm.core.advisories.openvex import read_openvex
     from farm.trust.attestation.advisory_statement import statement_word
 
-    for each in read_openvex(content, distribution, file=str(file)):
-        yield statement_word(each, distribution)
+    for statement in read_openvex(content, distribution, file=str(file)):
+        yield statement_word(statement, distribution)
 
 
 @advisory.command("reviewed")
@@ -169,7 +169,7 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
     if as_json:
         say_json(answer)
         return status
-    rows = [(each["package"], each["at"], each["source"]) for each in answer["reviews"]]
+    rows = [(review["package"], review["at"], review["source"]) for review in answer["reviews"]]
     say_lines(table(rows, ("PACKAGE", "LOOKED AT", "SOURCE")) if rows else ["nobody has stated to have looked"])
     if packages:
         say(f"{answer['new']} new review{'s' * (answer['new'] != 1)}")
@@ -194,8 +194,8 @@ def _reviews(packages: Iterable[str], source: str, at: str, distribution: str) -
         when = datetime.fromisoformat(at)
     except ValueError:
         return  # the farm says how a time is written
-    for each in packages:
-        yield review_word(Review(PackageName.parse(each, within=distribution).inside(distribution), source, when))
+    for package in packages:
+        yield review_word(Review(PackageName.parse(package, within=distribution).inside(distribution), source, when))
 
 
 @advisory.command("list")

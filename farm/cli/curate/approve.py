@@ -153,17 +153,17 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
     from farm.core.names.digest import Digest
     from farm.trust.attestation.curator_order import named
 
-    digests = [Digest(each) for each in descriptors]
+    digests = [Digest(descriptor) for descriptor in descriptors]
     with curator() as farm:
         distribution = farm.channel(channel).get("distribution", "")
-        packages = named((_name_of(farm, each).removeprefix(f"{distribution}/"), each) for each in digests)
+        packages = named((_name_of(farm, digest).removeprefix(f"{distribution}/"), digest) for digest in digests)
         envelope = sign_act(farm, "withdraw-approval", channel, reason=why, packages=packages)
         answer = farm.withdraw_approvals_with_signer(
             channel, {name: each for name, each in packages.items() if each}, why=why, envelope=envelope
         )
         status = tell_signed(farm, answer)
     if status == 0:
-        said = [f"you have withdrawn what you signed for {each} on {channel}" for each in digests]
+        said = [f"you have withdrawn what you signed for {digest} on {channel}" for digest in digests]
         tell_result(said, answer, as_json=as_json)
     return status
 

@@ -102,12 +102,12 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
     if not packages or not can_sign():
         return None
     status = farm.channel(channel)
-    names = {each.removeprefix(f"{status.get('distribution', '')}/") for each in packages}
-    held = {each["package"]: each["descriptor"] for each in status["excuses"] if each.get("descriptor")}
+    names = {package.removeprefix(f"{status.get('distribution', '')}/") for package in packages}
+    held = {excuse["package"]: excuse["descriptor"] for excuse in status["excuses"] if excuse.get("descriptor")}
     chosen = {name: digest for name, digest in held.items() if name in names}
-    for each in status["excuses"]:
-        if chosen.get(each["package"]):
-            _say_descriptor(farm, each)
+    for excuse in status["excuses"]:
+        if chosen.get(excuse["package"]):
+            _say_descriptor(farm, excuse)
     return sign_act(farm, "retry", channel, reason=why, packages=chosen) if chosen else None
 
 
@@ -140,12 +140,12 @@ def _lines(found: dict[str, Any]) -> Iterator[Line]:
         yield f"  {in_brief(found['reason'])}"
     yield from gate_lines(found["gates"])
     if found["runs"]:
-        tried = [f"{each['purpose']} of {each['atoms']} atoms {each['state']}" for each in found["runs"]]
+        tried = [f"{run['purpose']} of {run['atoms']} atoms {run['state']}" for run in found["runs"]]
         yield f"  sets tried: {len(tried)} ({', '.join(tried[-8:])})"
     yield ""
     rows = [
-        (each["package"], _version(each["before"]), _version(each["after"]), _partners(each), each["state"])
-        for each in found["changes"]
+        (change["package"], _version(change["before"]), _version(change["after"]), _partners(change), change["state"])
+        for change in found["changes"]
     ]
     yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["it changes nothing"]
     if found["excuses"]:

@@ -59,8 +59,8 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
         yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {told}"
     for each in status["held"]:
         yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
-    for each in status["orders"]:
-        yield f"  order {each['id']} of {each['ordered-by']} waits: {each['summary']}"
+    for order in status["orders"]:
+        yield f"  order {order['id']} of {order['ordered-by']} waits: {order['summary']}"
     yield from ("  " + line for line in _astray_lines(status))
     if candidate:
         outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""

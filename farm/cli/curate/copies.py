@@ -34,5 +34,5 @@ def copies(name: str, as_json: bool) -> None:
     if as_json:
         say_json(found.model_dump(mode="json"))
         return
-    rows = [(each.recipe, _WORDS[each.kind], each.tree) for each in found.copies]
+    rows = [(copy.recipe, _WORDS[copy.kind], copy.tree) for copy in found.copies]
     say_lines(table(rows, ("RECIPE", "HOW", "AS IT WAS IN")) if rows else [f"nobody is known to hold code of {name}"])

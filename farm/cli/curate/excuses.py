@@ -28,7 +28,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
     """
     with curator() as farm:
         names = [channel] if channel else [each["channel"] for each in farm.channels()]
-        found = [each for name in names for each in farm.excuses(name, cleared=cleared)]
+        found = [excuse for name in names for excuse in farm.excuses(name, cleared=cleared)]
     if as_json:
         say_json(found)
         return

@@ -107,11 +107,11 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
         return
     rows = [
         (
-            each["package"],
-            _WORDS.get(each["change"], each["change"]),
-            *(side["version"] if side else "-" for side in _sides(each)),
+            change["package"],
+            _WORDS.get(change["change"], change["change"]),
+            *(side["version"] if side else "-" for side in _sides(change)),
         )
-        for each in found["changes"]
+        for change in found["changes"]
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
     say_lines(table(rows, headings) if rows else [f"releases {old} and {new} hold the same packages"])

@@ -55,9 +55,9 @@ def _sign_rollback(farm: CuratorClient, channel: str, number: int, why: str) -> 
     """Return the signed order to go back; None where there is no key, or no such release: the farm says so."""
     from farm.core.names.digest import Digest
 
-    for each in farm.releases(channel, before=number + 1, limit=1)["releases"]:
-        if each["number"] == number:
-            return sign_act(farm, "rollback", channel, reason=why, target=Digest(each["digest"]))
+    for release in farm.releases(channel, before=number + 1, limit=1)["releases"]:
+        if release["number"] == number:
+            return sign_act(farm, "rollback", channel, reason=why, target=Digest(release["digest"]))
     return None
 
 

@@ -176,7 +176,7 @@ def _source(
     severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
 
     def fetch() -> None:
-        with downloads(sum(each.entry.archive.size for each in verified)) as progress:
+        with downloads(sum(package.entry.archive.size for package in verified)) as progress:
             fetch_archives(verified, progress)
 
     return _Source(parts_of(catalogue, verified), (release_head(catalogue),), fetch)
@@ -199,12 +199,12 @@ def _local(store: BlobStore, names: tuple[str, ...], wanted: ImageFile | None, r
             raise
     parts = (
         ImagePart(
-            each.descriptor,
-            Manifest.from_json(store.read(each.manifest.digest)),
-            PackageFacts.from_json(store.read(each.facts.digest)),
-            each.archive,
+            package.descriptor,
+            Manifest.from_json(store.read(package.manifest.digest)),
+            PackageFacts.from_json(store.read(package.facts.digest)),
+            package.archive,
         )
-        for each in closure
+        for package in closure
     )
     return _Source(tuple(parts))
 

@@ -59,20 +59,23 @@ def _lines(found: ImageDiff) -> list[str]:
     if found.is_empty:
         return ["no differences"]
     lines = [f"{counted(len(found.packages), 'package')} {'differs' if len(found.packages) == 1 else 'differ'}"]
-    lines += [f"  {each}" for each in found.packages]
+    lines += [f"  {package}" for package in found.packages]
     if found.settings:
         lines.append(f"settings that differ: {', '.join(found.settings)}")
-    lines += _block("files", [f"{each.change} {_path(each.package, each.path)}" for each in found.files])
-    told = [f"{each.change} {' '.join(each.holds.split())[:200]} ({each.diff_id})" for each in found.layers]
+    lines += _block("files", [f"{file.change} {_path(file.package, file.path)}" for file in found.files])
+    told = [f"{layer.change} {' '.join(layer.holds.split())[:200]} ({layer.diff_id})" for layer in found.layers]
     lines += _block("layers that no package accounts for", told)
-    for each in found.symbols:
-        lines += _symbols(each)
+    for symbol in found.symbols:
+        lines += _symbols(symbol)
     if found.advisories is None:
         lines.append("advisories: nothing can be known: no channel of these images publishes any")
     else:
         lines += _block(
             "advisories",
-            [f"{each.change} {each.advisory} ({each.severity}) in {each.package}" for each in found.advisories],
+            [
+                f"{advisory.change} {advisory.advisory} ({advisory.severity}) in {advisory.package}"
+                for advisory in found.advisories
+            ],
         )
     return lines
 

@@ -20,9 +20,9 @@ def set_form(digest: Digest, record: SetRecord, parts: Iterable[ImagePart]) -> d
         "digest": digest,
         "set": record.digest,
         "asked": list(record.asked),
-        "packages": [each.to_dict() | {"size": sizes.get(each.descriptor)} for each in record.packages],
-        "releases": [each.to_dict() for each in record.releases],
-        "overrides": [str(each.name) for each in record.overrides],
+        "packages": [package.to_dict() | {"size": sizes.get(package.descriptor)} for package in record.packages],
+        "releases": [release.to_dict() for release in record.releases],
+        "overrides": [str(override.name) for override in record.overrides],
     }
 
 

@@ -99,7 +99,7 @@ def _form(
     return {
         **set_form(known.digest, known.record, parts),
         "host": needs.to_dict() if needs else None,
-        "sensitive-files": [each.to_dict() for each in _sensitive(parts)],
+        "sensitive-files": [additions.to_dict() for additions in _sensitive(parts)],
         "imports": {f"/{each.path}": str(each) for each in imports_in(known.labels)},
         "files": [entry.to_dict() for entry in own.entries] if own else [],
         "replaces": list(replaced_in(known.labels)),
@@ -121,7 +121,7 @@ def _form(
 def _sensitive(parts: Sequence[ImagePart]) -> list[SensitiveAdditions]:
     from farm.client.root.sensitive_additions import sensitive_additions
 
-    return [each for part in parts for each in sensitive_additions(part.descriptor, part.manifest, part.facts)]
+    return [addition for part in parts for addition in sensitive_additions(part.descriptor, part.manifest, part.facts)]
 
 
 def _lines(
@@ -141,7 +141,7 @@ def _lines(
             "set",
             f"{record.digest}, {counted(len(record.packages), 'package')} in {counted(len(known.layers), 'layer')}",
         ),
-        ("releases", ", ".join(str(each) for each in record.releases) or _no_release(record.packages)),
+        ("releases", ", ".join(str(release) for release in record.releases) or _no_release(record.packages)),
         ("asked for", " ".join(record.asked)),
         ("runs", " ".join([*config.entrypoint, *config.command]) or "what it is told to"),
         ("user", config.user or "root"),
@@ -150,8 +150,8 @@ def _lines(
     ]
     lines: list[Line] = [styled(f"{heading:<10}", bold=True) + f" {value}" for heading, value in facts]
     rows = [
-        (_called(record.packages, each), each.full_version, each.channel or "local build", _note(each))
-        for each in record.packages
+        (_called(record.packages, package), package.full_version, package.channel or "local build", _note(package))
+        for package in record.packages
     ]
     lines += ["", *table(rows, ("PACKAGE", "VERSION", "FROM", "NOTE"))]
     if imports := imports_in(known.labels):
@@ -180,7 +180,7 @@ def _replaced(known: KnownImage) -> str:
 
 
 def _no_release(packages: Sequence[PlacedPackage]) -> str:
-    return "not known here" if any(each.channel for each in packages) else "none: local builds"
+    return "not known here" if any(package.channel for package in packages) else "none: local builds"
 
 
 def _called(packages: Sequence[PlacedPackage], each: PlacedPackage) -> str:

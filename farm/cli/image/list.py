@@ -25,14 +25,14 @@ def list_images(as_json: bool) -> None:
     kept = list(ImageRecords(Settings.from_environment().state).all())
     rows = [
         (
-            " ".join(each.names) or "-",
-            each.digest,
-            str(len(each.record.packages)),
-            " ".join(str(ref) for ref in each.record.releases) or "local builds",
-            each.made,
+            " ".join(image.names) or "-",
+            image.digest,
+            str(len(image.record.packages)),
+            " ".join(str(ref) for ref in image.record.releases) or "local builds",
+            image.made,
         )
-        for each in sorted(kept, key=lambda each: (each.names, each.digest))
+        for image in sorted(kept, key=lambda each: (each.names, each.digest))
     ]
     headings = ("NAME", "DIGEST", "PACKAGES", "RELEASES", "MADE")
     lines = table(rows, headings) if rows else ["no images were made here"]
-    tell_result(lines, [record_form(each) for each in kept], as_json=as_json)
+    tell_result(lines, [record_form(image) for image in kept], as_json=as_json)

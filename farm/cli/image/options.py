@@ -60,7 +60,7 @@ class ConfigOptions:
                 (check.environment_name(name), check.value(text)) for name, text in map(name_and_value, environment)
             ),
             labels=tuple((check.label_name(name), check.value(text)) for name, text in map(name_and_value, labels)),
-            ports=tuple(check.port(each) for each in ports),
+            ports=tuple(check.port(port) for port in ports),
             user=check.user(user) if user else "",
         )
 

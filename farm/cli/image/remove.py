@@ -34,7 +34,7 @@ def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     if bool(images) == unnamed:
         raise click.UsageError("Name images, or say --unnamed.")
     records = ImageRecords(Settings.from_environment().state)
-    names = [each.digest for each in records.all() if not each.names] if unnamed else list(dict.fromkeys(images))
+    names = [image.digest for image in records.all() if not image.names] if unnamed else list(dict.fromkeys(images))
     for name in names:
         _found(records, name)  # all of them or none
     found = [_forget(records, name) for name in names]

@@ -154,8 +154,8 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
     called = called_commands(found.trial.members.values())
     return {
         "digest": found.made.image.digest,
-        "changes": [each.to_dict() for each in found.changes],
-        "sensitive-files": [each.to_dict() for each in found.sensitive],
+        "changes": [change.to_dict() for change in found.changes],
+        "sensitive-files": [additions.to_dict() for additions in found.sensitive],
         "release": found.release.to_dict(),
         "proven": {
             "missing-symbols": sum(problem.code in _SYMBOLS for problem in found.trial.problems),
@@ -163,13 +163,13 @@ def _form(found: ImageUpdate) -> dict[str, Any]:
             "packages-checked": found.trial.checked,
             "dependents": list(found.trial.dependents),
             "scope": found.trial.scope.to_dict(),
-            "commands-not-proven": [each.to_dict() for each in called[:_MOST_COMMANDS]],
+            "commands-not-proven": [command.to_dict() for command in called[:_MOST_COMMANDS]],
         },
-        "overrides": [each.to_dict() for each in found.made.record.overrides],
+        "overrides": [override.to_dict() for override in found.made.record.overrides],
         "released": list(found.brought),
         "released-together": list(found.together),
         "not-released-together": list(found.apart),
-        "still-linked-statically": [each.to_dict() for each in found.copies],
+        "still-linked-statically": [copy.to_dict() for copy in found.copies],
     }
 
 
@@ -177,15 +177,16 @@ def _lines(known: KnownImage, found: ImageUpdate) -> Iterator[str]:
     trial = found.trial
     layers = {diff_id for diff_id, _ in known.layers}
     fresh = [layer for layer in found.made.image.layers if layer.diff_id not in layers]
-    yield from (f"{each}" for each in found.changes)
+    yield from (f"{change}" for change in found.changes)
     yield from sensitive_lines(found.sensitive)
     users = f", with {_all(trial.dependents)} depending on it" if trial.dependents else ""
     if not found.trial.problems:
         yield f"proven{users}: {trial.scope.summary}"
-    now = {each.descriptor: each for each in found.made.record.packages}
-    for each in known.record.overrides:
-        if each.descriptor in now and not now[each.descriptor].is_override:
-            yield f"{each.name.short} {each.full_version} is no override any more: nothing is void because of it"
+    now = {package.descriptor: package for package in found.made.record.packages}
+    for override in known.record.overrides:
+        if override.descriptor in now and not now[override.descriptor].is_override:
+            label = f"{override.name.short} {override.full_version}"
+            yield f"{label} is no override any more: nothing is void because of it"
     yield from override_lines(found.made.record.packages)
     release = f"release {found.release.number} of {found.release.subscription}"
     if found.together or len(found.brought) > 1:

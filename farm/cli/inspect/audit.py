@@ -105,7 +105,7 @@ def _running(host: Host, settings: Settings) -> list[Audit]:
     except SandboxUnavailableError:
         say("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
     auditor = Auditor(host)
-    return [auditor.audit_of_many(running_subject(each), each.evidence) for each in alive]
+    return [auditor.audit_of_many(running_subject(running), running.evidence) for running in alive]
 
 
 def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> None:
@@ -141,14 +141,14 @@ def _table(found: Audit) -> list[Line]:
     lines: list[Line] = [f"{found.subject}: {packages}, {count}{harmless}{not_covered}"]
     if found.exposed:
         headings = ("PACKAGE", "VERSION", "ADVISORY", "SEVERITY", "SINCE", "FIXED IN", "SUMMARY")
-        lines += ["", *table([_row(each) for each in found.exposed], headings)]
+        lines += ["", *table([_row(exposure) for exposure in found.exposed], headings)]
         lines += ["", *_what_to_do(found)]
     return [*lines, *_not_known(found), *_data(found)]
 
 
 def _nothing_found(found: Audit) -> str:
     """Return that no advisory holds, where that says something: not of packages that nobody has looked at."""
-    asked = {name for each in found.data for name, _ in each.packages}
+    asked = {name for source in found.data for name, _ in source.packages}
     if not found.uncovered:
         return "no advisory holds"
     if asked == set(found.uncovered):
@@ -158,14 +158,14 @@ def _nothing_found(found: Audit) -> str:
 
 def _data(found: Audit) -> Iterator[str]:
     now = datetime.now(UTC)
-    yield from (each.told(now) for each in found.data)
+    yield from (source.told(now) for source in found.data)
     if found.uncovered:
         yield f"No data covers: {', '.join(_short(found, each) for each in found.uncovered)}. Ask who publishes them."
 
 
 def _short(found: Audit, name: str) -> str:
     """Return a package's name as short as it is clear: all are of one distribution, most often."""
-    owners = {each.distribution for each in found.data}
+    owners = {source.distribution for source in found.data}
     return name.rpartition("/")[2] if len(owners) == 1 else name
 
 
@@ -186,10 +186,10 @@ def _row(each: Exposed) -> tuple[str, ...]:
 
 
 def _what_to_do(found: Audit) -> Iterator[str]:
-    for command in sorted({each.command for each in found.exposed if each.command}):
+    for command in sorted({exposure.command for exposure in found.exposed if exposure.command}):
         again = "" if command.startswith("farm ") else ", and start it again: a run takes the newest release"
         yield f"To fix it: {command}{again}"
-    if waiting := sorted({each.package.name.short for each in found.exposed if each.fixed_in is None}):
+    if waiting := sorted({exposure.package.name.short for exposure in found.exposed if exposure.fixed_in is None}):
         yield f"No release fixes {', '.join(waiting)} yet."
 
 

@@ -49,7 +49,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     if asked:
         found = constraint(host, found, asked)
     if as_json:
-        say_json([each.to_dict() for each in found])
+        say_json([image.to_dict() for image in found])
         return
     nothing = f"no image holds {' and '.join(wanted)}" if asked else "there are no images"
     say_lines(_table(found, "HOLDING" if asked else "PACKAGES") if found else [nothing])
@@ -60,15 +60,15 @@ def _table(found: list[HostImage], last: str) -> list[Line]:
 
     rows = [
         (
-            " ".join(each.names) or "-",
-            (each.digest or each.id)[:19],
-            f"as {' '.join(each.elsewhere)}" if each.elsewhere else "yes" if each.in_docker else "no",
-            ", ".join(_packages(each) if last == "PACKAGES" else [str(held) for held in each.found]),
+            " ".join(image.names) or "-",
+            (image.digest or image.id)[:19],
+            f"as {' '.join(image.elsewhere)}" if image.elsewhere else "yes" if image.in_docker else "no",
+            ", ".join(_packages(image) if last == "PACKAGES" else [str(held) for held in image.found]),
         )
-        for each in found
+        for image in found
     ]
     return table(rows, ("NAME", "DIGEST", "IN DOCKER", last))
 
 
 def _packages(image: HostImage) -> list[str]:
-    return [f"{each.name.short} {each.full_version}" for each in image.record.packages]
+    return [f"{package.name.short} {package.full_version}" for package in image.record.packages]

@@ -61,9 +61,9 @@ def check(subject: str, as_json: bool) -> int:
     if as_json:
         say_json(_verdict(subject, record, path, violations))
     elif violations:
-        for each in violations:
-            say(f"{each.rule}: {each.message}")
-            say(f" help: {each.remedy}")
+        for violation in violations:
+            say(f"{violation.rule}: {violation.message}")
+            say(f" help: {violation.remedy}")
     else:
         say(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
     return FOUND if violations else 0
@@ -76,11 +76,11 @@ def _verdict(subject: str, record: SetRecord, path: Path, violations: Sequence[P
         "allowed": not violations,
         "subject": subject,
         "set": record.digest,
-        "packages": [{"name": str(each.name), "version": each.full_version} for each in record.packages],
-        "releases": [str(each) for each in record.releases],
+        "packages": [{"name": str(package.name), "version": package.full_version} for package in record.packages],
+        "releases": [str(release) for release in record.releases],
         "policy": {"file": str(path), "digest": Digest.of(path.read_bytes())},
-        "objections": [each.to_dict() for each in violations],
-        "message": "; ".join(each.message for each in violations),
+        "objections": [violation.to_dict() for violation in violations],
+        "message": "; ".join(violation.message for violation in violations),
     }
 
 
@@ -105,5 +105,5 @@ def _set_of(
         record, reading = known.record, Described(host)
         parts = reading.parts(known)
         described = [part.descriptor for part in parts]
-        layers = tuple(str(each) for each in unaccounted(host, known, reading, parts, engine))
+        layers = tuple(str(fault) for fault in unaccounted(host, known, reading, parts, engine))
     return record, {each.digest: each for each in described}, layers

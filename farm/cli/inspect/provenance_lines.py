@@ -31,8 +31,8 @@ def provenance_lines(found: Provenance, names: KeyNames) -> list[Line]:
         lines += _part("Said by the distribution, in what the release names:", _declared(found))
     elif found.toolchain:
         lines += _part("Said by the build on this host; nobody signed it:", _inputs(found))
-    if any(each.kind == "not-in-recipe" for each in found.sources):
-        lines += [styled(f"CONTRADICTION: {each}", fg="red") for each in found.contradictions]
+    if any(source.kind == "not-in-recipe" for source in found.sources):
+        lines += [styled(f"CONTRADICTION: {contradiction}", fg="red") for contradiction in found.contradictions]
     return lines
 
 
@@ -70,7 +70,7 @@ def _verified(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
         yield "built by", f"{_builder(build, found.release, names)}, {when}"
     yield "recipe", f"{found.recipe}: named by the release and by each of these builders"
     yield "plan", f"{found.plan}: named by the package, and signed by each of these builders"
-    pinned = sum(each.is_pinned for each in found.sources)
+    pinned = sum(source.is_pinned for source in found.sources)
     if found.sources:
         yield "sources", f"{pinned} of {len(found.sources)} in the plan are pinned by the recipe, with the same digest"
 
@@ -101,9 +101,9 @@ def _built(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
         yield "built", f"by {_builder(build, found.release, names)} {told}, log {build.run.log}"
     taken = found.builds[0].taken_from if found.builds else {}
     yield from _inputs(found)
-    for each in found.sources:
-        if place := taken.get(each.digest):
-            yield "taken from", f"{each.file}: {place}"
+    for source in found.sources:
+        if place := taken.get(source.digest):
+            yield "taken from", f"{source.file}: {place}"
 
 
 def _inputs(found: Provenance) -> Iterator[tuple[str, str]]:
@@ -111,8 +111,8 @@ def _inputs(found: Provenance) -> Iterator[tuple[str, str]]:
         yield "from", f"{source.file} {source.digest}"
     if found.toolchain:
         yield "in", f"the toolchain {found.toolchain.tree}"
-    for each in found.dependencies:
-        yield "with", _dependency(each)
+    for dependency in found.dependencies:
+        yield "with", _dependency(dependency)
 
 
 def _dependency(each: TracedDependency) -> str:

@@ -111,8 +111,8 @@ def _lines(found: Verification) -> Iterator[str]:
         said = "all as signed, but for what is overridden"
     packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
     yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
-    for each in found.faults[:_MOST_SHOWN]:
-        yield f"  {each}"
+    for fault in found.faults[:_MOST_SHOWN]:
+        yield f"  {fault}"
     if count > _MOST_SHOWN:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
     yield from override_lines(found.overrides)

@@ -49,7 +49,7 @@ def who_needs(what: str, root: Path | None, image: str, channel: str, as_json: b
             "asked": what,
             "where": asked.where,
             "provided-by": list(wanted.providers),
-            "dependents": [each.to_dict() for each in found],
+            "dependents": [dependent.to_dict() for dependent in found],
         }
         say_json(form)
         return
@@ -77,13 +77,16 @@ def _lines(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterato
     provided = (
         f"{wanted.asked}, of {' and '.join(labels)}" if labels else f"{wanted.asked}, which nothing there provides"
     )
-    direct = sum(bool(each.uses) for each in found)
+    direct = sum(bool(dependent.uses) for dependent in found)
     count = f"{direct} {'package needs' if direct == 1 else 'packages need'} it"
     more = f", {len(found) - direct} more through these" if len(found) > direct else ""
     yield f"{asked.where}: {provided}: {count}{more}"
     rows = [
-        (each.label, "; ".join(map(str, each.uses)) if each.uses else f"through {' → '.join(each.path[1:])}")
-        for each in found
+        (
+            dependent.label,
+            "; ".join(map(str, dependent.uses)) if dependent.uses else f"through {' → '.join(dependent.path[1:])}",
+        )
+        for dependent in found
     ]
     if rows:
         yield ""

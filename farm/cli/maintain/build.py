@@ -114,10 +114,10 @@ def rebuild(
     same = different = 0
     with local_builds(recipes, verbose=verbose) as (builds, every):
         for name in reversed(_chosen(names, every, everything)):
-            for each in builds.rebuild(name, variation):
-                same += each.same
-                different += not each.same
-                say(f"{'same' if each.same else 'DIFFERENT':<9}  {each.package}  {each.second}")
+            for rebuilt in builds.rebuild(name, variation):
+                same += rebuilt.same
+                different += not rebuilt.same
+                say(f"{'same' if rebuilt.same else 'DIFFERENT':<9}  {rebuilt.package}  {rebuilt.second}")
     say(f"{counted(same, 'package')} equal, {different} different")
     return 1 if different else 0
 

@@ -104,7 +104,7 @@ def _pack(
     from farm.trust.index.release_index import ReleaseEntry
 
     full, own = PackageName.parse(name), OwnPackages(host)
-    if any(full.distribution == each.distribution for each in host.subscriptions.all()):
+    if any(full.distribution == subscription.distribution for subscription in host.subscriptions.all()):
         raise OwnPackageError(
             f"{full} is a name of {full.distribution}, which this host follows: only its owner makes packages of it",
             remedy="Give it a name of a domain of yours, as mine.example.org/app.",
@@ -133,7 +133,9 @@ def _pack(
         return
     again = before is not None and before.entry.descriptor.digest == entry.descriptor.digest
     say(f"{full} {version}-{entry.revision}{' is unchanged' if again else ''}: {package.descriptor.digest}")
-    needs = [each for each in package.descriptor.requires if each not in package.descriptor.provides]
+    needs = [
+        requirement for requirement in package.descriptor.requires if requirement not in package.descriptor.provides
+    ]
     if needs:
         say(f"it requires {', '.join(needs)}")
 

@@ -53,7 +53,7 @@ def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
     What is signed for one is nothing to another. Raises `UnknownDistributionError`, `RecipeError`.
     """
     # A recipe lies in TREE/packages/NAME.
-    trees = [*(each.resolve().parent.parent for each in directories), settings.recipes]
+    trees = [*(directory.resolve().parent.parent for directory in directories), settings.recipes]
     for tree in trees:
         if found := distribution_in(tree):
             return found
@@ -77,7 +77,7 @@ def distribution_in(tree: Path) -> str:
 
 def waiting_lines(taken: SubmissionWire) -> list[str]:
     """Say that a submission waits, and for whom."""
-    lines = [f"{each.recipe}: waits for {whom(each)}" for each in taken.waits_for]
+    lines = [f"{unsigned.recipe}: waits for {whom(unsigned)}" for unsigned in taken.waits_for]
     return [
         *lines,
         f"submission {taken.id} waits for its owners; one of each signs with `farm submission accept {taken.id}`",

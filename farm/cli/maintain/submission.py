@@ -65,14 +65,14 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
         return
     rows = [
         (
-            str(each.id),
-            each.state,
-            f"{each.submitted_at:%Y-%m-%d %H:%M}",
-            each.submitted_by,
-            ", ".join(recipe.name for recipe in each.recipes),
-            "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in each.waits_for),
+            str(record.id),
+            record.state,
+            f"{record.submitted_at:%Y-%m-%d %H:%M}",
+            record.submitted_by,
+            ", ".join(recipe.name for recipe in record.recipes),
+            "; ".join(f"{unsigned.recipe}: {whom(unsigned)}" for unsigned in record.waits_for),
         )
-        for each in page.submissions
+        for record in page.submissions
     ]
     headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR")
     say_lines(table(rows, headings) if rows else ["no submissions"])
@@ -121,9 +121,9 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
         found = farm.submission_contents(number)
         say_lines(_sheet(found.submission), err=True)
         digests = _checked(found, settings)
-        mine = [each.recipe for each in found.submission.waits_for if own.name in each.owners]
+        mine = [unsigned.recipe for unsigned in found.submission.waits_for if own.name in unsigned.owners]
         if not mine:
-            waits = "; ".join(f"{whom(each)} ({each.recipe})" for each in found.submission.waits_for)
+            waits = "; ".join(f"{whom(unsigned)} ({unsigned.recipe})" for unsigned in found.submission.waits_for)
             raise FarmError(
                 f"submission {number} waits for no signature of {own.name}",
                 remedy=f"It waits for {waits}." if waits else "",
@@ -141,7 +141,10 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     if taken.waits_for:
         say_lines(waiting_lines(taken))
         return
-    say_lines(f"{each.name}: {'unchanged, ' if each.unchanged else ''}job {each.job.id}" for each in taken.accepted)
+    say_lines(
+        f"{accepted.name}: {'unchanged, ' if accepted.unchanged else ''}job {accepted.job.id}"
+        for accepted in taken.accepted
+    )
 
 
 @submission.command("withdraw")
@@ -165,7 +168,7 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
         found = farm.submission_contents(number)
         given = _signatures(found)
         if own is not None:
-            owned = any(own.name in each.owners for each in found.submission.waits_for)
+            owned = any(own.name in unsigned.owners for unsigned in found.submission.waits_for)
             digests = _checked(found, settings)
             envelope = sign_digests(digests, found.distribution, own, withdrawn=True) if owned else None
             order = sign_withdrawal(own, found.distribution, given, why)
@@ -196,7 +199,7 @@ def _farm() -> Iterator[tuple[FarmClient, Settings]]:
 def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
     """Return the digests of the files that came; what the farm says of them must be what they are."""
     digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
-    told = {each.name: each.recipe for each in found.submission.recipes}
+    told = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
     if digests != told:
         raise AlteredSubmissionError(
             f"the farm shows submission {found.submission.id} with other files than it says",
@@ -216,8 +219,8 @@ def _signatures(found: SubmissionContents) -> list[bytes]:
     from farm.core.names.canonical_json import canonical_json
     from farm.trust.attestation.submission_statement import shown_submission
 
-    told = {each.name: each.recipe for each in found.submission.recipes}
-    given = [canonical_json(each) for each in found.signatures]
+    told = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
+    given = [canonical_json(signature) for signature in found.signatures]
     for envelope in given:
         said = shown_submission(envelope).said
         if said.distribution != found.distribution or not said.recipes.items() <= told.items():
@@ -241,10 +244,10 @@ def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
 def _sheet(record: SubmissionRecordWire) -> list[Line]:
     from farm.cli.rendering import table
 
-    waiting = {each.recipe: whom(each) for each in record.waits_for}
+    waiting = {unsigned.recipe: whom(unsigned) for unsigned in record.waits_for}
     rows = [
-        (each.name, ", ".join(each.signed_by) or "-", waiting.get(each.name, "-"), each.recipe)
-        for each in record.recipes
+        (recipe.name, ", ".join(recipe.signed_by) or "-", waiting.get(recipe.name, "-"), recipe.recipe)
+        for recipe in record.recipes
     ]
     since = clock(record.submitted_at.isoformat())
     return [

@@ -67,7 +67,7 @@ def submit(
     from farm.build.recipe_directory import read_recipe_directory
 
     settings = Settings.from_environment()
-    recipes = {each.resolve().name: read_recipe_directory(each) for each in directories}
+    recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
     own = find_own_key(settings, key, name)
     envelope = sign_recipes(recipes, distribution_of(settings, directories), own) if own else None
     with FarmClient(settings.url, settings.token) as farm:
@@ -80,15 +80,19 @@ def submit(
         if taken.waits_for:
             say_lines(waiting_lines(taken))
             return _WAITS if wait or channel else 0
-        for each in taken.accepted:
-            say(f"{each.name}: {_taken(each)}")
+        for accepted in taken.accepted:
+            say(f"{accepted.name}: {_taken(accepted)}")
         if not (wait or channel):
             say(f"submission {taken.id}: {settings.url}/jobs")
             return 0
-        failed = _follow_builds(farm, [each.job.id for each in taken.accepted])
+        failed = _follow_builds(farm, [accepted.job.id for accepted in taken.accepted])
         if failed:
             return 1
-        return _follow_channel(farm, channel, {each.name: each.job.id for each in taken.accepted}) if channel else 0
+        return (
+            _follow_channel(farm, channel, {accepted.name: accepted.job.id for accepted in taken.accepted})
+            if channel
+            else 0
+        )
 
 
 def _signed(own: OwnKey, taken: SubmissionWire) -> str:
@@ -166,15 +170,15 @@ def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted:
     """
     newest = status["newest"]
     members = farm.release(channel, newest["number"])["packages"] if newest else []
-    held = {each["package"] for each in members}
+    held = {member["package"] for member in members}
     return {name for name, job in submitted.items() if held.isdisjoint(farm.job(job).packages)}
 
 
 def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
     """Say what a channel that has decided did about what was submitted, and return the exit status."""
     newest, candidate = status["newest"], status["candidate"]
-    red = [each for each in status["excuses"] if each["gate"] == _RELEASED_TESTS]
-    held = [each for each in candidate["excuses"] if each["cleared-at"] is None] if candidate else []
+    red = [excuse for excuse in status["excuses"] if excuse["gate"] == _RELEASED_TESTS]
+    held = [excuse for excuse in candidate["excuses"] if excuse["cleared-at"] is None] if candidate else []
     held = [each for each in held if each["gate"] != _RELEASED_TESTS]
     release = f"release {newest['number']}" if newest else "empty"
     refused = bool(candidate) and candidate["state"] == "refused"
@@ -197,5 +201,5 @@ def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submit
 
 
 def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
-    for reason in dict.fromkeys(each["reason"] for each in excuses):
+    for reason in dict.fromkeys(excuse["reason"] for excuse in excuses):
         say(f"  {reason}", err=True)

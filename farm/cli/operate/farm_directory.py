@@ -38,7 +38,7 @@ class FarmRunningError(FarmError):
 def check_directory(home: FarmHome) -> None:
     """Refuse a directory whose path the database's URL or a socket cannot hold: `UnusableDirectoryError`."""
     root = str(home.root)
-    if special := [each for each in _SPECIAL_IN_URLS if each in root]:
+    if special := [url for url in _SPECIAL_IN_URLS if url in root]:
         raise UnusableDirectoryError(
             f"the path of the farm's directory must not have {' or '.join(special)} in it, for URLs: {root}",
             remedy="Name a directory without them in FARM_STATE.",

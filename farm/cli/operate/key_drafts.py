@@ -185,10 +185,10 @@ def _targets_edit(
         remove_channels=dropped,
         allow_builders=_public_keys(allowed),
         remove_builders=_key_ids(refused),
-        rebuilds=tuple(_count(each, "--rebuilds") for each in rebuilds),
+        rebuilds=tuple(_count(rebuild, "--rebuilds") for rebuild in rebuilds),
         allow_testers=_public_keys(testers),
         remove_testers=_key_ids(distrusted),
-        tests=tuple(_count(each, "--tests") for each in tests),
+        tests=tuple(_count(test, "--tests") for test in tests),
         operators=tuple(map(_operator, operators)),
         remove_operators=dismissed,
     )
@@ -243,7 +243,7 @@ def sign(
     if as_json:
         say_json({"path": str(path)} | draft_sheet(signed, names))
         return
-    missing = [f"{each.missing} more for {each.name}" for each in signed.quorums() if each.missing]
+    missing = [f"{quorum.missing} more for {quorum.name}" for quorum in signed.quorums() if quorum.missing]
     say(f"signed: {path} needs {', '.join(missing)}" if missing else f"signed: {path} can be published")
 
 

@@ -53,9 +53,9 @@ def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
 
     came = dict(_came_of(lines))
     if as_json:
-        say_json([_form(each, came) for each in lines])
+        say_json([_form(line, came) for line in lines])
         return
-    rows = [(str(each.number), f"{each.at:%Y-%m-%d %H:%M}", each.entry.kind, _told(each, came)) for each in lines]
+    rows = [(str(line.number), f"{line.at:%Y-%m-%d %H:%M}", line.entry.kind, _told(line, came)) for line in lines]
     say_lines(table(rows, ("ENTRY", "AT (UTC)", "KIND", "WHAT")) if rows else ["the ledger is empty"])
 
 
@@ -100,18 +100,18 @@ def _rows_now(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "root", f"version {root['version']}, {root['digest']}"
     if form["targets"]:
         yield "targets", f"version {form['targets']}"
-    for each in form["releases"]:
-        yield "release", f"{each['release-number']} of {each['channel']}, {each['release']}"
+    for release in form["releases"]:
+        yield "release", f"{release['release-number']} of {release['channel']}, {release['release']}"
     for kind, key in (("freeze", "freezes"), ("hold", "holds"), ("order", "orders"), ("withdrawn", "withdrawn-orders")):
         for each in form[key]:
             yield kind, _order_in_words(each)
-    for each in form["reports"]:
-        yield "report", _report_in_words(each)
-    for each in form["withdrawn-approvals"]:
-        up_to = f"up to {clock(each['at'])} of {each['package']} on {each['channel']}"
-        yield "withdrawn", f"approvals by {each['curator']} {up_to} (order {each['order']})"
-    for each in form["withdrawn-statements"]:
-        yield "withdrawn", f"what was signed of recipes in {each['statement']}, by {each['curator']}"
+    for report in form["reports"]:
+        yield "report", _report_in_words(report)
+    for approval in form["withdrawn-approvals"]:
+        up_to = f"up to {clock(approval['at'])} of {approval['package']} on {approval['channel']}"
+        yield "withdrawn", f"approvals by {approval['curator']} {up_to} (order {approval['order']})"
+    for statement in form["withdrawn-statements"]:
+        yield "withdrawn", f"what was signed of recipes in {statement['statement']}, by {statement['curator']}"
 
 
 def _report_in_words(form: Mapping[str, Any]) -> str:

@@ -149,7 +149,7 @@ def _repository(root: Path, names: KeyNames) -> Iterator[dict[str, Any]]:
     head = repository.head()
     builders, listed = builders_in_force(repository)
     allowed = {
-        "builders": [_key_sheet(each.key, names) | {"since-targets-version": each.since} for each in builders],
+        "builders": [_key_sheet(builder.key, names) | {"since-targets-version": builder.since} for builder in builders],
         "rebuilds": listed.rebuilds,
     }
     if listed.testers is not None:

@@ -32,5 +32,7 @@ def policy_with(files: dict[str, bytes], made: Iterable[Toolchain], earlier: Sig
     """Return the policy of a directory's files with toolchains that are made. Raises `InvalidSignedPolicyError`."""
     from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files
 
-    toolchains = [SignedToolchain(each.name, each.tree, each.lock.digest) for each in made if each.lock]
+    toolchains = [
+        SignedToolchain(toolchain.name, toolchain.tree, toolchain.lock.digest) for toolchain in made if toolchain.lock
+    ]
     return policy_of_files(files, toolchains, earlier)

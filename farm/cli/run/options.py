@@ -59,7 +59,7 @@ def run_options(
         labels=wanted.labels,
         binds=binds,
         hidden=own.hidden,
-        volumes=tuple(each for each in wanted.volumes if each not in {bind.target for bind in mounts}),
+        volumes=tuple(volume for volume in wanted.volumes if volume not in {bind.target for bind in mounts}),
         terminal=terminal,
     )
 
@@ -87,6 +87,6 @@ def _together(own: OwnMounts, mounts: Sequence[Bind]) -> tuple[Bind, ...]:
     from farm.container.sandbox_spec import Bind
 
     taken = {target for _, target in own.binds} | {*own.hidden}
-    if twice := [each.target for each in mounts if each.target in taken]:
+    if twice := [mount.target for mount in mounts if mount.target in taken]:
         raise click.UsageError(f"--mount names {twice[0]}, where the image file has something: mount it elsewhere.")
     return (*(Bind(Path(source), target) for source, target in own.binds), *mounts)

@@ -131,7 +131,7 @@ def run(
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = run_options(names, words, wanted, own, mounts, environment, network=network, user=user)
         asked = replace(asked, publish=publish)
-        needs = joint_needs(each.descriptor.host for each in verified)
+        needs = joint_needs(package.descriptor.host for package in verified)
         granted = grant(asked, needs, chosen)
         with nothing_fetched(found.last) if found.last else nullcontext():
             unpacked = _unpacked(host, verified)
@@ -150,7 +150,7 @@ def run(
 
 
 def _options_of(command: click.Command) -> list[str]:
-    return [name for each in command.params for name in each.opts if name.startswith("--")]
+    return [name for param in command.params for name in param.opts if name.startswith("--")]
 
 
 def _split(argv: list[str], packages: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -170,12 +170,12 @@ def _read(file: Path) -> ImageFile:
 def _own(host: Host, file: Path | None, wanted: ImageFile | None, verified: Sequence[VerifiedPackage]) -> OwnMounts:
     from farm.client.run.user_mounts import own_mounts
 
-    described = [(each.descriptor, each.manifest) for each in verified]
+    described = [(package.descriptor, package.manifest) for package in verified]
     if wanted is None or file is None:
         return own_mounts([], described)
     from farm.client.image.asking import check_replaced, own_directories  # brings a reader of YAML
 
-    check_replaced(wanted, {each.descriptor.name.short for each in verified})
+    check_replaced(wanted, {package.descriptor.name.short for package in verified})
     directories = own_directories(wanted, file.parent)
     return own_mounts(directories, described, wanted.replaces, wanted.imports, host.cache.path)
 
@@ -192,7 +192,7 @@ def _unpacked(host: Host, verified: Sequence[VerifiedPackage]) -> dict[str, Path
     from farm.cli.progress import downloads
 
     lacking = host.lacking(verified)
-    with downloads(sum(each.entry.archive.size for each in lacking)) as progress:
+    with downloads(sum(package.entry.archive.size for package in lacking)) as progress:
         return host.unpack(verified, progress)
 
 
@@ -213,12 +213,12 @@ def _tell(record: SetRecord, granted: Granted, engine: str, *, verbose: bool) ->
 
 
 def _tell_all(record: SetRecord, engine: str, options: RunOptions) -> None:
-    distributions = {each.name.distribution for each in record.packages}
-    for each in record.packages:
-        name = each.name.short if len(distributions) == 1 else each.name
-        say(f"{name} {each.full_version} {each.descriptor}", err=True)
-    releases = " and ".join(str(each) for each in record.releases)
-    written = [f"writing {each.source}" for each in options.binds if each.writable]
+    distributions = {package.name.distribution for package in record.packages}
+    for package in record.packages:
+        name = package.name.short if len(distributions) == 1 else package.name
+        say(f"{name} {package.full_version} {package.descriptor}", err=True)
+    releases = " and ".join(str(release) for release in record.releases)
+    written = [f"writing {bind.source}" for bind in options.binds if bind.writable]
     published = [f"port {each}" for each in options.publish]
     privileges = ", ".join([*options.capabilities, *options.devices, *written, *published]) or "none"
     say(f"set {record.digest} of {releases}, with {engine}; privileges granted: {privileges}", err=True)

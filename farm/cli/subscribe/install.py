@@ -75,7 +75,7 @@ def _install_locked(host: Host, root: Root, locked: Path, severity: str, how: In
     record = read_lock(locked)
     packages = locked_packages(host, record)
     policy, _ = policy_in_force()
-    for each in record.releases if severity or not policy.limits_nothing else ():
-        severity_check(host, host.catalogue(each.subscription), severity)(packages)
+    for release in record.releases if severity or not policy.limits_nothing else ():
+        severity_check(host, host.catalogue(release.subscription), severity)(packages)
     why = f"install --locked {locked.name}"
     return install_exactly(host, root, record, packages, why=why, terms=how)

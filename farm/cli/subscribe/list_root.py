@@ -51,9 +51,10 @@ def _listed(state: Generation) -> dict[str, Any]:
         "made": state.made,
         "why": state.why,
         "asked": list(state.set.asked),
-        "releases": [each.to_dict() for each in state.set.releases],
+        "releases": [release.to_dict() for release in state.set.releases],
         "packages": [
-            {**each.to_dict(), "build": each.build, "asked": _is_asked(state, each)} for each in state.set.packages
+            {**package.to_dict(), "build": package.build, "asked": _is_asked(state, package)}
+            for package in state.set.packages
         ],
     }
 
@@ -61,21 +62,21 @@ def _listed(state: Generation) -> dict[str, Any]:
 def _packages(state: Generation) -> list[Line]:
     from farm.cli.rendering import table
 
-    numbers = {each.subscription: each.number for each in state.set.releases}
+    numbers = {release.subscription: release.number for release in state.set.releases}
     rows = [
         (
-            _called(state, each),
-            each.full_version,
-            "yes" if _is_asked(state, each) else "",
-            f"{each.channel} {numbers.get(each.channel, '')}".strip() or "this host",
+            _called(state, package),
+            package.full_version,
+            "yes" if _is_asked(state, package) else "",
+            f"{package.channel} {numbers.get(package.channel, '')}".strip() or "this host",
         )
-        for each in state.set.packages
+        for package in state.set.packages
     ]
     return table(rows, ("PACKAGE", "VERSION", "ASKED FOR", "RELEASE"))
 
 
 def _called(state: Generation, package: PlacedPackage) -> str:
-    own = {each.distribution for each in state.set.releases}
+    own = {release.distribution for release in state.set.releases}
     return package.name.short if own == {package.name.distribution} else str(package.name)
 
 
@@ -93,7 +94,7 @@ def _with_changes(states: tuple[Generation, ...]) -> list[tuple[Generation, tupl
 def _state(state: Generation, changed: tuple[PackageChange, ...], current: Generation) -> dict[str, Any]:
     listed = {key: value for key, value in _listed(state).items() if key != "packages"}
     is_current = state.number == current.number
-    return {**listed, "current": is_current, "changes": [each.to_dict() for each in changed]}
+    return {**listed, "current": is_current, "changes": [change.to_dict() for change in changed]}
 
 
 def _states(rows: list[tuple[Generation, tuple[PackageChange, ...]]], current: Generation) -> list[str]:
@@ -102,5 +103,5 @@ def _states(rows: list[tuple[Generation, tuple[PackageChange, ...]]], current: G
         here = "  (current)" if state.number == current.number else ""
         made = f"{state.made[:16].replace('T', ' ')}  " if state.made else ""
         lines.append(f"{state.number}  {made}{state.why or state.releases}{here}")
-        lines += [f"   {each!s}" for each in changed]
+        lines += [f"   {change!s}" for change in changed]
     return lines

@@ -77,9 +77,11 @@ def mirror(
 def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
     if not releases:
         return None
-    if bad := [each for each in releases if each != "newest" and not (each.isascii() and each.isdigit())]:
+    if bad := [
+        release for release in releases if release != "newest" and not (release.isascii() and release.isdigit())
+    ]:
         raise click.UsageError(f"{bad[0]!r} is no number of a release, nor `newest`.")
-    return tuple(sorted({int(each) for each in releases if each != "newest"}))
+    return tuple(sorted({int(release) for release in releases if release != "newest"}))
 
 
 @contextmanager
@@ -97,12 +99,14 @@ def _words(directory: Path, made: Mirrored) -> list[str]:
     from farm.cli.rendering import counted, human_size
 
     lines = []
-    for each in made.releases:
-        others = sorted(other.number for other in made.held if other.channel == each.channel and other != each)
+    for release in made.releases:
+        others = sorted(other.number for other in made.held if other.channel == release.channel and other != release)
         more = f", and release {', '.join(map(str, others))}" if others else ""
-        packages = counted(each.packages, "package")
-        lines.append(f"{directory}: release {each.number} of {each.distribution}/{each.channel}, {packages}{more}")
-    lines += [f"of {pin}: {', '.join(each.name for each in pin.packages)}" for pin in made.imports]
+        packages = counted(release.packages, "package")
+        lines.append(
+            f"{directory}: release {release.number} of {release.distribution}/{release.channel}, {packages}{more}"
+        )
+    lines += [f"of {pin}: {', '.join(package.name for package in pin.packages)}" for pin in made.imports]
     if made.missing_sources:
         lines.append(f"their owner does not publish {made.missing_sources} files of sources")
     lines.append(f"fetched {human_size(made.fetched)}; readers take it until {_time(made)}: mirror again before that")
@@ -113,12 +117,16 @@ def _form(directory: Path, made: Mirrored) -> dict[str, Any]:
     return {
         "directory": str(directory),
         "releases": [
-            {"channel": f"{each.distribution}/{each.channel}", "number": each.number, "release": each.digest}
-            for each in made.held
+            {
+                "channel": f"{release.distribution}/{release.channel}",
+                "number": release.number,
+                "release": release.digest,
+            }
+            for release in made.held
         ],
         "imports": [
-            {"channel": f"{each.distribution}/{each.channel}", "number": each.number, "release": each.release}
-            for each in made.imports
+            {"channel": f"{pin.distribution}/{pin.channel}", "number": pin.number, "release": pin.release}
+            for pin in made.imports
         ],
         "fetched": made.fetched,
         "missing-sources": made.missing_sources,

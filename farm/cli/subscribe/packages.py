@@ -34,13 +34,13 @@ def search(text: str, channel: str, as_json: bool) -> None:
 
     host, wanted = open_host(Settings.from_environment()), text.lower()
     followed = host.subscriptions.all()
-    searched = [str(each) for each in followed] if len(followed) > 1 and not channel else [channel]
+    searched = [str(subscription) for subscription in followed] if len(followed) > 1 and not channel else [channel]
     found, names = [], set[str]()
     for catalogue in map(host.catalogue, searched):
         listed = list(catalogue.listings())
-        names.update(each.name for each in listed)
-        lines = (each for each in listed if wanted in each.name or wanted in each.summary.lower())
-        found += [(catalogue, each) for each in sorted(lines, key=lambda each: each.name)]
+        names.update(listing.name for listing in listed)
+        lines = (listing for listing in listed if wanted in listing.name or wanted in listing.summary.lower())
+        found += [(catalogue, listing) for listing in sorted(lines, key=lambda each: each.name)]
     if as_json:
         forms = [
             {
@@ -124,7 +124,7 @@ def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
     from farm.client.root.sensitive_additions import sensitive_additions
 
     found = sensitive_additions(package.descriptor, package.manifest, package.facts)
-    return [("sensitive", f"{' '.join(each.name for each in files.findings)}: {files.what}") for files in found]
+    return [("sensitive", f"{' '.join(finding.name for finding in files.findings)}: {files.what}") for files in found]
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:

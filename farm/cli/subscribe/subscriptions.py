@@ -43,7 +43,7 @@ def subscriptions(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand:
         return
     host = open_host(Settings.from_environment())
-    found = [_described(host, each) for each in host.subscriptions.all()]
+    found = [_described(host, subscription) for subscription in host.subscriptions.all()]
     if as_json:
         say_json(found)
     elif found:

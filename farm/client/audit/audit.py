@@ -78,8 +78,8 @@ class Auditor:
             name=subject.name,
             subject=subject.words,
             held=subject.packages,
-            exposed=tuple(each for each in ordered if each.finding.stands),
-            harmless=tuple(each for each in ordered if not each.finding.stands),
+            exposed=tuple(exposure for exposure in ordered if exposure.finding.stands),
+            harmless=tuple(exposure for exposure in ordered if not exposure.finding.stands),
             not_covered=(*map(_unjudged, local), *subject.unknown),
             untraced=tuple(sorted(untraced)),
             unattributed=subject.unattributed,
@@ -118,13 +118,13 @@ class _Look:
     ) -> None:
         self._catalogue = catalogue
         self._owner = catalogue.release.distribution
-        self._packages = {each.name.inside(self._owner): each for each in packages}
+        self._packages = {package.name.inside(self._owner): package for package in packages}
         self._carriers = Carriers(catalogue, evidence)
         self.untraced: list[str] = []
         names = set(self._packages)
         self._known = known_as_far_as_published(host, catalogue.release, names)
         # Of all packages of a channel the library is one; then without any advisory nobody's code has to be looked at.
-        if self._known.advisories or any(each.descriptor for each in packages):
+        if self._known.advisories or any(package.descriptor for package in packages):
             self._carried = {name: self._carried_by(each) for name, each in self._packages.items()}
         else:
             self._carried = {}
@@ -164,8 +164,8 @@ class _Look:
                 return not self._holds(finding, finding.package, Version(entry.version), entry.revision)
             carried = self._carriers.of_entry(name, entry)
             return not any(
-                self._holds(finding, each.library.inside(self._owner), Version(each.version), each.revision or 1)
-                for each in self._exactly(carried.copies)
+                self._holds(finding, code.library.inside(self._owner), Version(code.version), code.revision or 1)
+                for code in self._exactly(carried.copies)
             )
 
         return Question(name, self._packages[name].descriptor, is_mended)
@@ -186,7 +186,7 @@ class _Look:
             yield finding, exact
 
     def _exactly(self, copies: Sequence[CopiedCode]) -> list[CopiedCode]:
-        return [self._carriers.exactly(each) for each in copies]
+        return [self._carriers.exactly(copy) for copy in copies]
 
     def _carried_by(self, package: AuditedPackage) -> tuple[CopiedCode, ...]:
         carried = self._carriers.of(package)

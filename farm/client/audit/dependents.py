@@ -88,7 +88,7 @@ class Dependent:
             "package": self.name,
             "label": self.label,
             "direct": bool(self.uses),
-            "uses": [each.to_dict() for each in self.uses],
+            "uses": [use.to_dict() for use in self.uses],
             "path": list(self.path),
         }
 

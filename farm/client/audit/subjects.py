@@ -54,7 +54,7 @@ def root_subject(host: Host, path: Path) -> Subject:
 
 def image_subject(name: str, image: KnownImage, unattributed: tuple[str, ...] = ()) -> Subject:
     """Return what an image holds; `unattributed` are its layers that are of none of its packages."""
-    releases = " and ".join(str(each) for each in image.record.releases)
+    releases = " and ".join(str(release) for release in image.record.releases)
     words = f"{name}: image {image.digest[:19]}…, {releases or 'of no release that is known here'}"
     command = partial(update_command, name)
     return Subject("image", name, words, audited(image.record), command, unattributed=unattributed)
@@ -66,9 +66,14 @@ def channel_subject(catalogue: Catalogue) -> Subject:
     channel = f"{release.distribution}/{release.channel}"
     own = [
         AuditedPackage(
-            PackageName(release.distribution, each.name), Version(each.version), each.revision, "", None, channel
+            PackageName(release.distribution, listing.name),
+            Version(listing.version),
+            listing.revision,
+            "",
+            None,
+            channel,
         )
-        for each in catalogue.listings()
+        for listing in catalogue.listings()
     ]
     for name in (name for pin in release.imports for name in pin.names):
         entry = catalogue.entry(name)
@@ -99,16 +104,16 @@ def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
     """
     return tuple(
         AuditedPackage(
-            each.name,
-            Version(each.version),
-            each.revision,
-            each.store,
-            each.descriptor,
-            each.channel,
-            each.why or ("stands in for another build" if each.stands_for else ""),
-            each.build,
+            package.name,
+            Version(package.version),
+            package.revision,
+            package.store,
+            package.descriptor,
+            package.channel,
+            package.why or ("stands in for another build" if package.stands_for else ""),
+            package.build,
         )
-        for each in record.packages
+        for package in record.packages
     )
 
 
@@ -121,7 +126,14 @@ def _installed(host: Host, state: Generation) -> tuple[AuditedPackage, ...]:
         descriptor.digest: descriptor.revision for descriptor, _ in InstalledSet(host, state.set).described()
     }
     return tuple(
-        AuditedPackage(each.name, each.version, revisions[each.descriptor], each.store, each.descriptor, each.channel)
-        for each in found
-        if each.descriptor
+        AuditedPackage(
+            package.name,
+            package.version,
+            revisions[package.descriptor],
+            package.store,
+            package.descriptor,
+            package.channel,
+        )
+        for package in found
+        if package.descriptor
     )

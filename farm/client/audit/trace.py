@@ -91,9 +91,11 @@ class Tracing:
             needed=home.builders.needed(home.release.channel),
             builds=builds,
             recipe=package.entry.recipe,
-            sources=tuple(_source(each, declared) for each in plan.sources),
+            sources=tuple(_source(source, declared) for source in plan.sources),
             toolchain=TracedToolchain(plan.toolchain, declared.toolchain if declared else "", _lock(package)),
-            dependencies=tuple(self._dependency(each, catalogue, home, builds) for each in plan.dependencies),
+            dependencies=tuple(
+                self._dependency(dependency, catalogue, home, builds) for dependency in plan.dependencies
+            ),
             unread=unread,
             placed=placed,
         )
@@ -117,13 +119,13 @@ class Tracing:
         """
         seen, waiting = {first.descriptor}, [first]
         for built in waiting:  # grows while it is walked
-            for each in built.dependencies:
-                if each.descriptor is None or each.release is None or each.descriptor in seen:
+            for dependency in built.dependencies:
+                if dependency.descriptor is None or dependency.release is None or dependency.descriptor in seen:
                     continue
-                seen.add(each.descriptor)
-                catalogue = self._catalogue(each.release)
+                seen.add(dependency.descriptor)
+                catalogue = self._catalogue(dependency.release)
                 if catalogue is not None:
-                    found = self.of_release(catalogue, each.name.short)
+                    found = self.of_release(catalogue, dependency.name.short)
                     waiting.append(found)
                     yield found
 
@@ -154,9 +156,9 @@ class Tracing:
             needed=0,
             builds=(),
             recipe=entry.recipe if entry else None,
-            sources=tuple(_source(each, None) for each in plan.sources) if plan else (),
+            sources=tuple(_source(source, None) for source in plan.sources) if plan else (),
             toolchain=TracedToolchain(plan.toolchain) if plan else None,
-            dependencies=tuple(_planned(each, ()) for each in plan.dependencies) if plan else (),
+            dependencies=tuple(_planned(dependency, ()) for dependency in plan.dependencies) if plan else (),
             unread="it was built or packed on this host, and nobody signed its recipe",
             placed=placed,
         )
@@ -250,7 +252,7 @@ def _source(planned: PlannedSource, declared: DeclaredSources | None) -> TracedS
         return TracedSource(planned.file, planned.digest, "of-toolchain", package=source.debian_package)
     if source is None or source.digest != planned.digest:
         return TracedSource(planned.file, planned.digest, "not-in-recipe")
-    origins = tuple(f"{each.kind}:{each.reference}" for each in source.origins)
+    origins = tuple(f"{origin.kind}:{origin.reference}" for origin in source.origins)
     kind = "fetched" if source.url else "beside-recipe"
     return TracedSource(planned.file, planned.digest, kind, source.url, origins)  # type: ignore[arg-type]
 
@@ -258,10 +260,10 @@ def _source(planned: PlannedSource, declared: DeclaredSources | None) -> TracedS
 def _planned(planned: PlannedDependency, builds: Sequence[SaidBuild]) -> TracedDependency:
     opened = next(
         (
-            each.kinds
+            consumption.kinds
             for build in builds[:1]
-            for each in build.run.consumed
-            if (each.library, each.tree) == (planned.name, planned.tree)
+            for consumption in build.run.consumed
+            if (consumption.library, consumption.tree) == (planned.name, planned.tree)
         ),
         (),
     )

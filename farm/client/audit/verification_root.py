@@ -62,7 +62,7 @@ def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> V
             for placed, manifest in manifests.items()
         ]
         for placed, check in checks:
-            faults += [_fault(str(placed.name), f"packages/{placed.store}", each) for each in check.result()]
+            faults += [_fault(str(placed.name), f"packages/{placed.store}", deviation) for deviation in check.result()]
     forest = compose(list(pairs.values()), base=None).forest
     faults += _links(root, state, forest)
     words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
@@ -76,7 +76,7 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     Raises `CannotMendError` before anything is changed where something is not in any release; and what fetching raises.
     """
     root, told = Root(path), list[str]()
-    if any(each.of == RECORD for each in found.faults):
+    if any(fault.of == RECORD for fault in found.faults):
         raise CannotMendError(
             f"the record of what is installed in {path} was altered",
             remedy="Go back to another: `farm rollback --root`.",
@@ -85,12 +85,12 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     with host.in_use(), root.locked(make=False):
         state = root.installed()
         signed = SignedIndex(host, state.set)
-        damaged = [each for each in state.set.packages if str(each.name) in found.damaged]
+        damaged = [package for package in state.set.packages if str(package.name) in found.damaged]
         _refuse_unsigned(path, damaged, signed)
         for placed in damaged:
             root.replace_package(placed.store, _unpacked_anew(host, placed, signed))
             told.append(f"{placed.name.short} {placed.full_version} from its verified archive")
-        if any(each.of == LINKS for each in found.faults):
+        if any(fault.of == LINKS for fault in found.faults):
             _make_links_again(host, root, state)
             told.append("the links, as a new generation")
     return tuple(told)
@@ -146,7 +146,11 @@ def _relative(link: str, target: str, up: int) -> str:
 
 
 def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: SignedIndex) -> None:
-    lost = [str(each.name) for each in damaged if each.is_override or not each.channel or signed.home(each) is None]
+    lost = [
+        str(package.name)
+        for package in damaged
+        if package.is_override or not package.channel or signed.home(package) is None
+    ]
     if lost:
         raise CannotMendError(
             f"{' and '.join(lost)} in {path} cannot be mended: no signed release holds this very build",

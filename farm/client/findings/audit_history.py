@@ -42,7 +42,7 @@ class Answer:
 def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
     """Return the answers in the order of the questions. Looks no further back than it must."""
     open_ones = [_Open(catalogue, question) for question in questions]
-    waiting = [each for each in open_ones if not each.is_imported]
+    waiting = [one for one in open_ones if not one.is_imported]
     try:
         for release, index in releases_back(catalogue):
             if not waiting:
@@ -52,7 +52,7 @@ def answer(catalogue: Catalogue, questions: Sequence[Question]) -> list[Answer]:
             waiting = [each for each in waiting if not each.is_answered]
     except (DownloadError, InvalidReleaseError):
         pass  # a mirror need not keep them all
-    return [Answer(each.since, each.fixed_in) for each in open_ones]
+    return [Answer(one.since, one.fixed_in) for one in open_ones]
 
 
 class _Open:

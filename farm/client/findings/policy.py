@@ -59,9 +59,9 @@ class RefusedByPolicyError(FarmError):
 
     def __init__(self, where: str, violations: tuple[PolicyViolation, ...]) -> None:
         self.violations = violations
-        remedies = list(dict.fromkeys(each.remedy for each in violations))
+        remedies = list(dict.fromkeys(violation.remedy for violation in violations))
         super().__init__(
-            f"{where} is refused: {'; '.join(each.message for each in violations)}", remedy=" ".join(remedies)
+            f"{where} is refused: {'; '.join(violation.message for violation in violations)}", remedy=" ".join(remedies)
         )
 
 
@@ -97,10 +97,10 @@ def _layers(known: Known) -> PolicyViolation | None:
 def _channels(policy: Policy, known: Known) -> PolicyViolation | None:
     if policy.channels is None:
         return None
-    others = [each for each in known.record.packages if each.channel not in policy.channels]
+    others = [package for package in known.record.packages if package.channel not in policy.channels]
     if not others:
         return None
-    told = sorted({each.channel or "a local build" for each in others})
+    told = sorted({other.channel or "a local build" for other in others})
     return PolicyViolation(
         "channels",
         _names(others),
@@ -112,7 +112,7 @@ def _channels(policy: Policy, known: Known) -> PolicyViolation | None:
 
 def _severity(policy: Policy, known: Known) -> PolicyViolation | None:
     most = policy.maximum_severity
-    worse = [each for each in known.findings if each.stands and most and not at_least(most, each.severity)]
+    worse = [finding for finding in known.findings if finding.stands and most and not at_least(most, finding.severity)]
     if not worse:
         return None
     told = "; ".join(
@@ -134,7 +134,7 @@ def _severity(policy: Policy, known: Known) -> PolicyViolation | None:
 def _unknown(policy: Policy, known: Known) -> PolicyViolation | None:
     if not policy.maximum_severity or not known.unknown:
         return None
-    standing = {each.name.short for each in known.record.overrides if not each.channel}
+    standing = {override.name.short for override in known.record.overrides if not override.channel}
     overridden = sorted(standing.intersection(each.rpartition("/")[2] for each in known.unknown))
     back = f" Of what you override the channel's own come back by `farm override remove`: {', '.join(overridden)}."
     return PolicyViolation(
@@ -175,7 +175,7 @@ def _overrides(policy: Policy, known: Known) -> PolicyViolation | None:
 
 def _attestations(policy: Policy, known: Known) -> PolicyViolation | None:
     least = policy.minimum_attestations
-    short = [each for each in known.record.packages if known.attestations.get(each.descriptor, 0) < least]
+    short = [package for package in known.record.packages if known.attestations.get(package.descriptor, 0) < least]
     if not short:
         return None
     told = ", ".join(f"{each.name} by {known.attestations.get(each.descriptor, 0)}" for each in short)
@@ -191,8 +191,8 @@ def _capabilities(policy: Policy, known: Known) -> PolicyViolation | None:
     if policy.capabilities is None:
         return None
     beyond = {
-        each: sorted(set(known.capabilities.get(each.descriptor, ())) - set(policy.capabilities))
-        for each in known.record.packages
+        package: sorted(set(known.capabilities.get(package.descriptor, ())) - set(policy.capabilities))
+        for package in known.record.packages
     }
     asking = [each for each, more in beyond.items() if more]
     if not asking:
@@ -208,7 +208,7 @@ def _capabilities(policy: Policy, known: Known) -> PolicyViolation | None:
 
 
 def _names(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> tuple[str, ...]:
-    return tuple(str(each.name) for each in packages)
+    return tuple(str(package.name) for package in packages)
 
 
 def _listed(packages: list[PlacedPackage] | tuple[PlacedPackage, ...]) -> str:

@@ -48,18 +48,18 @@ def enforce(
     record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
     told: list[_Told] = []
     # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
-    local = {each.name for each in packages if each.placed and not each.placed.channel}
+    local = {package.name for package in packages if package.placed and not package.placed.channel}
     if _asks_for_advisories(policy):
         told += _told_in_release(policy, host, catalogue, packages, lists)
     attestations = {}
     if policy.minimum_attestations:
-        standing = {each.descriptor for each in record.overrides}
+        standing = {override.descriptor for override in record.overrides}
         attestations = {
-            each.descriptor.digest: catalogue.attested(each)
-            for each in packages
-            if each.descriptor.digest not in standing and each.name not in local
+            package.descriptor.digest: catalogue.attested(package)
+            for package in packages
+            if package.descriptor.digest not in standing and package.name not in local
         }
-    capabilities = {each.descriptor.digest: each.descriptor.host.capabilities for each in packages}
+    capabilities = {package.descriptor.digest: package.descriptor.host.capabilities for package in packages}
     unreviewed = _unreviewed(policy, host, told)
     known = Known(record, capabilities, attestations, _findings(told), tuple(sorted(local)), unreviewed)
     violations = judge(policy, known)
@@ -89,11 +89,13 @@ def _told_in_release(
 ) -> Iterator[_Told]:
     """Yield what is known: of what another channel brought, by that one."""
     channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
-    own = [each for each in packages if each.placed is None or each.placed.channel == channel]
+    own = [package for package in packages if package.placed is None or package.placed.channel == channel]
     versions = tuple((each.name, each.descriptor.version, each.entry.revision) for each in own)
     with _way_on(policy):
         yield _Told(known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists), versions)
-        elsewhere = SetRecord((), tuple(each.placed for each in packages if each.placed and each.placed.channel))
+        elsewhere = SetRecord(
+            (), tuple(package.placed for package in packages if package.placed and package.placed.channel)
+        )
         for other, placed in _by_channel(elsewhere).items():
             if other != channel:
                 yield _advisories(host, host.catalogue(other), placed, lists)[0]
@@ -122,10 +124,10 @@ def known_of_record(policy: Policy, host: Host, record: SetRecord, descriptors: 
     attestations: dict[Digest, int] = {}
     unknown: list[str] = []
     for channel, placed in _by_channel(record).items():
-        standing = [each for each in placed if each in record.overrides]
-        released = [each for each in placed if each not in standing]
+        standing = [package for package in placed if package in record.overrides]
+        released = [package for package in placed if package not in standing]
         if not channel:
-            unknown += [str(each.name) for each in placed]
+            unknown += [str(package.name) for package in placed]
             continue
         if _asks_for_advisories(policy) or policy.minimum_attestations:
             catalogue = host.catalogue(channel)
@@ -147,7 +149,7 @@ def _asks_for_advisories(policy: Policy) -> bool:
 
 def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tuple[str, datetime | None], ...]:
     """Return what nobody has looked at since the policy asks for it; where it asks for nothing, that is only said."""
-    looked = {name: at for about in told for each in about.known.data for name, at in each.packages}
+    looked = {name: at for about in told for source in about.known.data for name, at in source.packages}
     if policy.reviewed_within is not None:
         since = datetime.now(UTC) - policy.reviewed_within
         return tuple((name, at) for name, at in sorted(looked.items()) if at is None or at < since)
@@ -162,8 +164,8 @@ def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tupl
 
 def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
     found: dict[str, list[PlacedPackage]] = {}
-    for each in record.packages:
-        found.setdefault(each.channel, []).append(each)
+    for package in record.packages:
+        found.setdefault(package.channel, []).append(package)
     return found
 
 
@@ -174,13 +176,13 @@ def _advisories(
     own = catalogue.release.distribution
     versions: list[tuple[str, Version, int]] = []
     unknown = []
-    for each in placed:
-        foreign = each.name.distribution != own
-        name = str(each.name) if foreign else each.name.short
+    for package in placed:
+        foreign = package.name.distribution != own
+        name = str(package.name) if foreign else package.name.short
         if foreign and catalogue.import_of(name) is None:
             unknown.append(name)
         else:
-            versions.append((name, Version(each.version), each.revision))
+            versions.append((name, Version(package.version), package.revision))
     known = known_in_release(host, catalogue.release, (name for name, _, _ in versions), lists)
     return _Told(known, tuple(versions)), unknown
 
@@ -189,12 +191,12 @@ def _attested(
     catalogue: Catalogue, placed: Iterable[PlacedPackage], descriptors: Mapping[Digest, Descriptor]
 ) -> dict[Digest, int]:
     own, found = catalogue.release.distribution, {}
-    for each in placed:
-        name = each.name.short if each.name.distribution == own else str(each.name)
+    for package in placed:
+        name = package.name.short if package.name.distribution == own else str(package.name)
         if "/" in name and catalogue.import_of(name) is None:
             continue
         home = catalogue.home_of(name)
-        entry = entry_of(home, each)
+        entry = entry_of(home, package)
         if entry is not None:
-            found[each.descriptor] = home.attested_in(entry, descriptors[each.descriptor])
+            found[package.descriptor] = home.attested_in(entry, descriptors[package.descriptor])
     return found

@@ -127,9 +127,9 @@ class Provenance:
         """What does not hold, in words: a file that is not as signed, a source that the recipe does not name."""
         found = [f"{self.file.asked}: {self.file.how}"] if self.file and self.file.how else []
         found += [
-            f"{self.label} was built from {each.file} {each.digest}, which its recipe does not name"
-            for each in self.sources
-            if each.kind == "not-in-recipe"
+            f"{self.label} was built from {source.file} {source.digest}, which its recipe does not name"
+            for source in self.sources
+            if source.kind == "not-in-recipe"
         ]
         return tuple(found)
 
@@ -142,7 +142,7 @@ class Provenance:
             "override": self.placed.to_dict() if self.placed and self.placed.is_override else None,
             "verified": self._verified(),
             "said-by-distribution": self._said_by_distribution(),
-            "said-by-builders": [_said(each) for each in self.builds],
+            "said-by-builders": [_said(build) for build in self.builds],
             "contradictions": list(self.contradictions),
         }
 
@@ -155,16 +155,17 @@ class Provenance:
             "release": self.release.to_dict() if self.release else None,
             "builders-needed": self.needed,
             "builders": [
-                {"key": each.run.builder, "allowed-since-targets": since.get(each.run.builder)}
-                for each in self.builds
+                {"key": build.run.builder, "allowed-since-targets": since.get(build.run.builder)}
+                for build in self.builds
                 if self.release
             ],
             "recipe": self.recipe,
             "sources": [
-                {"file": each.file, "digest": each.digest, "pinned-by-recipe": each.is_pinned} for each in self.sources
+                {"file": source.file, "digest": source.digest, "pinned-by-recipe": source.is_pinned}
+                for source in self.sources
             ],
             "toolchain": self.toolchain.tree if self.toolchain else None,
-            "dependencies": [_dependency(each) for each in self.dependencies],
+            "dependencies": [_dependency(dependency) for dependency in self.dependencies],
         }
 
     def _said_by_distribution(self) -> dict[str, Any]:
@@ -173,13 +174,13 @@ class Provenance:
         return {
             "sources": [
                 {
-                    "file": each.file,
-                    "kind": each.kind,
-                    "url": each.url,
-                    "origins": list(each.origins),
-                    "toolchain-package": each.package,
+                    "file": source.file,
+                    "kind": source.kind,
+                    "url": source.url,
+                    "origins": list(source.origins),
+                    "toolchain-package": source.package,
                 }
-                for each in self.sources
+                for source in self.sources
             ],
             "toolchain": {
                 "name": toolchain.name if toolchain else "",

@@ -153,7 +153,7 @@ class Audit:
     @property
     def uncovered(self) -> tuple[str, ...]:
         """The packages, and libraries whose code these carry, that nobody states to have looked at."""
-        return tuple(sorted({name for each in self.data for name in each.uncovered}))
+        return tuple(sorted({name for source in self.data for name in source.uncovered}))
 
     @property
     def packages(self) -> int:
@@ -202,11 +202,11 @@ class Audit:
             "name": self.name,
             "subject": self.subject,
             "packages": self.packages,
-            "findings": [each.to_dict() for each in self.exposed],
-            "harmless": [each.to_dict() for each in self.harmless],
+            "findings": [exposure.to_dict() for exposure in self.exposed],
+            "harmless": [exposure.to_dict() for exposure in self.harmless],
             "unjudged": list(self.not_covered),
             "unwatched": list(self.untraced),
             "unvouched": list(self.unattributed),
-            "judged-by": [each.to_dict() for each in self.data],
+            "judged-by": [source.to_dict() for source in self.data],
             "uncovered": list(self.uncovered),
         }

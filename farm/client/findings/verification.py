@@ -61,7 +61,7 @@ class Verification:
     @property
     def damaged(self) -> frozenset[str]:
         """The packages of which something is wrong, by full name."""
-        return frozenset(each.of for each in self.faults if each.of not in (LINKS, RECORD))
+        return frozenset(fault.of for fault in self.faults if fault.of not in (LINKS, RECORD))
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -69,6 +69,6 @@ class Verification:
             "subject": self.subject,
             "packages": self.packages,
             "bytes": self.size,
-            "faults": [each.to_dict() for each in self.faults],
+            "faults": [fault.to_dict() for fault in self.faults],
             "unsigned": list(self.unsigned),
-        } | ({"overrides": [each.to_dict() for each in self.overrides]} if self.overrides else {})
+        } | ({"overrides": [override.to_dict() for override in self.overrides]} if self.overrides else {})

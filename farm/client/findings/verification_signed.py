@@ -59,9 +59,9 @@ class SignedIndex:
     def unsigned(self) -> tuple[str, ...]:
         """Return the packages that the user put into the set and no release holds, as people write them."""
         return tuple(
-            f"{each.name} {each.full_version}"
-            for each in self._record.packages
-            if not each.channel or (each.is_override and not self._is_released(each))
+            f"{package.name} {package.full_version}"
+            for package in self._record.packages
+            if not package.channel or (package.is_override and not self._is_released(package))
         )
 
     def _is_released(self, placed: PlacedPackage) -> bool:

@@ -92,7 +92,7 @@ def collect_garbage(
 def old_generations(root: Root, keep: int) -> tuple[Generation, ...]:
     """Return the states of a root that go: all but the current one and the `keep - 1` newest of the others."""
     current = root.current()
-    others = [each for each in root.generations() if current is None or each.number != current.number]
+    others = [generation for generation in root.generations() if current is None or generation.number != current.number]
     return tuple(others[: max(0, len(others) - (keep - 1))])
 
 
@@ -125,7 +125,7 @@ def _trim(root: Root, garbage: Garbage, keep: int, *, dry_run: bool) -> None:
     with nullcontext() if dry_run else root.locked(make=False):
         old = old_generations(root, keep)
         numbers = {each.number for each in old}
-        kept = [each for each in root.generations() if each.number not in numbers]
+        kept = [generation for generation in root.generations() if generation.number not in numbers]
         needed = {package.store for each in kept for package in each.set.packages}
         for each in old:
             garbage.generations.append((root.path, each.number))
@@ -143,7 +143,7 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool
     wanted = {digest: each for digest, each in survey.entries.items() if each.descriptor.digest in words}
     stores = {_store(each) for each in wanted.values()} | words
     garbage.building = any((host.cache.root.parent / "attempts").glob("*"))
-    for store in sorted({_store(each) for each in survey.entries.values()} - stores):
+    for store in sorted({_store(entry) for entry in survey.entries.values()} - stores):
         place = host.cache.path(store)
         if place.exists() and not garbage.building:
             garbage.packages.append(store)
@@ -151,7 +151,7 @@ def _clear_store(host: Host, garbage: Garbage, words: set[str], *, dry_run: bool
             if not dry_run:
                 host.cache.remove(store)
     kept = _kept(host, survey, words) | {blob.digest for each in wanted.values() for blob in each.blobs} | wanted.keys()
-    named = {blob.digest for each in survey.entries.values() for blob in each.blobs}
+    named = {blob.digest for entry in survey.entries.values() for blob in entry.blobs}
     for part in (named, survey.nodes, survey.heads.keys(), survey.entries.keys()):
         for digest in sorted(part - kept):
             if digest not in words and host.blobs.has(digest):
@@ -185,7 +185,7 @@ def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:
     """Return the heads and nodes that stay: of the newest releases that are verified, and of those that sets are of."""
     releases = {each.digest: each for each in newest_releases(host)}
     releases |= {digest: each for digest, each in survey.heads.items() if digest in words}
-    pinned = {each.release for release in releases.values() for each in release.imports}
+    pinned = {pin.release for release in releases.values() for pin in release.imports}
     releases |= {digest: each for digest, each in survey.heads.items() if digest in pinned}
     return releases.keys() | {node for each in releases.values() for node in nodes_of(host.blobs, each)}
 

@@ -68,7 +68,7 @@ def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> t
     """
     described = Described(host)
     try:
-        return tuple(str(each) for each in unaccounted(host, image, described, described.parts(image), engine))
+        return tuple(str(fault) for fault in unaccounted(host, image, described, described.parts(image), engine))
     except SubscriptionError:
         raise
     except FarmError as error:
@@ -108,7 +108,7 @@ def worked_out(
         own=own,
         replaces=replaced_in(image.labels),
         imports=imports_in(image.labels),
-        placed={each.descriptor: each for each in image.record.packages},
+        placed={package.descriptor: package for package in image.record.packages},
         known=image.kept.image.layers if image.kept else (),
         described=any(holds == DESCRIPTION for _, holds in image.layers),
     )

@@ -62,10 +62,10 @@ def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
     Raises `OwnFilesError` for one that lies elsewhere: what an image file of somebody else's may take of this machine
     is what lies beside it.
     """
-    for each in image.files:
-        if not (beside / each.source).resolve().is_relative_to(beside.resolve()):
+    for file in image.files:
+        if not (beside / file.source).resolve().is_relative_to(beside.resolve()):
             raise OwnFilesError(
-                f"{each.source} does not lie in {beside.absolute()}, where the image file is",
+                f"{file.source} does not lie in {beside.absolute()}, where the image file is",
                 remedy="Put what the image shall have beside the image file.",
             )
-    return [(beside / each.source, each.path) for each in image.files]
+    return [(beside / file.source, file.path) for file in image.files]

@@ -33,8 +33,8 @@ def os_release(record: SetRecord) -> str:
     The distribution is that of most packages' channels, of packages of no channel their own. The version is the
     channel, where there is one alone; the version of the image is the digest of its set.
     """
-    channels = Counter(each.channel or each.name.distribution for each in record.packages)
-    distributions = Counter(each.partition("/")[0] for each in channels.elements())
+    channels = Counter(package.channel or package.name.distribution for package in record.packages)
+    distributions = Counter(element.partition("/")[0] for element in channels.elements())
     distribution = min(distributions, key=lambda each: (-distributions[each], each))
     channel = next(iter(channels)).partition("/")[2] if len(channels) == 1 else ""
     fields = {

@@ -113,12 +113,12 @@ class ImageDiff:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
-            "advisories": None if self.advisories is None else [each.to_dict() for each in self.advisories],
-            "files": [each.to_dict() for each in self.files],
-            "foreign-layers": [each.to_dict() for each in self.layers],
-            "packages": [each.to_dict() for each in self.packages],
+            "advisories": None if self.advisories is None else [advisory.to_dict() for advisory in self.advisories],
+            "files": [file.to_dict() for file in self.files],
+            "foreign-layers": [layer.to_dict() for layer in self.layers],
+            "packages": [package.to_dict() for package in self.packages],
             "settings": list(self.settings),
-            "symbols": [each.to_dict() for each in self.symbols],
+            "symbols": [symbol.to_dict() for symbol in self.symbols],
         }
 
 
@@ -218,7 +218,7 @@ def _labels(image: KnownImage) -> dict[str, str]:
 
 def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryChange, ...] | None:
     """Return what holds for one image and not for the other; None where no channel of theirs says anything."""
-    channels = {each.channel for image in (old, new) for each in image.record.packages if each.channel}
+    channels = {package.channel for image in (old, new) for package in image.record.packages if package.channel}
     found: list[AdvisoryChange] = []
     known = False
     for channel in sorted(channels):
@@ -230,7 +230,11 @@ def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryC
             continue
         known = True
         was, now = (
-            {(each.package, each.advisory.id): str(each.severity) for each in told.find(side) if each.stands}
+            {
+                (finding.package, finding.advisory.id): str(finding.severity)
+                for finding in told.find(side)
+                if finding.stands
+            }
             for side in sides
         )
         found += [AdvisoryChange(*key, was[key], "fixed") for key in sorted(was.keys() - now.keys())]
@@ -242,7 +246,11 @@ def _of(image: KnownImage, channel: str) -> list[tuple[str, Version, int]]:
     """Return the packages that a channel brought, as its set knows them: those of others by their full names."""
     owner = channel.partition("/")[0]
     return [
-        (each.name.short if each.name.distribution == owner else str(each.name), Version(each.version), each.revision)
-        for each in image.record.packages
-        if each.channel == channel
+        (
+            package.name.short if package.name.distribution == owner else str(package.name),
+            Version(package.version),
+            package.revision,
+        )
+        for package in image.record.packages
+        if package.channel == channel
     ]

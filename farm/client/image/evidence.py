@@ -93,7 +93,7 @@ def attested_sbom(image: BlobRef, envelope: bytes, annotations: Mapping[str, str
 
 def sbom_among(referrers: Iterable[Referrer], store: BlobStore) -> bytes:
     """Return the bill of materials that is among the referrers of an image made here."""
-    manifest = next(each.manifest for each in referrers if each.artifact_type == SPDX)
+    manifest = next(referrer.manifest for referrer in referrers if referrer.artifact_type == SPDX)
     (document,) = json.loads(store.read(manifest.digest))["layers"]
     return store.read(Digest(document["digest"]))
 

@@ -75,9 +75,9 @@ class HostImage:
             "in-docker": self.in_docker,
             "in-docker-as": list(self.elsewhere),
             "set": self.record.digest,
-            "releases": [each.to_dict() for each in self.record.releases],
-            "packages": [each.to_dict() for each in self.record.packages],
-            "holding": [each.to_dict() for each in self.found],
+            "releases": [release.to_dict() for release in self.record.releases],
+            "packages": [package.to_dict() for package in self.record.packages],
+            "holding": [held.to_dict() for held in self.found],
         }
 
 

@@ -64,7 +64,7 @@ def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> Non
             if part.provenance:
                 described.document(part.placed, part.provenance)
     made = worked_out(host, image, described, parts, own_files_of(image, host.blobs, engine))
-    heads = [release_head(host.pinned(each)) for each in image.record.releases]
+    heads = [release_head(host.pinned(release)) for release in image.record.releases]
     referrers = referrers_of(made, parts, heads, host.blobs)
     lost = next((blob.digest for blob in image.kept.image.blobs if not host.blobs.has(blob.digest)), None)
     if lost:

@@ -58,9 +58,9 @@ class ImageOverrides:
             return ()
         whole = PackageSet.of(trial.members.values())
         return tuple(
-            each
-            for each in trial.problems
-            if isinstance(each, PathConflict) or not blamed(each, whole, self.instead_of)
+            problem
+            for problem in trial.problems
+            if isinstance(problem, PathConflict) or not blamed(problem, whole, self.instead_of)
         )
 
     def voided(
@@ -79,7 +79,7 @@ class ImageOverrides:
             void = BrokenGuarantees(
                 instead_of=_instead_of(placed, self.instead_of[name]),
                 dependents=said[name].dependents,
-                problems=tuple(each.message for each in said[name].problems),
+                problems=tuple(problem.message for problem in said[name].problems),
                 copies=_copies(placed, members, copies),
                 made_for=placed.void.made_for if placed.void else "",
             )
@@ -99,5 +99,5 @@ def _copies(placed: PlacedPackage, members: Mapping[str, Member], copies: Sequen
     """Return which members hold code of other builds: as was recorded of what stays, as was found of what came in."""
     kept = placed.void.copies if placed.void else ()
     labels = {member.label: name for name, member in members.items()}
-    found = {labels[each.package] for each in copies if each.library.startswith(str(placed.name))}
+    found = {labels[copy.package] for copy in copies if copy.library.startswith(str(placed.name))}
     return tuple(sorted({*(name for name in kept if name in members), *found}))

@@ -68,16 +68,16 @@ def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple
     channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
     return tuple(
         ImagePart(
-            descriptor=each.descriptor,
-            manifest=each.manifest,
-            facts=each.facts,
-            archive=each.entry.archive,
-            channel=each.placed.channel if each.placed else channel,
-            provenance=each.entry.provenance,
-            sbom=each.entry.sbom,
-            foreign=each.foreign,
-            override=each.placed if each.placed and each.placed.is_override else None,
-            build=each.build,
+            descriptor=package.descriptor,
+            manifest=package.manifest,
+            facts=package.facts,
+            archive=package.entry.archive,
+            channel=package.placed.channel if package.placed else channel,
+            provenance=package.entry.provenance,
+            sbom=package.entry.sbom,
+            foreign=package.foreign,
+            override=package.placed if package.placed and package.placed.is_override else None,
+            build=package.build,
         )
-        for each in packages
+        for package in packages
     )

@@ -96,7 +96,10 @@ class ImageRecord:
         """Every blob that the image needs: what may not be removed while the record is kept."""
         return tuple(
             dict.fromkeys(
-                [*self.image.blobs, *(blob for each in self.referrers for blob in (each.manifest, *each.blobs))]
+                [
+                    *self.image.blobs,
+                    *(blob for referrer in self.referrers for blob in (referrer.manifest, *referrer.blobs)),
+                ]
             )
         )
 
@@ -116,7 +119,7 @@ class ImageRecord:
                 "manifest": self.image.manifest.to_dict(),
                 "names": sorted(self.names),
                 "pushed": sorted(self.pushed),
-                "referrers": [_referrer_dict(each) for each in self.referrers],
+                "referrers": [_referrer_dict(referrer) for referrer in self.referrers],
                 "set": json.loads(self.record.to_json()),
             }
         )
@@ -160,9 +163,9 @@ class ImageRecords:
 
     def find(self, name: str) -> ImageRecord | None:
         """Return the image of a digest or an image id, or the one that goes by a name (`:latest` without a tag)."""
-        for each in self.all():
-            if name in (each.digest, each.image.image_id) or each.called(name):
-                return each
+        for image in self.all():
+            if name in (image.digest, image.image.image_id) or image.called(name):
+                return image
         return None
 
     def forget(self, record: ImageRecord, name: str = "") -> ImageRecord | None:
@@ -180,7 +183,7 @@ class ImageRecords:
     def keep(self, record: ImageRecord) -> ImageRecord:
         """Keep a record; a name leads to one image, so others lose it. Returns it with what was known before."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        before = next((each for each in self.all() if each.digest == record.digest), None)
+        before = next((image for image in self.all() if image.digest == record.digest), None)
         if before:
             record = replace(
                 record,

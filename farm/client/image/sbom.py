@@ -103,7 +103,7 @@ def _ordered(parts: Sequence[ImagePart]) -> list[ImagePart]:
 def _packages(
     record: SetRecord, ordered: Sequence[ImagePart], digest: Callable[[ImagePart], Digest]
 ) -> list[dict[str, Any]]:
-    placed = {each.descriptor: each for each in record.packages}
+    placed = {package.descriptor: package for package in record.packages}
     return [_package(part, placed[part.descriptor.digest], digest(part)) for part in ordered]
 
 
@@ -123,7 +123,7 @@ def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
         # An override was accepted with which something is missing: what is there is told.
         providers = members.capabilities.providers
         return {
-            name: tuple(sorted({found for each in member.requires for found in providers(each)} - {name}))
+            name: tuple(sorted({found for requirement in member.requires for found in providers(requirement)} - {name}))
             for name, member in members.members.items()
         }
 
@@ -156,7 +156,7 @@ def _of_override(placed: PlacedPackage) -> str:
         said.append(f"That is {placed.void.instead_of}, whose guarantees do not hold.")
         if placed.void.dependents:
             said.append(f"Not tested with it: {', '.join(placed.void.dependents)}.")
-        said += [f"Found by the proof: {each}." for each in placed.void.problems]
+        said += [f"Found by the proof: {problem}." for problem in placed.void.problems]
         if placed.void.copies:
             said.append(f"Other code of it is linked into {', '.join(placed.void.copies)}.")
     return "\n".join(said)

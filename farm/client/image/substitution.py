@@ -37,7 +37,7 @@ class OverrideConflictError(FarmError):
     def __init__(self, override: Override, effect: Effect) -> None:
         super().__init__(
             f"with {override.source} in place of {override.made_for}:"
-            f"{in_lines([each.message for each in effect.conflicts])}",
+            f"{in_lines([conflict.message for conflict in effect.conflicts])}",
             remedy="Nothing was changed. Build it without these paths, or remove it: `farm override remove`.",
         )
 
@@ -87,7 +87,7 @@ class Substitutes:
 
     def __init__(self, host: Host, overrides: Sequence[Override]) -> None:
         self._host = host
-        self.by_name = {each.package: each for each in overrides}
+        self.by_name = {override.package: override for override in overrides}
         self._opened: dict[str, VerifiedPackage] = {}
 
     def open(self, name: str) -> VerifiedPackage:
@@ -151,7 +151,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
         void = BrokenGuarantees(
             instead_of=member_of(before).label,
             dependents=effect.dependents,
-            problems=tuple(each.message for each in effect.problems),
+            problems=tuple(problem.message for problem in effect.problems),
             copies=tuple(_copies(found, package, before)),
             made_for=override.made_for if before.descriptor.digest != override.stands_for else "",
         )
@@ -174,7 +174,7 @@ def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes)
         name = waiting.pop()
         seats.add(name)
         if name in substitutes.by_name:
-            needs = {each for each in substitutes.open(name).entry.needs if catalogue.holds(each)}
+            needs = {need for need in substitutes.open(name).entry.needs if catalogue.holds(need)}
         else:
             needs = set(catalogue.needs(name))
         waiting |= needs - seats

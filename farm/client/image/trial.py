@@ -45,7 +45,7 @@ def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterabl
     new = {member.name: member for member in changes}
     proof = prove_change(prover, add=new.values())
     checked = prover.checked
-    problems = tuple(each for each in proof.problems if each not in known)
+    problems = tuple(problem for problem in proof.problems if problem not in known)
     roots = [name for name in asked if name in prover.members]
     gone: tuple[str, ...] = ()
     if not problems and roots:

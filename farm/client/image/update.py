@@ -53,7 +53,7 @@ class NotInImageError(FarmError):
     code = "not-in-image"
 
     def __init__(self, name: str, image: KnownImage) -> None:
-        held = sorted(each.name.short for each in image.record.packages)
+        held = sorted(package.name.short for package in image.record.packages)
         near = difflib.get_close_matches(name, held, n=3)
         super().__init__(
             f"{image.name} holds no package {name}",
@@ -296,7 +296,10 @@ def _made(
     )
     released = {name for name, part in now.items() if entries[name] == part.descriptor.digest}
     overrides = {name: part.override for name, part in now.items() if part.override}
-    void = {*overrides, *(name for each in overrides.values() if each.void for name in each.void.dependents)}
+    void = {
+        *overrides,
+        *(name for override in overrides.values() if override.void for name in override.void.dependents),
+    }
     return ImageUpdate(
         made=made,
         parts=parts,

@@ -105,9 +105,9 @@ class Contents:
             batch = lines[start : start + _BATCH]
             self._downloads.prefetch([line.entry for line in batch], f"index of {_named(portion.release)}")
             entries = [read_entry(read, line) for line in batch]
-            self._bring([(blob, f"blob of {each.name}") for each in entries for blob in each.blobs])
-            for each in entries:
-                self._brought.archive(each.archive)
+            self._bring([(blob, f"blob of {entry.name}") for entry in entries for blob in entry.blobs])
+            for entry in entries:
+                self._brought.archive(entry.archive)
             if self._sources:
                 self._bring_sources(entries)
         self._downloads.store.put_bytes(portion.release.to_json())
@@ -149,7 +149,9 @@ class Contents:
         files |= {digest for entry in entries for digest in named_sources(store, entry)}
         self._bring_by_digest(files, LARGEST_SOURCE)
         # Which those are, only the recipes say, which are here now.
-        self._bring_by_digest({each for recipe in recipes for each in carried_sources(store, recipe)}, LARGEST_SOURCE)
+        self._bring_by_digest(
+            {source for recipe in recipes for source in carried_sources(store, recipe)}, LARGEST_SOURCE
+        )
 
     def _bring_by_digest(self, digests: set[Digest], most: int) -> None:
         store = self._downloads.store
@@ -248,7 +250,7 @@ def carried_sources(store: BlobStore, recipe: Digest) -> Iterator[Digest]:
         contents = RecipeContents.from_json(store.read(recipe))
         beside = {name: store.read(digest) for name, digest in contents.files.items()}
         declared = read_declared_sources(store.read(contents.recipe), beside, file=f"the recipe {recipe}")
-        yield from (each.digest for each in declared.carried)
+        yield from (source.digest for source in declared.carried)
 
 
 def _removed_if_rotten(store: BlobStore, digest: Digest) -> bool:
@@ -261,7 +263,7 @@ def _removed_if_rotten(store: BlobStore, digest: Digest) -> bool:
 
 
 def _documents(index: AdvisoryIndex) -> list[BlobRef]:
-    return [*(each.document for each in index.advisories), *([index.statements] if index.statements else [])]
+    return [*(advisory.document for advisory in index.advisories), *([index.statements] if index.statements else [])]
 
 
 def _named(release: Release) -> str:

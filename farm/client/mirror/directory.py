@@ -96,7 +96,7 @@ class MirrorDirectory:
         try:
             return MirrorRecord.from_json((self.path / "mirror.json").read_bytes())
         except FileNotFoundError:
-            if self.path.is_dir() and any(each.name != ".mirror.lock" for each in self.path.iterdir()):
+            if self.path.is_dir() and any(path.name != ".mirror.lock" for path in self.path.iterdir()):
                 raise MirrorError(
                     f"{self.path} holds something that is no mirror", remedy="Name an empty directory, or a new one."
                 ) from None

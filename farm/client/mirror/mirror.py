@@ -94,8 +94,8 @@ def mirror(host: Host, directory: Path, wanted: MirrorSelection, terms: MirrorTe
         before = place.record()
         names = wanted.channels or (before.channels if before else ("",))
         follows = [
-            host.subscriptions.find(f"{before.distribution}/{each}" if not wanted.channels and before else each)
-            for each in names
+            host.subscriptions.find(f"{before.distribution}/{name}" if not wanted.channels and before else name)
+            for name in names
         ]
         record = _record(place, before, follows, wanted)
         if before is None:
@@ -128,17 +128,17 @@ class _Mirroring:
             for newest in main.newest.values()
             for each in _chosen(contents, newest, main.record.keep, main.record.numbers)
         ]
-        wanted = [Portion(each) for each in releases]
+        wanted = [Portion(release) for release in releases]
         before = [Portion(each) for each in _known(place.store, main.record.promised)]
         main.bring(wanted, contents, self._terms.fetching)
         pins = _pins(releases)
-        for distribution in dict.fromkeys(each.distribution for each in pins):
-            mine = [each for each in pins if each.distribution == distribution]
-            older = [each for each in _pins([each.release for each in before]) if each.distribution == distribution]
+        for distribution in dict.fromkeys(pin.distribution for pin in pins):
+            mine = [pin for pin in pins if pin.distribution == distribution]
+            older = [pin for pin in _pins([portion.release for portion in before]) if pin.distribution == distribution]
             until = min(until, self._take_along(main, mine, older) or until)
         main.show()
         main.sweep(wanted, before)
-        place.keep_imports({each.distribution for each in (*pins, *_pins([each.release for each in before]))})
+        place.keep_imports({each.distribution for each in (*pins, *_pins([portion.release for portion in before]))})
         return Mirrored(
             releases=tuple(main.newest.values()),
             held=tuple(releases),
@@ -200,8 +200,8 @@ def _record(
 ) -> MirrorRecord:
     """Return the record with what is asked for now. Raises `MirrorError`."""
     first = follows[0]
-    channels = tuple(each.channel for each in follows)
-    if any(each.distribution != first.distribution for each in follows):
+    channels = tuple(follow.channel for follow in follows)
+    if any(follow.distribution != first.distribution for follow in follows):
         raise MirrorError(
             f"{' and '.join(map(str, follows))} are of several distributions",
             remedy="Give each distribution a mirror of its own.",
@@ -249,7 +249,7 @@ def _chosen(contents: Contents, newest: Release, keep: int, numbers: Iterable[in
 def _portion(repository: MirroredRepository, pin: Import, downloads: Downloads) -> Portion:
     what = f"earlier release of {pin.distribution}/{pin.channel}"
     release = pinned_release(repository.newest[pin.channel], pin, lambda blob: downloads.read(blob, what))
-    return Portion(release, tuple(each.name for each in pin.packages), pin)
+    return Portion(release, tuple(package.name for package in pin.packages), pin)
 
 
 def _pins(releases: Iterable[Release]) -> list[Import]:

@@ -68,7 +68,7 @@ class MirroredRepository:
         Raises what `ChannelMetadata` raises, `PublishedMeanwhileError`.
         """
         for left in reversed(range(_TRIES)):
-            self.newest = {each: self._metadata.newest(each)[0] for each in self.record.channels}
+            self.newest = {channel: self._metadata.newest(channel)[0] for channel in self.record.channels}
             self._advisories = self._metadata.advisories().get(ADVISORY_LIST)
             try:
                 self.files = published_files(self._state, self.record.channels)
@@ -120,8 +120,8 @@ class MirroredRepository:
 
     def sweep(self, wanted: Sequence[Portion], before: Sequence[Portion]) -> None:
         """Remove all but what is `wanted`, and what was in the state `before`: for who still reads that."""
-        kept = list({each.key: each for each in (*wanted, *before)}.values())
-        held, promised = sorted({each.key for each in kept}), sorted({each.key for each in wanted})
+        kept = list({portion.key: portion for portion in (*wanted, *before)}.values())
+        held, promised = sorted({portion.key for portion in kept}), sorted({portion.key for portion in wanted})
         goes = bool(set(self.record.held) - set(held))
         if goes or not self.record.is_swept:
             self._note(replace(self.record, held=tuple(held), promised=tuple(promised), is_swept=False))
@@ -131,9 +131,9 @@ class MirroredRepository:
     def _remove_others(self, kept: Sequence[Portion]) -> None:
         store, sources = self.place.store, self.record.sources
         needs = needed(store, kept, sources=sources)
-        needs |= {digest for each in self.newest.values() for digest in needed_heads(store, each)}
-        needs |= {each.release.digest for each in kept}
-        keep_summaries(self.place.path, {each.release.digest for each in kept})
+        needs |= {digest for release in self.newest.values() for digest in needed_heads(store, release)}
+        needs |= {portion.release.digest for portion in kept}
+        keep_summaries(self.place.path, {portion.release.digest for portion in kept})
         if self._advisories is not None:
             needs |= set(needed_advisories(AdvisoryIndex.from_json(self._advisories)))
         for digest in store.iter():

@@ -35,7 +35,7 @@ def bring_summaries(mirror: Path, reader: BlobReader, releases: Iterable[Release
             content = _fetched(reader, path)
             keyids = role_of(targets, release.channel).keyids
             known = targets.delegations.keys if targets.delegations else {}
-            read_summary(content, {each: known[each] for each in keyids if each in known}, release)
+            read_summary(content, {keyid: known[keyid] for keyid in keyids if keyid in known}, release)
         except (OSError, FarmError):
             continue
         replace_file(mirror / path, content)
@@ -43,7 +43,7 @@ def bring_summaries(mirror: Path, reader: BlobReader, releases: Iterable[Release
 
 def keep_summaries(mirror: Path, releases: set[Digest]) -> None:
     """Remove the summaries of all other releases."""
-    kept = {summary_path(each) for each in releases}
+    kept = {summary_path(release) for release in releases}
     for path in (mirror / SUMMARIES).glob("*"):
         if f"{SUMMARIES}/{path.name}" not in kept:
             path.unlink(missing_ok=True)

@@ -59,7 +59,7 @@ def built_here(
         facts=package.facts,
         provenance=BlobRef(provenance, store.size(provenance)),
         recipe=recipe,
-        needs=tuple(each for each in needs if each != name),
+        needs=tuple(need for need in needs if need != name),
     )
     return BuiltHere(entry, place)
 

@@ -144,13 +144,13 @@ class Overrides:
     def all(self) -> tuple[tuple[Scope, Override], ...]:
         """Return all overrides with their scopes: those of the host first."""
         files = sorted(self._folder.glob("*.json"), key=lambda path: (path.name != "host.json", path.name))
-        return tuple((scope, each) for scope, found in map(_read, files) for each in found)
+        return tuple((scope, override) for scope, found in map(_read, files) for override in found)
 
     def constraint(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
         """Return what holds for a set of a channel: the host's, and before these those of `scopes`."""
         found: dict[str, Override] = {}
         for scope in (Scope(), *scopes):
-            found |= {each.package: each for each in self.of(scope) if each.channel == channel}
+            found |= {override.package: override for override in self.of(scope) if override.channel == channel}
         return tuple(found[name] for name in sorted(found))
 
     def add(self, scope: Scope, override: Override) -> None:
@@ -164,12 +164,16 @@ class Overrides:
         Raises `OverrideError` where there is none.
         """
         own = self.of(scope)
-        found = [each for each in own if package in (each.package, each.full_name) and channel in ("", each.channel)]
+        found = [
+            override
+            for override in own
+            if package in (override.package, override.full_name) and channel in ("", override.channel)
+        ]
         if len(found) != 1:
-            there = ", ".join(f"{each.package} of {each.channel}" for each in own) or "nothing"
+            there = ", ".join(f"{override.package} of {override.channel}" for override in own) or "nothing"
             trouble = "there is no override of" if not found else "overrides of several channels stand in for"
             raise OverrideError(f"{trouble} {package} for {scope}", remedy=f"Overridden there: {there}.")
-        self._write(scope, [each for each in own if each != found[0]])
+        self._write(scope, [override for override in own if override != found[0]])
         return found[0]
 
     def _write(self, scope: Scope, overrides: list[Override]) -> None:
@@ -178,7 +182,7 @@ class Overrides:
             path.unlink(missing_ok=True)
             return
         ordered = sorted(overrides, key=lambda each: (each.channel, each.package))
-        form = {"kind": scope.kind, "path": scope.path, "overrides": [each.to_dict() for each in ordered]}
+        form = {"kind": scope.kind, "path": scope.path, "overrides": [override.to_dict() for override in ordered]}
         replace_file(path, canonical_json({"format": FORMAT, **form}))
 
 

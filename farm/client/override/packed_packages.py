@@ -129,16 +129,16 @@ def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
 
 def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]) -> None:
     """See that a set holds together as well with these packages as without. Raises `OwnPackageProblemError`."""
-    before = {each.message for each in _problems(released)}
-    found = [each.message for each in _problems((*released, *added)) if each.message not in before]
+    before = {problem.message for problem in _problems(released)}
+    found = [problem.message for problem in _problems((*released, *added)) if problem.message not in before]
     if found:
-        raise OwnPackageProblemError([each.name for each in added], found)
+        raise OwnPackageProblemError([package.name for package in added], found)
 
 
 def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
     members = (
-        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
-        for each in packages
+        Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+        for package in packages
     )
     return prove(PackageSet.of(members)).problems
 

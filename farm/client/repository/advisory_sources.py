@@ -68,10 +68,10 @@ class JudgedBy:
 def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:
     """Return what several channels were judged by, each list once."""
     by_list: dict[tuple[str, Digest | None], JudgedBy] = {}
-    for each in found:
-        key = (each.distribution, each.list_digest)
-        packages = dict(each.packages) | (dict(by_list[key].packages) if key in by_list else {})
-        by_list[key] = replace(each, packages=tuple(sorted(packages.items())))
+    for source in found:
+        key = (source.distribution, source.list_digest)
+        packages = dict(source.packages) | (dict(by_list[key].packages) if key in by_list else {})
+        by_list[key] = replace(source, packages=tuple(sorted(packages.items())))
     return tuple(by_list[key] for key in sorted(by_list, key=lambda key: (key[0], key[1] or "")))
 
 

@@ -23,8 +23,8 @@ _LARGEST_BILL = 1 << 20
 def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef], None]) -> None:
     """Bring the archives that this host lacks, calling `done` after each. Raises `DownloadError`."""
     wanted: defaultdict[Downloads, list[tuple[BlobRef, str]]] = defaultdict(list)
-    for each in packages:
-        wanted[each.downloads].append((each.entry.archive, f"archive of {each.name}"))
+    for package in packages:
+        wanted[package.downloads].append((package.entry.archive, f"archive of {package.name}"))
     for downloads, blobs in wanted.items():
         downloads.ensure_all(blobs, done)
 
@@ -35,9 +35,9 @@ def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
     Who does not get one, for want of a repository or of room, goes on without it: it says so, when it is asked for.
     """
     wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
-    for each in packages:
-        if each.entry.sbom and each.entry.sbom.size <= _LARGEST_BILL:
-            wanted[each.downloads].append(each.entry.sbom)
+    for package in packages:
+        if package.entry.sbom and package.entry.sbom.size <= _LARGEST_BILL:
+            wanted[package.downloads].append(package.entry.sbom)
     for downloads, blobs in wanted.items():
         with suppress(DownloadError, OSError):
             downloads.prefetch(blobs, "bill of materials")

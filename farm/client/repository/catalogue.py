@@ -280,8 +280,8 @@ class Catalogue:
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
     members = (
-        Member.of(each.descriptor, each.facts, each.manifest, foreign=each.foreign, build=each.build)
-        for each in packages
+        Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+        for package in packages
     )
     proof = prove(PackageSet.of(members))
     if proof.problems:

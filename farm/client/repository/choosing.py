@@ -51,7 +51,7 @@ class Chooser:
             self._settle({name: followed[0] for name in names if "/" not in name and catalogue.holds(name)})
             return catalogue
         chosen = {name: self._of(name, followed) for name in names}
-        found = {str(each) for each in chosen.values()}
+        found = {str(subscription) for subscription in chosen.values()}
         if len(found) > 1:
             parts = ", ".join(f"{name} is of {each}" for name, each in chosen.items())
             raise ChoiceError(
@@ -68,10 +68,10 @@ class Chooser:
         Those that cannot be had now are left out: this is for a hint.
         """
         found = []
-        for each in self._subscriptions.all():
+        for subscription in self._subscriptions.all():
             try:
-                if each.distribution != owner and self._catalogue(str(each)).holds(name):
-                    found.append(str(each))
+                if subscription.distribution != owner and self._catalogue(str(subscription)).holds(name):
+                    found.append(str(subscription))
             except FarmError:
                 continue
         return tuple(found)
@@ -79,11 +79,11 @@ class Chooser:
     def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
         """Return the channels of a distribution but `channel` that have all of these packages, as `others_with`."""
         found = []
-        for each in self._subscriptions.all():
+        for subscription in self._subscriptions.all():
             with suppress(FarmError):
-                if each.distribution == owner and each.channel != channel:
-                    catalogue = self._catalogue(str(each))
-                    found += [str(each)] if all(map(catalogue.holds, names)) else []
+                if subscription.distribution == owner and subscription.channel != channel:
+                    catalogue = self._catalogue(str(subscription))
+                    found += [str(subscription)] if all(map(catalogue.holds, names)) else []
         return tuple(found)
 
     def _settle(self, chosen: Mapping[str, Subscription]) -> None:
@@ -105,9 +105,9 @@ class Chooser:
         owner = PackageName.parse(name).distribution if "/" in name else ""
         ranked = sorted(followed, key=lambda each: -each.priority)
         for _, group in groupby(ranked, key=lambda each: each.priority):
-            having = [each for each in group if self._knows(each, name)]
+            having = [subscription for subscription in group if self._knows(subscription, name)]
             # Who takes a package of another distribution has it too; that one itself comes first.
-            own = [each for each in having if each.distribution == owner] or having
+            own = [subscription for subscription in having if subscription.distribution == owner] or having
             if len(own) == 1:
                 return own[0]
             if own:
@@ -128,9 +128,9 @@ class Chooser:
 
     def _unknown(self, name: str, followed: Sequence[Subscription]) -> ChoiceError:
         names = {
-            f"{each.distribution}/{line.name}" if "/" in name else line.name
-            for each in followed
-            for line in self._catalogue(str(each)).listings()
+            f"{subscription.distribution}/{line.name}" if "/" in name else line.name
+            for subscription in followed
+            for line in self._catalogue(str(subscription)).listings()
         }
         near = difflib.get_close_matches(name, sorted(names), n=3)
         return ChoiceError(
@@ -146,7 +146,7 @@ class Chooser:
 
 def _ambiguous(name: str, having: Sequence[Subscription]) -> ChoiceError:
     short = name.rpartition("/")[2]
-    full = sorted({f"{each.distribution}/{short}" for each in having})
+    full = sorted({f"{subscription.distribution}/{short}" for subscription in having})
     if len(full) > 1 and "/" not in name:
         return ChoiceError(
             f"{name} can be {' or '.join(full)}",

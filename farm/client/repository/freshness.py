@@ -49,7 +49,7 @@ def _shows_the_same(address: str, look: LastVerified) -> bool:
         if address.startswith("/"):
             newer, shown = (_content(os.path.join(address, name), len(timestamp)) for name in names)
         else:
-            newer, shown = (_found(each) for each in _answers(address, names, len(timestamp) + _MORE))
+            newer, shown = (_found(answer) for answer in _answers(address, names, len(timestamp) + _MORE))
     except (OSError, ValueError, IndexError):
         return False
     return newer is None and shown == timestamp
@@ -94,7 +94,7 @@ def _answers(address: str, paths: tuple[str, ...], limit: int) -> list[tuple[byt
         or "@" in host
         or not address.isascii()
         or " " in address
-        or any(_is_set(each) for each in _PROXIES)
+        or any(_is_set(proxy) for proxy in _PROXIES)
     ):
         raise ValueError(address)
     ends = time.monotonic() + _SECONDS

@@ -134,7 +134,7 @@ class Host:
 
     def lacking(self, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
         """Return the packages whose archives have to be fetched."""
-        return [each for each in packages if not self._is_unpacked(each) and not self._has(each)]
+        return [package for package in packages if not self._is_unpacked(package) and not self._has(package)]
 
     def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
         """Bring packages into the host's cache, verified; return their directories by store name.
@@ -145,14 +145,14 @@ class Host:
         flushes = FlushRecord.of_this_boot(self.cache)
         flushes.begin()
         fetch_archives(self.lacking(packages), progress)
-        missing = [each for each in packages if not self._is_unpacked(each)]
-        altered = [each for each in packages if each not in missing and not self._looks_unpacked(each)]
+        missing = [package for package in packages if not self._is_unpacked(package)]
+        altered = [package for package in packages if package not in missing and not self._looks_unpacked(package)]
         if altered:
             names = ", ".join(each.name for each in altered)
             self.warn(f"{names} in {self.cache.root} changed since it was unpacked there, and is unpacked anew")
         with full_disk_named(self.cache.root), ThreadPoolExecutor(PARALLEL) as pool:
             places = pool.map(lambda each: self._unpacked(each, look=each in altered), packages)
-            unpacked = dict(zip((each.store for each in packages), places, strict=True))
+            unpacked = dict(zip((package.store for package in packages), places, strict=True))
             if missing or altered:
                 flushes.end()
         return unpacked
@@ -209,4 +209,4 @@ def pin_of(subscription: Subscription, ref: ReleaseRef) -> Import:
 
 def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:
     """Return how these packages make one root; raises `ForestConflictError`."""
-    return compose([(each.descriptor, each.manifest) for each in packages], base=None)
+    return compose([(package.descriptor, package.manifest) for package in packages], base=None)

@@ -100,11 +100,11 @@ class ImportedReleases:
 
     def _check_subscribed(self, pin: Import) -> None:
         """Refuse two roots of one distribution, unless its owner has signed the way from one to the other."""
-        for each in self._subscriptions.all():
-            if each.distribution == pin.distribution and not self._is_one_root(each, pin):
+        for subscription in self._subscriptions.all():
+            if subscription.distribution == pin.distribution and not self._is_one_root(subscription, pin):
                 raise SubscriptionError(
-                    f"{pin} is pinned with the root {pin.root}, and this host follows {each} with the root "
-                    f"{each.fingerprint}",
+                    f"{pin} is pinned with the root {pin.root}, and this host follows {subscription} with the root "
+                    f"{subscription.fingerprint}",
                     remedy=f"Nothing was changed. One of the two is not {pin.distribution}: ask both owners which.",
                 )
 

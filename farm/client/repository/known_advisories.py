@@ -55,7 +55,7 @@ class KnownAdvisories:
     @property
     def uncovered(self) -> tuple[str, ...]:
         """The packages, by full names, that nobody states to have looked at."""
-        return tuple(sorted(name for each in self.data for name in each.uncovered))
+        return tuple(sorted(name for source in self.data for name in source.uncovered))
 
     def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
         """Return what holds for packages (name, version, revision), the worst first."""
@@ -68,7 +68,7 @@ def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
     Who does not get it goes on without it, also where nobody publishes any: it is said when it is asked for.
     """
     channel = f"{release.distribution}/{release.channel}"
-    names = {each.name.inside(release.distribution) for each in record.packages if each.channel == channel}
+    names = {package.name.inside(release.distribution) for package in record.packages if package.channel == channel}
     with suppress(FarmError, OSError):
         known_in_release(host, release, names)
 
@@ -106,9 +106,9 @@ def known_in_release(
     `NoAdvisoriesError` where one of them publishes no list, and as `known_as_far_as_published`.
     """
     known = known_as_far_as_published(host, release, packages, lists)
-    for each in known.data:
-        if each.advisories is None:
-            raise NoAdvisoriesError(each.distribution)
+    for source in known.data:
+        if source.advisories is None:
+            raise NoAdvisoriesError(source.distribution)
     return known
 
 
@@ -135,8 +135,8 @@ def known_as_far_as_published(
         documents, downloads = lists.of(pin)
         theirs = _Signed.read(documents, pin.distribution)
         told, stated = theirs.about(short, downloads)
-        advisories += [each.as_imported_by(pin.distribution) for each in told]
-        statements += [found for each in stated if (found := each.as_imported_by(pin.distribution))]
+        advisories += [advisory.as_imported_by(pin.distribution) for advisory in told]
+        statements += [found for statement in stated if (found := statement.as_imported_by(pin.distribution))]
         # Who takes a package may have looked at it too.
         data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
     return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
@@ -169,10 +169,11 @@ class _Signed:
         if self.index is None:
             return [], []
         listed = self.index.about(packages)
-        wanted = [(each.document, f"advisory {each.id}") for each in listed]
+        wanted = [(advisory.document, f"advisory {advisory.id}") for advisory in listed]
         downloads.ensure_all(wanted, lambda _blob: None)
         found = [
-            open_advisory(each, self.distribution, lambda blob: downloads.read(blob, "advisory")) for each in listed
+            open_advisory(advisory, self.distribution, lambda blob: downloads.read(blob, "advisory"))
+            for advisory in listed
         ]
         if not found or self.index.statements is None:
             return found, []

@@ -73,4 +73,4 @@ class Mirrors:
 
     def at(self, addresses: Iterable[str]) -> tuple[Mirror, ...]:
         """Return the mirrors at these addresses, in this order."""
-        return tuple(self._opened.setdefault(each, Mirror(each, self.warn)) for each in addresses)
+        return tuple(self._opened.setdefault(address, Mirror(address, self.warn)) for address in addresses)

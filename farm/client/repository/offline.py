@@ -175,7 +175,7 @@ def _describes(host: Host, catalogue: Catalogue, names: Iterable[str]) -> bool:
     except (DownloadError, UnknownPackageError):
         return False
     return all(
-        host.blobs.has(each.digest) for entry in entries for each in (entry.descriptor, entry.manifest, entry.facts)
+        host.blobs.has(blob.digest) for entry in entries for blob in (entry.descriptor, entry.manifest, entry.facts)
     )
 
 
@@ -194,7 +194,7 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
         release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
     except DownloadError as error:
         raise NotHereError(
-            error.what, " or ".join(named(each.catalogue.release) for each in opened.values())
+            error.what, " or ".join(named(verified.catalogue.release) for verified in opened.values())
         ) from error
     return opened[f"{release.distribution}/{release.channel}"]
 

@@ -16,17 +16,17 @@ def placed_packages(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -
     """Return the packages of a release as a set records them."""
     channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
     return tuple(
-        each.placed
+        package.placed
         or PlacedPackage(
-            name=each.descriptor.name,
-            version=str(each.descriptor.version),
-            revision=each.descriptor.revision,
-            descriptor=each.descriptor.digest,
-            store=each.store,
+            name=package.descriptor.name,
+            version=str(package.descriptor.version),
+            revision=package.descriptor.revision,
+            descriptor=package.descriptor.digest,
+            store=package.store,
             channel=channel,
-            build=each.build,
+            build=package.build,
         )
-        for each in packages
+        for package in packages
     )
 
 

@@ -152,8 +152,8 @@ class Subscriptions:
         gone = self._folder / f".{secrets.token_hex(8)}"
         folder.rename(gone)
         self.names.forget()
-        for each in self._folder.glob(".*"):  # what one that was killed has left, too
-            shutil.rmtree(each)
+        for path in self._folder.glob(".*"):  # what one that was killed has left, too
+            shutil.rmtree(path)
         with suppress(OSError):  # another channel of it is followed
             folder.parent.rmdir()
 
@@ -167,15 +167,17 @@ class Subscriptions:
         Raises `SubscriptionError`, also where several fit.
         """
         subscriptions = self.all()
-        matching = [each for each in subscriptions if name in ("", each.channel, str(each))]
+        matching = [
+            subscription for subscription in subscriptions if name in ("", subscription.channel, str(subscription))
+        ]
         if not name:
-            first = max((each.priority for each in subscriptions), default=0)
-            matching = [each for each in subscriptions if each.priority == first]
+            first = max((subscription.priority for subscription in subscriptions), default=0)
+            matching = [subscription for subscription in subscriptions if subscription.priority == first]
         if len(matching) == 1:
             return matching[0]
         if not subscriptions:
             raise SubscriptionError("this host follows no channel", remedy="Begin with `farm subscribe`.")
-        names = ", ".join(str(each) for each in subscriptions)
+        names = ", ".join(str(subscription) for subscription in subscriptions)
         wanted = f"no subscription is called {name!r}" if not matching else "several subscriptions fit"
         remedy = "Choose one with --channel DISTRIBUTION/CHANNEL."
         if not name:
@@ -236,14 +238,16 @@ class Subscriptions:
 
         Two versions of one root are fine: the owner has signed the way from one to the other.
         """
-        for each in self.all():
-            if each.distribution != new.distribution or each.channel == new.channel:
+        for subscription in self.all():
+            if subscription.distribution != new.distribution or subscription.channel == new.channel:
                 continue
-            known = self.roots_of(each)
-            if new.fingerprint not in known and each.fingerprint not in later:
+            known = self.roots_of(subscription)
+            if new.fingerprint not in known and subscription.fingerprint not in later:
                 raise SubscriptionError(
-                    f"this host follows {each} with another root: {each.fingerprint}, not {new.fingerprint}",
-                    remedy=f"Nothing was changed. A distribution has one root: ask the owner of {each.distribution}.",
+                    f"this host follows {subscription} with another root: {subscription.fingerprint}, "
+                    f"not {new.fingerprint}",
+                    remedy="Nothing was changed. A distribution has one root: "
+                    f"ask the owner of {subscription.distribution}.",
                 )
 
     def _write(self, subscription: Subscription) -> None:
@@ -279,9 +283,9 @@ def _read(record: Path) -> Subscription:
 def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:
     """Return addresses of mirrors, those of directories made absolute. Raises `InvalidAddressError`."""
     return tuple(
-        each if each.startswith(("http://", "https://")) else str(Path(each).absolute())
-        for each in dict.fromkeys(addresses)
-        if open_reader(each)
+        address if address.startswith(("http://", "https://")) else str(Path(address).absolute())
+        for address in dict.fromkeys(addresses)
+        if open_reader(address)
     )
 
 

@@ -92,10 +92,10 @@ def owner_of(path: Path) -> OwnedFile:
         folder, store, inside = "", "", []
     root = Root(top)
     state = root.installed()
-    for each in (state, *reversed(root.generations())) if folder == "packages" and inside else ():
-        for placed in each.set.packages:
+    for generation in (state, *reversed(root.generations())) if folder == "packages" and inside else ():
+        for placed in generation.set.packages:
             if placed.store == store:
-                return OwnedFile(top, asked, each, placed, "/".join(inside))
+                return OwnedFile(top, asked, generation, placed, "/".join(inside))
     raise NotOwnedError(
         f"{asked} is of no package of {top}{'' if reached == asked else f': it leads to {reached}'}",
         remedy="Name a file, or see with `farm verify --root` what was put there by others.",

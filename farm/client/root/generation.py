@@ -33,7 +33,7 @@ class Generation:
     @property
     def releases(self) -> str:
         """The releases that its packages are of, as people write them."""
-        return " and ".join(f"release {each.number} of {each.subscription}" for each in self.set.releases)
+        return " and ".join(f"release {release.number} of {release.subscription}" for release in self.set.releases)
 
     def to_json(self) -> bytes:
         """Return what `generation.json` holds."""

@@ -161,7 +161,7 @@ class Root:
 
     def lacks(self, state: Generation) -> tuple[str, ...]:
         """Return the directories of packages that a state needs and that are not there."""
-        return tuple(each.store for each in state.set.packages if not self.package(each.store).is_dir())
+        return tuple(package.store for package in state.set.packages if not self.package(package.store).is_dir())
 
     def remove(self, number: int) -> None:
         """Remove a state that is not the current one; its packages stay. The caller holds `locked`."""

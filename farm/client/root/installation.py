@@ -143,9 +143,9 @@ def install_exactly(
     """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
     with _held(host, root, terms):
         change = _put(host, root, record, packages, why=why, terms=terms)
-        for each in () if terms.dry_run else record.releases:
+        for release in () if terms.dry_run else record.releases:
             with suppress(FarmError, OSError):  # as `keep_advisories`
-                keep_advisories(host, host.pinned(each).release, record)
+                keep_advisories(host, host.pinned(release).release, record)
         return change
 
 
@@ -175,9 +175,9 @@ def _put(
 ) -> Change:
     before = root.current()
     # What was written down, in a lock file, does not say which builds these are; who has verified them knows.
-    record = record.with_builds({str(each.descriptor.name): each.build for each in packages})
+    record = record.with_builds({str(package.descriptor.name): package.build for package in packages})
     composition = composition_of(packages)
-    lacking = host.lacking([each for each in packages if not root.package(each.store).is_dir()])
+    lacking = host.lacking([package for package in packages if not root.package(package.store).is_dir()])
     change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))
     change = replace(change, sensitive=_brought(host, change, packages))
     terms.announce(change)
@@ -186,7 +186,7 @@ def _put(
     if before and change.nothing and not root.lacks(before):
         return replace(change, after=root.confirm(before, record))
     with terms.fetching(change.fetched) as progress:
-        unpacked = host.unpack([each for each in packages if not root.package(each.store).is_dir()], progress)
+        unpacked = host.unpack([package for package in packages if not root.package(package.store).is_dir()], progress)
     change = replace(change, after=root.install(change.after, composition.forest, unpacked))
     keep_bills(packages)  # last: what the root needs comes first on a disk that is nearly full
     return change
@@ -200,23 +200,23 @@ def _change(before: Generation | None, record: SetRecord, why: str, fetched: int
 
 def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) -> tuple[SensitiveAdditions, ...]:
     """Return the sensitive files of what is new in a root, without those that the same package had there before."""
-    old = {each.old.descriptor for each in change.packages if each.old}
-    new = {each.new.descriptor for each in change.packages if each.new}
+    old = {package.old.descriptor for package in change.packages if package.old}
+    new = {package.new.descriptor for package in change.packages if package.new}
     known: frozenset[tuple[PackageName, SensitiveFinding]] = frozenset()
     if change.before and old:
-        gone = tuple(each for each in change.before.set.packages if each.descriptor in old)
+        gone = tuple(package for package in change.before.set.packages if package.descriptor in old)
         # What is no longer described here was perhaps not there: then it is told again.
         with suppress(DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError):
             known = InstalledSet(host, replace(change.before.set, packages=gone)).sensitive_files()
     return tuple(
         files
-        for each in packages
-        if each.descriptor.digest in new
+        for package in packages
+        if package.descriptor.digest in new
         for files in sensitive_additions(
-            each.descriptor,
-            each.manifest,
-            each.facts,
-            [finding for name, finding in known if name == each.descriptor.name],
+            package.descriptor,
+            package.manifest,
+            package.facts,
+            [finding for name, finding in known if name == package.descriptor.name],
         )
     )
 
@@ -251,7 +251,7 @@ def _asked_as(state: Generation, name: str, root: Root) -> str:
 
 
 def _check_whole(root: Root, record: SetRecord) -> None:
-    missing = [each.store for each in record.packages if not root.package(each.store).is_dir()]
+    missing = [package.store for package in record.packages if not root.package(package.store).is_dir()]
     if missing:
         raise RootError(
             f"{root.path} is damaged: {', '.join(missing)} is gone", remedy="Mend it first: `farm upgrade --root`."

@@ -36,7 +36,7 @@ class NotInSetError(FarmError):
     code = "not-in-set"
 
     def __init__(self, name: str, where: str, record: SetRecord) -> None:
-        near = difflib.get_close_matches(name, [each.name.short for each in record.packages], n=3)
+        near = difflib.get_close_matches(name, [package.name.short for package in record.packages], n=3)
         remedy = f"Did you mean {' or '.join(near)}?" if near else "See `farm list --root`, or `farm image inspect`."
         super().__init__(f"{where} holds no package {name[:200]}", remedy=remedy)
 
@@ -48,7 +48,7 @@ class InstalledSet:
     """
 
     def __init__(self, host: Host, record: SetRecord) -> None:
-        own = {each.distribution for each in record.releases}
+        own = {release.distribution for release in record.releases}
         self._members: dict[str, Member] = {}
         self._manifests: dict[str, Manifest] = {}
         self._placed: dict[str, PlacedPackage] = {}
@@ -70,10 +70,12 @@ class InstalledSet:
         """
         # What nobody provides was missing when the set was made, and an override was accepted all the same.
         accepted = (
-            from_toolchain(self._members.values()) if any(each.is_override for each in self._placed.values()) else ()
+            from_toolchain(self._members.values())
+            if any(package.is_override for package in self._placed.values())
+            else ()
         )
         members = closure(PackageSet.of(self._members.values()), names, given=accepted)
-        return tuple(self._placed[each.name] for each in members)
+        return tuple(self._placed[member.name] for member in members)
 
     def members(self) -> tuple[Member, ...]:
         """Return the packages as members of their set."""
@@ -90,7 +92,7 @@ class InstalledSet:
     def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
         """Return the descriptor and manifest of these packages of the set, else of all."""
         names = {placed.descriptor: name for name, placed in self._placed.items()}
-        found = names.values() if packages is None else [names[each.descriptor] for each in packages]
+        found = names.values() if packages is None else [names[package.descriptor] for package in packages]
         return [(self._members[name].descriptor, self._manifests[name]) for name in found]
 
 

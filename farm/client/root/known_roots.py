@@ -53,7 +53,7 @@ def roots_from(state: Path, channel: str) -> tuple[Path, ...]:
 
     def channels(root: Path) -> set[str]:
         held = Root(root).current()
-        found = {each.subscription for each in held.set.releases} if held else set()
-        return found | ({each.channel for each in held.set.packages} if held else set())
+        found = {release.subscription for release in held.set.releases} if held else set()
+        return found | ({package.channel for package in held.set.packages} if held else set())
 
     return tuple(path for path in roots(state) if channel in channels(path))

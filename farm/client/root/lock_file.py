@@ -46,7 +46,7 @@ def lock_generation(state: Generation) -> SetRecord:
             remedy="Bring it to the newest release first: `farm upgrade --root`.",
         )
     if state.set.overrides:
-        names = ", ".join(str(each.name) for each in state.set.overrides)
+        names = ", ".join(str(override.name) for override in state.set.overrides)
         raise LockError(
             f"{names} is an override, of this host alone", remedy="Remove the override, or publish it in a channel."
         )
@@ -77,7 +77,7 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
     Then all that the record says is what the releases say. Raises `LockError` where it is not, and what `Host.pinned`
     and verifying raise.
     """
-    catalogues = {each.subscription: host.pinned(each) for each in record.releases}
+    catalogues = {release.subscription: host.pinned(release) for release in record.releases}
     for ref in record.releases:
         _check_same(str(ref), ref, release_ref(catalogues[ref.subscription]))
     found = []

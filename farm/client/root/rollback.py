@@ -27,7 +27,7 @@ def roll_back(root: Root, number: int | None = None) -> Change:
                 raise
             before = None
         if before and number is None:
-            earlier = [each.number for each in root.generations() if each.number < before.number]
+            earlier = [generation.number for generation in root.generations() if generation.number < before.number]
             if not earlier:
                 raise NoSuchGenerationError(
                     f"{root.path} keeps no generation before {before.number}, the current one",

@@ -43,7 +43,7 @@ class SensitiveAdditions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        files = [{"path": each.path, "why": each.why.word, "detail": each.detail} for each in self.findings]
+        files = [{"path": finding.path, "why": finding.why.word, "detail": finding.detail} for finding in self.findings]
         return {"package": self.package, "files": files, "reason": self.reason}
 
 
@@ -51,7 +51,7 @@ def sensitive_additions(
     descriptor: Descriptor, manifest: Manifest, facts: PackageFacts, known: Collection[SensitiveFinding] = ()
 ) -> tuple[SensitiveAdditions, ...]:
     """Return the sensitive files of a package but for those that are `known`, in the order of their paths."""
-    reasons = {each.path: each.reason for each in descriptor.sensitive_files}
+    reasons = {file.path: file.reason for file in descriptor.sensitive_files}
     alike: dict[tuple[Sensitivity, str, str], list[SensitiveFinding]] = {}
     for finding in sensitive_files_of(descriptor, manifest, facts):
         if finding not in known:

@@ -87,8 +87,8 @@ def bubblewrap_command(
     user, group = user_and_group(options.user)
     command = [PROGRAM, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
     command += ["--uid", str(user), "--gid", str(group), "--hostname", HOSTNAME, "--cap-drop", "ALL"]
-    for each in options.capabilities:
-        command += ["--cap-add", each]
+    for capability in options.capabilities:
+        command += ["--cap-add", capability]
     command += ["--share-net"] if options.network == "host" else []
     command += _root(options)
     command += _places(mounts(packages, links, options), options.volumes, shown)
@@ -110,17 +110,17 @@ def _root(options: RunOptions) -> list[str]:
     for name, target in LINKS:
         words += ["--symlink", target, f"/{name}"]
     words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
-    for each in options.devices:
-        words += ["--dev-bind", each, each]
+    for device in options.devices:
+        words += ["--dev-bind", device, device]
     return words
 
 
 def _places(binds: Sequence[Bind], volumes: Sequence[str], shown: Mapping[Path, Path] | None) -> list[str]:
     """Return the words for what is mounted where: what lies in another comes after it, so that neither is hidden."""
     words = {path: ["--perms", "1777", "--tmpfs", path] for path in volumes}
-    for each in binds:
-        source = shown[each.source] if shown else each.source
-        words[each.target] = ["--bind" if each.writable else "--ro-bind", str(source), each.target]
+    for bind in binds:
+        source = shown[bind.source] if shown else bind.source
+        words[bind.target] = ["--bind" if bind.writable else "--ro-bind", str(source), bind.target]
     return [word for target in sorted(words) for word in words[target]]
 
 
@@ -174,7 +174,7 @@ def _reachable(packages: Mapping[str, Path], links: Path, options: RunOptions) -
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        return show_privately(_STAGE, {each.source for each in mounts(packages, links, options)})
+        return show_privately(_STAGE, {mount.source for mount in mounts(packages, links, options)})
     except MountError as error:
         raise BubblewrapError(
             f"root may not mount anything here: {error.message}", remedy="Run it as another user than root."
@@ -191,9 +191,9 @@ class _PassedOn:
         self._early: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._init: int | None = None
-        for each in _PASSED_ON:
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                signal.signal(each, self._take)
+        for signals in _PASSED_ON:
+            if signal.getsignal(signals) is not signal.SIG_IGN:
+                signal.signal(signals, self._take)
 
     def go_to(self, process: subprocess.Popen[bytes], init: int | None) -> None:
         """Pass them on from now on, to what the first process of the new namespace, `init`, has started."""

@@ -26,12 +26,12 @@ _MOST_TOLD = 10
 def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
     """Return in words where something was put over the packages of a container's image."""
     over = [
-        f"{each.target}: {_source(each)} is mounted over what packages have there"
-        for each in container.mounts
-        if _is_of_packages(each.target)
+        f"{mount.target}: {_source(mount)} is mounted over what packages have there"
+        for mount in container.mounts
+        if _is_of_packages(mount.target)
     ]
     # Places for mounts are made when it starts.
-    targets = [PurePosixPath(each.target) for each in container.mounts]
+    targets = [PurePosixPath(mount.target) for mount in container.mounts]
     changed = [
         path
         for path in container.changed
@@ -44,7 +44,7 @@ def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
 
 def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:
     """Return the packages' directories, by their names, that a late-bound container has mounted."""
-    return tuple(sorted(store for each in mounts if (store := _store(each.target))))
+    return tuple(sorted(store for mount in mounts if (store := _store(mount.target))))
 
 
 def not_late_bound(mounts: Sequence[ContainerMount], cache: Path, states: Sequence[Path]) -> tuple[str, ...]:
@@ -56,21 +56,21 @@ def not_late_bound(mounts: Sequence[ContainerMount], cache: Path, states: Sequen
 
 
 def _misplaced(mounts: Iterable[ContainerMount], cache: Path, links: Sequence[Path]) -> Iterator[str]:
-    for each in mounts:
-        store, top = _store(each.target), each.target.removeprefix("/")
-        if not (store or top in _LINKED or _is_of_packages(each.target)):
+    for mount in mounts:
+        store, top = _store(mount.target), mount.target.removeprefix("/")
+        if not (store or top in _LINKED or _is_of_packages(mount.target)):
             continue
-        if PurePosixPath(each.target).is_relative_to(f"{PACKAGES}/{_OWN}"):
+        if PurePosixPath(mount.target).is_relative_to(f"{PACKAGES}/{_OWN}"):
             continue  # the user's own files
-        source = Path(each.source).resolve() if each.source else None
+        source = Path(mount.source).resolve() if mount.source else None
         if store and source != cache / store:
-            yield f"{each.target}: it is {_source(each)}, and not that package in the cache of this host, {cache}"
+            yield f"{mount.target}: it is {_source(mount)}, and not that package in the cache of this host, {cache}"
         elif top in _LINKED and not (source and source.name == top and source.parent.parent in links):
-            yield f"{each.target}: it is {_source(each)}, and not links that a run of this host made"
+            yield f"{mount.target}: it is {_source(mount)}, and not links that a run of this host made"
         elif not store and top not in _LINKED:
-            yield f"{each.target}: {_source(each)} is mounted over what packages have there"
-        elif each.writable:
-            yield f"{each.target}: it is mounted so that it can be written, and a run mounts packages read-only"
+            yield f"{mount.target}: {_source(mount)} is mounted over what packages have there"
+        elif mount.writable:
+            yield f"{mount.target}: it is mounted so that it can be written, and a run mounts packages read-only"
 
 
 def _store(target: str) -> str:

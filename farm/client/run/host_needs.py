@@ -42,13 +42,13 @@ def grant(options: RunOptions, needs: HostNeeds, engine: RunEngine) -> Granted:
             )
     if needs.capabilities:
         grantable, otherwise = engine.grantable(options)
-        beyond = [each for each in needs.capabilities if each not in grantable]
+        beyond = [capability for capability in needs.capabilities if capability not in grantable]
         if beyond:
             raise HostNeedsError(
                 f"the set needs {', '.join(beyond)}, which this run as {options.user} cannot be granted",
                 remedy=f"{otherwise[:1].upper()}{otherwise[1:]}.",
             )
-    absent = [each for each in needs.devices if not Path(each).exists()]
+    absent = [device for device in needs.devices if not Path(device).exists()]
     if absent:
         raise HostNeedsError(
             f"the set needs the device {', '.join(absent)}, which this machine does not have",

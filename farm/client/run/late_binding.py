@@ -50,8 +50,8 @@ class RunOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the command as JSON values."""
-        form = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "command"}
-        return form | {"binds": [(str(each.source), each.target, each.writable) for each in self.binds]}
+        form = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "command"}
+        return form | {"binds": [(str(bind.source), bind.target, bind.writable) for bind in self.binds]}
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any], command: Iterable[str]) -> RunOptions:
@@ -78,8 +78,8 @@ def docker_command(
 ) -> list[str]:
     """Return the `docker run` command line that starts `options.command` over these packages."""
     command = ["docker", "run", "--rm", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-    command += [f"--cap-add={each}" for each in options.capabilities]
-    command += [f"--device={each}" for each in options.devices]
+    command += [f"--cap-add={capability}" for capability in options.capabilities]
+    command += [f"--device={device}" for device in options.devices]
     command += [f"--network={options.network}", f"--user={options.user}", f"--workdir={options.workdir}"]
     command += [f"--publish={each}" for each in options.publish]
     command += ["--tmpfs=/tmp:rw,nosuid,nodev,mode=1777", "--log-driver=none"]
@@ -93,9 +93,9 @@ def docker_command(
         command.append("--tty")
     for name, value in dict([*ENVIRONMENT, *options.environment]).items():
         command.append(f"--env={name}={value}")
-    for each in mounts(packages, links, options):
-        access = () if each.writable else ("readonly",)
-        command.append(f"--mount={_csv('type=bind', *access, f'source={each.source}', f'target={each.target}')}")
+    for mount in mounts(packages, links, options):
+        access = () if mount.writable else ("readonly",)
+        command.append(f"--mount={_csv('type=bind', *access, f'source={mount.source}', f'target={mount.target}')}")
     return [*command, image, *options.command]
 
 
@@ -108,4 +108,4 @@ def mounts(packages: Mapping[str, Path], links: Path, options: RunOptions) -> li
 
 def _csv(*fields: str) -> str:
     """Write fields as Docker reads `--mount`: a field with a comma or a quote is quoted (RFC 4180)."""
-    return ",".join('"' + each.replace('"', '""') + '"' if set(each) & set('",\n') else each for each in fields)
+    return ",".join('"' + field.replace('"', '""') + '"' if set(field) & set('",\n') else field for field in fields)

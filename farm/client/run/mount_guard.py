@@ -27,7 +27,7 @@ def check_writable(host: Host, binds: Iterable[Bind]) -> None:
         return
     known = states(host)
     # Roots share files with the cache.
-    kept = {each.resolve() for each in (host.shared, *known, *(root for state in known for root in roots(state)))}
+    kept = {path.resolve() for path in (host.shared, *known, *(root for state in known for root in roots(state)))}
     for bind in written:
         source = bind.source.resolve()
         for place in sorted(kept):

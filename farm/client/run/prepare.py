@@ -53,10 +53,10 @@ def prepare(host: Host, key: str, settings: Mapping[str, object], engine: RunEng
     start = engine.again(run)
     if start is None:
         return
-    looks = [_look(host, each) for each in host.seen]
+    looks = [_look(host, release) for release in host.seen]
     paths = [*_directories(run.links), *run.packages.values(), *(host.cache.record(store) for store in run.packages)]
-    paths += [each.absolute() for each in started.files]
-    ends = [end for each in looks for end in metadata_ends(Path(each["metadata"]), [ADVISORIES])]
+    paths += [file.absolute() for file in started.files]
+    ends = [end for look in looks for end in metadata_ends(Path(look["metadata"]), [ADVISORIES])]
     form = {
         "settings": settings,
         "stamps": {str(path): stamp(str(path)) for path in paths},
@@ -81,8 +81,10 @@ def _is_of_one_release(record: SetRecord) -> bool:
         return False
     (release,) = record.releases
     return all(
-        each.channel == release.subscription and each.name.distribution == release.distribution and not each.is_override
-        for each in record.packages
+        package.channel == release.subscription
+        and package.name.distribution == release.distribution
+        and not package.is_override
+        for package in record.packages
     )
 
 

@@ -130,7 +130,7 @@ def _holds(state: str, form: dict[str, Any]) -> bool:
         and all(os.path.lexists(path) for path in form["present"])
         and (form["ends"] is None or time.time() < form["ends"])
         and _engine_is_there(form)
-        and all(_shows_the_same(each) for each in form["looks"])
+        and all(_shows_the_same(look) for look in form["looks"])
     )
 
 

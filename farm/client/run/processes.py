@@ -48,7 +48,7 @@ class Start:
     @property
     def stores(self) -> tuple[str, ...]:
         """The directories of its packages."""
-        return tuple(sorted(each.store for each in self.record.packages))
+        return tuple(sorted(package.store for package in self.record.packages))
 
 
 def starts(states: Iterable[Path]) -> list[Start]:
@@ -58,7 +58,7 @@ def starts(states: Iterable[Path]) -> list[Start]:
 
 def bubblewrap_runs(recorded: Iterable[Start]) -> list[Running]:
     """Return the runs of bubblewrap that are alive."""
-    return [_bubblewrap(each) for each in recorded if each.engine == BUBBLEWRAP and still_runs(each.process)]
+    return [_bubblewrap(start) for start in recorded if start.engine == BUBBLEWRAP and still_runs(start.process)]
 
 
 def _bubblewrap(start: Start) -> Running:

@@ -44,7 +44,7 @@ def _on_the_host(place: str, mounts: Sequence[Bind]) -> Path | None:
 def _source(place: str, mounts: Iterable[Bind]) -> Path | None:
     inside = PurePosixPath(os.path.normpath(place))
     found = None
-    for each in mounts:
-        if inside.is_relative_to(each.target):
-            found = each.source / inside.relative_to(each.target)
+    for mount in mounts:
+        if inside.is_relative_to(mount.target):
+            found = mount.source / inside.relative_to(mount.target)
     return found

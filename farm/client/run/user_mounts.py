@@ -101,15 +101,15 @@ def _binds(directory: Path, at: str, rules: IgnoreRules) -> list[tuple[str, str]
         top = at.partition("/")[0]
         return [] if top in (*_LINKED, "bin", "sbin", "lib", "lib64") else [(str(directory), f"/{at}")]
     binds = []
-    for each in sorted(directory.iterdir()):
-        if each.name in (*_LINKED, "bin", "sbin", "lib", "lib64") or rules.met & {each.name, f"{each.name}/"}:
+    for path in sorted(directory.iterdir()):
+        if path.name in (*_LINKED, "bin", "sbin", "lib", "lib64") or rules.met & {path.name, f"{path.name}/"}:
             continue
-        if each.is_symlink() or each.name == _FRESH:
-            why = "is fresh at each run" if each.name == _FRESH else "is a link, and a run's root holds none of yours"
+        if path.is_symlink() or path.name == _FRESH:
+            why = "is fresh at each run" if path.name == _FRESH else "is a link, and a run's root holds none of yours"
             raise OwnFilesError(
-                f"{each} cannot be seen at /{each.name}, which {why}", remedy="Move it, or build an image of it."
+                f"{path} cannot be seen at /{path.name}, which {why}", remedy="Move it, or build an image of it."
             )
-        binds.append((str(each), f"/{each.name}"))
+        binds.append((str(path), f"/{path.name}"))
     return binds
 
 

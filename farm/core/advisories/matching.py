@@ -82,7 +82,7 @@ class Affected:
 
     def holds_for(self, version: Version, revision: int) -> bool:
         """Return whether a package of this version is affected."""
-        named = any(each.is_at(version, revision) for each in self.versions)
+        named = any(bound.is_at(version, revision) for bound in self.versions)
         return named or any(_is_inside(events, version, revision) for events in self.ranges)
 
     def fixed_for(self, version: Version, revision: int) -> str:
@@ -114,17 +114,19 @@ class Advisory:
     @property
     def severity(self) -> Severity:
         """The worst that it is for any package."""
-        return worst(tuple(each.severity for each in self.affected))
+        return worst(tuple(affected.severity for affected in self.affected))
 
     @property
     def packages(self) -> tuple[str, ...]:
         """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
-        return tuple(sorted({each.package for each in self.affected}))
+        return tuple(sorted({affected.package for affected in self.affected}))
 
     def as_imported_by(self, owner: str) -> Advisory:
         """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
         own = tuple(
-            replace(each, package=f"{owner}/{each.package}") for each in self.affected if "/" not in each.package
+            replace(affected, package=f"{owner}/{affected.package}")
+            for affected in self.affected
+            if "/" not in affected.package
         )
         return replace(self, affected=own)
 
@@ -197,7 +199,11 @@ def blocking(
     least: Severity,
 ) -> list[Finding]:
     """Return what keeps packages out of a channel that blocks this severity and worse: as `find`, where it stands."""
-    return [each for each in find(advisories, statements, packages) if each.stands and at_least(each.severity, least)]
+    return [
+        finding
+        for finding in find(advisories, statements, packages)
+        if finding.stands and at_least(finding.severity, least)
+    ]
 
 
 def _finding(
@@ -206,13 +212,15 @@ def _finding(
     if name not in packages:
         return None
     version, revision = packages[name]
-    here = [each for each in advisory.affected if each.package == name and each.holds_for(version, revision)]
+    here = [
+        affected for affected in advisory.affected if affected.package == name and affected.holds_for(version, revision)
+    ]
     if not here:
         return None
-    fixes = [fixed for each in here if (fixed := each.fixed_for(version, revision))]
-    about = [each for each in statements if each.speaks_of(advisory, name, version, revision)]
+    fixes = [fixed for affected in here if (fixed := affected.fixed_for(version, revision))]
+    about = [statement for statement in statements if statement.speaks_of(advisory, name, version, revision)]
     newest = max(about, key=lambda each: each.at, default=None)
-    severity = worst(tuple(each.severity for each in here))
+    severity = worst(tuple(affected.severity for affected in here))
     return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
 
 

@@ -81,19 +81,19 @@ def read_openvex(
     if part.problems:
         raise InvalidAdvisoryError(f"this is no OpenVEX document: {'; '.join(part.problems)}", file)
     found = []
-    for each in statements:
-        for product in each.products:
+    for statement in statements:
+        for product in statement.products:
             name, version = _product(product, distribution, file)
-            _check(each, name, version, file)
+            _check(statement, name, version, file)
             found.append(
                 Statement(
-                    each.vulnerability,
-                    each.aliases,
+                    statement.vulnerability,
+                    statement.aliases,
                     name,
                     version,
-                    each.status,
-                    each.justification or each.impact_statement,
-                    (each.timestamp or at).astimezone(UTC).replace(microsecond=0),
+                    statement.status,
+                    statement.justification or statement.impact_statement,
+                    (statement.timestamp or at).astimezone(UTC).replace(microsecond=0),
                 )
             )
     return tuple(found)
@@ -111,7 +111,7 @@ def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: d
             "@context": CONTEXT,
             "@id": f"https://{distribution}/advisories/openvex",
             "author": distribution,
-            "statements": [statement_form(each, distribution) for each in statements],
+            "statements": [statement_form(statement, distribution) for statement in statements],
             "timestamp": _moment(at),
             "version": 1,
         }

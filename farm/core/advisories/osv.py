@@ -151,7 +151,7 @@ def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
             f'Write "package": {{"ecosystem": "{distribution}", "name": NAME}}.',
         )
     try:
-        affected = tuple(_affected(document, each, distribution) for each in ours)
+        affected = tuple(_affected(document, our, distribution) for our in ours)
     except (InvalidVersionError, InvalidPackageNameError, InvalidSeverityError) as error:
         raise InvalidAdvisoryError(f"{document.id}: {error.message}", file, error.remedy) from error
     except _NotUsableError as error:

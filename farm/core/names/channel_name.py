@@ -40,7 +40,7 @@ def faults_of_channel_names(names: Iterable[str]) -> Iterator[NameFault]:
             f"Use at most {LONGEST_NAME} of a-z, 0-9 and single hyphens between them, beginning with a letter.",
         )
     for name in channels:
-        if reserved := next((each for each in ROLES if _alike(name, each)), ""):
+        if reserved := next((role for role in ROLES if _alike(name, role)), ""):
             yield NameFault(
                 name, f"the channel name {name} looks like the role {reserved}", "Give the channel another name."
             )

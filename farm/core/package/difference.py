@@ -71,7 +71,7 @@ class PackageDifference:
         """Return it as JSON values."""
         return {
             "count": self.count,
-            "files": [{"change": each.change, "path": each.path} for each in self.files],
+            "files": [{"change": file.change, "path": file.path} for file in self.files],
             "first": self.first,
             "members": list(self.members),
             "name": self.name,
@@ -86,7 +86,7 @@ class PackageDifference:
             first=None if value["first"] is None else Digest(value["first"]),
             second=None if value["second"] is None else Digest(value["second"]),
             count=value["count"],
-            files=tuple(FileDifference(each["path"], _change(each["change"])) for each in value["files"]),
+            files=tuple(FileDifference(file["path"], _change(file["change"])) for file in value["files"]),
             members=tuple(value["members"]),
         )
 

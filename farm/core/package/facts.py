@@ -195,8 +195,8 @@ class PackageFacts:
         if self.dangling is not None:
             document["scripts"] = self.scripts
             document["dangling"] = self.dangling
-            document["python"] = [each.to_dict() for each in self.python or ()]
-            document["debug"] = [each.to_dict() for each in self.debug or ()]
+            document["python"] = [distribution.to_dict() for distribution in self.python or ()]
+            document["debug"] = [file.to_dict() for file in self.debug or ()]
         return document
 
     @classmethod

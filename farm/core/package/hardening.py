@@ -69,7 +69,7 @@ def hardening_findings(
 
 def tell_lacking(findings: Iterable[HardeningFinding]) -> str:
     """Say which files lack what, the first of many; empty when all is there that is not waived."""
-    lacking = [each for each in findings if each.lacking and not each.waived]
+    lacking = [finding for finding in findings if finding.lacking and not finding.waived]
     by_file = [(path, [each.property for each in group]) for path, group in groupby(lacking, lambda each: each.path)]
     told = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
     more = len(by_file) - _MOST_TOLD
@@ -118,4 +118,4 @@ def _was_told(name: HardeningProperty, producer: str) -> bool | None:
 
 
 def _waived(path: str, name: HardeningProperty, waivers: Sequence[HardeningWaiver]) -> str:
-    return next((each.reason for each in waivers if each.property == name and matches(each.files, path)), "")
+    return next((waiver.reason for waiver in waivers if waiver.property == name and matches(waiver.files, path)), "")

@@ -74,7 +74,7 @@ def parse_pkg_config(name: str, text: str) -> PkgConfigModule:
         PkgConfigLibraries(
             _flagged(libraries, "-l"), _flagged(private, "-l"), _flagged(f"{libraries} {private}", "-L")
         ),
-        tuple(each for each in _versions(", ".join(requires)) if each.comparison),
+        tuple(version for version in _versions(", ".join(requires)) if version.comparison),
         internal,
         _versions(fields.get("provides", "")),
         _versions(fields.get("conflicts", "")),

@@ -149,7 +149,7 @@ def declared_of(findings: Iterable[SensitiveFinding], declared: Sequence[Sensiti
     return tuple(
         SensitiveFile(path, reasons[0])
         for path in paths
-        if (reasons := [each.reason for each in declared if matches(each.path, path)])
+        if (reasons := [file.reason for file in declared if matches(file.path, path)])
     )
 
 
@@ -160,7 +160,7 @@ def check_declared(
 
     Raises `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
-    findings, named = tuple(findings), {each.path for each in declared}
+    findings, named = tuple(findings), {file.path for file in declared}
     if undeclared := [finding for finding in findings if finding.path not in named]:
         raise UndeclaredFilesError(package, undeclared)
     if unused := sorted(named - {finding.path for finding in findings}):

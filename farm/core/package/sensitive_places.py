@@ -142,7 +142,7 @@ def _by_top() -> dict[str, _Top]:
             found[parts[0]][why].append(_pattern(parts))
     return {
         top: _Top(
-            re.compile("|".join(each for patterns in of.values() for each in patterns)),
+            re.compile("|".join(pattern for patterns in of.values() for pattern in patterns)),
             [(why, re.compile("|".join(patterns))) for why, patterns in of.items()],
         )
         for top, of in found.items()

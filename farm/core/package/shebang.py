@@ -29,7 +29,7 @@ def read_shebang(head: bytes) -> str | None:
     found = _LINE.match(line.rstrip(b" \t"))
     if found is None:
         return None
-    interpreter, argument = (each.decode("utf-8", "backslashreplace") for each in found.groups(b""))
+    interpreter, argument = (group.decode("utf-8", "backslashreplace") for group in found.groups(b""))
     if interpreter.rpartition("/")[2] == "env" and (program := program_of_env(argument)):
         return f"command:{program}" if "/" not in program else interpreter_capability(program)
     return interpreter_capability(interpreter)

@@ -70,7 +70,7 @@ class AbiSide:
             "library": self.library,
             "package": self.package.to_dict(),
         }
-        headers = [each.to_dict() for each in self.headers]
+        headers = [header.to_dict() for header in self.headers]
         if len(headers) > 1:
             return known | {"headers": headers}
         return known | ({"headers": headers[0]} if headers else {})

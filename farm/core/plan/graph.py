@@ -48,7 +48,7 @@ class MissingDependencyError(FarmError):
         if len(missing) == 1:
             super().__init__(str(missing[0]), remedy=f"{missing[0].hint} {remedy}".lstrip())
         else:
-            lines = "".join(f"\n  {f'{each}. {each.hint}'.rstrip(' .')}" for each in missing)
+            lines = "".join(f"\n  {f'{dependency}. {dependency.hint}'.rstrip(' .')}" for dependency in missing)
             super().__init__(f"recipes need packages that no recipe makes:{lines}", remedy=remedy)
         self.missing = missing
 

@@ -50,7 +50,7 @@ class SourceOrigin:
         return {
             "debian-package": self.debian_package,
             "digest": self.digest,
-            "origins": [each.to_dict() for each in self.origins],
+            "origins": [origin.to_dict() for origin in self.origins],
             "url": self.url,
         }
 
@@ -116,11 +116,11 @@ class BuildOrder:
     def to_dict(self) -> dict[str, Any]:
         """Return the order as JSON values; without the number of a first build, so that older workers read it."""
         return ({"build": self.build} if self.build != FIRST_BUILD else {}) | {
-            "archives": [each.to_dict() for each in self.archives],
+            "archives": [archive.to_dict() for archive in self.archives],
             "limits": self.limits.to_dict(),
             "plan": self.plan.to_dict(),
             "recipe-digest": self.recipe_digest,
-            "source-origins": [each.to_dict() for each in self.source_origins],
+            "source-origins": [origin.to_dict() for origin in self.source_origins],
         }
 
     @classmethod
@@ -160,7 +160,7 @@ class TestOrder:
     def to_dict(self) -> dict[str, Any]:
         """Return the order as JSON values."""
         return {
-            "closure": [each.to_dict() for each in self.closure],
+            "closure": [archive.to_dict() for archive in self.closure],
             "limits": self.limits.to_dict(),
             "subject": self.subject,
             "test": self.test.to_dict(),
@@ -228,7 +228,7 @@ class BuildOutcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
-        packages = [each.to_dict() for each in self.packages]
+        packages = [package.to_dict() for package in self.packages]
         return {"log": self.log, "packages": packages, "provenance": self.provenance}
 
     @classmethod

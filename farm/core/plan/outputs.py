@@ -49,7 +49,7 @@ def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageF
         replaces=plan.replaces if main else (),
         host=plan.host if main else HostNeeds(),
         links=links,
-        plugins=tuple(each for each in plan.plugins if _has(manifest, each.path)),
+        plugins=tuple(plugin for plugin in plan.plugins if _has(manifest, plugin.path)),
         sensitive_files=declared_of(found, plan.sensitive_files),
     )
 

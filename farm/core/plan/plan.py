@@ -124,8 +124,8 @@ class Plan:
         plugins = tuple(sorted(set(self.plugins), key=lambda plugin: canonical_json(plugin.to_dict())))
         object.__setattr__(self, "plugins", plugins)
         object.__setattr__(self, "dependencies", tuple(sorted(self.dependencies, key=lambda each: each.name)))
-        _refuse_twice("dependency", [str(each.name) for each in self.dependencies])
-        _refuse_twice("source file", [each.file for each in self.sources])
+        _refuse_twice("dependency", [str(dependency.name) for dependency in self.dependencies])
+        _refuse_twice("source file", [source.file for source in self.sources])
         _refuse_twice("environment variable", [name for name, _ in self.environment])
         _refuse_twice("link", [path for path, _ in self.links])
 
@@ -136,26 +136,26 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as its canonical JSON spells it."""
-        sensitive = [each.to_dict() for each in self.sensitive_files]
+        sensitive = [file.to_dict() for file in self.sensitive_files]
         return ({"sensitive-files": sensitive} if sensitive else {}) | {
-            "dependencies": [each.to_dict() for each in self.dependencies],
+            "dependencies": [dependency.to_dict() for dependency in self.dependencies],
             "environment": [list(pair) for pair in self.environment],
             "format": FORMAT if sensitive else _FIRST_FORMAT,
             "host": self.host.to_dict(),
             "licence": self.licence,
             "links": [list(pair) for pair in self.links],
             "name": str(self.name),
-            "outputs": [each.to_dict() for each in self.outputs],
+            "outputs": [output.to_dict() for output in self.outputs],
             "platform": str(self.platform),
-            "plugins": [each.to_dict() for each in self.plugins],
+            "plugins": [plugin.to_dict() for plugin in self.plugins],
             "protocol": self.protocol,
             "replaces": list(self.replaces),
             "requires": list(self.requires),
             "revision": self.revision,
             "shadows": list(self.shadows),
             "source-epoch": self.source_epoch,
-            "sources": [each.to_dict() for each in self.sources],
-            "steps": [each.to_dict() for each in self.steps],
+            "sources": [source.to_dict() for source in self.sources],
+            "steps": [step.to_dict() for step in self.steps],
             "toolchain": self.toolchain,
             "version": str(self.version),
         }

@@ -87,7 +87,7 @@ def package_sbom(
         for source in sources
         if source["name"] in each.of
     ]
-    dependencies = [_dependency(each, descriptor.name.distribution) for each in plan.dependencies]
+    dependencies = [_dependency(dependency, descriptor.name.distribution) for dependency in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
     made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
     holds = [
@@ -114,8 +114,12 @@ def package_sbom(
 def toolchain_lock_in(content: bytes) -> Digest | None:
     """Return the list of what the toolchain was made of that a package's document names; None where there is none."""
     try:
-        (toolchain,) = (each for each in json.loads(content)["packages"] if each["SPDXID"] == TOOLCHAIN)
-        (lock,) = (each["referenceLocator"] for each in toolchain["externalRefs"] if each["referenceType"] == _LOCK)
+        (toolchain,) = (package for package in json.loads(content)["packages"] if package["SPDXID"] == TOOLCHAIN)
+        (lock,) = (
+            reference["referenceLocator"]
+            for reference in toolchain["externalRefs"]
+            if reference["referenceType"] == _LOCK
+        )
         return Digest(lock)
     except (ValueError, LookupError, TypeError, InvalidDigestError):
         return None
@@ -255,7 +259,7 @@ def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
     """Return what a package says of itself that holds files of Debian's binary packages."""
     if not binaries:
         return {}
-    told = ", ".join(each.told for each in binaries)
+    told = ", ".join(binary.told for binary in binaries)
     return {
         "originator": DEBIAN,
         "sourceInfo": f"Holds files of Debian's binary packages {told}: Debian built these, and not this distribution.",

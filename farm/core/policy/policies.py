@@ -54,7 +54,7 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
     texts = {path: text for path, text in files.items() if is_channel(path)}
     # A file that cannot be read is there all the same: another channel may take from it.
     found = survey_channels(texts | {path: b"" for path in lost if is_channel(path)}, curators=curators)
-    troubles = {name: tuple(each.in_a_line() for each in problems) for name, problems in found.problems.items()}
+    troubles = {name: tuple(problem.in_a_line() for problem in problems) for name, problems in found.problems.items()}
     troubles |= {channel_of(path): (f"{path}: {why}",) for path, why in lost.items() if is_channel(path)}
     if wrong:
         asking = (name for name, policy in found.policies.items() if _asks_for_approvals(policy))
@@ -85,7 +85,7 @@ def _curators(text: bytes | None, why: str | None) -> tuple[Mapping[str, Mapping
     try:
         return read_curators(text, CURATORS), ()
     except RecipeError as error:
-        return None, tuple(each.in_a_line() for each in error.problems)
+        return None, tuple(problem.in_a_line() for problem in error.problems)
 
 
 def _owners(
@@ -101,7 +101,7 @@ def _owners(
     try:
         read_owners(text, curators)
     except RecipeError as error:
-        return None, tuple(each.in_a_line() for each in error.problems)
+        return None, tuple(problem.in_a_line() for problem in error.problems)
     return text.decode(), ()
 
 

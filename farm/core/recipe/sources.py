@@ -159,9 +159,9 @@ def read_sources(
 
 
 def _report_not_taken(document: Document, item: Node, carried: CarriedSource, sources: list[Source]) -> None:
-    taken = {each.file for each in sources if each.debian_package}
+    taken = {source.file for source in sources if source.debian_package}
     if others := sorted(set(carried.of) - taken):
-        named = ", ".join(each.removesuffix(".deb") for each in others)
+        named = ", ".join(other.removesuffix(".deb") for other in others)
         document.report(item, f"the recipe takes no {named} from the toolchain", "Name it above it, by from-toolchain.")
 
 

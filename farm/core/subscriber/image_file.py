@@ -101,7 +101,7 @@ class ImageFile:
     @property
     def names(self) -> tuple[str, ...]:
         """The packages that are asked for, in no order."""
-        return tuple(sorted(each.name for each in self.packages))
+        return tuple(sorted(package.name for package in self.packages))
 
 
 def read_image_file(text: bytes, file: str) -> ImageFile:
@@ -116,7 +116,7 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
     if "run" in fields and "command" in fields:
         fields.report("command", "run and command are one thing", "Keep run.")
     image = ImageFile(
-        packages=tuple({each.name: each for each in (*(one for _, one in imports), *packages)}.values()),
+        packages=tuple({name.name: name for name in (*(one for _, one in imports), *packages)}.values()),
         files=_files(fields),
         entrypoint=_words(fields, "entrypoint"),
         command=_words(fields, "run") or _words(fields, "command"),
@@ -257,4 +257,4 @@ def _channel(text: str) -> str:
 
 def unknown_packages(image: ImageFile, told: Mapping[str, tuple[str, str]]) -> RecipeError:
     """Return the error for packages that there are not; `told` has message and remedy by name, one at least."""
-    return RecipeError(each.problem(*told[each.name]) for each in image.packages if each.name in told)
+    return RecipeError(package.problem(*told[package.name]) for package in image.packages if package.name in told)

@@ -55,17 +55,19 @@ def check_advisory(unit: UnitOfWork, advisory: Advisory) -> None:
 def check_statements(unit: UnitOfWork, statements: Iterable[Statement]) -> None:
     """Raise `NoSuchPackageError` or `NoSuchAdvisoryError` for what nothing knows, unless it was stated before."""
     listed = list(statements)
-    before = rows.statements_on(unit.session, {each.package for each in listed})
-    stated = {(each.vulnerability, each.package) for each in before}
-    new = [each for each in listed if (each.vulnerability, each.package) not in stated]
-    for each in new:
-        check_packages(unit, f"a statement about {each.vulnerability}", [each.package])
+    before = rows.statements_on(unit.session, {statement.package for statement in listed})
+    stated = {(statement.vulnerability, statement.package) for statement in before}
+    new = [statement for statement in listed if (statement.vulnerability, statement.package) not in stated]
+    for statement in new:
+        check_packages(unit, f"a statement about {statement.vulnerability}", [statement.package])
     if not new:
         return
     known = set(_names_of_advisories(unit)) | _names_abroad(unit, new)
-    for each in new:
-        if known.isdisjoint((each.vulnerability, *each.aliases)):
-            raise NoSuchAdvisoryError(each.vulnerability, neighbours(each.vulnerability, known) if known else "")
+    for statement in new:
+        if known.isdisjoint((statement.vulnerability, *statement.aliases)):
+            raise NoSuchAdvisoryError(
+                statement.vulnerability, neighbours(statement.vulnerability, known) if known else ""
+            )
 
 
 def check_packages(unit: UnitOfWork, what: str, names: Iterable[str]) -> None:
@@ -82,12 +84,12 @@ def _names_of_advisories(unit: UnitOfWork) -> Iterator[str]:
     """Yield the ids and aliases of all advisories, withdrawn ones too."""
     after = ""
     while found := rows.advisories(unit.session, after=after, limit=_PAGE):
-        for each in found:
-            yield each.id
-            yield from json.loads(each.body).get("aliases", ())
+        for advisory in found:
+            yield advisory.id
+            yield from json.loads(advisory.body).get("aliases", ())
         after = found[-1].id
 
 
 def _names_abroad(unit: UnitOfWork, statements: Iterable[Statement]) -> set[str]:
-    advisories, _ = known_abroad(unit, {each.package for each in statements})
-    return {name for each in advisories for name in each.ids}
+    advisories, _ = known_abroad(unit, {statement.package for statement in statements})
+    return {name for advisory in advisories for name in advisory.ids}

@@ -103,7 +103,7 @@ def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list
 
 def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int:
     """Keep statements, but those that are there already word for word; returns how many are new."""
-    new = [each for each in statements if not _is_kept(session, each)]
+    new = [statement for statement in statements if not _is_kept(session, statement)]
     for each in new:
         session.add(
             VexRow(

@@ -119,30 +119,35 @@ def add_statements(
     """
     distribution = unit.world.distribution
     found = read_openvex(content, distribution)
-    _check_distributions(unit, (each.package for each in found))
-    for each in found:
-        if each.at > unit.now + _AHEAD:
-            raise FutureStatementError(f"a statement about {each.vulnerability} is of {each.at}, which is to come")
+    _check_distributions(unit, (statement.package for statement in found))
+    for statement in found:
+        if statement.at > unit.now + _AHEAD:
+            raise FutureStatementError(
+                f"a statement about {statement.vulnerability} is of {statement.at}, which is to come"
+            )
     if not allow_unknown:
         check_statements(unit, found)
     kept = [
         rows.KeptStatement(
-            vulnerability=each.vulnerability,
-            package=each.package,
-            version=str(each.version or ""),
-            status=each.status,
-            justification=each.justification,
-            statement=canonical_json(statement_form(each, distribution)).decode(),
+            vulnerability=statement.vulnerability,
+            package=statement.package,
+            version=str(statement.version or ""),
+            status=statement.status,
+            justification=statement.justification,
+            statement=canonical_json(statement_form(statement, distribution)).decode(),
             stated_by=actor.name,
-            at=each.at,
+            at=statement.at,
         )
-        for each in found
+        for statement in found
     ]
-    _check_one_at_a_time(kept, rows.statements_on(unit.session, {each.package for each in kept}))
+    _check_one_at_a_time(kept, rows.statements_on(unit.session, {statement.package for statement in kept}))
     new = rows.add_statements(unit.session, kept)
-    take_words(unit, (statement_word(each, distribution) for each in found), envelope, new=new > 0)
+    take_words(unit, (statement_word(statement, distribution) for statement in found), envelope, new=new > 0)
     if new:
-        told = [f"{each.vulnerability} {each.status} in {each.package} {each.version or ''}".strip() for each in found]
+        told = [
+            f"{statement.vulnerability} {statement.status} in {statement.package} {statement.version or ''}".strip()
+            for statement in found
+        ]
         audit(unit, actor, "vex", f"{new} statement{'' if new == 1 else 's'}", "; ".join(told))
     return found, new
 
@@ -153,11 +158,14 @@ def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory],
     Own packages go by their short names, those of others by full ones: of these, their own distributions speak too.
     """
     asked = set(names)
-    advisories = [read_kept(unit, each) for each in rows.advisories_on(unit.session, asked)]
+    advisories = [read_kept(unit, advisory) for advisory in rows.advisories_on(unit.session, asked)]
     theirs, stated = known_abroad(unit, asked)
     if not advisories and not theirs:
         return [], []
-    return [*advisories, *theirs], [*(_statement(each) for each in rows.statements_on(unit.session, asked)), *stated]
+    return [*advisories, *theirs], [
+        *(_statement(statement) for statement in rows.statements_on(unit.session, asked)),
+        *stated,
+    ]
 
 
 def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
@@ -167,7 +175,7 @@ def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
 
 def all_statements(unit: UnitOfWork) -> tuple[Statement, ...]:
     """Return everything that was ever stated, the newest first."""
-    return tuple(_statement(each) for each in rows.statements(unit.session))
+    return tuple(_statement(statement) for statement in rows.statements(unit.session))
 
 
 def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
@@ -175,34 +183,41 @@ def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
     if advisory.withdrawn:
         return []
     found = []
-    statements = [_statement(each) for each in rows.statements_on(unit.session, advisory.packages)]
+    statements = [_statement(statement) for statement in rows.statements_on(unit.session, advisory.packages)]
     for channel in releases.channels(unit.session):
         newest = releases.newest_release(unit.session, channel)
         held = releases.members_named(unit.session, channel, newest.number, advisory.packages) if newest else {}
         members = [_package(unit, digest) for digest in held.values()]
         taken = imported.first_taken(unit.session, channel, advisory.packages)
         members += [
-            (each.name, Version(each.version), each.revision)
-            for each in imported.packages_by_digest(unit.session, taken).values()
+            (package.name, Version(package.version), package.revision)
+            for package in imported.packages_by_digest(unit.session, taken).values()
         ]
         findings = find([advisory], statements, members)
-        found += [Hit(channel, each.package, f"{each.version}-{each.revision}") for each in findings if each.stands]
+        found += [
+            Hit(channel, finding.package, f"{finding.version}-{finding.revision}")
+            for finding in findings
+            if finding.stands
+        ]
     return found
 
 
 def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStatement]) -> None:
     """Raise `StaleAdvisoryError` where two statements would say two things at one time: nobody knew which counts."""
     known: dict[tuple[str, str, str, datetime], set[str]] = {}
-    for each in before:
-        known.setdefault((each.vulnerability, each.package, each.version, each.at), set()).add(each.statement)
-    for each in new:
-        there = known.setdefault((each.vulnerability, each.package, each.version, each.at), set())
-        if there and each.statement not in there:
+    for statement in before:
+        known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set()).add(
+            statement.statement
+        )
+    for statement in new:
+        there = known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set())
+        if there and statement.statement not in there:
             raise StaleAdvisoryError(
-                f"it was stated otherwise about {each.vulnerability} in {each.package} at this very time, {each.at}",
+                f"it was stated otherwise about {statement.vulnerability} in {statement.package} at this very time, "
+                f"{statement.at}",
                 remedy="Set the statement's `timestamp`, or the document's, to when it was made.",
             )
-        there.add(each.statement)
+        there.add(statement.statement)
 
 
 def _check_distributions(unit: UnitOfWork, names: Iterable[str]) -> None:

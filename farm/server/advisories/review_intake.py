@@ -41,7 +41,7 @@ def state_reviews(
     """
     distribution = unit.world.distribution
     checked_source(source)
-    found = sorted({PackageName.parse(each, within=distribution).inside(distribution) for each in names})
+    found = sorted({PackageName.parse(name, within=distribution).inside(distribution) for name in names})
     for each in found:
         check_known(each, unit.world.foreign.keys())
     check_packages(unit, "a review", found)
@@ -53,5 +53,5 @@ def state_reviews(
     new = rows.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
     take_words(unit, map(review_word, stated), envelope, new=bool(new))
     if new:
-        audit(unit, actor, "reviewed", source, f"{time_text(at)}: {', '.join(each.package for each in new)}")
+        audit(unit, actor, "reviewed", source, f"{time_text(at)}: {', '.join(review.package for review in new)}")
     return stated, len(new)

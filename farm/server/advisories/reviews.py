@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def keep_reviews(session: Session, reviews: Iterable[Review], *, by: str, now: datetime) -> tuple[Review, ...]:
     """Keep reviews that are newer than what is kept of the same package and source; returns these."""
     kept = []
-    for each in reviews:
-        row = session.get(ReviewRow, (each.package, each.source), populate_existing=True)
-        if row is not None and row.at >= each.at:
+    for review in reviews:
+        row = session.get(ReviewRow, (review.package, review.source), populate_existing=True)
+        if row is not None and row.at >= review.at:
             continue
         if row is None:
-            row = ReviewRow(package=each.package, source=each.source, at=each.at, stated_by=by, stated_at=now)
-        row.at, row.stated_by, row.stated_at = each.at, by, now
+            row = ReviewRow(package=review.package, source=review.source, at=review.at, stated_by=by, stated_at=now)
+        row.at, row.stated_by, row.stated_at = review.at, by, now
         session.add(row)
         session.flush()
-        kept.append(each)
+        kept.append(review)
     return tuple(kept)
 
 

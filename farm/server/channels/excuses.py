@@ -65,7 +65,7 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
     What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves:
     `tell_of_released` alone makes and clears them.
     """
-    held = [each for each in excuses if each.gate is not GateKind.RELEASED_TESTS]
+    held = [excuse for excuse in excuses if excuse.gate is not GateKind.RELEASED_TESTS]
     standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
     _replace(session, standing, (channel, candidate_id), held, by=f"candidate {candidate_id}", now=now)
 

@@ -156,7 +156,7 @@ def withdraw(
     Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
     """
     names = list(dict.fromkeys(own_name(unit, each) for each in names))
-    taken = [(name, each) for name in names for each in revocable(unit, channel, curator, name)]
+    taken = [(name, approval) for name in names for approval in revocable(unit, channel, curator, name)]
     labels = _labels(unit, [each.package for _, each in taken])
     for _, each in taken:
         _forget(unit, actor, _Withdrawn(channel, curator, each.package, labels[each.package], why))
@@ -197,14 +197,16 @@ def revocable(unit: UnitOfWork, channel: str, curator: str, name: str) -> list[A
     keys, name = asked(unit, channel).keys, own_name(unit, name)
     found = approvals.given_by(unit.session, channel, curator, name)
     done = _released(unit, channel, [name]).values()
-    if left := [each for each in found if each.package not in done or counts(unit, each, keys, removed=True)]:
+    if left := [
+        approval for approval in found if approval.package not in done or counts(unit, approval, keys, removed=True)
+    ]:
         return left
     if found:
         raise AlreadyError(
             f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
             remedy=f"Go back to a release without it: `farm rollback {channel} NUMBER`.",
         )
-    known = {each.package.name for each in in_question(unit, channel) if curator in each.approved_by}
+    known = {approval.package.name for approval in in_question(unit, channel) if curator in approval.approved_by}
     by_digest = f"What the farm does not know of: `farm approve {channel} --withdraw --descriptor DIGEST`."
     signed = signed_orders.who_orders(unit.session) is not None
     raise NotInQuestionError(
@@ -281,8 +283,8 @@ def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
         offered = set(packages.current_digests(session))
     candidate = candidates.open_candidate(session, channel)
     changes = candidates.changes_of(session, candidate.id) if candidate else []
-    at_the_gates = {each.after for each in changes if each.after is not None}
-    held = {each.excuse.digest for each in excuses.standing(session, channel) if each.excuse.digest is not None}
+    at_the_gates = {change.after for change in changes if change.after is not None}
+    held = {excuse.excuse.digest for excuse in excuses.standing(session, channel) if excuse.excuse.digest is not None}
     return (offered | at_the_gates | held) - here
 
 
@@ -296,5 +298,5 @@ def _departing(unit: UnitOfWork, channel: str) -> set[Digest]:
     going = {before for before, after in found.values() if before is not None and after is None}
     candidate = candidates.latest_candidate(session, channel)
     changes = candidates.changes_of(session, candidate.id) if candidate else []
-    left = (each for each in changes if each.after is None and each.state is not ChangeState.ACCEPTED)
+    left = (change for change in changes if change.after is None and change.state is not ChangeState.ACCEPTED)
     return going | {each.before for each in left if each.before is not None}

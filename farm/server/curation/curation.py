@@ -198,7 +198,7 @@ def _is_known(unit: UnitOfWork, channel: str, package: str) -> bool:
         return True
     candidate = candidates.open_candidate(unit.session, channel)
     changes = candidates.changes_of(unit.session, candidate.id) if candidate else ()
-    return any(each.name == package for each in changes)
+    return any(change.name == package for change in changes)
 
 
 def _goes_to_signer(unit: UnitOfWork, envelope: bytes | None) -> bool:

@@ -142,14 +142,14 @@ class Signature:
 def signatures_of(unit: UnitOfWork, order_ids: Collection[int]) -> dict[int, Signature]:
     """Return what was signed as these orders to the pipeline, by the number of each that somebody has signed."""
     found: dict[int, Signature] = {}
-    for each in signed_orders.about_orders(unit.session, order_ids):
-        number = each.order_id
+    for order in signed_orders.about_orders(unit.session, order_ids):
+        number = order.order_id
         if number is None:
             continue
-        if each.act != Act.WITHDRAW_ORDER:
-            found.setdefault(number, Signature(each))
-        elif number in found and not each.refused:
-            found[number] = replace(found[number], withdrawal=each)
+        if order.act != Act.WITHDRAW_ORDER:
+            found.setdefault(number, Signature(order))
+        elif number in found and not order.refused:
+            found[number] = replace(found[number], withdrawal=order)
     return found
 
 

@@ -52,7 +52,7 @@ def promote(
         other = f"Promote from {source}." if source else f"`from` in {channel}.yaml says where packages come from."
         raise CurationError(f"{channel} takes {takes}, not packages from {origin}", remedy=other)
     newest = newest_of(unit, origin)
-    names = sorted({own_name(unit, each) for each in packages})
+    names = sorted({own_name(unit, package) for package in packages})
     offered = releases.release_set(unit.session, origin, newest.number)
     for name in names:
         if name not in offered:
@@ -137,8 +137,8 @@ def retry(
     standing = excuses.standing(unit.session, channel)
     if not standing:
         raise NotInQuestionError(f"nothing is held back on {channel}", remedy=f"See `farm channel show {channel}`.")
-    held = {each.excuse.package for each in standing} - {""}
-    names = sorted({own_name(unit, each) for each in packages})
+    held = {excuse.excuse.package for excuse in standing} - {""}
+    names = sorted({own_name(unit, package) for package in packages})
     for name in names:
         if name not in held:
             whole = f"All of the candidate is held back: `farm candidate retry {channel}`."
@@ -148,7 +148,7 @@ def retry(
         unit, actor, channel, kind=OrderKind.RETRY, detail={"packages": names}, reason=truncate_text(why.strip())
     )
     if envelope is not None and may_order(unit, envelope):
-        signed = {each.excuse.package: each.excuse.digest for each in standing if each.excuse.package in names}
+        signed = {excuse.excuse.package: excuse.excuse.digest for excuse in standing if excuse.excuse.package in names}
         wanted = RequestedOrder(act=Act.RETRY, channel=channel, packages=signed, reason=why)
         take_signed(unit, wanted, envelope, order_id=order.id)
     return order

@@ -170,7 +170,7 @@ class LogStore:
                 return str(json.loads(piece[begin : piece.find(b"\n", found)])["text"])
             offset += len(piece)
         records = [each for each in self.tail(attempt_id, most=_TAIL) if str(each.get("text", "")).strip()]
-        own = [each for each in records if each.get("stream") != WORKERS_STREAM]
+        own = [record for record in records if record.get("stream") != WORKERS_STREAM]
         return str((own or records)[-1]["text"]) if records else ""
 
     def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:

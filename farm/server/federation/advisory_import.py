@@ -44,8 +44,8 @@ def read_abroad(
             f"the list of advisories is of {index.distribution}, not of {owner}", remedy=f"Tell the owner of {owner}."
         )
     listed = index.about(set(packages))
-    for each in listed:
-        open_advisory(each, owner, lambda blob: read(blob, f"advisory of {owner}"))
+    for advisory in listed:
+        open_advisory(advisory, owner, lambda blob: read(blob, f"advisory of {owner}"))
     statements = b""
     if listed and index.statements:
         statements = read(index.statements, f"statements of {owner} about advisories")
@@ -53,7 +53,7 @@ def read_abroad(
             read_published(statements, owner)
         except InvalidAdvisoryError as error:
             raise InvalidAdvisoryIndexError(f"the statements of {owner} are none: {error.message}") from error
-    documents = tuple(read(each.document, f"advisory {each.id} of {owner}").decode() for each in listed)
+    documents = tuple(read(advisory.document, f"advisory {advisory.id} of {owner}").decode() for advisory in listed)
     return SaidAbroad(documents, statements.decode())
 
 
@@ -78,8 +78,12 @@ def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Adviso
         if distribution is None:
             continue
         documents, stated = rows.kept(unit.session, owner, distribution.root)
-        told = [read_osv(each.encode(), owner).as_imported_by(owner) for each in documents]
-        advisories += [each for each in told if each.withdrawn is None and not names.isdisjoint(each.packages)]
-        said = [each.as_imported_by(owner) for each in read_published(stated.encode(), owner)] if stated else []
+        told = [read_osv(document.encode(), owner).as_imported_by(owner) for document in documents]
+        advisories += [
+            advisory for advisory in told if advisory.withdrawn is None and not names.isdisjoint(advisory.packages)
+        ]
+        said = (
+            [statement.as_imported_by(owner) for statement in read_published(stated.encode(), owner)] if stated else []
+        )
         statements += [each for each in said if each is not None]
     return advisories, statements

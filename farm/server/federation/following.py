@@ -131,7 +131,7 @@ class Following:
 
     def _tell(self, troubles: dict[str, str]) -> None:
         with self._application.reading() as unit:
-            known = {each.distribution: each.why for each in foreign_troubles.troubles(unit.session)}
+            known = {trouble.distribution: trouble.why for trouble in foreign_troubles.troubles(unit.session)}
         if troubles != known:
             with self._application.writing() as unit:
                 foreign_troubles.set_troubles(unit.session, troubles, now=unit.now)
@@ -149,7 +149,7 @@ class Following:
             same = seen if seen and (seen.digest, seen.address) == (newest.digest, distribution.address) else None
             known = imported.packages_of(unit.session, same.id) if same else {}
         found = list(_packages(newest, builders, blobs, wanted, known))
-        names = {each.name.rpartition("/")[2] for each in (*known.values(), *found)}
+        names = {package.name.rpartition("/")[2] for package in (*known.values(), *found)}
         shown = self._shown(distribution, newest, blobs)
         # An update is not taken before it is known what its owner says about it.
         said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
@@ -252,8 +252,8 @@ class _Looked:
 
 
 def _keep_shown(unit: UnitOfWork, distribution: OtherDistribution, shown: Iterable[ShownRelease]) -> None:
-    for each in shown:
-        imported.show(unit.session, each.release, distribution.root, json.dumps(each.to_dict()))
+    for release in shown:
+        imported.show(unit.session, release.release, distribution.root, json.dumps(release.to_dict()))
 
 
 def _newest(metadata: ChannelMetadata, distribution: OtherDistribution) -> tuple[Release, AllowedBuilders]:

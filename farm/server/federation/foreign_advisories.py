@@ -39,4 +39,4 @@ def kept(session: Session, distribution: str, root: Digest) -> tuple[list[str], 
     row = session.get(ImportedAdvisoriesRow, distribution, populate_existing=True)
     if row is None or row.root != root:
         return [], ""
-    return [str(each) for each in json.loads(row.advisories)], row.statements
+    return [str(load) for load in json.loads(row.advisories)], row.statements

@@ -181,8 +181,8 @@ def mark(session: Session) -> tuple[int, int]:
 def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ImportedRelease]) -> None:
     """Record which releases the foreign packages of a candidate are of."""
     session.add_all(
-        CandidatePinRow(candidate_id=candidate_id, distribution=each.distribution, release_id=each.id)
-        for each in releases
+        CandidatePinRow(candidate_id=candidate_id, distribution=release.distribution, release_id=release.id)
+        for release in releases
     )
     session.flush()
 

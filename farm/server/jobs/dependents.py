@@ -41,7 +41,7 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
             continue
         if job.state in _UNSETTLED and not _settle(unit, job):
             continue
-        open_ends.extend(each.id for each in _followers(unit, job))
+        open_ends.extend(follower.id for follower in _followers(unit, job))
 
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
@@ -130,7 +130,7 @@ def _to_rebuild(unit: UnitOfWork, job: Job, before: Digest, after: Digest) -> se
     if is_rebuilt(unit, before, after):
         return names.union(recipes.recipes_that_need(unit.session, job.name))
     # What could not be built again for an earlier change may be mended by this one, whatever it changes.
-    return names.union(each.dependent for each in open_builds(unit.session, [job.name]))
+    return names.union(build.dependent for build in open_builds(unit.session, [job.name]))
 
 
 def _has_ended(unit: UnitOfWork, name: str) -> bool:

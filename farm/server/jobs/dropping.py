@@ -29,12 +29,12 @@ def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> M
     head = recipes.head(unit.session, job.name)
     if head is None or head.built_plan is None or not head.is_built or head.current != job.revision_id:
         return {}
-    current = {each.name: each for each in packages.packages_of_plan(unit.session, head.built_plan)}
-    if sorted(current) != sorted(each.name.short for each in built):
+    current = {package.name: package for package in packages.packages_of_plan(unit.session, head.built_plan)}
+    if sorted(current) != sorted(descriptor.name.short for descriptor in built):
         return {}
-    if not all(_is_the_same(unit, current[each.name.short], each) for each in built):
+    if not all(_is_the_same(unit, current[descriptor.name.short], descriptor) for descriptor in built):
         return {}
-    return {each.digest: current[each.name.short].digest for each in built}
+    return {descriptor.digest: current[descriptor.name.short].digest for descriptor in built}
 
 
 def _is_the_same(unit: UnitOfWork, current: Package, built: Descriptor) -> bool:

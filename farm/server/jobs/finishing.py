@@ -290,7 +290,7 @@ def _end(unit: UnitOfWork, attempt: Attempt, state: AttemptState, log: LogSummar
 def _bills_of_materials(
     unit: UnitOfWork, outcome: BuildOutcome, plan: Plan, revision: RecipeRevision, consumed: Sequence[Consumption]
 ) -> list[BlobRef]:
-    linked = [each.library.short for each in consumed if "static" in each.kinds]
+    linked = [consumption.library.short for consumption in consumed if "static" in consumption.kinds]
     build = number_of(unit.session, plan.digest)
     return [
         keep_sbom(

@@ -160,7 +160,7 @@ def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
 
 
 def _toolchain(unit: UnitOfWork, tree: Digest) -> ToolchainRef:
-    found = next((each for each in unit.world.toolchains.values() if each.tree == tree), None)
+    found = next((toolchain for toolchain in unit.world.toolchains.values() if toolchain.tree == tree), None)
     if found is None:
         raise FarmError("the toolchain that it names is no more on this farm")
     return found

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def plan_for(unit: UnitOfWork, recipe: Recipe, needs: Iterable[str]) -> Plan:
     """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
-    members = [unit.packages.member(each) for each in packages.current_packages(unit.session, needs)]
+    members = [unit.packages.member(package) for package in packages.current_packages(unit.session, needs)]
     found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
     return pinned(unit, recipe, [_planned(member, recipe) for member in found])
 
@@ -53,10 +53,12 @@ def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
     """Return all that a worker is told to carry out the plan of a build job."""
     recipe = recipe_of(unit, job)
     plan = plan_of(unit, _subject(job))
-    trees = packages.packages_of_tree(unit.session, [each.tree for each in plan.dependencies])
-    archives = tuple(_archive(each, trees[each.name.short, each.tree]) for each in plan.dependencies)
+    trees = packages.packages_of_tree(unit.session, [dependency.tree for dependency in plan.dependencies])
+    archives = tuple(
+        _archive(dependency, trees[dependency.name.short, dependency.tree]) for dependency in plan.dependencies
+    )
     toolchain = toolchain_of(unit, recipe)
-    takes_debs = any(each.debian_package for each in recipe.sources)
+    takes_debs = any(source.debian_package for source in recipe.sources)
     lock = toolchain_lock(unit, toolchain.lock) if takes_debs else None
     origins = source_origins(recipe, toolchain.debs, lock)
     build = number_of(unit.session, plan.digest)

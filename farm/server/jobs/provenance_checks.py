@@ -42,7 +42,7 @@ def check_with_workers_key(
                 describe(descriptor),
                 f"it names it build {verified.build}, and it was leased as build {build}",
             )
-        if beyond := verified.outputs - {each.digest for each in packages}:
+        if beyond := verified.outputs - {package.digest for package in packages}:
             raise ProvenanceError(describe(descriptor), f"it tells of {min(beyond)}, too, which is not reported")
     return read_consumed(envelope, {key.keyid: key})
 

@@ -41,10 +41,14 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
 
     `names` are the dependency's packages; `built_by` is the plan of the `dependent` recipe's newest packages.
     """
-    used = {each.name.short: each.tree for each in plan_of(unit, built_by).dependencies if each.name.short in names}
+    used = {
+        dependency.name.short: dependency.tree
+        for dependency in plan_of(unit, built_by).dependencies
+        if dependency.name.short in names
+    }
     known = packages.packages_of_tree(unit.session, used.values())
     before = {known[what].plan for what in used.items() if what in known}
-    if any(is_rebuilt(unit, each, arriving) for each in before):
+    if any(is_rebuilt(unit, digest, arriving) for digest in before):
         return True
     # Under every policy: a copy is not replaced by replacing what it was copied from.
     return dependent in holders_of_old_code(unit, names)

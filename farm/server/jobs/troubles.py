@@ -33,9 +33,9 @@ def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, er
     of_one = trouble in OF_ONE_WORKER
     lost, troubles = job.lost + of_one, job.troubles + 1
     told = {"trouble": trouble, "lost": lost, "troubles": troubles, "error_code": code, "error": error}
-    tried = [each for each in attempts.attempts_of(unit.session, job.id) if each.trouble]
+    tried = [attempt for attempt in attempts.attempts_of(unit.session, job.id) if attempt.trouble]
     if of_one and _has_cost_enough(unit, job, tried, lost):
-        names = sorted({each.worker for each in _counted(tried, lost)})
+        names = sorted({attempt.worker for attempt in _counted(tried, lost)})
         told["error"] = (
             f"set aside after {lost} attempts were lost, on {', '.join(names)}; the last: {error}\n"
             f"See what it does to a worker, then try it again: farm retry {job.id}"
@@ -66,27 +66,29 @@ def _has_cost_enough(unit: UnitOfWork, job: Job, tried: list[Attempt], lost: int
     if lost < unit.terms.most_lost:
         return False
     counted = _counted(tried, lost)
-    different = {each.worker for each in counted}
+    different = {attempt.worker for attempt in counted}
     # On a farm with fewer workers than that, each of them has to have been lost.
-    since = min(each.claimed_at for each in counted)
-    able = [each for each in _able(unit, job) if each.seen_at is not None and each.seen_at >= since]
+    since = min(attempt.claimed_at for attempt in counted)
+    able = [worker for worker in _able(unit, job) if worker.seen_at is not None and worker.seen_at >= since]
     return len(different) >= min(unit.terms.most_lost, max(len(able), 1))
 
 
 def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
     """Return the attempts that count against a job: those since a person last asked for it."""
-    return [each for each in tried if each.trouble in OF_ONE_WORKER][-lost:]
+    return [attempt for attempt in tried if attempt.trouble in OF_ONE_WORKER][-lost:]
 
 
 def _others(unit: UnitOfWork, job: Job, tried: list[Attempt]) -> bool:
     """Say whether there is a worker for this job with which it has not met trouble."""
-    met = {each.worker for each in tried}
+    met = {attempt.worker for attempt in tried}
     since = unit.now - _THERE
-    return any(each.name not in met and each.seen_at and each.seen_at >= since for each in _able(unit, job))
+    return any(worker.name not in met and worker.seen_at and worker.seen_at >= since for worker in _able(unit, job))
 
 
 def _able(unit: UnitOfWork, job: Job) -> list[Worker]:
-    return [each for each in identities.workers(unit.session) if each.revoked_at is None and each.may_do(job.kind)]
+    return [
+        worker for worker in identities.workers(unit.session) if worker.revoked_at is None and worker.may_do(job.kind)
+    ]
 
 
 def _pause(unit: UnitOfWork, troubles: int) -> timedelta:

@@ -70,7 +70,7 @@ def add_difference(session: Session, difference: Difference) -> None:
     """Record a difference. The first one of a worker stays."""
     if session.get(DifferenceRow, (difference.plan, difference.built_by)) is not None:
         return
-    detail = canonical_json([each.to_dict() for each in difference.packages]).decode()
+    detail = canonical_json([package.to_dict() for package in difference.packages]).decode()
     row = DifferenceRow(
         plan=difference.plan,
         built_by=difference.built_by,
@@ -129,7 +129,7 @@ def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tu
                 Difference(
                     plan=Digest(row.plan),
                     built_by=row.built_by,
-                    packages=tuple(PackageDifference.from_dict(each) for each in json.loads(row.detail)),
+                    packages=tuple(PackageDifference.from_dict(load) for load in json.loads(row.detail)),
                     attempt_id=row.attempt_id,
                     at=row.at,
                 )

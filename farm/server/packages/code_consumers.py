@@ -35,9 +35,9 @@ def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumpti
     if session.exec(select(ConsumedRow).where(ConsumedRow.package == package).limit(1)).first() is not None:
         return
     session.add_all(
-        ConsumedRow(package=package, library=each.library.short, kind=kind, tree=each.tree)
-        for each in consumed
-        for kind in each.kinds
+        ConsumedRow(package=package, library=consumption.library.short, kind=kind, tree=consumption.tree)
+        for consumption in consumed
+        for kind in consumption.kinds
     )
     session.flush()
 

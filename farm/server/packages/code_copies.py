@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def copies_of(unit: UnitOfWork, library: str) -> list[Copied]:
     """Return which current packages hold code of a package, as far as it is known: or may, where nobody watched."""
-    return [each for each in copied_from(unit.session, [library]) if _counts(unit, each)]
+    return [copied for copied in copied_from(unit.session, [library]) if _counts(unit, copied)]
 
 
 def holders_of_old_code(unit: UnitOfWork, libraries: Iterable[str]) -> set[str]:

@@ -27,7 +27,7 @@ def _visible(unit: UnitOfWork, package: Package) -> dict[str, object]:
     headers = set(facts.headers)
     return {
         "package": package.name,
-        "headers": {each.path: each.digest for each in manifest.files() if each.path in headers},
+        "headers": {file.path: file.digest for file in manifest.files() if file.path in headers},
         "libraries": [
             [elf.facts.soname, sorted(map(list, elf.facts.exports))] for elf in facts.elf if elf.facts.soname
         ],

@@ -237,10 +237,14 @@ class Pipeline:
     def _renew_excuses(self, unit: UnitOfWork, latest: Candidate, held: Mapping[str, HeldBack]) -> None:
         """Let the excuses say what the gates say now, when they have come to say something else."""
         standing = excuses.standing(unit.session, latest.channel)
-        kept = [each.excuse for each in standing if each.excuse.gate in _SEARCH_GATES and not _is_of_gate(each.excuse)]
+        kept = [
+            excuse.excuse
+            for excuse in standing
+            if excuse.excuse.gate in _SEARCH_GATES and not _is_of_gate(excuse.excuse)
+        ]
         # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
-        said = {(each.excuse.gate, each.excuse.reason) for each in standing}
-        if {(each.gate, each.standing.reason) for each in held.values()} <= said:
+        said = {(excuse.excuse.gate, excuse.excuse.reason) for excuse in standing}
+        if {(back.gate, back.standing.reason) for back in held.values()} <= said:
             return
         context = self._docket(unit, latest, releases.newest_release(unit.session, latest.channel))
         atoms = self._atoms(unit, context)
@@ -250,8 +254,8 @@ class Pipeline:
     def _docket(self, unit: UnitOfWork, candidate: Candidate, base: ReleaseRecord | None) -> CandidateContext:
         changes = candidates.changes_of(unit.session, candidate.id)
         trial = self._state.trial(unit, base.number if base else 0)
-        members = {each.name: self._state.member(unit, each.after) for each in changes}
-        own = [each for each in changes if not is_imported(each.name)]
+        members = {change.name: self._state.member(unit, change.after) for change in changes}
+        own = [change for change in changes if not is_imported(change.name)]
         packages = {each.name: self._shelf.record(unit, each.after) for each in own if each.after}
         leaving = {each.name: self._shelf.record(unit, each.before) for each in own if each.before and not each.after}
         return CandidateContext(candidate, base, changes, members, packages, leaving, trial)
@@ -264,7 +268,7 @@ class Pipeline:
     ) -> tuple[Atom, ...]:
         """Work out what moves together: only where something stays back, for a set that passes whole needs it not."""
         atoms = self._state.atoms(unit, context.candidate.id, context.trial, context.members, interface_needs)
-        if any(not each.atom for each in context.changes):
+        if any(not change.atom for change in context.changes):
             for atom in atoms:
                 candidates.place_changes(unit.session, context.candidate.id, atom.names, atom=atom.key)
         return atoms
@@ -385,9 +389,9 @@ class Pipeline:
         if not self._compares or candidate.source.is_rollback:
             return []
         changes = {
-            each.name: self._state.member(unit, each.after)
-            for each in candidates.changes_of(unit.session, candidate.id)
-            if each.state is ChangeState.ACCEPTED
+            change.name: self._state.member(unit, change.after)
+            for change in candidates.changes_of(unit.session, candidate.id)
+            if change.state is ChangeState.ACCEPTED
         }
         trial = self._state.trial(unit, candidate.base_number)
         trial.place(changes)

@@ -187,7 +187,7 @@ def lacking(unit: UnitOfWork, owners: Owners, number: int, wanted: Mapping[str, 
     for name, digest in sorted(wanted.items()):
         entitled = owners.owners_of(name)
         counting = (*given.get(digest, ()), *before.get(digest, ()))
-        if not any(read.signs(each, name, entitled) for each in counting):
+        if not any(read.signs(signature, name, entitled) for signature in counting):
             missing.append(Unsigned(name, tuple(sorted(entitled))))
     return tuple(missing)
 
@@ -205,7 +205,7 @@ def signatures_of(unit: UnitOfWork, signed: Iterable[Digest]) -> tuple[Digest, .
     while wanted:
         asked |= wanted
         found = submissions.signatures_taken(unit.session, wanted)
-        new = dict.fromkeys(each.envelope for _, some in sorted(found.items()) for each in some)
+        new = dict.fromkeys(signature.envelope for _, some in sorted(found.items()) for signature in some)
         wanted = submissions.signed_in(unit.session, new.keys() - brought.keys()) - asked
         brought |= new
     return tuple(brought)
@@ -240,7 +240,7 @@ def _read(said: Ownership) -> Owners | None:
     try:
         return _read_file(said.owners, canonical_json(said.curators))
     except RecipeError as error:
-        raise OwnershipTroubleError(tuple(each.in_a_line() for each in error.problems)) from error
+        raise OwnershipTroubleError(tuple(problem.in_a_line() for problem in error.problems)) from error
 
 
 @lru_cache(2)

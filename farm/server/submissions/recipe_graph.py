@@ -39,8 +39,10 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
         known = sorted({*recipes.all_packages(unit.session), *found})
         raise MissingDependencyError(
             tuple(
-                MissingDependency(each.recipe, each.need, tuple(get_close_matches(each.need, known, n=3)))
-                for each in error.missing
+                MissingDependency(
+                    dependency.recipe, dependency.need, tuple(get_close_matches(dependency.need, known, n=3))
+                )
+                for dependency in error.missing
             )
         ) from None
 

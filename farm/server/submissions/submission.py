@@ -84,7 +84,7 @@ def submit(
         number = recipes.add_submission(unit.session, submitted_by=submitted_by, trace=trace, now=unit.now)
         kept = [SubmittedRecipe(name=name, digest=read[name].digest, files=files[name]) for name in sorted(read)]
         submissions.add_submitted(unit.session, number, kept)
-        wanted = {each.name: each.digest for each in kept}
+        wanted = {recipe.name: recipe.digest for recipe in kept}
         signed_by = keep_signature(unit, envelope, number, wanted) if envelope is not None else ""
         if waits_for := unsigned(unit, number, wanted):
             submissions.set_state(unit.session, number, SubmissionState.WAITING)

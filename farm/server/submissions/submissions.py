@@ -56,8 +56,8 @@ Signatures: TypeAlias = "Sequence[RecipeSignature]"
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
     """Record what a submission consists of."""
     session.add_all(
-        SubmittedRecipeRow(submission_id=submission, name=each.name, digest=each.digest, files=each.files)
-        for each in recipes
+        SubmittedRecipeRow(submission_id=submission, name=recipe.name, digest=recipe.digest, files=recipe.files)
+        for recipe in recipes
     )
     session.flush()
 
@@ -109,8 +109,8 @@ def add_signatures(
 ) -> None:
     """Record an envelope that is new, for each recipe that it signs."""
     session.add_all(
-        RecipeSignatureRow(recipe=each, envelope=envelope, person=person, submission_id=submission, signed_at=now)
-        for each in sorted(set(recipes))
+        RecipeSignatureRow(recipe=recipe, envelope=envelope, person=person, submission_id=submission, signed_at=now)
+        for recipe in sorted(set(recipes))
     )
     session.flush()
 

@@ -70,13 +70,13 @@ def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
 def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
     """Return what there is to see of submissions."""
     owners = owners_as_known(unit)
-    found = submissions.submitted(unit.session, (each.id for each in records))
+    found = submissions.submitted(unit.session, (submission.id for submission in records))
     given = submissions.signatures_with(unit.session, found)
     views = []
     for record in records:
         wanted = _digests(found[record.id])
         signed = {
-            name: tuple(sorted(each.person for each in given.get(record.id, {}).get(digest, ())))
+            name: tuple(sorted(signature.person for signature in given.get(record.id, {}).get(digest, ())))
             for name, digest in wanted.items()
         }
         waiting = record.state is SubmissionState.WAITING
@@ -106,10 +106,12 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
         if waits_for:
             return Submission(number, record.trace, (), waits_for, person)
-        read = read_submitted(application, {each.name: application.shelf.files(each.files) for each in kept})
-        files = {each.name: each.files for each in kept}
+        read = read_submitted(application, {recipe.name: application.shelf.files(recipe.files) for recipe in kept})
+        files = {recipe.name: recipe.files for recipe in kept}
         graph = graph_around(unit, read)
-        check_revisions(unit, read, {each.name: application.shelf.files(each.files)[RECIPE_FILE] for each in kept})
+        check_revisions(
+            unit, read, {recipe.name: application.shelf.files(recipe.files)[RECIPE_FILE] for recipe in kept}
+        )
         submissions.set_state(unit.session, number, SubmissionState.TAKEN)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
         return Submission(number, record.trace, accepted, (), person)
@@ -119,7 +121,7 @@ def envelopes_of(unit: UnitOfWork, number: int) -> list[bytes]:
     """Return the envelopes in which somebody has signed recipes of a submission, as far as they are there."""
     given = submissions.signatures_with(unit.session, [number]).get(number, {})
     kept = []
-    for digest in sorted({each.envelope for some in given.values() for each in some}):
+    for digest in sorted({signature.envelope for some in given.values() for signature in some}):
         with suppress(MissingBlobError, CorruptBlobError):
             kept.append(unit.blobs.read(digest))
     return kept
@@ -183,7 +185,7 @@ def _waiting(unit: UnitOfWork, number: int, *, or_withdrawn: bool = False) -> Su
 
 
 def _digests(recipes: Sequence[SubmittedRecipe]) -> dict[str, Digest]:
-    return {each.name: each.digest for each in recipes}
+    return {recipe.name: recipe.digest for recipe in recipes}
 
 
 def _whom(waits_for: Sequence[Unsigned]) -> str:

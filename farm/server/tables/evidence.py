@@ -104,12 +104,12 @@ def evidence_to_text(evidence: Evidence | None) -> str:
         return ""
     if isinstance(evidence, ProofEvidence):
         problems = [
-            {"identity": each.identity, "message": each.message, "packages": list(each.packages)}
-            for each in evidence.problems
+            {"identity": problem.identity, "message": problem.message, "packages": list(problem.packages)}
+            for problem in evidence.problems
         ]
         return canonical_json({"problems": problems}).decode()
     if isinstance(evidence, InterfaceEvidence):
-        return canonical_json({"interfaces": [_interface_form(each) for each in evidence.changed]}).decode()
+        return canonical_json({"interfaces": [_interface_form(interface) for interface in evidence.changed]}).decode()
     form: dict[str, Any] = {"count": evidence.count, "tests": _forms(evidence.regressions), **unblocking(evidence)}
     if evidence.interfaces is not None:
         compared = evidence.interfaces
@@ -146,9 +146,9 @@ def unblocking(evidence: TestEvidence) -> dict[str, list[dict[str, Any]]]:
 
 def _forms(tests: tuple[FailedTest, ...], *, changed: bool = False) -> list[dict[str, Any]]:
     return [
-        {"job": each.job, "message": each.message, "package": each.package, "test": each.test}
-        | ({"changed": each.changed} if changed else {})
-        for each in tests
+        {"job": test.job, "message": test.message, "package": test.package, "test": test.test}
+        | ({"changed": test.changed} if changed else {})
+        for test in tests
     ]
 
 

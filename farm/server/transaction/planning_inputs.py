@@ -73,7 +73,7 @@ class PlanningInputs:
 
     def toolchain_of(self, tree: Digest) -> ToolchainRef | None:
         """Return the toolchain of a tree; None for one that this farm has not."""
-        return next((each for each in self.toolchains.values() if each.tree == tree), None)
+        return next((toolchain for toolchain in self.toolchains.values() if toolchain.tree == tree), None)
 
 
 @dataclass(frozen=True, slots=True)

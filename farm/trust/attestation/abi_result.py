@@ -65,5 +65,5 @@ def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiO
 
 
 def _materials(order: AbiOrder) -> list[Material]:
-    archives = (each for side in (order.before, order.after) for each in side.archives)
+    archives = (archive for side in (order.before, order.after) for archive in side.archives)
     return [Material(_ORDER, order.digest), Material(_TOOLCHAIN, order.toolchain), *map(Material.of, archives)]

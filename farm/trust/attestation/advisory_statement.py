@@ -66,7 +66,7 @@ def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
     once = dict.fromkeys(words)
     if len(once) > MOST_PACKAGES:
         raise TooManyWordsError(len(once))
-    return named((each.told, each.digest) for each in once)
+    return named((word.told, word.digest) for word in once)
 
 
 def _word(told: str, form: Mapping[str, Any]) -> Word:

@@ -45,8 +45,8 @@ class AskedImage:
             plain: Any = record.value("plain")
             asked = cls(record.text("channel"), record.number("number", minimum=1), record.texts("packages"), plain)
             record.end()
-            for each in asked.packages:
-                PackageName("dist.example.org", each)
+            for package in asked.packages:
+                PackageName("dist.example.org", package)
         except (ValueError, RecursionError, FarmError) as error:
             raise UnsignableImageError(f"this is no {_WHAT}: {error}") from error
         if not isinstance(plain, bool) or not 0 < len(asked.packages) <= MOST_PACKAGES:

@@ -222,10 +222,10 @@ def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
 
 
 def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest, str]]:
-    for each in resolved:
-        package = each.get("annotations", {}).get(_FROM_TOOLCHAIN)
-        if place := each.get("uri") or (package and f"debian:{package}"):
-            yield Digest.from_hex(each["digest"]["sha256"]), str(place)
+    for mapping in resolved:
+        package = mapping.get("annotations", {}).get(_FROM_TOOLCHAIN)
+        if place := mapping.get("uri") or (package and f"debian:{package}"):
+            yield Digest.from_hex(mapping["digest"]["sha256"]), str(place)
 
 
 def plan_by_digest(content: bytes, digest: Digest) -> Plan:
@@ -252,7 +252,7 @@ def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest,
     plan = plan_by_digest(content, digest)
     try:
         subjects = json.loads(base64.b64decode(json.loads(content)["payload"]))["subject"]
-        return plan, tuple(Digest.from_hex(each["digest"]["sha256"]) for each in subjects)
+        return plan, tuple(Digest.from_hex(subject["digest"]["sha256"]) for subject in subjects)
     except (LookupError, TypeError, InvalidDigestError) as error:
         raise ProvenanceError("a build", f"what came of it cannot be read: {error}") from error
 
@@ -285,12 +285,16 @@ def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumpti
         definition = statement["predicate"]["buildDefinition"]
         plan = Plan.from_dict(definition["internalParameters"]["plan"])
         said = {
-            (each.get("name"), each["digest"]["sha256"]): each.get("annotations", {}).get(_OPENED)
-            for each in definition["resolvedDependencies"]
+            (resolveddependency.get("name"), resolveddependency["digest"]["sha256"]): resolveddependency.get(
+                "annotations", {}
+            ).get(_OPENED)
+            for resolveddependency in definition["resolvedDependencies"]
         }
         return tuple(
-            Consumption.from_json_value(each.name, each.tree, said.get((_named(each), each.tree.hex)) or "unknown")
-            for each in plan.dependencies
+            Consumption.from_json_value(
+                dependency.name, dependency.tree, said.get((_named(dependency), dependency.tree.hex)) or "unknown"
+            )
+            for dependency in plan.dependencies
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ProvenanceError("a build", f"its list of dependencies lacks {error}") from error
@@ -299,7 +303,7 @@ def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumpti
 
 
 def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterable[Consumption]) -> list[dict[str, Any]]:
-    opened = {(each.library, each.tree): each.to_json_value() for each in consumed}
+    opened = {(consumption.library, consumption.tree): consumption.to_json_value() for consumption in consumed}
     by_digest = {origin.digest: origin for origin in origins}
     resolved: list[dict[str, Any]] = []
     for source in plan.sources:
@@ -314,10 +318,10 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterabl
                 entry["uri"] = binary.purl
         resolved.append(entry)
     resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
-    for each in plan.dependencies:
-        entry = {"name": _named(each), "digest": {"sha256": each.tree.hex}}
-        if (each.name, each.tree) in opened:
-            entry["annotations"] = {_OPENED: opened[each.name, each.tree]}
+    for dependency in plan.dependencies:
+        entry = {"name": _named(dependency), "digest": {"sha256": dependency.tree.hex}}
+        if (dependency.name, dependency.tree) in opened:
+            entry["annotations"] = {_OPENED: opened[dependency.name, dependency.tree]}
         resolved.append(entry)
     return resolved
 

@@ -101,7 +101,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
             release.digest,
             str(said["timeVerified"]),
             Digest(f"sha256:{said['policy']['digest']['sha256']}"),
-            tuple(str(each) for each in said["verifiedLevels"]),
+            tuple(str(verifiedlevel) for verifiedlevel in said["verifiedLevels"]),
         )
     except (LookupError, TypeError, FarmError) as error:
         raise InvalidEnvelopeError(f"the summary lacks {error}", remedy=_REMEDY) from error
@@ -117,7 +117,10 @@ def evidence_of(content: bytes) -> Digest | None:
     """Return the evidence that a summary names; nobody's signature is looked at. None where that cannot be said."""
     try:
         payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
-        named = {each["name"]: each["digest"]["sha256"] for each in payload["predicate"]["inputAttestations"]}
+        named = {
+            inputattestation["name"]: inputattestation["digest"]["sha256"]
+            for inputattestation in payload["predicate"]["inputAttestations"]
+        }
         return Digest.from_hex(named["evidence"])
     except (ValueError, LookupError, TypeError, RecursionError, FarmError):
         return None

@@ -125,7 +125,7 @@ def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
     Raises `SubmissionStatementError`.
     """
     shown = map(shown_submission, envelopes)
-    return named(sorted((each.said.submitter, each.statement) for each in shown))
+    return named(sorted((submission.said.submitter, submission.statement) for submission in shown))
 
 
 def _said(statement: Any) -> SignedSubmission:

@@ -73,7 +73,7 @@ def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: Tes
 
 
 def _subject(order: TestOrder) -> Material:
-    store = next((each.store for each in order.closure if each.descriptor == order.subject), "")
+    store = next((archive.store for archive in order.closure if archive.descriptor == order.subject), "")
     return Material(store, order.subject)
 
 

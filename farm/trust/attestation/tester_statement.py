@@ -91,7 +91,7 @@ def tester_statement(
         "predicateType": kind,
         "predicate": {
             **result,
-            "configuration": [each.to_dict() for each in materials],
+            "configuration": [material.to_dict() for material in materials],
             "log": {"digest": {"sha256": log.hex}},
             "tester": {"id": f"{_TESTER}{run.tester}", "version": dict(run.runtime)},
             "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
@@ -140,7 +140,7 @@ def open_result(
         raise InvalidResultError(f"the statement lacks what it must say: {error}") from error
     wanted = list(materials)
     if named != wanted:
-        other = next((each.name for each in wanted if each not in named), "nothing else")
+        other = next((material.name for material in wanted if material not in named), "nothing else")
         raise InvalidResultError(f"it was made of other things than ordered: {other} is not among them")
     if tester["id"] != f"{_TESTER}{key.keyid}":
         raise InvalidResultError(f"it names {str(tester['id'])[:100]} as its tester, and {key.keyid} signed it")

@@ -182,7 +182,9 @@ def found_channels(
     # A repository of an earlier farm has no role for advisories: it gets one when it can, and is fine without.
     late = () if ADVISORIES in delegated_roles(targets) else (ADVISORIES,)
     agreed, wanted = repository.builders(), rebuilds or {}
-    counts = tuple((each, wanted.get(each, 1)) for each in channels if wanted.get(each, 1) != agreed.needed(each))
+    counts = tuple(
+        (channel, wanted.get(channel, 1)) for channel in channels if wanted.get(channel, 1) != agreed.needed(channel)
+    )
     if not new and not counts and not (late and _offline_keys(keys).by_keyid):
         return ()
     check_channel_names((*channels_of(targets), *new))
@@ -248,7 +250,7 @@ def online_keys(folder: Path, name: str) -> RoleKeys:
 
 def _publish_here(repository: Repository, draft: Draft, keys: Path, now: datetime, options: str) -> None:
     draft = _signed_by_all(draft, _offline_keys(keys))
-    if any(each.missing for each in draft.quorums()):
+    if any(quorum.missing for quorum in draft.quorums()):
         raise KeysAwayError(repository, keys, options)
     publish_draft(repository, draft, online_signers(keys / "online"), now)
 
@@ -259,7 +261,7 @@ def _offline_keys(keys: Path) -> Signers:
 
 
 def _signed_by_all(draft: Draft, signers: Signers) -> Draft:
-    wanted = {key.keyid for each in draft.quorums() for key in each.unsigned}
+    wanted = {key.keyid for quorum in draft.quorums() for key in quorum.unsigned}
     for signer in signers:
         if signer.public_key.keyid in wanted:
             draft = draft.signed_by(signer)

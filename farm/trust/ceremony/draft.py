@@ -52,8 +52,8 @@ class UnfinishedDraftError(FarmError):
 
     def __init__(self, draft: Draft, missing: list[Quorum]) -> None:
         what = "; ".join(
-            f"{each.name} needs {each.threshold} and has {len(each.signed)} (not yet: {_short(each.unsigned)})"
-            for each in missing
+            f"{quorum.name} needs {quorum.threshold} and has {len(quorum.signed)} (not yet: {_short(quorum.unsigned)})"
+            for quorum in missing
         )
         super().__init__(
             f"version {draft.version} of {draft.role} lacks signatures: {what}",
@@ -119,7 +119,7 @@ class Draft:
 
     def require_complete(self) -> None:
         """Raise `UnfinishedDraftError` when signatures are missing."""
-        if missing := [each for each in self.quorums() if each.missing]:
+        if missing := [quorum for quorum in self.quorums() if quorum.missing]:
             raise UnfinishedDraftError(self, missing)
 
     def check(self) -> None:
@@ -143,10 +143,10 @@ class Draft:
         """Raise `DraftError` when a signature of this key would count for nothing, or is there already."""
         keyid = key.keyid
         quorums = self.quorums()
-        if any(keyid == known.keyid for each in quorums for known in each.signed):
+        if any(keyid == known.keyid for quorum in quorums for known in quorum.signed):
             raise DraftError(f"the key {keyid} has signed this draft already", remedy="Carry it on to the next holder.")
-        if not any(keyid == known.keyid for each in quorums for known in each.unsigned):
-            names = " and ".join(each.name for each in quorums)
+        if not any(keyid == known.keyid for quorum in quorums for known in quorum.unsigned):
+            names = " and ".join(quorum.name for quorum in quorums)
             raise DraftError(
                 f"the key {keyid} is none of those that sign for {names}",
                 remedy="See `farm keys show DRAFT` for the keys that count, and sign with one of these.",

@@ -120,9 +120,10 @@ def _differences(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[
 
 
 def _toolchains(now: tuple[SignedToolchain, ...], before: tuple[SignedToolchain, ...]) -> Iterator[str]:
-    for each in now:
-        if each not in before:
-            yield f"the toolchain {each.name} {each.tree}, made from the lock {each.lock}, is accepted"
-    for each in before:
-        if each not in now:
-            yield f"the toolchain {each.name} {each.tree} is no longer accepted: what was built in it is not released"
+    for toolchain in now:
+        if toolchain not in before:
+            yield f"the toolchain {toolchain.name} {toolchain.tree}, made from the lock {toolchain.lock}, is accepted"
+    for toolchain in before:
+        if toolchain not in now:
+            label = f"{toolchain.name} {toolchain.tree}"
+            yield f"the toolchain {label} is no longer accepted: what was built in it is not released"

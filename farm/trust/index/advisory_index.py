@@ -69,7 +69,7 @@ class AdvisoryIndex:
         """Return the canonical JSON, which is the target's content."""
         return canonical_json(
             {
-                "advisories": [each.to_dict() for each in self.advisories],
+                "advisories": [advisory.to_dict() for advisory in self.advisories],
                 "distribution": self.distribution,
                 "format": FORMAT,
                 "statements": self.statements.to_dict() if self.statements else None,
@@ -95,7 +95,7 @@ class AdvisoryIndex:
             raise InvalidAdvisoryIndexError(f"this is not a list of advisories: {error}") from error
         if index.to_json() != content:
             raise InvalidAdvisoryIndexError("the list of advisories is not in canonical form")
-        ids = [each.id for each in index.advisories]
+        ids = [advisory.id for advisory in index.advisories]
         if ids != sorted(set(ids)):
             raise InvalidAdvisoryIndexError("the list of advisories is not sorted, or names one twice")
         if index.statements and index.statements.size > LARGEST_STATEMENTS:
@@ -106,7 +106,7 @@ class AdvisoryIndex:
 
     def about(self, packages: set[str]) -> tuple[ListedAdvisory, ...]:
         """Return the advisories that speak of any of these packages (short names)."""
-        return tuple(each for each in self.advisories if packages.intersection(each.packages))
+        return tuple(advisory for advisory in self.advisories if packages.intersection(advisory.packages))
 
 
 def open_advisory(listed: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]) -> Advisory:
@@ -165,14 +165,14 @@ def key_of(statement: Statement) -> tuple[str, str, str]:
 def in_force(statements: Sequence[Statement]) -> dict[tuple[str, str, str], Statement]:
     """Return the newest statement of each key, sorted by these; of two of one time the first."""
     newest: dict[tuple[str, str, str], Statement] = {}
-    for each in sorted(statements, key=lambda one: one.at, reverse=True):
-        newest.setdefault(key_of(each), each)
+    for statement in sorted(statements, key=lambda one: one.at, reverse=True):
+        newest.setdefault(key_of(statement), statement)
     return dict(sorted(newest.items()))
 
 
 def document_of(statements: Sequence[Statement], distribution: str) -> bytes:
     """Return the document that publishes statements, at least one; the same ones make the same."""
-    newest: datetime = max(each.at for each in statements)
+    newest: datetime = max(statement.at for statement in statements)
     return write_openvex(tuple(statements), distribution, at=newest)
 
 

@@ -124,7 +124,7 @@ def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
 
     Raises `InvalidRecordError`.
     """
-    owners = [each.distribution for each in imports]
+    owners = [pin.distribution for pin in imports]
     if owners != sorted(set(owners)):
         raise InvalidRecordError("release", "imports", "is not sorted by distribution, or names one twice")
     if distribution in owners:
@@ -133,7 +133,7 @@ def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
 
 def imported_packages(imports: tuple[Import, ...]) -> dict[str, tuple[Import, ImportedPackage]]:
     """Return all imported packages by full name, each with the import that it stands in."""
-    return {f"{each.distribution}/{package.name}": (each, package) for each in imports for package in each.packages}
+    return {f"{pin.distribution}/{package.name}": (pin, package) for pin in imports for package in pin.packages}
 
 
 def imported_descriptors(imports: Iterable[Import]) -> dict[str, Digest]:

@@ -150,7 +150,7 @@ def _content(node: Leaf | Branch) -> bytes:
     if isinstance(node, Leaf):
         return canonical_json({"format": FORMAT, "packages": [_line(listing) for listing in node.listings]})
     depth = len(node.bits)
-    children = [[each.bits[depth:], each.packages, each.node.digest, each.node.size] for each in node.children]
+    children = [[child.bits[depth:], child.packages, child.node.digest, child.node.size] for child in node.children]
     return canonical_json({"children": children, "format": FORMAT})
 
 

@@ -99,7 +99,7 @@ class ReleaseEntry:
         yield "descriptor", self.descriptor
         yield "manifest", self.manifest
         yield "facts", self.facts
-        yield from (("provenance", each) for each in (self.provenance, *self.rebuilds))
+        yield from (("provenance", blob) for blob in (self.provenance, *self.rebuilds))
         if self.sbom:
             yield "sbom", self.sbom
 
@@ -205,7 +205,7 @@ class Release:
             "released-at": self.released_at,
         }
         # A release that takes nothing of others is written as it was before there were imports.
-        return canonical_json(form | ({"imports": [each.to_dict() for each in self.imports]} if self.imports else {}))
+        return canonical_json(form | ({"imports": [pin.to_dict() for pin in self.imports]} if self.imports else {}))
 
     @property
     def digest(self) -> Digest:
@@ -220,7 +220,7 @@ class Release:
         """
         if not self.imports:
             return self.index.digest
-        foreign = sorted(package.descriptor for each in self.imports for package in each.packages)
+        foreign = sorted(package.descriptor for pin in self.imports for package in pin.packages)
         return Digest.of_json({"imports": foreign, "index": self.index.digest})
 
     @classmethod

@@ -59,7 +59,7 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Ma
 def licence_in(sbom: bytes) -> str:
     """Return the licence of the package that a document of `farm.core.plan.sbom` describes. Raises `ValueError`."""
     try:
-        found = next(each for each in json.loads(sbom)["packages"] if each["SPDXID"] == PACKAGE)
+        found = next(package for package in json.loads(sbom)["packages"] if package["SPDXID"] == PACKAGE)
         return str(found["licenseDeclared"])
     except (KeyError, TypeError, StopIteration) as error:
         raise ValueError(f"it describes no package: {error!r:.100}") from error

@@ -45,8 +45,8 @@ class ReviewList:
     _looked: dict[str, datetime] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        for each in self.reviews:
-            self._looked[each.package] = max(each.at, self._looked.get(each.package, each.at))
+        for review in self.reviews:
+            self._looked[review.package] = max(review.at, self._looked.get(review.package, review.at))
 
     def looked_at(self, package: str) -> datetime | None:
         """Return when a package was looked at last; None where nobody states that it ever was."""
@@ -63,7 +63,7 @@ class ReviewList:
                 "advisories": self.advisories,
                 "distribution": self.distribution,
                 "format": FORMAT,
-                "reviews": [each.to_dict() for each in self.reviews],
+                "reviews": [review.to_dict() for review in self.reviews],
                 "signed": time_text(self.signed) if self.signed else None,
             }
         )
@@ -96,7 +96,7 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
     keys = [(each.package, each.source) for each in listed]
     if keys != sorted(set(keys)):
         raise InvalidReviewListError("the reviews are not sorted, or one is there twice")
-    known = {(each.package, each.source): each.at for each in before.reviews} if before else {}
+    known = {(review.package, review.source): review.at for review in before.reviews} if before else {}
     for each in listed:
         if each.at > now + CLOCK_TOLERANCE:
             raise InvalidReviewListError(f"{each.package} is said to be looked at on {time_text(each.at)}, yet to come")
@@ -107,6 +107,6 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
 def check_none_left_out(new: Iterable[Review], before: ReviewList) -> None:
     """Refuse a record without a package and source that was published. Raises `InvalidReviewListError`."""
     there = {(each.package, each.source) for each in new}
-    for each in before.reviews:
-        if (each.package, each.source) not in there:
-            raise InvalidReviewListError(f"the record leaves out that {each.package} was looked at")
+    for review in before.reviews:
+        if (review.package, review.source) not in there:
+            raise InvalidReviewListError(f"the record leaves out that {review.package} was looked at")

@@ -85,7 +85,7 @@ def entries(read: Read, root: BlobRef) -> Iterator[ReleaseEntry]:
 def difference(read: Read, old: BlobRef | None, new: BlobRef) -> Difference:
     """Return what leads from the packages under `old` to those under `new`; equal subtrees are skipped."""
     put, removed = listing_difference(read, old, new)
-    return Difference(tuple(read_entry(read, each) for each in put), removed)
+    return Difference(tuple(read_entry(read, listing) for listing in put), removed)
 
 
 def listing_difference(read: Read, old: BlobRef | None, new: BlobRef) -> tuple[tuple[Listing, ...], tuple[str, ...]]:

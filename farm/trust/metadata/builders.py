@@ -116,7 +116,7 @@ def _forms(keys: Iterable[Key]) -> list[dict[str, Any]]:
 
 
 def _keys(forms: Iterable[Any]) -> list[Key]:
-    keys = [key_from_dict(each) for each in forms]
+    keys = [key_from_dict(form) for form in forms]
     # A key under two ids could agree with itself where several have to agree.
     if len({identity_of(key) for key in keys}) < len(keys):
         raise ValueError("it names one key twice")

@@ -123,7 +123,7 @@ class SignedPolicy:
             "files": dict(sorted(self.files.items())),
             "format": FORMAT,
             "steps": list(self.steps),
-            "toolchains": [each.to_dict() for each in self.toolchains],
+            "toolchains": [toolchain.to_dict() for toolchain in self.toolchains],
         }
 
     @classmethod
@@ -138,7 +138,7 @@ class SignedPolicy:
             policy = cls(
                 files=record.read("files", _texts),
                 toolchains=record.each("toolchains", SignedToolchain.from_dict),
-                steps=tuple(Digest(each) for each in record.texts("steps")),
+                steps=tuple(Digest(text) for text in record.texts("steps")),
             )
             record.end()
         except (InvalidRecordError, InvalidDigestError, ValueError, TypeError, AttributeError) as error:
@@ -217,8 +217,8 @@ def _check_curators(text: str) -> None:
 
 def _newest_of_each(toolchains: Iterable[SignedToolchain]) -> tuple[SignedToolchain, ...]:
     kept: dict[str, list[SignedToolchain]] = {}
-    for each in toolchains:
-        kept.setdefault(each.name, []).append(each)
+    for toolchain in toolchains:
+        kept.setdefault(toolchain.name, []).append(toolchain)
     return tuple(each for _, found in sorted(kept.items()) for each in found[:MOST_EARLIER])
 
 

@@ -28,7 +28,7 @@ _LARGEST = 256 << 10
 def coming_steps(now: SignedPolicy, before: SignedPolicy) -> tuple[Digest, ...]:
     """Return the libraries of steps that are accepted newly, and the one that comes to be the newest."""
     newest = now.steps[:1] if now.steps[:1] != before.steps[:1] else ()
-    return tuple(each for each in now.steps if each in newest or each not in before.steps)
+    return tuple(step for step in now.steps if step in newest or step not in before.steps)
 
 
 def texts_to_show(
@@ -41,7 +41,7 @@ def texts_to_show(
     if now is None or before is None or not (coming := coming_steps(now, before)):
         return {}
     blobs = BlobStore(repository.root / BLOBS)
-    found = {each: known.get(each) or _published(each, blobs) for each in (*coming, *before.steps[:1])}
+    found = {digest: known.get(digest) or _published(digest, blobs) for digest in (*coming, *before.steps[:1])}
     return {each: texts for each, texts in found.items() if texts and len(json.dumps(texts)) <= _LARGEST}
 
 

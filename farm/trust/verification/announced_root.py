@@ -49,8 +49,8 @@ def roots_before(reader: RepositoryReader, address: str, root: bytes) -> dict[in
         content = _read_root(reader, address, version)
         try:
             earlier: Metadata[Root] = Metadata.from_bytes(content)
-            for each in (earlier, later):
-                earlier.signed.verify_delegate("root", each.signed_bytes, each.signatures)
+            for metadata in (earlier, later):
+                earlier.signed.verify_delegate("root", metadata.signed_bytes, metadata.signatures)
         except (RepositoryError, ValueError) as error:
             raise UntrustedMetadataError(
                 "signature",

@@ -64,14 +64,14 @@ def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
         metadata[f"{document.version}.{name}.json"] = read.content[name]
     return PublishedFiles(
         metadata=metadata,
-        targets={path: content for each in roles.values() for path, content in _targets(state, each).items()},
+        targets={path: content for role in roles.values() for path, content in _targets(state, role).items()},
         timestamp=read.content["timestamp"],
         roots={
             int(path.name.partition(".")[0]): path.read_bytes()
             for path in (state / "root_history").glob("[0-9]*.root.json")
         },
         delegating=targets,
-        until=min(each.expires for each in (root, timestamp, snapshot, *roles.values())),
+        until=min(signed.expires for signed in (root, timestamp, snapshot, *roles.values())),
     )
 
 

@@ -88,12 +88,12 @@ class ShownRelease:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
         record = Record(value, "signed release of another distribution")
         shown = cls(
-            roots=tuple(Digest(each) for each in record.texts("roots")),
+            roots=tuple(Digest(text) for text in record.texts("roots")),
             timestamp=record.digest("timestamp"),
             snapshot=record.digest("snapshot"),
             targets=record.digest("targets"),
             channel=record.digest("channel"),
-            heads=tuple(Digest(each) for each in record.texts("heads")),
+            heads=tuple(Digest(text) for text in record.texts("heads")),
         )
         record.end()
         _check_length("roots", shown.roots, _CLIENT.max_root_rotations)

@@ -49,7 +49,7 @@ def shell(
 
 
 def test_advisories_and_statements_are_told_in_words(shell: Shell) -> None:
-    held = next(each for each in SAMPLES[:2] if each.name == "zlib")
+    held = next(sample for sample in SAMPLES[:2] if sample.name == "zlib")
     assert shell.run("advisory", "add", "zlib.json") == (
         f"EXAMPLE-2026-1: added, critical, zlib\n  it holds for zlib {held.version}-{held.revision}, which is in edge\n"
     )

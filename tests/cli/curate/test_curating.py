@@ -237,7 +237,7 @@ def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
     assert "jq" in told
     assert "1.7.1-2" in told
     assert r"red before already: glibc: locale (job 3): no \x1b[31mlocale" in told
-    assert {each["change"] for each in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
+    assert {change["change"] for change in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
     assert "look again at jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
     assert "is not done yet" in shell.run("candidate", "retry", "edge", "jq", status=1)
     assert "nothing is held back on stable" in shell.run("candidate", "retry", "stable", status=1)
@@ -252,7 +252,7 @@ def test_releases_are_compared_package_by_package(shell: Shell) -> None:
         "jq         new          -          1.7.1-1",
         "oniguruma  new version  6.9.9-1    6.9.9-2",
     ]
-    assert [each["change"] for each in shell.json("release", "diff", "edge", "2", "1")["changes"]] == [
+    assert [change["change"] for change in shell.json("release", "diff", "edge", "2", "1")["changes"]] == [
         "new", "gone", "version"
     ]  # fmt: skip
     assert shell.run("release", "diff", "edge", "1", "1") == "releases 1 and 1 hold the same packages\n"
@@ -328,7 +328,7 @@ def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
     assert shell.run("approve", "stable", full, *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "nothing on stable waits for alice\n"
-    assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
+    assert [package["approved-by"] for package in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
     assert "asks for no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
     assert "wants neither into" in shell.run("approve", "stable", "other.example/jq", status=1)
@@ -343,10 +343,10 @@ def test_whoever_approves_sees_which_sensitive_files_come_and_why(
 
     def declaring(self: CuratorClient, channel: str) -> dict[str, Any]:
         answer = honest(self, channel)
-        for each in answer["packages"]:
+        for package in answer["packages"]:
             files = tuple(SensitiveFile(f"etc/pam.d/{name}", "How\u202e to log in") for name in ("login", "su"))
-            descriptor = replace(Descriptor.from_json(each["descriptor"].encode()), sensitive_files=files)
-            each |= {"descriptor": descriptor.to_json().decode(), "digest": descriptor.digest}
+            descriptor = replace(Descriptor.from_json(package["descriptor"].encode()), sensitive_files=files)
+            package |= {"descriptor": descriptor.to_json().decode(), "digest": descriptor.digest}
         return answer
 
     monkeypatch.setattr(CuratorClient, "in_question", declaring)
@@ -374,7 +374,7 @@ def test_an_approval_is_taken_back_without_a_key(shell: Shell) -> None:
     back = ("--withdraw", "--name", "alice")
     said = shell.run("approve", "stable", "jq", *back, "--why", "it loses data")
     assert said == "the approval of alice for jq 1.7.1-1 on stable no longer counts\n"
-    assert [each["approved-by"] for each in shell.json("approve", "stable")["packages"]] == [[], []]
+    assert [package["approved-by"] for package in shell.json("approve", "stable")["packages"]] == [[], []]
     assert "alice has approved no jq on stable" in shell.run("approve", "stable", "jq", *back, status=1)
     shell.run("approve", "stable", *signing)
     assert len(shell.json("approve", "stable", "dist.example.org/jq", "jq", *back)["withdrawn"]) == 1

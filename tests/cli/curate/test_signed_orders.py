@@ -171,7 +171,7 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
         (Act.PROMOTE, "stable", ["jq"], 0, "edge"),
         (Act.ROLLBACK, "edge", [], 0, ""),
     ]
-    releases = {each["number"]: each["digest"] for each in ann.json("release", "list", "edge")["releases"]}
+    releases = {release["number"]: release["digest"] for release in ann.json("release", "list", "edge")["releases"]}
     assert {each.base for each in ann.signer.taken if each.channel == "edge"} == {releases[2]}
     assert [each.target for each in ann.signer.taken][-2:] == [releases[2], releases[1]]
     assert ann.signer.taken[0].until is not None
@@ -466,14 +466,14 @@ def test_an_approval_by_a_clock_that_is_ahead_is_refused(approver: Shell, monkey
     by_a_clock(monkeypatch, "farm.cli.curate.approve", timedelta(days=1))
     approver.run("approve", "stable", "jq", "--yes", status=1)
     assert "Set the clock of the machine where you sign" in approver.told
-    assert {each["enough"] for each in approver.json("approve", "stable")["packages"]} == {False}
+    assert {package["enough"] for package in approver.json("approve", "stable")["packages"]} == {False}
 
 
 def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
     stocked, old = approver.stocked, approver.build_of("jq")
     stocked.release("edge", [stocked.build(replace(CHAIN[2], revision=2))])
-    assert old not in [each["digest"] for each in approver.json("approve", "stable")["packages"]]
+    assert old not in [package["digest"] for package in approver.json("approve", "stable")["packages"]]
     assert "no longer counts" in approver.run("approve", "stable", "dist.example.org/jq", "--withdraw")
     assert [list(each.packages.values()) for each in approver.signer.taken] == [[old]]
     approver.run("approve", "stable", "jq", "--withdraw", status=1)

@@ -79,12 +79,12 @@ def test_an_image_file_makes_an_image_that_can_be_looked_into(farm: Farm) -> Non
     (listed,) = printed(farm, "image", "list", "--json")
     assert (listed["digest"], listed["names"]) == (digest, ["x:1"])
     shown = printed(farm, "image", "inspect", "x:1", "--json")
-    assert [each["name"] for each in shown["packages"]] == [
+    assert [package["name"] for package in shown["packages"]] == [
         "dist.example.org/alone", "dist.example.org/greet", "dist.example.org/say",
     ]  # fmt: skip
     assert shown["asked"] == ["alone", "greet"]
     assert shown["releases"][0]["number"] == 1
-    assert [each["path"] for each in shown["files"] if each["type"] == "file"] == ["app/serve"]
+    assert [file["path"] for file in shown["files"] if file["type"] == "file"] == ["app/serve"]
     assert shown["config"]["command"] == ["/app/serve"]
     assert shown["config"]["ports"] == ["8080/tcp"]
     lines = farm("image", "inspect", digest).stdout
@@ -335,8 +335,8 @@ def test_an_image_tells_its_packages_where_nothing_is_subscribed(farm: Farm, tmp
     done = farm("image", "inspect", "oci", "--json")
     shown = json.loads(done.stdout)
     assert shown["digest"] == digest
-    assert [each["name"].partition("/")[2] for each in shown["packages"]] == ["alone", "greet", "say"]
-    assert [each["path"] for each in shown["files"] if each["type"] == "file"] == ["app/serve"]
+    assert [package["name"].partition("/")[2] for package in shown["packages"]] == ["alone", "greet", "say"]
+    assert [file["path"] for file in shown["files"] if file["type"] == "file"] == ["app/serve"]
     assert (shown["host"], shown["releases"]) == (None, [])
     assert "not on this host" in done.stderr
     assert "not known here" in farm("image", "inspect", "oci").stdout
@@ -386,7 +386,7 @@ def test_layers_of_others_are_told_and_no_update_takes_them_out(
     assert "update the image that it is built FROM, and build it again" in done.stderr
     assert (tmp_path / "oci" / "index.json").read_bytes() == before
     assert "\n1 layer that no package accounts for\n  COPY a /a (sha256:" in farm("image", "inspect", "oci").stdout
-    assert [each["holds"] for each in printed(farm, "image", "inspect", "oci", "--json")["foreign-layers"]] == [
+    assert [layer["holds"] for layer in printed(farm, "image", "inspect", "oci", "--json")["foreign-layers"]] == [
         "COPY a /a"
     ]
     told = farm("image", "diff", "x:1", "oci")
@@ -441,7 +441,7 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     (tmp_path / "image.yaml").write_text(OWN)
     digest = built(farm)
     shown = printed(farm, "image", "inspect", "x:1", "--json")
-    (mine,) = [each for each in shown["packages"] if each["name"] == "mine.example.org/app"]
+    (mine,) = [package for package in shown["packages"] if package["name"] == "mine.example.org/app"]
     assert (mine["channel"], mine["version"], shown["overrides"]) == ("", "1.0", [])
     assert shown["imports"] == {"/app": "mine.example.org/app"}
     assert [layer["holds"] for layer in shown["layers"] if layer["holds"].startswith("app-1.0-")] == [mine["store"]]
@@ -464,7 +464,10 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
     (listed,) = printed(farm, "pack", "--list", "--json")
     assert (listed["package"], listed["revision"], listed["place"]) == ("mine.example.org/app", 2, str(app))
     traced = printed(farm, "provenance", "mine.example.org/app", "--image", "x:2", "--json")
-    assert (traced["verified"]["release"], [each["file"] for each in traced["verified"]["sources"]]) == (None, ["app"])
+    assert (traced["verified"]["release"], [source["file"] for source in traced["verified"]["sources"]]) == (
+        None,
+        ["app"],
+    )
     # Images come and go; what was packed stays until it is forgotten.
     digest = printed(farm, "image", "inspect", "x:2", "--json")["digest"]
     assert farm("image", "remove", "x:1", "x:2", "y:1").returncode == 0

@@ -78,7 +78,7 @@ def test_images_are_audited_and_the_status_is_for_scripts(distribution: SmallDis
     assert "No release fixes parse yet." in printed
     assert "say-oci: image sha256:" in printed
     first, second = told(farm("audit", "api:1", "say-oci", "--format", "json"), 3)["subjects"]
-    assert [each["carries"]["library"] for each in first["findings"]] == ["dist.example.org/pack"]
+    assert [finding["carries"]["library"] for finding in first["findings"]] == ["dist.example.org/pack"]
     assert (second["kind"], second["packages"], second["findings"]) == ("image", 1, [])
 
 
@@ -143,7 +143,7 @@ def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) ->
             "parse 1.0-1  /usr/bin/say by bin/parse\n"
         )
     form = told(farm("who-needs", "command:say", "--root", "root", "--json"))
-    assert (form["provided-by"], [each["package"] for each in form["dependents"]]) == (["say"], ["parse"])
+    assert (form["provided-by"], [dependent["package"] for dependent in form["dependents"]]) == (["say"], ["parse"])
     ended = farm("who-needs", "sya")
     assert ended.returncode == 1
     assert "Did you mean say?" in ended.stderr
@@ -159,7 +159,7 @@ def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path
     inside = place.relative_to(tmp_path / "root")
     printed = done(farm("verify", "--root", "root"), 3)
     assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content is another\n" in printed
-    assert [each["path"] for each in told(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [str(inside)]
+    assert [fault["path"] for fault in told(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [str(inside)]
     mended = done(farm("verify", "--root", "root", "--fix"))
     assert "brought anew: say 1.0-1 from its verified archive" in mended
     assert place.read_text() == "loud\n"

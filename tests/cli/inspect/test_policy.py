@@ -47,8 +47,8 @@ def test_a_root_is_judged_with_a_verdict_for_programs(policy: Path, tmp_path: Pa
     policy.write_text("minimum-attestations: 2\n")
     verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))
     assert verdict["allowed"] is False
-    assert [each["name"] for each in verdict["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
-    assert [(each["rule"], each["packages"]) for each in verdict["objections"]] == [
+    assert [package["name"] for package in verdict["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert [(objection["rule"], objection["packages"]) for objection in verdict["objections"]] == [
         ("minimum-attestations", ["dist.example.org/greet", "dist.example.org/say"])
     ]
     assert verdict["policy"]["file"] == str(policy)
@@ -80,7 +80,7 @@ def test_layers_that_nobody_vouches_for_are_not_passed(
     farm("audit", str(layout), status=4)
     add_layer(layout, b"mine", created_by="COPY jq /usr/bin/jq2")
     verdict = json.loads(farm("policy", "check", str(layout), "--json", status=3, printed=True))
-    assert (verdict["allowed"], [each["rule"] for each in verdict["objections"]]) == (False, ["layers"])
+    assert (verdict["allowed"], [objection["rule"] for objection in verdict["objections"]]) == (False, ["layers"])
     assert "added COPY jq /usr/bin/jq2" in verdict["message"]
     assert "The image is not made of what it says it is" in farm("audit", str(layout), status=1, printed=True)
     (subject,) = json.loads(farm("audit", str(layout), "--format", "json", status=1, printed=True))["subjects"]

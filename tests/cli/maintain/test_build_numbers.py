@@ -64,7 +64,7 @@ def test_every_verb_that_shows_a_package_shows_its_number(
     done(farm("image", "build", "say", "--output", "say-oci", "--no-load"))
     assert "1.0-1+b2" in done(farm("image", "inspect", "say-oci"))
     documents = [path.read_bytes() for path in (tmp_path / "say-oci" / "blobs" / "sha256").iterdir()]
-    assert any(b'"versionInfo":"1.0-1+b2"' in each for each in documents), "the image's own bill of materials"
+    assert any(b'"versionInfo":"1.0-1+b2"' in document for document in documents), "the image's own bill of materials"
     announce(distribution, osv(package="say", fixed="2.0"))
     assert "1.0-1+b2" in done(farm("audit", "--root", "root"), 3)
     assert "1.0-1+b2" in done(farm("audit", "say-oci"), 3)
@@ -104,7 +104,7 @@ def test_numbers_that_are_none_keep_nobody_from_reading_a_root(
     done(farm("install", "--root", "root", "say"))
     form = json.loads(Root(tmp_path / "root").installed().to_json())
     read = Generation.from_json(json.dumps(form | {"builds": wrong}).encode())
-    assert [each.full_version for each in read.set.packages] == ["1.0-1"]
+    assert [package.full_version for package in read.set.packages] == ["1.0-1"]
 
 
 def test_an_image_is_given_the_very_build_that_is_asked_for(

@@ -79,7 +79,7 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert told["waits_for"] == [{"recipe": "a", "owners": ["alice"]}, {"recipe": "b", "owners": ["bob"]}]
     listed = shells.run("bob", "submission", "list", "--waiting").splitlines()
     assert re.search(r"^2 +waiting .* token:mallory-token +a, b +a: alice; b: bob$", listed[2])
-    assert [each["id"] for each in shells.json("bob", "submission", "list")["submissions"]] == [3, 2, 1]
+    assert [submission["id"] for submission in shells.json("bob", "submission", "list")["submissions"]] == [3, 2, 1]
 
     shells.recipe(A)  # alice's tree has what is hers, and no b
     shutil.rmtree(places[1])

@@ -30,7 +30,7 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "re
 
 
 def status(*gates: str, state: str = "open") -> dict[str, Any]:
-    return {"candidate": {"state": state, "gates": [{"gate": "proof", "state": each} for each in gates]}}
+    return {"candidate": {"state": state, "gates": [{"gate": "proof", "state": gate} for gate in gates]}}
 
 
 def test_a_candidate_that_passed_and_comes_to_nothing_waits_for_the_signer() -> None:

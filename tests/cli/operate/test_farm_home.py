@@ -53,7 +53,7 @@ def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypa
     assert not FarmSettings.read(home.web_settings).images
     assert written["recipes"] == str(RECIPES)
     paths = [written[name] for name in ("blobs", "logs", "recipes", "repository", "signer")]
-    assert [each for each in paths if not Path(each).is_absolute()] == []
+    assert [path for path in paths if not Path(path).is_absolute()] == []
 
 
 def test_web_is_told_neither_of_the_signer_nor_of_redis(tmp_path: Path) -> None:

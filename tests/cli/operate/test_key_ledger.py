@@ -75,8 +75,8 @@ def test_what_is_in_force_is_listed(record: Record) -> None:
     form = json.loads(record.shown("--now", "--json"))
     assert form["root"] == {"version": 1, "digest": D}
     assert (form["targets"], form["releases"]) == (3, [{"channel": "edge", "release": OTHER, "release-number": 2}])
-    assert [(each["channel"], each["act"]) for each in form["freezes"]] == [("stable", "freeze")]
-    assert [each["packages"] for each in form["holds"]] == [{"jq": None}]
+    assert [(freez["channel"], freez["act"]) for freez in form["freezes"]] == [("stable", "freeze")]
+    assert [hold["packages"] for hold in form["holds"]] == [{"jq": None}]
     assert form["reports"] == [report(7).to_dict()]
     (order,) = form["orders"]
     assert order == {
@@ -117,7 +117,7 @@ def test_an_entry_says_what_an_order_is_about_and_what_came_of_it(record: Record
     assert f"rollback {D} on edge by ann: so (order {used.digest}, {expires}), used by {OTHER}" in shown
     assert f"rollback {OTHER} on edge by ann: oops (order {taken_back.digest}, {expires}), withdrawn by bob" in shown
     assert f"close report 8 {BUILD} on edge by ann" in shown
-    came = {each["order"]: each for each in json.loads(record.shown("--json")) if "order" in each}
+    came = {load["order"]: load for load in json.loads(record.shown("--json")) if "order" in load}
     assert came[used.digest]["used-by"] == OTHER
     assert came[taken_back.digest]["withdrawn-by"] == "bob"
 

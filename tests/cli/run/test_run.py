@@ -277,9 +277,9 @@ def test_what_ran_is_recorded_with_its_release(person: Person) -> None:
     assert recorded["engine"] == person.engine
     record = recorded["record"]
     assert isinstance(record, dict)
-    assert [each["name"] for each in record["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
+    assert [package["name"] for package in record["packages"]] == ["dist.example.org/greet", "dist.example.org/say"]
     assert record["asked"] == ["greet"]
-    assert [each["number"] for each in record["releases"]] == [1]
+    assert [release["number"] for release in record["releases"]] == [1]
     told = person.run("greet", "--verbose", *MOUNT, "--", *shell("exit 0")).stderr
     assert f"set {recorded['set']} of dist.example.org/edge@1, with {person.engine}; privileges granted: none" in told
 
@@ -292,7 +292,7 @@ def test_a_fix_in_the_channel_reaches_the_next_start(person: Person) -> None:
     for path in person.distribution.folder.rglob("*"):
         os.chown(path, person.home.stat().st_uid, person.home.stat().st_gid)
     assert person.run("say", *MOUNT, "--", *read).stdout == "louder\n"
-    assert len({str(each["set"]) for each in person.runs()[-2:]}) == 2
+    assert len({str(run["set"]) for run in person.runs()[-2:]}) == 2
 
 
 def shared(person: Person) -> Path:

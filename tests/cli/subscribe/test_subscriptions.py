@@ -94,7 +94,7 @@ def test_a_mirror_on_a_disk_is_followed_without_its_owner(
     assert printed.startswith(f"disk: release 1 of {FIRST}, 2 packages\nfetched ")
     assert "; readers take it until 20" in printed
     again = json.loads(done(farm("mirror", "disk", "--json")))
-    assert (again["fetched"], [each["number"] for each in again["releases"]]) == (0, [1])
+    assert (again["fetched"], [release["number"] for release in again["releases"]]) == (0, [1])
     assert "no number of a release" in farm("mirror", "disk", "--release", "edge").stderr
     elsewhere = farm("mirror", "distribution")
     done(elsewhere, 1)
@@ -119,7 +119,7 @@ def test_with_several_channels_names_say_which_is_meant(
     assert "dist.example.org/greet" in done(farm("info", "greet"))
     searched = done(farm("search")).splitlines()
     assert [line.split()[:2] for line in searched[1:]] == [[FIRST, "greet"], [FIRST, "say"], [SECOND, "say"]]
-    assert [each["distribution"] for each in json.loads(done(farm("search", "say", "--json")))] == [
+    assert [load["distribution"] for load in json.loads(done(farm("search", "say", "--json")))] == [
         "dist.example.org",
         "other.example",
     ]

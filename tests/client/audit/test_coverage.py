@@ -36,7 +36,7 @@ THEN = datetime(2025, 11, 20, tzinfo=UTC)
 
 
 def full(*names: str) -> tuple[str, ...]:
-    return tuple(f"{DISTRIBUTION}/{each}" for each in names)
+    return tuple(f"{DISTRIBUTION}/{name}" for name in names)
 
 
 @pytest.fixture
@@ -121,12 +121,12 @@ def test_every_form_says_by_what_was_judged_and_what_no_data_covers(
     )
     doubt = f"nobody states to have looked for vulnerabilities in {', '.join(full('alone', 'greet'))}"
     (run,) = sarif(found, "1.0")["runs"]
-    assert [(each["ruleId"], each["level"]) for each in run["results"]] == [("not-covered", "warning")]
+    assert [(result["ruleId"], result["level"]) for result in run["results"]] == [("not-covered", "warning")]
     assert run["results"][0]["message"]["text"].endswith(doubt)
     assert run["properties"]["judged-by"][0]["data"][0]["covered"] == 1
     bill = cyclonedx(found, "1.0", NOW)
     assert bill["components"][0]["properties"] == [{"name": "farm:judged-by", "value": told}]
-    assert [each["text"].endswith(doubt) for each in bill["annotations"]] == [True]
+    assert [annotation["text"].endswith(doubt) for annotation in bill["annotations"]] == [True]
     assert "compositions" not in bill
     (subject, *_) = json.loads(spdx(found, NOW))["packages"]
     assert subject["annotations"][0]["comment"] == told

@@ -69,7 +69,7 @@ class Machine:
 
     def look(self, *names: str, shelf: EngineImages | None = None) -> list[Running]:
         looking = RunningContainers(self.host, shelf or EngineImages(self.client), starts([self.host.state]))
-        found = {each.name: each for each in running_containers(self.client)}
+        found = {container.name: container for container in running_containers(self.client)}
         return [looking.look(found[name]) for name in names]
 
 
@@ -91,8 +91,8 @@ def waiting_machine(folder: Path) -> Iterator[Machine]:
     try:
         yield machine
     finally:
-        for each in machine.containers:
-            client.remove_container(each, force=True)
+        for container in machine.containers:
+            client.remove_container(container, force=True)
         for each in (*machine.images, name):
             client.remove_image(each, force=True)
 
@@ -123,7 +123,7 @@ def tar(path: str, content: bytes = b"mine") -> bytes:
 
 
 def packages(running: Running) -> list[str]:
-    return [each.name.short for each in running.record.packages] if running.record else []
+    return [package.name.short for package in running.record.packages] if running.record else []
 
 
 def test_a_container_is_what_its_image_comes_to_which_is_worked_out_once(machine: Machine) -> None:
@@ -201,7 +201,7 @@ def test_a_late_bound_container_is_what_is_mounted_from_this_hosts_cache(machine
     )
     assert [each.partition(":")[0] for each in open_to_writing.unattributed] == ["/etc", f"/packages/{store}", "/usr"]
     audits = [Auditor(machine.host).audit(running_subject(each)) for each in (whole, copied)]
-    assert [each.is_whole for each in audits] == [True, False]
+    assert [audit.is_whole for audit in audits] == [True, False]
 
 
 def test_a_set_that_nobody_recorded_is_not_known(machine: Machine, tmp_path: Path) -> None:

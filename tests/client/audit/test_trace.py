@@ -93,7 +93,7 @@ def test_the_chain_of_a_package_is_told(host: Host, channel: SmallDistribution, 
     assert found.release.signers.threshold == 1
     assert [each.run.builder for each in found.builds] == [each.public_key.keyid for each in (channel.builder, other)]
     assert found.release.signers.since == {each.public_key.keyid: 1 for each in (channel.builder, other)}
-    assert [(each.file, each.kind, each.is_pinned) for each in found.sources] == [
+    assert [(source.file, source.kind, source.is_pinned) for source in found.sources] == [
         ("tool-1.0.tar.gz", "fetched", True),
         ("fix.patch", "beside-recipe", True),
         ("libc6.deb", "of-toolchain", False),
@@ -119,7 +119,7 @@ def test_what_is_verified_and_what_is_said_stand_apart(host: Host, channel: Smal
         "Said by the builders, who signed it; nothing of it was repeated here:",
         "Said by the distribution, in what the release names:",
     ]
-    verified, built, said = (lines.index(each) for each in headings[1:])
+    verified, built, said = (lines.index(heading) for heading in headings[1:])
 
     def part(text: str) -> int:
         (number,) = [n for n, line in enumerate(lines) if text in line]
@@ -141,7 +141,7 @@ def test_a_source_that_the_recipe_does_not_name_contradicts_it(host: Host, chann
     channel.package("tool", {"bin/tool": "evil"}, made_of={**SOURCES, "tool-1.0.tar.gz": b"another"}, text=RECIPE)
     channel.publish()
     found = traced(host)
-    assert [each.kind for each in found.sources] == ["not-in-recipe", "beside-recipe", "of-toolchain"]
+    assert [source.kind for source in found.sources] == ["not-in-recipe", "beside-recipe", "of-toolchain"]
     (contradiction,) = found.contradictions
     assert "was built from tool-1.0.tar.gz" in contradiction
     assert f"CONTRADICTION: {contradiction}" in [_plain(line) for line in provenance_lines(found, KeyNames())]
@@ -157,7 +157,7 @@ def test_a_recipe_that_cannot_be_had_is_told_and_no_source_counts_as_pinned(
     recipe = channel.entries["tool"][0].recipe
     channel.blobs.path(recipe).unlink()
     found = traced(host)
-    assert {each.kind for each in found.sources} == {"unknown"}
+    assert {source.kind for source in found.sources} == {"unknown"}
     assert "the repository lacks" in found.unread
     assert found.contradictions == ()
 
@@ -275,7 +275,7 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     installation.install(host, overridden(host, host.catalogue()), Root(root), ["tool"])
     found = Tracing(host).of_set(Root(root).installed().set, "tool", str(root))
     assert (found.release, found.builds) == (None, ())
-    assert [each.file for each in found.sources] == ["mine.c"]
+    assert [source.file for source in found.sources] == ["mine.c"]
     lines = [_plain(line) for line in provenance_lines(found, KeyNames())]
     assert lines[1].startswith("OVERRIDE: tool 9-1, built here, stands in for tool 1.0-1: a patch")
     assert any("none holds this very build" in line for line in lines)

@@ -52,7 +52,7 @@ def at(root: Path, name: str) -> Path:
 
 
 def told(found: Verification, root: Path) -> list[tuple[str, str, str]]:
-    return [(each.what, each.of.rpartition("/")[2], shorter(root, each.path)) for each in found.faults]
+    return [(fault.what, fault.of.rpartition("/")[2], shorter(root, fault.path)) for fault in found.faults]
 
 
 def shorter(root: Path, path: str) -> str:
@@ -154,7 +154,7 @@ def test_what_is_shared_with_the_cache_is_mended_there_too(follower: Host, root:
     mend_root(follower, root, found)
     install(follower, tmp_path / "second", "say")
     assert (tmp_path / "second/etc/say.conf").read_text() == "loud\n"
-    assert [each.number for each in Root(root).generations()] == [1]
+    assert [generation.number for generation in Root(root).generations()] == [1]
 
 
 def test_an_archive_that_rotted_too_is_fetched_anew(
@@ -184,7 +184,7 @@ def record(root: Path, change: Callable[[dict[str, object]], None]) -> None:
     """Change what is recorded of `say`."""
     path = root / ".farm/current/generation.json"
     form = json.loads(path.read_text())
-    change(next(each for each in form["set"]["packages"] if each["name"].endswith("/say")))
+    change(next(package for package in form["set"]["packages"] if package["name"].endswith("/say")))
     path.write_text(json.dumps(form))
 
 
@@ -230,7 +230,7 @@ def test_what_the_user_put_there_is_named_and_compared_with_itself(follower: Hos
 
 def image_faults(host: Host, name: str | Path) -> list[tuple[str, str]]:
     found = verify_image(host, open_image(str(name), host, None), None, None)
-    return [(each.what, each.of.partition("-")[0]) for each in found.faults]
+    return [(fault.what, fault.of.partition("-")[0]) for fault in found.faults]
 
 
 def test_every_layer_of_a_layout_is_read(follower: Host, tmp_path: Path) -> None:
@@ -272,8 +272,8 @@ def test_links_that_were_changed_with_all_digests_put_right_are_told(follower: H
     def change(config: Any, manifest: Any) -> None:
         ids = config["rootfs"]["diff_ids"]
         config["rootfs"]["diff_ids"] = [changed if each == links.diff_id else each for each in ids]
-        for each in manifest["layers"]:
-            each["digest"] = changed if each["digest"] == links.blob.digest else each["digest"]
+        for layer in manifest["layers"]:
+            layer["digest"] = changed if layer["digest"] == links.blob.digest else layer["digest"]
 
     retold(directory, change)
     assert image_faults(follower, directory) == [("altered", "links")]

@@ -94,23 +94,25 @@ def test_the_cyclonedx_document_is_valid(validator: JsonStrictValidator, audits:
 
 def test_cyclonedx_says_what_is_affected_and_what_is_not(audits: list[Audit]) -> None:
     document = cyclonedx(audits, "1.0", NOW)
-    components = {each["bom-ref"]: each for subject in document["components"] for each in subject["components"]}
-    (jq,) = [each for each in components.values() if each["name"] == "jq" and "components" in each]
+    components = {
+        component["bom-ref"]: component for subject in document["components"] for component in subject["components"]
+    }
+    (jq,) = [component for component in components.values() if component["name"] == "jq" and "components" in component]
     (part,) = jq["components"]
     assert (part["name"], part["version"]) == ("zlib", "1.3-2")
     assert part["properties"] == [{"name": "farm:linked", "value": "statically"}]
     affects = {
-        (each["id"], ref["ref"], ref["versions"][0]["status"])
-        for each in document["vulnerabilities"]
-        for ref in each["affects"]
+        (vulnerability["id"], ref["ref"], ref["versions"][0]["status"])
+        for vulnerability in document["vulnerabilities"]
+        for ref in vulnerability["affects"]
     }
-    (curl,) = [each["bom-ref"] for each in components.values() if each["name"] == "curl"]
+    (curl,) = [component["bom-ref"] for component in components.values() if component["name"] == "curl"]
     assert affects == {
         ("EXAMPLE-2026-1", jq["bom-ref"], "affected"),
         ("EXAMPLE-2026-2", part["bom-ref"], "affected"),
         ("EXAMPLE-2026-1", curl, "unaffected"),
     }
-    (harmless,) = [each for each in document["vulnerabilities"] if "analysis" in each]
+    (harmless,) = [vulnerability for vulnerability in document["vulnerabilities"] if "analysis" in vulnerability]
     assert harmless["analysis"] == {"state": "not_affected", "justification": "code_not_reachable"}
     assert "farm image update api:1 jq" in document["vulnerabilities"][0]["recommendation"]
 
@@ -133,8 +135,10 @@ def test_the_spdx_document_is_valid_and_has_the_advisories(audits: list[Audit], 
     assert found["curl"] == []
     described = [each for each in form["packages"] if each["name"] == "jq" and "externalRefs" in each]
     assert [ref["referenceCategory"] for ref in described[0]["externalRefs"]] == ["SECURITY", "SECURITY"]
-    links = [each for each in form["relationships"] if each["relationshipType"] == "STATIC_LINK"]
-    assert [each["spdxElementId"] for each in links] == [described[0]["SPDXID"]]
+    links = [
+        relationship for relationship in form["relationships"] if relationship["relationshipType"] == "STATIC_LINK"
+    ]
+    assert [link["spdxElementId"] for link in links] == [described[0]["SPDXID"]]
 
 
 def test_the_sarif_log_has_what_the_standard_asks_for(audits: list[Audit]) -> None:
@@ -185,7 +189,7 @@ def doubted() -> list[Audit]:
 KINDS = {"no-advisories", "unknown-content", "unknown-copies"}
 SAID = [
     f"What is wrong with a package in api:1 is not known: {MINE} is a local build, about which nobody has advisories",
-    *(f"What api:1 holds is not known in whole: {each}" for each in DOUBTS),
+    *(f"What api:1 holds is not known in whole: {doubt}" for doubt in DOUBTS),
     "Whose code was linked into a package in api:1 is not known in whole: nobody watched the build of jq 1.7.1-1",
     "What process 7 holds is not known in whole: nobody here recorded which set that is: jq-1.7.1-abc",
 ]
@@ -193,21 +197,21 @@ SAID = [
 
 def test_what_is_not_known_in_whole_is_a_result_in_sarif(doubted: list[Audit], audits: list[Audit]) -> None:
     (run,) = sarif([*audits, *doubted], "1.0")["runs"]
-    results = [each for each in run["results"] if each["ruleId"] in KINDS]
-    assert [each["message"]["text"] for each in results] == SAID
-    for each in results:
-        assert run["tool"]["driver"]["rules"][each["ruleIndex"]]["id"] == each["ruleId"]
-    assert [(each["ruleId"], each["level"]) for each in results] == [
+    results = [result for result in run["results"] if result["ruleId"] in KINDS]
+    assert [result["message"]["text"] for result in results] == SAID
+    for result in results:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    assert [(result["ruleId"], result["level"]) for result in results] == [
         ("no-advisories", "error"),
         ("unknown-content", "error"),
         ("unknown-content", "error"),
         ("unknown-copies", "note"),
         ("unknown-content", "error"),
     ]
-    assert [each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results] == [
+    assert [result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in results] == [
         *["image/api%3A1"] * 4, "run/process%207",
     ]  # fmt: skip
-    assert len({each["partialFingerprints"]["farm/1"] for each in results}) == 5
+    assert len({result["partialFingerprints"]["farm/1"] for result in results}) == 5
     assert len(run["results"]) == 8
 
 
@@ -216,10 +220,10 @@ def test_what_is_not_known_in_whole_is_an_incomplete_composition_in_cyclonedx(
 ) -> None:
     document = cyclonedx(doubted, "1.0", NOW)
     assert validator.validate_str(json.dumps(document)) is None
-    image, run, _ = (each["bom-ref"] for each in document["components"])
+    image, run, _ = (component["bom-ref"] for component in document["components"])
     assert document["compositions"] == [{"aggregate": "incomplete", "assemblies": [image, run]}]
-    assert [each["text"] for each in document["annotations"]] == SAID
-    assert [each["subjects"] for each in document["annotations"]] == [[image]] * 4 + [[run]]
+    assert [annotation["text"] for annotation in document["annotations"]] == SAID
+    assert [annotation["subjects"] for annotation in document["annotations"]] == [[image]] * 4 + [[run]]
 
 
 def test_what_is_not_known_in_whole_contains_what_nobody_asserts_in_spdx(doubted: list[Audit]) -> None:
@@ -227,8 +231,12 @@ def test_what_is_not_known_in_whole_contains_what_nobody_asserts_in_spdx(doubted
     document = JsonLikeDictParser().parse(form)  # type: ignore[no-untyped-call]
     assert validate_full_spdx_document(document) == []
     annotated = {each["SPDXID"]: each["annotations"] for each in form["packages"] if "annotations" in each}
-    assert [each["comment"] for annotations in annotated.values() for each in annotations] == SAID
-    unknown = [each["spdxElementId"] for each in form["relationships"] if each["relatedSpdxElement"] == "NOASSERTION"]
+    assert [annotation["comment"] for annotations in annotated.values() for annotation in annotations] == SAID
+    unknown = [
+        relationship["spdxElementId"]
+        for relationship in form["relationships"]
+        if relationship["relatedSpdxElement"] == "NOASSERTION"
+    ]
     assert unknown == list(annotated)
     assert len(unknown) == 2
 

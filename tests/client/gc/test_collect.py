@@ -78,7 +78,7 @@ def test_states_go_but_the_current_and_the_newest_others(
     roll_back(Root(root), 2)
     assert collect(follower, keep=1).generations == [(root, 3), (root, 4)]
     assert versions(follower) == {"2.0"}
-    assert Root(root).stores() == tuple(each.store for each in whole(follower, root).set.packages)
+    assert Root(root).stores() == tuple(package.store for package in whole(follower, root).set.packages)
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(
@@ -86,7 +86,7 @@ def test_a_dry_run_says_the_same_and_removes_nothing(
 ) -> None:
     upgraded(follower, distribution, root, "2.0")
     said = collect(follower, dry_run=True)
-    assert [each.number for each in Root(root).generations()] == [1, 2]
+    assert [generation.number for generation in Root(root).generations()] == [1, 2]
     assert versions(follower) == {"1.0", "2.0"}
     done = collect(follower)
     assert said.to_dict() == done.to_dict()

@@ -45,7 +45,7 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
 def told(host: Host, name: str | Path, engine: EngineImages | None = None) -> list[tuple[str, str]]:
     image, described = open_image(str(name), host, engine), Described(host)
     faults = unaccounted(host, image, described, described.parts(image), engine)
-    return [(each.what, each.of.partition("-")[0]) for each in faults]
+    return [(fault.what, fault.of.partition("-")[0]) for fault in faults]
 
 
 def tar(path: str, content: bytes = b"mine") -> bytes:
@@ -81,7 +81,7 @@ def test_a_package_that_the_label_leaves_out_is_nobodys(follower: Host, tmp_path
         labels = config["config"]["Labels"]
         record = record_in(labels)
         assert record is not None
-        less = SetRecord(record.asked, tuple(each for each in record.packages if each.name.short != "say"))
+        less = SetRecord(record.asked, tuple(package for package in record.packages if package.name.short != "say"))
         labels |= {"farm.record": less.to_json().decode(), "farm.set": str(less.digest)}
 
     retold(directory, change)

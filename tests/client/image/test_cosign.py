@@ -98,7 +98,7 @@ def test_who_pushes_signs_what_the_image_is_made_of(
     name = push(host, image, f"{registry.host}/tools:1", [signed(host, image, mine)])
     (statement,) = cosign.verify(name, written(cosign.folder / "mine.pem", mine))
     assert statement["subject"][0]["digest"] == {"sha256": image.digest.hex}
-    assert {each["name"] for each in statement["predicate"]["packages"]} == {"alone", "greet", "image", "say"}
+    assert {package["name"] for package in statement["predicate"]["packages"]} == {"alone", "greet", "image", "say"}
     assert cosign.verify(name, written(cosign.folder / "stranger.pem", stranger)) == []
     other = build(host, "say", name="y:1")
     lying = push(host, other, f"{registry.host}/tools:2", [signed(host, image, mine)])
@@ -144,7 +144,7 @@ def test_of_more_attestations_than_cosign_reads_those_of_packages_are_left_out()
     provenance = manifest(*((f"p{number}", "https://slsa.dev/provenance/v1") for number in range(MOST_LAYERS + 5)))
     found = attestations_manifest([provenance, manifest(("image", "https://spdx.dev/Document"))])
     assert found is not None
-    digests = [each["digest"] for each in json.loads(found)["layers"]]
+    digests = [layer["digest"] for layer in json.loads(found)["layers"]]
     assert (len(digests), digests[0]) == (MOST_LAYERS, "image")
     assert "subject" not in json.loads(found)
     assert attestations_manifest([json.dumps({"layers": [{"digest": "unsigned"}]}).encode()]) is None

@@ -65,7 +65,7 @@ def placed(name: str, channel: str) -> PlacedPackage:
 
 
 def found_by(said: dict[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["purl"] for each in said["artifacts"]}
+    return {artifact["name"]: artifact["purl"] for artifact in said["artifacts"]}
 
 
 @needs_syft
@@ -75,7 +75,7 @@ def test_syft_lists_exactly_the_set_of_a_layout(subscribed: Host, tmp_path: Path
     said = syft(f"oci-dir:{tmp_path}/oci", tmp_path)
     assert found_by(said) == SET
     assert (said["distro"]["id"], said["distro"]["versionID"]) == ("dist.example.org", "edge")
-    assert {of["value"] for each in said["artifacts"] for of in each["licenses"]} == {"MIT"}
+    assert {of["value"] for artifact in said["artifacts"] for of in artifact["licenses"]} == {"MIT"}
     assert found_by(syft(f"oci-dir:{tmp_path}/oci", tmp_path, "--select-catalogers", "+sbom-cataloger")) == SET
     before = build(subscribed, "greet", "alone", described=False)
     write_layout(before.image, subscribed.blobs, tmp_path / "before")
@@ -101,9 +101,11 @@ def test_the_document_in_the_image_is_valid_and_the_same_in_every_release(
     image = build(subscribed, "greet", "alone")
     document = json.loads(described(subscribed, image)[SET_SBOM])
     assert validate_full_spdx_document(JsonLikeDictParser().parse(document), "SPDX-2.3") == []
-    assert [each["name"] for each in document["packages"]] == ["alone", "greet", "say"]
-    needs = [each for each in document["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
-    assert [(each["spdxElementId"], each["relatedSpdxElement"]) for each in needs] == [
+    assert [package["name"] for package in document["packages"]] == ["alone", "greet", "say"]
+    needs = [
+        relationship for relationship in document["relationships"] if relationship["relationshipType"] == "DEPENDS_ON"
+    ]
+    assert [(need["spdxElementId"], need["relatedSpdxElement"]) for need in needs] == [
         ("SPDXRef-Package-greet", "SPDXRef-Package-say")
     ]
     distribution.package("other", {"share/other": "x"})

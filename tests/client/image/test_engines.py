@@ -133,7 +133,7 @@ def test_a_name_means_what_was_made_last_and_where_docker_has_another_that_is_to
     assert new is not None
     known = open_image(reference, subscribed, shelf)
     assert (known.digest, known.rival) == (new.made.image.digest, client.inspect_image(reference)["Id"])
-    listed = [each for each in host_images(subscribed, labelled_images(client)) if each.kept]
+    listed = [image for image in host_images(subscribed, labelled_images(client)) if image.kept]
     assert [(each.digest, each.names, each.elsewhere, each.in_docker) for each in listed if each.elsewhere] == [
         (old.digest, (), (reference,), True)
     ]

@@ -73,11 +73,11 @@ def test_an_image_says_itself_what_it_holds(subscribed: Host) -> None:
     image = build(subscribed, "greet")
     labels = config_of(subscribed, image)["config"]["Labels"]
     record = SetRecord.from_json(labels["farm.record"].encode())
-    assert [each.name.short for each in record.packages] == ["greet", "say"]
+    assert [package.name.short for package in record.packages] == ["greet", "say"]
     assert record.asked == ("greet",)
     assert record.releases == ()
     assert labels["farm.set"] == record.digest == image.record.digest
-    assert [str(each) for each in image.record.releases] == ["dist.example.org/edge@1"]
+    assert [str(release) for release in image.record.releases] == ["dist.example.org/edge@1"]
 
 
 def test_the_same_set_of_another_release_is_the_same_image(distribution: SmallDistribution, subscribed: Host) -> None:
@@ -86,7 +86,7 @@ def test_the_same_set_of_another_release_is_the_same_image(distribution: SmallDi
     distribution.publish()
     second = build(subscribed, "greet")
     assert second.digest == first.digest
-    assert [each.number for each in second.record.releases] == [2]
+    assert [release.number for release in second.record.releases] == [2]
 
 
 def test_own_files_lie_where_they_are_told_to_with_nothing_of_their_maker(subscribed: Host, tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ def test_one_package_is_changed_and_only_its_layer_and_what_is_computed_of_the_s
     distribution.publish()
     found = update(subscribed, "x:1", "say", name="x:2")
     assert found is not None
-    assert [str(each) for each in found.changes] == ["say 1.0-1 → 1.1-1"]
+    assert [str(change) for change in found.changes] == ["say 1.0-1 → 1.1-1"]
     assert found.trial.dependents == ("greet",)
     assert found.together == ("greet",)
     assert found.apart == ()
-    assert [each.number for each in found.made.record.releases] == [2]  # which holds all of it
+    assert [release.number for release in found.made.record.releases] == [2]  # which holds all of it
     old, new = set(before.image.diff_ids), set(found.made.image.diff_ids)
     assert len(old) == len(new) == 6
     assert len(new - old) == 3  # the package, the links, the description
@@ -178,7 +178,7 @@ def test_an_image_between_two_releases_is_said_to_be_of_both(distribution: Small
     distribution.publish()
     found = update(subscribed, "x:1", "say")
     assert found is not None
-    assert [each.number for each in found.made.record.releases] == [1, 2]
+    assert [release.number for release in found.made.record.releases] == [1, 2]
     assert found.apart == ("greet",)
     assert found.together == ()
 
@@ -263,7 +263,7 @@ def test_what_a_new_build_needs_more_comes_in_and_what_nothing_needs_goes(
     distribution.publish()
     found = update(subscribed, "x:1", "greet")
     assert found is not None
-    assert [each.name.short for each in found.made.record.packages] == ["greet", "speak"]
+    assert [package.name.short for package in found.made.record.packages] == ["greet", "speak"]
     assert found.made.image == build(subscribed, "greet").image
 
 
@@ -349,8 +349,8 @@ def test_two_images_are_compared_by_packages_files_and_settings(
         found = own_files_of(known, subscribed.blobs, None)
         sides.append(Side(known, Described(subscribed).parts(known), found.manifest if found else None))
     diff = compare(subscribed, *sides)
-    assert [str(each) for each in diff.packages] == ["alone 1.0-1, gone", "say 1.0-1 → 1.1-1"]
-    assert [(each.package.rpartition("/")[2], each.path, each.change) for each in diff.files] == [
+    assert [str(package) for package in diff.packages] == ["alone 1.0-1, gone", "say 1.0-1 → 1.1-1"]
+    assert [(file.package.rpartition("/")[2], file.path, file.change) for file in diff.files] == [
         ("alone", "share/alone/file", "removed"),
         ("say", "bin/say", "changed"),
         ("say", "share/say/more", "added"),
@@ -402,9 +402,9 @@ def test_records_outlive_the_process_and_a_name_leads_to_one_image(
 def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed: Host, tmp_path: Path) -> None:
     own = own_files([(mine(tmp_path / "app", {"a": "a"}), "app")], subscribed.blobs)
     image = build(subscribed, "greet", own=own)
-    manifests = [json.loads(subscribed.blobs.read(each.manifest.digest)) for each in image.referrers]
-    assert {each["subject"]["digest"] for each in manifests} == {image.digest}
-    types = [each["artifactType"] for each in manifests]
+    manifests = [json.loads(subscribed.blobs.read(referrer.manifest.digest)) for referrer in image.referrers]
+    assert {manifest["subject"]["digest"] for manifest in manifests} == {image.digest}
+    types = [manifest["artifactType"] for manifest in manifests]
     assert types == [
         "application/spdx+json",
         "application/vnd.farm.release.v1+json",
@@ -413,14 +413,16 @@ def test_bill_of_materials_release_and_provenance_refer_to_the_image(subscribed:
     content = subscribed.blobs.read(Digest(manifests[0]["layers"][0]["digest"]))
     sbom = json.loads(content)
     assert validate_full_spdx_document(JsonLikeDictParser().parse(sbom), "SPDX-2.3") == []
-    assert [each["name"] for each in sbom["packages"]] == ["image", "greet", "say", "own files"]
-    assert [each["externalRefs"][-1]["referenceLocator"] for each in sbom["packages"][1:3]] == [
+    assert [package["name"] for package in sbom["packages"]] == ["image", "greet", "say", "own files"]
+    assert [package["externalRefs"][-1]["referenceLocator"] for package in sbom["packages"][1:3]] == [
         f"pkg:generic/dist.example.org/{name}@1.0-1" for name in ("greet", "say")
     ]
     assert str(image.record.releases[0].release) in sbom["packages"][0]["comment"]
     assert sbom["packages"][0]["checksums"][0]["checksumValue"] == image.digest.hex
-    depends = [each for each in sbom["relationships"] if each["relationshipType"] == "DEPENDS_ON"]
-    assert [(each["spdxElementId"], each["relatedSpdxElement"]) for each in depends] == [
+    depends = [
+        relationship for relationship in sbom["relationships"] if relationship["relationshipType"] == "DEPENDS_ON"
+    ]
+    assert [(depend["spdxElementId"], depend["relatedSpdxElement"]) for depend in depends] == [
         ("SPDXRef-Package-greet", "SPDXRef-Package-say")
     ]
     assert len(manifests[2]["layers"]) == 2

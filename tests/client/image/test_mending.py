@@ -50,7 +50,7 @@ def test_without_an_engine_what_can_be_had_is_brought_and_the_rest_is_named(
     host.blobs.put_bytes(config)
     with pytest.raises(CorruptBlobError):
         host.blobs.verify(image.image.layers[0].blob.digest)
-    assert with_mending(host, [known], None, lambda: [host.blobs.read(each.digest) for each in image.blobs])
+    assert with_mending(host, [known], None, lambda: [host.blobs.read(blob.digest) for blob in image.blobs])
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "loud\n"}, version="1.1")
     distribution.publish()
     assert update(host, "api:1", "say", name="api:2") is not None

@@ -61,7 +61,9 @@ def test_with_an_override_it_goes_in_and_the_image_says_what_is_void(host: Host)
     assert (placed.stands_for, placed.why) == (before.descriptor, WHY)
     assert placed.void is not None
     assert (placed.void.instead_of, placed.void.dependents, placed.void.problems) == ("tls 3.0-1", ("curl",), (LOST,))
-    assert json.loads(known.labels["farm.record"])["packages"] == [each.to_dict() for each in known.record.packages]
+    assert json.loads(known.labels["farm.record"])["packages"] == [
+        package.to_dict() for package in known.record.packages
+    ]
 
 
 def test_the_bill_of_materials_says_it_too(losing: SmallDistribution, host: Host) -> None:
@@ -70,9 +72,9 @@ def test_the_bill_of_materials_says_it_too(losing: SmallDistribution, host: Host
     assert found is not None
     kept = open_image("curl:2", host, None).kept
     assert kept is not None
-    document = next(each for each in kept.referrers if each.artifact_type == "application/spdx+json")
+    document = next(referrer for referrer in kept.referrers if referrer.artifact_type == "application/spdx+json")
     packages: list[dict[str, Any]] = json.loads(host.blobs.read(document.blobs[-1].digest))["packages"]
-    (comment,) = [each["comment"] for each in packages if each["name"] == "tls"]
+    (comment,) = [package["comment"] for package in packages if package["name"] == "tls"]
     assert WHY in comment
     assert LOST in comment
     assert "Not tested with it: curl." in comment
@@ -178,7 +180,7 @@ def test_what_a_stand_in_needs_and_the_release_has_not_is_named_by_the_proof(hos
     assert found is not None
     (placed,) = found.made.record.overrides
     assert placed.void is not None
-    assert any("bin/tls is run by /usr/bin/nowhere" in each for each in placed.void.problems)
+    assert any("bin/tls is run by /usr/bin/nowhere" in problem for problem in placed.void.problems)
 
 
 def test_nothing_is_said_to_be_tested_that_an_override_voids(

@@ -80,7 +80,7 @@ def test_one_changed_package_is_one_blob_and_the_small_ones(
     computed = {layer.blob for layer in changed.image.layers[-2:]}  # the links, the description
     assert set(second.layers_sent) == {archive, *computed}
     new = set(registry.blobs_received()[before:])
-    small = {str(blob.digest) for each in changed.referrers for blob in each.blobs}
+    small = {str(blob.digest) for referrer in changed.referrers for blob in referrer.blobs}
     assert new - small == {archive.digest, changed.image.image_id, *(blob.digest for blob in computed)}
     assert second.bytes_sent == sum(registry.size(digest) for digest in new)
 
@@ -114,9 +114,9 @@ def test_referrers_are_listed_by_the_tag_beside_those_of_others(
     assert again.digest == image.digest
     push(host, again, f"{registry.host}/tools:1")
     listed = json.loads(fetched(registry, f"/v2/tools/manifests/sha256-{image.digest.hex}", INDEX))
-    wanted = {each.manifest.digest for record in (image, again) for each in record.referrers}
-    assert {each["digest"] for each in listed["manifests"]} == wanted
-    assert {each["artifactType"] for each in listed["manifests"]} >= {"application/spdx+json"}
+    wanted = {referrer.manifest.digest for record in (image, again) for referrer in record.referrers}
+    assert {manifest["digest"] for manifest in listed["manifests"]} == wanted
+    assert {manifest["artifactType"] for manifest in listed["manifests"]} >= {"application/spdx+json"}
 
 
 @pytest.mark.skipif(shutil.which("oras") is None, reason="needs oras")
@@ -127,8 +127,8 @@ def test_oras_finds_what_refers_to_the_image_in_a_registry_and_in_a_layout(
     write_layout(image.image, host.blobs, tmp_path / "oci", reference="x:1", referrers=image.referrers)
     for place in (["--plain-http", f"{registry.host}/tools:1"], ["--oci-layout", f"{tmp_path}/oci/referrers:1"]):
         found = run("oras", "discover", "--format", "json", *place)
-        assert {each["artifactType"] for each in json.loads(found)["manifests"]} == {
-            each.artifact_type for each in image.referrers
+        assert {manifest["artifactType"] for manifest in json.loads(found)["manifests"]} == {
+            referrer.artifact_type for referrer in image.referrers
         }
     (only,) = json.loads((tmp_path / "oci" / "index.json").read_text())["manifests"]
     assert only["digest"] == image.digest
@@ -137,7 +137,9 @@ def test_oras_finds_what_refers_to_the_image_in_a_registry_and_in_a_layout(
     copied = [f"{tmp_path}/oci/referrers:1", "--to-oci-layout", f"{tmp_path}/copy:1"]
     run("oras", "copy", "--recursive", "--from-oci-layout", *copied)
     taken = json.loads(run("oras", "discover", "--format", "json", "--oci-layout", f"{tmp_path}/copy:1"))
-    assert {each["digest"] for each in taken["manifests"]} == {each.manifest.digest for each in image.referrers}
+    assert {manifest["digest"] for manifest in taken["manifests"]} == {
+        referrer.manifest.digest for referrer in image.referrers
+    }
 
 
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="needs skopeo")
@@ -189,7 +191,7 @@ def test_a_registry_that_is_not_there_is_said_to_be_so(host: Host, image: ImageR
 
 
 def manifests(image: ImageRecord) -> list[object]:
-    return [image.image.manifest, *(each.manifest for each in image.referrers)]
+    return [image.image.manifest, *(referrer.manifest for referrer in image.referrers)]
 
 
 def logged_in(file: Path, host: str, user: str, password: str) -> None:

@@ -94,7 +94,7 @@ def test_what_was_wrong_before_is_no_reason() -> None:
 
 def test_what_nothing_asked_for_needs_any_more_is_gone() -> None:
     trial = try_change(BASE, [user("curl", "8.1", soname="libc.so")], ["curl", "jq"])
-    assert [each.code for each in trial.problems] == ["missing-soname"]
+    assert [problem.code for problem in trial.problems] == ["missing-soname"]
     alone = member("curl", {"bin/curl": ""}, version="8.1")
     assert try_change(BASE, [alone], ["curl", "jq"]).gone == ("openssl", "wget")
 
@@ -111,4 +111,4 @@ def test_two_packages_that_come_to_claim_one_path_are_a_problem() -> None:
         ],
         ["curl"],
     )
-    assert [each.code for each in trial.problems] == ["path-conflict"]
+    assert [problem.code for problem in trial.problems] == ["path-conflict"]

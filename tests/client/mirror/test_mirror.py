@@ -315,13 +315,13 @@ def test_sources_come_along_unless_they_are_not_wanted(mirrorer: Mirrorer, distr
     sources = with_sources(distribution)
     store = BlobStore(mirrorer.place / "blobs")
     assert mirrorer.run(MirrorSelection(sources=False)).missing_sources == 0
-    assert not any(store.has(each) for each in sources)
+    assert not any(store.has(source) for source in sources)
     assert mirrorer.run().fetched == 0
     assert mirrorer.run(MirrorSelection(sources=True)).missing_sources == 2  # the lost one; and no recipe of the others
-    assert all(store.has(each) for each in sources)
+    assert all(store.has(source) for source in sources)
     release(distribution, "louder")
     mirrorer.run()
-    assert all(store.has(each) for each in sources)
+    assert all(store.has(source) for source in sources)
     mirrorer.run()
     assert not store.has(sources[0])
 

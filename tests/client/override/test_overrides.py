@@ -160,7 +160,7 @@ def test_removing_another_package_leaves_it_where_it_is_although_the_proof_fails
     put(subscribed, built(subscribed, mine, "say", {"share/none": "no program"}))
     install(subscribed, root, "greet", "say", "alone")
     change = installation.remove(subscribed, Root(root), ["alone"])
-    assert [each.name.short for each in change.after.set.packages] == ["greet", "say"]
+    assert [package.name.short for package in change.after.set.packages] == ["greet", "say"]
     assert len(change.after.set.overrides) == 1
 
 
@@ -176,7 +176,9 @@ def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Hos
         override_lines([placed])[0] == "OVERRIDE: say 9-1, of ours.example.org/edge, stands in for say 1.0-1: a patch"
     )
     root = tmp_path / "root"
-    assert [each.name.short for each in installation.remove(subscribed, Root(root), ["greet"]).after.set.packages] == []
+    assert [
+        package.name.short for package in installation.remove(subscribed, Root(root), ["greet"]).after.set.packages
+    ] == []
 
 
 def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_about(
@@ -238,7 +240,7 @@ def test_what_it_needs_comes_from_the_release(subscribed: Host, mine: SmallDistr
     )
     put(subscribed, needing, "alone")
     state = install(subscribed, tmp_path / "root", "alone")
-    assert [each.name.short for each in state.set.packages] == ["alone", "say"]
+    assert [package.name.short for package in state.set.packages] == ["alone", "say"]
 
 
 def test_a_build_that_was_lost_is_told_with_how_to_have_it_again(

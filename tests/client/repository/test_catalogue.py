@@ -84,7 +84,9 @@ def test_one_package_costs_its_path_and_the_next_release_what_changed_of_it(subs
     subscriber.fetched()
     subscriber.distribution.package("package7", {"share/number": "seven"}, version="2.0")
     subscriber.distribution.publish(checked=False)
-    changed = {each.name: each.version for each in subscriber.catalogue().listings() if each.version != "1.0"}
+    changed = {
+        listing.name: listing.version for listing in subscriber.catalogue().listings() if listing.version != "1.0"
+    }
     assert changed == {"package7": "2.0"}
     assert subscriber.fetched() == 2  # root, leaf
     subscriber.catalogue().entry("package7")
@@ -92,10 +94,10 @@ def test_one_package_costs_its_path_and_the_next_release_what_changed_of_it(subs
 
 
 def test_a_search_fetches_no_entries_and_all_entries_are_a_blob_each(subscriber: Subscriber) -> None:
-    names = {each.name for each in subscriber.catalogue().listings()}
+    names = {listing.name for listing in subscriber.catalogue().listings()}
     nodes = subscriber.fetched()
     assert nodes < 20
-    assert {each.name for each in subscriber.catalogue().entries()} == names
+    assert {entry.name for entry in subscriber.catalogue().entries()} == names
     assert subscriber.fetched() == 40
 
 

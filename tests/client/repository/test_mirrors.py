@@ -58,7 +58,7 @@ class Fetching:
         self.warnings: list[str] = []
         self.store = BlobStore(folder / "store")
         pace = TransferLimits(grace_seconds=0.4, bytes_per_second=10_000_000)
-        opened = [Mirror(each, self.warnings.append, pace) for each in mirrors]
+        opened = [Mirror(mirror, self.warnings.append, pace) for mirror in mirrors]
         self.downloads = Downloads(open_reader(owner.address), self.store, opened)
 
     def fetch(self) -> None:
@@ -95,7 +95,7 @@ def test_one_that_lies_is_not_asked_again(owner: RangeServer, tmp_path: Path, li
         fetching.fetch()
     assert len(liar.asked) == 1
     assert owner.sent[PATH] == 2 * len(LARGE)
-    assert [liar.address in each for each in fetching.warnings] == [True]
+    assert [liar.address in warning for warning in fetching.warnings] == [True]
 
 
 def test_the_beginning_of_a_liar_does_not_spoil_the_rest_of_another(owner: RangeServer, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_beginning_of_a_liar_does_not_spoil_the_rest_of_another(owner: Range
         fetching.fetch()
     assert honest.sent[PATH] == len(LARGE) - HALF + len(LARGE)
     assert owner.sent[PATH] == 0
-    assert [liar.address in each for each in fetching.warnings] == [True]
+    assert [liar.address in warning for warning in fetching.warnings] == [True]
 
 
 def test_what_one_mirror_has_sent_the_next_goes_on_with(owner: RangeServer, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_one_that_stalls_is_passed_over_and_so_is_one_that_nobody_answers_for(
         stalling = f"http://127.0.0.1:{silent.getsockname()[1]}"
         fetching = Fetching(tmp_path, owner, "http://127.0.0.1:9/nobody", stalling, str(tmp_path / "no-disk"))
         fetching.fetch()
-    assert [each.split()[2] for each in fetching.warnings] == [
+    assert [warning.split()[2] for warning in fetching.warnings] == [
         "http://127.0.0.1:9/nobody",
         stalling,
         str(tmp_path / "no-disk"),

@@ -42,7 +42,7 @@ def test_a_package_is_installed_with_what_it_needs(distribution: SmallDistributi
     subscribe(host, distribution)
     root = tmp_path / "root"
     state = install(host, root, "greet")
-    assert [each.name.short for each in state.set.packages] == ["greet", "say"]
+    assert [package.name.short for package in state.set.packages] == ["greet", "say"]
     assert (root / "usr/bin/greet").read_text() == "#!/usr/bin/say\n"
     assert (root / "bin/greet").resolve().is_relative_to(root)
     assert (root / "etc/say.conf").read_text() == "loud\n"

@@ -105,12 +105,12 @@ def ground(tmp_path: Path) -> Ground:
 def is_whole(machine: Machine) -> int:
     """See that the root holds one whole state, and that the next command brings all to its end; return its number."""
     state = whole(machine.host, machine.root)
-    versions = {each.version for each in state.set.packages}
+    versions = {package.version for package in state.set.packages}
     assert (state.number, versions) in ((1, {"1.0"}), (2, {"2.0"}))
     machine.upgrade_and_clear_up()
     assert whole(machine.host, machine.root).number == 2
     assert leftovers(machine.root) == []
-    assert [each.number for each in Root(machine.root).generations()] == [2]
+    assert [generation.number for generation in Root(machine.root).generations()] == [2]
     assert [store for store in Root(machine.root).stores() if "-1.0-" in store] == []
     assert list((machine.folder / "shared" / "blobs" / "partial").iterdir()) == []
     assert list((machine.folder / "shared" / "blobs" / "tmp").iterdir()) == []

@@ -63,7 +63,7 @@ def test_another_host_has_the_same_set_many_releases_later(
     install_locked(host, tmp_path / "root", read_lock(lock))
     assert whole(host, tmp_path / "root").set == later
     install(host, tmp_path / "newest", "greet")
-    assert {each.version for each in whole(host, tmp_path / "newest").set.packages} == {"3.0"}
+    assert {package.version for package in whole(host, tmp_path / "newest").set.packages} == {"3.0"}
 
 
 def test_a_locked_root_holds_just_that(distribution: SmallDistribution, later: SetRecord, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_set_with_something_left_out_is_refused(
     distribution: SmallDistribution, later: SetRecord, tmp_path: Path
 ) -> None:
     host = follow(distribution, tmp_path / "second")
-    greet = [each for each in later.packages if each.name.short == "greet"]
+    greet = [package for package in later.packages if package.name.short == "greet"]
     with pytest.raises(Exception, match="what the lock file names does not hold together"):
         install_locked(host, tmp_path / "root", replace(later, packages=tuple(greet)))
 

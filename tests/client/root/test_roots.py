@@ -59,7 +59,7 @@ def louder(distribution: SmallDistribution) -> None:
 
 
 def words(change: Change) -> list[str]:
-    return [str(each) for each in change.packages]
+    return [str(package) for package in change.packages]
 
 
 def everything(folder: Path) -> dict[str, int]:
@@ -111,7 +111,7 @@ def test_a_release_that_changes_nothing_makes_no_state_and_is_written_down(
     change = upgrade(follower, root)
     assert change.nothing
     state = whole(follower, root)
-    assert (state.number, [each.number for each in state.set.releases]) == (1, [2])
+    assert (state.number, [release.number for release in state.set.releases]) == (1, [2])
 
 
 def test_what_somebody_took_out_of_a_root_is_put_back(follower: Host, root: Path) -> None:
@@ -158,7 +158,7 @@ def test_removing_takes_what_nothing_else_needs_and_upgrades_nothing(
     install(follower, root, "greet", "say", "alone")
     louder(distribution)
     assert words(remove(follower, root, "greet")) == ["greet 1.0-1, gone"]
-    assert [each.full_version for each in whole(follower, root).set.packages] == ["1.0-1", "1.0-1"]
+    assert [package.full_version for package in whole(follower, root).set.packages] == ["1.0-1", "1.0-1"]
     assert words(remove(follower, root, "dist.example.org/say")) == ["say 1.0-1, gone"]
     assert words(remove(follower, root, "alone")) == ["alone 1.0-1, gone"]
     assert whole(follower, root).set.packages == ()
@@ -169,7 +169,7 @@ def test_removing_needs_no_network(distribution: SmallDistribution, follower: Ho
     install(follower, root, "greet", "alone")
     shutil.rmtree(distribution.public)
     remove(follower, root, "greet")
-    assert [each.name.short for each in whole(follower, root).set.packages] == ["alone"]
+    assert [package.name.short for package in whole(follower, root).set.packages] == ["alone"]
 
 
 def test_only_what_was_asked_for_is_removed(follower: Host, root: Path) -> None:
@@ -223,7 +223,7 @@ def test_many_clients_at_once_all_count(distribution: SmallDistribution, followe
     distribution.publish()
     with ThreadPoolExecutor(8) as pool:
         states = list(pool.map(lambda number: install(follower, root, f"tool{number}"), range(8)))
-    assert sorted(each.number for each in states) == list(range(1, 9))
+    assert sorted(state.number for state in states) == list(range(1, 9))
     assert len(whole(follower, root).set.packages) == 8
 
 

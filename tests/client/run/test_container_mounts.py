@@ -16,7 +16,7 @@ STORE = "jq-1.7.1-8dcf0d88d3aa"
 
 
 def container(*targets: str, changed: tuple[str, ...] = ()) -> LabelledContainer:
-    mounts = tuple(ContainerMount("/srv/x", each) for each in targets)
+    mounts = tuple(ContainerMount("/srv/x", target) for target in targets)
     return LabelledContainer("1", "web", "api:1", "sha256:0", {}, mounts, changed)
 
 

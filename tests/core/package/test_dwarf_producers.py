@@ -89,7 +89,7 @@ def test_whatever_the_bytes_it_is_read_or_refused(name: str, changes: list[tuple
     for where, value in changes:
         content[int(where * len(content))] = value
     with contextlib.suppress(InvalidElfError):
-        assert all(isinstance(each, str) for each in read_producers(content))
+        assert all(isinstance(producer, str) for producer in read_producers(content))
 
 
 def test_indexed_texts_of_clang_are_found_through_their_table() -> None:

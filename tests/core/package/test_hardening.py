@@ -110,7 +110,7 @@ def test_assembly_beside_compiled_code_does_not_hide_that_code() -> None:
 
 def test_a_file_without_build_id_has_no_debug_data_to_go_by() -> None:
     nameless = facts(build_id="")
-    assert [each.property for each in hardening_findings(nameless, {})] == list(COMPILED)
+    assert [finding.property for finding in hardening_findings(nameless, {})] == list(COMPILED)
 
 
 def test_facts_of_before_judge_nothing() -> None:

@@ -37,7 +37,7 @@ def found(
 ) -> list[tuple[str, Sensitivity]]:
     """What is found, without details."""
     facts = [ElfFile(path, each) for path, each in (elf or {}).items()]
-    return [each[:2] for each in find_sensitive_files(tree(contents).manifest, facts, links, STORE)]
+    return [file[:2] for file in find_sensitive_files(tree(contents).manifest, facts, links, STORE)]
 
 
 @pytest.mark.parametrize(("path", "why"), [(path, why) for why, paths in PLACES.items() for path in paths])
@@ -286,7 +286,7 @@ DEEP = {"lib/deep/er/libx.so.1": b"", "lib/libx.so": "deep/er/libx.so.1"}
 )
 def test_a_library_looks_from_where_a_link_to_it_is(files, links, entry, kind, said) -> None:
     facts = [ElfFile("lib/deep/er/libx.so.1", ElfFacts(runpath=(entry,), details=ElfDetails(kind)))]
-    details = [each.detail for each in find_sensitive_files(tree(files).manifest, facts, links, STORE)]
+    details = [file.detail for file in find_sensitive_files(tree(files).manifest, facts, links, STORE)]
     assert len(details) == bool(said)
     assert all(said in detail for detail in details)
 
@@ -347,7 +347,7 @@ def test_all_that_is_not_declared_is_named_and_so_is_what_is_not_there() -> None
         SensitiveFinding("etc/passwd", Sensitivity.LOGIN),
         SensitiveFinding("etc/hosts", Sensitivity.NAME_SERVICE),
     ]
-    both = [SensitiveFile(each.path, "why") for each in findings]
+    both = [SensitiveFile(finding.path, "why") for finding in findings]
     check_declared(NAME, findings, both)
     with pytest.raises(UndeclaredFilesError, match=r"greet has a sensitive file.*:\n  etc/hosts: it says where"):
         check_declared(NAME, findings, both[:1])

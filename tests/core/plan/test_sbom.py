@@ -66,7 +66,7 @@ def faults(content: bytes) -> list[str]:
 
 
 def by_name(content: bytes) -> dict[str, dict[str, Any]]:
-    return {each["name"]: each for each in json.loads(content)["packages"]}
+    return {package["name"]: package for package in json.loads(content)["packages"]}
 
 
 def test_it_is_valid_and_canonical_and_always_the_same() -> None:
@@ -96,7 +96,7 @@ def test_the_package_says_who_supplies_it_and_under_which_licence() -> None:
     assert package["licenseDeclared"] == package["licenseConcluded"] == "MIT"
     assert package["checksums"] == [{"algorithm": "SHA256", "checksumValue": ARCHIVE.hex}]
     assert package["comment"] == "1 files with 7 bytes, and 1 links."
-    assert [each["referenceLocator"] for each in package["externalRefs"]] == [
+    assert [reference["referenceLocator"] for reference in package["externalRefs"]] == [
         MANIFEST.tree_digest,
         described(planned()).digest,
         f"pkg:generic/{DISTRIBUTION}/jq@1.7.1-1",
@@ -105,7 +105,7 @@ def test_the_package_says_who_supplies_it_and_under_which_licence() -> None:
 
 def test_every_source_is_named_with_its_digest_and_where_it_comes_from() -> None:
     packages = by_name(sbom(planned()))
-    fetched, beside, debian = (packages[each.file] for each in RECIPE.sources)
+    fetched, beside, debian = (packages[source.file] for source in RECIPE.sources)
     assert fetched["downloadLocation"] == "https://example.org/jq.tar.gz"
     assert fetched["checksums"] == [{"algorithm": "SHA256", "checksumValue": Digest.of(b"jq").hex}]
     assert (beside["downloadLocation"], debian["downloadLocation"]) == ("NOASSERTION", "NOASSERTION")
@@ -135,7 +135,7 @@ def test_what_a_scanner_may_know_has_a_purl() -> None:
 def test_it_says_what_the_package_was_made_from_and_with() -> None:
     plan = planned()
     document = json.loads(sbom(plan))
-    found = {(each["spdxElementId"], each["relationshipType"], each["relatedSpdxElement"]) for each in
+    found = {(link["spdxElementId"], link["relationshipType"], link["relatedSpdxElement"]) for link in
              document["relationships"]}  # fmt: skip
     made_from = {("SPDXRef-Package", "GENERATED_FROM", f"SPDXRef-Source-{number}") for number in (1, 2, 3)}
     made_with = {
@@ -143,8 +143,8 @@ def test_it_says_what_the_package_was_made_from_and_with() -> None:
     }
     toolchain = ("SPDXRef-Toolchain", "BUILD_DEPENDENCY_OF", "SPDXRef-Package")
     assert found == {("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Package"), *made_from, *made_with, toolchain}
-    trees = {each["name"]: each["externalRefs"][0]["referenceLocator"] for each in document["packages"]
-             if each["SPDXID"].startswith("SPDXRef-Dependency")}  # fmt: skip
+    trees = {package["name"]: package["externalRefs"][0]["referenceLocator"] for package in document["packages"]
+             if package["SPDXID"].startswith("SPDXRef-Dependency")}  # fmt: skip
     assert trees == {each.name.short: each.tree for each in DEPENDENCIES}
 
 
@@ -163,7 +163,11 @@ def test_a_library_whose_code_was_copied_in_is_said_to_be_linked_statically() ->
         described(plan), plan, archive=ARCHIVE, manifest=MANIFEST, addresses={}, linked=["zlib", "elsewhere"]
     )
     assert faults(content) == []
-    linked = [each for each in json.loads(content)["relationships"] if each["relationshipType"] == "STATIC_LINK"]
+    linked = [
+        relationship
+        for relationship in json.loads(content)["relationships"]
+        if relationship["relationshipType"] == "STATIC_LINK"
+    ]
     assert linked == [
         {
             "spdxElementId": "SPDXRef-Package",
@@ -178,7 +182,7 @@ def test_names_that_spdx_has_no_letters_for_stay_apart() -> None:
     plan = planned(replace(RECIPE, build_needs=tuple(each.name.short for each in similar)), dependencies=similar)
     content = sbom(plan)
     assert faults(content) == []
-    assert len({each["SPDXID"] for each in json.loads(content)["packages"]}) == 1 + 3 + 1 + 3
+    assert len({package["SPDXID"] for package in json.loads(content)["packages"]}) == 1 + 3 + 1 + 3
 
 
 def test_the_package_of_another_distribution_is_named_in_full_and_supplied_by_that_one() -> None:

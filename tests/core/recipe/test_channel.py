@@ -189,7 +189,7 @@ def test_a_file_with_a_mistake_stops_its_own_channel_alone() -> None:
     }
     found = survey_channels(files)
     assert set(found.policies) == {"edge", "lts"}
-    assert {name: [str(each.place) for each in problems] for name, problems in found.problems.items()} == {
+    assert {name: [str(problem.place) for problem in problems] for name, problems in found.problems.items()} == {
         "stable": ["channels/stable.yaml:2:36"],
         "torn": ["channels/torn.yaml:1:1"],
     }

@@ -61,7 +61,7 @@ def test_the_source_of_debians_package_is_carried_and_no_build_starts_from_it() 
     carried = f"  - {{file: glibc.dsc, sha256: {dsc.hex}, origins: [debian: glibc=2.41-12], source-of: [libc6]}}\n"
     recipe = load(with_lines(f"source:\n  - from-toolchain: libc6\n{carried}", instead_of=block))
 
-    assert [each.file for each in recipe.sources] == ["libc6.deb"]
+    assert [source.file for source in recipe.sources] == ["libc6.deb"]
     assert recipe.carried == (
         CarriedSource("glibc.dsc", dsc, "", (Origin("debian", "glibc=2.41-12"),), ("libc6.deb",)),
     )

@@ -108,7 +108,7 @@ def test_a_mistake_is_told_with_its_place_and_remedy(text: str, place: str, word
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(RecipeError) as caught:
         read_owners(b"* alise @nobody\nA alice\n", PEOPLE)
-    assert [(each.place.line, each.place.column) for each in caught.value.problems] == [(1, 3), (1, 9), (2, 1)]
+    assert [(problem.place.line, problem.place.column) for problem in caught.value.problems] == [(1, 3), (1, 9), (2, 1)]
 
 
 def test_who_has_two_keys_owns_nothing_before_that_is_settled() -> None:

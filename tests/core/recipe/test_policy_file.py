@@ -19,7 +19,7 @@ capabilities: [CAP_NET_BIND_SERVICE]
 def told(text: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         read_policy(text.encode(), "policy.yaml")
-    return [each.in_a_line() for each in caught.value.problems]
+    return [problem.in_a_line() for problem in caught.value.problems]
 
 
 def test_it_says_what_may_run() -> None:

@@ -22,7 +22,7 @@ def user(name, soname, *imports, version="1.0"):
 
 def atoms(base, *changes, remove=(), **more):
     trial = TrialSet(base)
-    wanted = {each.name: each for each in changes} | dict.fromkeys(remove)
+    wanted = {change.name: change for change in changes} | dict.fromkeys(remove)
     return {atom.names: set(atom.needs) for atom in find_atoms(trial, wanted, **more)}
 
 

@@ -145,7 +145,7 @@ class TestAtoms:
     NEW_A, NEW_B = member("a", version="2.0", requires=["b=2.0-1"]), member("b", version="2.0")
 
     def atoms(self, *changes):
-        wanted = {each.name: each for each in changes}
+        wanted = {change.name: change for change in changes}
         found = find_atoms(TrialSet([self.A, self.B, member("apart")]), wanted)
         return {atom.names: set(atom.needs) for atom in found}
 

@@ -193,7 +193,7 @@ class TestAsPkgconf:
     def test_a_stand_in_that_goes_is_seen(self):
         prover = Prover([member("a", modules=[("a", "1", ("virtual",))]), STANDING])
         assert prover.proof.holds
-        assert [each.code for each in prove_change(prover, remove=["standing"]).problems] == ["missing-module"]
+        assert [problem.code for problem in prove_change(prover, remove=["standing"]).problems] == ["missing-module"]
         assert prove_change(prover, add=[STANDING]).holds
 
     @pytest.mark.parametrize(("libs", "said"), [
@@ -215,7 +215,7 @@ class TestAsPkgconf:
         parsed = parse_pkg_config("a", "Version: 1\nLibs: /usr/lib/libz.so.1\n")
         prover = Prover([member("a", modules=[values_of(parsed)]), member("z", {"lib/libz.so.1": ""})])
         assert prover.proof.holds
-        assert [each.code for each in prove_change(prover, remove=["z"]).problems] == ["missing-linker-file"]
+        assert [problem.code for problem in prove_change(prover, remove=["z"]).problems] == ["missing-linker-file"]
 
 
 class TestPython:
@@ -330,7 +330,7 @@ class TestSharedModules:
         prover = Prover([say, PYTHON])
         assert prover.proof.holds
         newer = member("python", {"bin/python3.14": ""})
-        assert [each.code for each in prove_change(prover, add=[newer]).problems] == ["missing-distribution"]
+        assert [problem.code for problem in prove_change(prover, add=[newer]).problems] == ["missing-distribution"]
 
 
 class TestMachine:
@@ -371,7 +371,7 @@ class TestExtras:
         members = [self.DEP, other, distribution("say", need), distribution("gone"), *WITH_PYTHON]
         prover = Prover(members)
         assert prover.proof.holds
-        assert [each.code for each in prove_change(prover, remove=["gone"]).problems] == ["missing-for-extra"]
+        assert [problem.code for problem in prove_change(prover, remove=["gone"]).problems] == ["missing-for-extra"]
         assert prove_change(prover, add=[distribution("gone")]).holds
         more = distribution("dep", "gone; extra == 'e'", "dep[e]; extra == 'all'", "far; extra == 'e'")
         assert not prove_change(prover, add=[more]).holds

@@ -92,7 +92,7 @@ def test_a_conflict_names_both_parents_and_the_path(imports, own, path, parties)
     for order in (imports, imports[::-1]):
         with pytest.raises((ImportConflictError, OwnFileConflictError)) as caught:
             composed(*(PathImport(*each) for each in order), own=files)
-        assert [each.path for each in caught.value.conflicts][-1:] == [path]
+        assert [conflict.path for conflict in caught.value.conflicts][-1:] == [path]
         assert sorted(caught.value.conflicts[-1].owners) == sorted(parties)
         said.add(caught.value.message)
         assert "Import at a path of its own" in caught.value.remedy

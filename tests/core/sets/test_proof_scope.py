@@ -34,7 +34,7 @@ def test_a_variant_that_no_loader_looks_for_is_not_looked_at() -> None:
 def test_commands_that_scripts_call_are_named_what_nobody_has_first() -> None:
     tool = member("tool", {"bin/wrap": "text"}, scripts=[("bin/wrap", "command:sh", ("jq", "sed"))])
     other = member("other", {"bin/other": "text"}, scripts=[("bin/other", "command:sh", ("sed",))])
-    assert [each.to_dict() for each in called_commands([tool, other, jq()])] == [
+    assert [command.to_dict() for command in called_commands([tool, other, jq()])] == [
         {"command": "sed", "packages": ["other 1.0-1", "tool 1.0-1"], "provided": False},
         {"command": "jq", "packages": ["tool 1.0-1"], "provided": True},
     ]

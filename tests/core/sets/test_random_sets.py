@@ -48,7 +48,7 @@ def test_it_is_so_for_sets_that_hold_too(seed):
 def test_a_proof_finds_the_path_conflicts_that_a_forest_would_meet(seed):
     packages = random_packages(Random(seed))
     proof = prove(the_set(*(made for made, _ in packages)))
-    claimed = {path for each in proof.problems if isinstance(each, PathConflict) for path in each.paths}
+    claimed = {path for problem in proof.problems if isinstance(problem, PathConflict) for path in problem.paths}
     try:
         compose([(made.descriptor, manifest) for made, manifest in packages])
         met = set()

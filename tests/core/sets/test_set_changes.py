@@ -24,7 +24,7 @@ def record(*packages: PlacedPackage) -> SetRecord:
 def test_each_kind_of_change_has_its_words() -> None:
     old = record(placed("gone"), placed("same"), placed("newer"), placed("rebuilt"))
     new = record(placed("same"), placed("newer", "2.0"), placed("rebuilt", build="again"), placed("came"))
-    assert [str(each) for each in changes(old, new)] == [
+    assert [str(change) for change in changes(old, new)] == [
         "came 1.0-1, new",
         "gone 1.0-1, gone",
         "newer 1.0-1 → 2.0-1",
@@ -34,7 +34,7 @@ def test_each_kind_of_change_has_its_words() -> None:
 
 def test_of_nothing_everything_is_new_and_of_the_same_nothing_changes() -> None:
     new = record(placed("a"), placed("b"))
-    assert [(each.name, each.old) for each in changes(None, new)] == [("a", None), ("b", None)]
+    assert [(change.name, change.old) for change in changes(None, new)] == [("a", None), ("b", None)]
     assert changes(new, new) == ()
 
 

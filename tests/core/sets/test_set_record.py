@@ -25,7 +25,7 @@ def test_a_record_reads_back_as_it_was() -> None:
     record = SetRecord(("jq",), (_package("jq"), _package("glibc", stands_for=Digest.of(b"other"))), (EDGE,))
     assert SetRecord.from_json(record.to_json()) == record
     assert str(record.releases[0]) == "dist.example.org/edge@7"
-    assert [each.name.short for each in record.overrides] == ["glibc"]
+    assert [override.name.short for override in record.overrides] == ["glibc"]
 
 
 def test_the_order_in_which_packages_are_given_makes_no_difference() -> None:

@@ -121,8 +121,8 @@ ROOM = "-Wl,-z,x86-64-v2"
 @pytest.mark.parametrize(("bits", "fits"), [(BASELINE, True), (BASELINE | BEYOND, False)])
 def test_no_file_needs_a_processor_that_there_is_not(path, bits, *, fits, box, monkeypatch):
     box.program(box.gcc("lib/libact.so", ACTS, ROOM), ROOM)
-    for each in box.files:
-        needing(box, each, bits if each == path else BASELINE)
+    for file in box.files:
+        needing(box, file, bits if file == path else BASELINE)
     assert starts(box, monkeypatch) is fits
     assert codes(box) == ([] if fits else ["newer-processor"])
 
@@ -138,8 +138,8 @@ def test_the_path_says_which_processors_a_file_is_for(path, bits, *, fits, box):
     box.program(box.gcc("lib/libact.so", ACTS, ROOM), own, ROOM, "-Wl,-rpath,/usr/lib/private")
     for other in ("lib/glibc-hwcaps/x86-64-v3/libact.so", "lib/tool/plugin.so"):
         box.gcc(other, ACTS, ROOM)
-    for each in box.files:
-        needing(box, each, BASELINE)
+    for file in box.files:
+        needing(box, file, BASELINE)
     assert codes(box) == []
     needing(box, path, bits)
     assert codes(box) == ([] if fits else ["newer-processor"])
@@ -172,7 +172,7 @@ def test_a_change_of_what_others_need_is_seen():
     refused = member("a", {"lib/liba.so": elf(soname="liba.so", refused=("os-abi",))})
     prover = Prover([program, good])
     assert prover.proof.holds
-    assert [each.code for each in prove_change(prover, add=[refused]).problems] == ["refused-library"]
+    assert [problem.code for problem in prove_change(prover, add=[refused]).problems] == ["refused-library"]
     assert prove_change(prover, add=[good]).holds
 
 

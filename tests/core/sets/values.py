@@ -39,7 +39,7 @@ def elf(
         about = None
     else:
         kind = "pie" if copies else "library"
-        about = ElfDetails(**{"kind": kind, "copies": tuple(CopiedSymbol(*each) for each in copies)} | details)
+        about = ElfDetails(**{"kind": kind, "copies": tuple(CopiedSymbol(*copy) for copy in copies)} | details)
     return ElfFacts(
         soname=soname,
         needed=tuple(needs),
@@ -50,7 +50,7 @@ def elf(
         version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
         details=about,
     ).with_symbols(
-        exports=[Symbol(*each.split("@")) if isinstance(each, str) else each for each in exports],
+        exports=[Symbol(*export.split("@")) if isinstance(export, str) else export for export in exports],
         imports=[
             *(ImportedSymbol(*each.split("@")) if isinstance(each, str) else each for each in imports),
             *(ImportedSymbol(name, weak=True) for name in weak),

@@ -53,7 +53,7 @@ def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     # Whatever a test has decided about a channel is found by that channel.
     events = look(stocked, lambda unit: [each for _, each in identities.audit_trail(unit.session, limit=500)])
     assert [
-        each for each in events if re.search(r"\b(on|channel) (edge|stable)", each.subject) and not each.channel
+        event for event in events if re.search(r"\b(on|channel) (edge|stable)", event.subject) and not event.channel
     ] == []
 
 

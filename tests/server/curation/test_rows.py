@@ -80,7 +80,7 @@ def test_a_hold_ends_when_its_time_is_over_and_a_new_one_takes_its_place(farm: S
         assert holds.holds_on(unit.session, "stable", ["jq"], now=START + HOUR) == {}
 
         holds.add_hold(unit.session, "stable", "jq", reason="two", held_by="alice", now=START)
-        assert [each.reason for each in holds.open_holds(unit.session, "stable", now=START)] == ["two"]
+        assert [hold.reason for hold in holds.open_holds(unit.session, "stable", now=START)] == ["two"]
 
 
 def test_a_report_is_open_until_it_is_resolved(farm: SmallFarm, jq: Digest) -> None:
@@ -126,7 +126,7 @@ def test_an_advisory_is_found_by_the_packages_it_speaks_of_until_it_is_withdrawn
 
         advisories.keep_advisory(unit.session, replace(ADVISORY, withdrawn_at=START + HOUR), ["jq"])
         assert advisories.advisories_on(unit.session, ["jq"]) == []
-        assert [each.id for each in advisories.advisories(unit.session)] == [ADVISORY.id]
+        assert [advisory.id for advisory in advisories.advisories(unit.session)] == [ADVISORY.id]
         assert advisories.advisories(unit.session, after=ADVISORY.id) == []
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _names(lease_order: object) -> list[tuple[str, bool]]:
     assert isinstance(lease_order, BuildOrder)
-    return [(each.name.short, each.direct) for each in lease_order.plan.dependencies]
+    return [(dependency.name.short, dependency.direct) for dependency in lease_order.plan.dependencies]
 
 
 def test_a_build_gets_what_its_needs_require_and_no_more(farm: SmallFarm) -> None:

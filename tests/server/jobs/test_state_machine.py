@@ -39,7 +39,7 @@ class Farm(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(NEEDS)), flag=st.sampled_from(["x", "y"]))
     def somebody_submits(self, name: str, flag: str) -> None:
-        others = [recipe(each, needs=NEEDS[each], flag="x") for each in NEEDS if each != name]
+        others = [recipe(need, needs=NEEDS[need], flag="x") for need in NEEDS if need != name]
         self.farm.submit(recipe(name, needs=NEEDS[name], flag=flag), *others)
 
     @rule(worker=st.sampled_from(["one", "two"]))

@@ -136,7 +136,7 @@ def test_a_reproduction_is_ordered_with_the_number_of_what_it_reproduces(farm: S
 def signed_outcome(farm: SmallFarm, lease: Lease, key: CryptoSigner, build: int):
     outcome, order = farm.outcome(lease), ordered(lease)
     run = BuildRun(key.public_key.keyid, "attempt", "then", "now", outcome.log, {}, build=build)
-    built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
+    built = [(package.descriptor, package.archive.digest) for package in outcome.packages]
     statement = build_statement(order.plan, order.recipe_digest, built, (), run)
     return replace(outcome, provenance=farm.application.blobs.put_bytes(sign_statement(statement, key)))
 
@@ -269,7 +269,8 @@ def test_whose_copies_came_to_the_same_files_is_not_built_again_for_ever(databas
     def finish(lease: Lease, **how: str) -> None:
         files = {ARCHIVE: f"deflate {ordered(lease).plan.revision}"} if lease.job.name == "lib" else None
         consumed = tuple(
-            Consumption(each.name, each.tree, OpenedFiles.of([ARCHIVE])) for each in ordered(lease).plan.dependencies
+            Consumption(dependency.name, dependency.tree, OpenedFiles.of([ARCHIVE]))
+            for dependency in ordered(lease).plan.dependencies
         )
         outcome = farm.outcome(lease, files=files, **how)
         finish_build(farm.application, farm.holder(lease), outcome, check_provenance=lambda *_: consumed)

@@ -61,14 +61,14 @@ class Builders:
     def _consumed(self, lease: Lease) -> tuple[Consumption, ...]:
         assert isinstance(lease.order, BuildOrder)
         found = []
-        for each in lease.order.plan.dependencies:
-            paths = self.opened.get((lease.job.name, each.name.short), ())
+        for dependency in lease.order.plan.dependencies:
+            paths = self.opened.get((lease.job.name, dependency.name.short), ())
             if paths is UNKNOWN:
-                found.append(Consumption(each.name, each.tree, is_known=False))
+                found.append(Consumption(dependency.name, dependency.tree, is_known=False))
                 continue
             static = OpenedFiles.of(path for path in paths if path.startswith("lib/"))
             headers = OpenedFiles.of(path for path in paths if path.startswith("include/"))
-            found.append(Consumption(each.name, each.tree, static, headers))
+            found.append(Consumption(dependency.name, dependency.tree, static, headers))
         return tuple(found)
 
 

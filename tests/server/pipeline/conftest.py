@@ -145,7 +145,10 @@ class ReleasingFarm:
     def versions(self) -> dict[str, str]:
         """What the newest release holds: versions by name."""
         with self.farm.application.reading() as unit:
-            return {each.name: each.version for each in releases.release_members(unit.session, "edge", self.releases())}
+            return {
+                member.name: member.version
+                for member in releases.release_members(unit.session, "edge", self.releases())
+            }
 
     def excuses(self) -> dict[str, Excuse]:
         with self.farm.application.reading() as unit:
@@ -166,7 +169,9 @@ class ReleasingFarm:
         with self.farm.application.reading() as unit:
             newest = releases.newest_release(unit.session, "edge")
             assert newest is not None
-            return {each.name: each.digest for each in releases.release_members(unit.session, "edge", newest.number)}
+            return {
+                member.name: member.digest for member in releases.release_members(unit.session, "edge", newest.number)
+            }
 
 
 @pytest.fixture

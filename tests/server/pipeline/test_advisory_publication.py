@@ -67,7 +67,7 @@ class Newsroom:
 
     def review(self, *names: str, source: str = "https://tracker.example.net/") -> None:
         with self.farm.application.writing() as unit:
-            rows.keep_reviews(unit.session, [Review(each, source, unit.now) for each in names], by="ann", now=unit.now)
+            rows.keep_reviews(unit.session, [Review(name, source, unit.now) for name in names], by="ann", now=unit.now)
 
     def published(self) -> AdvisoryIndex:
         return AdvisoryIndex.from_json(self.document(ADVISORY_LIST))
@@ -147,7 +147,7 @@ def test_what_was_looked_at_is_published_beside_the_list_and_when_that_was_signe
     newsroom.review("zlib", "jq")
     assert newsroom.publication.advance()
     looked = newsroom.looked_at()
-    assert [each.package for each in looked.reviews] == ["jq", "zlib"]
+    assert [review.package for review in looked.reviews] == ["jq", "zlib"]
     assert (looked.signed, looked.advisories) == (empty.signed, empty.advisories)
     assert not newsroom.publication.advance()
 

@@ -76,7 +76,7 @@ def newest(releasing: ReleasingFarm, name: str) -> Job:
 def revisions(releasing: ReleasingFarm) -> dict[str, int]:
     with releasing.farm.application.reading() as unit:
         members = releases.release_members(unit.session, "edge", releasing.releases())
-        return {each.name: each.revision for each in members}
+        return {member.name: member.revision for member in members}
 
 
 def test_a_dependent_that_cannot_be_built_again_holds_what_changed_and_nothing_else(farm: ReleasingFarm) -> None:
@@ -221,5 +221,5 @@ def test_who_leaves_a_dependent_behind_does_not_go_past_the_proof(releasing: Rel
     assert releasing.versions() == {"lib": "1.0", "app": "1.0"}
     given = releasing.status()
     assert given.latest is not None
-    told: dict[str, Excuse] = {each.excuse.package: each.excuse for each in given.latest.excuses}
+    told: dict[str, Excuse] = {excuse.excuse.package: excuse.excuse for excuse in given.latest.excuses}
     assert "app 1.0-1: bin/app imports f (no version) from liblib.so.1" in told["lib"].reason

@@ -28,9 +28,9 @@ def test_a_job_that_failed_is_tried_again_and_what_failed_at_a_gate_is_looked_at
 
 def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for_all() -> None:
     both = [kept("tests"), kept("tests", package="jq-doc")]
-    assert [each.retry for each in cards(both)] == ["farm candidate retry edge jq jq-doc"]
+    assert [card.retry for card in cards(both)] == ["farm candidate retry edge jq jq-doc"]
     both = [kept("reproduced"), kept("reproduced", package="jq-doc")]
-    assert [each.retry for each in cards(both)] == ["farm retry 7"]
+    assert [card.retry for card in cards(both)] == ["farm retry 7"]
 
 
 def test_it_is_said_who_can_have_it_looked_at_again() -> None:
@@ -41,4 +41,4 @@ def test_it_is_said_who_can_have_it_looked_at_again() -> None:
         "",
     )
     assert [excuse_to_dict(kept(gate))["retry-needs"] for gate in ("tests", "licences")] == ["curator", None]
-    assert [each.retry_role for each in cards([kept("tests")])] == ["curator"]
+    assert [card.retry_role for card in cards([kept("tests")])] == ["curator"]

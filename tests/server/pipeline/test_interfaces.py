@@ -117,7 +117,9 @@ class Shapes:
         with self.farm.application.reading() as unit:
             latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            (found,) = [each for each in candidates.gate_results(unit.session, latest.id) if each.gate is GateKind.ABI]
+            (found,) = [
+                result for result in candidates.gate_results(unit.session, latest.id) if result.gate is GateKind.ABI
+            ]
             return found.state, found.summary
 
 

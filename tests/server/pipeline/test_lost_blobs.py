@@ -59,7 +59,7 @@ def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, capl
     assert sum(counts) > 4 * 4
     for digest in (*taken, cut_off):
         public(released).verify(digest)
-    said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert sorted(digest for digest in (*taken, cut_off) if any(digest in line for line in said)) == sorted(
         (*taken, cut_off)
     )
@@ -75,7 +75,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     public(released).delete(digest)
     released.farm.application.blobs.delete(digest)
     looking.look()
-    assert any(digest in each.getMessage() and "none either" in each.getMessage() for each in caplog.records)
+    assert any(digest in record.getMessage() and "none either" in record.getMessage() for record in caplog.records)
 
 
 def test_a_directory_in_the_place_of_a_blob_is_replaced(
@@ -111,7 +111,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     looking = watch(released, 1000)
     looking.look()
     looking.look()
-    said = [each.getMessage() for each in caplog.records if digest in each.getMessage()]
+    said = [record.getMessage() for record in caplog.records if digest in record.getMessage()]
     assert any("cannot be put back" in line and str(shard) in line for line in said)
     assert not any("none either" in line for line in said)
     shard.unlink()  # what else is to be put there may be

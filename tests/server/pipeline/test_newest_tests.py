@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def with_tests(name: str, *tests: str, **more: object) -> dict[str, bytes]:
-    told = "".join(f"  - name: {each}\n    command: [/usr/bin/x]\n" for each in tests)
+    told = "".join(f"  - name: {test}\n    command: [/usr/bin/x]\n" for test in tests)
     return recipe(name, more=f"tests:\n{told}" if tests else "", **more)  # type: ignore[arg-type]
 
 
@@ -89,7 +89,7 @@ def test_tests_that_come_while_a_candidate_is_tested_decide_about_it(releasing: 
     releasing.settle(failing=("strict",))
     assert releasing.releases() == 0
     with releasing.farm.application.reading() as unit:
-        states = [each.state for each in candidates.candidates(unit.session, "edge")]
+        states = [candidate.state for candidate in candidates.candidates(unit.session, "edge")]
     assert states == ["refused", "superseded"]
 
 

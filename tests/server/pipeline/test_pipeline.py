@@ -47,7 +47,7 @@ def test_how_many_tests_have_passed_is_said_and_none_is_not_counted(
     latest = releasing.settle().latest
     assert latest is not None
     with releasing.farm.application.reading() as unit:
-        results = {each.gate: each.summary for each in candidates.gate_results(unit.session, latest.candidate.id)}
+        results = {result.gate: result.summary for result in candidates.gate_results(unit.session, latest.candidate.id)}
     assert said in results[GateKind.TESTS]
 
 
@@ -82,7 +82,7 @@ def test_a_failing_test_refuses_the_set_with_an_excuse_and_leaves_the_channel(re
     status = releasing.settle(failing=("of b",))
     assert status.latest is not None
     assert status.latest.candidate.state == "refused"
-    assert [(each.excuse.package, each.excuse.gate) for each in status.latest.excuses] == [("b", "tests")]
+    assert [(excuse.excuse.package, excuse.excuse.gate) for excuse in status.latest.excuses] == [("b", "tests")]
     assert "it broke" in status.latest.excuses[0].excuse.reason
     assert releasing.released() == before
     assert releasing.advance() == "refused"
@@ -103,7 +103,7 @@ def test_an_unmet_requirement_refuses_the_set_by_name(releasing: ReleasingFarm) 
     releasing.farm.finish(lease, requires=("soname:libgone.so.1",))
     status = releasing.settle()
     assert status.latest is not None
-    assert [(each.excuse.package, each.excuse.gate) for each in status.latest.excuses] == [("a", "proof")]
+    assert [(excuse.excuse.package, excuse.excuse.gate) for excuse in status.latest.excuses] == [("a", "proof")]
     assert "libgone.so.1" in status.latest.excuses[0].excuse.reason
     assert status.newest is None
 

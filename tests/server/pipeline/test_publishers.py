@@ -97,7 +97,9 @@ class Watcher:
         """Read the whole set and verify the package that changes; return the release's number."""
         catalogue = self.host.catalogue()
         catalogue.verified(["changing"])
-        self.seen.append((catalogue.release.number, {each.name: each.version for each in catalogue.listings()}))
+        self.seen.append(
+            (catalogue.release.number, {listing.name: listing.version for listing in catalogue.listings()})
+        )
         return catalogue.release.number
 
     @contextmanager

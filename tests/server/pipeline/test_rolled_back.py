@@ -165,7 +165,7 @@ def test_what_the_source_releases_afterwards_goes_on_into_a_channel_that_went_ba
         two.settle()
     two.roll_back("stable", 1)
     two.settle()
-    assert {each.gate for each in two.excuses().values()} == {"rolled-back"}
+    assert {excuse.gate for excuse in two.excuses().values()} == {"rolled-back"}
     releasing.farm.submit(recipe("bb", version="3.0"))
     two.settle()
     assert set(two.excuses()) == {"aa"}

@@ -176,7 +176,7 @@ def test_5_a_test_that_is_red_on_the_base_blocks_nobody_and_is_shown(releasing: 
     with releasing.farm.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        said = {each.gate: each for each in candidates.gate_results(unit.session, latest.id)}
+        said = {result.gate: result for result in candidates.gate_results(unit.session, latest.id)}
     (shown,) = said[GateKind.TESTS].tests.already_red
     assert (shown.package, shown.test, shown.message, shown.changed) == ("a", "shaky", "it broke", False)
     assert broken == {}
@@ -189,7 +189,7 @@ def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasin
     with releasing.farm.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
-        said = {each.gate: each for each in candidates.gate_results(unit.session, latest.id)}
+        said = {result.gate: result for result in candidates.gate_results(unit.session, latest.id)}
     (shown,) = said[GateKind.TESTS].tests.already_red
     assert (shown.message, shown.changed) == ("it broke in 2.0", True)
 
@@ -245,7 +245,7 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
         with releasing.farm.application.reading() as unit:
             latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            said = {each.gate: each.state for each in candidates.gate_results(unit.session, latest.id)}
+            said = {result.gate: result.state for result in candidates.gate_results(unit.session, latest.id)}
         assert said["tests"] == "pending"
         assert "tests" not in step.message or "done" in step.message
         releasing.run_tests(judge=judge)
@@ -400,7 +400,7 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
     assert releasing.advance() == "released"
     latest = releasing.status().latest
     assert latest is not None
-    assert [(each.state, each.summary) for each in latest.gates if each.gate == "freeze"] == [
+    assert [(gate.state, gate.summary) for gate in latest.gates if gate.gate == "freeze"] == [
         ("passed", "edge is frozen no more")
     ]
 

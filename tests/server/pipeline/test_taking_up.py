@@ -137,7 +137,7 @@ def test_a_build_of_the_last_number_is_taken_up(releasing: ReleasingFarm, monkey
         assert farm.builder is not None
         number = LAST_BUILD if order.plan.name.short == "b" else 1
         run = BuildRun(farm.builder.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=number)
-        built = [(each.descriptor, each.archive.digest) for each in packages]
+        built = [(package.descriptor, package.archive.digest) for package in packages]
         return sign_statement(build_statement(order.plan, order.recipe_digest, built, (), run), farm.builder)
 
     monkeypatch.setattr(SmallFarm, "_provenance", provenance)

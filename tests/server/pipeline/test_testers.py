@@ -142,7 +142,9 @@ class TestedFarm:
         with self.farm.application.reading() as unit:
             latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
-            return next(each.summary for each in candidates.gate_results(unit.session, latest.id) if each.gate is gate)
+            return next(
+                result.summary for result in candidates.gate_results(unit.session, latest.id) if result.gate is gate
+            )
 
     def attestation(self, lease: Lease) -> Digest:
         with self.farm.application.reading() as unit:
@@ -198,7 +200,7 @@ def test_a_repository_of_before_lets_every_result_count_and_says_so_once(
         empty.advance()
     assert empty.released() == 1
     assert empty.counted() == ()
-    told = [each for each in caplog.messages if "says nothing of testers" in each]
+    told = [message for message in caplog.messages if "says nothing of testers" in message]
     assert len(told) == 1
     assert "--allow-tester" in told[0]
 

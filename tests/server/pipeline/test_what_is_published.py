@@ -137,7 +137,7 @@ def _finish(small: SmallFarm, lease: Lease, builder: CryptoSigner) -> None:
     small.application.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
     outcome = replace(small.outcome(lease), log=Digest.of(log))
     run = BuildRun(builder.public_key.keyid, "attempt", "then", "now", outcome.log, {})
-    built = [(each.descriptor, each.archive.digest) for each in outcome.packages]
+    built = [(package.descriptor, package.archive.digest) for package in outcome.packages]
     order = lease.order
     statement = build_statement(order.plan, order.recipe_digest, built, order.source_origins, run)
     signed = small.application.blobs.put_bytes(sign_statement(statement, builder))
@@ -157,7 +157,7 @@ def test_the_index_names_a_document_for_each_package_and_the_client_gets_it(publ
     assert named is not None
     assert Digest.of(content) == named.digest
     assert _faults(content) == []
-    assert [each["name"] for each in json.loads(content)["packages"]] == [
+    assert [package["name"] for package in json.loads(content)["packages"]] == [
         "a", "a-1.0.tar.gz", "mend.patch", "toolchain", "b",
     ]  # fmt: skip
 
@@ -167,10 +167,13 @@ def test_the_document_of_a_release_names_all_its_packages_and_their_documents(pu
     assert _faults(content) == []
     assert content == sbom_of_release(published.catalogue())
     document = json.loads(content)
-    assert {each["name"]: each["licenseDeclared"] for each in document["packages"]} == {"a": "MIT", "b": "MIT"}
-    purls = [each["externalRefs"][0]["referenceLocator"] for each in document["packages"]]
+    assert {package["name"]: package["licenseDeclared"] for package in document["packages"]} == {"a": "MIT", "b": "MIT"}
+    purls = [package["externalRefs"][0]["referenceLocator"] for package in document["packages"]]
     assert purls == [f"pkg:generic/{published.catalogue().release.distribution}/{name}@1.0-1" for name in ("a", "b")]
-    references = {each["externalDocumentId"]: each for each in document["externalDocumentRefs"]}
+    references = {
+        externaldocumentref["externalDocumentId"]: externaldocumentref
+        for externaldocumentref in document["externalDocumentRefs"]
+    }
     sbom = published.catalogue().entry("a").sbom
     assert sbom is not None
     assert references["DocumentRef-a"]["checksum"] == {"algorithm": "SHA256", "checksumValue": sbom.digest.hex}
@@ -215,7 +218,7 @@ def test_toolchain_and_log_are_published_under_the_digests_that_are_signed(publi
     assert json.loads(published.public.read(log))["text"] == f"built {published.small.application.world.distribution}/a"
     assert Manifest.from_json(published.public.read(Digest(tree))).tree_digest == tree
     (toolchain,) = (
-        each for each in json.loads(sbom_of_package(catalogue, "a"))["packages"] if each["name"] == "toolchain"
+        package for package in json.loads(sbom_of_package(catalogue, "a"))["packages"] if package["name"] == "toolchain"
     )
     (checksum,) = toolchain["checksums"]
     assert published.public.read(Digest.from_hex(checksum["checksumValue"])) == b"toolchain archive"
@@ -273,7 +276,7 @@ def test_what_was_really_published_is_traced_to_sources_and_to_what_the_toolchai
         {"file": "a-1.0.tar.gz", "digest": Digest.of(ARCHIVE), "pinned-by-recipe": True},
         {"file": "mend.patch", "digest": Digest.of(PATCH), "pinned-by-recipe": True},
     ]
-    assert [each["package"] for each in found["verified"]["dependencies"]] == ["b 1.0-1"]
+    assert [dependency["package"] for dependency in found["verified"]["dependencies"]] == ["b 1.0-1"]
     said = found["said-by-distribution"]
     assert said["sources"][0]["url"] == "https://example.org/a-1.0.tar.gz"
     assert (said["toolchain"]["name"], said["toolchain"]["lock"]) == ("c", LOCK.digest)
@@ -292,19 +295,19 @@ def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from
     content = sbom_of_package(published.catalogue(), "c")
     assert _faults(content) == []
     document = json.loads(content)
-    by_name = {each["name"]: each for each in document["packages"]}
+    by_name = {package["name"]: package for package in document["packages"]}
     told = f"libc6 {deb.version} ({deb.architecture})"
     assert by_name["c"]["originator"] == "Organization: Debian"
     assert by_name["c"]["sourceInfo"].startswith(f"Holds files of Debian's binary packages {told}: Debian built these")
     assert (by_name["libc6.deb"]["supplier"], by_name["libc6.deb"]["versionInfo"]) == (
         "Organization: Debian", deb.version,
     )  # fmt: skip
-    assert [each["referenceLocator"] for each in by_name["libc6.deb"]["externalRefs"]] == [purl]
-    made = [(each["spdxElementId"], each["relatedSpdxElement"]) for each in document["relationships"]
-            if each["relationshipType"] == "GENERATED_FROM"]  # fmt: skip
+    assert [reference["referenceLocator"] for reference in by_name["libc6.deb"]["externalRefs"]] == [purl]
+    made = [(link["spdxElementId"], link["relatedSpdxElement"]) for link in document["relationships"]
+            if link["relationshipType"] == "GENERATED_FROM"]  # fmt: skip
     originals = [by_name[each]["SPDXID"] for each in ("glibc_2.41.orig.tar.xz", "glibc_2.41-12.dsc")]
     source = by_name["libc6.deb"]["SPDXID"]
-    assert made == [("SPDXRef-Package", source), *((source, each) for each in originals)]
+    assert made == [("SPDXRef-Package", source), *((source, original) for original in originals)]
 
     address = str(published.folder / "public")
     assert published.farm("subscribe", address, "edge", "--fingerprint", published.fingerprint).returncode == 0
@@ -327,7 +330,7 @@ def test_a_plan_is_as_it_was_without_what_is_only_carried(database: Database, tm
     assert lease is not None
     order = lease.order
     assert isinstance(order, BuildOrder)
-    assert [each.file for each in order.plan.sources] == ["libc6.deb"]
-    assert [each.digest for each in order.source_origins] == [
+    assert [source.file for source in order.plan.sources] == ["libc6.deb"]
+    assert [origin.digest for origin in order.source_origins] == [
         Digest.of(DEB), Digest.of(ORIGINAL), Digest.of(LOST),
     ]  # fmt: skip

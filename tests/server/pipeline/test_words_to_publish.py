@@ -136,11 +136,13 @@ class Newsroom:
         targets = repository.delegated(repository.head(), ADVISORIES).targets
         index = AdvisoryIndex.from_json(repository.read_target(targets[advisory_target(ADVISORY_LIST)]))
         looked = ReviewList.from_json(repository.read_target(targets[advisory_target(REVIEW_LIST)]))
-        documents = {each.id: json.loads(blobs.read(each.document.digest))["modified"] for each in index.advisories}
+        documents = {
+            advisory.id: json.loads(blobs.read(advisory.document.digest))["modified"] for advisory in index.advisories
+        }
         stated: tuple[Statement, ...] = ()
         if index.statements:
             stated = read_published(blobs.read(index.statements.digest), DISTRIBUTION)
-        return documents, [each.status for each in stated], [each.package for each in looked.reviews]
+        return documents, [each.status for each in stated], [review.package for review in looked.reviews]
 
 
 @pytest.fixture

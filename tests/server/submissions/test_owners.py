@@ -77,7 +77,7 @@ def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
         kept = [unit.blobs.read(each) for each in signatures_of(unit, [digest(files)])]
     named, there = name_of(files), WORLD.distribution
     signers = (signed_by_owner(digest(files), named, each, keys, distribution=there) for each in kept)
-    return [each for each in signers if each is not None]  # others are of what was signed with it
+    return [signer for signer in signers if signer is not None]  # others are of what was signed with it
 
 
 def test_without_owners_what_is_not_signed_is_taken_as_ever(farm: SmallFarm) -> None:

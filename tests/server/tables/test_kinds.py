@@ -91,7 +91,7 @@ def test_what_candidates_came_from_is_carried_over_from_the_orders_that_name_the
         old_order(session, 3, "retry", 6, "", done=False)
     migrate(old)
     with old.read() as session:
-        found = {each.id: each.source for each in candidates.candidates(session, "stable")}
+        found = {candidate.id: candidate.source for candidate in candidates.candidates(session, "stable")}
     assert found == {
         1: Source(CandidateOrigin.COLLECTED, "rollback-lane", 4),
         2: Source(CandidateOrigin.ROLLBACK, "stable", 7),
@@ -119,7 +119,7 @@ def test_how_orders_ended_is_carried_over_from_their_candidates(old: Database) -
         old_order(session, 7, "retry", None, "", done=False)
     migrate(old)
     with old.read() as session:
-        found = {each.id: each.ending for each in orders.orders(session, "stable")}
+        found = {order.id: order.ending for order in orders.orders(session, "stable")}
     assert found == {
         1: OrderEnding.RELEASED,
         2: OrderEnding.REFUSED,

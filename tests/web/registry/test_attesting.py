@@ -94,7 +94,7 @@ def test_cosign_verifies_an_image_by_the_key_of_its_channel(
     assert statement["subject"] == [
         {"name": "dist.example.org/edge/alone/greet", "digest": {"sha256": digest.removeprefix("sha256:")}}
     ]
-    named = {each["name"]: each.get("versionInfo") for each in statement["predicate"]["packages"]}
+    named = {package["name"]: package.get("versionInfo") for package in statement["predicate"]["packages"]}
     assert named.items() >= {"alone": "1.0-1", "greet": "1.0-1", "say": "1.0-1"}.items()
     tree = cosign.tree(name)
     assert all(cosign_tag(Digest(digest), kind) in tree for kind in ("att", "sbom"))
@@ -213,7 +213,7 @@ def attesting(distribution: SmallDistribution, folder: Path) -> tuple[Attesting,
 
 
 def words(record: ImageRecord) -> int:
-    return sum(each.artifact_type == "application/vnd.in-toto+json" for each in record.referrers)
+    return sum(referrer.artifact_type == "application/vnd.in-toto+json" for referrer in record.referrers)
 
 
 def test_it_is_asked_once_for_an_image_of_a_release(distribution: SmallDistribution, tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_when_the_key_of_the_channel_has_changed_it_is_asked_again(tmp_path: Pat
     found = again.attested(record)
     assert (words(found), len(signer.asked)) == (2, 1)
     layers = json.loads(images.shelf.blobs.read(again.cosigned(found, "att") or record.digest))["layers"]
-    envelopes = [images.shelf.blobs.read(Digest(each["digest"])) for each in layers[:2]]
-    signed = [set(Envelope.from_dict(json.loads(each)).signatures) for each in envelopes]
+    envelopes = [images.shelf.blobs.read(Digest(layer["digest"])) for layer in layers[:2]]
+    signed = [set(Envelope.from_dict(json.loads(envelope)).signatures) for envelope in envelopes]
     assert set(signer.keys) in signed
 
 
@@ -294,7 +294,7 @@ def test_an_image_that_somebody_put_on_the_shelf_is_not_vouched_for(
 def test_without_a_signer_the_provenance_is_found_all_the_same(registry: RunningRegistry) -> None:
     digest = registry.digest("edge/greet")
     found = registry.ask(f"edge/greet/manifests/{cosign_tag(Digest(digest), 'att')}")
-    kinds = {each["annotations"]["predicateType"] for each in found.json()["layers"]}
+    kinds = {layer["annotations"]["predicateType"] for layer in found.json()["layers"]}
     assert kinds == {"https://slsa.dev/provenance/v1"}
     again = registry.ask(f"edge/greet/manifests/{found.headers['docker-content-digest']}")
     assert again.content == found.content

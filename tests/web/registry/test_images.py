@@ -94,8 +94,8 @@ def test_of_a_set_that_stays_for_years_the_newest_releases_are_named(
     assert images.tagged(GREET, "1") == digest
     record = images.shelf.image(digest)
     assert record is not None
-    assert [each.number for each in record.record.releases] == [2, 3]
-    said = {each.annotations.get("farm.releases") for each in record.referrers}
+    assert [release.number for release in record.record.releases] == [2, 3]
+    said = {referrer.annotations.get("farm.releases") for referrer in record.referrers}
     assert said == {None, f"{distribution.domain}/edge@2", f"{distribution.domain}/edge@3"}
 
 
@@ -186,7 +186,7 @@ def test_the_same_set_in_another_release_is_the_same_image_with_both_beside_it(
     first = registry.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
     distribution.package("other", {"share/other": "x"})
     distribution.publish()
-    made = [each for each in files(registry.folder) if "/blobs/" in each]
+    made = [file for file in files(registry.folder) if "/blobs/" in file]
     assert registry.digest("edge/greet") == digest
     both = registry.ask(f"edge/greet/referrers/{digest}").json()["manifests"]
     assert {each["digest"] for each in first} < {each["digest"] for each in both}
@@ -215,22 +215,22 @@ def test_a_digest_is_given_again_after_the_blobs_were_removed(
 ) -> None:
     for tag in ("latest", "latest-plain"):
         digest = registry.digest("edge/greet", tag)
-        layers = {each["digest"] for each in registry.manifest("edge/greet", tag)["layers"]}
+        layers = {layer["digest"] for layer in registry.manifest("edge/greet", tag)["layers"]}
         shutil.rmtree(registry.folder / "blobs")
         assert registry.digest("edge/greet", digest) == digest
-        for each in layers:
-            assert Digest.of(registry.ask(f"edge/greet/blobs/{each}").content) == each
+        for layer in layers:
+            assert Digest.of(registry.ask(f"edge/greet/blobs/{layer}").content) == layer
 
 
 def test_the_layers_of_the_plain_image_are_what_the_configuration_says(registry: RunningRegistry) -> None:
     plain, packed = registry.manifest("edge/greet", "1-plain"), registry.manifest("edge/greet", "1")
     assert plain["config"] == packed["config"]
     config = registry.ask(f"edge/greet/blobs/{plain['config']['digest']}").json()
-    assert [each["digest"] for each in plain["layers"]] == config["rootfs"]["diff_ids"]
-    assert {each["mediaType"] for each in plain["layers"]} == {"application/vnd.oci.image.layer.v1.tar"}
-    for each in plain["layers"]:
-        content = registry.ask(f"edge/greet/blobs/{each['digest']}").content
-        assert (Digest.of(content), len(content)) == (each["digest"], each["size"])
+    assert [layer["digest"] for layer in plain["layers"]] == config["rootfs"]["diff_ids"]
+    assert {layer["mediaType"] for layer in plain["layers"]} == {"application/vnd.oci.image.layer.v1.tar"}
+    for layer in plain["layers"]:
+        content = registry.ask(f"edge/greet/blobs/{layer['digest']}").content
+        assert (Digest.of(content), len(content)) == (layer["digest"], layer["size"])
 
 
 def test_a_release_that_nobody_signed_is_not_there(registry: RunningRegistry, distribution: SmallDistribution) -> None:

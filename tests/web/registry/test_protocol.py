@@ -98,7 +98,7 @@ def test_the_layer_of_a_package_is_the_published_archive_itself(
     registry: RunningRegistry, distribution: SmallDistribution
 ) -> None:
     archive = distribution.entries["alone"][0].archive.digest
-    digests = [each["digest"] for each in registry.manifest("edge/alone")["layers"]]
+    digests = [layer["digest"] for layer in registry.manifest("edge/alone")["layers"]]
     assert archive in digests
     kept = registry.folder / "blobs" / "sha256" / archive.hex[:2] / archive.hex[2:]
     assert kept.samefile(distribution.blobs.path(archive))
@@ -236,13 +236,13 @@ def test_an_access_log_that_has_grown_large_is_put_aside(tmp_path: Path, monkeyp
 
 def test_the_access_log_counts_blobs_and_bytes(registry: RunningRegistry) -> None:
     manifest = registry.manifest("edge/greet")
-    for each in manifest["layers"]:
-        registry.ask(f"edge/greet/blobs/{each['digest']}")
+    for layer in manifest["layers"]:
+        registry.ask(f"edge/greet/blobs/{layer['digest']}")
     registry.ask(f"edge/greet/blobs/{manifest['layers'][0]['digest']}", "HEAD")
     registry.refused("edge/greet/blobs/x")
     lines = registry.lines("blob")
     assert [(line["method"], line["status"], line["bytes"]) for line in lines[:-2]] == [
-        ("GET", 200, each["size"]) for each in manifest["layers"]
+        ("GET", 200, layer["size"]) for layer in manifest["layers"]
     ]
     assert [(line["method"], line["status"]) for line in lines[-2:]] == [("HEAD", 200), ("GET", 400)]
     assert lines[-2]["bytes"] == 0

@@ -58,7 +58,7 @@ def test_docker_pulls_it_and_a_second_image_brings_only_what_is_new(
     run("docker", "pull", f"{registry.host}/edge/greet/talk/new")
     second = registry.blobs_sent()[len(first) :]
     manifest = registry.manifest("edge/greet/new/talk")
-    computed = {each["digest"] for each in manifest["layers"][-2:]}  # the links, the description
+    computed = {layer["digest"] for layer in manifest["layers"][-2:]}  # the links, the description
     assert set(second) == {distribution.entries["new"][0].archive.digest, *computed, manifest["config"]["digest"]}
     assert len(second) == 4
 
@@ -76,7 +76,7 @@ def test_images_share_the_layers_of_the_packages_that_both_hold(
     assert len(first) == 5
     copy("edge/greet/alone")  # whose layer lies under the others
     manifest = registry.manifest("edge/alone/greet")
-    computed = {each["digest"] for each in manifest["layers"][-2:]}  # the links, the description
+    computed = {layer["digest"] for layer in manifest["layers"][-2:]}  # the links, the description
     second = registry.blobs_sent()[len(first) :]
     assert set(second) == {distribution.entries["alone"][0].archive.digest, *computed, manifest["config"]["digest"]}
     distribution.package("say", {"bin/say": "new", "etc/say.conf": "new"}, version="1.1")
@@ -84,7 +84,7 @@ def test_images_share_the_layers_of_the_packages_that_both_hold(
     copy("edge/greet/alone")
     third = registry.blobs_sent()[len(first) + len(second) :]
     manifest = registry.manifest("edge/alone/greet")
-    computed = {each["digest"] for each in manifest["layers"][-2:]}  # the links, the description
+    computed = {layer["digest"] for layer in manifest["layers"][-2:]}  # the links, the description
     assert set(third) == {distribution.entries["say"][0].archive.digest, *computed, manifest["config"]["digest"]}
 
 
@@ -142,7 +142,7 @@ def test_skopeo_copies_the_very_manifest(registry: RunningRegistry, tmp_path: Pa
     source = ["--src-tls-verify=false", f"docker://{registry.host}/edge/say/greet"]
     run("skopeo", "--insecure-policy", "copy", "--preserve-digests", *source, f"oci:{tmp_path}/out:1")
     index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert [each["digest"] for each in index["manifests"]] == [registry.digest("edge/greet/say")]
+    assert [manifest["digest"] for manifest in index["manifests"]] == [registry.digest("edge/greet/say")]
     listed = json.loads(run("skopeo", "list-tags", "--tls-verify=false", f"docker://{registry.host}/edge/say"))
     assert listed["Tags"] == ["1", "1-plain", "latest", "latest-plain"]
 
@@ -151,14 +151,14 @@ def test_skopeo_copies_the_very_manifest(registry: RunningRegistry, tmp_path: Pa
 def test_oras_finds_and_copies_what_refers_to_the_image(registry: RunningRegistry, tmp_path: Path) -> None:
     name = f"{registry.host}/edge/greet:1"
     found = json.loads(run("oras", "discover", "--plain-http", "--format", "json", name))
-    kinds = {each["artifactType"] for each in found["manifests"]}
+    kinds = {manifest["artifactType"] for manifest in found["manifests"]}
     assert kinds == {
         "application/spdx+json",
         "application/vnd.farm.release.v1+json",
         "application/vnd.dsse.envelope.v1+json",
     }
     run("oras", "copy", "--recursive", "--from-plain-http", name, "--to-oci-layout", f"{tmp_path}/copy:1")
-    (spdx,) = (each for each in found["manifests"] if each["artifactType"] == "application/spdx+json")
+    (spdx,) = (manifest for manifest in found["manifests"] if manifest["artifactType"] == "application/spdx+json")
     run(
         "oras",
         "pull",
@@ -167,9 +167,9 @@ def test_oras_finds_and_copies_what_refers_to_the_image(registry: RunningRegistr
         str(tmp_path / "sbom"),
         f"{registry.host}/edge/greet@{spdx['digest']}",
     )
-    named = {each["name"] for each in json.loads((tmp_path / "sbom" / "image.spdx.json").read_text())["packages"]}
+    named = {package["name"] for package in json.loads((tmp_path / "sbom" / "image.spdx.json").read_text())["packages"]}
     assert {"greet", "say"} <= named
     only = json.loads(
         run("oras", "discover", "--plain-http", "--artifact-type", "application/spdx+json", "--format", "json", name)
     )
-    assert [each["digest"] for each in only["manifests"]] == [spdx["digest"]]
+    assert [manifest["digest"] for manifest in only["manifests"]] == [spdx["digest"]]

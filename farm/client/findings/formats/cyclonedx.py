@@ -30,7 +30,7 @@ _STATES = {"not_affected": "not_affected", "fixed": "resolved", "under_investiga
 
 def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]:
     """Return the document of one run of this farm's `version`; `now` is RFC 3339 in UTC."""
-    found = [(audit, each) for audit in audits for each in (*audit.exposed, *audit.harmless)]
+    found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
     by_advisory: dict[str, list[tuple[Audit, Exposed]]] = {}
     for audit, each in found:
         # What is stated of one package is not stated of another.
@@ -51,7 +51,7 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
     if doubted := [audit for audit in audits if audit.doubts]:
         # Of a local build, and of what nobody looked at, all is known but what is wrong with it.
         known = ("no-advisories", "not-covered")
-        parts = [audit for audit in doubted if any(each.kind not in known for each in audit.doubts)]
+        parts = [audit for audit in doubted if any(finding.kind not in known for finding in audit.doubts)]
         if parts:
             incomplete = {"aggregate": "incomplete", "assemblies": [_reference(audit) for audit in parts]}
             document["compositions"] = [incomplete]
@@ -71,17 +71,17 @@ def cyclonedx(audits: Sequence[Audit], version: str, now: str) -> dict[str, Any]
 
 def _subject(audit: Audit) -> dict[str, Any]:
     carried: dict[str, list[Exposed]] = {}
-    for each in (*audit.exposed, *audit.harmless):
-        if each.carries:
-            carried.setdefault(str(each.package.name), []).append(each)
+    for exposure in (*audit.exposed, *audit.harmless):
+        if exposure.carries:
+            carried.setdefault(str(exposure.package.name), []).append(exposure)
     kind = "container" if audit.kind in ("image", "container", "run") else "platform"
     return {
         "type": kind,
         "bom-ref": _reference(audit),
         "name": audit.name,
         "description": audit.subject,
-        "components": [_package(audit, each, carried.get(str(each.name), [])) for each in audit.held],
-        "properties": [{"name": "farm:judged-by", "value": each.told()} for each in audit.data],
+        "components": [_package(audit, package, carried.get(str(package.name), [])) for package in audit.held],
+        "properties": [{"name": "farm:judged-by", "value": source.told()} for source in audit.data],
     }
 
 
@@ -95,7 +95,7 @@ def _package(audit: Audit, package: AuditedPackage, carried: Sequence[Exposed]) 
         "purl": _purl(package.name.distribution, package.name.short, package.full_version),
         "properties": list(_properties(package)),
     }
-    parts = {_reference(audit, package, each): each for each in carried}
+    parts = {_reference(audit, package, exposure): exposure for exposure in carried}
     if parts:
         component["components"] = [_part(reference, each) for reference, each in parts.items()]
     return component
@@ -181,7 +181,7 @@ def _reference(audit: Audit, package: AuditedPackage | None = None, exposed: Exp
         parts += [str(package.name), package.full_version]
     if exposed and exposed.carries:
         parts += [str(exposed.carries.library), exposed.carries.full_version]
-    return "#".join(quote(each, safe="/:") for each in parts)
+    return "#".join(quote(part, safe="/:") for part in parts)
 
 
 def _purl(distribution: str, name: str, version: str) -> str:

@@ -60,7 +60,7 @@ _DOUBTS: dict[UnverifiedKind, tuple[_Level, str, str, str]] = {
 
 def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
     """Return the log of one run of this farm's `version`; what does no harm is in it, suppressed."""
-    found = [(audit, each) for audit in audits for each in (*audit.exposed, *audit.harmless)]
+    found = [(audit, exposure) for audit in audits for exposure in (*audit.exposed, *audit.harmless)]
     rules = {each.finding.advisory.id: each for _, each in reversed(found)}
     order = {identifier: number for number, identifier in enumerate(sorted(rules))}
     described = [_rule(rules[each]) for each in order]
@@ -85,7 +85,7 @@ def sarif(audits: Sequence[Audit], version: str) -> dict[str, Any]:
 
 
 def _judged(audit: Audit) -> dict[str, Any]:
-    return {"subject": audit.subject, "data": [each.to_dict() for each in audit.data]}
+    return {"subject": audit.subject, "data": [source.to_dict() for source in audit.data]}
 
 
 def _doubt_rule(kind: UnverifiedKind) -> dict[str, Any]:

@@ -31,9 +31,11 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
             # SPDX 2.3, 11.1: that something more is in it may be, and is not known.
             relations.append(relationship(subject, "CONTAINS", NOT_SAID))
         for package in audit.held:
-            found = [each for each in audit.exposed if each.package == package]
+            found = [exposure for exposure in audit.exposed if exposure.package == package]
             identifier = _id(audit, package)
-            elements.append(_package(identifier, package, [each for each in found if not each.carries], audit))
+            elements.append(
+                _package(identifier, package, [exposure for exposure in found if not exposure.carries], audit)
+            )
             relations.append(relationship(subject, "CONTAINS", identifier))
             for part, carried in _parts(identifier, found):
                 elements.append(_carried(part, carried, audit))
@@ -59,7 +61,7 @@ def _subject(identifier: str, audit: Audit, created: datetime) -> dict[str, Any]
             "annotator": "Tool: farm",
             "comment": comment,
         }
-        for comment in (*(each.told() for each in audit.data), *(doubtful(audit, doubt) for doubt in audit.doubts))
+        for comment in (*(source.told() for source in audit.data), *(doubtful(audit, doubt) for doubt in audit.doubts))
     ]
     more: dict[str, Any] = {"annotations": annotations} if annotations else {}
     return element(identifier, audit.name, comment=audit.subject, primaryPackagePurpose=_purpose(audit), **more)
@@ -88,23 +90,23 @@ def _carried(identifier: str, found: Sequence[Exposed], audit: Audit) -> dict[st
 
 def _parts(identifier: str, found: Iterable[Exposed]) -> Iterator[tuple[str, list[Exposed]]]:
     parts: dict[str, list[Exposed]] = {}
-    for each in found:
-        if each.carries:
-            name = f"{identifier} {each.carries.library} {each.carries.full_version}"
-            parts.setdefault(element_id("Part", name), []).append(each)
+    for exposure in found:
+        if exposure.carries:
+            name = f"{identifier} {exposure.carries.library} {exposure.carries.full_version}"
+            parts.setdefault(element_id("Part", name), []).append(exposure)
     yield from parts.items()
 
 
 def _references(found: Iterable[Exposed], audit: Audit) -> list[dict[str, str]]:
     return [
         {
-            "comment": sentence(audit, each),
+            "comment": sentence(audit, exposure),
             "referenceCategory": "SECURITY",
             "referenceLocator": address,
             "referenceType": "advisory",
         }
-        for each in found
-        for address in addresses(each)
+        for exposure in found
+        for address in addresses(exposure)
     ]
 
 

@@ -217,8 +217,8 @@ class ElfFacts:
 
 def _group_of(common: Symbol, symbols: list[Symbol]) -> ExportGroup:
     _, version, symbol_class, hidden, later, protected, _ = common
-    sizes = tuple(each.size for each in symbols) if symbol_class in _SIZED else ()
-    names = tuple(each.name for each in symbols)
+    sizes = tuple(symbol.size for symbol in symbols) if symbol_class in _SIZED else ()
+    names = tuple(symbol.name for symbol in symbols)
     return ExportGroup(version, names, symbol_class, hidden, later, protected, sizes)
 
 

@@ -178,7 +178,7 @@ class ElfImage:
         """
         dynamic = self.segment(PT_DYNAMIC)
         if dynamic is None:
-            return any(each.type == SHT_NOBITS and each.flags & _SHF_EXECINSTR for each in self.sections)
+            return any(section.type == SHT_NOBITS and section.flags & _SHF_EXECINSTR for section in self.sections)
         before = [segment for segment in self.segments(PT_LOAD) if segment.address <= dynamic.address]
         return bool(before) and before[-1].flags & _PF_W != 0 and before[-1].end <= dynamic.address
 

@@ -23,7 +23,9 @@ class TwoBuildsError(FarmError):
 
     def __init__(self, first: Descriptor, second: Descriptor) -> None:
         alike = first.label == second.label
-        both = [f"{each.label} ({each.digest})" if alike else each.label for each in (first, second)]
+        both = [
+            f"{descriptor.label} ({descriptor.digest})" if alike else descriptor.label for descriptor in (first, second)
+        ]
         super().__init__(
             f"one root cannot hold two builds of a package: {' and '.join(both)}", remedy="Leave one of them out."
         )
@@ -35,8 +37,8 @@ def labels(packages: Iterable[Descriptor]) -> dict[str, str]:
     several packages of a set have one short name.
     """
     named: dict[str, dict[str, Descriptor]] = {}
-    for each in packages:
-        named.setdefault(each.name.short, {})[each.store_path] = each
+    for package in packages:
+        named.setdefault(package.name.short, {})[package.store_path] = package
     return {
         store: each.label if len(alike) == 1 else f"{each.name.distribution}/{each.label}"
         for alike in named.values()

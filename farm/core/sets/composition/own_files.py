@@ -47,7 +47,7 @@ def compose_with(
     every directory, it is a conflict, and so is an import over anything. Raises `OwnFileConflictError`,
     `ImportConflictError` and what `compose` raises.
     """
-    imported = {each.path: each for each in imports}
+    imported = {placed.path: placed for placed in imports}
     laid = with_imports(own, imports)
     directories = frozenset(entry.path for entry in laid.entries if isinstance(entry, Directory))
     told = labels(descriptor for descriptor, _ in packages)
@@ -57,12 +57,12 @@ def compose_with(
         # Directories that both have are shared: so no package's may be folded into one link.
         composition = compose(packages, BaseTree(directories, frozenset()))
     except ForestConflictError as error:
-        ours = [each for each in error.conflicts if BASE in each.owners]
+        ours = [conflict for conflict in error.conflicts if BASE in conflict.owners]
         if not ours:
             raise
         conflicts = [
-            Conflict(each.path, (*(owner for owner in each.owners if owner != BASE), _party(each.path, imported)))
-            for each in ours
+            Conflict(our.path, (*(owner for owner in our.owners if owner != BASE), _party(our.path, imported)))
+            for our in ours
         ]
         raise _refusal(conflicts, names) from error
     links = dict(composition.forest.links)
@@ -87,9 +87,9 @@ def compose_with(
 
 def _with_links(directories: Sequence[str], links: Mapping[str, str], imports: Sequence[PlacedImport]) -> Forest:
     above = {
-        str(parent) for each in imports for parent in PurePosixPath(each.path).parents if parent != PurePosixPath()
+        str(parent) for placed in imports for parent in PurePosixPath(placed.path).parents if parent != PurePosixPath()
     }
-    together = {**links, **{each.path: each.target for each in imports}}
+    together = {**links, **{placed.path: placed.target for placed in imports}}
     return Forest(tuple(sorted({*directories, *above})), tuple(sorted(together.items())))
 
 

@@ -75,7 +75,7 @@ def with_imports(own: Manifest, imports: Sequence[PlacedImport]) -> Manifest:
         return own
     if found := list(_conflicts(own, imports)):
         raise ImportConflictError(found)
-    return Manifest.of([*own.entries, *(Link(each.path, each.target) for each in imports)], absolute_links=True)
+    return Manifest.of([*own.entries, *(Link(placed.path, placed.target) for placed in imports)], absolute_links=True)
 
 
 def _placed(asked: PathImport, packages: Packages, told: Mapping[str, str]) -> PlacedImport:
@@ -97,12 +97,12 @@ def _placed(asked: PathImport, packages: Packages, told: Mapping[str, str]) -> P
 
 
 def _tops(manifest: Manifest) -> list[str]:
-    return [each.path for each in manifest.entries if isinstance(each, Directory) and each.path.count("/") < 2]
+    return [entry.path for entry in manifest.entries if isinstance(entry, Directory) and entry.path.count("/") < 2]
 
 
 def _conflicts(own: Manifest, imports: Sequence[PlacedImport]) -> Iterator[Conflict]:
     """Yield where imports lie in each other, or meet own files: at their path, in it, or where one lies above it."""
-    others = {each.path: OWN for each in own.entries if not isinstance(each, Directory)}
+    others = {entry.path: OWN for entry in own.entries if not isinstance(entry, Directory)}
     for each in imports:
         if isinstance(own.by_path.get(each.path), Directory):
             yield Conflict(each.path, (str(each), OWN))

@@ -24,7 +24,7 @@ class RefusedLibrary(NoLibrary):
 
     @property
     def message(self) -> str:  # noqa: D102
-        why = " and ".join(_REFUSALS[each] for each in self.refusals)
+        why = " and ".join(_REFUSALS[refusal] for refusal in self.refusals)
         return (
             f"{self.package}: {self.file} needs {spelt(self.requirement)}, and finds {self.found} of {self.keeper}, "
             f"which the dynamic linker refuses, because its header is for {why}"

@@ -55,7 +55,7 @@ def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) ->
             for name in () if weak else sorted(names.intersection(imported)):
                 takers = [each for each in scope.files if each is not file and takes(each, name, version)]
                 # A program's copy is that of the first library that has it.
-                real = [each for each in takers if len(takers) > 1 and name not in each.copied]
+                real = [taker for taker in takers if len(takers) > 1 and name not in taker.copied]
                 if len(real) > 1 and (meant := _meant(file, soname, real, scope)) not in (None, real[0]):
                     yield Displacement(file, name, version, real[0], meant)
 
@@ -63,8 +63,10 @@ def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) ->
 def displacement_notes(found: Iterable[Displacement]) -> Iterator[Interposition]:
     """Give what displacements have to say, those of the same three files together."""
     together: dict[LinkedFile, dict[tuple[LinkedFile, LinkedFile], set[str]]] = {}
-    for each in found:
-        together.setdefault(each.file, {}).setdefault((each.winner, each.loser), set()).add(each.name)
+    for displacement in found:
+        together.setdefault(displacement.file, {}).setdefault((displacement.winner, displacement.loser), set()).add(
+            displacement.name
+        )
     for file, pairs in together.items():
         yield from _notes(file, pairs)
 

@@ -145,7 +145,7 @@ class LibraryIndex:
         if len(found) == 1 and found[0].spot.root == _LIB and not by.only_search_path and "/" not in name:
             file = found[0].file
             return found[0] if file is None or file.machine == by.machine else None
-        fitting = [each for each in found if each.file is None or each.file.machine == by.machine]
+        fitting = [spot for spot in found if spot.file is None or spot.file.machine == by.machine]
         if not fitting:
             return None
         if "/" in name:
@@ -299,14 +299,14 @@ class LibraryIndex:
         if (led := led_to(place, self._link_at, self._claimants)) is None:
             return None
         if led.owner:
-            at = [each for each in found if each.owner == led.owner and each.spot.package == led.directory]
+            at = [spot for spot in found if spot.owner == led.owner and spot.spot.package == led.directory]
         else:
-            at = [each for each in found if each.spot.root == led.directory]
+            at = [spot for spot in found if spot.spot.root == led.directory]
         if len(at) < 2:
             return at[0] if at else None
-        winners = self._serving(tuple(sorted({each.owner for each in at})))
+        winners = self._serving(tuple(sorted({spot.owner for spot in at})))
         winner = by.owner if by.owner in winners else winners[0]
-        return next(each for each in at if each.owner == winner)
+        return next(spot for spot in at if spot.owner == winner)
 
     def _link_at(self, directory: str, owner: str) -> Place | None:
         links = self._directory_links.get(Place(directory, owner)) if self._directory_links else None
@@ -325,7 +325,7 @@ class LibraryIndex:
     def _rate(self, name: str) -> None:
         """Keep whether more than one file can be opened under a name, or a file and something that is none."""
         found = self._openings[name]
-        if len(found) > 1 and len({each.file or each.spot for each in found}) > 1:
+        if len(found) > 1 and len({spot.file or spot.spot for spot in found}) > 1:
             self._rivals.add(name)
         else:
             self._rivals.discard(name)

@@ -204,7 +204,7 @@ def linked_files(member: Member) -> tuple[LinkedFile, ...]:
 
 def spots_of(path: str, links: Iterable[OpenedPath]) -> tuple[Spot, ...]:
     """Return where a file is found, with the links that lead to it."""
-    return (Spot.at(path), *(Spot.at(each.path, declared=each.declared) for each in links))
+    return (Spot.at(path), *(Spot.at(link.path, declared=link.declared) for link in links))
 
 
 def spots_in(member: Member, file: ElfFile) -> tuple[Spot, ...]:

@@ -179,8 +179,8 @@ def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: Lib
         if note.priority == "required" and after is not scope and after.complete:
             shared = libraries.survey((*starts, library)).shared
             found.append(_prove_order(shared, after, scope.files, starts[-1], label))
-            strayed = [each for each in after.strayed if each not in scope.strayed]
-            found += [_prove(each, after, _loader(starts), label)._replace(unsettled=True) for each in strayed]
+            strayed = [file for file in after.strayed if file not in scope.strayed]
+            found += [_prove(file, after, _loader(starts), label)._replace(unsettled=True) for file in strayed]
     return _together(found)
 
 
@@ -215,7 +215,7 @@ def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryInde
     for starts in libraries.openers(file):
         for scope in _scopes(starts, file, libraries) if starts[0].is_program else ():
             # A program that does not start is told of by itself, and vouches for nothing.
-            if not scope.complete or any(_prove(each, scope, "", label).problems for each in starts):
+            if not scope.complete or any(_prove(start, scope, "", label).problems for start in starts):
                 continue
             found.append(_prove(file, scope, _loader(starts), label))
             if not found[-1].problems:
@@ -263,11 +263,11 @@ def _loader(starts: tuple[LinkedFile, ...]) -> str:
 
 def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
     return Findings(
-        tuple(dict.fromkeys(problem for each in found for problem in each.problems)),
-        tuple(dict.fromkeys(note for each in found for note in each.notes)),
-        tuple(dict.fromkeys(name for each in found for name in each.lacking)),
-        unsettled or any(each.unsettled for each in found),
-        any(each.loaded for each in found),
+        tuple(dict.fromkeys(problem for findings in found for problem in findings.problems)),
+        tuple(dict.fromkeys(note for findings in found for note in findings.notes)),
+        tuple(dict.fromkeys(name for findings in found for name in findings.lacking)),
+        unsettled or any(findings.unsettled for findings in found),
+        any(findings.loaded for findings in found),
     )
 
 

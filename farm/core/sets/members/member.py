@@ -90,7 +90,7 @@ class Member:
         """The capabilities that it requires. Packages that a foreign one names by short name are its own neighbours."""
         if not self.foreign:
             return self.descriptor.requires
-        return tuple(self._at_home(each) for each in self.descriptor.requires)
+        return tuple(self._at_home(requirement) for requirement in self.descriptor.requires)
 
     @property
     def replaces(self) -> tuple[str, ...]:

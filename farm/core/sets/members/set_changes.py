@@ -38,8 +38,8 @@ class PackageChange:
 
 def changes(old: SetRecord | None, new: SetRecord) -> tuple[PackageChange, ...]:
     """Return the packages that two sets do not have alike, sorted by name."""
-    before = {str(each.name): each for each in old.packages} if old else {}
-    after = {str(each.name): each for each in new.packages}
+    before = {str(package.name): package for package in old.packages} if old else {}
+    after = {str(package.name): package for package in new.packages}
     found = ((name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
     return tuple(PackageChange(_called(name, old or new), was, now) for name, was, now in found if _differ(was, now))
 
@@ -50,7 +50,7 @@ def _differ(one: PlacedPackage | None, other: PlacedPackage | None) -> bool:
 
 def _called(name: str, record: SetRecord) -> str:
     """Return a package's short name where it is of the distribution that the set is of, else the full one."""
-    own = {each.distribution for each in record.releases}
+    own = {release.distribution for release in record.releases}
     distribution, _, short = name.rpartition("/")
     return short if own == {distribution} else name
 

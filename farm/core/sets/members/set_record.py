@@ -213,22 +213,22 @@ class SetRecord:
     @property
     def digest(self) -> Digest:
         """The name of the set, whatever was asked for and whichever releases hold it: a digest over its descriptors."""
-        return Digest.of_json([[str(each.name), each.descriptor] for each in self.packages])
+        return Digest.of_json([[str(package.name), package.descriptor] for package in self.packages])
 
     @property
     def builds(self) -> dict[str, int]:
         """The build numbers that are to be shown, by full name: those above the first."""
-        return {str(each.name): each.build for each in self.packages if each.build != FIRST_BUILD}
+        return {str(package.name): package.build for package in self.packages if package.build != FIRST_BUILD}
 
     def with_builds(self, builds: Mapping[str, int]) -> SetRecord:
         """Return the same set with these build numbers, by full name."""
-        numbered = (replace(each, build=builds.get(str(each.name), FIRST_BUILD)) for each in self.packages)
+        numbered = (replace(package, build=builds.get(str(package.name), FIRST_BUILD)) for package in self.packages)
         return replace(self, packages=tuple(numbered))
 
     @property
     def overrides(self) -> tuple[PlacedPackage, ...]:
         """The packages that stand in for others."""
-        return tuple(each for each in self.packages if each.is_override)
+        return tuple(package for package in self.packages if package.is_override)
 
     def package(self, name: str) -> PlacedPackage | None:
         """Return the package of a full name, or of a short one that only one package has."""
@@ -242,8 +242,8 @@ class SetRecord:
             {
                 "asked": list(self.asked),
                 "format": FORMAT,
-                "packages": [each.to_dict() for each in self.packages],
-                "releases": [each.to_dict() for each in self.releases],
+                "packages": [package.to_dict() for package in self.packages],
+                "releases": [release.to_dict() for release in self.releases],
             }
         )
 
@@ -288,6 +288,6 @@ def _check_names(record: SetRecord) -> None:
     """
     for name in record.asked:
         PackageName.parse(name, within="any.example")
-    times = Counter(str(each.name) for each in record.packages)
+    times = Counter(str(package.name) for package in record.packages)
     if twice := sorted(name for name, number in times.items() if number > 1):
         raise InvalidRecordError(_WHAT, "packages", f"has {', '.join(twice)} more than once")

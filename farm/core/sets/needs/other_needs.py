@@ -67,9 +67,9 @@ class Surroundings:
             self.modules[member.name, module.name] = module.version
         for name, version in _substitutes(member):
             self.substitutes.setdefault(name, []).append((member.name, version))
-        for each in member.facts.python or ():
-            self.distributions.setdefault(_python_needs().canonical_name(each.name), []).append(
-                _installed(member, each)
+        for distribution in member.facts.python or ():
+            self.distributions.setdefault(_python_needs().canonical_name(distribution.name), []).append(
+                _installed(member, distribution)
             )
         for minor in _pythons(member):
             self.pythons.setdefault(minor, {})[member.name] = _whole_version(minor, member)
@@ -82,8 +82,10 @@ class Surroundings:
             del self.modules[member.name, module.name]
         for name, version in _substitutes(member):
             self.substitutes[name].remove((member.name, version))
-        for each in member.facts.python or ():
-            self.distributions[_python_needs().canonical_name(each.name)].remove(_installed(member, each))
+        for distribution in member.facts.python or ():
+            self.distributions[_python_needs().canonical_name(distribution.name)].remove(
+                _installed(member, distribution)
+            )
         for minor in _pythons(member):
             del self.pythons[minor][member.name]
             if not self.pythons[minor]:
@@ -106,9 +108,9 @@ def wanted(member: Member) -> Iterator[str]:
         if module.libraries is not None:
             yield from (f"pkgconfig:{name}" for name in module.all_requires)
             yield from _linker_files(module)
-    for each in member.facts.python or ():
+    for distribution in member.facts.python or ():
         yield "python"
-        yield from _python_needs().wanted_keys(each)
+        yield from _python_needs().wanted_keys(distribution)
     if any(_TAGGED.fullmatch(path) for path, _ in member.facts.elf):
         yield "python"
 
@@ -149,8 +151,10 @@ def prove_others(member: Member, around: Surroundings, label: Callable[[str], st
     for module in member.facts.pkg_config:
         if module.libraries is not None:
             yield from _prove_module(member, module, around, label)
-    for each in member.facts.python or ():
-        yield from _python_needs().prove_distribution(member, each, around.distributions, around.python_versions, label)
+    for distribution in member.facts.python or ():
+        yield from _python_needs().prove_distribution(
+            member, distribution, around.distributions, around.python_versions, label
+        )
     yield from _prove_pythons(member, around, label)
 
 
@@ -158,8 +162,8 @@ def note_others(member: Member, around: Surroundings) -> Iterator[Note]:
     """Give what is worth knowing of a member besides its ELF files."""
     if member.facts.dangling and (links := _only_for_a_loader(member)):
         yield DanglingLibraryLinks(member.name, tuple((link.path, link.target) for link in links))
-    for each in member.facts.python or ():
-        yield from _python_needs().note_distribution(member, each, around.python_versions)
+    for distribution in member.facts.python or ():
+        yield from _python_needs().note_distribution(member, distribution, around.python_versions)
 
 
 def _only_for_a_loader(member: Member) -> list[DanglingLink]:
@@ -270,13 +274,17 @@ def _libraries(member: Member) -> Iterator[str]:
 def _substitutes(member: Member) -> Iterator[tuple[str, ModuleVersion]]:
     """Give the names of the modules in whose place a member's may stand; without a version pkgconf takes none."""
     modules = member.facts.pkg_config
-    return ((each.name, each) for module in modules for each in module.provides if each.comparison)
+    return (
+        (capability.name, capability) for module in modules for capability in module.provides if capability.comparison
+    )
 
 
 def _prove_pythons(member: Member, around: Surroundings, label: Callable[[str], str]) -> Iterator[Problem]:
     """Give the directories of modules that no Python of the set looks into, and extensions of another one in them."""
     strays: dict[str, str] = {}
-    for path in [each.path for each in member.facts.elf] + [each.path for each in member.facts.python or ()]:
+    for path in [each.path for each in member.facts.elf] + [
+        distribution.path for distribution in member.facts.python or ()
+    ]:
         directory = python_directory(path)
         minor = directory.removeprefix("lib/python3.")
         tagged = _TAGGED.fullmatch(posixpath.basename(path))
@@ -312,7 +320,7 @@ def _shared_strays(member: Member, around: Surroundings) -> dict[str, str]:
 
 
 def _pythons(member: Member) -> Iterator[str]:
-    return (found[1] for each in member.descriptor.provides if (found := _PYTHON.fullmatch(each)))
+    return (found[1] for capability in member.descriptor.provides if (found := _PYTHON.fullmatch(capability)))
 
 
 def _installed(member: Member, one: PythonDistribution) -> Installed:
@@ -321,7 +329,7 @@ def _installed(member: Member, one: PythonDistribution) -> Installed:
 
 
 def _distributions(member: Member) -> Iterator[str]:
-    return (_python_needs().canonical_name(each.name) for each in member.facts.python or ())
+    return (_python_needs().canonical_name(distribution.name) for distribution in member.facts.python or ())
 
 
 def _whole_version(minor: str, member: Member | None = None) -> str:

@@ -33,7 +33,11 @@ def select_imported(
         name = waiting.pop()
         offer = offers[name]
         found[name] = offer.member
-        lacking = {each for each in offer.member.requires if each not in offer.member.provides and not served(each)}
+        lacking = {
+            requirement
+            for requirement in offer.member.requires
+            if requirement not in offer.member.provides and not served(requirement)
+        }
         waiting += [
             need
             for need in offer.needs

@@ -165,9 +165,9 @@ def _debug_data(build: Iterable[Member], build_id: str) -> Iterator[tuple[Member
     They say it in the debug data itself: where there is nothing said there are none.
     """
     for package in build:
-        for each in package.facts.debug or ():
-            if build_id and each.build_id == build_id and each.producers:
-                yield package, each.producers
+        for file in package.facts.debug or ():
+            if build_id and file.build_id == build_id and file.producers:
+                yield package, file.producers
 
 
 def _may_lack_types(producer: str) -> bool:
@@ -175,4 +175,4 @@ def _may_lack_types(producer: str) -> bool:
     if not producer.startswith("GNU ") or producer.startswith("GNU AS "):
         return False  # others leave such functions out, and then they are not described
     options = [each for each in producer.split() if each.startswith("-")]
-    return not options or any(_FEW_TYPES.fullmatch(each) for each in options)
+    return not options or any(_FEW_TYPES.fullmatch(option) for option in options)

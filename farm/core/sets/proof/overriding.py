@@ -30,13 +30,13 @@ class Effect:
     @property
     def conflicts(self) -> tuple[Problem, ...]:
         """The problems with which no root can be made at all, whoever accepts them."""
-        return tuple(each for each in self.problems if isinstance(each, PathConflict))
+        return tuple(problem for problem in self.problems if isinstance(problem, PathConflict))
 
 
 def effects(members: Iterable[Member], substitutes: Mapping[str, Member | None]) -> Mapping[str, Effect]:
     """Return what each stand-in does to a set that has them in already.
 
-    `substitutes` maps the name of each to the member in whose place it stands, None where that is not known any more. The
+    `substitutes` maps the name of each to the member in whose place it stands, None where that is unknown by now. The
     set must hold without them: then what is wrong with it is because of them, and a problem in which none has a part
     that can be seen counts for each.
     """

@@ -79,8 +79,8 @@ class ProofScope:
             symbols=sum(len(group.names) for group in strong),
             copies=sum(len(each.details.copies) for each in elf if each.details),
             interpreters=sum(bool(each.interpreter) for each in elf) + len(facts.scripts),
-            modules=sum(each.libraries is not None for each in facts.pkg_config),
-            module_versions=sum(len(each.versions) for each in facts.pkg_config),
+            modules=sum(module.libraries is not None for module in facts.pkg_config),
+            module_versions=sum(len(module.versions) for module in facts.pkg_config),
             distributions=len(facts.python or ()),
             paths=len(member.links),
             old_packages=facts.format == 1,
@@ -95,7 +95,7 @@ class ProofScope:
 
     def plus(self, other: ProofScope, sign: int = 1) -> ProofScope:
         """Return the sum of both, or with a `sign` of -1 the difference."""
-        return ProofScope(*(getattr(self, each) + sign * getattr(other, each) for each in _FIELDS))
+        return ProofScope(*(getattr(self, field) + sign * getattr(other, field) for field in _FIELDS))
 
     @property
     def proven(self) -> str:
@@ -126,7 +126,7 @@ class ProofScope:
 
     def to_dict(self) -> dict[str, int]:
         """Return the counts as JSON values."""
-        return {each.replace("_", "-"): getattr(self, each) for each in _FIELDS}
+        return {field.replace("_", "-"): getattr(self, field) for field in _FIELDS}
 
     def _listed(self, words: dict[str, tuple[str, str]]) -> str:
         told = [_counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
@@ -162,7 +162,7 @@ def called_commands(members: Iterable[Member]) -> tuple[CalledCommand, ...]:
     return tuple(sorted(called, key=lambda each: (each.provided, each.command)))
 
 
-_FIELDS = tuple(each.name for each in fields(ProofScope))
+_FIELDS = tuple(field.name for field in fields(ProofScope))
 
 
 def _unclassed(facts: ElfFacts) -> int:

@@ -201,7 +201,7 @@ class Prover:
         files = self._files[name]
         surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
         return any(file.loaders for file in files) or any(
-            each.opens or not names.isdisjoint(each.shared) for each in surveys
+            survey.opens or not names.isdisjoint(survey.shared) for survey in surveys
         )
 
     def _changed_commands(
@@ -235,7 +235,7 @@ class Prover:
                 further = {name for file in self._files[user] for name in file.all_names} - names
                 names |= further
                 links += further
-                runs = {each for each in self._members[user].facts.commands if self._libraries.loaded_by(each)}
+                runs = {command for command in self._members[user].facts.commands if self._libraries.loaded_by(command)}
                 loaders += runs - commands
                 commands |= runs
         return found
@@ -293,7 +293,7 @@ class Prover:
         """Return that something else lies where a file finds what it needs, if it is so."""
         name = capability.partition(":")[2]
         looked = (self._libraries.opened(name, by, level=each) for each in ("", *self._libraries.levels_above(by)))
-        found = next((each for each in looked if each is not None and not each.loadable), None)
+        found = next((spot for spot in looked if spot is not None and not spot.loadable), None)
         if found is None:
             return None
         path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")

@@ -48,7 +48,7 @@ class Replacement:
         """Take in what else a loader may open of a member, old and new, of which `files` are the files, old and new."""
         before, after = was.opened if was else (), now.opened if now else ()
         if before != after:
-            self.names |= {posixpath.basename(each.path) for each in set(before) ^ set(after)}
+            self.names |= {posixpath.basename(path.path) for path in set(before) ^ set(after)}
         if (was.directory_links if was else ()) != (now.directory_links if now else ()):
             # Whatever lies in a directory may be found by another way now.
             self.names |= {name for file in files for name in file.all_names}

@@ -27,7 +27,7 @@ class TrialSet:
         self._prover = Prover(self._base.values())
         self._placed: dict[str, Member | None] = {}
         self._known = self._prover.proof.problems
-        self._base_provides = Counter(each for member in self._base.values() for each in member.provides)
+        self._base_provides = Counter(capability for member in self._base.values() for capability in member.provides)
 
     @property
     def members(self) -> Mapping[str, Member]:

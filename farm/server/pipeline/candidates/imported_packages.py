@@ -34,8 +34,13 @@ class Taken:
             "root": self.pin.root,
             "address": self.pin.address,
             "packages": [
-                {"name": each.name, "version": each.version, "revision": each.revision, "package": each.digest}
-                for each in self.packages
+                {
+                    "name": package.name,
+                    "version": package.version,
+                    "revision": package.revision,
+                    "package": package.digest,
+                }
+                for package in self.packages
             ],
         }
 
@@ -53,6 +58,6 @@ def imported_packages(unit: UnitOfWork, record: ReleaseRecord) -> tuple[Taken, .
     imports = imports_of(unit, record)
     known = imported.packages_by_digest(unit.session, imported_descriptors(imports).values())
     return tuple(
-        Taken(each, tuple(known[package.descriptor] for package in each.packages if package.descriptor in known))
-        for each in imports
+        Taken(pin, tuple(known[package.descriptor] for package in pin.packages if package.descriptor in known))
+        for pin in imports
     )

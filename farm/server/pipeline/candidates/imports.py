@@ -69,8 +69,8 @@ class Importer:
         """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
-        for each in unit.world.foreign.values():
-            release = imported.newest_release(unit.session, each.name, each.channel, each.root)
+        for distribution in unit.world.foreign.values():
+            release = imported.newest_release(unit.session, distribution.name, distribution.channel, distribution.root)
             if release is not None:
                 pins.append(release)
                 for package in imported.packages_of(unit.session, release.id).values():
@@ -83,7 +83,7 @@ class Importer:
         capabilities = trial.capabilities
         wanted = [name for name in offers if not all(is_imported(user) for user in capabilities.naming(name))]
         members = select_imported(
-            wanted, offers, lambda wish: not all(is_imported(each) for each in capabilities.providers(wish))
+            wanted, offers, lambda wish: not all(is_imported(provider) for provider in capabilities.providers(wish))
         )
         return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
 
@@ -140,9 +140,9 @@ def make_imports(
     for _, member in sorted(members.items()):
         by_owner[member.descriptor.name.distribution].append(member)
     pins = imported.pins_of(unit.session, candidate.id)
-    before, addresses = {each.distribution: each for each in base}, public.signed_distributions() if by_owner else {}
+    before, addresses = {pin.distribution: pin for pin in base}, public.signed_distributions() if by_owner else {}
     found = (_pinned(unit, by_owner[owner], needs, pins.get(owner), before.get(owner)) for owner in sorted(by_owner))
-    return tuple(_as_signed(each, addresses.get(each.distribution)) for each in found)
+    return tuple(_as_signed(pin, addresses.get(pin.distribution)) for pin in found)
 
 
 def _as_signed(taken: Import, signed: OtherDistribution | None) -> Import:

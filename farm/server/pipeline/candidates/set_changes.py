@@ -64,7 +64,7 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     """Return changes by name with their packages, `limit` of them at most."""
     found = sorted(changes, key=lambda each: each.name)
     some = found[:limit]
-    digests = {digest for each in some for digest in (each.before, each.after) if digest}
+    digests = {digest for change in some for digest in (change.before, change.after) if digest}
     known: dict[Digest, Package | ImportedPackage] = {
         **packages.by_digest(session, digests),
         **imported.packages_by_digest(session, digests),
@@ -73,7 +73,10 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
     def package(digest: Digest | None) -> Package | ImportedPackage | None:
         return known[digest] if digest else None
 
-    shown = [SetChange(each.name, package(each.before), package(each.after), each.atom, each.state) for each in some]
+    shown = [
+        SetChange(change.name, package(change.before), package(change.after), change.atom, change.state)
+        for change in some
+    ]
     return SetChanges(shown, len(found))
 
 

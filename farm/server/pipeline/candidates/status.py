@@ -69,11 +69,11 @@ class CandidateStatus:
             "decided-at": time_text(self.candidate.decided_at),
             "package-set": self.candidate.set_digest,
             "gates": [
-                {"gate": each.gate, "state": each.state, "summary": each.summary, "at": time_text(each.at)}
-                for each in self.gates
+                {"gate": gate.gate, "state": gate.state, "summary": gate.summary, "at": time_text(gate.at)}
+                for gate in self.gates
             ],
-            "runs": [run_to_dict(each) for each in self.runs],
-            "excuses": [excuse_to_dict(each) for each in self.excuses],
+            "runs": [run_to_dict(run) for run in self.runs],
+            "excuses": [excuse_to_dict(excuse) for excuse in self.excuses],
         }
 
 
@@ -114,18 +114,18 @@ class ChannelStatus:
             "newest": release_to_dict(self.newest) if self.newest else None,
             "candidate": self.latest.to_dict() if self.latest else None,
             "frozen": freeze_to_dict(self.frozen) if self.frozen else None,
-            "held": [hold_to_dict(each) for each in self.held],
-            "excuses": [excuse_to_dict(each) for each in self.standing],
-            "orders": [order_to_dict(each) for each in self.orders],
+            "held": [hold_to_dict(hold) for hold in self.held],
+            "excuses": [excuse_to_dict(excuse) for excuse in self.standing],
+            "orders": [order_to_dict(order) for order in self.orders],
             "settled": self.settled,
             "trouble": list(self.trouble),
             "halted": self.halted,
             "unsigned": list(self.unsigned),
             "astray": [signed_order_to_dict(each) for each in self.astray],
-            "reports-astray": [report_to_dict(each) for each in self.reports_astray],
+            "reports-astray": [report_to_dict(report) for report in self.reports_astray],
             "unfollowed": [
-                {"distribution": each.distribution, "why": each.why, "since": time_text(each.since)}
-                for each in self.unfollowed
+                {"distribution": trouble.distribution, "why": trouble.why, "since": time_text(trouble.since)}
+                for trouble in self.unfollowed
             ],
         }
 
@@ -142,7 +142,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         and not waiting
         and not has_unfinished_builds(session, now)
         and (newest is None or releases.tests_seen(session, channel) >= jobs.newest_answered(session))
-        and not any(each.excuse.under_way for each in standing)
+        and not any(excuse.excuse.under_way for excuse in standing)
         and _nothing_new(session, channel, candidate, standing)
         and not _goes_on_without(session, candidate, standing)
     )
@@ -209,14 +209,14 @@ def _goes_on_without(session: Session, candidate: Candidate | None, standing: It
     if candidate is None or candidate.state is not CandidateState.REFUSED:
         return False
     refused = {
-        each.excuse.package
-        for each in standing
-        if each.excuse.gate is GateKind.SIGNER and each.excuse.package and each.candidate == candidate.id
+        excuse.excuse.package
+        for excuse in standing
+        if excuse.excuse.gate is GateKind.SIGNER and excuse.excuse.package and excuse.candidate == candidate.id
     }
     if not refused:
         return False
     changes = candidates.changes_of(session, candidate.id)
-    return any(each.name in refused and each.state is ChangeState.ACCEPTED for each in changes)
+    return any(change.name in refused and change.state is ChangeState.ACCEPTED for change in changes)
 
 
 def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
@@ -232,12 +232,12 @@ def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
 def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
     """Return all about a candidate as JSON values: also what it changes, atom by atom, and all that its gates said."""
     known = candidate_status(session, candidate)
-    details = {each.gate: {"summary": each.summary, **unblocking(each.tests)} for each in known.gates}
+    details = {gate.gate: {"summary": gate.summary, **unblocking(gate.tests)} for gate in known.gates}
     changes = with_packages(session, candidates.changes_of(session, candidate.id))
     form = known.to_dict()
     return form | {
-        "gates": [each | {"detail": details[each["gate"]]} for each in form["gates"]],
-        "changes": [each.to_dict() for each in changes.shown],
+        "gates": [gate | {"detail": details[gate["gate"]]} for gate in form["gates"]],
+        "changes": [change.to_dict() for change in changes.shown],
         "tests": candidates.test_jobs(session, candidate.id),
     }
 
@@ -256,7 +256,7 @@ def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
     """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
     found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
-    return {"channel": channel, "excuses": [excuse_to_dict(each) for each in found]}
+    return {"channel": channel, "excuses": [excuse_to_dict(excuse) for excuse in found]}
 
 
 def has_unfinished_builds(session: Session, now: datetime) -> bool:
@@ -300,7 +300,7 @@ def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, de
 
 def _all_known(session: Session, channel: str, decided: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
     """Say whether all that is built is released, or was decided about: a build may come to what was there before."""
-    known = {(each.excuse.package, each.excuse.digest) for each in standing}
+    known = {(excuse.excuse.package, excuse.excuse.digest) for excuse in standing}
     if decided is not None:
-        known |= {(each.name, each.after) for each in candidates.changes_of(session, decided.id)}
+        known |= {(change.name, change.after) for change in candidates.changes_of(session, decided.id)}
     return {(name, after) for name, (_, after) in differences.from_builds(session, channel).items()} <= known

@@ -73,10 +73,10 @@ def was_decided(
     if latest.state is CandidateState.REFUSED and latest.base_number == (newest.number if newest else 0):
         left = decided
     elif latest.state is CandidateState.RELEASED and newest and newest.candidate_id == latest.id:
-        left = [each for each in decided if each.state is not ChangeState.ACCEPTED]
+        left = [change for change in decided if change.state is not ChangeState.ACCEPTED]
     else:
         return False
-    before = {(each.name, each.after, each.state is ChangeState.WAITING) for each in left}
+    before = {(change.name, change.after, change.state is ChangeState.WAITING) for change in left}
     now = {(name, after, name in held) for name, (_, after) in proposal.changes.items()}
     return before == now
 
@@ -84,7 +84,7 @@ def was_decided(
 def _is_asked_again(unit: UnitOfWork, latest: Candidate) -> bool:
     """Say whether the signer refused a candidate as a whole, and it is time to ask it again."""
     standing = excuses.standing(unit.session, latest.channel, package="")
-    return any(each.excuse.gate is GateKind.SIGNER and _is_over(each.excuse, unit.now) for each in standing)
+    return any(excuse.excuse.gate is GateKind.SIGNER and _is_over(excuse.excuse, unit.now) for excuse in standing)
 
 
 def _is_over(excuse: Excuse, now: datetime) -> bool:
@@ -126,7 +126,7 @@ def say_freeze(unit: UnitOfWork, candidate: Candidate) -> Step | None:
         message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
         record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PENDING, message)
         return Step(candidate.channel, StepState.OPEN, message)
-    if any(each.gate is GateKind.FREEZE for each in candidates.gate_results(unit.session, candidate.id)):
+    if any(result.gate is GateKind.FREEZE for result in candidates.gate_results(unit.session, candidate.id)):
         record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
     return None
 

@@ -148,7 +148,7 @@ class Explainer:
     def _of_interfaces(self, name: str, hold: Hold, evidence: InterfaceEvidence) -> Excuse:
         changed = evidence.changed
         partners, only_with = self._partners(name, hold)
-        dependents = sorted({each for found in changed for each in found.dependents})
+        dependents = sorted({dependent for found in changed for dependent in found.dependents})
         return self._excuse(
             name,
             GateKind.ABI,
@@ -164,7 +164,7 @@ class Explainer:
 
     def _of_problems(self, hold: Hold, evidence: ProofEvidence) -> list[Excuse]:
         problems = evidence.problems
-        reason = "; ".join(each.message for each in problems[:_SENTENCES])
+        reason = "; ".join(problem.message for problem in problems[:_SENTENCES])
         if len(problems) > _SENTENCES:
             reason += f"; and {len(problems) - _SENTENCES} more"
         root, job = self._unbuilt_party(problems)
@@ -195,7 +195,7 @@ class Explainer:
 
     def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, Job | None]:
         """Return the recipe, with its job, whose failed build keeps a party to these problems at its old version."""
-        parties = {name for each in problems for name in each.packages if name not in self.packages}
+        parties = {name for problem in problems for name in problem.packages if name not in self.packages}
         for recipe in sorted(set(recipes.recipes_of(self.unit.session, parties).values())):
             head = recipes.head(self.unit.session, recipe)
             job = jobs.latest_of_revision(self.unit.session, head.current) if head and not head.is_built else None
@@ -277,9 +277,9 @@ class Explainer:
         found = self.earlier.partners(name, digest, hold.evidence) if self.earlier else ()
         if not found or self.earlier is None:
             return (), ""
-        newest = max(each.number for each in found)
+        newest = max(companion.number for companion in found)
         there = f"which {self.earlier.channel} has" + (f" since release {newest}" if newest else "")
-        partners = tuple(each.label for each in found)
+        partners = tuple(companion.label for companion in found)
         return partners, f"; {label} breaks with {listed(partners)}, {there}"
 
     def _telling_line(self, job: Job) -> str:

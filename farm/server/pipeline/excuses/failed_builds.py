@@ -29,9 +29,9 @@ class FailedBuilds:
         latest = candidates.latest_candidate(unit.session, self._channel)
         if mark == self._told or latest is None:
             return
-        standing = [each.excuse for each in excuses.standing(unit.session, self._channel)]
+        standing = [excuse.excuse for excuse in excuses.standing(unit.session, self._channel)]
         told = explainer.unbuilt()
-        if set(told) != {each for each in standing if each.gate is GateKind.BUILD}:
-            others = [each for each in standing if each.gate is not GateKind.BUILD]
+        if set(told) != {excuse for excuse in standing if excuse.gate is GateKind.BUILD}:
+            others = [excuse for excuse in standing if excuse.gate is not GateKind.BUILD]
             excuses.hold_back(unit.session, self._channel, latest.id, [*others, *told], now=unit.now)
         self._told = mark

@@ -32,15 +32,15 @@ class Advisories:
         advisories, statements = known_about(unit, (package.name for package in arrivals))
         versions = ((package.name, Version(package.version), package.revision) for package in arrivals)
         standing: dict[str, list[Finding]] = {}
-        for each in blocking(advisories, statements, versions, self.block):
-            standing.setdefault(each.package, []).append(each)
+        for finding in blocking(advisories, statements, versions, self.block):
+            standing.setdefault(finding.package, []).append(finding)
         return {name: _failed(findings) for name, findings in standing.items()}
 
 
 def _failed(findings: list[Finding]) -> GateResult:
-    told = [f"{each.advisory.id} ({each.severity}): {each.advisory.summary}" for each in findings]
+    told = [f"{finding.advisory.id} ({finding.severity}): {finding.advisory.summary}" for finding in findings]
     package = findings[0].package
-    fixed = next((each.fixed for each in findings if each.fixed), "")
+    fixed = next((finding.fixed for finding in findings if finding.fixed), "")
     owner = package.rpartition("/")[0]
     if owner:
         mend = f"Wait for {package} {fixed} or newer" if fixed else f"Wait until {owner} releases one that is fixed"

@@ -55,7 +55,7 @@ class Dependents:
 
 def _concerns(unit: UnitOfWork, channel: str, build: OpenBuild, arriving: Mapping[str, Package]) -> bool:
     """Say whether the channel holds the dependent, or would."""
-    names = {each.name for each in package_rows.packages_of_plan(unit.session, build.built_plan)}
+    names = {package.name for package in package_rows.packages_of_plan(unit.session, build.built_plan)}
     return not names.isdisjoint(arriving) or bool(releases.held_since(unit.session, channel, names))
 
 

@@ -35,8 +35,8 @@ def held_back(
     """Return what a gate holds back of what comes and goes, by name, each with the first such gate of the policy."""
     found: dict[str, HeldBack] = {}
     for gate in gates:
-        coming = [each for each in arrivals if each.name not in found]
-        going = [each for each in departures if each.name not in found]
+        coming = [arrival for arrival in arrivals if arrival.name not in found]
+        going = [departure for departure in departures if departure.name not in found]
         standings = dict(gate.standings(unit, channel, coming)) if coming else {}
         if going and isinstance(gate, RemovalGate):
             standings |= gate.departing(unit, channel, going)

@@ -32,7 +32,7 @@ class Older:
         """Return the standing of those that would be older."""
         if signed_orders.who_orders(unit.session) is None:
             return {}
-        own = [each for each in arrivals if isinstance(each, Package) and each.name not in self._ordered]
+        own = [arrival for arrival in arrivals if isinstance(arrival, Package) and arrival.name not in self._ordered]
         last = releases.last_members(unit.session, channel, (each.name for each in own))
         known = packages.by_digest(unit.session, last.values())
         found = {}

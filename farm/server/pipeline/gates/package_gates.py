@@ -70,16 +70,16 @@ class PackageGates:
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
         """Ask the gates again; None when one of them holds back what it had let pass."""
         if context.candidate.source.is_rollback:
-            names = [each.name for each in context.changes]
+            names = [change.name for change in context.changes]
             return None if held_among(unit, self._channel, names) else {}
-        let_pass = {each.name for each in context.changes if each.state is not _WAITING}
+        let_pass = {change.name for change in context.changes if change.state is not _WAITING}
         source, order = context.candidate.source, orders.order_of(unit.session, context.candidate.id)
         gates = self._gates_for(unit, source, order)
-        held = self._ask(unit, gates, ((each.before, each.after) for each in context.changes))
-        held = self._parted([each.name for each in context.changes], source, order) | held
+        held = self._ask(unit, gates, ((change.before, change.after) for change in context.changes))
+        held = self._parted([change.name for change in context.changes], source, order) | held
         if held.keys() & let_pass:
             return None
-        waiting = {each.name for each in context.changes if each.state is _WAITING}
+        waiting = {change.name for change in context.changes if change.state is _WAITING}
         # What has come to pass since then is for the next candidate.
         return {name: each for name, each in held.items() if name in waiting} | {
             name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
@@ -90,7 +90,8 @@ class PackageGates:
         transitions = self._transitions
         if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
             transitions = [
-                replace(each, packages=tuple(filter(named.__contains__, each.packages))) for each in transitions
+                replace(transition, packages=tuple(filter(named.__contains__, transition.packages)))
+                for transition in transitions
             ]
         return {
             name: HeldBack(name, GateKind.TRANSITION, _waits_for(self._channel, *others[0]))

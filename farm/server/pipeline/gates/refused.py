@@ -52,7 +52,9 @@ class Refused:
         self, unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]
     ) -> dict[str, GateResult]:
         held = refusals.in_force(unit.session, channel, packages, now=unit.now)
-        return {each.package: GateResult("failed", each.reason, each.remedy, until=each.until) for each in held}
+        return {
+            excuse.package: GateResult("failed", excuse.reason, excuse.remedy, until=excuse.until) for excuse in held
+        }
 
 
 def asked_again_at(now: datetime, refused_before: int) -> datetime:

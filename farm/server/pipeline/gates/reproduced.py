@@ -77,7 +77,7 @@ class Reproduced:
         if active is None and (aside or len(failed) >= MOST_TRIES):
             return _set_aside(aside) if aside else _failed(first, failed[-1], len(failed))
         so_far = f"{len(agreeing)} of {self.agree} builders agree"
-        differing = {each.built_by for each in records.differences.get(plan, ())}
+        differing = {difference.built_by for difference in records.differences.get(plan, ())}
         others = records.workers - {first.built_by} - agreeing - differing
         if len(agreeing) + len(others) < self.agree:
             return _too_few(so_far, self.agree, records.workers)
@@ -110,14 +110,17 @@ class _Records:
             attested=attestations.attestations_of(unit.session, (package.digest for package in arrivals)),
             differences=attestations.differences_of(unit.session, plans),
             tries=rebuilds.rebuilds_of(unit.session, plans),
-            workers=frozenset(each.name for each in workers if each.builds and each.revoked_at is None),
-            revoked=frozenset(each.name for each in workers if each.revoked_at is not None),
+            workers=frozenset(worker.name for worker in workers if worker.builds and worker.revoked_at is None),
+            revoked=frozenset(worker.name for worker in workers if worker.revoked_at is not None),
             ready=Counter(rebuilds.ready_by_first_builder(unit.session)),
         )
 
     def builders(self, package: Package) -> set[str]:
         """Return the workers that came to this package, whose keys are still trusted."""
-        return {package.built_by, *(each.built_by for each in self.attested.get(package.digest, ()))} - self.revoked
+        return {
+            package.built_by,
+            *(attestation.built_by for attestation in self.attested.get(package.digest, ())),
+        } - self.revoked
 
 
 def _wish(unit: UnitOfWork, plan: Digest, package: Package) -> Job:

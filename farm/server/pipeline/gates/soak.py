@@ -34,7 +34,9 @@ class OpenReports:
     def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the standing of those on which a report is open: they wait until somebody closes it."""
         trouble = reports.open_reports(unit.session, self.from_channel, [package.digest for package in arrivals])
-        return {each.name: self._reported(trouble[each.digest]) for each in arrivals if each.digest in trouble}
+        return {
+            arrival.name: self._reported(trouble[arrival.digest]) for arrival in arrivals if arrival.digest in trouble
+        }
 
     def _reported(self, trouble: Sequence[Report]) -> GateResult:
         first = trouble[0]
@@ -60,7 +62,7 @@ class Soak:
         """Return the standing of those that are not there yet: they wait for the clock, or for an open report."""
         digests = [package.digest for package in arrivals]
         since = releases.first_released(unit.session, self.from_channel, digests)
-        since |= imported.first_taken(unit.session, self.from_channel, (each.name for each in arrivals))
+        since |= imported.first_taken(unit.session, self.from_channel, (arrival.name for arrival in arrivals))
         waiting = {}
         for package in arrivals:
             standing = self._standing(since.get(package.digest), unit.now)
@@ -70,7 +72,7 @@ class Soak:
 
     def departing(self, unit: UnitOfWork, channel: str, departures: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the standing of those that have not been gone for so long; what was never there may go."""
-        names = [each.name for each in departures]
+        names = [departure.name for departure in departures]
         gone = releases.gone_since(unit.session, self.from_channel, names)
         gone |= imported.gone_since(unit.session, self.from_channel, names)
         found = {}

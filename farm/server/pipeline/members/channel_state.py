@@ -59,7 +59,7 @@ class ChannelState:
             members = releases.release_members(unit.session, self._channel, number) if number else []
             imported = (self.member(unit, digest) for digest in self._imported(unit, number).values())
             self._trial = TrialSet(
-                [*(self._shelf.member(each) for each in members), *(each for each in imported if each is not None)]
+                [*(self._shelf.member(member) for member in members), *(each for each in imported if each is not None)]
             )
             self._note_tests(unit, self._trial.base)
         elif self._number != number:

@@ -232,7 +232,7 @@ class PublicStore:
         Raises `RepositoryStateError`.
         """
         policy = policy_in_force(Repository(self._repository))
-        return (*policy.steps, *(each.lock for each in policy.toolchains)) if policy else ()
+        return (*policy.steps, *(toolchain.lock for toolchain in policy.toolchains)) if policy else ()
 
     def signed_distributions(self) -> Mapping[str, OtherDistribution]:
         """Return where the signed policy says that other distributions are, by name; nothing where none is signed.

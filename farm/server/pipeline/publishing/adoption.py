@@ -148,7 +148,7 @@ class TakingUp:
         )
         candidates.place_changes(unit.session, opened.id, changes, state=ChangeState.ACCEPTED)
         pins = [imported.find_release(unit.session, each.release) for each in release.imports]
-        imported.pin_candidate(unit.session, opened.id, [each for each in pins if each])
+        imported.pin_candidate(unit.session, opened.id, [pin for pin in pins if pin])
         candidates.decide(unit.session, opened.id, CandidateState.RELEASED, reason="", now=at)
         return opened.id
 
@@ -159,7 +159,7 @@ class TakingUp:
         if lacking := unknown_imports(unit, release):
             raise UnknownPackageError(
                 release,
-                f"{listed(lacking)} as it takes them: {listed([str(each) for each in release.imports])}",
+                f"{listed(lacking)} as it takes them: {listed([str(pin) for pin in release.imports])}",
                 "Let control see these releases, which it follows by itself while they are the newest there, or "
                 "restore a backup of the database that is newer.",
             )

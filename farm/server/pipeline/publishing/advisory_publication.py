@@ -92,7 +92,7 @@ class AdvisoryPublication:
             chosen = self._index(unit, choice), self._looked(unit, choice)
             known = signed_orders.unsigned_words(unit.session)
         if new := choice.unsigned.keys() - known.keys():
-            told = ", ".join(sorted(choice.unsigned[each] for each in new)[:_MOST_TOLD])
+            told = ", ".join(sorted(choice.unsigned[digest] for digest in new)[:_MOST_TOLD])
             _LOG.warning("nobody has signed, so it is not published (%d in all): %s", len(new), told)
         if choice.unsigned != known:
             with self._application.writing() as unit:
@@ -100,7 +100,7 @@ class AdvisoryPublication:
         return chosen
 
     def _index(self, unit: UnitOfWork, choice: Choice) -> AdvisoryIndex:
-        listed = choice.advisories(self._listed(unit, each) for each in _all(unit))
+        listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
         statements = choice.statements(all_statements(unit))
         document = self._keep(document_of(statements, unit.world.distribution)) if statements else None
         return AdvisoryIndex(unit.world.distribution, listed, document)

@@ -65,9 +65,9 @@ class PublishedWords:
         return cls(
             blobs,
             index.distribution,
-            {each.id: each for each in index.advisories},
+            {advisory.id: advisory for advisory in index.advisories},
             in_force(stated),
-            {(each.package, each.source): each for each in reviews},
+            {(review.package, review.source): review for review in reviews},
         )
 
     def has_newer(self, advisory: Advisory) -> bool:
@@ -122,21 +122,21 @@ class Choice:
     def statements(self, kept: Iterable[Statement]) -> tuple[Statement, ...]:
         """Return the statements to publish: of each vulnerability, package and version the newest that may be."""
         found = dict(self._published.statements)
-        for each in sorted(kept, key=lambda one: one.at, reverse=True):
-            key = key_of(each)
-            if (key not in found or each.at > found[key].at) and self._may_say(
-                statement_word(each, self._distribution)
+        for statement in sorted(kept, key=lambda one: one.at, reverse=True):
+            key = key_of(statement)
+            if (key not in found or statement.at > found[key].at) and self._may_say(
+                statement_word(statement, self._distribution)
             ):
-                found[key] = each
+                found[key] = statement
         return tuple(found[key] for key in sorted(found))
 
     def reviews(self, kept: Iterable[Review]) -> tuple[Review, ...]:
         """Return the reviews to publish."""
         found = dict(self._published.reviews)
-        for each in kept:
-            before = found.get((each.package, each.source))
-            if (before is None or each.at > before.at) and self._may_say(review_word(each)):
-                found[each.package, each.source] = each
+        for review in kept:
+            before = found.get((review.package, review.source))
+            if (before is None or review.at > before.at) and self._may_say(review_word(review)):
+                found[review.package, review.source] = review
         return tuple(found[key] for key in sorted(found))
 
     def _may_say(self, word: Word) -> bool:

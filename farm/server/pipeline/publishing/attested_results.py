@@ -22,9 +22,9 @@ def attestations_of(unit: UnitOfWork, candidate: Candidate) -> tuple[Digest, ...
     where the signed list names no testers and workers signed nothing.
     """
     accepted = {
-        each.name: each.after
-        for each in candidates.changes_of(unit.session, candidate.id)
-        if each.state is ChangeState.ACCEPTED
+        change.name: change.after
+        for change in candidates.changes_of(unit.session, candidate.id)
+        if change.state is ChangeState.ACCEPTED
     }
     digest = candidates.changes_digest(candidate.base_number, accepted)
     for run in candidates.set_runs(unit.session, candidate.id):

@@ -85,8 +85,8 @@ def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:
             see(recipe)
         yield from found
         found.clear()
-    for each in release.imports:
-        for package in each.packages:
+    for pin in release.imports:
+        for package in pin.packages:
             see(package.descriptor)
     yield from found
 

@@ -41,7 +41,7 @@ def rebuilds_of(
     given = attestations.attestations_of(unit.session, known)
     allowed = public.builders() if given else None
     return {
-        digest: _verified(unit, known[digest], [each.provenance for each in found], allowed)
+        digest: _verified(unit, known[digest], [attestation.provenance for attestation in found], allowed)
         for digest, found in given.items()
         if allowed is not None
     }
@@ -50,7 +50,7 @@ def rebuilds_of(
 def words_of_others(unit: UnitOfWork, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
     """Return another builder's word on each package whose own is not on the signed list, where there is one."""
     allowed = public.builders()
-    unlisted = [each for each in packages if not _is_listed(each, allowed, public)]
+    unlisted = [package for package in packages if not _is_listed(package, allowed, public)]
     return {digest: words[0] for digest, words in rebuilds_of(unit, unlisted, public).items() if words}
 
 

@@ -154,7 +154,7 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
 
     The next candidate leaves out what is named.
     """
-    changes = {each.name: each for each in candidates.changes_of(unit.session, candidate.id)}
+    changes = {change.name: change for change in candidates.changes_of(unit.session, candidate.id)}
     refused = [
         Excuse(
             package=name,
@@ -168,7 +168,7 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
         if name in changes
     ]
     standing = excuses.standing(unit.session, candidate.channel)
-    held = [each.excuse for each in standing if each.candidate == candidate.id]
+    held = [excuse.excuse for excuse in standing if excuse.candidate == candidate.id]
     return [*held, *(refused or [_whole(unit, candidate, error)])]
 
 

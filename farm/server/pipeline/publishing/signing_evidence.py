@@ -60,11 +60,11 @@ def bring_evidence(
     built = [*own.values(), *loading, *rebuilt, *compared]
     against = [*compared, *_built_against(unit, built)]
     words = words_of_others(unit, against, public)
-    dependencies = tuple(_of(each, words.get(each.digest)) for each in against)
+    dependencies = tuple(_of(package, words.get(package.digest)) for package in against)
     described = [*dependencies, *map(_of, rebuilt)]
     found = [digest for each in described for digest in recipe_blobs(unit, each.recipe)]
     found += [blob.digest for each in described for blob in each.blobs]
-    found += _put_out(unit, {each.plan for each in built})
+    found += _put_out(unit, {package.plan for package in built})
     found += _put_out(unit, _plans_of_dependencies(unit, [*loading, *rebuilt]))
     found += _imported(unit, release)
     abroad = _abroad(unit, release, previous)
@@ -93,7 +93,7 @@ def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Packa
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
-        wanted = {each.tree for plan in plans for each in plan_of(unit, plan).dependencies}
+        wanted = {dependency.tree for plan in plans for dependency in plan_of(unit, plan).dependencies}
         found = packages.packages_of_tree(unit.session, wanted)
         seen |= plans
         plans = {package.plan for package in found.values()} - seen
@@ -117,7 +117,7 @@ def _approvals(
         tree = IndexTree(public.read, previous.index)
         asked |= {entry.descriptor.digest for name in moved.removed if (entry := tree.entry(name))}
     for given in approvals_of(unit.session, release.channel, asked).values():
-        yield from (each.envelope.encode() for each in given)
+        yield from (approval.envelope.encode() for approval in given)
 
 
 def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
@@ -132,12 +132,12 @@ def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
 def _put_out(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
     """Give the blobs that describe all that builds put out: debug data and headers are told by what is beside."""
     for plan in sorted(plans):
-        for each in packages.packages_of_plan(unit.session, plan):
-            yield from (each.descriptor.digest, each.facts.digest, each.manifest.digest)
+        for package in packages.packages_of_plan(unit.session, plan):
+            yield from (package.descriptor.digest, package.facts.digest, package.manifest.digest)
 
 
 def _plans_of_dependencies(unit: UnitOfWork, built: Iterable[Package]) -> set[Digest]:
-    wanted = {each.tree for package in built for each in plan_of(unit, package.plan).dependencies}
+    wanted = {dependency.tree for package in built for dependency in plan_of(unit, package.plan).dependencies}
     return {each.plan for each in packages.packages_of_tree(unit.session, wanted).values()}
 
 
@@ -185,7 +185,7 @@ def _comparisons(unit: UnitOfWork, candidate: Candidate, public: PublicStore) ->
 
 def _compared(unit: UnitOfWork, ordered: Iterable[Digest]) -> list[Package]:
     """Return the packages whose libraries were compared: of equal files they may be other builds than are released."""
-    orders = [each.order for each in comparisons.comparisons(unit.session, ordered).values()]
+    orders = [comparison.order for comparison in comparisons.comparisons(unit.session, ordered).values()]
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
     found = packages.by_digest(unit.session, sides)
     return [found[digest] for digest in sorted(found)]
@@ -209,7 +209,7 @@ def _imported(unit: UnitOfWork, release: Release) -> Iterator[Digest]:
 def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ShownRelease]:
     """Return what shows that other distributions have signed what the release takes of them anew."""
     had = previous.imports if previous else ()
-    known = (imported.shown(unit.session, each.release, each.root) for each in release.imports if each not in had)
+    known = (imported.shown(unit.session, pin.release, pin.root) for pin in release.imports if pin not in had)
     return [ShownRelease.from_dict(json.loads(shown)) for shown in known if shown]
 
 

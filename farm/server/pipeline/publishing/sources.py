@@ -49,7 +49,7 @@ def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
     """Return what Debian built its packages from that are among the sources."""
     revision = recipes.find_revision(unit.session, package.recipe)
     try:
-        return [each.digest for each in unit.shelf.recipe(revision).carried] if revision else []
+        return [source.digest for source in unit.shelf.recipe(revision).carried] if revision else []
     except RecipeError:  # as below
         return []
 
@@ -60,7 +60,7 @@ def _contents(unit: UnitOfWork, revision: RecipeRevision) -> RecipeContents | No
     beside = {name: content for name, content in files.items() if name != _RECIPE}
     try:
         sources = unit.shelf.recipe(revision).sources
-        named = {each.file for each in sources if not each.url and not each.debian_package}
+        named = {source.file for source in sources if not source.url and not source.debian_package}
     except RecipeError:  # the steps of today no longer know it; most recipes name all that lies beside them
         named = set(beside)
     contents = _of(files, {name: content for name, content in beside.items() if name in named})

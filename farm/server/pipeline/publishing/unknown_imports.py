@@ -70,7 +70,7 @@ def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[S
             release = public.release(release.previous)
         except (MissingBlobError, CorruptBlobError):
             return
-        if taken.release not in {each.release for each in release.imports}:
+        if taken.release not in {pin.release for pin in release.imports}:
             return
 
 

@@ -82,8 +82,8 @@ def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[Release
     A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
     Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
     """
-    known = packages.by_digest(unit.session, (each.descriptor.digest for each in entries))
-    unknown = [each for each in entries if each.descriptor.digest not in known]
+    known = packages.by_digest(unit.session, (entry.descriptor.digest for entry in entries))
+    unknown = [entry for entry in entries if entry.descriptor.digest not in known]
     if not unknown:
         return
     builds = _builds(unit, release, unknown, public)
@@ -233,7 +233,7 @@ def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[Releas
     keys = {keyid: key for keyid, (_, key) in workers.items()}
     for entry in rebuilt:
         package = entry.descriptor.digest
-        there = {each.provenance for each in known.get(package, ())}
+        there = {attestation.provenance for attestation in known.get(package, ())}
         for blob in sorted(set(entry.rebuilds) - there, key=lambda each: each.digest):
             public.fetch_back(blob.digest)
             try:
@@ -245,7 +245,7 @@ def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[Releas
 
 def _workers(unit: UnitOfWork) -> dict[str, tuple[str, Key]]:
     """Return the enrolled workers, by the id of their key."""
-    found = ((each.name, key_of(each)) for each in identities.workers(unit.session))
+    found = ((worker.name, key_of(worker)) for worker in identities.workers(unit.session))
     return {key.keyid: (name, key) for name, key in found}
 
 

@@ -46,19 +46,22 @@ class BuildRoots:
 
     def _root(self, digest: Digest) -> BuildRoot:
         plan = self._plan(digest)
-        wanted = [(each.name.short, each.tree) for each in plan.dependencies]
+        wanted = [(dependency.name.short, dependency.tree) for dependency in plan.dependencies]
         # Many are built with the same.
         if unknown := {tree for _, tree in wanted} - self._asked:
             self._built |= packages.packages_of_tree(self._unit.session, unknown)
             self._asked |= unknown
         there = [self._built[each] for each in wanted if each in self._built]
         own = packages.packages_of_plan(self._unit.session, digest)
-        members = tuple(self._shelf.member(each) for each in (*there, *own))
+        members = tuple(self._shelf.member(package) for package in (*there, *own))
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
         """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
-        debs = next((each.debs for each in self._unit.world.toolchains.values() if each.tree == plan.toolchain), {})
+        debs = next(
+            (toolchain.debs for toolchain in self._unit.world.toolchains.values() if toolchain.tree == plan.toolchain),
+            {},
+        )
         return is_given(self._plan(member.descriptor.plan), debs)
 
     def _plan(self, digest: Digest) -> Plan:

@@ -139,7 +139,7 @@ class Interfaces:
             found.not_judged.append(f"{library}: {answer.outcome.reason}")
         else:
             found.compared += 1
-            found.not_judged += (f"{library}: {each}" for each in self._gaps(pair, answer.outcome))
+            found.not_judged += (f"{library}: {gap}" for gap in self._gaps(pair, answer.outcome))
 
     def _ask(self, pairs: Collection[LibraryPair]) -> dict[LibraryPair, Answer]:
         self._look_up(pairs)
@@ -289,10 +289,10 @@ class Interfaces:
         if toolchain is None:
             return _MISSING
         sides = [self._side(file) for file in (pair.before, pair.after)]
-        not_covered = next((each for each in sides if isinstance(each, str)), None)
+        not_covered = next((side for side in sides if isinstance(side, str)), None)
         if not_covered is not None:
             return _Unjudged(not_covered)
-        before, after = (each for each in sides if not isinstance(each, str))
+        before, after = (side for side in sides if not isinstance(side, str))
         self._lacking[pair] = before.lacking or after.lacking
         return AbiOrder(self._told(before), self._told(after), toolchain.tree, COMPARISON_LIMITS)
 

@@ -41,7 +41,9 @@ def order_tests(
         if isinstance(found, Unrunnable):
             yield test.name, found
             continue
-        archives = tuple(archive_of(package(each.descriptor.digest), each.descriptor.store_path) for each in found)
+        archives = tuple(
+            archive_of(package(member.descriptor.digest), member.descriptor.store_path) for member in found
+        )
         subject = members.members[recipe.name].descriptor.digest
         yield test.name, TestOrder(test, subject, archives, recipe.limits)
 

@@ -49,7 +49,9 @@ class ReleasedTests:
         Needs a planning desk. `trial` holds the newest release.
         """
         seen, mark = releases.tests_seen(unit.session, self._channel), self._shelf.tests_mark
-        red = [each.excuse for each in excuses.standing(unit.session, self._channel) if _is_of_release(each.excuse)]
+        red = [
+            excuse.excuse for excuse in excuses.standing(unit.session, self._channel) if _is_of_release(excuse.excuse)
+        ]
         if seen >= mark and not red:
             return ""
         if with_tests and newest is not None and newest.candidate_id is not None:
@@ -65,7 +67,7 @@ class ReleasedTests:
         return ""
 
     def _plans_of(self, unit: UnitOfWork, red: Iterable[Excuse]) -> set[Digest]:
-        return {self._shelf.record(unit, each.digest).plan for each in red if each.digest is not None}
+        return {self._shelf.record(unit, excuse.digest).plan for excuse in red if excuse.digest is not None}
 
     def _tried(
         self, unit: UnitOfWork, newest: ReleaseRecord, trial: TrialSet, plans: Iterable[Digest], verdicts: JobVerdicts
@@ -106,10 +108,10 @@ class ReleasedTests:
 
     def _excuse(self, unit: UnitOfWork, newest: ReleaseRecord, package: Package, failed: list[FailedTest]) -> Excuse:
         told = [
-            f"test {each.test!r} of {each.package} failed in job {each.job}: {each.message}"
-            if each.job
-            else f"test {each.test!r} of {each.package}: {each.message}"
-            for each in failed[:_SENTENCES]
+            f"test {test.test!r} of {test.package} failed in job {test.job}: {test.message}"
+            if test.job
+            else f"test {test.test!r} of {test.package}: {test.message}"
+            for test in failed[:_SENTENCES]
         ]
         submission = self._shelf.tested_revision(unit, package).submission
         return Excuse(

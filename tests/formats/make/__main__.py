@@ -1,0 +1,89 @@
+"""Write fixtures with the code of the day: `python -m tests.formats.make [PART…]`.
+
+It is kept to show how those of `tests/formats/data` were made, and for new ones: a file that is there already is never
+written again, unless `--overwrite` says so, and then what is published is another thing than it was.
+
+It starts itself anew on a clock that stands still but for `tick`, and with keys and tokens out of a counter, so that
+the same code writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.formats.make.fixed import CLOCK, START, pretend
+
+DATA = Path(__file__).parents[1] / "data"
+PARTS = ("published", "documents", "identities", "home", "command", "farm", "rows", "processes")
+
+
+class Output:
+    """Where fixtures are written; or, when it only `checks`, what they are compared with."""
+
+    def __init__(self, *, overwrite: bool = False, checks: bool = False) -> None:
+        self._overwrite = overwrite
+        self._checks = checks
+        self.differs: list[str] = []
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write one file below `data`; refuse where it is there already with other content."""
+        path = DATA / name
+        content = content.encode() if isinstance(content, str) else content
+        if path.exists() and path.read_bytes() == content:
+            return
+        if self._checks:
+            self.differs.append(name)
+            return
+        if path.exists() and not self._overwrite:
+            sys.exit(f"error: {path} is there already, with other content. It stays; --overwrite would replace it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.formats.make", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all unless some are named")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where something else would be written"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if CLOCK not in os.environ:
+        sys.exit(max(_begin(part) for part in arguments.parts or PARTS))
+    pretend()
+    out = Output(overwrite=arguments.overwrite, checks=arguments.check)
+    (part,) = arguments.parts
+    with tempfile.TemporaryDirectory() as folder:
+        importlib.import_module(f"tests.formats.make.{part}").make(out, Path(folder))
+    if out.differs:
+        sys.exit(f"error: other bytes would be written today: {', '.join(out.differs)}")
+
+
+def _begin(part: str) -> int:
+    """Make one part in a process of its own, which begins at `START`."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    options = [each for each in sys.argv[1:] if each.startswith("-")]
+    environment = {
+        "LD_PRELOAD": str(library),
+        CLOCK: START,
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+        "PYTHONHASHSEED": "0",
+        "TZ": "UTC",
+    }
+    command = [sys.executable, "-m", "tests.formats.make", part, *options]
+    return subprocess.run(command, env=os.environ | environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The command: which verbs and options there are, and what it answers programs.
+
+Run as `python -m tests.formats.reading.command`, it carries out command lines (a list of lists, JSON, on its input) one
+after the other, and prints how each ended and what it said.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from farm.cli.main import farm, main
+from tests.formats import kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+def table() -> dict[str, Any]:
+    """Return every verb, and verb of a verb, with its options and arguments."""
+    return dict(_verbs(farm, click.Context(farm), ""))
+
+
+def find(path: str) -> dict[str, Any] | None:
+    """Return a verb by its words, also one that no help shows; None where there is none."""
+    command: click.Command | None = farm
+    for word in path.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+        if command is None:
+            return None
+    return _form(command) if command else None
+
+
+def _verbs(group: click.Group, context: click.Context, path: str) -> Iterator[tuple[str, Any]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        if isinstance(command, click.Group):
+            yield from _verbs(command, context, f"{path}{name} ")
+        yield f"{path}{name}", _form(command)
+
+
+def _form(command: click.Command) -> dict[str, Any]:
+    options, arguments = {}, []
+    for each in command.params:
+        form = {"type": _type(each.type), "nargs": each.nargs, "required": each.required}
+        if isinstance(each, click.Option):
+            names = [*each.opts, *each.secondary_opts]
+            said = {"flag": each.is_flag, "count": each.count, "multiple": each.multiple, "names": names}
+            options[names[0]] = form | said
+        else:
+            arguments.append(form)
+    return {"options": options, "arguments": arguments}
+
+
+def _type(kind: click.ParamType) -> Any:
+    return list(kind.choices) if isinstance(kind, click.Choice) else kind.name
+
+
+def shape(value: Any) -> Any:
+    """Return the keys and types of a JSON value; a list has the shapes of its items, each once."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        shapes = [shape(each) for each in value]
+        return [each for number, each in enumerate(shapes) if each not in shapes[:number]]
+    return "null" if value is None else type(value).__name__
+
+
+def shape_of(text: str) -> Any:
+    """Return the shape of what was printed; a text that is no JSON has its number of lines for one."""
+    try:
+        return shape(json.loads(text))
+    except ValueError:
+        return f"{len(text.splitlines())} lines"
+
+
+def carried_out(lines: Sequence[Sequence[str]], environment: Mapping[str, str], folder: Any) -> list[dict[str, Any]]:
+    """Carry out command lines in one process of their own; return status and output of each."""
+    command = [sys.executable, "-m", "tests.formats.reading.command"]
+    ended = subprocess.run(
+        command,
+        input=json.dumps({"lines": lines, "folder": str(folder)}),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: list[dict[str, Any]] = json.loads(ended.stdout)
+    return found
+
+
+def _carry_out(line: Sequence[str]) -> dict[str, Any]:
+    said, told = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+    status: Any = 0
+    with redirect_stdout(said), redirect_stderr(told):
+        try:
+            main(list(line))
+        except SystemExit as ended:
+            status = ended.code
+    for each in (said, told):
+        each.flush()
+    return {"status": status, "out": said.buffer.getvalue().decode(), "err": told.buffer.getvalue().decode()}  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    import os
+
+    asked = json.load(sys.stdin)
+    os.chdir(asked["folder"])
+    with kept.at(kept.read_json("published.json")["at"]):
+        answers = [_carry_out(line) for line in asked["lines"]]
+    json.dump(answers, sys.stdout)

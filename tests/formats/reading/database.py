@@ -1,0 +1,157 @@
+"""The farm's database: its schema, and rows with something in each column."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from farm.core.names.digest import Digest
+from farm.core.plan.trouble import Trouble
+from farm.core.policy.gate_kind import GateKind
+from farm.server.tables.columns import Enumerated
+from farm.server.tables.pipeline_states import (
+    CandidateOrigin,
+    CandidateState,
+    ChangeState,
+    GateState,
+    OrderEnding,
+    OrderKind,
+    RunPurpose,
+    RunState,
+    StepState,
+)
+from farm.server.tables.rows import Row
+from farm.server.tables.schema import schema_of
+from farm.server.tables.session import Database
+from farm.server.tables.states import AttemptState, JobKind, JobState, Role, SubmissionState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def schema() -> dict[str, Any]:
+    """Return every table: of its columns the type, whether they may be empty, and what they are when nothing is said."""
+    return {table.name: _table(table) for table in Row.metadata.sorted_tables}
+
+
+def _table(table: sa.Table) -> dict[str, Any]:
+    checks = [str(each.sqltext) for each in table.constraints if isinstance(each, sa.CheckConstraint)]
+    unique = [
+        [column.name for column in each.columns] for each in table.constraints if isinstance(each, sa.UniqueConstraint)
+    ]
+    return {
+        "columns": {column.name: _column(column) for column in table.columns},
+        "key": [column.name for column in table.primary_key.columns],
+        "checks": sorted(checks),
+        "unique": sorted(unique),
+        "refers": sorted([each.parent.name, each.target_fullname] for each in table.foreign_keys),
+    }
+
+
+def _column(column: sa.Column[Any]) -> list[Any]:
+    default = column.default.arg if column.default is not None and column.default.is_scalar else None  # type: ignore[attr-defined]
+    return [str(column.type), column.nullable, None if default is None else str(default), members_of(column)]
+
+
+def revision(path: Path) -> str:
+    """Return which schema a database says that it has."""
+    database = Database(f"sqlite:///{path}")
+    try:
+        return schema_of(database)
+    finally:
+        database.close()
+
+
+def filled(path: Path) -> None:
+    """Add rows that have something in every column, one for each member of an enumeration, and one that is bare."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        for table in Row.metadata.sorted_tables:
+            for number in range(_members(table)):
+                connection.execute(table.insert().values(_full(table, number)))
+    engine.dispose()
+
+
+def _members(table: sa.Table) -> int:
+    return max(len(each) for each in ((), *(members_of(column) for column in table.columns))) or 1
+
+
+def members_of(column: sa.Column[Any]) -> list[str]:
+    """Return what a column may hold, where that is not any text."""
+    if isinstance(column.type, Enumerated):
+        return [each.value for each in column.type.members]
+    said = (str(each.sqltext) for each in column.table.constraints if isinstance(each, sa.CheckConstraint))
+    allowed = next((text for text in said if text.startswith(f"{column.name} IN (")), "")
+    return re.findall("'([^']*)'", allowed)
+
+
+def states() -> list[list[str]]:
+    """Return the values of every enumeration whose members stand in rows."""
+    kinds = (
+        JobKind,
+        JobState,
+        AttemptState,
+        SubmissionState,
+        Role,
+        CandidateOrigin,
+        CandidateState,
+        ChangeState,
+        GateState,
+        StepState,
+        RunState,
+        RunPurpose,
+        OrderKind,
+        OrderEnding,
+        GateKind,
+        Trouble,
+    )
+    return [[each.value for each in kind] for kind in kinds]
+
+
+def _full(table: sa.Table, number: int) -> dict[str, Any]:
+    return {column.name: _value(table, column, number) for column in table.columns}
+
+
+def _value(table: sa.Table, column: sa.Column[Any], number: int) -> Any:
+    kind = column.type
+    if members := members_of(column):
+        return members[number % len(members)]
+    if issubclass(kind.python_type if not isinstance(kind, sa.types.TypeDecorator) else datetime, bool):
+        return True
+    if isinstance(kind, sa.types.TypeDecorator):
+        return _WHEN + timedelta(minutes=number)
+    if isinstance(kind, sa.Integer):
+        return 1000 + number
+    return f"{table.name} {column.name} {number}"
+
+
+def rows(path: Path) -> dict[str, list[list[Any]]]:
+    """Return all rows of all tables, as the farm's types read them, in the order of their columns' names."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        found = {
+            table.name: sorted(
+                (
+                    [_plain(getattr(row, name)) for name in sorted(table.columns.keys())]
+                    for row in connection.execute(table.select())
+                ),
+                key=repr,
+            )
+            for table in Row.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Digest):
+        return str(value)
+    return value if value is None or type(value) in (str, int, float, bool) else str(value)

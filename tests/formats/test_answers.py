@@ -1,0 +1,31 @@
+"""What verbs answer in a home of then: how they end, and the shape of the JSON that programs read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.formats import kept
+from tests.formats.reading import command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KNOWN = kept.read_json("answers.json")
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("answers")
+    return command.carried_out([each["line"] for each in KNOWN], kept.household(folder), folder / "home")
+
+
+@pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(each["line"]) for each in KNOWN])
+def test_a_verb_ends_as_it_did_and_answers_in_the_same_shape(answers: Sequence[dict[str, Any]], number: int) -> None:
+    assert answers[number]["status"] == KNOWN[number]["status"], answers[number]["err"]
+    assert command.shape_of(answers[number]["out"]) == KNOWN[number]["shape"]
+
+
+def test_every_way_to_end_is_among_them() -> None:
+    assert {each["status"] for each in KNOWN} == {0, 1, 2, 3}

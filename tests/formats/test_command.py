@@ -1,0 +1,35 @@
+"""Every verb and option that there was is there: what is renamed goes on under its old name too."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.formats import kept
+from tests.formats.reading import command
+
+KNOWN = kept.read_json("command.json")
+
+
+@pytest.mark.parametrize("verb", KNOWN)
+def test_a_verb_takes_all_that_it_took(verb: str) -> None:
+    found, known = command.find(verb), KNOWN[verb]
+    assert found is not None
+    by_name = {name: each for each in found["options"].values() for name in each["names"]}
+    for option in known["options"].values():
+        for name in option["names"]:
+            now = by_name[name]
+            assert {key: now[key] for key in ("nargs", "flag", "count", "multiple")} == {
+                key: option[key] for key in ("nargs", "flag", "count", "multiple")
+            }, name
+            assert now["required"] <= option["required"], name
+            if isinstance(option["type"], list):
+                assert set(option["type"]) <= set(now["type"]), name
+    assert [each["nargs"] for each in found["arguments"]] == [each["nargs"] for each in known["arguments"]]
+    assert all(
+        now["required"] <= then["required"] for now, then in zip(found["arguments"], known["arguments"], strict=True)
+    )
+
+
+def test_no_verb_of_then_is_left_out() -> None:
+    assert len(KNOWN) > 80
+    assert {"image build", "keys draft targets", "run", "up"} < set(KNOWN)

@@ -1,0 +1,89 @@
+"""A farm's database of then, with its logs and blobs: what the program of the day answers out of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.formats import kept
+from tests.formats.reading import database, wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOLD = kept.read_json("looks.json")
+KNOWN = kept.read_json("database.json")
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    place = kept.unpacked("farm.tar.gz", tmp_path_factory.mktemp("farm")) / "farm"
+    _load((place / "farm.sql").read_text(), place / "farm.db")
+    application, rows = wire.open_farm(place)
+    try:
+        with wire.served(application) as url:
+            looks = wire.looked_at(url, list(TOLD["looks"]), TOLD["token"])
+            strangers = wire.looked_at(url, list(TOLD["strangers"]), "nobody's")
+            return looks | {f"stranger {target}": each for target, each in strangers.items()}
+    finally:
+        rows.close()
+        shutil.rmtree(place)
+
+
+def _load(sql: str, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as rows:
+        rows.execute("PRAGMA foreign_keys = OFF")
+        rows.execute("PRAGMA ignore_check_constraints = ON")
+        rows.executescript(sql)
+
+
+@pytest.mark.parametrize("target", TOLD["looks"])
+def test_who_looks_is_answered_as_then(answers: dict[str, Any], target: str) -> None:
+    assert answers[target] == TOLD["looks"][target]
+
+
+@pytest.mark.parametrize("target", TOLD["strangers"])
+def test_strangers_are_answered_as_then(answers: dict[str, Any], target: str) -> None:
+    assert answers[f"stranger {target}"] == TOLD["strangers"][target]
+
+
+@pytest.mark.parametrize("table", KNOWN["schema"])
+def test_a_table_has_the_columns_that_it_had(table: str) -> None:
+    found = json.loads(json.dumps(database.schema()))
+    assert found[table] == KNOWN["schema"][table]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("rows") / "farm.db"
+    _load(kept.read("rows.sql").decode(), path)
+    assert database.revision(path) == KNOWN["revision"]
+    return json.loads(json.dumps(database.rows(path)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("table", KNOWN["rows"])
+def test_rows_of_then_are_read_with_every_column_and_every_state(rows: dict[str, Any], table: str) -> None:
+    assert rows[table] == KNOWN["rows"][table]
+
+
+def test_every_column_is_filled_somewhere_and_every_state_is_there() -> None:
+    for table, told in KNOWN["schema"].items():
+        names, values = sorted(told["columns"]), KNOWN["rows"][table]
+        assert values, table
+        for number, name in enumerate(names):
+            assert any(row[number] not in (None, "", 0, False) for row in values), (table, name)
+            if members := told["columns"][name][3]:
+                assert {row[number] for row in values} == set(members), (table, name)
+
+
+def test_no_table_is_new_without_rows() -> None:
+    assert set(database.schema()) == set(KNOWN["schema"])
+
+
+def test_every_state_is_spelt_as_it_was() -> None:
+    assert database.states() == KNOWN["states"]

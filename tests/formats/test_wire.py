@@ -1,0 +1,109 @@
+"""Clients of the day ask in the same words, down to the bytes that are signed, and understand what was answered then."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.formats import kept
+from tests.formats.reading import wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOLD = kept.read_json("wire.json")
+API = kept.read_json("openapi.json")
+
+
+@pytest.fixture(scope="module")
+def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    exchanges = list(TOLD["exchanges"])
+    with wire.playing(exchanges):
+        found = wire.converse("http://127.0.0.1:9", TOLD["tokens"], tmp_path_factory.mktemp("wire"))
+    assert exchanges == []
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("what", TOLD["came"])
+def test_a_client_asks_as_it_asked_and_understands_the_answer(came: dict[str, Any], what: str) -> None:
+    assert came[what] == TOLD["came"][what]
+
+
+def test_requests_of_workers_are_verified_and_signed_byte_for_byte() -> None:
+    signed = [each["request"] for each in TOLD["exchanges"] if "farm-signature" in each["request"]["headers"]]
+    assert len(signed) > 10
+    for each in signed:
+        assert wire.signed_as_then(each["method"], each["target"], each["headers"]), each["target"]
+
+
+def test_the_api_describes_all_that_it_described(tmp_path: Path) -> None:
+    application, database = wire.open_farm(tmp_path)
+    found = json.loads(json.dumps(wire.openapi(application)))
+    database.close()
+    assert found["paths"].keys() == API["paths"].keys()
+    for path, known in API["paths"].items():
+        assert found["paths"][path].keys() == known.keys()
+        for method, described in known.items():
+            now = found["paths"][path][method]
+            assert now.get("parameters") == described.get("parameters"), (method, path)
+            assert now["responses"].keys() == described["responses"].keys(), (method, path)
+    schemas, before = (_shapes(each) for each in (found, API))
+    assert schemas == before
+
+
+def _shapes(api: Any) -> dict[str, Any]:
+    """Return the members of each body that goes over the wire, by path; whatever Python calls its type."""
+    return {
+        f"{method} {path} {part}": _members(api, content["application/json"]["schema"])
+        for path, methods in api["paths"].items()
+        for method, described in methods.items()
+        for part, content in _bodies(described)
+        if "application/json" in content
+    }
+
+
+def _bodies(described: Any) -> list[tuple[str, Any]]:
+    asked = [("asked", described["requestBody"]["content"])] if "requestBody" in described else []
+    return [
+        *asked,
+        *((status, each["content"]) for status, each in described["responses"].items() if "content" in each),
+    ]
+
+
+def _members(api: Any, schema: Any, depth: int = 0) -> Any:
+    if "$ref" in schema:
+        return _members(api, api["components"]["schemas"][schema["$ref"].rpartition("/")[2]], depth)
+    told = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
+    if depth > 8:
+        return told
+    for key in ("items", "additionalProperties"):
+        if isinstance(told.get(key), dict):
+            told[key] = _members(api, told[key], depth + 1)
+    for key in ("anyOf", "allOf", "oneOf"):
+        if key in told:
+            told[key] = [_members(api, each, depth + 1) for each in told[key]]
+    if "properties" in told:
+        told["properties"] = {name: _members(api, each, depth + 1) for name, each in told["properties"].items()}
+    return told
+
+
+def test_every_route_is_among_what_was_said() -> None:
+    looked = kept.read_json("looks.json")["looks"]
+    said = {(each["request"]["method"], each["request"]["target"]) for each in TOLD["exchanges"]}
+    said |= {("GET", target) for target in looked}
+    unsaid = [
+        (method, path)
+        for path, methods in API["paths"].items()
+        for method in methods
+        if not any(way == method.upper() and _fits(path, target.partition("?")[0]) for way, target in said)
+    ]
+    assert unsaid == [("delete", "/api/v1/tokens/{number}"), ("delete", "/api/v1/workers/{name}")]
+
+
+def _fits(path: str, target: str) -> bool:
+    parts, words = path.split("/"), target.split("/")
+    return len(parts) == len(words) and all(
+        part == word or part.startswith("{") for part, word in zip(parts, words, strict=True)
+    )
