@@ -108,7 +108,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 LEFT_OUT: Mapping[str, str] = MappingProxyType({
     "leases-03c7ab24": "the attempt's row is locked since it was read: nobody can have changed it",
     "proof-02d17595": "it is never sure of the quick answer, and so always looks at the whole scope",
-    "leases-035c078a": "it is `lease-at-its-end`, which has a name",
+    "leases-1db3d7ab": "it is `lease-at-its-end`, which has a name",
     "rollback-07a757d2": "it fetches more orders than are needed: each is compared with its own rollback anyway",
 })  # fmt: skip
 """What the draw passes over, each with the reason: mostly that it makes no other program. The next takes its place."""
