@@ -75,6 +75,7 @@ LOCAL = {
     "image inspect": ["image inspect img:1", "image inspect img:2", "image inspect {text}"],
     "image list": ["image list"],
     "image push": ["image push img:1 {text}", "image push {text}"],
+    "completion": ["completion {text}"],
     "image remove": ["image remove {text}"],
     "image update": ["image update img:1 {text}", "image update img:1 say --to 1.0 --no-load"],
     "images": ["images", "images --holding say"],
@@ -151,8 +152,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("hostile")
     made = hostile.channel(home / f"channel {LINE}")
     assert made.founded is not None
-    application = HostileFarm(home / "farm")
-    shutil.copyfile(application.key, home / "ann.key")
+    farm = HostileFarm(home / "farm")
+    shutil.copyfile(farm.key, home / "ann.key")
     files = {
         "osv.json": hostile.osv(package="jq", summary=TEXT, id="EXAMPLE-2026-1").decode(),
         "vex.json": hostile.openvex(impact_statement=TEXT).decode(),
@@ -166,11 +167,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for path, content in files.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(content)
-    application = Hostile(create_app(application.application))
+    application = Hostile(create_app(farm.application))
     with serving(application) as url:
-        environment = hostile.environment(home, url, application.token)
+        environment = hostile.environment(home, url, farm.token)
         words = {
-            "job": str(application.job), "text": TEXT, "file": f"file {LINE}", "root": f"root {LINE}", "own": "own",
+            "job": str(farm.job), "text": TEXT, "file": f"file {LINE}", "root": f"root {LINE}", "own": "own",
             "fingerprint": made.founded.fingerprint, "evil": "\u202eevil\u2028",
         }  # fmt: skip
         there = World(home, environment, words, application)
@@ -231,12 +232,12 @@ def test_json_on_a_terminal_is_ascii_and_whole(world: World, line: str) -> None:
 
 
 def test_what_moves_on_a_terminal_is_all_of_farms_own(world: World) -> None:
-    """A bar that moves is made of what the library for it writes; of what is fetched only our words stand there."""
+    """A line that moves is written over in place; of what is fetched only our words stand there."""
     arrived = on_a_terminal(
         world.arguments("install --root other pack"),
         world.environment | {"TERM": "xterm-256color", "FARM_HOST": str(world.home / "empty")},
         world.home,
     )
-    assert b"\x1b[?25l" in arrived  # the cursor is hidden while the bar moves
+    assert b"\x1b[K" in arrived  # the line is written over while it moves
     moved = re.sub(rb"\x1b\[(?:\?25[lh]|[012]?K|\d*A|[\d;]*m)|\r", b"", arrived)
     assert obeyed(moved.decode()) == []
