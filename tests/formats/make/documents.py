@@ -131,7 +131,9 @@ def _packages() -> dict[str, dict[str, Any]]:
         "facts": {
             "full": FACTS,
             "empty": PackageFacts(),
-            "format-1": (Path(__file__).parents[2] / "core/package/golden/facts-format-1.json").read_bytes().rstrip(b"\n"),
+            "format-1": (Path(__file__).parents[2] / "core/package/golden/facts-format-1.json")
+            .read_bytes()
+            .rstrip(b"\n"),
         },
         "plan": {"full": planned(), "sensitive": full, "protocol-1": replace(planned(), protocol=1)},
         "recipe-contents": {
