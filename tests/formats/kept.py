@@ -31,7 +31,7 @@ def read_json(name: str) -> Any:
 def unpacked(name: str, folder: Path) -> Path:
     """Unpack an archive of files into a folder, and return that."""
     with tarfile.open(fileobj=io.BytesIO(read(name))) as archive:
-        archive.extractall(folder, filter="tar")
+        archive.extractall(folder, filter="data")
     return folder
 
 
