@@ -12,6 +12,7 @@ from typing import Any
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.names.json_reader import Record
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
@@ -37,7 +38,7 @@ class InvalidPlanError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSource:
+class PlannedSource(Form, record="source of a plan"):
     """A source file by the digest of its bytes: the name it gets, whether it is unpacked, whether it is a patch."""
 
     file: str
@@ -45,21 +46,9 @@ class PlannedSource:
     unpack: bool = True
     patch: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the source as the plan's canonical JSON spells it."""
-        return {"digest": self.digest, "file": self.file, "patch": self.patch, "unpack": self.unpack}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> PlannedSource:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "source of a plan")
-        source = cls(record.text("file"), record.digest("digest"), record.flag("unpack"), record.flag("patch"))
-        record.end()
-        return source
-
 
 @dataclass(frozen=True, slots=True)
-class PlannedDependency:
+class PlannedDependency(Form, record="dependency of a plan"):
     """A package that is there during the build: by its tree, named so that its store path follows.
 
     `direct` packages are those that the recipe names, the others are there because these need them.
@@ -74,19 +63,6 @@ class PlannedDependency:
     def store(self) -> str:
         """The name of its directory under `/packages`."""
         return f"{self.name.short}-{self.version}-{self.tree.store_key}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the dependency as the plan's canonical JSON spells it."""
-        return {"direct": self.direct, "name": str(self.name), "tree": self.tree, "version": str(self.version)}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> PlannedDependency:
-        """Read what `to_dict` gave; raises `InvalidRecordError` and the errors of `farm.core.names`."""
-        record = Record(value, "dependency of a plan")
-        name, version = PackageName.parse(record.text("name")), Version(record.text("version"))
-        dependency = cls(name, version, record.digest("tree"), record.flag("direct"))
-        record.end()
-        return dependency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,7 @@ def test_a_plan_with_sensitive_files_has_a_later_format_so_that_a_worker_of_befo
     assert (plan.to_dict()["format"], planned().to_dict()["format"]) == (2, 1)
     assert Plan.from_json(plan.to_json()) == plan
     for wrong in ([{"path": "etc/passwd"}], [{"path": "etc/passwd", "reason": 1}], ["etc/passwd"], {}):
-        with pytest.raises(InvalidRecordError, match="sensitive-files"):
+        with pytest.raises(InvalidRecordError, match="sensitive"):
             Plan.from_dict({**plan.to_dict(), "sensitive-files": wrong})
 
 

@@ -1,0 +1,165 @@
+"""Values whose JSON form is declared by their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # the form below is read by its annotations
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.core.names.canonical_json import canonical_json
+from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.form import Form, Minimum
+from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.package_name import PackageName
+from farm.core.names.version import Version
+
+DIGEST = Digest.of(b"")
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Form, record="part"):
+    """A part of the value below."""
+
+    path: str
+    size: int = 0
+
+    def check(self) -> None:
+        if self.path.startswith("/"):
+            raise InvalidRecordError("part", "path", "is absolute")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole(
+    Form,
+    record="whole",
+    keys={"licence_text": "licence"},
+    omitted={"notes", "tree"},
+    outside={"seen"},
+    constants={"format": 1},
+):
+    """A value with a field of each type."""
+
+    name: PackageName
+    version: Version
+    number: Annotated[int, Minimum(1)]
+    is_direct: bool
+    colour: Colour
+    signed: datetime
+    digest: Digest
+    parts: tuple[Part, ...]
+    pairs: tuple[tuple[str, str], ...]
+    by_name: Mapping[str, Digest]
+    marks: frozenset[str]
+    licence_text: str
+    tree: Digest | None = None
+    best: Part | None = None
+    notes: tuple[str, ...] = ()
+    seen: str = "here"
+
+
+WHOLE = Whole(
+    name=PackageName.parse("example.org/jq"),
+    version=Version("1.7.1"),
+    number=3,
+    is_direct=True,
+    colour=Colour.BLUE,
+    signed=datetime(2026, 11, 30, tzinfo=UTC),
+    digest=DIGEST,
+    parts=(Part("bin/jq", 7),),
+    pairs=(("a", "b"),),
+    by_name={"jq": DIGEST},
+    marks=frozenset({"y", "x"}),
+    licence_text="MIT",
+)
+FORM = {
+    "format": 1,
+    "name": "example.org/jq",
+    "version": "1.7.1",
+    "number": 3,
+    "is-direct": True,
+    "colour": "blue",
+    "signed": "2026-11-30T00:00:00+00:00",
+    "digest": DIGEST,
+    "parts": [{"path": "bin/jq", "size": 7}],
+    "pairs": [["a", "b"]],
+    "by-name": {"jq": DIGEST},
+    "marks": ["x", "y"],
+    "licence": "MIT",
+    "best": None,
+}
+
+
+def test_a_value_is_written_by_its_fields_and_read_again() -> None:
+    assert WHOLE.to_dict() == FORM
+    assert Whole.from_dict(FORM) == WHOLE
+    assert canonical_json(WHOLE.to_dict())
+
+
+def test_what_is_omitted_is_written_where_it_says_something() -> None:
+    form = FORM | {"notes": ["twice"], "tree": DIGEST}
+    assert Whole.from_dict(form).to_dict() == form
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "whole: 'format' is 2, this farm reads 1"),
+        ({"format": True}, "whole: 'format' is True, this farm reads 1"),
+        ({"number": 0}, "whole: 'number' is 0, below 1"),
+        ({"number": True}, "whole: 'number' holds a bool instead of a int"),
+        ({"is-direct": 1}, "whole: 'is-direct' holds a int instead of a bool"),
+        ({"colour": "green"}, "whole: 'colour' is 'green', not one of red, blue"),
+        ({"colour": []}, "whole: 'colour' is [], not one of red, blue"),
+        ({"signed": "today"}, "whole: 'signed' is 'today': Invalid isoformat string: 'today'"),
+        ({"parts": [{"path": "bin/jq"}]}, "part: 'size' is missing"),
+        ({"parts": [{"path": "/jq", "size": 1}]}, "part: 'path' is absolute"),
+        ({"parts": [7]}, "part: is a int, not an object"),
+        ({"parts": {}}, "whole: 'parts' holds a dict instead of a list"),
+        ({"pairs": [["a"]]}, "whole: 'pairs' has an item of 1 parts, not 2"),
+        ({"by-name": []}, "whole: 'by-name' holds a list instead of a dict"),
+        ({"best": 3}, "part: is a int, not an object"),
+        ({"seen": "there"}, "whole: 'seen' is not known"),
+        ({"licence_text": "MIT"}, "whole: 'licence_text' is not known"),
+    ],
+)
+def test_another_form_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRecordError) as refused:
+        Whole.from_dict(FORM | change)
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize("key", sorted(FORM))
+def test_a_member_that_is_missing_is_named(key: str) -> None:
+    with pytest.raises(InvalidRecordError) as refused:
+        Whole.from_dict({name: value for name, value in FORM.items() if name != key})
+    assert refused.value.key == key
+
+
+def test_a_text_type_says_itself_what_is_wrong() -> None:
+    with pytest.raises(InvalidDigestError):
+        Whole.from_dict(FORM | {"digest": "sha256:00"})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2)
+)
+
+
+@given(st.dictionaries(st.sampled_from(["path", "size", "other"]), JSON))
+def test_a_form_is_read_only_where_it_is_written_so_again(form: dict[str, Any]) -> None:
+    try:
+        part = Part.from_dict(form)
+    except InvalidRecordError:
+        return
+    assert part.to_dict() == form
