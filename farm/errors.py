@@ -30,9 +30,9 @@ class Place:
 class FarmError(Exception):
     """Something that a person has to know: what happened, where, and what to do about it.
 
-    `code` is a stable machine-readable name (kebab case), `remedy` one imperative sentence or empty,
-    `place` the position in a file where there is one. `exit_status` is what a command ends with. `by_package` says
-    of each package that alone it is about what is wrong with it and what to do, where that is for a program to know.
+    `code` is a stable machine-readable name (kebab case): that of the class, where none is given. `remedy` is one
+    imperative sentence or empty, `place` the position in a file where there is one. `exit_status` is what a command
+    ends with. `by_package` says for each package that the error is about what is wrong with it and what to do.
     `lost_blobs` are those that are not there, or spoiled: who has them too can put them back.
     """
 
@@ -41,8 +41,10 @@ class FarmError(Exception):
     by_package: Mapping[str, tuple[str, str]] = MappingProxyType({})
     lost_blobs: tuple[Digest, ...] = ()
 
-    def __init__(self, message: str, *, remedy: str = "", place: Place | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str = "", place: Place | None = None, code: str = "") -> None:
         super().__init__(message)
+        if code:
+            self.code = code
         self.message = message
         self.remedy = remedy
         self.place = place
