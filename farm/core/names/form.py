@@ -14,6 +14,7 @@ A frozen dataclass that inherits from `Form` is read and written by its annotati
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
@@ -33,10 +34,14 @@ from typing import (
     get_type_hints,
 )
 
+from farm.core.names.canonical_json import NotCanonicalizableError, canonical_json
+from farm.core.names.digest import InvalidDigestError
 from farm.core.names.json_reader import InvalidRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Set
+
+    from farm.errors import FarmError
 
 
 class Minimum(NamedTuple):
@@ -50,9 +55,9 @@ class Form:
 
     `record` is what errors call it ("source of a plan"); `keys` the member of a field where it is not the field's name
     with hyphens; `omitted` the fields that are not written where they have their default; `outside` those that are not
-    part of the form; `constants` the members that are the same in each (`{"format": 1}`). Fields are `str`, `bool`,
-    `int`, `datetime`, enumerations, `Digest` and other text types (with `parse`, or made from a string), other forms,
-    and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
+    part of the form; `constants` the members that are the same in each (`{"format": 1}`). Fields are `str`, `bytes`
+    (of text), `bool`, `int`, `datetime`, enumerations, `Digest` and other text types (with `parse`, or made from a
+    string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
     """
 
     __slots__ = ()
@@ -90,7 +95,8 @@ class Form:
         taken = 0
         for key, constant in cls._options.constants.items():
             if key not in value or type(value[key]) is not type(constant) or value[key] != constant:
-                raise InvalidRecordError(record, key, f"is {value.get(key)!r:.100}, this farm reads {constant!r}")
+                why = f"is {value.get(key)!r:.100}, this farm reads {constant!r}"
+                raise InvalidRecordError(record, key, why, remedy="Upgrade the farm." if key == "format" else "")
             taken += 1
         for member in _members(cls):
             if member.key in value:
@@ -104,6 +110,25 @@ class Form:
         made = cls(**found)
         made.check()
         return made
+
+    def to_json(self) -> bytes:
+        """Return the value as canonical JSON."""
+        return canonical_json(self.to_dict())
+
+    @classmethod
+    def read_json(cls, content: bytes, error: type[FarmError], *, canonical: bool = False) -> Self:
+        """Read what `to_json` gave; `canonical` refuses the same value in other bytes. Raises `error`."""
+        record = cls._options.record
+        try:
+            value = cls.from_dict(json.loads(content))
+            is_same = not canonical or value.to_json() == content
+        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError, NotCanonicalizableError) as problem:
+            refused = error(f"this is not a valid {record}: {problem}")
+            refused.remedy = refused.remedy or getattr(problem, "remedy", "")
+            raise refused from problem
+        if not is_same:
+            raise error(f"the {record} is not in canonical form")
+        return value
 
     def check(self) -> None:
         """See that a value that was read means something; raises `InvalidRecordError`. For subclasses to say."""
@@ -279,6 +304,7 @@ _PLAIN: Mapping[Any, _Converters] = {
     int: (_number_from(0), _as_is),
     str: (_of_type(str), _as_is),
     bool: (_of_type(bool), _as_is),
+    bytes: (_text_read_by(str.encode), bytes.decode),
     datetime: (_text_read_by(datetime.fromisoformat), datetime.isoformat),
 }
 

@@ -18,8 +18,8 @@ class InvalidRecordError(FarmError):
 
     code = "invalid-record"
 
-    def __init__(self, record: str, key: str, why: str) -> None:
-        super().__init__(f"{record}: {key!r} {why}" if key else f"{record}: {why}")
+    def __init__(self, record: str, key: str, why: str, *, remedy: str = "") -> None:
+        super().__init__(f"{record}: {key!r} {why}" if key else f"{record}: {why}", remedy=remedy)
         self.record = record
         self.key = key
 

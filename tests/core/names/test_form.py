@@ -18,6 +18,7 @@ from farm.core.names.form import Form, Minimum
 from farm.core.names.json_reader import InvalidRecordError
 from farm.core.names.package_name import PackageName
 from farm.core.names.version import Version
+from farm.errors import FarmError
 
 DIGEST = Digest.of(b"")
 
@@ -163,3 +164,48 @@ def test_a_form_is_read_only_where_it_is_written_so_again(form: dict[str, Any]) 
     except InvalidRecordError:
         return
     assert part.to_dict() == form
+
+
+class UnusablePartError(FarmError):
+    """What is raised for JSON that is no part."""
+
+    code = "unusable-part"
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Form, record="note", constants={"format": 2}):
+    """A form that is a file of its own."""
+
+    text: bytes
+
+
+def test_a_form_is_read_from_the_json_that_it_is_written_as() -> None:
+    note = Note("naïve".encode())
+    assert note.to_json() == '{"format":2,"text":"naïve"}'.encode()
+    assert Note.read_json(note.to_json(), UnusablePartError, canonical=True) == note
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "remedy"),
+    [
+        (b"{", "this is not a valid note: ", ""),
+        (b"[" * 100_000, "this is not a valid note: ", ""),
+        (b'{"format":2,"text":7}', "this is not a valid note: note: 'text' holds a int instead of a str", ""),
+        (b'{"format":2,"text":"\\ud800"}', "this is not a valid note: note: 'text' is '\\ud800': ", ""),
+        (b'{"format":3,"text":""}', "this is not a valid note: note: 'format' is 3, this", "Upgrade the farm."),
+    ],
+)
+def test_what_is_wrong_with_json_is_an_error_of_the_form_s_own(content: bytes, message: str, remedy: str) -> None:
+    with pytest.raises(UnusablePartError) as refused:
+        Note.read_json(content, UnusablePartError)
+    assert refused.value.message.startswith(message)
+    assert refused.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"format": 2,"text":""}', b'{"text":"","format":2}', b'{"format":2,"text":""}\n']
+)
+def test_other_bytes_for_the_same_value_are_refused_where_the_form_is_canonical(content: bytes) -> None:
+    assert Note.read_json(content, UnusablePartError) == Note(b"")
+    with pytest.raises(UnusablePartError, match="the note is not in canonical form"):
+        Note.read_json(content, UnusablePartError, canonical=True)
