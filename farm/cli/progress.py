@@ -14,6 +14,8 @@ from farm.cli.rendering import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from farm.build.local import Progress
     from farm.core.plan.job import BlobRef
@@ -48,6 +50,22 @@ def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
     with moving_line() as show:
         arrived = _Bytes("fetching", total, show)
         yield lambda blob: arrived.add(blob.size)
+
+
+class TerminalProgress:
+    """`farm.client.repository.progress.Progress` on standard error."""
+
+    def wait_for(self, place: Path) -> None:
+        """Say that another command is at work, for which this one waits."""
+        say(f"waiting for another farm command that uses {place}", err=True)
+
+    def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
+        """Show how much has arrived in a line that moves."""
+        return downloads(size)
+
+    def note(self, text: str) -> None:
+        """Say a line."""
+        say(text, err=True)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.audit.audit import audit_channel, audit_root
-from farm.client.findings.severity_policy import RefusedByPolicyError, refuse_worse
+from farm.client.findings.policy import RefusedByPolicyError
+from farm.client.findings.policy_in_force import PolicyInForce
 from farm.client.repository.known_advisories import NoAdvisoriesError
 from tests.client.installing import install
 from tests.core.advisories.osv_documents import openvex, osv
@@ -33,7 +34,7 @@ def following(neighbours: Neighbours, host: Host) -> Neighbours:
 
 def check(host: Host) -> None:
     catalogue = host.catalogue()
-    refuse_worse(host, catalogue, catalogue.verified(["web"]), "medium")
+    PolicyInForce(max_severity="medium").check(host, catalogue, catalogue.verified(["web"]))
 
 
 def test_what_the_owner_of_a_foreign_package_says_counts_for_the_subscriber(following: Neighbours, host: Host) -> None:

@@ -12,11 +12,10 @@ from farm.client.audit.verification_root import verify_root
 from farm.client.gc.collect import collect_garbage
 from farm.client.repository.host import Host
 from farm.client.repository.read_only_host import ReadOnlyHost
-from farm.client.root import installation
 from farm.client.root.generations import Root
-from farm.client.root.lock_file import lock_generation, locked_packages
+from farm.client.root.lock_file import lock_generation
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.client.installing import install
+from tests.client.installing import install, install_locked, remove
 from tests.client.whole import whole
 from tests.foreign.neighbours import FIRST, SECOND, Neighbours
 
@@ -38,7 +37,7 @@ def test_a_set_of_two_distributions_is_locked_and_had_again(neighbours: Neighbou
     assert [release.subscription for release in record.releases] == [f"{SECOND}/edge"]
     assert {package.name.distribution for package in record.packages} == {FIRST, SECOND}
     host, root = follower(neighbours, tmp_path / "two"), tmp_path / "two" / "root"
-    installation.install_exactly(host, Root(root), record, locked_packages(host, record), why="locked")
+    install_locked(host, root, record)
     assert whole(host, root).set == record
 
 
@@ -49,7 +48,7 @@ def test_a_foreign_package_is_taken_out_without_a_network(neighbours: Neighbours
     collect_garbage(host, datetime.now(UTC), keep=1)
     shutil.rmtree(neighbours.first.public)
     shutil.rmtree(neighbours.second.public)
-    installation.remove(host, Root(root), ["web"])
+    remove(host, root, "web")
     assert [str(package.name) for package in whole(host, root).set.packages] == [f"{FIRST}/say"]
 
 

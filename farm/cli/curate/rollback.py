@@ -74,9 +74,8 @@ def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
     from farm.cli.root_change import change_form, change_lines, open_root
     from farm.client.root.rollback import roll_back
 
-    root = open_root(path)
-    change = roll_back(root, number)
+    change = roll_back(open_root(path), number)
     state = f"{path}: generation {change.after.number}, {change.after.releases}"
     lines = [*change_lines(change), state, *override_lines(change.after.set.packages)]
-    tell_result(lines, change_form(root, change), as_json=as_json)
+    tell_result(lines, change_form(path, change), as_json=as_json)
     return 0

@@ -16,7 +16,7 @@ from farm.cli.override_lines import override_lines
 from farm.cli.recipes_option import recipes_option
 from farm.cli.result import tell_result
 from farm.cli.settings import Settings
-from farm.cli.severity_option import check_policy_file, max_severity_option, severity_check
+from farm.cli.severity_option import max_severity_option, policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,12 +94,12 @@ def build(
     wanted = _read(file) if file else None
     reference = tag or f"{packages[0] if packages else _name_of(file)}:farm"
     check_reference(reference)
-    check_policy_file()
+    policy_in_force().read()
     host = open_host(settings)
     with host.in_use():
         # All that can be wrong with what the user brings is told before anything is fetched or built.
         own = files_of(wanted, file.parent, host.blobs) if wanted and file else None
-        source = _source(host, packages, file, wanted, recipes, channel, settings, max_severity, local=local)
+        source = _source(host, packages, file, wanted, recipes, channel, max_severity, local=local)
         if wanted:
             check_replaced(wanted, {part.descriptor.name.short for part in source.parts})
         config = options.over(_base_config(source.parts, wanted, packages))
@@ -147,7 +147,6 @@ def _source(
     wanted: ImageFile | None,
     recipes: Path | None,
     channel: str,
-    settings: Settings,
     max_severity: str | None,
     *,
     local: bool,
@@ -156,9 +155,9 @@ def _source(
     from farm.client.image.asking import check_known
     from farm.client.image.evidence import release_head
     from farm.client.image.parts import parts_of
-    from farm.client.image.substitution import overridden
     from farm.client.override.overrides import Scope
     from farm.client.override.packed_packages import without_own
+    from farm.client.override.substitution import overridden
     from farm.client.repository.archives import fetch_archives
 
     names = wanted.names if wanted else packages
@@ -173,7 +172,7 @@ def _source(
     if wanted:
         check_known(host, catalogue, wanted)
     verified = catalogue.verified(names)
-    severity_check(host, catalogue, max_severity or settings.max_severity)(verified)
+    policy_in_force(max_severity).check(host, catalogue, verified)
 
     def fetch() -> None:
         with downloads(sum(package.entry.archive.size for package in verified)) as progress:

@@ -15,7 +15,7 @@ from farm.cli.override_lines import override_lines
 from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
-from farm.cli.severity_option import max_severity_option, severity_check
+from farm.cli.severity_option import max_severity_option, policy_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +73,9 @@ def update(
     from farm.client.image.evidence import annotations_of, keep_image
     from farm.client.image.known_image import open_image
     from farm.client.image.mending import with_mending
-    from farm.client.image.substitution import substitute_on
     from farm.client.image.update import update_image
     from farm.client.image.user_layer import own_files_of
+    from farm.client.override.substitution import substitute_on
     from farm.oci.image_reference import check_reference
     from farm.oci.layout import write_layout
 
@@ -97,9 +97,7 @@ def update(
                 channel=channel,
                 substitute=substitute_on(host),
                 override=override.strip(),
-                allow=lambda catalogue, new: severity_check(host, catalogue, max_severity or settings.max_severity)(
-                    new
-                ),
+                allow=lambda catalogue, new: policy_in_force(max_severity).check(host, catalogue, new),
             ),
         )
         if found is None:

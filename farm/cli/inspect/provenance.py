@@ -13,8 +13,8 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 
 if TYPE_CHECKING:
+    from farm.client.audit.provenance import Provenance
     from farm.client.audit.trace import Tracing
-    from farm.client.findings.provenance import Provenance
     from farm.client.repository.read_only_host import ReadOnlyHost
 
 FOUND = 3

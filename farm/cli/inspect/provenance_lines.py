@@ -11,7 +11,7 @@ from farm.cli.rendering import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farm.client.findings.provenance import Provenance, SignedRelease, TracedDependency, TracedSource
+    from farm.client.audit.provenance import Provenance, SignedRelease, TracedDependency, TracedSource
     from farm.client.root.file_owner import FileCheck
     from farm.trust.attestation.provenance import SaidBuild
     from farm.trust.metadata.key_names import KeyNames

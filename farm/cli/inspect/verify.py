@@ -88,12 +88,14 @@ def _image(name: str, host: Host, settings: Settings) -> Verification:
 
 
 def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json: bool) -> int:
-    from farm.cli.root_change import tell_waiting
+    from farm.cli.progress import TerminalProgress
     from farm.client.audit.verification_cache import mend_cache
     from farm.client.audit.verification_root import mend_root
 
     with looking_host(settings) as host:
-        mended = mend_root(host, root.absolute(), found) if root else mend_cache(host, found, tell_waiting)
+        mended = (
+            mend_root(host, root.absolute(), found) if root else mend_cache(host, found, TerminalProgress().wait_for)
+        )
         after = _found("", root, host, settings)
     if as_json:
         say_json(after.to_dict() | last_verified_form(host) | {"mended": list(mended)})

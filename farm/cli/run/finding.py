@@ -41,9 +41,9 @@ def find_packages(
     Who answers later than there is `deadline` for cannot be asked either, unless nothing here can run instead. The
     overrides of this host, and those for the image file, stand in.
     """
-    from farm.client.image.substitution import overridden
     from farm.client.override.overrides import Scope
     from farm.client.override.packed_packages import without_own
+    from farm.client.override.substitution import overridden
     from farm.client.repository.mirrored_metadata import is_unreachable
     from farm.client.repository.offline import NotHereError, last_with, nothing_fetched
     from farm.errors import FarmError

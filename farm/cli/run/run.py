@@ -15,13 +15,13 @@ import click
 from farm.cli.options import channel_option
 from farm.cli.output import say
 from farm.cli.override_lines import override_lines
-from farm.cli.root_change import tell_waiting
+from farm.cli.progress import TerminalProgress
 from farm.cli.run.finding import find_packages
 from farm.cli.run.mount_option import read_mounts
 from farm.cli.run.options import command_words, run_options
 from farm.cli.run.publish_option import check_publishing, read_ports
 from farm.cli.settings import Settings
-from farm.cli.severity_option import max_severity_option, policy_file, severity_check
+from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
@@ -122,11 +122,12 @@ def run(
     host, chosen = open_host(settings), choose_engine(engine or "", settings.docker)
     check_publishing(publish, network, chosen.name)
     check_writable(host, mounts)
-    with host.in_use(tell_waiting):
+    with host.in_use(TerminalProgress().wait_for):
         found = find_packages(host, channel, file, names, wanted, offline=offline, deadline=Deadline.after(waited))
         catalogue, verified = found.catalogue, found.packages
         lists = found.last.lists if found.last else None
-        severity_check(host, catalogue, max_severity or settings.max_severity, lists)(verified)
+        policy = policy_in_force(max_severity)
+        policy.check(host, catalogue, verified, lists)
         own = _own(host, file, wanted, verified)
         own = replace(own, binds=(*own.binds, *_emptied(host, own)))
         asked = run_options(names, words, wanted, own, mounts, environment, network=network, user=user)
@@ -141,7 +142,7 @@ def run(
         late = LateBoundRun(verified[0].descriptor.platform, own.composition, unpacked, links, granted.options)
         if not (found.last or verbose or environment or granted.unknown or own.binds or own.hidden):
             entrypoint, usual = command_words(names, wanted)
-            files = [each for each in (file, policy_file()) if each]
+            files = [each for each in (file, policy.file) if each]
             with suppress(OSError):  # it starts all the same
                 prepare(host, key, before, chosen, Started(record, late, entrypoint, usual, files))
         now, started = datetime.now(UTC).isoformat(), run_form(record, links)

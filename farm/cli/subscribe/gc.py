@@ -10,7 +10,7 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json
-from farm.cli.root_change import tell_waiting
+from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -47,7 +47,9 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
     from farm.client.gc.collect import collect_garbage
 
     host = open_host(Settings.from_environment())
-    found = collect_garbage(host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run, waiting=tell_waiting)
+    found = collect_garbage(
+        host, datetime.now(UTC), only=roots, keep=keep, dry_run=dry_run, waiting=TerminalProgress().wait_for
+    )
     if as_json:
         say_json({"dry-run": dry_run, **found.to_dict()})
         return

@@ -61,13 +61,13 @@ def mirror(
       farm mirror /srv/mirror
       farm mirror /mnt/disk --channel dist.example.org/stable --keep 2 --without-sources
     """
-    from farm.cli.root_change import tell_waiting
+    from farm.cli.progress import TerminalProgress
     from farm.client.mirror.mirror import MirrorSelection, MirrorTerms
     from farm.client.mirror.mirror import mirror as mirror_channels
 
     host = open_host(Settings.from_environment())
     wanted = MirrorSelection(channels, keep, _numbers(releases), sources)
-    terms = MirrorTerms(_fetching, tell_waiting, check)
+    terms = MirrorTerms(_fetching, TerminalProgress().wait_for, check)
     made = mirror_channels(host, directory.absolute(), wanted, terms)
     for stale in made.stale:
         warn(f"no news of {stale}: what was mirrored of it stays, and ends when its metadata does")

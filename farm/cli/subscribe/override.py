@@ -165,11 +165,12 @@ def _scope(root: Path | None, file: Path | None) -> Scope:
 
 def _catalogue(host: Host, root: Path | None, file: Path | None, channel: str, package: str) -> Catalogue:
     """Return the newest release of the channel that the root or the image file is of, unless one is named."""
-    from farm.cli.root_change import catalogue_for, open_root
+    from farm.client.root.generations import Root
+    from farm.client.root.root_channel import catalogue_of_root
     from farm.core.subscriber.image_file import read_image_file
 
     if root:
-        return catalogue_for(host, open_root(root), channel, [package])
+        return catalogue_of_root(host, Root(root.absolute()), [package], channel)
     return host.catalogue_of(
         [package], channel or (read_image_file(file.read_bytes(), str(file)).channel if file else "")
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.root_change import dry_run_option, open_root, root_option, tell, terms
+from farm.cli.root_change import RootProgress, dry_run_option, root_option, tell
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -30,8 +30,8 @@ def remove(packages: tuple[str, ...], root: Path, dry_run: bool, as_json: bool) 
     Example:
       farm remove --root /srv/tools grep
     """
-    from farm.client.root.installation import remove as remove_packages
+    from farm.client.root.installation import RootRequest, remove_packages
 
-    host, place = open_host(Settings.from_environment()), open_root(root)
-    change = remove_packages(host, place, packages, terms(dry_run=dry_run, as_json=as_json))
-    tell(place, root, change, dry_run=dry_run, as_json=as_json)
+    request = RootRequest(root.absolute(), packages, dry_run=dry_run)
+    change = remove_packages(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
+    tell(root, change, dry_run=dry_run, as_json=as_json)

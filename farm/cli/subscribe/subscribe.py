@@ -12,7 +12,7 @@ from farm.cli.subscribe.subscriptions import mirror_option, priority_option
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
-    from farm.client.repository.subscriptions import Subscription, Subscriptions
+    from farm.client.repository.subscribe import ByAddress, ByDomain
 
 
 @click.command()
@@ -41,42 +41,34 @@ def subscribe(
       farm subscribe http://127.0.0.1:8460/repository edge --fingerprint sha256:…
       farm subscribe dist.example.org/stable --mirror /mnt/mirror --mirror https://mirror.example.net/farm
     """
-    from farm.client.repository.subscriptions import checked_mirrors
+    from farm.client.repository.subscribe import SubscribeRequest, subscribe
 
     settings = Settings.from_environment()
-    checked_mirrors(mirrors)
-    host = open_host(settings)
-    if channel is None:
-        asked = settings.resolver if resolver is None else resolver
-        subscription = _by_domain(host.subscriptions, address, fingerprint, asked)
-    else:
-        subscription = _by_hand(host.subscriptions, address, channel, fingerprint)
-    if mirrors or priority is not None:
-        subscription = host.subscriptions.change(subscription, mirrors=mirrors or None, priority=priority)
-    release = host.catalogue(str(subscription)).release
-    say(f"subscribed to {subscription}: release {release.number} of {release.released_at}")
-
-
-def _by_hand(subscriptions: Subscriptions, address: str, channel: str, fingerprint: str | None) -> Subscription:
-    from farm.core.names.digest import Digest
-
-    if fingerprint is None:
-        raise click.UsageError("An ADDRESS needs the --fingerprint of its root; or name DOMAIN/CHANNEL.")
-    return subscriptions.subscribe(address, channel, Digest(fingerprint))
-
-
-def _by_domain(subscriptions: Subscriptions, text: str, fingerprint: str | None, resolver: str) -> Subscription:
-    from farm.client.repository.enrolment import Resolver, enrol
-    from farm.core.names.digest import Digest
-
-    domain, _, channel = text.rpartition("/")
-    if not domain or not channel or "/" in domain:
-        raise click.UsageError(f"{text!r} is no DOMAIN/CHANNEL, and an ADDRESS needs a CHANNEL after it.")
-    pinned = Digest(fingerprint) if fingerprint else None
-    enrolled = enrol(subscriptions, domain, channel, Resolver.parse(resolver), fingerprint=pinned)
-    subscription = enrolled.subscription
-    if enrolled.by_dns:
+    asked = settings.resolver if resolver is None else resolver
+    name, repository = _repository(address, channel, fingerprint, asked)
+    found = subscribe(open_host(settings), SubscribeRequest(name, repository, mirrors, priority))
+    subscription = found.subscription
+    if found.by_dns:
+        domain = subscription.distribution
         say(f"pinned the root {subscription.fingerprint} of {subscription.address}, as _farm.{domain} names it")
-    else:
-        say(f"{domain} is pinned here already, at {subscription.address}: DNS was not asked")
-    return subscription
+    elif channel is None:
+        say(f"{subscription.distribution} is pinned here already, at {subscription.address}: DNS was not asked")
+    say(f"subscribed to {subscription}: release {found.release.number} of {found.release.released_at}")
+
+
+def _repository(
+    address: str, channel: str | None, fingerprint: str | None, resolver: str
+) -> tuple[str, ByAddress | ByDomain]:
+    """Return the channel, and where it is published. Wrong use where the arguments do not say it."""
+    from farm.client.repository.subscribe import ByAddress, ByDomain
+    from farm.core.names.digest import Digest
+
+    root = Digest(fingerprint) if fingerprint else None
+    if channel is not None:
+        if root is None:
+            raise click.UsageError("An ADDRESS needs the --fingerprint of its root; or name DOMAIN/CHANNEL.")
+        return channel, ByAddress(address, root)
+    domain, _, name = address.rpartition("/")
+    if not domain or not name or "/" in domain:
+        raise click.UsageError(f"{address!r} is no DOMAIN/CHANNEL, and an ADDRESS needs a CHANNEL after it.")
+    return name, ByDomain(domain, root, resolver)

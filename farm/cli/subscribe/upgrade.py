@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import channel_option, json_option
-from farm.cli.root_change import dry_run_option, newest_for, open_root, root_option, tell, terms
+from farm.cli.root_change import RootProgress, dry_run_option, root_option, tell
 from farm.cli.settings import Settings
-from farm.cli.severity_option import max_severity_option, severity_check
+from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
@@ -33,12 +33,9 @@ def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, a
       farm upgrade --root /srv/tools --dry-run
       farm upgrade --root /srv/tools
     """
-    from farm.client.root.installation import upgrade as upgrade_root
+    from farm.client.root.installation import RootRequest, upgrade_root
 
-    settings = Settings.from_environment()
-    host, place = open_host(settings), open_root(root)
-    place.installed()
-    catalogue = newest_for(host, place, channel)
-    allow = severity_check(host, catalogue, max_severity or settings.max_severity)
-    change = upgrade_root(host, catalogue, place, terms(dry_run=dry_run, as_json=as_json, allow=allow))
-    tell(place, root, change, dry_run=dry_run, as_json=as_json)
+    policy = policy_in_force(max_severity)
+    request = RootRequest(root.absolute(), channel=channel, policy=policy, dry_run=dry_run)
+    change = upgrade_root(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
+    tell(root, change, dry_run=dry_run, as_json=as_json)

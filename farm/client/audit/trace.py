@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from farm.client.findings.provenance import Provenance, SignedRelease, TracedDependency, TracedSource, TracedToolchain
+from farm.client.audit.provenance import Provenance, SignedRelease, TracedDependency, TracedSource, TracedToolchain
 from farm.client.findings.verification_signed import SignedIndex
 from farm.client.override.overrides import BuiltHere, Overrides
 from farm.client.override.packed_packages import OwnPackages

@@ -18,9 +18,10 @@ from farm.core.sets.members.set_record import SetRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.client.repository.known_advisories import AdvisoryLists, KnownAdvisories
+    from farm.client.repository.known_advisories import KnownAdvisories
     from farm.core.advisories.matching import Finding
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor

@@ -56,7 +56,7 @@ def referrers_of(
     """Make the referrers of an image. Provenance that the store lacks is left out."""
     subject = made.image.manifest
     newest = max((head.released_at for head in heads), default="")
-    sbom = Attached(_put(store, image_sbom(made, parts, newest)), SPDX, "image.spdx.json")
+    sbom = Attached(_put(store, image_sbom(made.image, made.record, parts, newest)), SPDX, "image.spdx.json")
     found = [attach(subject, SPDX, [sbom], annotations_of(made, heads), store)]
     if heads:
         documents = [Attached(_put(store, made.record.to_json()), RECORD, "set.json")]

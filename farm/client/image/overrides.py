@@ -14,18 +14,14 @@ from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.core.sets.proof.overriding import blamed, effects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from farm.client.findings.static_copies import StaticCopy
     from farm.client.image.parts import ImagePart
     from farm.client.image.trial import Trial
-    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
     from farm.core.sets.members.set_record import PlacedPackage
-
-    Substitute = Callable[[Catalogue, str], VerifiedPackage | None]
-    """Gives what stands in for a package of a release, `placed` with it; None where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def described_image(
     if asked.plain:
         sizes = {part.descriptor.diff_id: _archive_size(part) for part in parts}
         made = replace(made, image=with_plain_layers(made.image, sizes, store))
-    return made.image.digest, image_sbom(made, parts, head.released_at)
+    return made.image.digest, image_sbom(made.image, made.record, parts, head.released_at)
 
 
 def _archive_size(part: ImagePart) -> int:

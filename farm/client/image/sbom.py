@@ -28,31 +28,31 @@ from farm.oci.own_layer import HOLDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from farm.client.image.making import MadeImage
     from farm.client.image.parts import ImagePart
     from farm.core.names.digest import Digest
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
+    from farm.oci.image import OciImage
 
 IMAGE = "SPDXRef-Image"
 _OWN = "SPDXRef-OwnFiles"
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
 
 
-def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
+def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
     """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
     ordered = _ordered(parts)
-    own = next((layer for layer in made.image.layers if layer.holds == HOLDS), None)
-    of = "".join(f" Of {ref}, {ref.release}." for ref in made.record.releases)
+    own = next((layer for layer in image.layers if layer.holds == HOLDS), None)
+    of = "".join(f" Of {ref}, {ref.release}." for ref in record.releases)
     described = [
         element(
             IMAGE,
             "image",
-            checksums=[checksum(made.image.digest)],
-            comment=f"A set of {len(parts)} packages, {made.record.digest}.{of}",
+            checksums=[checksum(image.digest)],
+            comment=f"A set of {len(parts)} packages, {record.digest}.{of}",
             primaryPackagePurpose="CONTAINER",
-            versionInfo=made.record.digest.hex,
+            versionInfo=record.digest.hex,
         ),
-        *_packages(made.record, ordered, lambda part: part.archive.digest),
+        *_packages(record, ordered, lambda part: part.archive.digest),
     ]
     relations = [relationship(DOCUMENT, "DESCRIBES", IMAGE), *_dependencies(ordered)]
     for part in ordered:
@@ -65,8 +65,8 @@ def image_sbom(made: MadeImage, parts: Sequence[ImagePart], released_at: str = "
         relations.append(relationship(IMAGE, "CONTAINS", _OWN))
     distribution = parts[0].descriptor.name.distribution
     return document(
-        name=f"image {made.image.digest}",
-        namespace=namespace_of(distribution, made.image.digest),
+        name=f"image {image.digest}",
+        namespace=namespace_of(distribution, image.digest),
         created=datetime.fromisoformat(released_at) if released_at else _EARLIEST,
         creator=organization(distribution),
         packages=described,

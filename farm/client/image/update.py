@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.overrides import Substitute
     from farm.client.image.parts import ImagePart
+    from farm.client.override.substitution import Substitute
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.client.root.sensitive_additions import SensitiveAdditions

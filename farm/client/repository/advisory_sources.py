@@ -6,13 +6,16 @@ That no advisory holds for a package says something only where somebody has look
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from farm.client.repository.download import Downloads
+    from farm.client.repository.subscriptions import Subscription
     from farm.core.names.digest import Digest
+    from farm.trust.index.imports import Import
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,16 @@ class JudgedBy:
             f"Judged by the list of {self.distribution}: {number}{signed}; {covered} of {len(self.packages)} packages "
             f"looked at for vulnerabilities{looked}."
         )
+
+
+class AdvisoryLists(Protocol):
+    """Where signed documents about advisories come from, by name, each with what brings what they name."""
+
+    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that is followed; none where it publishes none."""
+
+    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
+        """Return those of a distribution that a release takes packages of."""
 
 
 def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:

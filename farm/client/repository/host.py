@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.catalogue import VerifiedPackage
     from farm.client.repository.download import Downloads
-    from farm.client.repository.known_advisories import AdvisoryLists
     from farm.client.repository.mirrors import Warn
     from farm.client.repository.subscriptions import Subscription
     from farm.core.plan.job import BlobRef

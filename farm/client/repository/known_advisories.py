@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.client.repository.advisory_sources import JudgedBy
 from farm.core.advisories.matching import find
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from farm.client.repository.advisory_sources import AdvisoryLists
     from farm.client.repository.download import Downloads
     from farm.client.repository.host import Host
     from farm.client.repository.subscriptions import Subscription
@@ -71,16 +72,6 @@ def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
     names = {package.name.inside(release.distribution) for package in record.packages if package.channel == channel}
     with suppress(FarmError, OSError):
         known_in_release(host, release, names)
-
-
-class AdvisoryLists(Protocol):
-    """Where signed documents about advisories come from, by name, each with what brings what they name."""
-
-    def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that is followed; none where it publishes none."""
-
-    def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that a release takes packages of."""
 
 
 class _Published:

@@ -1,3 +1,3 @@
 """Roots and their generations: installing, upgrading, removing, going back.
-May import `client.repository`.
+May import `client.repository`, `client.findings`, `client.override`.
 """

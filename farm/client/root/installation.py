@@ -5,42 +5,42 @@ All is fetched, verified and proven to hold together before the root changes, an
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
 from farm.client.repository.archives import keep_bills
 from farm.client.repository.download import DownloadError
 from farm.client.repository.host import composition_of
 from farm.client.repository.known_advisories import keep_advisories
 from farm.client.repository.placed_packages import placed_packages, release_ref
+from farm.client.repository.progress import NO_PROGRESS, Progress
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.client.root.generation import Generation
-from farm.client.root.generations import RootError
+from farm.client.root.generations import Root, RootError
 from farm.client.root.installed_set import InstalledSet
+from farm.client.root.lock_file import locked_packages, read_lock
+from farm.client.root.root_channel import newest_for
 from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.members.set_changes import changes
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.store.locks import no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.client.root.generations import Root
     from farm.client.root.sensitive_additions import SensitiveAdditions
+    from farm.core.fileset.forest import Forest
     from farm.core.names.package_name import PackageName
     from farm.core.package.sensitive_files import SensitiveFinding
-    from farm.core.plan.job import BlobRef
     from farm.core.sets.members.set_changes import PackageChange
-    from farm.store.locks import Waiting
-
-    Progress = Callable[[BlobRef], None]
 
 
 class NotAskedForError(FarmError):
@@ -51,7 +51,7 @@ class NotAskedForError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a root. `after` has the number 0 until it is made; `fetched` are bytes of archives.
+    """A change of a root, planned or made. `after` has the number 0 until it is made; `fetched` are bytes of archives.
 
     `sensitive` are the sensitive files that come with it and were not there before.
     """
@@ -72,133 +72,155 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class InstallOptions:
-    """How a root is changed. `allow` sees all packages before any is fetched, and raises for what is not wanted;
-    `announce` hears what changes before it does; `fetching` opens what shows the progress of that many bytes.
+class RootRequest:
+    """What is asked for: `packages` of a channel in a root, or just what the file `locked` names.
 
-    With `dry_run` nothing is fetched and nothing changes. `waiting` hears what is locked by somebody else.
+    Without a `channel` it is the root's own. With `dry_run` nothing is fetched and nothing changes.
     """
 
-    allow: Callable[[Sequence[VerifiedPackage]], None] = lambda _packages: None
-    announce: Callable[[Change], None] = lambda _change: None
-    fetching: Callable[[int], AbstractContextManager[Progress]] = lambda _size: nullcontext(lambda _blob: None)
+    root: Path
+    packages: tuple[str, ...] = ()
+    locked: Path | None = None
+    channel: str = ""
+    policy: PolicyInForce = NO_POLICY
     dry_run: bool = False
-    waiting: Waiting = no_progress
 
 
-_PLAIN = InstallOptions()
+class InstallProgress(Progress, Protocol):
+    """What a person sees of a change of a root."""
+
+    def announce(self, planned: Change) -> None:
+        """Show what is going to change."""
 
 
-def install(
-    host: Host, catalogue: Catalogue, root: Root, names: Iterable[str], terms: InstallOptions = _PLAIN
-) -> Change:
-    """Bring packages, and what was asked for before, with all that they need into a root.
+def install_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+    """Install packages, with all that they need and with what was asked for before, into a root.
 
-    Raises what verifying and fetching raise, `RootError`, and what `terms` do.
+    Raises what choosing a channel, verifying and fetching raise, `RefusedByPolicyError`, `RootError`.
     """
-    names = tuple(names)
-    with _held(host, root, terms):
-        before = root.current()
-        asked = {*map(catalogue.known_as, names), *(before.set.asked if before else ())}
-        return _from_release(host, catalogue, root, asked, why=f"install {' '.join(names)}", terms=terms)
+    if request.locked:
+        return _install_locked(host, request, request.locked, progress)
+    root = Root(request.root)
+    catalogue = newest_for(host, root, request.packages, request.channel)
+    with _locked(host, root, request, progress):
+        before = root.current() if request.packages else root.installed()
+        _check_distribution(root, before, catalogue)
+        asked = (*map(catalogue.known_as, request.packages), *(before.set.asked if before else ()))
+        packages = catalogue.verified(asked)
+        request.policy.check(host, catalogue, packages)
+        record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue),))
+        why = f"install {' '.join(request.packages)}" if request.packages else "upgrade"
+        composition = composition_of(packages)
+        change = _planned_with(host, root, record, packages, why)
+        progress.announce(change)
+        if request.dry_run:
+            return change
+        change = _made(host, root, change, packages, forest=composition.forest, progress=progress)
+        keep_advisories(host, catalogue.release, record)
+        return change
 
 
-def upgrade(host: Host, catalogue: Catalogue, root: Root, terms: InstallOptions = _PLAIN) -> Change:
-    """Bring all that was asked for to a release. Raises as `install`, and for a root in which nothing is installed."""
-    with _held(host, root, terms):
-        return _from_release(host, catalogue, root, root.installed().set.asked, why="upgrade", terms=terms)
+def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+    """Bring all that was asked for in a root to the newest release. Raises as `install_packages`, and `RootError` for
+    a root in which nothing is installed.
+    """
+    Root(request.root).installed()
+    return install_packages(host, replace(request, packages=()), progress)
 
 
-def remove(host: Host, root: Root, names: Iterable[str], terms: InstallOptions = _PLAIN) -> Change:
-    """Take packages out that were asked for, with all that nothing else needs. What stays is as it was.
+def remove_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
+    """Remove packages that were asked for from a root, with all that nothing else needs. The rest stays as it was.
 
     Needs no release, and so no network. Raises `NotAskedForError`, `RootError`.
     """
-    names = tuple(names)
-    with _held(host, root, terms):
+    root = Root(request.root)
+    with _locked(host, root, request, progress):
         before = root.installed()
-        gone = {_asked_as(before, name, root) for name in names}
-        asked = [each for each in before.set.asked if each not in gone]
-        there = InstalledSet(host, before.set)
-        placed = there.placed(asked)
+        gone = {_asked_as(before, name, root) for name in request.packages}
+        asked = [name for name in before.set.asked if name not in gone]
+        installed = InstalledSet(host, before.set)
+        placed = installed.placed(asked)
         record = SetRecord(tuple(asked), placed, before.set.releases)
-        change = _change(before, record, f"remove {' '.join(names)}")
-        terms.announce(change)
-        if terms.dry_run:
+        change = _planned(before, record, f"remove {' '.join(request.packages)}")
+        progress.announce(change)
+        if request.dry_run:
             return change
         _check_whole(root, record)
-        composition = compose(there.described(placed), base=None)
+        composition = compose(installed.described(placed), base=None)
         return replace(change, after=root.install(change.after, composition.forest, {}))
 
 
-def install_exactly(
-    host: Host,
-    root: Root,
-    record: SetRecord,
-    packages: Sequence[VerifiedPackage],
-    *,
-    why: str,
-    terms: InstallOptions = _PLAIN,
-) -> Change:
-    """Make a root hold a recorded set, and nothing else. `packages` are those of the record, verified and proven."""
-    with _held(host, root, terms):
-        change = _put(host, root, record, packages, why=why, terms=terms)
-        for release in () if terms.dry_run else record.releases:
+def _install_locked(host: Host, request: RootRequest, locked: Path, progress: InstallProgress) -> Change:
+    """Make a root hold the set of a lock file, and nothing else."""
+    root, record = Root(request.root), read_lock(locked)
+    packages = locked_packages(host, record)
+    if not request.policy.read().limits_nothing:
+        for release in record.releases:
+            request.policy.check(host, host.catalogue(release.subscription), packages)
+    with _locked(host, root, request, progress):
+        composition = composition_of(packages)
+        change = _planned_with(host, root, record, packages, f"install --locked {locked.name}")
+        progress.announce(change)
+        if request.dry_run:
+            return change
+        change = _made(host, root, change, packages, forest=composition.forest, progress=progress)
+        for release in record.releases:
             with suppress(FarmError, OSError):  # as `keep_advisories`
                 keep_advisories(host, host.pinned(release).release, record)
         return change
 
 
-def _from_release(
-    host: Host, catalogue: Catalogue, root: Root, asked: Iterable[str], *, why: str, terms: InstallOptions
-) -> Change:
-    before = root.current()
-    release = catalogue.release
-    for each in before.set.releases if before else ():
-        if each.distribution != release.distribution:
+def _check_distribution(root: Root, before: Generation | None, catalogue: Catalogue) -> None:
+    own = catalogue.release.distribution
+    for held in before.set.releases if before else ():
+        if held.distribution != own:
             raise RootError(
-                f"{root.path} holds packages of {each.distribution}, not of {release.distribution}",
-                remedy=f"Nothing was changed. Install those of {release.distribution} into a root of their own.",
+                f"{root.path} holds packages of {held.distribution}, not of {own}",
+                remedy=f"Nothing was changed. Install those of {own} into a root of their own.",
             )
-    asked = tuple(asked)
-    packages = catalogue.verified(asked)
-    terms.allow(packages)
-    record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue),))
-    change = _put(host, root, record, packages, why=why, terms=terms)
-    if not terms.dry_run:
-        keep_advisories(host, release, record)
-    return change
 
 
-def _put(
-    host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], *, why: str, terms: InstallOptions
-) -> Change:
-    before = root.current()
-    # What was written down, in a lock file, does not say which builds these are; who has verified them knows.
+def _planned_with(host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], why: str) -> Change:
+    """Return the change of a root to a set of verified packages, before anything is fetched."""
+    # A lock file does not say which builds these are; who has verified the packages knows.
     record = record.with_builds({str(package.descriptor.name): package.build for package in packages})
-    composition = composition_of(packages)
-    lacking = host.lacking([package for package in packages if not root.package(package.store).is_dir()])
-    change = _change(before, record, why, sum(each.entry.archive.size for each in lacking))
-    change = replace(change, sensitive=_brought(host, change, packages))
-    terms.announce(change)
-    if terms.dry_run:
-        return change
-    if before and change.nothing and not root.lacks(before):
-        return replace(change, after=root.confirm(before, record))
-    with terms.fetching(change.fetched) as progress:
-        unpacked = host.unpack([package for package in packages if not root.package(package.store).is_dir()], progress)
-    change = replace(change, after=root.install(change.after, composition.forest, unpacked))
+    lacking = host.lacking(_not_in(root, packages))
+    change = _planned(root.current(), record, why, sum(package.entry.archive.size for package in lacking))
+    return replace(change, sensitive=_sensitive_additions(host, change, packages))
+
+
+def _made(
+    host: Host,
+    root: Root,
+    change: Change,
+    packages: Sequence[VerifiedPackage],
+    *,
+    forest: Forest,
+    progress: Progress,
+) -> Change:
+    """Fetch and unpack what is lacking, and switch the root to its new state."""
+    if change.before and change.nothing and not root.lacks(change.before):
+        return replace(change, after=root.confirm(change.before, change.after.set))
+    with progress.fetch(change.fetched) as arrived:
+        unpacked = host.unpack(_not_in(root, packages), arrived)
+    change = replace(change, after=root.install(change.after, forest, unpacked))
     keep_bills(packages)  # last: what the root needs comes first on a disk that is nearly full
     return change
 
 
-def _change(before: Generation | None, record: SetRecord, why: str, fetched: int = 0) -> Change:
+def _not_in(root: Root, packages: Sequence[VerifiedPackage]) -> list[VerifiedPackage]:
+    return [package for package in packages if not root.package(package.store).is_dir()]
+
+
+def _planned(before: Generation | None, record: SetRecord, why: str, fetched: int = 0) -> Change:
     made = datetime.now(UTC).isoformat(timespec="seconds")
     after = Generation(0, made, why, record)
     return Change(before, after, changes(before.set if before else None, record), fetched)
 
 
-def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) -> tuple[SensitiveAdditions, ...]:
+def _sensitive_additions(
+    host: Host, change: Change, packages: Sequence[VerifiedPackage]
+) -> tuple[SensitiveAdditions, ...]:
     """Return the sensitive files of what is new in a root, without those that the same package had there before."""
     old = {package.old.descriptor for package in change.packages if package.old}
     new = {package.new.descriptor for package in change.packages if package.new}
@@ -222,15 +244,15 @@ def _brought(host: Host, change: Change, packages: Sequence[VerifiedPackage]) ->
 
 
 @contextmanager
-def _held(host: Host, root: Root, terms: InstallOptions) -> Iterator[None]:
-    """Keep everybody else from the root, and `farm gc` from the cache; a dry run only reads."""
-    if terms.dry_run:
+def _locked(host: Host, root: Root, request: RootRequest, progress: Progress) -> Iterator[None]:
+    """Keep others from changing the root, and `farm gc` from the cache; a dry run only reads."""
+    if request.dry_run:
         yield
         return
     root.check()
-    with host.in_use(terms.waiting):
+    with host.in_use(progress.wait_for):
         host.roots.add(root.path)
-        with root.locked(waiting=terms.waiting):
+        with root.locked(waiting=progress.wait_for):
             yield
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from farm.client.override.overrides import Scope
+from farm.client.override.substitution import overridden
 from farm.client.repository.choosing import Chooser
 from farm.errors import FarmError
 
@@ -28,12 +30,26 @@ class GoneFromChannelError(FarmError):
     code = "gone-from-channel"
 
 
-def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
-    """Return the newest release of the channel that is named, else of the root's own, else of the one with `names`.
+def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
+    """Return the newest release for a root, as `catalogue_of_root`, with the overrides of the host and of the root.
 
-    Raises `ImportedNameError` where the root holds packages of one distribution, and a name is another's; what
-    `Chooser.catalogue` raises.
+    Raises `GoneFromChannelError` where it no longer has what was asked for in the root.
     """
+    catalogue = catalogue_of_root(host, root, names, channel)
+    check_still_there(host, root, catalogue)
+    return catalogue
+
+
+def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
+    """Return the newest release of `channel`, else of the root's own channel, else of the one that has `names`.
+
+    Overrides of the host and of the root take effect in every set that is made of it. Raises `ImportedNameError` where
+    the root holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
+    """
+    return overridden(host, _released(host, root, names, channel), Scope.of_root(root.path))
+
+
+def _released(host: Host, root: Root, names: Iterable[str], channel: str) -> Catalogue:
     state = root.current()
     own = state.set.releases[0].subscription if state and state.set.releases else ""
     chooser = Chooser(host.subscriptions, host.catalogue)

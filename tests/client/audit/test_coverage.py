@@ -13,17 +13,15 @@ from farm.client.audit.audit import audit_channel, audit_root
 from farm.client.findings.formats.cyclonedx import cyclonedx
 from farm.client.findings.formats.sarif import sarif
 from farm.client.findings.formats.spdx import spdx
-from farm.client.findings.severity_policy import refuse_worse
+from farm.client.findings.policy_in_force import PolicyInForce
 from farm.client.repository.advisory_sources import JudgedBy, together
 from farm.client.repository.host import Host
 from farm.client.repository.read_only_host import ReadOnlyHost
-from farm.client.root.generations import Root
-from farm.client.root.installation import install_exactly
-from farm.client.root.lock_file import lock_packages, locked_packages
+from farm.client.root.lock_file import lock_packages
 from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
 from tests.client.images import subscribe
-from tests.client.installing import install
+from tests.client.installing import install, install_locked
 from tests.core.advisories.osv_documents import DISTRIBUTION, osv
 from tests.foreign.neighbours import announce, review
 
@@ -102,7 +100,7 @@ def test_what_a_lock_file_brought_can_be_audited_without_the_repository(
     announce(distribution, osv(package="say", fixed="2.0"))
     review(distribution, "say")
     record = lock_packages(follower.catalogue(), ["say"])
-    install_exactly(follower, Root(tmp_path / "root"), record, locked_packages(follower, record), why="test")
+    install_locked(follower, tmp_path / "root", record)
     distribution.public.rename(tmp_path / "away")
     found = audit_root(ReadOnlyHost(follower.state, follower.shared), tmp_path / "root")
     assert [each.finding.advisory.id for each in found.exposed] == ["EXAMPLE-2026-1"]
@@ -142,9 +140,9 @@ def test_who_limits_advisories_is_told_of_what_they_do_not_cover(
     announce(distribution)
     review(distribution, "say")
     catalogue = host.catalogue()
-    refuse_worse(host, catalogue, catalogue.verified(["greet"]), "critical")
+    PolicyInForce(max_severity="critical").check(host, catalogue, catalogue.verified(["greet"]))
     assert heard == []
-    refuse_worse(host, catalogue, catalogue.verified(["greet"]), "high")
+    PolicyInForce(max_severity="high").check(host, catalogue, catalogue.verified(["greet"]))
     (warning,) = heard
     assert "nobody states to have looked for vulnerabilities in 1 of 2 packages (dist.example.org/greet)" in warning
 

@@ -10,9 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.cli.inspect.provenance_lines import provenance_lines
 from farm.client.audit.trace import Tracing
-from farm.client.image.substitution import overridden
 from farm.client.override.overrides import BuiltHere, Override, Overrides, Scope
-from farm.client.root import installation
 from farm.client.root.file_owner import NotOwnedError, owner_of
 from farm.client.root.generations import Root
 from farm.client.root.installed_set import NotInSetError
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.cli.output import Line
-    from farm.client.findings.provenance import Provenance
+    from farm.client.audit.provenance import Provenance
     from farm.client.repository.host import Host
 
 TARBALL, PATCH = b"the tarball", b"the patch"
@@ -272,7 +270,7 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     )
     Overrides(host.state).add(Scope(), override)
     root = tmp_path / "root"
-    installation.install(host, overridden(host, host.catalogue()), Root(root), ["tool"])
+    install(host, root, "tool")
     found = Tracing(host).of_set(Root(root).installed().set, "tool", str(root))
     assert (found.release, found.builds) == (None, ())
     assert [source.file for source in found.sources] == ["mine.c"]

@@ -16,9 +16,9 @@ from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
 from farm.client.image.parts import parts_of
-from farm.client.image.substitution import substitute_on
 from farm.client.image.update import UpdateRefusedError
 from farm.client.override.overrides import OverrideError
+from farm.client.override.substitution import substitute_on
 from farm.core.names.digest import Digest
 from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.oci.image_config import ImageConfig

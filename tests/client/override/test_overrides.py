@@ -11,16 +11,17 @@ from farm.cli.override_lines import override_lines
 from farm.client.audit.audit import audit_root
 from farm.client.findings.policy import RefusedByPolicyError, judge
 from farm.client.findings.policy_facts import known_of_record
-from farm.client.findings.severity_policy import refuse_worse
-from farm.client.image.substitution import OverrideConflictError, overridden
+from farm.client.findings.policy_in_force import PolicyInForce
 from farm.client.override.overrides import BuiltHere, OfChannel, Override, OverrideError, Overrides, Scope
+from farm.client.override.substitution import OverrideConflictError, overridden
 from farm.client.repository.catalogue import BrokenReleaseError
-from farm.client.root import installation
 from farm.client.root.generations import Root
+from farm.client.root.installation import RootRequest, install_packages
 from farm.core.sets.members.set_record import SetRecord
 from farm.core.subscriber.policy_file import Policy
 from tests.client.distribution import SmallDistribution
 from tests.client.images import subscribe
+from tests.client.installing import remove, upgrade
 from tests.core.advisories.osv_documents import osv
 from tests.foreign.neighbours import announce
 
@@ -63,8 +64,7 @@ def put(
 
 
 def install(host: Host, root: Path, *names: str) -> Generation:
-    catalogue = overridden(host, host.catalogue(EDGE), Scope.of_root(root))
-    return installation.install(host, catalogue, Root(root), names).after
+    return install_packages(host, RootRequest(root, names, channel=EDGE)).after
 
 
 def test_a_stand_in_is_installed_and_the_generation_says_for_what_and_why(
@@ -137,8 +137,7 @@ def test_an_upgrade_keeps_it_and_says_that_the_channel_has_another_by_now(
     install(subscribed, root, "greet")
     distribution.package("say", {"bin/say": "newer"}, version="2.0")
     distribution.publish()
-    catalogue = overridden(subscribed, subscribed.catalogue(), Scope.of_root(root))
-    (placed,) = installation.upgrade(subscribed, catalogue, Root(root)).after.set.overrides
+    (placed,) = upgrade(subscribed, root).set.overrides
     assert (root / "usr/bin/say").read_text() == "mine"
     assert override_lines([placed])[-1] == "  it was made for say 1.0-1; the channel has say 2.0-1 by now"
 
@@ -159,9 +158,9 @@ def test_removing_another_package_leaves_it_where_it_is_although_the_proof_fails
     root = tmp_path / "root"
     put(subscribed, built(subscribed, mine, "say", {"share/none": "no program"}))
     install(subscribed, root, "greet", "say", "alone")
-    change = installation.remove(subscribed, Root(root), ["alone"])
-    assert [package.name.short for package in change.after.set.packages] == ["greet", "say"]
-    assert len(change.after.set.overrides) == 1
+    left = remove(subscribed, root, "alone").set
+    assert [package.name.short for package in left.packages] == ["greet", "say"]
+    assert len(left.overrides) == 1
 
 
 def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Host, tmp_path: Path) -> None:
@@ -176,9 +175,7 @@ def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Hos
         override_lines([placed])[0] == "OVERRIDE: say 9-1, of ours.example.org/edge, stands in for say 1.0-1: a patch"
     )
     root = tmp_path / "root"
-    assert [
-        package.name.short for package in installation.remove(subscribed, Root(root), ["greet"]).after.set.packages
-    ] == []
+    assert remove(subscribed, root, "greet").set.packages == ()
 
 
 def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_about(
@@ -195,7 +192,7 @@ def test_no_number_clears_a_local_build_of_what_its_distribution_has_advisories_
     assert (after.rule, after.packages) == ("maximum-severity", ("dist.example.org/say",))
     catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
     with pytest.raises(RefusedByPolicyError, match="nobody publishes advisories about say") as before:
-        refuse_worse(subscribed, catalogue, catalogue.verified(["greet"]), "high")
+        PolicyInForce(max_severity="high").check(subscribed, catalogue, catalogue.verified(["greet"]))
     assert "`farm override remove`: say" in before.value.remedy
 
 
@@ -212,14 +209,14 @@ def test_what_another_channel_brought_is_judged_by_the_advisories_of_that_one(
     catalogue = overridden(subscribed, subscribed.catalogue(EDGE))
     packages = catalogue.verified(["greet"])
     install(subscribed, tmp_path / "root", "greet")
-    refuse_worse(subscribed, catalogue, packages, "high")
+    PolicyInForce(max_severity="high").check(subscribed, catalogue, packages)
     assert audit_root(subscribed, tmp_path / "root").exposed == ()
     affected = [{"package": {"ecosystem": "ours.example.org", "name": "say"}, "versions": ["9-1"]}]
     announce(ours, osv(affected=affected))
     (found,) = audit_root(subscribed, tmp_path / "root").exposed
     assert found.told == "say 9-1"
     with pytest.raises(RefusedByPolicyError, match="say 9-1 has EXAMPLE-2026-1"):
-        refuse_worse(subscribed, catalogue, packages, "high")
+        PolicyInForce(max_severity="high").check(subscribed, catalogue, packages)
 
 
 def test_packages_that_linked_the_channels_code_in_are_named(

@@ -10,12 +10,12 @@ from farm.client.repository.choosing import ChoiceError
 from farm.client.repository.host import Host
 from farm.client.repository.offline import last_with
 from farm.client.repository.subscriptions import SubscriptionError
-from farm.client.root import installation
 from farm.client.root.generations import Root
-from farm.client.root.root_channel import ImportedNameError, catalogue_of_root
+from farm.client.root.root_channel import ImportedNameError
 from farm.core.names.digest import Digest
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
+from tests.client.installing import install, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +47,10 @@ class Following:
         subscriptions.change(subscriptions.find(f"{distribution}/edge"), priority=priority)
 
     def install(self, *names: str, channel: str = "") -> None:
-        catalogue = catalogue_of_root(self.host, self.root, names, channel)
-        installation.install(self.host, catalogue, self.root, names)
+        install(self.host, self.root.path, *names, channel=channel)
 
     def upgrade(self) -> None:
-        installation.upgrade(self.host, catalogue_of_root(self.host, self.root), self.root)
+        upgrade(self.host, self.root.path)
 
     def installed(self) -> str:
         return (self.root.path / "usr/share/say/of").read_text().strip()

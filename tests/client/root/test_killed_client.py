@@ -16,9 +16,9 @@ import pytest
 
 from farm.client.gc.collect import collect_garbage
 from farm.client.repository.host import Host
-from farm.client.root import installation
 from farm.client.root.generations import Root
 from tests.client.distribution import SmallDistribution
+from tests.client.installing import install, upgrade
 from tests.client.whole import leftovers, whole
 from tests.threats.killed import dies_at, fork
 
@@ -45,12 +45,10 @@ class Machine:
         return self.folder / "root"
 
     def install(self) -> None:
-        host = self.host
-        installation.install(host, host.catalogue(), Root(self.root), ["tools"])
+        install(self.host, self.root, "tools")
 
     def upgrade(self) -> None:
-        host = self.host
-        installation.upgrade(host, host.catalogue(), Root(self.root))
+        upgrade(self.host, self.root)
 
     def upgrade_and_clear_up(self) -> int:
         self.upgrade()

@@ -9,19 +9,16 @@ import pytest
 
 from farm.client.repository.host import Host
 from farm.client.repository.subscriptions import SubscriptionError
-from farm.client.root.generations import Root
-from farm.client.root.installation import install_exactly
 from farm.client.root.lock_file import (
     LockError,
     lock_generation,
     lock_packages,
-    locked_packages,
     read_lock,
     write_lock,
 )
 from farm.core.names.digest import Digest
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.client.installing import install
+from tests.client.installing import install, install_locked
 from tests.client.whole import whole
 
 if TYPE_CHECKING:
@@ -36,10 +33,6 @@ def follow(distribution: SmallDistribution, folder: Path) -> Host:
     assert distribution.founded is not None
     host.subscriptions.subscribe(str(distribution.public), "edge", distribution.founded.fingerprint)
     return host
-
-
-def install_locked(host: Host, root: Path, record: SetRecord) -> None:
-    install_exactly(host, Root(root), record, locked_packages(host, record), why="install --locked farm.lock")
 
 
 @pytest.fixture

@@ -8,16 +8,23 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.root import installation
+from farm.client.repository.progress import NoProgress
 from farm.client.root.generation import Generation, InvalidGenerationError
 from farm.client.root.generations import NoSuchGenerationError, Root, RootError
-from farm.client.root.installation import InstallOptions, NotAskedForError
+from farm.client.root.installation import (
+    Change,
+    NotAskedForError,
+    RootRequest,
+    install_packages,
+    remove_packages,
+    upgrade_root,
+)
 from farm.client.root.rollback import roll_back
 from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
@@ -25,10 +32,10 @@ from tests.client.installing import install
 from tests.client.whole import leftovers, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from farm.client.repository.host import Host
-    from farm.client.root.installation import Change
     from farm.core.plan.job import BlobRef
 
 
@@ -45,12 +52,29 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
     return host
 
 
-def upgrade(host: Host, root: Path, terms: InstallOptions | None = None) -> Change:
-    return installation.upgrade(host, host.catalogue(), Root(root), terms or InstallOptions())
+class Heard(NoProgress):
+    """What was announced, and which archives arrived."""
+
+    def __init__(self) -> None:
+        self.announced: list[Change] = []
+        self.arrived: list[BlobRef] = []
+
+    def announce(self, planned: object) -> None:
+        assert isinstance(planned, Change)
+        self.announced.append(planned)
+
+    def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
+        assert [words(change) for change in self.announced] == [["say 1.0-1 → 1.1-1"]]  # said before it is done
+        assert size == self.announced[0].fetched
+        return nullcontext(self.arrived.append)
+
+
+def upgrade(host: Host, root: Path, *, dry_run: bool = False) -> Change:
+    return upgrade_root(host, RootRequest(root, dry_run=dry_run))
 
 
 def remove(host: Host, root: Path, *names: str, dry_run: bool = False) -> Change:
-    return installation.remove(host, Root(root), names, InstallOptions(dry_run=dry_run))
+    return remove_packages(host, RootRequest(root, names, dry_run=dry_run))
 
 
 def louder(distribution: SmallDistribution) -> None:
@@ -72,17 +96,9 @@ def test_an_upgrade_brings_what_was_asked_for_and_fetches_what_changed(
 ) -> None:
     install(follower, root, "greet", "alone")
     louder(distribution)
-    heard: list[Change] = []
-    fetched: list[BlobRef] = []
-
-    @contextmanager
-    def fetching(size: int) -> Iterator[object]:
-        assert [words(each) for each in heard] == [["say 1.0-1 → 1.1-1"]]  # said before it is done
-        assert size == heard[0].fetched
-        yield fetched.append
-
-    change = upgrade(follower, root, InstallOptions(announce=heard.append, fetching=fetching))  # type: ignore[arg-type]
-    assert fetched == [distribution.entries["say"][0].archive]
+    heard = Heard()
+    change = upgrade_root(follower, RootRequest(root), heard)
+    assert heard.arrived == [distribution.entries["say"][0].archive]
     assert (change.after.number, change.after.why) == (2, "upgrade")
     assert whole(follower, root) == change.after
     assert (root / "usr/bin/say").read_text() == "louder"
@@ -92,12 +108,12 @@ def test_a_dry_run_says_the_same_and_touches_nothing(
     distribution: SmallDistribution, follower: Host, root: Path, tmp_path: Path
 ) -> None:
     unmade = tmp_path / "unmade"
-    installation.install(follower, follower.catalogue(), Root(unmade), ["greet"], InstallOptions(dry_run=True))
+    install_packages(follower, RootRequest(unmade, ("greet",), dry_run=True))
     assert not unmade.exists()
     install(follower, root, "greet")
     louder(distribution)
     before = everything(root)
-    change = upgrade(follower, root, InstallOptions(dry_run=True))
+    change = upgrade(follower, root, dry_run=True)
     assert words(change) == ["say 1.0-1 → 1.1-1"]
     assert words(remove(follower, root, "greet", dry_run=True)) == ["greet 1.0-1, gone", "say 1.0-1, gone"]
     assert everything(root) == before
@@ -189,19 +205,18 @@ def test_a_root_of_one_distribution_takes_nothing_of_another(follower: Host, roo
     assert other.founded is not None
     follower.subscriptions.subscribe(str(other.public), "edge", other.founded.fingerprint)
     with pytest.raises(RootError, match=r"holds packages of dist\.example\.org, not of other\.example"):
-        installation.install(follower, follower.catalogue("other.example/edge"), Root(root), ["alone"])
+        install(follower, root, "alone", channel="other.example/edge")
     assert (root / "usr/share/alone/file").read_text() == "alone\n"
 
 
 def test_a_root_is_known_before_it_is_changed(follower: Host, root: Path) -> None:
-    @contextmanager
-    def broken(_size: int) -> Iterator[Callable[[BlobRef], None]]:
-        assert follower.roots.all() == (root,)
-        raise OSError("the network is gone")
-        yield
+    class Broken(NoProgress):
+        def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
+            assert follower.roots.all() == (root,)
+            raise OSError(f"the network is gone: {size}")
 
     with pytest.raises(OSError, match="the network is gone"):
-        installation.install(follower, follower.catalogue(), Root(root), ["alone"], InstallOptions(fetching=broken))
+        install_packages(follower, RootRequest(root, ("alone",)), Broken())
 
 
 def test_what_a_killed_client_has_left_is_removed_by_the_next(follower: Host, root: Path) -> None:

@@ -17,7 +17,6 @@ from farm.client.override.overrides import BuiltHere, OfChannel, Override, Overr
 from farm.client.override.packed_packages import OwnPackages
 from farm.client.repository.known_names import KnownNames
 from farm.client.repository.read_only_host import ReadOnlyHost
-from farm.client.root import installation
 from farm.client.root.generations import Root
 from farm.client.root.installed_set import InstalledSet
 from farm.client.root.lock_file import lock_generation, locked_packages, read_lock, write_lock
@@ -32,6 +31,7 @@ from farm.store.known_places import KnownPlaces
 from farm.trust.verification.last_verified import read_look
 from farm.trust.verification.seen_releases import SeenReleases, read_seen
 from farm.trust.verification.stored_metadata import KeptMetadata
+from tests.client.installing import install, remove
 from tests.formats import kept
 from tests.formats.reading.documents import KINDS
 
@@ -56,8 +56,8 @@ def furnish(host: Host, home: Path, built: Digest) -> None:
     for each in host.subscriptions.all():
         audit_channel(host, str(each))
     for names in (["jq"], ["web", "jq-doc"]):
-        installation.install(host, catalogue, root, names)
-    installation.remove(host, root, ["jq-doc"])
+        install(host, root.path, *names, channel=EDGE)
+    remove(host, root.path, "jq-doc")
     roll_back(root, 2)
     (home / "farm.lock").write_text(write_lock(lock_generation(root.installed())))
     host.subscriptions.names.remember({"jq": "dist.example.org", "say": "other.example"})

@@ -20,13 +20,15 @@ from farm.errors import FarmError, in_lines
 from farm.store.errors import CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from farm.client.image.overrides import Substitute
     from farm.client.override.overrides import Override, Scope
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
     from farm.core.sets.proof.overriding import Effect
+
+    Substitute = Callable[[Catalogue, str], VerifiedPackage | None]
+    """Returns the package that takes the place of one of a release, `placed` with it; None where none does."""
 
 
 class OverrideConflictError(FarmError):

@@ -1,0 +1,47 @@
+"""What a long sequence of steps (installing, running, making an image) tells the person who started it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from farm.core.plan.job import BlobRef
+
+
+class Progress(Protocol):
+    """A display of progress. Sequences that announce what they are about to do ask for more than this."""
+
+    def wait_for(self, place: Path) -> None:
+        """Show that another command has locked `place`, and that this one waits for it."""
+
+    def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
+        """Show how much of `size` bytes has arrived: the block calls what it is given with each blob."""
+
+    def note(self, text: str) -> None:
+        """Show a line that is worth knowing."""
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def wait_for(self, place: Path) -> None:
+        """As `Progress.wait_for`."""
+
+    def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
+        """As `Progress.fetch`."""
+        del size
+        return nullcontext(lambda _blob: None)
+
+    def note(self, text: str) -> None:
+        """As `Progress.note`."""
+
+    def announce(self, planned: object) -> None:
+        """Let everything be done as it is planned."""
+
+
+NO_PROGRESS = NoProgress()
