@@ -26,9 +26,9 @@ Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class Wire(BaseModel):
-    """Base: unknown members are refused, values do not change."""
+    """Base: unknown members are refused, values do not change. `model_validate` reads JSON values, and records too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 class ProblemWire(Wire):

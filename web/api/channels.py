@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query
 from farm.api.wire import Number
 from farm.server.channels import candidates, channel_troubles, releases
 from farm.server.channels.channel_checks import policy_of
-from farm.server.pipeline.candidates.imported_packages import imported_packages
-from farm.server.pipeline.candidates.json_forms import build_to_dict, release_to_dict
+from farm.server.pipeline.candidates.release_contents import imported_packages, package_to_dict
 from farm.server.pipeline.candidates.set_changes import between
 from farm.server.pipeline.candidates.status import (
     candidate_detail,
@@ -55,7 +54,7 @@ def release_page(
         policy_of(unit, name)
         found = releases.releases(unit.session, name, before=before, limit=limit)
     following = found[-1].number if len(found) == limit else None
-    return {"releases": [release_to_dict(each) for each in found], "next-before": following}
+    return {"releases": [release.to_dict() for release in found], "next-before": following}
 
 
 @router.get("/{name}/releases/{number}")
@@ -69,17 +68,8 @@ def release(application: ApplicationHere, name: str, number: Number) -> dict[str
         members = releases.release_members(unit.session, name, number)
         taken = [package.to_dict() for package in imported_packages(unit, record)]
         tests = unblocking_tests(unit.session, record)
-    packages = [
-        {
-            "name": member.name,
-            "version": member.version,
-            "revision": member.revision,
-            **build_to_dict(member),
-            "package": member.digest,
-        }
-        for member in members
-    ]
-    return release_to_dict(record) | {"packages": packages, "imports": taken, "tests": tests}
+    packages = [package_to_dict(member) for member in members]
+    return record.to_dict() | {"packages": packages, "imports": taken, "tests": tests}
 
 
 @router.get("/{name}/candidates")

@@ -31,14 +31,7 @@ from farm.server.curation import approving, curation, holds, ordering, orders, r
 from farm.server.curation.order_intake import withdrawals_of_approvals
 from farm.server.federation import imported
 from farm.server.packages import packages
-from farm.server.pipeline.candidates.json_forms import (
-    build_to_dict,
-    freeze_to_dict,
-    hold_to_dict,
-    order_to_dict,
-    report_to_dict,
-    signed_order_to_dict,
-)
+from farm.server.pipeline.candidates.release_contents import build_to_dict
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
 from web.api.signed_requests import envelope_of, signature_parts, signed_part
@@ -67,7 +60,7 @@ def freeze(
             replace=body.replace,
             envelope=envelope_of(body),
         )
-        return {"channel": name, "frozen": freeze_to_dict(order), **signed_part(unit, body)}
+        return {"channel": name, "frozen": order.to_dict(), **signed_part(unit, body)}
 
 
 @router.delete("/channels/{name}/freeze")
@@ -85,7 +78,7 @@ def held(application: ApplicationHere, name: str) -> dict[str, Any]:
     """Return the holds that are in force on a channel."""
     with application.reading() as unit:
         policy_of(unit, name)
-        return {"holds": [hold_to_dict(each) for each in holds.open_holds(unit.session, name, now=unit.now)]}
+        return {"holds": [hold.to_dict() for hold in holds.open_holds(unit.session, name, now=unit.now)]}
 
 
 @router.post("/channels/{name}/holds", status_code=201)
@@ -103,7 +96,7 @@ def hold(
             until=body.until,
             envelope=envelope_of(body),
         )
-        return hold_to_dict(made) | signed_part(unit, body)
+        return made.to_dict() | signed_part(unit, body)
 
 
 @router.delete("/channels/{name}/holds/{package:path}")
@@ -225,7 +218,7 @@ def reported(
         policy_of(unit, name)
         found = reports.recent_reports(unit.session, name, only_open=not closed, before=before, limit=limit)
     following = found[-1].id if len(found) == limit else None
-    return {"reports": [report_to_dict(each) for each in found], "next-before": following}
+    return {"reports": [report.to_dict() for report in found], "next-before": following}
 
 
 @router.post("/channels/{name}/reports", status_code=201)
@@ -234,7 +227,7 @@ def report(
 ) -> dict[str, Any]:
     """Report trouble with a package of a channel's newest release."""
     with application.writing() as unit:
-        return report_to_dict(curation.report(unit, actor_of(request, token), name, body.package, why=body.why))
+        return curation.report(unit, actor_of(request, token), name, body.package, why=body.why).to_dict()
 
 
 @router.post("/reports/{number}/resolve")
@@ -244,7 +237,7 @@ def resolve(
     """Close a report."""
     with application.writing() as unit:
         closed = curation.resolve(unit, actor_of(request, token), number, envelope=envelope_of(body))
-        return report_to_dict(closed) | signed_part(unit, body)
+        return closed.to_dict() | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/reports/{number}/close-with-signer")
@@ -266,7 +259,7 @@ def ordered(application: ApplicationHere, name: str, limit: Limit = 20) -> dict[
         policy_of(unit, name)
         found = orders.orders(unit.session, name, limit)
         signatures = signature_parts(unit, found)
-        return {"orders": [order_to_dict(each) | signatures[each.id] for each in found]}
+        return {"orders": [order.to_dict() | signatures[order.id] for order in found]}
 
 
 @router.post("/channels/{name}/orders", status_code=202)
@@ -284,7 +277,7 @@ def order(
             made = ordering.rollback(unit, actor, name, body.number, why=body.why, envelope=signed)
         else:
             made = ordering.retry(unit, actor, name, packages=body.packages, why=body.why, envelope=signed)
-        return order_to_dict(made) | signed_part(unit, body)
+        return made.to_dict() | signed_part(unit, body)
 
 
 @router.get("/signed-orders/{digest}")
@@ -294,7 +287,7 @@ def signed_order(application: ApplicationHere, digest: str) -> dict[str, Any]:
         found = signed_orders.signed_order(unit.session, digest)
     if found is None:
         raise NotFoundError(f"there is no signed order {digest[:100]}")
-    return signed_order_to_dict(found)
+    return found.to_dict()
 
 
 @router.get("/descriptors/{digest}")
@@ -322,7 +315,7 @@ def withdraw_order(
         withdrawn = ordering.withdraw_order(
             unit, actor_of(request, token), name, number, why=body.why, envelope=envelope_of(body)
         )
-        return order_to_dict(withdrawn) | signed_part(unit, body)
+        return withdrawn.to_dict() | signed_part(unit, body)
 
 
 @router.post("/channels/{name}/orders/withdraw-with-signer")

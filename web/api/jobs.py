@@ -13,7 +13,7 @@ from farm.server.jobs.requests import cancel, find_job, retry
 from farm.server.packages import packages
 from farm.server.tables.records import Token
 from farm.server.tables.states import JobKind, JobState, Role
-from web.api.forms import attempt_form, job_form, job_forms
+from web.api.forms import job_forms
 from web.auth import ApplicationHere, note, require
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -49,7 +49,7 @@ def detail(application: ApplicationHere, job_id: wire.Number) -> wire.JobDetail:
         (form,) = job_forms(unit.session, [job])
     return wire.JobDetail(
         job=form,
-        attempts=tuple(attempt_form(attempt) for attempt in tries),
+        attempts=tuple(map(wire.AttemptWire.model_validate, tries)),
         packages=tuple(package.digest for package in built),
     )
 
@@ -60,7 +60,7 @@ def cancel_job(request: Request, application: ApplicationHere, token: Maintainer
     with application.planning() as unit:
         job = cancel(unit, job_id, by=token.name)
     note(request, application, actor=f"token:{token.name}", subject=f"job {job_id}", trace=job.trace)
-    return job_form(job)
+    return wire.JobWire.model_validate(job)
 
 
 @router.post("/jobs/{job_id}/retry", status_code=201)
@@ -69,4 +69,4 @@ def retry_job(request: Request, application: ApplicationHere, token: Maintainer,
     with application.planning() as unit:
         job = retry(unit, job_id, trace=uuid.uuid4().hex)
     note(request, application, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
-    return job_form(job)
+    return wire.JobWire.model_validate(job)

@@ -11,7 +11,6 @@ from farm.api import wire
 from farm.server.identities import access, identities
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
-from web.api.forms import worker_form
 from web.auth import ApplicationHere, note, require
 from web.problems import NotFoundError
 
@@ -24,7 +23,7 @@ Admin = Annotated[Token, Depends(require(Role.ADMIN))]
 def workers(application: ApplicationHere, token: Admin) -> list[wire.WorkerWire]:  # noqa: ARG001
     """Return all workers."""
     with application.reading() as unit:
-        return [worker_form(worker) for worker in identities.workers(unit.session)]
+        return list(map(wire.WorkerWire.model_validate, identities.workers(unit.session)))
 
 
 @router.post("/workers", status_code=201)
@@ -40,7 +39,7 @@ def enrol(request: Request, application: ApplicationHere, token: Admin, body: wi
             by=f"token:{token.name}",
         )
     note(request, application, actor=f"token:{token.name}", subject=f"worker {worker.name}")
-    return worker_form(worker)
+    return wire.WorkerWire.model_validate(worker)
 
 
 @router.delete("/workers/{name}", status_code=204)

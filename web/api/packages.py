@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from farm.api import wire
 from farm.server.packages import packages
 from farm.server.packages.code_copies import copies_of
-from web.api.forms import copy_form, package_form
 from web.auth import ApplicationHere
 from web.problems import NotFoundError
 
@@ -24,7 +23,7 @@ def page(
     with application.reading() as unit:
         found = packages.list_current(unit.session, after=after, limit=limit)
     following = found[-1].name if len(found) == limit else None
-    return wire.PackagePage(packages=tuple(package_form(package) for package in found), next_after=following)
+    return wire.PackagePage(packages=tuple(map(wire.PackageWire.model_validate, found)), next_after=following)
 
 
 @router.get("/packages/{name}")
@@ -34,7 +33,7 @@ def builds(application: ApplicationHere, name: str) -> wire.PackagePage:
         found = packages.builds_of(unit.session, name)
     if not found:
         raise NotFoundError(f"no package {name[:100]!r} was built here")
-    return wire.PackagePage(packages=tuple(package_form(package) for package in found), next_after=None)
+    return wire.PackagePage(packages=tuple(map(wire.PackageWire.model_validate, found)), next_after=None)
 
 
 @router.get("/packages/{name}/copies")
@@ -44,4 +43,4 @@ def copies(application: ApplicationHere, name: str) -> wire.CopiesWire:
         if not packages.builds_of(unit.session, name, limit=1):
             raise NotFoundError(f"no package {name[:100]!r} was built here")
         found = copies_of(unit, name)
-    return wire.CopiesWire(name=name, copies=tuple(copy_form(copied) for copied in found))
+    return wire.CopiesWire(name=name, copies=tuple(map(wire.CopyWire.model_validate, found)))

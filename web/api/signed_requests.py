@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from farm.server.curation import signed_orders
 from farm.server.curation.order_intake import signatures_of
-from farm.server.pipeline.candidates.json_forms import signed_order_to_dict, time_text
 from farm.trust.attestation.curator_order import kept_order
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def signed_order_kept(unit: UnitOfWork, envelope: bytes | None) -> dict[str, Any
     if envelope is None or signed_orders.who_orders(unit.session) is None:
         return {}
     found = signed_orders.signed_order(unit.session, kept_order(envelope).digest)
-    return signed_order_to_dict(found) if found else {}
+    return found.to_dict() if found else {}
 
 
 def signature_parts(unit: UnitOfWork, orders: Sequence[Order]) -> dict[int, dict[str, Any]]:
@@ -46,7 +45,7 @@ def signature_parts(unit: UnitOfWork, orders: Sequence[Order]) -> dict[int, dict
         order.id: {
             "signature": {
                 "order": signature.given.digest,
-                "expires": time_text(signature.expires),
+                "expires": signature.expires.isoformat(),
                 "withdrawn": signature.withdrawal is not None,
             }
             if (signature := found.get(order.id))

@@ -19,7 +19,7 @@ from farm.server.submissions.submission import submit
 from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role, SubmissionState
-from web.api.forms import job_form, job_forms
+from web.api.forms import job_forms
 from web.api.signed_requests import signed_order_kept
 from web.auth import ApplicationHere, actor_of, note, require
 from web.problems import NotFoundError
@@ -35,12 +35,6 @@ router = APIRouter(prefix="/api/v1", tags=["submissions"])
 
 Maintainer = Annotated[Token, Depends(require(Role.MAINTAINER))]
 Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
-
-
-class UndecodableFileError(FarmError):
-    """A submitted file is not base64."""
-
-    code = "undecodable-file"
 
 
 @router.post("/submissions", status_code=201)
@@ -156,7 +150,7 @@ def _taken(taken: Submission) -> wire.SubmissionWire:
             wire.AcceptedWire(
                 name=accepted.revision.name,
                 recipe=accepted.revision.digest,
-                job=job_form(accepted.job),
+                job=wire.JobWire.model_validate(accepted.job),
                 unchanged=accepted.unchanged,
             )
             for accepted in taken.accepted
@@ -181,7 +175,7 @@ def _record(view: SubmissionView) -> wire.SubmissionRecordWire:
 
 
 def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[wire.UnsignedWire, ...]:
-    return tuple(wire.UnsignedWire(recipe=unsigned.recipe, owners=unsigned.owners) for unsigned in waits_for)
+    return tuple(map(wire.UnsignedWire.model_validate, waits_for))
 
 
 def _envelope(form: dict[str, Any] | None) -> bytes | None:
@@ -198,5 +192,6 @@ def _decoded(recipe: str, files: dict[str, str]) -> dict[str, bytes]:
         try:
             decoded[name] = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise UndecodableFileError(f"the file {name[:100]!r} of {recipe} is not base64: {error}") from error
+            message = f"the file {name[:100]!r} of {recipe} is not base64: {error}"
+            raise FarmError(message, code="undecodable-file") from error
     return decoded

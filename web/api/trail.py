@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query
 from farm.api.wire import Number
 from farm.server.channels.channel_checks import CurationError, policy_of
 from farm.server.identities import identities
-from farm.server.pipeline.candidates.json_forms import time_text
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role
 from web.auth import ApplicationHere, require
@@ -40,7 +39,7 @@ def trail(
     lines = [
         {
             "number": number,
-            "at": time_text(each.at),
+            "at": each.at.isoformat(),
             "by": each.actor,
             "action": each.action,
             "subject": each.subject,

@@ -16,7 +16,6 @@ from farm.server.jobs.leases import claim, heartbeat, require_lease
 from farm.server.jobs.planning import limits_of
 from farm.server.jobs.requests import find_job
 from farm.server.tables.states import JobKind
-from web.api.forms import blob_form
 from web.auth import ApplicationHere, WorkerCall, check_role, whole_call
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ def create_claim(application: ApplicationHere, call: Call, body: wire.ClaimReque
     lease = claim(application, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
     if lease is None:
         return Response(status_code=204)
-    toolchain = lease.toolchain
     return wire.LeaseWire(
         attempt=lease.attempt.id,
         job=lease.job.id,
@@ -41,10 +39,7 @@ def create_claim(application: ApplicationHere, call: Call, body: wire.ClaimReque
         token=lease.token,
         seconds=application.terms.lease.total_seconds(),
         order=lease.order.to_dict(),
-        toolchain=toolchain
-        and wire.ToolchainWire(
-            name=toolchain.name, archive=blob_form(toolchain.archive), manifest=blob_form(toolchain.manifest)
-        ),
+        toolchain=wire.ToolchainWire.model_validate(lease.toolchain) if lease.toolchain else None,
     )
 
 

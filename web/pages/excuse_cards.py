@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.server.pipeline.candidates.json_forms import retried_job, retry_command, retry_role
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -44,8 +42,8 @@ def sentence(reason: str) -> str:
 
 
 def _card(same: Sequence[KeptExcuse]) -> ExcuseCard:
-    retry = retry_command(same[0])
+    first = same[0]
     # A job is tried once for all that it holds back.
-    others = [excuse.excuse.package for excuse in same[1:]] if retry and not retried_job(same[0]) else []
-    command = " ".join([retry, *others])
-    return ExcuseCard(same, same[0], sentence(same[0].excuse.reason), command, retry_role(same[0]))
+    others = [] if first.retried_job or not first.retry_command else [excuse.excuse.package for excuse in same[1:]]
+    retry = " ".join([first.retry_command, *others])
+    return ExcuseCard(same, first, sentence(first.excuse.reason), retry, first.retry_role or "")

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from farm.core.policy.gate_kind import GateKind
-from farm.server.pipeline.candidates.json_forms import held_text, retry_command, retry_role
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
@@ -52,7 +51,7 @@ class Feed:
 
     def _entry(self, feed: ET.Element, kept: KeptExcuse, page: str) -> None:
         excuse = kept.excuse
-        package = held_text(kept)
+        package = kept.subject
         if excuse.gate is GateKind.RELEASED_TESTS:
             how = f"the newest tests of {package} fail on {self.channel}"
         else:
@@ -92,8 +91,8 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
         yield f"What clears it: {sentence(excuse.remedy)}"
     if excuse.until:
         yield f"It clears by itself at {_time(excuse.until)}."
-    if command := retry_command(kept):
-        yield f"Look again: {command} (needs the role {retry_role(kept)})"
+    if kept.retry_command:
+        yield f"Look again: {kept.retry_command} (needs the role {kept.retry_role})"
 
 
 def _listed(names: Iterable[str]) -> str:

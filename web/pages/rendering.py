@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import farm
-from farm.server.curation.ordering import describe_order
 from farm.trust.layout import blob_path
 from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
@@ -59,7 +58,6 @@ class Pages:
             "size": size,
             "short": short_digest,
             "lasted": lasted,
-            "order": describe_order,
             "sentence": sentence,
             "commands": commands,
             "published": partial(published, repository),

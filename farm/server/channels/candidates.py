@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select, update
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
+from farm.core.policy.gate_kind import GateKind
 from farm.server.tables.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
 from farm.server.tables.foreign_rows import CandidateImportRow
 from farm.server.tables.parts import in_parts
@@ -30,11 +33,8 @@ from farm.server.tables.release_rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from sqlmodel import Session
-
-    from farm.core.policy.gate_kind import GateKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,12 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(
+    Form,
+    record="candidate",
+    keys={"set_digest": "package-set", "base_number": "base"},
+    outside={"channel", "source", "trace", "marks"},
+):
     """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release.
 
     `marks` are those of when it was opened.
@@ -91,6 +96,11 @@ class Candidate:
     trace: str
     marks: Marks = Marks()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the candidate as JSON values; `base` is null where it changes nothing that was released."""
+        source = {"source": str(self.source), "origin": self.source.origin}
+        return {**Form.to_dict(self), **source, "base": self.base_number or None}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -107,7 +117,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
+class GateResult(Form, record="gate result", outside={"tests"}):
     """What one gate said: a summary for people, and of tests those that failed and block nothing."""
 
     gate: GateKind
@@ -118,7 +128,7 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetRun:
+class SetRun(Form, record="set run", keys={"set_digest": "package-set"}, outside={"id", "evidence"}):
     """One set that was looked at; `tests` are the jobs that it alone asked for."""
 
     id: int

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select, update
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.tables.curation_rows import ExcuseRow
 from farm.server.tables.evidence import Evidence, evidence_of_text, evidence_to_text
 from farm.server.tables.parts import in_parts
+from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
+_LOOKED_AT_AGAIN = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK, GateKind.OLDER)
+"""The gates whose answer may be another when the pipeline looks again at the same package."""
+_JOBS_TRIED_AGAIN = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, GateKind.RELEASED_TESTS)
+"""The gates whose answer may be another when the job behind it is tried again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Excuse:
+class Excuse(Form, record="excuse", keys={"digest": "descriptor"}, outside={"under_way", "evidence"}):
     """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
 
     `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
@@ -47,7 +55,7 @@ class Excuse:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptExcuse:
+class KeptExcuse(Form, record="kept excuse", outside={"excuse"}):
     """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it stands."""
 
     id: int
@@ -57,6 +65,41 @@ class KeptExcuse:
     since: datetime
     cleared_at: datetime | None
     cleared_by: str
+
+    @property
+    def subject(self) -> str:
+        """What is held back: a package with its version, or the whole set."""
+        return f"{self.excuse.package} {self.excuse.version}".strip() or "the whole set"
+
+    @property
+    def retried_job(self) -> int | None:
+        """The job whose retry may clear the excuse; None where none would."""
+        is_open = self.cleared_at is None and not self.excuse.under_way
+        return self.excuse.job if is_open and self.excuse.gate in _JOBS_TRIED_AGAIN else None
+
+    @property
+    def retry_command(self) -> str:
+        """The command that may clear the excuse; empty where the answer would be the same."""
+        if job := self.retried_job:
+            return f"farm retry {job}"
+        return f"farm candidate retry {self.channel} {self.excuse.package}".rstrip() if self._is_looked_at_again else ""
+
+    @property
+    def retry_role(self) -> Role | None:
+        """The role that `retry_command` needs, which the owner of the package may not have; None without a command."""
+        if self.retried_job:
+            return Role.MAINTAINER
+        return Role.CURATOR if self._is_looked_at_again else None
+
+    @property
+    def _is_looked_at_again(self) -> bool:
+        return self.cleared_at is None and self.excuse.gate in _LOOKED_AT_AGAIN
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the excuse as JSON values. `package` is empty when the whole set is held back."""
+        retry = {"retry": self.retry_command, "retry-job": self.retried_job, "retry-needs": self.retry_role}
+        root = self.excuse.root or self.excuse.package
+        return {**Form.to_dict(self), **self.excuse.to_dict(), "root": root, **retry}
 
 
 def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:

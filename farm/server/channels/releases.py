@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import and_, col, delete, func, or_, select, update
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.server.packages.packages import package_of_row
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.parts import in_parts
@@ -15,7 +17,6 @@ from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(Form, record="freeze"):
     """That a channel publishes nothing: since when, why, by whom, and until when, if that is known."""
 
     at: datetime
@@ -42,7 +43,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseRecord:
+class ReleaseRecord(Form, record="release", keys={"set_digest": "package-set"}, outside={"id", "candidate_id"}):
     """A release as the database knows it; `published_at` is None until the signer has signed it."""
 
     id: int
@@ -51,7 +52,7 @@ class ReleaseRecord:
     candidate_id: int | None
     set_digest: Digest
     digest: Digest
-    previous: str
+    previous: Digest | None
     packages: int
     released_at: datetime
     published_at: datetime | None
@@ -371,7 +372,7 @@ def release_of_row(row: ReleaseRow) -> ReleaseRecord:
         candidate_id=row.candidate_id,
         set_digest=Digest(row.set_digest),
         digest=Digest(row.digest),
-        previous=row.previous,
+        previous=Digest(row.previous) if row.previous else None,
         packages=row.packages,
         released_at=row.released_at,
         published_at=row.published_at,

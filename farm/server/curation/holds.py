@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, or_, select, update
 
+from farm.core.names.form import Form
 from farm.server.tables.curation_rows import HoldRow
 from farm.server.tables.parts import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(
+    Form,
+    record="hold",
+    keys={"reason": "why", "held_by": "by"},
+    outside={"id", "lifted_at", "lifted_by"},
+):
     """A package (short name) that stays as it is in a channel until it is lifted, or until `until` if that is known."""
 
     id: int

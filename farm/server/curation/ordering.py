@@ -182,7 +182,7 @@ def withdraw_order(
     if signature is not None:
         wanted = RequestedOrder(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=signature.given.digest)
         take_signed(unit, wanted, envelope, order_id=number)
-    told = f"{describe_order(known)}: {reason}"
+    told = f"{known.summary}: {reason}"
     audit(unit, actor, "withdraw-order", f"channel {channel}, order {number}", told, channel=channel)
     done = orders.order(unit.session, number)
     assert done is not None  # noqa: S101  (it was there a moment ago)
@@ -238,17 +238,6 @@ def _give_up(unit: UnitOfWork, order: Order, outcome: str) -> None:
         candidates.decide(unit.session, order.candidate_id, CandidateState.SUPERSEDED, reason=given_up, now=unit.now)
 
 
-def describe_order(order: Order) -> str:
-    """Return what an order wants, in a few words: `promote jq from edge release 12`."""
-    names: Iterable[str] = order.detail.get("packages", ())
-    if order.kind is OrderKind.ROLLBACK:
-        return f"go back to release {order.detail['number']}"
-    what = ", ".join(names) or "everything"
-    if order.kind is OrderKind.PROMOTE:
-        return f"promote {what} from {order.detail['from']} release {order.detail['number']}"
-    return f"look again at {what} that is held back" if not order.detail.get("packages") else f"look again at {what}"
-
-
 def _order(
     unit: UnitOfWork, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str
 ) -> Order:
@@ -259,6 +248,6 @@ def _order(
     order = orders.add_order(
         unit.session, channel, kind, detail=detail, reason=reason, ordered_by=actor.name, now=unit.now
     )
-    told = f"{describe_order(order)}: {reason}".rstrip(": ")
+    told = f"{order.summary}: {reason}".rstrip(": ")
     audit(unit, actor, kind, f"channel {channel}, order {order.id}", told, channel=channel)
     return order

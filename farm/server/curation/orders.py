@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select, update
 
+from farm.core.names.form import Form
 from farm.server.tables.curation_rows import OrderRow
+from farm.server.tables.pipeline_states import OrderEnding, OrderKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from sqlmodel import Session
 
-    from farm.server.tables.pipeline_states import OrderEnding, OrderKind
-
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(Form, record="order", keys={"reason": "why", "candidate_id": "candidate"}):
     """What a curator asked for. `detail` of promote: from, number, packages (empty: all); of rollback: number.
 
     Of retry: packages (empty: all that is held back), and, once it was taken up, what must move `along` with them.
@@ -41,6 +42,21 @@ class Order:
     done_at: datetime | None
     ending: OrderEnding | None
     outcome: str
+
+    @property
+    def summary(self) -> str:
+        """What the order asks for, in a few words: `promote jq from edge release 12`."""
+        named = self.detail.get("packages", ())
+        if self.kind is OrderKind.ROLLBACK:
+            return f"go back to release {self.detail['number']}"
+        what = ", ".join(named) or "everything"
+        if self.kind is OrderKind.PROMOTE:
+            return f"promote {what} from {self.detail['from']} release {self.detail['number']}"
+        return f"look again at {what}" if named else "look again at everything that is held back"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the order as JSON values, with its summary."""
+        return {**Form.to_dict(self), "summary": self.summary}
 
 
 def add_order(

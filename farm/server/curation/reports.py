@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select, update
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.names.printed_version import printed_version
 from farm.server.packages.packages import package_of_row
 from farm.server.tables.curation_rows import ReportRow
@@ -17,13 +19,16 @@ from farm.server.tables.parts import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(
+    Form,
+    record="report",
+    keys={"package": "descriptor", "name": "package", "reason": "why", "reported_by": "by"},
+):
     """Trouble that somebody had with a package; `package` is its descriptor, `name` and `version` are for reading."""
 
     id: int

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, or_, select, update
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.server.tables.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
@@ -26,7 +27,7 @@ _ONLY = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOrder:
+class SignedOrder(Form, record="signed order", keys={"digest": "order"}, outside={"envelope", "order_id"}):
     """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
 
     `order_id` is the order to the pipeline that it is, or withdraws, where it does.

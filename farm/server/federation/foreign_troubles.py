@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
+from farm.core.names.form import Form
 from farm.server.tables.foreign_rows import ImportTroubleRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True)
-class ImportTrouble:
+class ImportTrouble(Form, record="import trouble"):
     """A distribution that cannot be followed: what it had released before goes on being taken."""
 
     distribution: str

@@ -160,6 +160,11 @@ class Worker:
     revoked_at: datetime | None
     seen_at: datetime | None
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What it is enrolled for, as operators write it."""
+        return tuple(role for role, enrolled in (("build", self.builds), ("test", self.tests)) if enrolled)
+
     def may_do(self, kind: JobKind) -> bool:
         """Say whether its roles let it do jobs of a kind. Whoever may test may compare."""
         return self.builds if kind is JobKind.BUILD else self.tests

@@ -17,7 +17,6 @@ from farm.server.channels import releases
 from farm.server.channels.channel_checks import AlreadyError, CurationError, NotInQuestionError, UnknownChannelError
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import approvals, approving, curation, holds, ordering, orders, reports
-from farm.server.curation.ordering import describe_order
 from farm.server.identities import identities
 from farm.server.identities.access import Actor
 from farm.server.tables.pipeline_states import OrderEnding
@@ -318,8 +317,8 @@ def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: Stock
 def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> None:
     order = act(farm, ordering.promote, "stable", origin="edge", packages=["jq", "glibc", "jq"])
     assert dict(order.detail) == {"from": "edge", "number": 1, "packages": ["glibc", "jq"]}
-    assert describe_order(order) == "promote glibc, jq from edge release 1"
-    assert trail(farm)[-1] == ("token:ann", "promote", f"channel stable, order {order.id}", describe_order(order))
+    assert order.summary == "promote glibc, jq from edge release 1"
+    assert trail(farm)[-1] == ("token:ann", "promote", f"channel stable, order {order.id}", order.summary)
     again = refused(farm, ordering.promote, "stable", origin="edge", packages=["jq", "glibc"])
     assert again == f"order {order.id} of token:ann asks for the same and is not done yet"
     act(farm, ordering.promote, "stable", origin="edge")

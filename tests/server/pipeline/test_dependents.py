@@ -12,7 +12,6 @@ from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
 from farm.server.jobs.requests import cancel
 from farm.server.jobs.requests import retry as retry_job
-from farm.server.pipeline.candidates.json_forms import retry_command
 from farm.server.tables.states import JobState
 from tests.core.sets.values import elf
 from tests.server.small_farm import recipe
@@ -95,7 +94,7 @@ def test_a_dependent_that_cannot_be_built_again_holds_what_changed_and_nothing_e
 
 
 def commands(releasing: ReleasingFarm) -> list[str]:
-    return [retry_command(each) for each in releasing.status().standing]
+    return [each.retry_command for each in releasing.status().standing]
 
 
 def test_what_cannot_be_built_again_because_of_another_holds_it_too(farm: ReleasingFarm) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from farm.server.channels import candidates, excuses, releases
 from farm.server.jobs import jobs
 from farm.server.jobs.requests import retry
-from farm.server.pipeline.candidates.json_forms import retry_command
 from farm.server.recipes import recipes
 from farm.server.tables.states import JobKind
 from farm.trust.index.release_index import ReleaseEntry
@@ -156,7 +155,7 @@ def test_a_test_of_what_is_released_that_passes_when_it_is_tried_again_clears_it
     releasing.farm.submit(with_tests("a", "shaky"))
     releasing.settle(failing=("shaky",))
     (standing,) = releasing.status().standing
-    assert retry_command(standing) == f"farm retry {standing.excuse.job}"
+    assert standing.retry_command == f"farm retry {standing.excuse.job}"
     with releasing.farm.application.planning() as unit:
         retry(unit, standing.excuse.job or 0, trace="t")
     releasing.run_tests()

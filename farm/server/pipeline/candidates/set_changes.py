@@ -9,8 +9,7 @@ from farm.server.channels import releases
 from farm.server.channels.candidates import Change
 from farm.server.federation import imported
 from farm.server.packages import packages
-from farm.server.pipeline.candidates.imported_packages import imports_of
-from farm.server.pipeline.candidates.json_forms import version_text
+from farm.server.pipeline.candidates.release_contents import imports_of
 from farm.trust.index.imports import imported_descriptors
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class SetChanges:
 
 def with_packages(session: Session, changes: Iterable[Change], *, limit: int | None = None) -> SetChanges:
     """Return changes by name with their packages, `limit` of them at most."""
-    found = sorted(changes, key=lambda each: each.name)
+    found = sorted(changes, key=lambda change: change.name)
     some = found[:limit]
     digests = {digest for change in some for digest in (change.before, change.after) if digest}
     known: dict[Digest, Package | ImportedPackage] = {
@@ -99,4 +98,4 @@ def _taken(unit: UnitOfWork, channel: str, number: int) -> dict[str, Digest]:
 
 
 def _build(package: Package | ImportedPackage | None) -> dict[str, Any] | None:
-    return {"version": version_text(package), "package": package.digest} if package else None
+    return {"version": package.printed_version, "package": package.digest} if package else None

@@ -1,4 +1,4 @@
-"""How a channel stands, for people and pages: its newest release, what is at its gates, and what is held back."""
+"""The state of a channel, for people and pages: its newest release, its candidate, and what is held back."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels import candidates, channel_troubles, differences, excuses, releases
+from farm.server.channels.candidates import Candidate, GateResult, SetRun
+from farm.server.channels.excuses import KeptExcuse
+from farm.server.channels.releases import Freeze, ReleaseRecord
 from farm.server.curation import holds, orders, reports, signed_orders
+from farm.server.curation.holds import Hold
+from farm.server.curation.orders import Order
+from farm.server.curation.reports import Report
+from farm.server.curation.signed_orders import SignedOrder
 from farm.server.federation import foreign_troubles
+from farm.server.federation.foreign_troubles import ImportTrouble
 from farm.server.jobs import jobs
-from farm.server.pipeline.candidates.json_forms import (
-    excuse_to_dict,
-    freeze_to_dict,
-    hold_to_dict,
-    order_to_dict,
-    release_to_dict,
-    report_to_dict,
-    run_to_dict,
-    signed_order_to_dict,
-    time_text,
-)
 from farm.server.pipeline.candidates.set_changes import with_packages
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import TestEvidence, unblocking
@@ -35,21 +33,13 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.server.channels.candidates import Candidate, GateResult, SetRun
-    from farm.server.channels.excuses import KeptExcuse
-    from farm.server.channels.releases import Freeze, ReleaseRecord
-    from farm.server.curation.holds import Hold
-    from farm.server.curation.orders import Order
-    from farm.server.curation.reports import Report
-    from farm.server.curation.signed_orders import SignedOrder
-    from farm.server.federation.foreign_troubles import ImportTrouble
 
 DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateStatus:
-    """A candidate with what its gates have said, which of its sets were looked at, and what it held back."""
+class CandidateStatus(Form, record="candidate status", outside={"candidate"}):
+    """A candidate with what its gates said, which of its sets were examined, and the excuses for what it held back."""
 
     candidate: Candidate
     gates: tuple[GateResult, ...]
@@ -57,39 +47,23 @@ class CandidateStatus:
     excuses: tuple[KeptExcuse, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "id": self.candidate.id,
-            "state": self.candidate.state,
-            "source": str(self.candidate.source),
-            "origin": self.candidate.source.origin,
-            "base": self.candidate.base_number or None,
-            "reason": self.candidate.reason,
-            "created-at": time_text(self.candidate.created_at),
-            "decided-at": time_text(self.candidate.decided_at),
-            "package-set": self.candidate.set_digest,
-            "gates": [
-                {"gate": gate.gate, "state": gate.state, "summary": gate.summary, "at": time_text(gate.at)}
-                for gate in self.gates
-            ],
-            "runs": [run_to_dict(run) for run in self.runs],
-            "excuses": [excuse_to_dict(excuse) for excuse in self.excuses],
-        }
+        """Return JSON values: those of the candidate, and these."""
+        return {**self.candidate.to_dict(), **Form.to_dict(self)}
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelStatus:
-    """How a channel stands. `settled`: everything that is built has been released or refused, and no build runs.
+class ChannelStatus(Form, record="channel status", keys={"latest": "candidate", "standing": "excuses"}):
+    """The state of a channel. `settled`: everything that is built has been released or refused, and no build runs.
 
     A package that other workers are building again, as the channel's policy asks, is neither yet.
 
-    `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for whatever reason, and
+    `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for any reason, and
     `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
     nor does it when it is `halted`, which says what keeps it from its next step.
     `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `astray` are signed orders that the signer has not got, or has refused, while nobody has ordered anew about the
+    `astray` are signed orders that the signer does not have, or has refused, while nobody has ordered anew about the
     same; `reports_astray` are reports likewise.
-    `unfollowed` are other distributions whose updates do not come; for a channel that takes from another, none.
+    `unfollowed` are other distributions whose updates do not arrive; none for a channel that takes from another.
     """
 
     channel: str
@@ -106,28 +80,6 @@ class ChannelStatus:
     unfollowed: tuple[ImportTrouble, ...] = ()
     astray: tuple[SignedOrder, ...] = ()
     reports_astray: tuple[Report, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "channel": self.channel,
-            "newest": release_to_dict(self.newest) if self.newest else None,
-            "candidate": self.latest.to_dict() if self.latest else None,
-            "frozen": freeze_to_dict(self.frozen) if self.frozen else None,
-            "held": [hold_to_dict(hold) for hold in self.held],
-            "excuses": [excuse_to_dict(excuse) for excuse in self.standing],
-            "orders": [order_to_dict(order) for order in self.orders],
-            "settled": self.settled,
-            "trouble": list(self.trouble),
-            "halted": self.halted,
-            "unsigned": list(self.unsigned),
-            "astray": [signed_order_to_dict(each) for each in self.astray],
-            "reports-astray": [report_to_dict(report) for report in self.reports_astray],
-            "unfollowed": [
-                {"distribution": trouble.distribution, "why": trouble.why, "since": time_text(trouble.since)}
-                for trouble in self.unfollowed
-            ],
-        }
 
 
 def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelStatus:
@@ -256,7 +208,7 @@ def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
     """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
     found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
-    return {"channel": channel, "excuses": [excuse_to_dict(excuse) for excuse in found]}
+    return {"channel": channel, "excuses": [excuse.to_dict() for excuse in found]}
 
 
 def has_unfinished_builds(session: Session, now: datetime) -> bool:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.excuses import Excuse, KeptExcuse
-from farm.server.pipeline.candidates.json_forms import excuse_to_dict, retry_command, retry_role
 from web.pages.excuse_cards import cards
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -19,11 +18,11 @@ def kept(gate: str, *, package: str = "jq", under_way: bool = False, job: int | 
 
 
 def test_a_job_that_failed_is_tried_again_and_what_failed_at_a_gate_is_looked_at_again() -> None:
-    assert retry_command(kept("tests")) == "farm candidate retry edge jq"
-    assert retry_command(kept("reproduced")) == retry_command(kept("build")) == "farm retry 7"
-    assert retry_command(kept("reproduced", under_way=True)) == ""
-    assert retry_command(kept("reproduced", job=None)) == ""
-    assert retry_command(kept("licences")) == retry_command(replace(kept("build"), cleared_at=NOW)) == ""
+    assert kept("tests").retry_command == "farm candidate retry edge jq"
+    assert kept("reproduced").retry_command == kept("build").retry_command == "farm retry 7"
+    assert kept("reproduced", under_way=True).retry_command == ""
+    assert kept("reproduced", job=None).retry_command == ""
+    assert kept("licences").retry_command == replace(kept("build"), cleared_at=NOW).retry_command == ""
 
 
 def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for_all() -> None:
@@ -35,10 +34,10 @@ def test_packages_are_named_where_they_are_looked_at_and_a_job_is_tried_once_for
 
 def test_it_is_said_who_can_have_it_looked_at_again() -> None:
     """The owner of a package submits it; to have a channel look again is for curators."""
-    assert (retry_role(kept("tests")), retry_role(kept("build")), retry_role(kept("licences"))) == (
+    assert (kept("tests").retry_role, kept("build").retry_role, kept("licences").retry_role) == (
         "curator",
         "maintainer",
-        "",
+        None,
     )
-    assert [excuse_to_dict(kept(gate))["retry-needs"] for gate in ("tests", "licences")] == ["curator", None]
+    assert [kept(gate).to_dict()["retry-needs"] for gate in ("tests", "licences")] == ["curator", None]
     assert [card.retry_role for card in cards([kept("tests")])] == ["curator"]
