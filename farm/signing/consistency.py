@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.signing.entries import Entry
     from farm.signing.ledger import LedgerReader
     from farm.signing.state import LedgerState, Standing
-    from farm.trust.metadata.head import Head
+    from farm.trust.metadata.repository_files import Head
 
 
 _Found = TypeVar("_Found")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from farm.core.names.digest import InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
 from farm.errors import FarmError
 from farm.signing.entries import ReportOpened
 
@@ -38,7 +35,7 @@ def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> in
 
     Raises `ReportError`, `TooManyReportsError`, `LedgerError`.
     """
-    report = _read_report(content)
+    report = ReportOpened.read_json(content, ReportError)
     if report.channel not in channels:
         raise ReportError(f"there is no channel {report.channel[:100]}")
     state = ledger.state()
@@ -56,13 +53,3 @@ def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> in
             )
     ledger.append(report)
     return report.report
-
-
-def _read_report(content: bytes) -> ReportOpened:
-    try:
-        record = Record(json.loads(content), "report")
-        report = ReportOpened.from_record(record)
-        record.end()
-    except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
-        raise ReportError(f"this is no report: {error}") from error
-    return report

@@ -37,7 +37,15 @@ SUBJECTS = (
         ),
     ),
     Subject("leases", ("farm/server/jobs/leases.py", "farm/server/jobs/attempts.py")),
-    Subject("signer", ("farm/signing/consistency.py", "farm/trust/metadata/repository.py", "workers/signer.py")),
+    Subject(
+        "signer",
+        (
+            "farm/signing/consistency.py",
+            "farm/trust/metadata/repository.py",
+            "farm/trust/metadata/repository_files.py",
+            "workers/signer.py",
+        ),
+    ),
     Subject(
         "rollback",
         (
@@ -98,6 +106,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/trust/index/release_index.py": ("tests/trust/test_release_index.py", "tests/trust"),
     "farm/trust/verification/release_package.py": ("tests/trust/test_release_package.py", "tests/trust"),
     "farm/trust/metadata/repository.py": ("tests/trust/test_repository.py", "tests/trust"),
+    "farm/trust/metadata/repository_files.py": ("tests/trust/test_repository.py", "tests/trust"),
     "web/pages/log_rows.py": _PAGES,
     "web/pages/rendering.py": _PAGES,
     "web/pages/terminal_text.py": _PAGES,

@@ -28,7 +28,8 @@ from farm.trust.keys.key_files import create_key, load_key, load_public_key, wri
 from farm.trust.keys.signers import MissingSignerError, Signers, read_signers
 from farm.trust.metadata.builders import builders_document, read_builders
 from farm.trust.metadata.delegation import DelegationError, delegated_roles
-from farm.trust.metadata.repository import Repository, RepositoryStateError
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.repository_files import RepositoryStateError
 from farm.trust.metadata.roles import RoleKeys
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.trust.commands import CommandRunner

@@ -15,7 +15,8 @@ from farm.core.names.digest import Digest
 from farm.trust.attestation.release_summary import summary_path
 from farm.trust.ceremony.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
 from farm.trust.metadata.delegation import DelegationError
-from farm.trust.metadata.repository import RepositoryStateError, StaleReleaseError
+from farm.trust.metadata.repository import StaleReleaseError
+from farm.trust.metadata.repository_files import RepositoryStateError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from farm.trust.verification.client_metadata import check_fingerprint
 from tests.trust.conftest import Published, found

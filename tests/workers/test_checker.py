@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 PARSERS = re.compile(
-    r"yaml|zstandard|cvss|license_expression|docker|farm\.(countersign|compat|building|client|engine|oci|blobs|database)"
-    r"|farm\.recipe\.(load|tree|policies|document)|farm\.trust\.(signed_policy|countersign|archive_contents|index_tree)"
+    r"yaml|zstandard|cvss|license_expression|docker|farm\.(checker|build|client|container|oci|server)"
+    r"|farm\.core\.(sets|policy|advisories|files\b|recipe\.(load|distributions|contents)|fileset\.archive|package\.gather)"
+    r"|farm\.store\.(blobs|decompress)|farm\.trust\.(metadata\.signed_policy|index\.(tree|node|advisory_index))"
 )
 """What reads packages, recipes, policies, advisories, images and archives."""
 
@@ -231,10 +232,10 @@ def test_a_checker_that_is_killed_and_started_again_goes_on(channel: Channel, tm
 LIES: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
     "another release": (lambda said: said | {"release": Digest.of(b"other")}, "was asked about"),
     "on another base": (lambda said: said | {"previous": Digest.of(b"other")}, "it was looked at on"),
-    "nothing": (lambda _said: {}, "it is no verified release"),
-    "too much": (lambda said: said | {"sign": "also this"}, "it is no verified release"),
-    "no object": (lambda said: [said], "it is no verified release"),
-    "a word that it has not": (lambda said: said | {"checked": ["EVERYTHING"]}, "it is no verified release"),
+    "nothing": (lambda _said: {}, "this is not a valid verified release"),
+    "too much": (lambda said: said | {"sign": "also this"}, "this is not a valid verified release"),
+    "no object": (lambda said: [said], "this is not a valid verified release"),
+    "a word that it has not": (lambda said: said | {"checked": ["EVERYTHING"]}, "this is not a valid verified release"),
 }
 
 
@@ -275,7 +276,7 @@ def test_an_answer_that_is_none_signs_nothing(channel: Channel, tmp_path: Path) 
     release, evidence = next_release(channel, "zlib")
     with signer_process(tmp_path, channel.public):
         for status, content, why in (
-            (200, b"[" * 100_000, "it is no verified release"),
+            (200, b"[" * 100_000, "this is not a valid verified release"),
             (409, b"not JSON", "it is no refusal"),
             (500, b"", "failed at it"),
             (200, None, "ended while it looked at it"),

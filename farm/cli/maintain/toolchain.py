@@ -37,7 +37,7 @@ def lock(name: str, recipes: Path | None) -> None:
     from farm.build.toolchain.apt import Apt
     from farm.build.toolchain.lock import resolve_lock
     from farm.core.policy.tree import load_tree
-    from farm.trust.metadata.repository import replace_file
+    from farm.store.durable_file import replace_file
 
     settings = Settings.from_environment()
     files = read_recipe_directory(recipes or settings.recipes)

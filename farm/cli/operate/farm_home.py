@@ -303,7 +303,7 @@ def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
 
 def _write(path: Path, settings: dict[str, Any], group: int | None = None) -> None:
     """Write a file of settings for nobody else; and for a group, to read. A database's password may stand in it."""
-    from farm.trust.metadata.repository import replace_file
+    from farm.store.durable_file import replace_file
 
     previous = os.umask(0o077)
     try:

@@ -6,24 +6,18 @@ parses: packages, recipes, advisories and images.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeVar
-
     from farm.trust.attestation.image_request import AskedImage
     from farm.trust.index.release_index import Release
-
-    _Answer = TypeVar("_Answer")
 
 MOST_PROVENANCES = 1000
 """Of how many new packages the provenances are named one by one; of more, the index of the release names them."""
@@ -53,7 +47,7 @@ class Checked(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedRelease:
+class VerifiedRelease(Form, record="verified release"):
     """That a release may be signed, and what was looked at.
 
     `previous` is the release that was in force then, `policy` the signed document of builders and policy. `new` are the
@@ -73,42 +67,10 @@ class VerifiedRelease:
     rolled_back: tuple[Digest, ...] = ()
     returned: tuple[Digest, ...] = ()
 
-    def to_json(self) -> bytes:
-        """Return it as JSON."""
-        return canonical_json(
-            {
-                "checked": list(self.checked),
-                "evidence": self.evidence,
-                "new": list(self.new),
-                "orders": list(self.orders),
-                "policy": self.policy,
-                "previous": self.previous,
-                "provenances": [list(provenance) for provenance in self.provenances],
-                "release": self.release,
-                "returned": list(self.returned),
-                "rolled-back": list(self.rolled_back),
-            }
-        )
-
     @classmethod
     def from_json(cls, content: bytes) -> VerifiedRelease:
         """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-
-        def read(record: Record) -> VerifiedRelease:
-            return cls(
-                release=record.digest("release"),
-                previous=record.read("previous", _digest_or_none),
-                policy=record.digest("policy"),
-                evidence=record.digest("evidence"),
-                new=record.texts("new"),
-                provenances=record.each("provenances", _named_digest),
-                checked=tuple(Checked(text) for text in record.texts("checked")),
-                orders=tuple(map(Digest, record.texts("orders"))),
-                rolled_back=tuple(map(Digest, record.texts("rolled-back"))),
-                returned=tuple(map(Digest, record.texts("returned"))),
-            )
-
-        return _read(content, "verified release", read)
+        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, release: Release) -> None:
         """See that this very release was looked at, on the one that it follows. Raises `InvalidAnswerError`."""
@@ -122,24 +84,16 @@ class VerifiedRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedOrder:
+class CheckedOrder(Form, record="checked order"):
     """That the envelope of the digest `asked` holds an `order`, so named, that the signer may write down."""
 
     asked: Digest
     order: Digest
 
-    def to_json(self) -> bytes:
-        """Return it as JSON."""
-        return canonical_json({"asked": self.asked, "order": self.order})
-
     @classmethod
     def from_json(cls, content: bytes) -> CheckedOrder:
         """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-
-        def read(record: Record) -> CheckedOrder:
-            return cls(asked=record.digest("asked"), order=record.digest("order"))
-
-        return _read(content, "checked order", read)
+        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, envelope: bytes, order: Digest) -> None:
         """See that this very order was looked at. Raises `InvalidAnswerError`."""
@@ -148,7 +102,7 @@ class CheckedOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedLists:
+class CheckedLists(Form, record="checked list"):
     """That a list of advisories, or of reviews, of the digest `asked` may be signed: on what is `published` by now.
 
     `reviews` is the content of the target `reviews.json` that goes with it, None where that stays. `published` are the
@@ -159,23 +113,10 @@ class CheckedLists:
     reviews: bytes | None
     published: Mapping[str, str]
 
-    def to_json(self) -> bytes:
-        """Return it as JSON."""
-        reviews = None if self.reviews is None else self.reviews.decode()
-        return canonical_json({"asked": self.asked, "published": dict(self.published), "reviews": reviews})
-
     @classmethod
     def from_json(cls, content: bytes) -> CheckedLists:
         """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-
-        def read(record: Record) -> CheckedLists:
-            return cls(
-                asked=record.digest("asked"),
-                reviews=record.read("reviews", lambda value: None if value is None else str(value).encode()),
-                published=record.read("published", _texts_by_name),
-            )
-
-        return _read(content, "checked list", read)
+        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, content: bytes) -> None:
         """See that this very list was looked at. Raises `InvalidAnswerError`."""
@@ -184,25 +125,17 @@ class CheckedLists:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedImage:
+class CheckedImage(Form, record="checked image"):
     """What an image that was `asked` for is: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
 
     asked: Digest
     image: Digest
     sbom: bytes
 
-    def to_json(self) -> bytes:
-        """Return it as JSON."""
-        return canonical_json({"asked": self.asked, "image": self.image, "sbom": self.sbom.decode()})
-
     @classmethod
     def from_json(cls, content: bytes) -> CheckedImage:
         """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-
-        def read(record: Record) -> CheckedImage:
-            return cls(asked=record.digest("asked"), image=record.digest("image"), sbom=record.text("sbom").encode())
-
-        return _read(content, "image", read)
+        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, asked: AskedImage) -> None:
         """See that this very image was worked out. Raises `InvalidAnswerError`."""
@@ -231,26 +164,3 @@ class Checker(ReleaseChecker, Protocol):
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
         """Work out what an image of released packages is."""
-
-
-def _read(content: bytes, what: str, read: Callable[[Record], _Answer]) -> _Answer:
-    try:
-        record = Record(json.loads(content), what)
-        answer = read(record)
-        record.end()
-    except (ValueError, TypeError, AttributeError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
-        raise InvalidAnswerError(f"it is no {what}: {error}") from error
-    return answer
-
-
-def _digest_or_none(value: Any) -> Digest | None:
-    return None if value is None else Digest(value)
-
-
-def _named_digest(value: Any) -> tuple[str, Digest]:
-    name, digest = value
-    return str(name), Digest(digest)
-
-
-def _texts_by_name(value: Any) -> Mapping[str, str]:
-    return {str(name): str(text) for name, text in value.items()}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.json_reader import Record
-from farm.core.names.package_name import PackageName
+from farm.core.names.form import Form, Minimum
+from farm.core.names.json_reader import InvalidRecordError
+from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.errors import FarmError
 
 MOST_PACKAGES = 32
 """How many packages may be named. Clients of registries stop at names of 255 letters."""
-_WHAT = "question for an image"
+_WHAT = "request for an image"
 
 
 class UnsignableImageError(FarmError):
@@ -23,34 +22,29 @@ class UnsignableImageError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedImage:
+class AskedImage(Form, record=_WHAT):
     """Which image is meant: packages of a release by its number, with uncompressed layers where it is `plain`."""
 
     channel: str
-    number: int
+    number: Annotated[int, Minimum(1)]
     packages: tuple[str, ...]
     plain: bool
-
-    def to_json(self) -> bytes:
-        """Return it as canonical JSON."""
-        return canonical_json(
-            {"channel": self.channel, "number": self.number, "packages": list(self.packages), "plain": self.plain}
-        )
 
     @classmethod
     def from_json(cls, content: bytes) -> AskedImage:
         """Read what `to_json` gave. Raises `UnsignableImageError`."""
-        try:
-            record = Record(json.loads(content), _WHAT)
-            plain: Any = record.value("plain")
-            asked = cls(record.text("channel"), record.number("number", minimum=1), record.texts("packages"), plain)
-            record.end()
-            for package in asked.packages:
+        return cls.read_json(content, UnsignableImageError)
+
+    def check(self) -> None:
+        """Refuse names of no packages, too many of them, or in another order. Raises `InvalidRecordError`."""
+        if not 0 < len(self.packages) <= MOST_PACKAGES:
+            raise InvalidRecordError(_WHAT, "packages", f"names {len(self.packages)} packages")
+        if list(self.packages) != sorted(set(self.packages)):
+            raise InvalidRecordError(_WHAT, "packages", "is not sorted, or names one twice")
+        for package in self.packages:
+            try:
                 PackageName("dist.example.org", package)
-        except (ValueError, RecursionError, FarmError) as error:
-            raise UnsignableImageError(f"this is no {_WHAT}: {error}") from error
-        if not isinstance(plain, bool) or not 0 < len(asked.packages) <= MOST_PACKAGES:
-            raise UnsignableImageError(f"this is no {_WHAT}: it names {len(asked.packages)} packages")
-        if list(asked.packages) != sorted(set(asked.packages)):
-            raise UnsignableImageError(f"this is no {_WHAT}: its packages are not sorted, or one is there twice")
-        return asked
+            except InvalidPackageNameError as error:
+                raise InvalidRecordError(
+                    _WHAT, "packages", f"holds what is not a package name: {error.message}"
+                ) from error

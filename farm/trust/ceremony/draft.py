@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key, Signer
 
-    from farm.trust.metadata.step_texts import StepTexts
+    from farm.trust.metadata.signed_policy import StepTexts
 
 DraftRole: TypeAlias = Literal["root", "targets"]
 FORMAT = 1

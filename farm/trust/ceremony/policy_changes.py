@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.policy.policies import Policies
-    from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain
-    from farm.trust.metadata.step_texts import StepTexts
+    from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain, StepTexts
 
 _NO_TEXTS: StepTexts = MappingProxyType({})
 

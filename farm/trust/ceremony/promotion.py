@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from farm.trust.ceremony.draft import Draft
     from farm.trust.keys.signers import Signers
-    from farm.trust.metadata.head import Head
     from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.repository_files import Head
 
 
 @dataclass(frozen=True, slots=True)

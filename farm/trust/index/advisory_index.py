@@ -6,15 +6,13 @@ an advisory is taken back by its own `withdrawn`. Pure but for `read`, which bri
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.core.advisories.openvex import LARGEST_STATEMENTS, read_published, write_openvex
 from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_osv
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from farm.core.advisories.matching import Advisory, Statement
 
-FORMAT = 1
 LARGEST_INDEX = 16 * 1024 * 1024
 
 
@@ -35,74 +32,40 @@ class InvalidAdvisoryIndexError(FarmError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ListedAdvisory:
+class ListedAdvisory(Form, record="listed advisory"):
     """One advisory: the blob that holds it in OSV's form, and the packages (short names) that it speaks of, sorted."""
 
     id: str
     document: BlobRef
     packages: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the line as JSON values."""
-        return {"document": self.document.to_dict(), "id": self.id, "packages": list(self.packages)}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> ListedAdvisory:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "listed advisory")
-        listed = cls(record.text("id"), record.read("document", BlobRef.from_dict), record.texts("packages"))
-        record.end()
-        if listed.document.size > LARGEST_ADVISORY:
-            raise InvalidRecordError("listed advisory", "document", f"has {listed.document.size} bytes")
-        return listed
+    def check(self) -> None:
+        """Refuse a document that is larger than an advisory may be. Raises `InvalidRecordError`."""
+        if self.document.size > LARGEST_ADVISORY:
+            raise InvalidRecordError("listed advisory", "document", f"has {self.document.size} bytes")
 
 
 @dataclass(frozen=True, slots=True)
-class AdvisoryIndex:
+class AdvisoryIndex(Form, record="list of advisories", constants={"format": 1}):
     """All advisories of a distribution, sorted by id; `statements` is the blob of what is stated of them (OpenVEX)."""
 
     distribution: str
     advisories: tuple[ListedAdvisory, ...]
     statements: BlobRef | None = None
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON, which is the target's content."""
-        return canonical_json(
-            {
-                "advisories": [advisory.to_dict() for advisory in self.advisories],
-                "distribution": self.distribution,
-                "format": FORMAT,
-                "statements": self.statements.to_dict() if self.statements else None,
-            }
-        )
-
     @classmethod
     def from_json(cls, content: bytes) -> AdvisoryIndex:
-        """Read canonical JSON; raises `InvalidAdvisoryIndexError`."""
-        try:
-            record = Record(json.loads(content), "list of advisories")
-            if record.number("format") != FORMAT:
-                raise InvalidAdvisoryIndexError(
-                    "the list of advisories has a format that this farm does not know", remedy="Use a newer farm."
-                )
-            index = cls(
-                record.text("distribution"),
-                record.each("advisories", ListedAdvisory.from_dict),
-                record.read("statements", lambda form: None if form is None else BlobRef.from_dict(form)),
-            )
-            record.end()
-        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
-            raise InvalidAdvisoryIndexError(f"this is not a list of advisories: {error}") from error
-        if index.to_json() != content:
-            raise InvalidAdvisoryIndexError("the list of advisories is not in canonical form")
-        ids = [advisory.id for advisory in index.advisories]
+        """Read canonical JSON, which is the target's content. Raises `InvalidAdvisoryIndexError`."""
+        return cls.read_json(content, InvalidAdvisoryIndexError, canonical=True)
+
+    def check(self) -> None:
+        """Refuse a list in another order, or one that names too large a document. Raises `InvalidRecordError`."""
+        ids = [advisory.id for advisory in self.advisories]
         if ids != sorted(set(ids)):
-            raise InvalidAdvisoryIndexError("the list of advisories is not sorted, or names one twice")
-        if index.statements and index.statements.size > LARGEST_STATEMENTS:
-            raise InvalidAdvisoryIndexError(
-                f"the statements have {index.statements.size} bytes, and {LARGEST_STATEMENTS} is the most"
-            )
-        return index
+            raise InvalidRecordError("list of advisories", "advisories", "is not sorted by id, or names one twice")
+        if self.statements and self.statements.size > LARGEST_STATEMENTS:
+            why = f"has {self.statements.size} bytes, and {LARGEST_STATEMENTS} is the most"
+            raise InvalidRecordError("list of advisories", "statements", why)
 
     def about(self, packages: set[str]) -> tuple[ListedAdvisory, ...]:
         """Return the advisories that speak of any of these packages (short names)."""

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form, Minimum
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.trust.enrolment_record import checked_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from farm.core.names.digest import Digest
-
 _CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedPackage:
+class ImportedPackage(Form, record="imported package"):
     """A package of another distribution. `name` is its short one there, `descriptor` says which build it is.
 
     `needs` are the packages of this release that meet its requirements: own ones by short, foreign ones by full name.
@@ -33,23 +33,14 @@ class ImportedPackage:
     descriptor: Digest
     needs: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the package as JSON values."""
-        return {"descriptor": self.descriptor, "name": self.name, "needs": list(self.needs)}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> ImportedPackage:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "imported package")
-        package = cls(record.text("name"), record.digest("descriptor"), record.texts("needs"))
-        record.end()
-        if list(package.needs) != sorted(set(package.needs)):
+    def check(self) -> None:
+        """Refuse needs in another order. Raises `InvalidRecordError`."""
+        if list(self.needs) != sorted(set(self.needs)):
             raise InvalidRecordError("imported package", "needs", "is not sorted, or names one twice")
-        return package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
+class Import(Form, record="import"):
     """One release of another distribution. `release` is its digest, `root` the fingerprint of root metadata there.
 
     `address` is where its repository was when it was pinned (http or https): whoever serves it need not be trusted.
@@ -57,7 +48,7 @@ class Import:
 
     distribution: str
     channel: str
-    number: int
+    number: Annotated[int, Minimum(1)]
     release: Digest
     root: Digest
     address: str
@@ -71,39 +62,8 @@ class Import:
         """The full names of the packages."""
         return tuple(f"{self.distribution}/{package.name}" for package in self.packages)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the import as JSON values."""
-        return {
-            "address": self.address,
-            "channel": self.channel,
-            "distribution": self.distribution,
-            "number": self.number,
-            "packages": [package.to_dict() for package in self.packages],
-            "release": self.release,
-            "root": self.root,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> Import:
-        """Read what `to_dict` gave, and see that it is well formed.
-
-        Raises `InvalidRecordError`, `InvalidDigestError`.
-        """
-        record = Record(value, "import")
-        found = cls(
-            distribution=record.text("distribution"),
-            channel=record.text("channel"),
-            number=record.number("number", minimum=1),
-            release=record.digest("release"),
-            root=record.digest("root"),
-            address=record.text("address"),
-            packages=record.each("packages", ImportedPackage.from_dict),
-        )
-        record.end()
-        found._check()
-        return found
-
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse unusable names and addresses, and packages in another order. Raises `InvalidRecordError`."""
         names = [package.name for package in self.packages]
         try:
             for name in names:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.form import Form, Minimum
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.trust.blob_limits import LARGEST
@@ -54,7 +55,7 @@ class NotASuccessorError(FarmError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseEntry:
+class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
     """One package of a release.
 
     `needs` are the packages that meet its run-time requirements: own ones by short, foreign ones by full name.
@@ -64,7 +65,7 @@ class ReleaseEntry:
 
     name: str
     version: str
-    revision: int
+    revision: Annotated[int, Minimum(1)]
     summary: str
     descriptor: BlobRef
     archive: BlobRef
@@ -113,7 +114,7 @@ class ReleaseEntry:
                 raise OversizedError(f"{self.name} {self.version}-{self.revision}", kind, blob)
 
     def to_json(self) -> bytes:
-        """Return the canonical JSON, which is a blob that the index names."""
+        """Return the canonical JSON, which is a blob that the index names: the form, with its format."""
         return canonical_json({"format": FORMAT, **self.to_dict()})
 
     @classmethod
@@ -123,60 +124,23 @@ class ReleaseEntry:
             form = json.loads(content)
             entry = cls.from_dict({key: value for key, value in form.items() if key != "format"})
         except (ValueError, AttributeError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
-            raise InvalidReleaseError(f"this is not the entry of a package: {error}") from error
+            raise InvalidReleaseError(f"this is not a valid entry of a release: {error}") from error
         if entry.to_json() != content:
             raise InvalidReleaseError(f"the entry of {entry.name} is not in canonical form")
         return entry
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry as JSON values."""
-        form = {
-            "archive": self.archive.to_dict(),
-            "descriptor": self.descriptor.to_dict(),
-            "facts": self.facts.to_dict(),
-            "manifest": self.manifest.to_dict(),
-            "name": self.name,
-            "needs": list(self.needs),
-            "provenance": self.provenance.to_dict(),
-            "rebuilds": [rebuild.to_dict() for rebuild in self.rebuilds],
-            "recipe": self.recipe,
-            "revision": self.revision,
-            "sbom": self.sbom.to_dict() if self.sbom else None,
-            "summary": self.summary,
-            "version": self.version,
-        }
-        # Where the recipe that it was built from was tested, the entry is written as it was before there was this.
-        return form | ({"tests": self.tests} if self.tests else {})
+    def check(self) -> None:
+        """Refuse blobs that are too large, and rebuilds in another order.
 
-    @classmethod
-    def from_dict(cls, value: Any) -> ReleaseEntry:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record({"tests": None, **value} if isinstance(value, dict) else value, "entry of a release")
-        entry = cls(
-            name=record.text("name"),
-            version=record.text("version"),
-            revision=record.number("revision", minimum=1),
-            summary=record.text("summary"),
-            descriptor=BlobRef.from_dict(record.value("descriptor")),
-            archive=BlobRef.from_dict(record.value("archive")),
-            manifest=BlobRef.from_dict(record.value("manifest")),
-            facts=BlobRef.from_dict(record.value("facts")),
-            provenance=BlobRef.from_dict(record.value("provenance")),
-            recipe=record.digest("recipe"),
-            needs=record.texts("needs"),
-            rebuilds=record.each("rebuilds", BlobRef.from_dict),
-            sbom=record.read("sbom", lambda form: None if form is None else BlobRef.from_dict(form)),
-            tests=record.read("tests", lambda form: None if form is None else Digest(form)),
-        )
-        record.end()
-        entry.check_sizes()
-        if list(entry.rebuilds) != sorted(set(entry.rebuilds), key=lambda blob: blob.digest):
+        Raises `OversizedError`, `InvalidRecordError`.
+        """
+        self.check_sizes()
+        if list(self.rebuilds) != sorted(set(self.rebuilds), key=lambda blob: blob.digest):
             raise InvalidRecordError("entry of a release", "rebuilds", "is not sorted by digest, or names one twice")
-        return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Form, record="release", omitted={"imports"}, constants={"format": FORMAT}):
     """The signed head of a release: its number, the digest of its predecessor, and the root of its index.
 
     `released_at` is RFC 3339 in UTC to the second, `packages` how many there are. `imports` are what it takes of other
@@ -185,27 +149,12 @@ class Release:
 
     distribution: str
     channel: str
-    number: int
+    number: Annotated[int, Minimum(1)]
     previous: Digest | None
     released_at: str
     index: BlobRef
     packages: int
     imports: tuple[Import, ...] = ()
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON, which is what is signed as a TUF target."""
-        form = {
-            "channel": self.channel,
-            "distribution": self.distribution,
-            "format": FORMAT,
-            "index": self.index.to_dict(),
-            "number": self.number,
-            "packages": self.packages,
-            "previous": self.previous,
-            "released-at": self.released_at,
-        }
-        # A release that takes nothing of others is written as it was before there were imports.
-        return canonical_json(form | ({"imports": [pin.to_dict() for pin in self.imports]} if self.imports else {}))
 
     @property
     def digest(self) -> Digest:
@@ -225,33 +174,20 @@ class Release:
 
     @classmethod
     def from_json(cls, content: bytes) -> Release:
-        """Read canonical JSON; raises `InvalidReleaseError`."""
-        try:
-            form = json.loads(content)
-            record = Record({"imports": [], **form} if isinstance(form, dict) else form, "release")
-            _check_format(record.number("format"))
-            previous = record.value("previous")
-            release = cls(
-                distribution=record.text("distribution"),
-                channel=record.text("channel"),
-                number=record.number("number", minimum=1),
-                previous=None if previous is None else Digest(previous),
-                released_at=record.text("released-at"),
-                index=record.read("index", BlobRef.from_dict),
-                packages=record.number("packages"),
-                imports=record.each("imports", Import.from_dict),
-            )
-            record.end()
-            check_imports(release.imports, release.distribution)
-        except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError) as error:
-            raise InvalidReleaseError(f"this is not a release: {error}") from error
-        if release.to_json() != content:
-            raise InvalidReleaseError("the release is not in canonical form")
-        if not _MOMENT.fullmatch(release.released_at):
-            raise InvalidReleaseError(f"the release has {release.released_at!r:.40} for its time, not one in UTC")
-        if release.index.size > LARGEST_NODE:
-            raise InvalidReleaseError(f"the root of the release's index has more than {LARGEST_NODE} bytes")
-        return release
+        """Read canonical JSON, which is what is signed as a TUF target. Raises `InvalidReleaseError`."""
+        _check_format(content)
+        return cls.read_json(content, InvalidReleaseError, canonical=True)
+
+    def check(self) -> None:
+        """Refuse imports that contradict each other, another form of time, and too large a root of the index.
+
+        Raises `InvalidRecordError`.
+        """
+        check_imports(self.imports, self.distribution)
+        if not _MOMENT.fullmatch(self.released_at):
+            raise InvalidRecordError("release", "released-at", f"is {self.released_at!r:.40}, not a time in UTC")
+        if self.index.size > LARGEST_NODE:
+            raise InvalidRecordError("release", "index", f"has a root of more than {LARGEST_NODE} bytes")
 
 
 def check_successor(previous: Release, new: Release) -> None:
@@ -276,13 +212,14 @@ def check_successor(previous: Release, new: Release) -> None:
 _KEPT_BACK = "Nothing was changed. Tell the owner of the channel; try another mirror."
 
 
-def _check_format(number: int) -> None:
-    if number < FORMAT:
+def _check_format(content: bytes) -> None:
+    """Refuse a release of an earlier format: it is not this farm that has to be upgraded."""
+    try:
+        number = json.loads(content)["format"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return  # reading it says what is wrong
+    if isinstance(number, int) and number < FORMAT:
         raise InvalidReleaseError(
             f"the release has format {number}, which nothing reads any more; this farm reads {FORMAT}",
             remedy="Its owner makes a new repository with `farm keys init`, and a release of what is built.",
-        )
-    if number > FORMAT:
-        raise InvalidReleaseError(
-            f"the release has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
         )

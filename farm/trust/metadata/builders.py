@@ -18,7 +18,7 @@ from farm.trust.metadata.delegation import identity_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from farm.trust.metadata.signed_policy import SignedPolicy
+    from farm.core.names.form import Form
 
 from securesystemslib.signer import Key
 
@@ -73,7 +73,7 @@ def builders_document(
     *,
     testers: Sequence[Key] | None = None,
     tests: Mapping[str, int] | None = None,
-    policy: SignedPolicy | None = None,
+    policy: Form | None = None,
     operators: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.

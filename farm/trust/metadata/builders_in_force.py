@@ -11,14 +11,14 @@ from tuf.api.metadata import Metadata, Targets
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.metadata.builders import AllowedBuilders, InvalidBuildersError, read_builders
 from farm.trust.metadata.delegation import identity_of
-from farm.trust.metadata.repository import RepositoryStateError
+from farm.trust.metadata.repository_files import RepositoryStateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from securesystemslib.signer import Key
 
-    from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.repository_files import RepositoryFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class BuilderSince:
     since: int | None
 
 
-def builders_in_force(repository: Repository) -> tuple[list[BuilderSince], AllowedBuilders]:
+def builders_in_force(repository: RepositoryFiles) -> tuple[list[BuilderSince], AllowedBuilders]:
     """Return the allowed builders by key id, each with since when, and their list; raises `RepositoryStateError`."""
     newest = repository.head().targets.version
     now = repository.builders()
@@ -59,7 +59,7 @@ def allowed_since(
     return since
 
 
-def _lists_before(repository: Repository, newest: int) -> Iterator[tuple[int, AllowedBuilders | None]]:
+def _lists_before(repository: RepositoryFiles, newest: int) -> Iterator[tuple[int, AllowedBuilders | None]]:
     for version in range(newest - 1, 0, -1):
         try:
             metadata: Metadata[Targets] = Metadata.from_bytes(repository.read_metadata(f"{version}.targets.json"))

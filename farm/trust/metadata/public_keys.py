@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.repository_files import RepositoryFiles
 
 INDEX = "index.json"
 
 
-def write_public_keys(repository: Repository) -> None:
+def write_public_keys(repository: RepositoryFiles) -> None:
     """Bring the files up to the metadata in force; those of keys that are in it no more are removed.
 
     Raises `RepositoryStateError`.

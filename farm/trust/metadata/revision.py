@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tuf.api.metadata import MetaFile, Snapshot, Timestamp
 
 from farm.trust.keys.signers import signed
-from farm.trust.metadata.head import Head
+from farm.trust.metadata.repository_files import Head
 from farm.trust.metadata.roles import expiry, lifetime
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuf.api.metadata import DelegatedRole, Root, Targets
 
     from farm.trust.keys.signers import Signers
-    from farm.trust.metadata.repository import Repository
+    from farm.trust.metadata.repository_files import RepositoryFiles
 
 
 class Revision:
@@ -31,7 +31,7 @@ class Revision:
     """
 
     def __init__(
-        self, repository: Repository, head: Head, signers: Signers, now: datetime, coming: Root | None = None
+        self, repository: RepositoryFiles, head: Head, signers: Signers, now: datetime, coming: Root | None = None
     ) -> None:
         self._repository = repository
         self._head = head
@@ -46,7 +46,9 @@ class Revision:
         self._snapshot_changed = coming is not None
 
     @classmethod
-    def first(cls, repository: Repository, root: Root, targets: Targets, signers: Signers, now: datetime) -> Revision:
+    def first(
+        cls, repository: RepositoryFiles, root: Root, targets: Targets, signers: Signers, now: datetime
+    ) -> Revision:
         """Begin a repository that has a root and nothing else."""
         timestamp = Timestamp(expires=now, snapshot_meta=MetaFile(1))
         snapshot = Snapshot(expires=now)

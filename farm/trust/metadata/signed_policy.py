@@ -8,27 +8,29 @@ can ask for more than what is signed (`farm.core.policy.strictness`), never for 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.policy.curators import CURATORS, everybody, read_curators
 from farm.core.policy.policies import CHANNELS, Policies, is_policy_file, read_policies
 from farm.core.recipe.distributions import DISTRIBUTIONS, read_distributions
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from farm.core.recipe.distributions import OtherDistribution
     from farm.trust.metadata.builders import AllowedBuilders
-    from farm.trust.metadata.repository import Repository
-    from farm.trust.metadata.step_texts import StepTexts
+    from farm.trust.metadata.repository_files import RepositoryFiles
 
-FORMAT = 1
+StepTexts: TypeAlias = Mapping[Digest, Mapping[str, str]]
+"""The texts of libraries of steps, by path, each library by its digest."""
 MOST_EARLIER = 16
 """So many toolchains of one name, and step libraries, are accepted beside each other: what was built with an earlier
 one can still be released. Older ones than these go."""
@@ -41,28 +43,16 @@ class InvalidSignedPolicyError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedToolchain:
+class SignedToolchain(Form, record="toolchain of a signed policy"):
     """A toolchain that packages may be built in: its tree, and the digest of the text of its lock."""
 
     name: str
     tree: Digest
     lock: Digest
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the toolchain as JSON values."""
-        return {"lock": self.lock, "name": self.name, "tree": self.tree}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> SignedToolchain:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "toolchain of a signed policy")
-        toolchain = cls(record.text("name"), record.digest("tree"), record.digest("lock"))
-        record.end()
-        return toolchain
-
 
 @dataclass(frozen=True)
-class SignedPolicy:
+class SignedPolicy(Form, record="signed policy", outside={"written"}, constants={"format": 1}):
     """`files` are the texts of `channels/*.yaml`, `curators.yaml`, `OWNERS` and `distributions.yaml`, by path; the
     newest toolchain of a name and the newest library of steps (`steps_digest`) stand first. `written` are texts of such
     libraries, where they are at hand: they are signed by digest alone.
@@ -117,34 +107,6 @@ class SignedPolicy:
             steps=tuple(dict.fromkeys([*self.steps, *earlier.steps]))[:MOST_EARLIER],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the policy as JSON values."""
-        return {
-            "files": dict(sorted(self.files.items())),
-            "format": FORMAT,
-            "steps": list(self.steps),
-            "toolchains": [toolchain.to_dict() for toolchain in self.toolchains],
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> SignedPolicy:
-        """Read what `to_dict` gave; raises `InvalidSignedPolicyError`."""
-        try:
-            record = Record(value, "signed policy")
-            if (number := record.number("format")) != FORMAT:
-                raise InvalidSignedPolicyError(
-                    f"the signed policy has format {number}, this farm reads {FORMAT}", remedy="Upgrade the farm."
-                )
-            policy = cls(
-                files=record.read("files", _texts),
-                toolchains=record.each("toolchains", SignedToolchain.from_dict),
-                steps=tuple(Digest(text) for text in record.texts("steps")),
-            )
-            record.end()
-        except (InvalidRecordError, InvalidDigestError, ValueError, TypeError, AttributeError) as error:
-            raise InvalidSignedPolicyError(f"the signed policy cannot be read: {error}") from error
-        return policy
-
 
 def read_policy(document: bytes) -> SignedPolicy | None:
     """Read the policy out of the signed list of builders; None where none is signed, as in one of an earlier farm.
@@ -155,10 +117,15 @@ def read_policy(document: bytes) -> SignedPolicy | None:
         form = json.loads(document)["policy"] if b'"policy"' in document else None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidSignedPolicyError(f"the list of allowed builders cannot be read: {error}") from error
-    return None if form is None else SignedPolicy.from_dict(form)
+    try:
+        return None if form is None else SignedPolicy.from_dict(form)
+    except (InvalidRecordError, InvalidDigestError) as error:
+        raise InvalidSignedPolicyError(
+            f"the signed policy cannot be read: {error.message}", remedy=error.remedy
+        ) from error
 
 
-def policy_in_force(repository: Repository) -> SignedPolicy | None:
+def policy_in_force(repository: RepositoryFiles) -> SignedPolicy | None:
     """Return the policy that a published repository has signed; None where it has signed none.
 
     Raises `RepositoryStateError`, `InvalidSignedPolicyError`.
@@ -167,9 +134,9 @@ def policy_in_force(repository: Repository) -> SignedPolicy | None:
 
 
 def who_may_order(builders: AllowedBuilders, policy: SignedPolicy | None) -> Mapping[str, str]:
-    """Return whose orders count, by name, with public keys: signed curators of whatever group, and operators.
+    """Return whose orders count, by name, with public keys: the signed curators of every group, and operators.
 
-    Nobody's, while no policy is signed. Left out is who has several keys.
+    Nobody's, while no policy is signed. A person with several keys is left out.
     """
     if policy is None:
         return {}
@@ -220,9 +187,3 @@ def _newest_of_each(toolchains: Iterable[SignedToolchain]) -> tuple[SignedToolch
     for toolchain in toolchains:
         kept.setdefault(toolchain.name, []).append(toolchain)
     return tuple(each for _, found in sorted(kept.items()) for each in found[:MOST_EARLIER])
-
-
-def _texts(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise InvalidSignedPolicyError("the signed policy has something else than texts for its files")
-    return dict(value)

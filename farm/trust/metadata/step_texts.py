@@ -6,7 +6,7 @@ They are told by their digests, so that a draft can bring them along, and nobody
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
@@ -16,10 +16,8 @@ from farm.trust.layout import BLOBS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farm.trust.metadata.repository import Repository
-    from farm.trust.metadata.signed_policy import SignedPolicy
-
-    StepTexts: TypeAlias = Mapping[Digest, Mapping[str, str]]
+    from farm.trust.metadata.repository_files import RepositoryFiles
+    from farm.trust.metadata.signed_policy import SignedPolicy, StepTexts
 
 _LARGEST = 256 << 10
 """Bytes of a library that is shown: several have room in a draft."""
@@ -32,7 +30,7 @@ def coming_steps(now: SignedPolicy, before: SignedPolicy) -> tuple[Digest, ...]:
 
 
 def texts_to_show(
-    repository: Repository, now: SignedPolicy | None, before: SignedPolicy | None, known: StepTexts
+    repository: RepositoryFiles, now: SignedPolicy | None, before: SignedPolicy | None, known: StepTexts
 ) -> StepTexts:
     """Return the texts of the steps that one policy accepts newly after another, and of the newest ones of before.
 

@@ -15,7 +15,8 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient import UpdaterConfig
 
 from farm.core.names.digest import Digest
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.errors import FarmError
 from farm.trust.index.earlier_release import LARGEST_HEAD
 from farm.trust.index.release_index import InvalidReleaseError, Release
@@ -49,7 +50,7 @@ class UnsignedAbroadError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRelease:
+class ShownRelease(Form, record="signed release of another distribution"):
     """Documents by digest. `roots` begin with the pinned one; `channel` is the metadata of the channel's role.
 
     `heads` lead from the release that this role has signed, each to the one before it, to the release that is shown.
@@ -72,33 +73,10 @@ class ShownRelease:
         """Every document."""
         yield from (*self.roots, self.timestamp, self.snapshot, self.targets, self.channel, *self.heads)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "channel": self.channel,
-            "heads": list(self.heads),
-            "roots": list(self.roots),
-            "snapshot": self.snapshot,
-            "targets": self.targets,
-            "timestamp": self.timestamp,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> ShownRelease:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "signed release of another distribution")
-        shown = cls(
-            roots=tuple(Digest(text) for text in record.texts("roots")),
-            timestamp=record.digest("timestamp"),
-            snapshot=record.digest("snapshot"),
-            targets=record.digest("targets"),
-            channel=record.digest("channel"),
-            heads=tuple(Digest(text) for text in record.texts("heads")),
-        )
-        record.end()
-        _check_length("roots", shown.roots, _CLIENT.max_root_rotations)
-        _check_length("heads", shown.heads, MOST_HEADS)
-        return shown
+    def check(self) -> None:
+        """Refuse none, or too many, of the documents of which there may be several. Raises `InvalidRecordError`."""
+        _check_length("roots", self.roots, _CLIENT.max_root_rotations)
+        _check_length("heads", self.heads, MOST_HEADS)
 
 
 def _check_length(key: str, found: tuple[Digest, ...], most: int) -> None:

@@ -19,7 +19,8 @@ from farm.trust.attestation.curator_order import LONGEST_LIFETIME, Act, read_ord
 from farm.trust.index.advisory_index import AdvisoryIndex, in_force, key_of, open_advisory
 from farm.trust.index.review_list import ReviewList
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
-from farm.trust.metadata.repository import Repository, RepositoryStateError
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.repository_files import RepositoryStateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
