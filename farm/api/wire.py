@@ -246,13 +246,15 @@ class PackageWire(Wire):
     `same_as` is the earlier package (its descriptor) that it has the very files of, and was dropped for.
     """
 
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
     digest: Digest
     name: str
     version: str
     revision: int
     platform: str
     summary: str
-    licence: str
+    license: str = Field(alias="licence")
     tree: Digest
     descriptor: BlobWire
     archive: BlobWire

@@ -55,7 +55,7 @@ def pack(
     revision: int,
     *,
     platform: Platform,
-    licence: str,
+    license: str,
     store: BlobStore,
     signer: Signer,
     now: str,
@@ -73,7 +73,7 @@ def pack(
     layout = Layout(tuple((entry.path, entry) for entry in tree.entries if not isinstance(entry, Directory)))
     if not layout.files:
         raise NothingToPackError(f"there is no file in {directory} to pack", remedy="Look at its .farmignore.")
-    plan = _plan(name, version, revision, tree.tree_digest, platform=platform, licence=licence)
+    plan = _plan(name, version, revision, tree.tree_digest, platform=platform, license=license)
     plan = replace(plan, sensitive_files=tuple(sensitive_files))
     try:
         (package,) = make_packages(plan, {MAIN: layout}, directory, store)
@@ -90,7 +90,7 @@ def pack(
 
 
 def _plan(
-    name: PackageName, version: Version, revision: int, tree: Digest, *, platform: Platform, licence: str
+    name: PackageName, version: Version, revision: int, tree: Digest, *, platform: Platform, license: str
 ) -> Plan:
     """Return the plan of doing nothing with a tree, in no toolchain."""
     return Plan(
@@ -108,7 +108,7 @@ def _plan(
         plugins=(),
         host=HostNeeds(),
         requires=(),
-        licence=licence,
+        license=license,
         shadows=(),
         environment=(),
         source_epoch=DEFAULT_SOURCE_EPOCH,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farm.core.policy.gate_kind import gate_key
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -20,7 +22,7 @@ def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
     if not candidate or candidate["state"] != "open":
         return ""
     gates = [
-        f"{gate['gate']} {gate['state']}" + ("" if gate["summary"] in shown else f" ({gate['summary']})")
+        f"{gate_key(gate['gate'])} {gate['state']}" + ("" if gate["summary"] in shown else f" ({gate['summary']})")
         for gate in candidate["gates"]
     ]
     return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.output import say
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ recipes_option = click.option(
 
 
 def read_tree(recipes: Path | None) -> RecipeTree:
-    """Read and check the whole tree; raises `RecipeError`, `UnreadableRecipesError`."""
+    """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `UnreadableRecipesError`."""
     from farm.build.recipe_directory import read_recipe_directory
     from farm.core.policy.tree import load_tree
 
-    return load_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
+    tree = load_tree(read_recipe_directory(recipes or Settings.from_environment().recipes))
+    for warning in tree.warnings:
+        say(f"warning: {warning}", err=True)
+    return tree

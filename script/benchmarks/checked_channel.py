@@ -185,7 +185,7 @@ class CheckedChannel:
                 diff_id=built.descriptor.diff_id,
                 facts=facts,
                 plan=built.descriptor.plan,
-                licence="MIT",
+                license="MIT",
             )
             needs = tuple(sorted(names[need] for need, _ in package.needs))
             yield self._entry(descriptor, manifest, facts, built, needs)

@@ -96,7 +96,7 @@ def capture_package(tree: Path, store: BlobStore) -> SamplePackage:
         diff_id=captured.diff_id,
         facts=_NOTHING,
         plan=_NOTHING,
-        licence="MIT",
+        license="MIT",
     )
     return SamplePackage(tree, captured, descriptor)
 

@@ -90,7 +90,7 @@ class SignedChannel:
             diff_id=captured.diff_id,
             facts=facts,
             plan=plan.digest,
-            licence="MIT",
+            license="MIT",
         )
         run = BuildRun(self._builder.public_key.keyid, "1", "then", "now", RECIPE, {})
         statement = build_statement(plan, RECIPE, [(descriptor, captured.archive.digest)], (), run)
@@ -160,7 +160,7 @@ def _plan(name: str, version: str) -> Plan:
         plugins=(),
         host=HostNeeds(),
         requires=(),
-        licence="MIT",
+        license="MIT",
         shadows=(),
         environment=(),
         source_epoch=0,

@@ -70,7 +70,7 @@ class SyntheticPackage:
             diff_id=_NOTHING,
             facts=_NOTHING,
             plan=_NOTHING,
-            licence="MIT",
+            license="MIT",
             requires=tuple(f"soname:{_soname(need)}" for need, _ in self.needs),
             provides=(f"soname:{soname}",) if self.exports else (f"command:{self.name}",),
         )

@@ -316,7 +316,7 @@ SETS = (
     _built("a package that a tester has built", TESTER),
     _built("a link that no plan asks for", BUILDER, links=(("usr/bin/ls", "share/next/x"),)),
     _built("a replacement that no plan asks for", BUILDER, replaces=("lib",)),
-    _built("a licence that no plan has", BUILDER, licence="0BSD"),
+    _built("a license that no plan has", BUILDER, license="0BSD"),
     Message("a malicious plan under an honest recipe", _malicious),
     Message("other files under what was published", lambda liar: _other_content(liar, "edge", "tool", "2.0")),
     Message(

@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from tests.attack.nursery import Nursery
 
 POLICIES = {
-    "edge": 'gates: [proof, licences: {deny: [AGPL-3.0-only]}, host: {kernel: "6.1"}, tests: {of: changed}]\n',
-    "stable": "from: edge\ngates: [proof, licences: {deny: [AGPL-3.0-only]}, advisories: {block: high}, "
+    "edge": 'gates: [proof, licenses: {deny: [AGPL-3.0-only]}, host: {kernel: "6.1"}, tests: {of: changed}]\n',
+    "stable": "from: edge\ngates: [proof, licenses: {deny: [AGPL-3.0-only]}, advisories: {block: high}, "
     "tests: {of: changed}, soak: 1s, approvals: {of: curators, count: 1}]\n",
     "slow": "from: edge\ngates: [proof, soak: 30d]\n",
     "still": "from: edge\ngates: [proof]\n",
@@ -99,7 +99,7 @@ ALLOWED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """The packages that a release may come to hold from now on, by channel: versions by name.
 
 Edge holds back: `broken` 2.0, whose test fails, and so `duo` 2.0 with its library; `kept` and `pair` 2.0, which a curator
-holds; `viral`, whose licence is denied;
+holds; `viral`, whose license is denied;
 `hungry`, which asks more of its host than is promised; `clash`, which claims a path of `tool`; `needy`, which requires
 what edge does not hold; `stranger`, which no owner has signed. `tool` 1.0 would be a downgrade.
 Stable: `lone`, which nobody has approved, and the two above. Nothing has soaked for `slow`. `still` is frozen since its
@@ -114,12 +114,12 @@ def recipe_with_test(
     *,
     fails: bool = False,
     more: str = "",
-    licence: str = "MIT",
+    license: str = "MIT",
     needs: tuple[str, ...] = (),
 ) -> dict[str, bytes]:
     """The files of a recipe with one test."""
     files = recipe(name, version=version, needs=needs, more=(_FAILING if fails else _TESTED) + more)
-    return {"recipe.yaml": files["recipe.yaml"].replace(b"license: MIT", f"license: {licence}".encode())}
+    return {"recipe.yaml": files["recipe.yaml"].replace(b"license: MIT", f"license: {license}".encode())}
 
 
 def found(folder: Path, nursery: Nursery) -> AttackedFarm:
@@ -245,7 +245,7 @@ def _hold_back(farm: AttackedFarm) -> None:
     farm.submits(recipe_with_test("broken", "2.0", fails=True))
     farm.submits(recipe_with_test("duo", "2.0", fails=True, more=LIBS))
     farm.submits(recipe_with_test("kept", "2.0"), recipe_with_test("pair", "2.0", more=LIBS))
-    farm.submits(recipe_with_test("viral", licence="AGPL-3.0-only"))
+    farm.submits(recipe_with_test("viral", license="AGPL-3.0-only"))
     farm.submits(recipe_with_test("hungry", more='host: {kernel: "6.12"}\n'))
     farm.submits(recipe_with_test("clash", more="links: {/usr/share/t: share/clash/x}\n"))
     farm.submits(recipe_with_test("needy", more="requires: [viral]\n"))

@@ -117,7 +117,7 @@ def test_a_directory_of_ones_own_is_packed_by_the_same_rule(tmp_path: Path) -> N
             Version("1"),
             1,
             platform=platform,
-            licence="MIT",
+            license="MIT",
             store=store,
             signer=signer,
             now="2026-11-29T10:00:00Z",

@@ -161,7 +161,7 @@ class Builder:
         needs: tuple[str, ...] = (),
         *,
         steps: Mapping[str, bytes] = STEPS,
-        license: str = "MIT",  # noqa: A002  as the recipe has it
+        license: str = "MIT",
         version: str = "1.0",
     ) -> Recipe:
         """Keep a recipe in the store, and read it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LICENCES = b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n"
+LICENSES = b"gates: [proof, licenses: {deny: [AGPL-3.0-only]}]\n"
 HOST = b'gates: [proof, host: {kernel: "5.10"}]\n'
 
 
@@ -30,8 +30,8 @@ def channel(tmp_path: Path) -> Callable[[bytes], Channel]:
     return lambda policy: opened_channel(tmp_path, policy)
 
 
-def test_a_licence_that_the_signed_policy_denies_is_not_signed(channel: Callable[[bytes], Channel]) -> None:
-    edge = channel(LICENCES)
+def test_a_license_that_the_signed_policy_denies_is_not_signed(channel: Callable[[bytes], Channel]) -> None:
+    edge = channel(LICENSES)
     edge.sign(edge.builder.build(edge.builder.recipe("free")))
     agpl = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
     with pytest.raises(GateRefusedError, match=r"viral 1\.0-1 may not enter edge: it is licensed AGPL-3\.0-only"):
@@ -98,7 +98,7 @@ def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_w
     before = edge.newest().digest
     edge.sign(remove=["viral"], orders=[edge.order(Act.ROLLBACK, target=without)])
     edge.order(Act.RETRY, packages={"viral": viral.descriptor.digest})
-    edge.builder.policies = {"channels/edge.yaml": LICENCES}
+    edge.builder.policies = {"channels/edge.yaml": LICENSES}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
     with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
         edge.sign(viral)
@@ -109,12 +109,12 @@ def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_w
 
 
 def test_a_channel_of_which_no_policy_is_signed_releases_nothing(tmp_path: Path) -> None:
-    nightly = opened_channel(tmp_path, LICENCES, name="nightly")
+    nightly = opened_channel(tmp_path, LICENSES, name="nightly")
     with pytest.raises(RefusedReleaseError, match="no policy of nightly is signed"):
         nightly.sign(nightly.builder.build(nightly.builder.recipe("free")))
 
 
 def test_the_builder_tells_the_policy_that_is_signed(tmp_path: Path) -> None:
     builder = Builder.at(tmp_path)
-    builder.policies = {"channels/edge.yaml": LICENCES}
-    assert builder.policy().files == {"channels/edge.yaml": LICENCES.decode()}
+    builder.policies = {"channels/edge.yaml": LICENSES}
+    assert builder.policy().files == {"channels/edge.yaml": LICENSES.decode()}

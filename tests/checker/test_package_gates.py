@@ -343,7 +343,7 @@ class TestApprovals:
 
 
 class TestPackagesOfOthers:
-    """What is taken of another distribution: its licence, host and approvals count like those of own packages."""
+    """What is taken of another distribution: its license, host and approvals count like those of own packages."""
 
     @pytest.fixture
     def edge(self, tmp_path: Path) -> Channel:
@@ -416,10 +416,10 @@ class TestPackagesOfOthers:
         edge.sign(**new)
         assert edge.released == 4
 
-    def test_their_licences_are_looked_at(self, edge: Channel, theirs: Theirs) -> None:
-        self.allow(edge, b"gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n", theirs)
+    def test_their_licenses_are_looked_at(self, edge: Channel, theirs: Theirs) -> None:
+        self.allow(edge, b"gates: [proof, licenses: {deny: [AGPL-3.0-only]}]\n", theirs)
         with pytest.raises(GateRefusedError, match=r"base\.example\.net/lib 1\.0-1 may not enter edge: it is licensed"):
-            edge.sign(**self.release(edge, theirs, licence="AGPL-3.0-only"))
+            edge.sign(**self.release(edge, theirs, license="AGPL-3.0-only"))
         edge.sign(**self.release(edge, theirs))
         assert edge.released == 1
 

@@ -57,7 +57,7 @@ def test_an_honest_one_is_signed(edge: Channel, zlib: Package) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda form: part(form, "SPDXRef-Package").update(licenseDeclared="0BSD"), id="a licence"),
+        pytest.param(lambda form: part(form, "SPDXRef-Package").update(licenseDeclared="0BSD"), id="a license"),
         pytest.param(lambda form: part(form, "SPDXRef-Package").update(versionInfo="9.9-1"), id="a version"),
         pytest.param(lambda form: form["packages"].remove(part(form, "SPDXRef-Dependency")), id="without a dependency"),
         pytest.param(lambda form: part(form, "SPDXRef-Toolchain").update(versionInfo="x"), id="a toolchain"),

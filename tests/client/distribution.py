@@ -148,7 +148,7 @@ class SmallDistribution:
             diff_id=captured.diff_id,
             facts=facts,
             plan=plan.digest,
-            licence="MIT",
+            license="MIT",
             requires=requires,
             host=host,
             sensitive_files=[SensitiveFile(path, reason) for path, reason in (sensitive or {}).items()],

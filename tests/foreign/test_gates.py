@@ -24,7 +24,7 @@ from farm.server.identities.access import Actor
 from farm.server.pipeline.gates.advisories import Advisories
 from farm.server.pipeline.gates.approvals import Approvals
 from farm.server.pipeline.gates.host import Host
-from farm.server.pipeline.gates.licenses import Licences
+from farm.server.pipeline.gates.licenses import Licenses
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.pipeline.gates.soak import Soak
 from farm.trust.attestation.approval import ApprovalError, approval_statement
@@ -74,12 +74,12 @@ def held(taking: TakingFarm) -> dict[str, tuple[str, str]]:
     return {name: (excuse.gate, excuse.reason) for name, excuse in taking.excuses().items()}
 
 
-def test_a_licence_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: TakingFarm) -> None:
-    assert gated(taking, Licences(deny=["MIT"])) == "refused"
+def test_a_license_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: TakingFarm) -> None:
+    assert gated(taking, Licenses(deny=["MIT"])) == "refused"
     gate, reason = held(taking)[SSL]
     assert (gate, reason) == ("licences", "it is licensed MIT, and edge denies MIT")
     assert held(taking)["web"] == ("licences", f"it needs {SSL} 3.0-1, which waits: {reason}")
-    assert gated(taking, Licences(deny=["AGPL-3.0-only"])) == "idle"
+    assert gated(taking, Licenses(deny=["AGPL-3.0-only"])) == "idle"
     assert taking.excuses() == {}
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]
 

@@ -121,7 +121,7 @@ def _part(
         diff_id=like.diff_id,
         facts=facts,
         plan=like.plan,
-        licence=like.licence,
+        license=like.license,
         requires=declared,
         links=links,
         replaces=like.replaces,

@@ -27,7 +27,7 @@ from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 ONE = Digest.of(b"1")
 JQ = Descriptor(
     name=PackageName.parse("dist.example.org/jq"), version=Version("1.7.1"), revision=1,
-    platform=Platform.parse("linux/amd64"), tree=ONE, diff_id=ONE, facts=ONE, plan=ONE, licence="MIT",
+    platform=Platform.parse("linux/amd64"), tree=ONE, diff_id=ONE, facts=ONE, plan=ONE, license="MIT",
 )  # fmt: skip
 ALICE, BOB = CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519()
 KEYS = {"alice": ALICE.public_key.keyval["public"], "bob": BOB.public_key.keyval["public"]}

@@ -126,7 +126,7 @@ class HandMadeWorker:
             diff_id=Digest.of(archive),
             facts=Digest.of(facts),
             plan=plan.digest,
-            licence=plan.licence,
+            license=plan.license,
             sensitive_files=sensitive,
         )
         built = BuiltPackage(

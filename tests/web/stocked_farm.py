@@ -54,7 +54,7 @@ class Sample:
     name: str
     version: str
     summary: str
-    licence: str
+    license: str
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ name: {self.name}
 version: "{self.version}"
 revision: {self.revision}
 summary: {json.dumps(self.summary)}
-license: {self.licence}
+license: {self.license}
 toolchain: c
 build-needs: [{", ".join(self.needs)}]
 source:
@@ -280,7 +280,7 @@ class StockedFarm:
             *(File(f"bin/{name}", sample.size * 2, content, executable=True) for name in sorted(commands)),
             *(File(path, sample.size, content, executable=path == LOADER) for path in libraries),
             *([File(LOADER, 1, content, executable=True)] if plan.links else []),
-            File("share/licenses/COPYING", 18_092, Digest.of(b"licence")),
+            File("share/licenses/COPYING", 18_092, Digest.of(b"license")),
             Link(f"{program}-link", sample.name),
         ])  # fmt: skip
         needed = [

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.policy.gate_kind import gate_key
 from farm.server.channels import candidates
 from farm.server.jobs import job_lookups
 from farm.server.pipeline.candidates.set_changes import with_packages
@@ -120,9 +121,8 @@ class UnblockingTests:
 
 
 def _in_order(said: Sequence[GateResult], policy: Sequence[str]) -> list[GateLine]:
-    lines: dict[str, GateLine] = {
-        result.gate: GateLine(result.gate, result.state, result.summary, result.at) for result in said
-    }
+    spoken = [GateLine(gate_key(result.gate), result.state, result.summary, result.at) for result in said]
+    lines = {line.name: line for line in spoken}
     asked = [*policy, *(gate for gate in lines if gate not in policy)]
     return [lines.get(gate) or GateLine(gate, "", "", None) for gate in asked]
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
+from farm.core.policy.gate_kind import gate_key
 from farm.server.channels import candidates, flaky_tests, releases
 from farm.server.channels.channel_checks import policy_of
 from farm.server.curation import orders, reports
@@ -49,7 +50,7 @@ def channel_page(
     with application.reading() as unit:
         session = unit.session
         known = policy_of(unit, name)
-        policy = [str(gate["gate"]) for gate in known.get("gates", [])]
+        policy = [gate_key(str(gate["gate"])) for gate in known.get("gates", [])]
         status = channel_status(session, name, now=unit.now)
         found = releases.releases(session, name, before=before, limit=_PAGE + 1)
         refused = candidates.candidates(

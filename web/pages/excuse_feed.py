@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gate_kind import GateKind, gate_key
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
@@ -56,7 +56,7 @@ class Feed:
             how = f"the newest tests of {package} fail on {self.channel}"
         else:
             still = "is" if kept.cleared_at is None else "is no longer"
-            how = f"{package} {still} held back from {self.channel} by {excuse.gate}"
+            how = f"{package} {still} held back from {self.channel} by {gate_key(excuse.gate)}"
         title = how if kept.cleared_at is None else f"cleared: {how}"
         entry = ET.SubElement(feed, "entry")
         _text(entry, "title", title)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import farm
+from farm.core.policy.gate_kind import gate_key
 from farm.trust.layout import blob_path
 from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
@@ -56,6 +57,7 @@ class Pages:
         environment.filters |= {
             "time": time_tag,
             "size": size,
+            "gate_key": gate_key,
             "short": short_digest,
             "lasted": lasted,
             "sentence": sentence,

@@ -31,7 +31,7 @@ COMING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.APPROVALS: asks.approved,
     GateKind.HARDENING: asks.hardened,
     GateKind.HOST: asks.within_host,
-    GateKind.LICENCES: asks.licensed,
+    GateKind.LICENSES: asks.licensed,
     GateKind.REPRODUCED: asks.reproduced,
     GateKind.SOAK: asks.soaked,
 })  # fmt: skip

@@ -15,7 +15,7 @@ from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.names.version import Version
 from farm.core.package.facts import FORMAT
 from farm.core.package.hardening import hardening_findings, producers_by_build_id, tell_lacking
-from farm.core.recipe.license import licences_in_the_way
+from farm.core.recipe.license import refused_licenses
 from farm.core.sets.needs.host import needs_beyond
 from farm.store.decompress import archive_chunks
 from farm.trust.attestation.approval import is_approval
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         ApprovalsGate,
         HardeningGate,
         HostGate,
-        LicencesGate,
+        LicensesGate,
         ReproducedGate,
         SoakGate,
     )
@@ -137,12 +137,12 @@ def _approved(gate: ApprovalsGate, package: Moving, asked: Asked, *, removed: bo
     return f"{len(given)} of {gate.count} of the group {gate.of} have signed {what}"
 
 
-def licensed(gate: LicencesGate, package: Moving, _asked: Asked) -> str:
-    """Its licence is allowed, or not denied."""
-    if not licences_in_the_way(package.descriptor.licence, allow=gate.allow, deny=gate.deny):
+def licensed(gate: LicensesGate, package: Moving, _asked: Asked) -> str:
+    """Its license is allowed, or not denied."""
+    if not refused_licenses(package.descriptor.license, allow=gate.allow, deny=gate.deny):
         return ""
     rule = f"allows only {', '.join(gate.allow)}" if gate.allow else f"denies {', '.join(gate.deny)}"
-    return f"it is licensed {package.descriptor.licence}, and the policy {rule}"
+    return f"it is licensed {package.descriptor.license}, and the policy {rule}"
 
 
 def within_host(gate: HostGate, package: Moving, _asked: Asked) -> str:

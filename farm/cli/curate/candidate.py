@@ -11,6 +11,7 @@ from farm.cli.curator import clock, curator, in_brief, number_type, tell_order, 
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.sign_order import can_sign, sign_act
+from farm.core.policy.gate_kind import gate_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +157,7 @@ def _lines(found: dict[str, Any]) -> Iterator[Line]:
 def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
     for gate in gates:
-        yield f"  {gate['gate']}: {gate['state']}, {gate['summary']}"
+        yield f"  {gate_key(gate['gate'])}: {gate['state']}, {gate['summary']}"
         yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
 
 

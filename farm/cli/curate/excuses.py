@@ -10,6 +10,7 @@ import click
 from farm.cli.curator import clock, curator
 from farm.cli.options import json_option
 from farm.cli.output import Line, joined, say_json, say_lines, styled
+from farm.core.policy.gate_kind import gate_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ def _block(group: list[dict[str, Any]]) -> Iterator[Line]:
     names = joined(", ", (styled(each, bold=True) for each in held))
     since = min(each["since"] for each in group)
     how = "red on" if first["gate"] == "released-tests" else "held back from"
-    yield names + f": {first['gate']}, {how} {first['channel']} since {clock(since)}"
+    yield names + f": {gate_key(first['gate'])}, {how} {first['channel']} since {clock(since)}"
     for heading, value in _facts(group):
         if value:
             yield f"  {heading:<8} {value}"

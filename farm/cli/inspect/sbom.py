@@ -21,7 +21,7 @@ from farm.cli.subscriber import looking_host
 def sbom(package: str | None, root: Path | None, channel: str) -> None:
     """Print the bill of materials of PACKAGE as SPDX 2.3 JSON; without one, that of the whole release.
 
-    It is the document that the signed index of the release names: sources, toolchain, dependencies, licence. Of the
+    It is the document that the signed index of the release names: sources, toolchain, dependencies, license. Of the
     same release everybody gets the same bytes. With --root it is that of the build that is installed there.
 
     \b

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--name", default="", help="Its full name, as mine.example.org/app.")
 @click.option("--version", default="", help="Its version, as 1.2.")
 @click.option("--summary", default="", help="What it is, in a line.")
-@click.option("--license", "licence", default="NOASSERTION", help="Its licence, in SPDX's words.")
+@click.option("--license", default="NOASSERTION", help="Its license, an SPDX expression.")
 @click.option(
     "--sensitive-file",
     "sensitive_files",
@@ -47,7 +47,7 @@ def pack(
     name: str,
     version: str,
     summary: str,
-    licence: str,
+    license: str,
     sensitive_files: tuple[str, ...],
     list_them: bool,
     forget: str,
@@ -79,7 +79,7 @@ def pack(
         if not name or not version:
             raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
         declared = [_sensitive_file(text) for text in sensitive_files]
-        packing = partial(_packed, host, directory.absolute(), licence=licence, sensitive_files=declared)
+        packing = partial(_packed, host, directory.absolute(), license=license, sensitive_files=declared)
         _pack(host, directory.absolute(), name, version, summary, packing, as_json=as_json)
 
 
@@ -156,7 +156,7 @@ def _packed(
     version: Version,
     revision: int,
     *,
-    licence: str,
+    license: str,
     sensitive_files: Sequence[SensitiveFile],
 ) -> PackedDirectory:
     from farm.build.local_state import LocalState
@@ -172,7 +172,7 @@ def _packed(
         version,
         revision,
         platform=Platform.parse("linux/amd64"),
-        licence=licence,
+        license=license,
         store=host.blobs,
         signer=load_or_create_key(LocalState(settings.state, settings.host).key),
         now=now(),

@@ -136,7 +136,7 @@ def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
         ("version", printed_version(descriptor.version, descriptor.revision, package.build)),
         ("summary", entry.summary),
         ("platform", str(descriptor.platform)),
-        ("licence", descriptor.licence),
+        ("license", descriptor.license),
         ("size", f"{human_size(entry.archive.size)} to fetch, {len(package.manifest.entries)} files and directories"),
         ("needs", " ".join(entry.needs) or "nothing"),
         ("requires", " ".join(descriptor.requires) or "nothing"),

@@ -11,7 +11,7 @@ from farm.client.root.generations import Root
 from farm.client.root.installed_set import NotInSetError
 from farm.core.plan.sbom import namespace_of
 from farm.errors import FarmError
-from farm.trust.index.release_sbom import licence_in, release_sbom
+from farm.trust.index.release_sbom import license_in, release_sbom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +61,8 @@ def sbom_of_release(catalogue: Catalogue) -> bytes:
     entries = list(catalogue.entries())
     named = [(entry.sbom, f"bill of materials of {entry.name}") for entry in entries if entry.sbom]
     catalogue.downloads.ensure_all(named, lambda _blob: None)
-    licences = {entry.name: licence_in(_read(catalogue, entry)) for entry in entries if entry.sbom}
-    return release_sbom(catalogue.release, entries, licences)
+    licenses = {entry.name: license_in(_read(catalogue, entry)) for entry in entries if entry.sbom}
+    return release_sbom(catalogue.release, entries, licenses)
 
 
 def _read(catalogue: Catalogue, entry: ReleaseEntry) -> bytes:
@@ -70,7 +70,7 @@ def _read(catalogue: Catalogue, entry: ReleaseEntry) -> bytes:
     content = catalogue.downloads.read(entry.sbom, f"bill of materials of {entry.name}")
     try:
         said = json.loads(content)["documentNamespace"]
-        licence_in(content)
+        license_in(content)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenReleaseError(f"the bill of materials of {entry.name} is none: {error}") from error
     if said != namespace_of(catalogue.release.distribution, entry.descriptor.digest):

@@ -16,7 +16,9 @@ from farm.core.files.problems import Problem, RecipeError, quoted
 from farm.errors import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Warn: TypeAlias = Callable[[Problem], None]
 
 MAXIMUM_BYTES = 1 << 20
 MAXIMUM_DEPTH = 32
@@ -50,10 +52,11 @@ class Node:
 
 
 class Document:
-    """A file's text and the problems found in it so far."""
+    """A file's text and the problems found in it so far. `warn` gets what is still accepted, but should be changed."""
 
-    def __init__(self, text: bytes, file: str) -> None:
+    def __init__(self, text: bytes, file: str, warn: Warn | None = None) -> None:
         self.file = file
+        self._warn = warn
         self.problems: list[Problem] = []
         self._lines: list[str] = text[:MAXIMUM_BYTES].decode("utf-8", "replace").split("\n")
 
@@ -66,8 +69,16 @@ class Document:
 
     def report_at(self, line: int, column: int, message: str, remedy: str = "", *, length: int = 1) -> None:
         """Note a problem at a line and column, both counted from 1."""
+        self._note(self._problem(line, column, message, remedy, length))
+
+    def warn(self, node: Node, message: str, remedy: str) -> None:
+        """Warn of a node that is accepted in this release and will not be in the next."""
+        if self._warn:
+            self._warn(self._problem(node.line, node.column, message, remedy, node.length))
+
+    def _problem(self, line: int, column: int, message: str, remedy: str, length: int) -> Problem:
         excerpt = self._lines[line - 1].rstrip("\r") if line <= len(self._lines) else ""
-        self._note(Problem(Place(self.file, line, column), message, remedy, excerpt, length))
+        return Problem(Place(self.file, line, column), message, remedy, excerpt, length)
 
     def _note(self, problem: Problem) -> None:
         # A value that is looked at twice is wrong once.
@@ -86,13 +97,13 @@ class _Refused(Exception):  # noqa: N818  it never leaves this module
     """The text cannot be read any further; the document has the reason."""
 
 
-def parse(text: bytes, file: str) -> tuple[Document, Node]:
+def parse(text: bytes, file: str, warn: Warn | None = None) -> tuple[Document, Node]:
     """Read a YAML text whose root is a mapping.
 
     Raises `RecipeError` when the text cannot be read at all; a duplicate key is noted in the document, so that the
     caller's own problems are reported with it.
     """
-    document = Document(text, file)
+    document = Document(text, file, warn)
     try:
         return document, _compose(text, document)
     except _Refused:

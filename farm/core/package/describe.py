@@ -30,7 +30,7 @@ def describe(
     diff_id: Digest,
     facts: PackageFacts,
     plan: Digest,
-    licence: str,
+    license: str,
     requires: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
     replaces: Sequence[str] = (),
@@ -40,7 +40,7 @@ def describe(
 ) -> Descriptor:
     """Return the descriptor of the package whose tree is `manifest` and whose `facts` were gathered from it.
 
-    `requires`, `links`, `replaces`, `plugins`, `host` and `licence` are as the recipe declares them, `sensitive_files`
+    `requires`, `links`, `replaces`, `plugins`, `host` and `license` are as the recipe declares them, `sensitive_files`
     those of its declarations that this package has, file by file; `diff_id` is the digest of the canonical archive,
     `plan` of the plan that made it.
     """
@@ -54,7 +54,7 @@ def describe(
         diff_id=diff_id,
         facts=facts.digest,
         plan=plan,
-        licence=licence,
+        license=license,
         requires=capabilities.requires,
         provides=capabilities.provides,
         links=tuple(links),

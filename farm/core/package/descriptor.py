@@ -32,7 +32,7 @@ class Descriptor:
     """What a set, a client and a person must know of a package without opening it. Every tuple is sorted and unique.
 
     `requires` and `provides` are capabilities (`farm.core.package.capabilities`), `links` pairs of a path in the root
-    (`usr/bin/sh`) and a path in the package (`bin/bash`), `replaces` short names, `licence` an SPDX expression.
+    (`usr/bin/sh`) and a path in the package (`bin/bash`), `replaces` short names, `license` an SPDX expression.
     `sensitive_files` are paths of single files in the package, each with its reason.
     """
 
@@ -45,7 +45,7 @@ class Descriptor:
     diff_id: Digest
     facts: Digest
     plan: Digest
-    licence: str
+    license: str
     requires: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
@@ -76,7 +76,7 @@ class Descriptor:
             "diff-id": self.diff_id,
             "facts": self.facts,
             "plan": self.plan,
-            "licence": self.licence,
+            "licence": self.license,
             "requires": self.requires,
             "provides": self.provides,
             "links": self.links,
@@ -127,7 +127,7 @@ class Descriptor:
             diff_id=Digest(document["diff-id"]),
             facts=Digest(document["facts"]),
             plan=Digest(document["plan"]),
-            licence=_text(document["licence"]),
+            license=_text(document["licence"]),
             requires=_texts(document["requires"]),
             provides=_texts(document["provides"]),
             links=tuple((_text(path), _text(target)) for path, target in document["links"]),

@@ -77,7 +77,7 @@ class OutputRules:
     outputs: tuple[OutputRule, ...] = ()
 
     def output_of(self, path: str) -> str:
-        """Return the name of the output that takes a package path. Licence texts always stay with the main one."""
+        """Return the name of the output that takes a package path. License texts always stay with the main one."""
         if path.startswith("share/licenses/"):
             return MAIN
         if path.startswith("lib/debug/"):

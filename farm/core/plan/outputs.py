@@ -44,7 +44,7 @@ def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageF
         diff_id=diff_id,
         facts=facts,
         plan=plan.digest,
-        licence=plan.licence,
+        license=plan.license,
         requires=plan.requires if main else (),
         replaces=plan.replaces if main else (),
         host=plan.host if main else HostNeeds(),

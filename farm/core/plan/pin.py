@@ -93,7 +93,7 @@ def pin(
         sensitive_files=recipe.sensitive_files,
         host=recipe.host,
         requires=recipe.requires,
-        licence=recipe.license,
+        license=recipe.license,
         shadows=recipe.shadows,
         environment=with_flags(recipe.flags, recipe.environment, platform),
         source_epoch=recipe.source_epoch,

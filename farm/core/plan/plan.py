@@ -87,7 +87,7 @@ class Plan:
     plugins: tuple[Plugin, ...]
     host: HostNeeds
     requires: tuple[str, ...]
-    licence: str
+    license: str
     shadows: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
     source_epoch: int
@@ -118,7 +118,7 @@ class Plan:
             "environment": [list(pair) for pair in self.environment],
             "format": FORMAT if sensitive else _FIRST_FORMAT,
             "host": self.host.to_dict(),
-            "licence": self.licence,
+            "licence": self.license,
             "links": [list(pair) for pair in self.links],
             "name": str(self.name),
             "outputs": [output.to_dict() for output in self.outputs],
@@ -163,7 +163,7 @@ class Plan:
             plugins=record.each("plugins", Plugin.from_dict),
             host=record.read("host", HostNeeds.from_dict),
             requires=record.texts("requires"),
-            licence=record.text("licence"),
+            license=record.text("licence"),
             shadows=record.texts("shadows"),
             environment=record.pairs("environment"),
             source_epoch=record.number("source-epoch"),

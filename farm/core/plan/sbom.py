@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import CarriedSource
 
 SPDX_VERSION = "SPDX-2.3"
-DATA_LICENCE = "CC0-1.0"
+DATA_LICENSE = "CC0-1.0"
 DOCUMENT = "SPDXRef-DOCUMENT"
 PACKAGE = "SPDXRef-Package"
 NOT_SAID = "NOASSERTION"
@@ -142,7 +142,7 @@ def document(
             "created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "creators": [creator, "Tool: farm"],
         },
-        "dataLicense": DATA_LICENCE,
+        "dataLicense": DATA_LICENSE,
         "documentNamespace": namespace,
         "name": name,
         "packages": packages,
@@ -221,8 +221,8 @@ def _package(descriptor: Descriptor, build: int, archive: Digest, manifest: Mani
             _reference("package-digest", descriptor.digest),
             purl_reference(package_purl(descriptor.name.distribution, descriptor.name.short, version)),
         ],
-        licenseConcluded=descriptor.licence,
-        licenseDeclared=descriptor.licence,
+        licenseConcluded=descriptor.license,
+        licenseDeclared=descriptor.license,
         supplier=supplier,
         versionInfo=version,
     )

@@ -87,10 +87,10 @@ class ApprovalsGate:
 
 
 @dataclass(frozen=True, slots=True)
-class LicencesGate:
-    """A package's licence is among the allowed ones, or is none of the denied: SPDX identifiers, one of both lists."""
+class LicensesGate:
+    """A package's license is among the allowed ones, or is none of the denied: SPDX identifiers, one of both lists."""
 
-    kind: ClassVar[GateKind] = GateKind.LICENCES
+    kind: ClassVar[GateKind] = GateKind.LICENSES
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
 
@@ -141,7 +141,7 @@ Gate: TypeAlias = (
     | ReproducedGate
     | SoakGate
     | ApprovalsGate
-    | LicencesGate
+    | LicensesGate
     | AdvisoriesGate
     | HostGate
     | HardeningGate

@@ -14,11 +14,13 @@ from farm.core.files.values import InvalidValueError
 from farm.core.names.channel_name import ROLES, faults_of_channel_names
 from farm.core.policy.channel import ChannelPolicy, Rebuild, Transition
 from farm.core.policy.channel_gates import ApprovalsGate, TestsGate
+from farm.core.policy.gate_kind import gate_key
 from farm.core.policy.gate_reading import read_duration, read_gate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from farm.core.files.document import Warn
     from farm.core.files.problems import Problem
     from farm.core.policy.channel_gates import Gate
 
@@ -53,13 +55,14 @@ def read_channels(
     *,
     curators: Mapping[str, Mapping[str, str]] | None = None,
     packages: Collection[str] | None = None,
+    warn: Warn | None = None,
 ) -> Mapping[str, ChannelPolicy]:
     """Read the policies of all channels, by name; each is named for its file.
 
     `curators` are the groups whose approval may be asked for, `packages` the names that there are; with None they are
-    not known, and nothing is compared with them. Raises one `RecipeError` for all files.
+    not known, and nothing is compared with them. `warn` gets what is outdated. Raises one `RecipeError` for all files.
     """
-    found = survey_channels(files, curators=curators, packages=packages)
+    found = survey_channels(files, curators=curators, packages=packages, warn=warn)
     if found.problems:
         raise RecipeError(problem for each in found.problems.values() for problem in each)
     return found.policies
@@ -70,6 +73,7 @@ def survey_channels(
     *,
     curators: Mapping[str, Mapping[str, str]] | None = None,
     packages: Collection[str] | None = None,
+    warn: Warn | None = None,
 ) -> ChannelSurvey:
     """Read what can be read: a file with a mistake in it is its own channel's trouble, and no other's."""
     problems: dict[str, tuple[Problem, ...]] = {}
@@ -77,7 +81,7 @@ def survey_channels(
     for path, text in sorted(files.items()):
         name = channel_of(path)
         try:
-            drafts[name] = _read(text, path, name)
+            drafts[name] = _read(text, path, name, warn)
         except RecipeError as error:
             problems[name] = error.problems
     known = {channel_of(path) for path in files}
@@ -104,8 +108,8 @@ def channel_of(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".yaml")
 
 
-def _read(text: bytes, file: str, name: str) -> _Draft:
-    document, root = parse(text, file)
+def _read(text: bytes, file: str, name: str, warn: Warn | None) -> _Draft:
+    document, root = parse(text, file, warn)
     fields = Fields(document, root, "a channel", known=KEYS, required=("gates",))
     gates = tuple((gate, node) for node in fields.items("gates") if (gate := read_gate(document, node)))
     policy = ChannelPolicy(
@@ -150,7 +154,7 @@ def _check_gates(draft: _Draft) -> None:
     fields, kinds = draft.fields, [gate.kind for gate, _ in draft.gates]
     for place, (gate, node) in enumerate(draft.gates):
         if gate.kind in kinds[:place]:
-            fields.document.report(node, f"the gate {gate.kind} is named twice", "Keep one of them.")
+            fields.document.report(node, f"the gate {gate_key(gate.kind)} is named twice", "Keep one of them.")
     written = {_kind_of(node) for node in fields.items("gates")}
     listed = fields.get("gates")
     if "proof" not in written and listed is not None and listed.kind == "list":

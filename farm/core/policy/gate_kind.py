@@ -14,7 +14,7 @@ class GateKind(StrEnum):
     REPRODUCED = "reproduced"
     SOAK = "soak"
     APPROVALS = "approvals"
-    LICENCES = "licences"
+    LICENSES = "licences"  # the spelling of stored and signed forms; see `gate_key`
     ADVISORIES = "advisories"
     HOST = "host"
     HARDENING = "hardening"
@@ -29,3 +29,8 @@ class GateKind(StrEnum):
     NEXT = "next"  # it came to pass too late for this candidate
     FREEZE = "freeze"  # the channel publishes nothing
     SIGNER = "signer"  # the signer refused the release
+
+
+def gate_key(name: str) -> str:
+    """Return how policies, messages and pages spell a gate that a stored or signed form names."""
+    return "licenses" if name == GateKind.LICENSES else name

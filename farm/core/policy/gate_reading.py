@@ -17,7 +17,7 @@ from farm.core.policy.channel_gates import (
     ApprovalsGate,
     HardeningGate,
     HostGate,
-    LicencesGate,
+    LicensesGate,
     ProofGate,
     ReproducedGate,
     Severity,
@@ -25,7 +25,8 @@ from farm.core.policy.channel_gates import (
     TestScope,
     TestsGate,
 )
-from farm.core.recipe.license import licence_identifier
+from farm.core.policy.gate_kind import gate_key
+from farm.core.recipe.license import spdx_license
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +42,12 @@ MOST_PEOPLE = 100
 def read_gate(document: Document, node: Node) -> Gate | None:
     """Read a gate; what is wrong with it is noted in the document, and None returned for what cannot be one."""
     key, settings = (node, None) if node.kind != "mapping" or len(node.pairs) != 1 else node.pairs[0]
-    read = _READERS.get(key.text)
+    word = _OUTDATED.get(key.text, key.text)
+    if word != key.text:
+        document.warn(
+            key, f"the gate {key.text} is called {word} now", f"Write {word}; the next release reads no other."
+        )
+    read = _READERS.get(word)
     if read is None:
         document.report(key, f"there is no gate {quoted(key.text)}", suggestion(key.text, GATES))
         return None
@@ -98,13 +104,13 @@ def _approvals(document: Document, key: Node, settings: Node | None) -> Gate:
     return ApprovalsGate(of, fields.integer("count", 1, least=1, most=MOST_PEOPLE))
 
 
-def _licences(document: Document, key: Node, settings: Node | None) -> Gate:
+def _licenses(document: Document, key: Node, settings: Node | None) -> Gate:
     fields = _fields(document, key, settings, "allow", "deny")
-    gate = LicencesGate(fields.unique("allow", licence_identifier), fields.unique("deny", licence_identifier))
+    gate = LicensesGate(fields.unique("allow", spdx_license), fields.unique("deny", spdx_license))
     if "allow" in fields and "deny" in fields:
-        fields.report("deny", "the gate licences has both allow and deny", "Keep one: what allow lacks is denied.")
+        fields.report("deny", "the gate licenses has both allow and deny", "Keep one: what allow lacks is denied.")
     elif not gate.allow and not gate.deny:
-        document.report(key, "the gate licences names no licence", "Write it as licences: {deny: [AGPL-3.0-only]}.")
+        document.report(key, "the gate licenses names no license", "Write it as licenses: {deny: [AGPL-3.0-only]}.")
     return gate
 
 
@@ -134,9 +140,10 @@ _READERS: Mapping[str, Callable[[Document, Node, Node | None], Gate | None]] = {
     ReproducedGate.kind: _reproduced,
     SoakGate.kind: _soak,
     ApprovalsGate.kind: _approvals,
-    LicencesGate.kind: _licences,
+    gate_key(LicensesGate.kind): _licenses,
     AdvisoriesGate.kind: _advisories,
     HostGate.kind: _host,
     HardeningGate.kind: _hardening,
 }
 GATES = tuple(_READERS)
+_OUTDATED: Mapping[str, str] = {"licences": "licenses"}

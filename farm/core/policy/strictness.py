@@ -12,13 +12,14 @@ from farm.core.policy.channel_gates import (
     AdvisoriesGate,
     ApprovalsGate,
     HostGate,
-    LicencesGate,
+    LicensesGate,
     ReproducedGate,
     Severity,
     SoakGate,
     TestScope,
     TestsGate,
 )
+from farm.core.policy.gate_kind import gate_key
 from farm.core.policy.owners import OWNERS, read_owners
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _laxer(
     for gate in signed.gates:
         found = gates.get(gate.kind)
         if found is None:
-            yield f"the gate {gate.kind} is missing"
+            yield f"the gate {gate_key(gate.kind)} is missing"
         else:
             yield from _laxer_gate(found, gate, groups, signed_groups)
 
@@ -163,7 +164,7 @@ def _laxer_gate(
         compare = _SETTINGS.get(type(signed))
         told = compare(wanted, signed) if compare else ""
     if told:
-        yield f"the gate {signed.kind}: {told}"
+        yield f"the gate {gate_key(signed.kind)}: {told}"
 
 
 def _laxer_tests(wanted: TestsGate, signed: TestsGate) -> str:
@@ -200,7 +201,7 @@ def _laxer_approvals(
     return ""
 
 
-def _laxer_licences(wanted: LicencesGate, signed: LicencesGate) -> str:
+def _laxer_licenses(wanted: LicensesGate, signed: LicensesGate) -> str:
     if wanted.allow:
         more = set(wanted.allow) - set(signed.allow) if signed.allow else set(wanted.allow) & set(signed.deny)
         return f"allows {', '.join(sorted(more))} too" if more else ""
@@ -222,7 +223,7 @@ def _laxer_host(wanted_gate: HostGate, signed_gate: HostGate) -> str:
 _SETTINGS: Mapping[type[Gate], Callable[[Any, Any], str]] = {
     AdvisoriesGate: _laxer_advisories,
     HostGate: _laxer_host,
-    LicencesGate: _laxer_licences,
+    LicensesGate: _laxer_licenses,
     ReproducedGate: _laxer_builders,
     SoakGate: _laxer_soak,
     TestsGate: _laxer_tests,

@@ -33,7 +33,8 @@ class RecipeTree:
     """Everything that a directory of recipes says. Mappings go from name to value, in sorted order.
 
     `curators` are the public keys (hexadecimal) of named people, by group; `distributions` are the others that packages
-    are taken of. `owners` says who owns which recipes; None where the tree does not say.
+    are taken of. `owners` says who owns which recipes; None where the tree does not say. `warnings` are about what the
+    next release will not read any more.
     """
 
     distribution: Distribution
@@ -45,6 +46,7 @@ class RecipeTree:
     curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     distributions: Mapping[str, OtherDistribution] = field(default_factory=dict)
     owners: Owners | None = None
+    warnings: tuple[Problem, ...] = ()
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
         """Return the lock of a toolchain; raises `MissingLockError`."""
@@ -80,6 +82,7 @@ class _TreeReader:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
         self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
 
     def read(self) -> RecipeTree:
         distribution = self._distribution()
@@ -100,7 +103,16 @@ class _TreeReader:
         if self._problems or distribution is None:
             raise RecipeError(self._problems)
         return RecipeTree(
-            distribution, steps, toolchains, locks, channels, recipes, curators or {}, foreign or {}, owners
+            distribution,
+            steps,
+            toolchains,
+            locks,
+            channels,
+            recipes,
+            curators or {},
+            foreign or {},
+            owners,
+            tuple(self._warnings),
         )
 
     def _attempt(self, read: Callable[[], _Value], file: str = "") -> _Value | None:
@@ -155,7 +167,10 @@ class _TreeReader:
         self, curators: Mapping[str, Mapping[str, str]] | None, made: set[str] | None
     ) -> Mapping[str, ChannelPolicy]:
         files = self._below("channels", ".yaml")
-        return self._attempt(lambda: read_channels(files, curators=curators, packages=made)) or {}
+        return (
+            self._attempt(lambda: read_channels(files, curators=curators, packages=made, warn=self._warnings.append))
+            or {}
+        )
 
     def _recipes(self, steps: StepLibrary, foreign: Mapping[str, OtherDistribution] | None) -> Mapping[str, Recipe]:
         recipes = {}
@@ -178,6 +193,7 @@ class _TreeReader:
             patches=files_beside(self._files, directory),
             toolchains=[name.removesuffix(".yaml").rpartition("/")[2] for name in self._below("toolchains", ".yaml")],
             distributions=foreign,
+            warn=self._warnings.append,
         )
 
     def _check_recipes(self, recipes: Mapping[str, Recipe]) -> None:

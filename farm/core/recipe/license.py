@@ -1,4 +1,4 @@
-"""Licences as SPDX expressions (SPDX specification 2.3, annex D)."""
+"""Licenses as SPDX expressions (SPDX specification 2.3, annex D)."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ def _spdx() -> Licensing:
     return get_spdx_licensing()
 
 
-def licence(text: str) -> str:
-    """Check an SPDX licence expression in its canonical spelling; raises `InvalidValueError`."""
+def spdx_expression(text: str) -> str:
+    """Check an SPDX license expression in its canonical spelling; raises `InvalidValueError`."""
     licensing = _spdx()
     try:
         expression = licensing.parse(text)
     except ExpressionError as error:
         raise InvalidValueError(f"{quoted(text)} is not an SPDX expression: {error}") from error
     if expression is None:
-        raise InvalidValueError("the licence is empty", remedy="Write an SPDX identifier such as MIT.")
+        raise InvalidValueError("the license is empty", remedy="Write an SPDX identifier such as MIT.")
     unknown = licensing.unknown_license_keys(expression)
     if unknown:
         near = difflib.get_close_matches(unknown[0], licensing.known_symbols, n=1)
         remedy = f"Did you mean {near[0]}?" if near else "See https://spdx.org/licenses for the identifiers."
-        raise InvalidValueError(f"{quoted(unknown[0])} is not an SPDX licence identifier", remedy=remedy)
+        raise InvalidValueError(f"{quoted(unknown[0])} is not an SPDX license identifier", remedy=remedy)
     if str(expression) != text:
         raise InvalidValueError(f"{quoted(text)} is not the canonical spelling", remedy=f"Write {expression}.")
     return text
 
 
-def licence_identifier(text: str) -> str:
-    """Check one SPDX licence, with an exception perhaps (`WITH`), and no choice or sum of licences."""
-    if _spdx().parse(licence(text)).args:
-        raise InvalidValueError(f"{quoted(text)} is more than one licence", remedy="Name each by itself.")
+def spdx_license(text: str) -> str:
+    """Check one SPDX license, with an exception perhaps (`WITH`), and no choice or sum of licenses."""
+    if _spdx().parse(spdx_expression(text)).args:
+        raise InvalidValueError(f"{quoted(text)} is more than one license", remedy="Name each by itself.")
     return text
 
 
-def licences_in_the_way(text: str, *, allow: Collection[str] = (), deny: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the licences of an SPDX expression that keep it from being used; none when it can be.
+def refused_licenses(text: str, *, allow: Collection[str] = (), deny: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the licenses of an SPDX expression that keep it from being used; none when it can be.
 
-    With `allow` only those licences may be used, else all but those of `deny`. Of alternatives (OR) one is enough, of
-    licences that hold together (AND) each must be allowed. A licence with an exception (WITH) is allowed or denied with
+    With `allow` only those licenses may be used, else all but those of `deny`. Of alternatives (OR) one is enough, of
+    licenses that hold together (AND) each must be allowed. A license with an exception (WITH) is allowed or denied with
     what it is based on too: an exception only permits more.
     Raises `InvalidValueError`.
     """
@@ -74,4 +74,4 @@ def licences_in_the_way(text: str, *, allow: Collection[str] = (), deny: Collect
         usable = bool(names & set(allow)) if allow else not names & set(deny)
         return () if usable else (name,)
 
-    return blocked(_spdx().parse(licence(text)))
+    return blocked(_spdx().parse(spdx_expression(text)))

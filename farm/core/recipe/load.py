@@ -13,7 +13,7 @@ from farm.core.names.hardening import HardeningProperty, HardeningWaiver
 from farm.core.names.version import Version
 from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
 from farm.core.recipe.distributions import check_known
-from farm.core.recipe.license import licence
+from farm.core.recipe.license import spdx_expression
 from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe
 from farm.core.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.core.recipe.recipe_tests import read_tests
@@ -23,6 +23,7 @@ from farm.core.recipe.template import Templates
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from farm.core.files.document import Warn
     from farm.core.recipe.steps import StepLibrary
 
 
@@ -34,14 +35,16 @@ def load_recipe(
     patches: Mapping[str, bytes],
     toolchains: Collection[str] | None = None,
     distributions: Collection[str] | None = None,
+    warn: Warn | None = None,
 ) -> Recipe:
     """Read one recipe.
 
     `file` is named in errors, `patches` are the files beside the recipe by name (patches and other local sources).
     Its toolchain must be one of `toolchains`, and what it requires of others of `distributions`, where these are given.
+    `warn` gets what is outdated.
     Raises `RecipeError` with all problems.
     """
-    document, root = parse(text, file)
+    document, root = parse(text, file, warn)
     fields = Fields(document, root, "a recipe", known=KEYS, required=REQUIRED)
     name = fields.parsed("name", values.short_name) or "unnamed"
     version = fields.parsed("version", Version, AS_WRITTEN) or Version("0")
@@ -53,7 +56,7 @@ def load_recipe(
         version=version,
         revision=revision,
         summary=_summary(fields),
-        license=fields.parsed("license", licence) or "",
+        license=fields.parsed("license", spdx_expression) or "",
         home=fields.parsed("home", values.url) or "",
         sources=sources,
         carried=carried,

@@ -97,11 +97,16 @@ def _read_step(
 
 
 def _find(document: Document, node: Node, library: StepLibrary) -> StepDefinition | None:
-    if node.text in library.nameable:
-        return library.definitions[node.text]
-    known = (*library.nameable, _INLINE)
-    document.report(node, f"there is no step {quoted(node.text)}", suggestion(node.text, known))
-    return None
+    definition = library.find(node.text)
+    if definition is None:
+        known = (*library.nameable, _INLINE)
+        document.report(node, f"there is no step {quoted(node.text)}", suggestion(node.text, known))
+    elif definition.name != node.text:
+        new = definition.name
+        document.warn(
+            node, f"the step {node.text} is called {new} now", f"Write {new}; the next release reads no other."
+        )
+    return definition
 
 
 def _inline(document: Document, node: Node) -> str:

@@ -57,7 +57,8 @@ class StepRun:
 class StepDefinition:
     """A step that recipes can name. `automatic` ones are added to every recipe and cannot be named.
 
-    Their `flags` are variables of all steps of every recipe, such as CFLAGS.
+    Their `flags` are variables of all steps of every recipe, such as CFLAGS. `formerly` is the name that the step had
+    before: recipes may still use it, and plans go on recording it, so that nothing is built again for a new name.
     """
 
     name: str
@@ -66,6 +67,7 @@ class StepDefinition:
     runs: tuple[StepRun, ...]
     automatic: Automatic = ""
     flags: tuple[FlagVariable, ...] = ()
+    formerly: str = ""
 
     def expand(
         self, given: Mapping[str, ArgumentValue], environment: tuple[tuple[str, str], ...] = ()
@@ -76,8 +78,9 @@ class StepDefinition:
             argument.variable: str(values[argument.name]) for argument in self.arguments if argument.type != "strings"
         }
         variables = tuple(sorted((scalars | dict(environment)).items()))
+        recorded = self.formerly or self.name
         return tuple(
-            Step(f"{self.name}: {run.name}" if run.name else self.name, run.shell, _list(values, run), variables)
+            Step(f"{recorded}: {run.name}" if run.name else recorded, run.shell, _list(values, run), variables)
             for run in self.runs
         )
 
@@ -108,6 +111,12 @@ class StepLibrary:
             raise RecipeError(problems)
         return cls(definitions)
 
+    def find(self, name: str) -> StepDefinition | None:
+        """Return the step that a recipe names, by the name of today or of before; None when there is none."""
+        if name in self.nameable:
+            return self.definitions[name]
+        return next((self.definitions[new] for new in self.nameable if self.definitions[new].formerly == name), None)
+
     @property
     def nameable(self) -> tuple[str, ...]:
         """The names that a recipe can use, sorted."""
@@ -130,7 +139,7 @@ def read_step(text: bytes, file: str) -> StepDefinition:
         document,
         root,
         "a step definition",
-        known=("name", "summary", "arguments", "run", "automatic", "flags"),
+        known=("name", "summary", "arguments", "run", "automatic", "flags", "formerly"),
         required=("name", "summary", "run"),
     )
     arguments = tuple(_read_argument(document, key, value) for key, value in fields.pairs("arguments"))
@@ -147,8 +156,9 @@ def read_step(text: bytes, file: str) -> StepDefinition:
     flags = _read_flags(fields)
     if flags and not automatic:
         fields.report("flags", "only an automatic step has flags: they are those of every recipe")
+    formerly, summary = fields.parsed("formerly", names.word) or "", fields.line("summary")
     document.finish()
-    return StepDefinition(name, fields.line("summary"), arguments, runs, cast("Automatic", automatic), flags)
+    return StepDefinition(name, summary, arguments, runs, cast("Automatic", automatic), flags, formerly)
 
 
 def _read_argument(document: Document, key: Node, value: Node) -> StepArgument:

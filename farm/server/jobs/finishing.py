@@ -318,7 +318,7 @@ def _package(
         revision=descriptor.revision,
         platform=str(descriptor.platform),
         summary=revision.summary,
-        licence=descriptor.licence,
+        license=descriptor.license,
         tree=descriptor.tree,
         archive=built.archive,
         manifest=built.manifest,

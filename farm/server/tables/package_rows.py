@@ -24,7 +24,7 @@ class PackageRow(Row, table=True):
     revision: int
     platform: str
     summary: str = Field(sa_type=Text)
-    licence: str
+    license: str = Field(sa_column_kwargs={"name": "licence"})
     tree: str = Field(index=True)
     archive: str
     archive_size: int = Field(sa_type=BigInteger)

@@ -27,7 +27,7 @@ class RecipeRevision:
     version: str
     revision: int
     summary: str
-    licence: str
+    license: str
     toolchain: str
     files: Digest
     submission: int
@@ -126,7 +126,7 @@ class Package:
     revision: int
     platform: str
     summary: str
-    licence: str
+    license: str
     tree: Digest
     archive: BlobRef
     manifest: BlobRef

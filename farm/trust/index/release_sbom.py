@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release, ReleaseEntry
 
 
-def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Mapping[str, str]) -> bytes:
+def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licenses: Mapping[str, str]) -> bytes:
     """Return the SPDX document of a release as canonical JSON.
 
-    `licences` are the packages' licences by short name, as `licence_in` finds them; of a missing one nothing is said.
+    `licenses` are the packages' licenses by short name, as `license_in` finds them; of a missing one nothing is said.
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     imported = sorted(imported_packages(release.imports).items())
@@ -45,7 +45,7 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Ma
         created=datetime.strptime(release.released_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         creator=organization(release.distribution),
         packages=[
-            *(_package(release.distribution, entry, licences.get(entry.name, NOT_SAID)) for entry in ordered),
+            *(_package(release.distribution, entry, licenses.get(entry.name, NOT_SAID)) for entry in ordered),
             *(_imported(name, *found) for name, found in imported),
         ],
         relationships=[
@@ -56,8 +56,8 @@ def release_sbom(release: Release, entries: Sequence[ReleaseEntry], licences: Ma
     )
 
 
-def licence_in(sbom: bytes) -> str:
-    """Return the licence of the package that a document of `farm.core.plan.sbom` describes. Raises `ValueError`."""
+def license_in(sbom: bytes) -> str:
+    """Return the license of the package that a document of `farm.core.plan.sbom` describes. Raises `ValueError`."""
     try:
         found = next(package for package in json.loads(sbom)["packages"] if package["SPDXID"] == PACKAGE)
         return str(found["licenseDeclared"])
@@ -65,15 +65,15 @@ def licence_in(sbom: bytes) -> str:
         raise ValueError(f"it describes no package: {error!r:.100}") from error
 
 
-def _package(distribution: str, entry: ReleaseEntry, licence: str) -> dict[str, Any]:
+def _package(distribution: str, entry: ReleaseEntry, license: str) -> dict[str, Any]:
     version = f"{entry.version}-{entry.revision}"
     return element(
         element_id("Package", entry.name),
         entry.name,
         checksums=[checksum(entry.archive.digest)],
         externalRefs=[purl_reference(package_purl(distribution, entry.name, version))],
-        licenseConcluded=licence,
-        licenseDeclared=licence,
+        licenseConcluded=license,
+        licenseDeclared=license,
         summary=entry.summary,
         supplier=organization(distribution),
         versionInfo=version,

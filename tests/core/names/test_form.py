@@ -44,7 +44,7 @@ class Part(Form, record="part"):
 class Whole(
     Form,
     record="whole",
-    keys={"licence_text": "licence"},
+    keys={"license_text": "license"},
     omitted={"notes", "tree"},
     outside={"seen"},
     constants={"format": 1},
@@ -62,7 +62,7 @@ class Whole(
     pairs: tuple[tuple[str, str], ...]
     by_name: Mapping[str, Digest]
     marks: frozenset[str]
-    licence_text: str
+    license_text: str
     tree: Digest | None = None
     best: Part | None = None
     notes: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ WHOLE = Whole(
     pairs=(("a", "b"),),
     by_name={"jq": DIGEST},
     marks=frozenset({"y", "x"}),
-    licence_text="MIT",
+    license_text="MIT",
 )
 FORM = {
     "format": 1,
@@ -96,7 +96,7 @@ FORM = {
     "pairs": [["a", "b"]],
     "by-name": {"jq": DIGEST},
     "marks": ["x", "y"],
-    "licence": "MIT",
+    "license": "MIT",
     "best": None,
 }
 
@@ -131,7 +131,7 @@ def test_what_is_omitted_is_written_where_it_says_something() -> None:
         ({"by-name": []}, "whole: 'by-name' holds a list instead of a dict"),
         ({"best": 3}, "part: is a int, not an object"),
         ({"seen": "there"}, "whole: 'seen' is not known"),
-        ({"licence_text": "MIT"}, "whole: 'licence_text' is not known"),
+        ({"license_text": "MIT"}, "whole: 'license_text' is not known"),
     ],
 )
 def test_another_form_is_refused(change: dict[str, Any], message: str) -> None:

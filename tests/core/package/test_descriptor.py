@@ -36,7 +36,7 @@ def descriptor(**changes: Any) -> Descriptor:
         diff_id=Digest.of(b"archive"),
         facts=Digest.of(b"facts"),
         plan=Digest.of(b"plan"),
-        licence="MIT",
+        license="MIT",
         requires=("soname:libc.so.6", "soname:libonig.so.5"),
         provides=("command:jq", "interpreter:/usr/bin/jq"),
         links=(("usr/bin/json", "bin/jq"),),
@@ -150,7 +150,7 @@ def test_a_package_is_described_from_its_files_and_what_was_declared() -> None:
         diff_id=Digest.of(b"archive"),
         facts=facts,
         plan=Digest.of(b"plan"),
-        licence="MIT",
+        license="MIT",
         requires=("base-files",),
         links=(("usr/bin/hello", "bin/greet"),),
     )

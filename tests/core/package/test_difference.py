@@ -31,7 +31,7 @@ def built(*entries: File | Link | Directory, requires: tuple[str, ...] = ()) -> 
         diff_id=Digest.of(manifest.to_json()),
         facts=PackageFacts(),
         plan=Digest.of(b"plan"),
-        licence="MIT",
+        license="MIT",
         requires=requires,
     )
     return descriptor, manifest

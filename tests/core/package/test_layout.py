@@ -84,7 +84,7 @@ class TestOutputs:
             "debug": ["lib/debug/.build-id/ab/cd.debug"],
         }
 
-    def test_licence_texts_stay_with_the_main_output(self) -> None:
+    def test_license_texts_stay_with_the_main_output(self) -> None:
         rules = OutputRules((OutputRule("all", ("**",)),))
         installed = {"usr/share/licenses/zlib/LICENSE": b"", "usr/bin/x": b""}
         assert paths(installed, rules) == {"": ["share/licenses/zlib/LICENSE"], "all": ["bin/x"]}

@@ -51,7 +51,7 @@ def described(plan: Plan, manifest: Manifest = MANIFEST) -> Descriptor:
         diff_id=Digest.of(b"diff"),
         facts=PackageFacts(),
         plan=plan.digest,
-        licence=plan.licence,
+        license=plan.license,
     )
 
 
@@ -90,7 +90,7 @@ def test_its_name_and_time_come_from_the_package_and_its_plan() -> None:
     assert document["name"] == "jq-1.7.1-1"
 
 
-def test_the_package_says_who_supplies_it_and_under_which_licence() -> None:
+def test_the_package_says_who_supplies_it_and_under_which_license() -> None:
     package = by_name(sbom(planned()))["jq"]
     assert (package["versionInfo"], package["supplier"]) == ("1.7.1-1", f"Organization: {DISTRIBUTION}")
     assert package["licenseDeclared"] == package["licenseConcluded"] == "MIT"
@@ -210,18 +210,18 @@ VERSION = st.from_regex(r"[0-9][A-Za-z0-9.+~]{0,20}", fullmatch=True)
     name=SHORT,
     version=VERSION,
     needs=st.dictionaries(SHORT, VERSION, max_size=6),
-    licence=st.sampled_from(["MIT", "GPL-2.0-only WITH Classpath-exception-2.0", "MIT AND (Zlib OR BSD-3-Clause)"]),
+    license=st.sampled_from(["MIT", "GPL-2.0-only WITH Classpath-exception-2.0", "MIT AND (Zlib OR BSD-3-Clause)"]),
     path=st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="/\0"),
                  min_size=1, max_size=20).filter(lambda text: text not in (".", "..")),
     known=st.booleans(),
 )  # fmt: skip
 def test_whatever_a_package_is_its_document_is_valid(
-    *, name: str, version: str, needs: dict[str, str], licence: str, path: str, known: bool
+    *, name: str, version: str, needs: dict[str, str], license: str, path: str, known: bool
 ) -> None:
     dependencies = [dependency(short, version=each) for short, each in needs.items()]
     sources = (replace(RECIPE.sources[0], file=path),)
     recipe = replace(
-        RECIPE, name=name, version=Version(version), license=licence, sources=sources, build_needs=tuple(needs)
+        RECIPE, name=name, version=Version(version), license=license, sources=sources, build_needs=tuple(needs)
     )
     content = sbom(planned(recipe, dependencies=dependencies), ADDRESSES if known else {})
     assert faults(content) == []

@@ -89,7 +89,7 @@ def bare_plan(name: str, *, distribution: str = DISTRIBUTION, version: str = "1.
         plugins=(),
         host=HostNeeds(),
         requires=(),
-        licence="MIT",
+        license="MIT",
         shadows=(),
         environment=(),
         source_epoch=1704067200,

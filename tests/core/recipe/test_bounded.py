@@ -8,7 +8,7 @@ from farm.core.policy.policies import Policies, read_policies
 from farm.core.policy.strictness import bounded
 
 ALICE, BEN, OTHER, CAROL = ("0a" * 32, "0b" * 32, "0c" * 32, "0d" * 32)
-LICENCES = "gates: [proof, licences: {deny: [AGPL-3.0-only]}]\n"
+LICENSES = "gates: [proof, licenses: {deny: [AGPL-3.0-only]}]\n"
 APPROVALS = "gates: [proof, approvals: {count: 1}]\n"
 
 
@@ -26,22 +26,22 @@ def policies(*, people: dict[str, str] | None = None, owners: str | None = None,
 
 class TestChannels:
     def test_a_file_that_asks_for_as_much_or_more_counts(self) -> None:
-        said, signed = policies(edge=LICENCES), policies(edge="gates: [proof]\n")
+        said, signed = policies(edge=LICENSES), policies(edge="gates: [proof]\n")
         for file, limit in ((said, signed), (said, said)):
             found = bounded(file, limit)
             assert found.policies == said.policies
             assert (found.troubles, found.unsigned) == ({}, {})
 
     def test_in_place_of_a_file_that_asks_for_less_what_is_signed_counts(self) -> None:
-        said, signed = policies(edge="gates: [proof]\n"), policies(edge=LICENCES)
+        said, signed = policies(edge="gates: [proof]\n"), policies(edge=LICENSES)
         found = bounded(said, signed)
         assert found.policies == signed.policies
         assert found.unsigned == {
-            "edge": ("channels/edge.yaml asks for less than what is signed: the gate licences is missing",)
+            "edge": ("channels/edge.yaml asks for less than what is signed: the gate licenses is missing",)
         }
 
     def test_a_channel_of_which_nothing_is_signed_waits(self) -> None:
-        said, signed = policies(edge=LICENCES, new="gates: [proof]\n"), policies(edge=LICENCES, gone=LICENCES)
+        said, signed = policies(edge=LICENSES, new="gates: [proof]\n"), policies(edge=LICENSES, gone=LICENSES)
         found = bounded(said, signed)
         assert found.policies.keys() == {"edge"}
         assert found.troubles.keys() == {"new"}

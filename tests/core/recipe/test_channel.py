@@ -16,13 +16,14 @@ from farm.core.policy.channel_gates import (
     ApprovalsGate,
     HardeningGate,
     HostGate,
-    LicencesGate,
+    LicensesGate,
     ProofGate,
     ReproducedGate,
     SoakGate,
     TestsGate,
 )
 from farm.core.policy.channel_reading import KEYS, read_channels, survey_channels
+from farm.core.policy.gate_kind import gate_key
 from farm.core.policy.gate_reading import GATES
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +44,7 @@ gates:
   - reproduced: {agree: 3}
   - soak: 24h
   - approvals: {of: curators, count: 2}
-  - licences: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
+  - licenses: {deny: [AGPL-3.0-only, GPL-3.0-only WITH GCC-exception-3.1]}
   - advisories: {block: critical}
   - host: {kernel: "6.1", features: [CONFIG_IO_URING], capabilities: [CAP_NET_RAW]}
   - hardening
@@ -83,7 +84,7 @@ def test_a_policy_with_everything_is_read() -> None:
             ReproducedGate(3),
             SoakGate(timedelta(days=1)),
             ApprovalsGate("curators", 2),
-            LicencesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
+            LicensesGate(deny=("AGPL-3.0-only", "GPL-3.0-only WITH GCC-exception-3.1")),
             AdvisoriesGate("critical"),
             HostGate(HostNeeds("6.1", ("CONFIG_IO_URING",), ("CAP_NET_RAW",))),
             HardeningGate(),
@@ -199,10 +200,10 @@ def test_a_file_with_a_mistake_stops_its_own_channel_alone() -> None:
 
 
 def test_every_gate_has_a_value_of_its_kind() -> None:
-    settings = {"soak": "soak: 1h", "licences": "licences: {allow: [MIT]}", "host": 'host: {kernel: "6.1"}'}
+    settings = {"soak": "soak: 1h", "licenses": "licenses: {allow: [MIT]}", "host": 'host: {kernel: "6.1"}'}
     for gate in GATES:
         text = f"from: edge\ngates: [proof, {settings.get(gate, gate)}]\n" if gate != "proof" else "gates: [proof]\n"
-        assert read(text.encode()).gates[-1].kind == gate
+        assert gate_key(read(text.encode()).gates[-1].kind) == gate
 
 
 def test_every_golden_file_has_its_policy() -> None:

@@ -139,10 +139,10 @@ def test_values_with_shell_metacharacters_arrive_literally() -> None:
 
 
 def test_inline_shell_is_constant_and_takes_values_from_its_environment() -> None:
-    step = "- {name: licence, run: install $V, environment: {V: '{{ version }}'}}\n  - autotools"
+    step = "- {name: license, run: install $V, environment: {V: '{{ version }}'}}\n  - autotools"
     recipe = load(with_lines(step, instead_of="- autotools"))
 
-    assert recipe.steps[1].name == "licence"
+    assert recipe.steps[1].name == "license"
     assert recipe.steps[1].script == "install $V"
     assert recipe.steps[1].environment == (("V", "1.7.1"),)
 

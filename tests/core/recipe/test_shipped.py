@@ -24,7 +24,7 @@ def test_they_load(tree: RecipeTree) -> None:
     assert wanted <= tree.recipes.keys()
 
 
-def test_every_recipe_is_tested_and_ships_its_licence(tree: RecipeTree) -> None:
+def test_every_recipe_is_tested_and_ships_its_license(tree: RecipeTree) -> None:
     for recipe in tree.recipes.values():
         assert recipe.tests, recipe.name
         scripts = " ".join(step.script for step in recipe.steps)

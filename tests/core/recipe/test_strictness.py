@@ -38,11 +38,11 @@ LADDERS = {
     "tests": ["", "tests: {of: changed}", "tests: {of: changed-and-dependents}", "tests: {of: all}"],
     "reproduced": ["", "reproduced: {agree: 2}", "reproduced: {agree: 3}"],
     "approvals": ["", "approvals: {count: 1}", "approvals: {count: 2}"],
-    "licences": ["", "licences: {deny: [AGPL-3.0-only]}", "licences: {deny: [AGPL-3.0-only, GPL-3.0-only]}"],
-    "licences, allowed": [
-        "licences: {deny: [AGPL-3.0-only]}",
-        "licences: {allow: [MIT, Zlib]}",
-        "licences: {allow: [MIT]}",
+    "licenses": ["", "licenses: {deny: [AGPL-3.0-only]}", "licenses: {deny: [AGPL-3.0-only, GPL-3.0-only]}"],
+    "licenses, allowed": [
+        "licenses: {deny: [AGPL-3.0-only]}",
+        "licenses: {allow: [MIT, Zlib]}",
+        "licenses: {allow: [MIT]}",
     ],
     "advisories": ["", *(f"advisories: {{block: {each}}}" for each in ("critical", "high", "medium", "low"))],
     "host": [

@@ -153,7 +153,7 @@ class Box:
         descriptor = describe(
             name=PackageName("x.example.org", name), version=Version("1"), revision=1,
             platform=Platform("linux", "amd64"), manifest=manifest, diff_id=nothing, facts=facts, plan=nothing,
-            licence="MIT", links=[("lib64/ld-linux-x86-64.so.2", LOADER)] if LOADER in files else [],
+            license="MIT", links=[("lib64/ld-linux-x86-64.so.2", LOADER)] if LOADER in files else [],
         )  # fmt: skip
         return Member.of(descriptor, facts, manifest), manifest
 

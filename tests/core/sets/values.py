@@ -98,7 +98,7 @@ def member(
         diff_id=Digest.of(name.encode()),
         facts=facts.digest,
         plan=Digest.of(f"plan of {name}".encode()),
-        licence="MIT",
+        license="MIT",
         requires=capabilities.requires,
         provides=capabilities.provides,
         links=tuple(links),

@@ -93,7 +93,7 @@ def _sbom(tree: RecipeTree, recipe: Recipe) -> bytes:
         diff_id=Digest.of(b"archive"),
         facts=Digest.of(b"facts"),
         plan=plan.digest,
-        licence=recipe.license,
+        license=recipe.license,
     )
     return package_sbom(
         descriptor,

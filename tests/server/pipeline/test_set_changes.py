@@ -14,7 +14,7 @@ ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 BLOB = BlobRef(ONE, 1)
 JQ = Package(
     digest=ONE, descriptor=BLOB, name="jq", version="1.7", revision=1, platform="linux/amd64", summary="",
-    licence="MIT", tree=ONE, archive=BLOB, manifest=BLOB, facts=BLOB, provenance=BLOB, plan=ONE, recipe=ONE,
+    license="MIT", tree=ONE, archive=BLOB, manifest=BLOB, facts=BLOB, provenance=BLOB, plan=ONE, recipe=ONE,
     attempt_id=1, built_by="one", built_at=datetime(2026, 1, 1, tzinfo=UTC),
 )  # fmt: skip
 

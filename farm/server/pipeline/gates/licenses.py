@@ -1,11 +1,11 @@
-"""The gate `licences`: what a package is licensed under may be in this channel."""
+"""The gate `licenses`: what a package is licensed under may be in this channel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
-from farm.core.recipe.license import licences_in_the_way
+from farm.core.recipe.license import refused_licenses
 from farm.server.pipeline.gates.gate_result import GateResult
 from farm.server.tables.records import ImportedPackage
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
-class Licences:
-    """Each licence of a package is allowed, or at least one alternative where it offers a choice."""
+class Licenses:
+    """Each license of a package is allowed, or at least one alternative where it offers a choice."""
 
-    kind = GateKind.LICENCES
+    kind = GateKind.LICENSES
 
     def __init__(self, *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> None:
         self.allow = tuple(allow)
@@ -29,17 +29,17 @@ class Licences:
         """Return the standing of those that may not enter."""
         found = {}
         for package in arrivals:
-            licence = _licence(unit, package)
-            refused = licences_in_the_way(licence, allow=self.allow, deny=self.deny)
+            license = _license(unit, package)
+            refused = refused_licenses(license, allow=self.allow, deny=self.deny)
             if refused:
                 rule = f"allows only {', '.join(self.allow)}" if self.allow else f"denies {', '.join(self.deny)}"
                 found[package.name] = GateResult(
                     "failed",
-                    f"it is licensed {licence}, and {channel} {rule}",
+                    f"it is licensed {license}, and {channel} {rule}",
                     f"Leave it out of {channel}, or let the channel's policy allow {' and '.join(refused)}.",
                 )
         return found
 
 
-def _licence(unit: UnitOfWork, package: Arrival) -> str:
-    return unit.packages.member(package).descriptor.licence if isinstance(package, ImportedPackage) else package.licence
+def _license(unit: UnitOfWork, package: Arrival) -> str:
+    return unit.packages.member(package).descriptor.license if isinstance(package, ImportedPackage) else package.license

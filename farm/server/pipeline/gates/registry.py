@@ -9,7 +9,7 @@ from farm.core.policy.channel_gates import (
     ApprovalsGate,
     HardeningGate,
     HostGate,
-    LicencesGate,
+    LicensesGate,
     ReproducedGate,
     SoakGate,
 )
@@ -18,7 +18,7 @@ from farm.server.pipeline.gates.approvals import Approvals
 from farm.server.pipeline.gates.hardening import Hardening
 from farm.server.pipeline.gates.holds import Holds
 from farm.server.pipeline.gates.host import Host
-from farm.server.pipeline.gates.licenses import Licences
+from farm.server.pipeline.gates.licenses import Licenses
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.pipeline.gates.soak import Soak
 
@@ -48,8 +48,8 @@ def _package_gate(gate: Gate, policy: ChannelPolicy, curators: Mapping[str, Mapp
             made = Soak(gate.duration, policy.from_channel)
         case ApprovalsGate():
             made = Approvals(gate.of, gate.count, curators.get(gate.of, {}))
-        case LicencesGate():
-            made = Licences(allow=gate.allow, deny=gate.deny)
+        case LicensesGate():
+            made = Licenses(allow=gate.allow, deny=gate.deny)
         case AdvisoriesGate():
             made = Advisories(gate.block)
         case HostGate():

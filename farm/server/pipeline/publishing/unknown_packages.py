@@ -276,7 +276,7 @@ def _package(
         revision=entry.revision,
         platform=str(descriptor.platform),
         summary=revision.summary,
-        licence=descriptor.licence,
+        license=descriptor.license,
         tree=descriptor.tree,
         archive=entry.archive,
         manifest=entry.manifest,

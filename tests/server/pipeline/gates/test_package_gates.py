@@ -6,7 +6,7 @@ from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.channel_gates import (
     AdvisoriesGate,
     ApprovalsGate,
-    LicencesGate,
+    LicensesGate,
     ProofGate,
     ReproducedGate,
     SoakGate,
@@ -23,7 +23,7 @@ def test_gates_of_packages_come_in_the_policys_order_behind_holds() -> None:
     policy = ChannelPolicy(
         "stable",
         (
-            LicencesGate(deny=("AGPL-3.0-only",)),
+            LicensesGate(deny=("AGPL-3.0-only",)),
             ProofGate(),
             SoakGate(timedelta(hours=1)),
             TestsGate(),

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.core.recipe.license import licences_in_the_way
-from farm.server.pipeline.gates.licenses import Licences
+from farm.core.recipe.license import refused_licenses
+from farm.server.pipeline.gates.licenses import Licenses
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel
@@ -30,7 +30,7 @@ GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 def test_what_is_denied_keeps_out_unless_there_is_a_choice(
     expression: str, deny: list[str], refused: tuple[str, ...]
 ) -> None:
-    assert licences_in_the_way(expression, deny=deny) == refused
+    assert refused_licenses(expression, deny=deny) == refused
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_what_is_denied_keeps_out_unless_there_is_a_choice(
     ],
 )
 def test_what_is_not_allowed_keeps_out(expression: str, allow: list[str], refused: tuple[str, ...]) -> None:
-    assert licences_in_the_way(expression, allow=allow) == refused
+    assert refused_licenses(expression, allow=allow) == refused
 
 
 def test_the_gate_says_what_to_do(entrance: GatedChannel) -> None:
-    assert entrance.ask(Licences(deny=["AGPL-3.0-only"])) == {}
-    assert entrance.ask(Licences(allow=["MIT"])) == {}
+    assert entrance.ask(Licenses(deny=["AGPL-3.0-only"])) == {}
+    assert entrance.ask(Licenses(allow=["MIT"])) == {}
 
-    standing = entrance.ask(Licences(allow=["Zlib"]))
+    standing = entrance.ask(Licenses(allow=["Zlib"]))
     assert standing.keys() == {"a", "b"}
     assert standing["a"].state == "failed"
     assert standing["a"].reason == "it is licensed MIT, and stable allows only Zlib"
     assert standing["a"].remedy == "Leave it out of stable, or let the channel's policy allow MIT."
-    assert entrance.ask(Licences(deny=["MIT"]))["b"].reason == "it is licensed MIT, and stable denies MIT"
+    assert entrance.ask(Licenses(deny=["MIT"]))["b"].reason == "it is licensed MIT, and stable denies MIT"
