@@ -102,7 +102,7 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
 
     `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
     the very first start who owns which recipes, within what is signed: before that is known, nobody may submit any.
-    Raises `RecipeError`, `SchemaTooNewError`.
+    Raises `RecipeError`, `SchemaError`.
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
     toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]

@@ -25,8 +25,8 @@ def _order(channel: str, kind: str, detail: str) -> str:
     return f"INSERT INTO curator_order (channel, kind, detail, reason, ordered_by, at, outcome) VALUES ('{channel}', '{kind}', '{detail}', 'why not', 'token:alice', '2026-11-24 12:00:00.000000', '')"
 
 
-_BACK_AGAIN = "UPDATE signed_order SET brought_at = NULL, refused = ''"
-_REPORTED_ANEW = "UPDATE report SET brought_at = NULL, package = :viral1_digest"
+_BACK_AGAIN = "UPDATE signed_order SET delivered_at = NULL, refused = ''"
+_REPORTED_ANEW = "UPDATE report SET delivered_at = NULL, package = :viral1_digest"
 _FLAKY = _one(
     "a test that fails is flaky",
     "INSERT INTO flaky_test (recipe, test, version, failed_job, passed_job, seen_at, expires_at) SELECT 'broken', 'works', "
@@ -66,7 +66,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             )
         ),
         "resolved_by": _TOLD,
-        "brought_at": Feeds(
+        "delivered_at": Feeds(
             (Edit("the signer is told once more of a report, of another package", _REPORTED_ANEW),),
         ),
     },
@@ -99,7 +99,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             _order("edge", "rollback", '{"number": 1}')
             + ";\nUPDATE signed_order SET order_id = (SELECT MAX(id) FROM curator_order) WHERE act = 'rollback'",
         ),
-        "brought_at": _one(
+        "delivered_at": _one(
             "an order that was used is brought once more",
             f"{_BACK_AGAIN} WHERE act = 'rollback';\nUPDATE curator_order SET {_ONCE_MORE} WHERE kind = 'rollback'",
         ),
@@ -110,7 +110,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "people": _one("a stranger's orders count", workings_of_curation.counts_among_the_curators),
     },
     "unsigned_word": dict.fromkeys(
-        ("digest", "told"), Nothing("for people to read: what is left out is worked out anew each time")
+        ("digest", "description"), Nothing("for people to read: what is left out is worked out anew each time")
     ),
     "hold": {
         "id": _ID,
@@ -195,10 +195,10 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             ("vulnerability", "package", "version", "status", "justification", "statement", "at"), _HARMLESS
         ),
     },
-    "foreign_release": dict.fromkeys(
+    "imported_release": dict.fromkeys(
         ("id", "digest", "distribution", "channel", "number", "root", "address", "seen_at", "shown"), _FOREIGN
     ),
-    "foreign_package": dict.fromkeys(
+    "imported_package": dict.fromkeys(
         (
             "release_id",
             "name",
@@ -216,14 +216,14 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
         _FOREIGN,
     ),
-    "foreign_advisories": dict.fromkeys(
+    "imported_advisories": dict.fromkeys(
         ("distribution", "root", "advisories", "statements", "seen_at"),
         Nothing("told beside a foreign package; its own distribution signs what clients go by"),
     ),
-    "foreign_trouble": dict.fromkeys(("distribution", "why", "since"), _TOLD),
+    "import_trouble": dict.fromkeys(("distribution", "why", "since"), _TOLD),
     "wanted_archive": dict.fromkeys(
         ("archive", "size", "name", "address"), Nothing("what is fetched for a test, by its digest")
     ),
-    "candidate_foreign": dict.fromkeys(("candidate_id", "name", "before", "after", "atom", "state"), _FOREIGN),
+    "candidate_import": dict.fromkeys(("candidate_id", "name", "before", "after", "atom", "state"), _FOREIGN),
     "candidate_pin": dict.fromkeys(("candidate_id", "distribution", "release_id"), _FOREIGN),
 }

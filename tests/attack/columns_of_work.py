@@ -75,7 +75,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
         "elsewhere_until": _TIMES,
         "created_at": _TIMES,
         "changed_at": _TIMES,
-        "rung_at": _TIMES,
+        "notified_at": _TIMES,
         "finished_at": _one(
             "the failed test ended before a curator asked for it again",
             f"UPDATE job SET finished_at = '2020-01-01 00:00:00.000000' {_FAILED_TEST}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.server.tables.rows import Row
+from farm.server.tables.schema import METADATA
 from tests.attack import columns_of_channels, columns_of_curation, columns_of_packages, columns_of_work
 from tests.attack.attacks import goes_on
 from tests.attack.editing import Edit, Feeds, carry_out, put_back, rows_of
@@ -33,7 +33,7 @@ EDITS = {
 
 
 def test_every_column_is_classified() -> None:
-    schema = {table.name: set(table.columns.keys()) for table in Row.metadata.tables.values()}
+    schema = {table.name: set(table.columns.keys()) for table in METADATA.tables.values()}
     assert {table: set(columns) for table, columns in TABLES.items()} == schema
 
 

@@ -150,7 +150,7 @@ def _brings_advice(farm: AttackedFarm, facts: Facts, word: Word) -> None:
     envelope = advised(word, key=MALLORY)
     execute(
         farm,
-        "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, brought_at, refused) VALUES "
+        "INSERT INTO signed_order (digest, channel, act, curator, envelope, at, delivered_at, refused) VALUES "
         "(:digest, 'advisories', 'advise', 'alice', :envelope, :now, :now, '')",
         {**facts, "digest": Digest.of(envelope), "envelope": envelope.decode(), "now": f"{datetime.now(UTC):%F %T.%f}"},
     )

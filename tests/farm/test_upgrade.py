@@ -1,6 +1,7 @@
-"""A farm of the version before is stopped, and started with this one: its channels go on, its clients notice nothing.
+"""A farm of a preview is stopped, and started with this release: its database is refused, and with a new one its
+channels go on, its clients notice nothing.
 
-The version before is the code of the commit `BEFORE`, out of this repository's history; it runs with the libraries of
+The preview is the code of the commit `BEFORE`, out of this repository's history; it runs with the libraries of
 this one.
 """
 
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +60,8 @@ class Upgraded:
     folder: Path
     before: RunningFarm
     after: RunningFarm
+    refusal: str
+    """What `farm up` of this release said of the preview's database."""
 
     def client(self, version: RunningFarm, *arguments: str, state: str = "client") -> str:
         """Run a command of the subscriber by a version of the program; return what it said."""
@@ -77,6 +81,29 @@ def submit(farm: RunningFarm, folder: Path, revision: int) -> int:
     farm.submit(place).done()
     number: int = farm.newest()["number"]
     return number
+
+
+def refused_start(farm: RunningFarm) -> str:
+    """Start a farm that cannot run, and return what it said."""
+    with pytest.raises(AssertionError) as ended:
+        farm.start()
+    assert farm.process is not None
+    assert farm.process.poll() not in (None, 0)
+    return str(ended.value)
+
+
+def set_database_aside(farm: RunningFarm) -> None:
+    """Move the database away, with the token that only it knows."""
+    for path in (*(farm.state / "database").glob("farm.db*"), farm.state / "keys/admin.token"):
+        path.rename(farm.state / f"preview-{path.name}")
+
+
+def wait_until_taken_up(farm: RunningFarm) -> None:
+    """Wait until the new database knows the release that is published."""
+    deadline = time.monotonic() + 120
+    while not farm.json("release", "list", "edge")["releases"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def version_before(folder: Path) -> Path:
@@ -113,7 +140,7 @@ def upgraded() -> Iterator[Upgraded]:
     options = ("--workers", "1")
     before = RunningFarm(folder / "farm", empty_host(folder), options, recipes=code / "recipes", farm=command)
     after = replace(before, recipes=RECIPES, farm=FARM)
-    made = Upgraded(folder, before, after)
+    made = Upgraded(folder, before, after, "")
     try:
         before.start()
         assert submit(before, folder, 1) == 1
@@ -123,13 +150,21 @@ def upgraded() -> Iterator[Upgraded]:
         assert made.greeting() == "hello 1"
         before.stop()
         after.port = before.port
+        made.refusal = refused_start(after)
+        set_database_aside(after)
         after.start()
+        wait_until_taken_up(after)
         yield made
     finally:
         before.stop()
         after.stop()
         if os.environ.get("FARM_KEEP_TESTS") is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_database_of_a_preview_is_refused_with_what_to_do(upgraded: Upgraded) -> None:
+    assert "the database was made by a preview of farm" in upgraded.refusal
+    assert "Move the database away" in upgraded.refusal
 
 
 def test_before_anything_is_released_a_client_of_before_finds_all_as_it_was(upgraded: Upgraded) -> None:

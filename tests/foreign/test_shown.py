@@ -93,7 +93,7 @@ def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
     taking.follow()
     taking.decide()
     with taking.farm.application.database.connection() as connection:
-        connection.execute(text("UPDATE foreign_release SET shown = ''"))
+        connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.farm.submit(recipe("own"))
     taking.decide()  # what stays as it was needs no showing
     assert check_newest(taking, neighbours).abroad == ()
@@ -111,7 +111,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
 ) -> None:
     taking.follow()
     with taking.farm.application.database.connection() as connection:
-        connection.execute(text("UPDATE foreign_release SET shown = ''"))
+        connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.decide()
     with pytest.raises(UnshownImportError, match="nothing shows"):
         check_newest(taking, neighbours)
@@ -166,7 +166,7 @@ def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
     taking.farm.submit(recipe("own"))
     taking.decide()
     with taking.farm.application.database.connection() as connection:
-        for table in ("candidate_pin", "foreign_package", "foreign_release", "membership", "release"):
+        for table in ("candidate_pin", "imported_package", "imported_release", "membership", "release"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     update(neighbours, "3.1")
     taking.pipeline = taking.channel(EDGE)

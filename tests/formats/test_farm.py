@@ -12,6 +12,7 @@ import pytest
 
 from tests.formats import kept
 from tests.formats.reading import database, wire
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     _load(kept.read("rows.sql").decode(), path)
     assert database.revision(path) == KNOWN["revision"]
     return json.loads(json.dumps(database.rows(path)))  # type: ignore[no-any-return]
+
+
+def test_the_database_of_a_preview_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "farm.db"
+    _load(kept.read("preview.sql").decode(), path)
+    with refuses("schema-too-old", "made by a preview of farm .schema 0021") as refused:
+        database.migrated(path)
+    assert "Move the database away" in refused.value.remedy
+    assert database.revision(path) == "0021"
 
 
 @pytest.mark.parametrize("table", KNOWN["rows"])

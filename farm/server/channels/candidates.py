@@ -13,7 +13,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.tables.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
-from farm.server.tables.foreign_rows import CandidateImportRow
+from farm.server.tables.import_rows import CandidateImportRow
 from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import (
     CandidateOrigin,

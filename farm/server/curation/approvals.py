@@ -9,7 +9,7 @@ from sqlmodel import col, delete, or_, select
 
 from farm.core.names.digest import Digest
 from farm.server.tables.curation_rows import ApprovalRow
-from farm.server.tables.foreign_rows import ImportedPackageRow
+from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.parts import in_parts
 

@@ -13,7 +13,7 @@ from farm.core.names.form import Form
 from farm.core.names.printed_version import printed_version
 from farm.server.packages.packages import package_of_row
 from farm.server.tables.curation_rows import ReportRow
-from farm.server.tables.foreign_rows import ImportedPackageRow
+from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
 from farm.server.tables.parts import in_parts
 

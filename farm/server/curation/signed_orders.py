@@ -27,8 +27,13 @@ _ONLY = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOrder(Form, record="signed order", keys={"digest": "order"}, outside={"envelope", "order_id"}):
-    """A signed order that was taken here. `brought_at` is when the signer came to have it, or `refused` to.
+class SignedOrder(
+    Form,
+    record="signed order",
+    keys={"digest": "order", "delivered_at": "brought-at"},
+    outside={"envelope", "order_id"},
+):
+    """A signed order that was taken here. `delivered_at` is when the signer took it; `refused` says why it did not.
 
     `order_id` is the order to the pipeline that it is, or withdraws, where it does.
     """
@@ -40,7 +45,7 @@ class SignedOrder(Form, record="signed order", keys={"digest": "order"}, outside
     envelope: str
     at: datetime
     order_id: int | None = None
-    brought_at: datetime | None = None
+    delivered_at: datetime | None = None
     refused: str = ""
 
 
@@ -64,7 +69,7 @@ def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
 def bring_again(session: Session, since: datetime) -> None:
     """Have what the signer has refused since then brought once more: others may order now, and it may take it."""
     refused = (
-        col(SignedOrderRow.brought_at).is_(None),
+        col(SignedOrderRow.delivered_at).is_(None),
         col(SignedOrderRow.refused) != "",
         col(SignedOrderRow.at) >= since,
     )
@@ -110,34 +115,36 @@ def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
     """Return orders that the signer has not been asked to take, the oldest first."""
-    query = select(SignedOrderRow).where(col(SignedOrderRow.brought_at).is_(None), SignedOrderRow.refused == "")
+    query = select(SignedOrderRow).where(col(SignedOrderRow.delivered_at).is_(None), SignedOrderRow.refused == "")
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)).limit(limit))]
 
 
 def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
     """Return orders to a channel that the signer has not got, or has refused; the newest first."""
-    query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_(None))
+    query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.delivered_at).is_(None))
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
 
 
 def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
     """Return the orders to a channel that the signer has, and that were taken here since then."""
     query = select(SignedOrderRow).where(
-        SignedOrderRow.channel == channel, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+        SignedOrderRow.channel == channel,
+        col(SignedOrderRow.delivered_at).is_not(None),
+        col(SignedOrderRow.at) >= since,
     )
     return [_of(row) for row in session.exec(query)]
 
 
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
     """Write down that the signer has taken an order, or why it has not."""
-    values = {"refused": refused} if refused else {"brought_at": now}
+    values = {"refused": refused} if refused else {"delivered_at": now}
     session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
 
 
 def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
     """Return orders of an act that the signer has, and that were taken here since then."""
     query = select(SignedOrderRow).where(
-        SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None), col(SignedOrderRow.at) >= since
+        SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None), col(SignedOrderRow.at) >= since
     )
     return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
 
@@ -145,7 +152,7 @@ def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrd
 def state_of_brought(session: Session, act: str) -> tuple[int, str]:
     """Return what changes whenever an order of an act is brought, or others may order."""
     query = select(func.count()).select_from(SignedOrderRow)
-    count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.brought_at).is_not(None))).one()
+    count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None))).one()
     row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
     return count, row.people if row else ""
 
@@ -155,13 +162,13 @@ def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
     if words == unsigned_words(session):
         return
     session.exec(delete(UnsignedWordRow))
-    session.add_all(UnsignedWordRow(digest=digest, told=told) for digest, told in words.items())
+    session.add_all(UnsignedWordRow(digest=digest, description=description) for digest, description in words.items())
     session.flush()
 
 
 def unsigned_words(session: Session) -> dict[Digest, str]:
     """Return what is not published because nobody has signed it, by the digest of its canonical JSON."""
-    return {Digest(row.digest): row.told for row in session.exec(select(UnsignedWordRow))}
+    return {Digest(row.digest): row.description for row in session.exec(select(UnsignedWordRow))}
 
 
 def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
@@ -173,7 +180,7 @@ def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] =
     if who_orders(session) is None:
         return {}
     wanted = or_(col(ReportRow.resolved_at).is_(None), col(ReportRow.id).in_(closed))
-    missing = (col(ReportRow.brought_at).is_(None), wanted)
+    missing = (col(ReportRow.delivered_at).is_(None), wanted)
     return {
         channel: _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
         for channel in session.exec(select(ReportRow.channel).where(*missing).distinct()).all()
@@ -184,7 +191,7 @@ def reports_astray(session: Session, channel: str, limit: int = 20) -> list[int]
     """Return the numbers of open reports on a channel that the signer has not got; nothing where it asks for none."""
     if who_orders(session) is None:
         return []
-    missing = (col(ReportRow.brought_at).is_(None), col(ReportRow.resolved_at).is_(None))
+    missing = (col(ReportRow.delivered_at).is_(None), col(ReportRow.resolved_at).is_(None))
     return _oldest_reports(session, limit, ReportRow.channel == channel, *missing)
 
 
@@ -195,7 +202,7 @@ def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | 
 
 def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
     """Write down that the signer was told of a report."""
-    session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(brought_at=now))
+    session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(delivered_at=now))
 
 
 def _of(row: SignedOrderRow) -> SignedOrder:
@@ -207,6 +214,6 @@ def _of(row: SignedOrderRow) -> SignedOrder:
         envelope=row.envelope,
         at=row.at,
         order_id=row.order_id,
-        brought_at=row.brought_at,
+        delivered_at=row.delivered_at,
         refused=row.refused,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from farm.server.tables.foreign_rows import ImportedAdvisoriesRow
+from farm.server.tables.import_rows import ImportedAdvisoriesRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

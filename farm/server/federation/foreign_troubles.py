@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import select
 
 from farm.core.names.form import Form
-from farm.server.tables.foreign_rows import ImportTroubleRow
+from farm.server.tables.import_rows import ImportTroubleRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from sqlmodel import col, delete, func, select
 
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.server.tables.foreign_rows import (
+from farm.server.tables.import_rows import (
     CandidateImportRow,
     CandidatePinRow,
     ImportedPackageRow,

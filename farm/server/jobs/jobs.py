@@ -94,7 +94,7 @@ def move(session: Session, job: Job, after: JobState, *, now: datetime, **values
     if after in ENDED:
         values["finished_at"] = now
     if after is JobState.READY:
-        values["rung_at"] = now
+        values["notified_at"] = now
     moved = session.exec(
         update(JobRow)
         .where(col(JobRow.id) == job.id, col(JobRow.state) == job.state)
@@ -297,7 +297,7 @@ def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: i
     One that rested is rung for when its rest is over.
     """
     rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
-    overdue = or_(col(JobRow.rung_at) < before, col(JobRow.rung_at) < col(JobRow.not_before))
+    overdue = or_(col(JobRow.notified_at) < before, col(JobRow.notified_at) < col(JobRow.not_before))
     query = (
         select(JobRow)
         .where(JobRow.state == JobState.READY, rested, overdue)
@@ -309,7 +309,7 @@ def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: i
 
 def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
     """Ring again for a job that is still ready."""
-    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(rung_at=now))
+    session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(notified_at=now))
     notify(session, job_id, now=now)
 
 

@@ -86,7 +86,7 @@ class ReportRow(Row, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     resolved_by: str = ""
-    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to the signer
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to the signer
 
 
 class HoldRow(Row, table=True):
@@ -133,7 +133,7 @@ class SignedOrderRow(Row, table=True):
     """What a curator has signed of a channel, in its envelope, on its way to the signer's ledger."""
 
     __tablename__ = "signed_order"
-    __table_args__ = (Index("ix_signed_order_brought", "brought_at", "at"),)
+    __table_args__ = (Index("ix_signed_order_delivered", "delivered_at", "at"),)
 
     digest: str = Field(primary_key=True)  # of the statement
     channel: str  # also `advisories`, which is none
@@ -142,7 +142,7 @@ class SignedOrderRow(Row, table=True):
     envelope: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
     order_id: int | None = Field(default=None, foreign_key="curator_order.id", index=True)  # that the pipeline takes up
-    brought_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the signer has it
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the signer has it
     refused: str = Field(default="", sa_type=Text)  # why the signer has not taken it
 
 
@@ -161,7 +161,7 @@ class UnsignedWordRow(Row, table=True):
     __tablename__ = "unsigned_word"
 
     digest: str = Field(primary_key=True)  # of its canonical JSON
-    told: str  # what it is, for people
+    description: str  # what it is, for people
 
 
 class LeftOutRow(Row, table=True):

@@ -93,7 +93,7 @@ class JobRow(Row, table=True):
     elsewhere_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # so long by other workers only
     created_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
-    rung_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    notified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     answered_by: int | None = Field(default=None, foreign_key="job.id")  # the earlier job whose result this one took
     error_code: str = ""

@@ -13,42 +13,45 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from farm.errors import FarmError
+from farm.server.tables import (  # noqa: F401  (each adds its tables to `METADATA`)
+    curation_rows,
+    identity_rows,
+    import_rows,
+    job_rows,
+    package_rows,
+    recipe_rows,
+    release_rows,
+)
+from farm.server.tables.columns import Row
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from farm.server.tables.session import Database
 
+METADATA = Row.metadata
+"""Every table of the farm."""
 _MIGRATION_LOCK = 0x6D696772
+FIRST_SCHEMA = "1000"
+"""The oldest revision that can be migrated. Those of previews, before the first release, were below it."""
 
 
-class SchemaTooNewError(FarmError):
-    """The database was migrated by a newer program than this one."""
+class SchemaError(FarmError):
+    """The database has a schema that this program can neither use nor migrate."""
 
-    code = "schema-too-new"
-    exit_status = os.EX_CONFIG  # to be started again would not help
-
-    def __init__(self, found: str) -> None:
-        super().__init__(
-            f"the database has schema {found}, which this program does not know",
-            remedy="Run the newer version of farm that made it, or restore the backup that belongs to this version.",
-        )
+    exit_status = os.EX_CONFIG  # starting again would not help
 
 
 def migrate(database: Database) -> None:
     """Bring the schema up to date in one transaction; an interrupted migration leaves the old schema.
 
-    Processes that migrate at once wait for each other. Raises `SchemaTooNewError`.
+    Processes that migrate at once wait for each other. Raises `SchemaError`.
     """
     with database.connection() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config = _config()
-        current = _current(connection)
-        if current and current not in {
-            script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
-        }:
-            raise SchemaTooNewError(current)
+        _check_known(_revision(connection), config)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -56,10 +59,29 @@ def migrate(database: Database) -> None:
 def schema_of(database: Database) -> str:
     """Return the schema's revision, or an empty text when there is none yet."""
     with database.connection() as connection:
-        return _current(connection)
+        return _revision(connection)
 
 
-def _current(connection: Connection) -> str:
+def _check_known(revision: str, config: Config) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if not revision or revision in known:
+        return
+    if revision < FIRST_SCHEMA:
+        raise SchemaError(
+            f"the database was made by a preview of farm (schema {revision}), and this release reads schemas from "
+            f"{FIRST_SCHEMA} on",
+            remedy="Move the database away, and keys/admin.token of `farm up` with it, and start again: a new database "
+            "takes up the releases that are published. To keep jobs and the audit trail, run the farm that made it.",
+            code="schema-too-old",
+        )
+    raise SchemaError(
+        f"the database has schema {revision}, which this release does not know",
+        remedy="Run the newer release of farm that made it, or restore the backup that belongs to this one.",
+        code="schema-too-new",
+    )
+
+
+def _revision(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 

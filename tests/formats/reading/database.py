@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,7 @@ from farm.server.tables.pipeline_states import (
     RunState,
     StepState,
 )
-from farm.server.tables.rows import Row
-from farm.server.tables.schema import schema_of
+from farm.server.tables.schema import METADATA, migrate, schema_of
 from farm.server.tables.session import Database
 from farm.server.tables.states import AttemptState, JobKind, JobState, Role, SubmissionState
 
@@ -36,7 +36,7 @@ _WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def schema() -> dict[str, Any]:
     """Return every table: of its columns the type, whether they may be empty, and what they are when nothing is said."""
-    return {table.name: _table(table) for table in Row.metadata.sorted_tables}
+    return {table.name: _table(table) for table in METADATA.sorted_tables}
 
 
 def _table(table: sa.Table) -> dict[str, Any]:
@@ -60,11 +60,14 @@ def _column(column: sa.Column[Any]) -> list[Any]:
 
 def revision(path: Path) -> str:
     """Return which schema a database says that it has."""
-    database = Database(f"sqlite:///{path}")
-    try:
+    with closing(Database(f"sqlite:///{path}")) as database:
         return schema_of(database)
-    finally:
-        database.close()
+
+
+def migrated(path: Path) -> None:
+    """Bring a database to the schema of today."""
+    with closing(Database(f"sqlite:///{path}")) as database:
+        migrate(database)
 
 
 def filled(path: Path) -> None:
@@ -72,7 +75,7 @@ def filled(path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
-        for table in Row.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             for number in range(_members(table)):
                 connection.execute(table.insert().values(_full(table, number)))
     engine.dispose()
@@ -143,7 +146,7 @@ def rows(path: Path) -> dict[str, list[list[Any]]]:
                 ),
                 key=repr,
             )
-            for table in Row.metadata.sorted_tables
+            for table in METADATA.sorted_tables
         }
     engine.dispose()
     return found

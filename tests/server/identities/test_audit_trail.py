@@ -6,16 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alembic import command
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from farm.server.identities import identities
 from farm.server.tables.records import AuditEvent
-from farm.server.tables.schema import migrate
-from farm.server.tables.session import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from farm.server.tables.session import Database
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=5)
@@ -59,29 +58,6 @@ def test_a_line_that_was_written_late_is_there_all_the_same(
             line = AuditEvent(at=at, actor="a", action="x", subject=f"late {second}", allowed=True)
             identities.add_audit(session, line)
     assert [subject for _, subject in trail(since=START + timedelta(hours=20))] == ["late 1", "late 2"]
-
-
-def test_lines_of_an_older_farm_are_found_by_their_channel(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    database, upgrade = Database(database_url), command.upgrade
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _head: upgrade(config, "0003"))
-        migrate(database)
-    subjects = ("channel edge", "channel edge, order 3", "jq on edge", "channel edges", "jq on hedge", "worker edge")
-    with database.write() as session:
-        session.connection().exec_driver_sql(
-            "INSERT INTO channel (name, policy, frozen_why, frozen_by) VALUES ('edge', '', '', '')"
-        )
-        line = text(
-            "INSERT INTO audit (at, actor, action, subject, allowed, detail, address, trace) "
-            "VALUES ('2026-11-24 12:00:00.000000', 'a', 'x', :subject, TRUE, '', '', '')"
-        )
-        for subject in subjects:
-            session.connection().execute(line, {"subject": subject})
-    migrate(database)
-    with database.read() as session:
-        found = [each.subject for _, each in identities.audit_trail(session, channel="edge")]
-    assert found == ["jq on edge", "channel edge, order 3", "channel edge"]
-    database.close()
 
 
 @pytest.mark.parametrize("asked", [{"channel": "edge"}, {"since": LATER}, {"channel": "edge", "since": LATER}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
 
@@ -14,14 +15,14 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from farm.errors import FarmError
 from farm.server.tables import schema
 from farm.server.tables.job_rows import JobRow
-from farm.server.tables.rows import Row
-from farm.server.tables.schema import SchemaTooNewError, migrate, schema_of
+from farm.server.tables.schema import METADATA, migrate, schema_of
 from farm.server.tables.session import Database
+from tests.refusing import refuses
 
 
 def test_migrations_and_rows_describe_the_same_schema(database: Database) -> None:
     with database.connection() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Row.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
@@ -33,8 +34,17 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 def test_a_database_of_a_newer_program_is_refused_by_name(database: Database) -> None:
     with database.connection() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(SchemaTooNewError, match="9999"):
+    with refuses("schema-too-new", "9999"):
         migrate(database)
+
+
+def test_a_database_of_a_preview_is_refused_and_says_what_to_do(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0021'"))
+    with refuses("schema-too-old", "schema 0021") as refused:
+        migrate(database)
+    assert refused.value.exit_status == os.EX_CONFIG
+    assert "Move the database away" in refused.value.remedy
 
 
 def test_an_interrupted_migration_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from farm.server.tables.rows import Row
+from farm.server.tables.schema import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Row.metadata,
+    target_metadata=METADATA,
     # The caller's transaction holds the whole migration: all of it happens, or nothing.
     transaction_per_migration=False,
 )

@@ -17,11 +17,11 @@ from farm.server.tables.pipeline_states import ChangeState
 class ImportedReleaseRow(Row, table=True):
     """A signed release of another distribution, verified against the root that the recipes name for it."""
 
-    __tablename__ = "foreign_release"
+    __tablename__ = "imported_release"
     __table_args__ = (
         # Not unique: what was seen elsewhere in between is recorded again, for the newest row was seen last.
-        Index("ix_foreign_release_digest", "digest", "id"),
-        Index("ix_foreign_release_newest", "distribution", "channel", "root", "id"),
+        Index("ix_imported_release_digest", "digest", "id"),
+        Index("ix_imported_release_newest", "distribution", "channel", "root", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)  # the newest was seen last
@@ -38,10 +38,10 @@ class ImportedReleaseRow(Row, table=True):
 class ImportedPackageRow(Row, table=True):
     """A package of such a release. Its small blobs are in the farm's store; its archive when somebody has wanted it."""
 
-    __tablename__ = "foreign_package"
-    __table_args__ = (Index("ix_foreign_package_descriptor", "descriptor"),)
+    __tablename__ = "imported_package"
+    __table_args__ = (Index("ix_imported_package_descriptor", "descriptor"),)
 
-    release_id: int = Field(primary_key=True, foreign_key="foreign_release.id")
+    release_id: int = Field(primary_key=True, foreign_key="imported_release.id")
     name: str = Field(primary_key=True)  # full
     descriptor: str
     descriptor_size: int
@@ -59,7 +59,7 @@ class ImportedPackageRow(Row, table=True):
 class ImportedAdvisoriesRow(Row, table=True):
     """What another distribution says about vulnerabilities in its packages that are taken, verified against `root`."""
 
-    __tablename__ = "foreign_advisories"
+    __tablename__ = "imported_advisories"
 
     distribution: str = Field(primary_key=True)
     root: str  # fingerprint of root metadata
@@ -71,7 +71,7 @@ class ImportedAdvisoriesRow(Row, table=True):
 class ImportTroubleRow(Row, table=True):
     """That another distribution, which recipes take packages of, cannot be followed."""
 
-    __tablename__ = "foreign_trouble"
+    __tablename__ = "import_trouble"
 
     distribution: str = Field(primary_key=True)
     why: str = Field(sa_type=Text)  # what was said when it was tried last
@@ -92,7 +92,7 @@ class WantedArchiveRow(Row, table=True):
 class CandidateImportRow(Row, table=True):
     """A foreign package that a candidate brings in or takes out, as `CandidateChangeRow` says it of own ones."""
 
-    __tablename__ = "candidate_foreign"
+    __tablename__ = "candidate_import"
     __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
@@ -110,4 +110,4 @@ class CandidatePinRow(Row, table=True):
 
     candidate_id: int = Field(primary_key=True, foreign_key="candidate.id")
     distribution: str = Field(primary_key=True)
-    release_id: int = Field(foreign_key="foreign_release.id", index=True)
+    release_id: int = Field(foreign_key="imported_release.id", index=True)
