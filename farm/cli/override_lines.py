@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.core.sets.proof.proof_scope import NOTHING_FOUND
+from farm.core.sets.proof.proof import NOTHING_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from farm.core.names.digest import Digest
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.oci.package_archive import PackageArchive
     from farm.store.blobs import BlobStore
 

@@ -31,7 +31,7 @@ SUBJECTS = (
         "proof",
         (
             "farm/core/sets/proof/closure.py",
-            "farm/core/sets/linking/definition.py",
+            "farm/core/sets/linking/linked_file.py",
             "farm/core/sets/proof/prover.py",
             "farm/core/sets/linking/symbols.py",
         ),
@@ -80,7 +80,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/client/findings/policy.py": ("tests/client/findings/test_policy.py", "tests/client/audit/test_coverage.py"),
     "farm/core/sets/members/claim_index.py": ("tests/core/sets",),
     "farm/core/sets/proof/closure.py": ("tests/core/sets/test_closure.py", "tests/core/sets"),
-    "farm/core/sets/linking/definition.py": ("tests/core/sets/test_proof.py", "tests/core/sets"),
+    "farm/core/sets/linking/linked_file.py": ("tests/core/sets/test_proof.py", "tests/core/sets"),
     "farm/core/sets/proof/prover.py": ("tests/core/sets/test_proof.py", "tests/core/sets"),
     "farm/core/sets/linking/symbols.py": ("tests/core/sets/test_proof.py", "tests/core/sets"),
     "farm/server/jobs/leases.py": ("tests/server/jobs/test_leases.py", "tests/server/jobs"),

@@ -10,7 +10,7 @@ from farm.core.fileset.archive import ArchiveWriter
 from farm.core.fileset.forest import ForestPackage, build_forest
 from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.digest import Digest
-from farm.core.sets.composition.composition import ComposedPackage, Composition
+from farm.core.sets.composition.compose import ComposedPackage, Composition
 from farm.oci.package_archive import PackageArchive
 from farm.store.archive_blob import ArchiveBlob
 

@@ -19,7 +19,7 @@ from farm.core.plan.job import BlobRef, BuildOrder, BuildOutcome, BuiltPackage
 from farm.core.plan.outputs import describe_output
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.members.package_set import set_digest
-from farm.core.sets.proof.proof_scope import ProofScope
+from farm.core.sets.proof.proof import ProofScope
 from farm.server.channels import candidates, excuses, releases
 from farm.server.channels.candidates import Source
 from farm.server.jobs import jobs, work_orders

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.package.descriptor import Descriptor
-from farm.core.sets.proof.proof_scope import called_commands
+from farm.core.sets.proof.proof import called_commands
 from farm.server.channels import releases
 from farm.server.jobs import attempts
 from farm.server.jobs.planning import plan_of

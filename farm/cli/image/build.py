@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.client.image.parts import ImagePart
     from farm.client.repository.host import Host
     from farm.container.image_store import Loaded
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.core.subscriber.image_file import ImageFile
     from farm.oci.image_config import ImageConfig
     from farm.oci.own_layer import OwnFiles

@@ -147,7 +147,7 @@ def _ensure_all(host: Host, found: ImageUpdate) -> None:
 
 
 def _form(found: ImageUpdate) -> dict[str, Any]:
-    from farm.core.sets.proof.proof_scope import called_commands
+    from farm.core.sets.proof.proof import called_commands
 
     called = called_commands(found.trial.members.values())
     return {

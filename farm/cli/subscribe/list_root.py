@@ -15,8 +15,7 @@ from farm.cli.root_change import open_root
 
 if TYPE_CHECKING:
     from farm.client.root.generation import Generation
-    from farm.core.sets.members.set_changes import PackageChange
-    from farm.core.sets.members.set_record import PlacedPackage
+    from farm.core.sets.members.set_record import PackageChange, PlacedPackage
 
 
 @click.command("list")
@@ -85,7 +84,7 @@ def _is_asked(state: Generation, package: PlacedPackage) -> bool:
 
 
 def _with_changes(states: tuple[Generation, ...]) -> list[tuple[Generation, tuple[PackageChange, ...]]]:
-    from farm.core.sets.members.set_changes import changes
+    from farm.core.sets.members.set_record import changes
 
     before = (None, *states)
     return [(state, changes(old.set if old else None, state.set)) for old, state in zip(before, states, strict=False)]

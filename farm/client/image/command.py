@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from farm.client.image.parts import ImagePart
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.core.subscriber.image_file import AskedName
     from farm.oci.image_config import ImageConfig
     from farm.oci.own_layer import OwnFiles

@@ -10,7 +10,7 @@ from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.core.fileset.manifest import Directory, Manifest
 from farm.core.names.version import Version
-from farm.core.sets.members.set_changes import changes
+from farm.core.sets.members.set_record import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from farm.core.fileset.manifest import Entry
     from farm.core.names.digest import Digest
     from farm.core.package.facts import PackageFacts
-    from farm.core.sets.members.set_changes import PackageChange
+    from farm.core.sets.members.set_record import PackageChange
 
 _OWN = ""
 """Whose files they are that are the user's own."""

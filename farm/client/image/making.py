@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from farm.client.image.parts import ImagePart
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
     from farm.oci.image import OciImage
     from farm.oci.image_config import ImageConfig

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
-    from farm.core.sets.proof.proof_scope import ProofScope
+    from farm.core.sets.proof.proof import ProofScope
 
 _MOST_ROUNDS = 20
 

@@ -24,7 +24,7 @@ from farm.client.repository.earlier_releases import catalogue_with
 from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.package.sensitive_files import sensitive_files_of
 from farm.core.sets.findings.problem import PathConflict
-from farm.core.sets.members.set_changes import PackageChange, changes
+from farm.core.sets.members.set_record import PackageChange, changes
 from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.names.digest import Digest
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.core.sets.composition.root_view import RootView
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member

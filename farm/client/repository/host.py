@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from farm.client.repository.mirrors import Warn
     from farm.client.repository.subscriptions import Subscription
     from farm.core.plan.job import BlobRef
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from farm.core.sets.members.set_record import ReleaseRef
     from farm.store.http.deadline import Deadline
     from farm.store.locks import Waiting

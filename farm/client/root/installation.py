@@ -25,7 +25,7 @@ from farm.client.root.lock_file import locked_packages, read_lock
 from farm.client.root.root_channel import newest_for
 from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.sets.composition.compose import compose
-from farm.core.sets.members.set_changes import changes
+from farm.core.sets.members.set_record import changes
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from farm.core.fileset.forest import Forest
     from farm.core.names.package_name import PackageName
     from farm.core.package.sensitive_files import SensitiveFinding
-    from farm.core.sets.members.set_changes import PackageChange
+    from farm.core.sets.members.set_record import PackageChange
 
 
 class NotAskedForError(FarmError):

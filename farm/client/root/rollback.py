@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from farm.client.root.generations import NoSuchGenerationError, RootError
 from farm.client.root.installation import Change
-from farm.core.sets.members.set_changes import changes
+from farm.core.sets.members.set_record import changes
 
 if TYPE_CHECKING:
     from farm.client.root.generation import Generation

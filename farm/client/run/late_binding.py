@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from farm.core.names.platform import Platform
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
 
 NOBODY = "65534:65534"
 """The user and group that a container runs as where nothing is said."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
 
 _FOLDER, _NEW, _LOCK = "links", ".new", ".lock"
 

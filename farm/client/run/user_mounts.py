@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import Directory, Link, Manifest
-from farm.core.sets.composition.composition import Composition
+from farm.core.sets.composition.compose import Composition
 from farm.core.sets.composition.own_files import compose_with
 from farm.core.sets.composition.path_imports import place_imports
 from farm.oci.ignore_rules import IgnoreRules

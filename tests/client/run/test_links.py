@@ -20,7 +20,7 @@ from tests.client.installing import install
 
 if TYPE_CHECKING:
     from farm.client.repository.host import Host
-    from farm.core.sets.composition.composition import Composition
+    from farm.core.sets.composition.compose import Composition
     from tests.client.distribution import SmallDistribution
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -5,8 +5,14 @@ import pytest
 from farm.core.package.descriptor import Descriptor
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.atoms import find_atoms
-from farm.core.sets.proof.closure import OpenSetError, build_closure, from_toolchain, resolve_needs
-from farm.core.sets.proof.imported import ImportCandidate, select_imported
+from farm.core.sets.proof.closure import (
+    ImportCandidate,
+    OpenSetError,
+    build_closure,
+    from_toolchain,
+    resolve_needs,
+    select_imported,
+)
 from farm.core.sets.proof.prover import Prover, prove, prove_change
 from farm.core.sets.proof.trial import TrialSet
 from tests.core.sets.values import GLIBC, elf, member, oniguruma, the_set

@@ -1,8 +1,7 @@
 """Packages of other distributions as members of a set: their names, who serves, and which come in at all."""
 
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.proof.closure import resolve_needs
-from farm.core.sets.proof.imported import ImportCandidate, select_imported
+from farm.core.sets.proof.closure import ImportCandidate, resolve_needs, select_imported
 from farm.core.sets.proof.prover import prove
 from farm.core.sets.proof.trial import TrialSet
 from tests.core.sets.values import elf, member

@@ -317,7 +317,7 @@ class TestSharedModules:
     def test_the_note_names_the_pythons(self):
         both = member("python", {"bin/python3.12": "", "bin/python3.13": ""})
         (note,) = prove(the_set(distribution("say", wants=">=3", place=SHARED), both)).notes
-        assert note.message.endswith("and the set has Python 3.12 and 3.13: that is not judged")
+        assert note.message.endswith("and the set has Python 3.12 and 3.13: they are not judged")
 
     @pytest.mark.parametrize(("tags", "fits"), [(("311",), False), (("313",), True), (("311", "313"), True)])
     def test_an_extension_is_for_a_python_of_the_set(self, tags, *, fits):

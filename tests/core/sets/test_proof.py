@@ -211,10 +211,7 @@ def test_a_script_names_its_interpreter():
 def test_a_script_with_a_relative_interpreter_is_told_why():
     script = member("tool", {"bin/tool": "text"}, scripts=[("bin/tool", read_shebang(b"#!bin/bash\n"))])
     assert problems(script, member("bash", {"bin/bash": "text"})) == [
-        (
-            "tool 1.0-1: bin/tool is run by bin/bash, which is looked for from wherever one stands: "
-            "name it by its absolute path"
-        )
+        ("tool 1.0-1: bin/tool is run by the relative path bin/bash: name it by its absolute path")
     ]
 
 
@@ -451,7 +448,7 @@ class TestWhatLiesInALibrarysPlace:
     @pytest.mark.parametrize(
         ("found", "said"),
         [
-            ("text", "needs liba.so, and finds lib/first/liba.so of other 1.0-2, which is no library"),
+            ("text", "needs liba.so, and finds lib/first/liba.so of other 1.0-2, which is not a library"),
             (elf(kind="pie"), "needs liba.so, and finds lib/first/liba.so of other 1.0-2, which is a program"),
             (WORSE, "imports x (no version) from liba.so, which other 1.0-2 does not export"),
             ("-> ../deep/libreal.so", "imports x (no version) from liba.so, which other 1.0-2 does not export"),

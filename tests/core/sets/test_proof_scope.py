@@ -2,7 +2,7 @@
 
 from farm.core.package.elf.facts import ImportedSymbol
 from farm.core.package.facts import PackageFacts
-from farm.core.sets.proof.proof_scope import ProofScope, called_commands
+from farm.core.sets.proof.proof import ProofScope, called_commands
 from farm.core.sets.proof.prover import Prover, prove, prove_change
 from tests.core.sets.values import GLIBC, elf, jq, member, oniguruma, the_set
 

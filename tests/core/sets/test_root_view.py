@@ -5,7 +5,7 @@ from __future__ import annotations
 from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
 from farm.core.names.digest import Digest
-from farm.core.sets.composition.composition import Composition
+from farm.core.sets.composition.compose import Composition
 from farm.core.sets.composition.root_view import RootView
 
 PROGRAM = File("bin/jq", 4, Digest.of(b"prog"), executable=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
-from farm.core.sets.members.set_changes import changes
-from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef, SetRecord
+from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef, SetRecord, changes
 
 RELEASE = ReleaseRef("dist.example.org", "edge", 1, Digest.of(b"release"))
 

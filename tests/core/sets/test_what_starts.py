@@ -183,7 +183,7 @@ def test_a_change_of_what_loads_an_executable_is_seen():
     assert prover.proof.holds
     (problem,) = prove_change(prover, add=[tool]).problems
     assert problem.message == (
-        "p 1.0-1: bin/p is to be loaded by /usr/bin/tool of tool 1.0-1, which is a program of its own and no loader"
+        "p 1.0-1: bin/p is to be loaded by /usr/bin/tool of tool 1.0-1, which is a program, not a loader"
     )
     script = member("tool", {"bin/tool": ""}, scripts=[("bin/tool", "interpreter:/usr/bin/tool")])
     assert [each.code for each in prove_change(prover, add=[script]).problems] == ["no-loader"]

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import ForestPackage, build_forest
-from farm.core.sets.composition.composition import ComposedPackage, Composition
+from farm.core.fileset.manifest import Import, Manifest
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from farm.core.fileset.forest import BaseTree
-    from farm.core.fileset.manifest import Manifest
+    from farm.core.fileset.forest import BaseTree, Forest
+    from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedPackage:
+    """A package under `/packages/<store>`: its tree digest, and the digest of its uncompressed archive for OCI."""
+
+    store: str
+    tree: Digest
+    diff_id: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Packages, sorted by store, and the forest of links that makes them one root. Made by `compose` alone."""
+
+    packages: tuple[ComposedPackage, ...]
+    forest: Forest
+
+    @property
+    def fileset(self) -> Manifest:
+        """The root as a FileSet: its packages are imported below `packages/`, the links are its own."""
+        imports = (Import(f"packages/{package.store}", package.tree) for package in self.packages)
+        return Manifest.of(self.forest.entries(), imports, absolute_links=True)
+
+    @property
+    def digest(self) -> Digest:
+        """What a rendered environment may be cached by: the root's tree digest, which names every tree and link."""
+        return self.fileset.tree_digest
 
 
 class TwoBuildsError(FarmError):

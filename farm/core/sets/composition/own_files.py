@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import BASE, BaseTree, Conflict, Forest, ForestConflictError
 from farm.core.fileset.manifest import Directory
-from farm.core.sets.composition.compose import compose, labels
-from farm.core.sets.composition.composition import Composition
+from farm.core.sets.composition.compose import Composition, compose, labels
 from farm.core.sets.composition.path_imports import OWN, ImportConflictError, PlacedImport, with_imports
-from farm.core.sets.members.claimed import claimed_paths
+from farm.core.sets.members.member import claimed_paths
 from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:

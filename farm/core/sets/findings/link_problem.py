@@ -11,15 +11,14 @@ _CLASSES = {"function": "a function", "object": "a variable", "tls": "a thread-l
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSymbol(Problem):
-    """A strong import that nothing exports which will be loaded with the file.
+class MissingSymbol(Problem, code="missing-symbol"):
+    """A strong import that nothing loaded with the file exports.
 
-    `libraries` are (soname, package) that it could be meant to come from: one where the file says so, or where no other
-    that it names has symbols without versions. `version` is empty for an import without one, `loader` the command
-    that loads the file where it is a plugin.
+    `libraries` are the (soname, package) that it may come from: one where the file names it, or where no other library
+    that it needs has symbols without versions. `version` is empty for an import without one; `loader` is the command
+    that loads the file, if that is a plugin.
     """
 
-    code: ClassVar[str] = "missing-symbol"
     package: str
     file: str
     symbol: str
@@ -60,18 +59,16 @@ class MissingSymbol(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class MissingCopiedSymbol(MissingSymbol):
+class MissingCopiedSymbol(MissingSymbol, code="missing-copied-symbol"):
     """A variable that the loader is to copy into a program at start, and that nothing loaded with it exports."""
 
-    code: ClassVar[str] = "missing-copied-symbol"
     _WANTS: ClassVar[str] = "copies"
 
 
 @dataclass(frozen=True, slots=True)
-class _Mismatch(Problem):
-    """A symbol is exported, but not as what a file was linked with. `library` is a soname, `provider` its package."""
+class _Mismatch(Problem, parties=("package", "provider")):
+    """A symbol differs from the one that a file was linked with. `library` is a soname, `provider` its package."""
 
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     file: str
     symbol: str
@@ -80,10 +77,9 @@ class _Mismatch(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class ClassMismatch(_Mismatch):
-    """A file takes a symbol for one thing, and the library has another of that name."""
+class ClassMismatch(_Mismatch, code="class-mismatch"):
+    """A file was linked with a symbol of another class than the library has under that name."""
 
-    code: ClassVar[str] = "class-mismatch"
     wanted: str
     found: str
 
@@ -96,44 +92,35 @@ class ClassMismatch(_Mismatch):
 
 
 @dataclass(frozen=True, slots=True)
-class SizeMismatch(_Mismatch):
+class SizeMismatch(_Mismatch, code="size-mismatch"):
     """A program has room for a copy of a variable that has another size in the library."""
 
-    code: ClassVar[str] = "size-mismatch"
     wanted: int
     found: int
 
-    @property
-    def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
-            f"and in {self.provider} it has {self.found:,}"
-        )
+    _sentence: ClassVar[str] = (
+        "{self.package}: {self.file} copies {self.wanted:,} bytes of {self.symbol} from {self.library}, "
+        "and in {self.provider} it has {self.found:,}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class ProtectedCopy(_Mismatch):
-    """A program copies a variable that the library goes on using itself: there are two of it then."""
+class ProtectedCopy(_Mismatch, code="protected-copy"):
+    """A program copies a variable that the library keeps using itself, so that there are two of it."""
 
-    code: ClassVar[str] = "protected-copy"
-
-    @property
-    def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: {self.file} copies {self.symbol} from {self.library}, "
-            f"and in {self.provider} it is protected: program and library would each use their own"
-        )
+    _sentence: ClassVar[str] = (
+        "{self.package}: {self.file} copies {self.symbol} from {self.library}, "
+        "and in {self.provider} it is protected: program and library would each use their own"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class MissingVersion(Problem):
-    """A version that the loader demands of a library at start, whether a symbol uses it or not.
+class MissingVersion(Problem, code="missing-version", parties=("package", "provider")):
+    """A version that the loader requires of a library at start, whether a symbol uses it or not.
 
     `provider` is empty where no such library is loaded with the file at all.
     """
 
-    code: ClassVar[str] = "missing-version"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     file: str
     version: str
@@ -147,15 +134,15 @@ class MissingVersion(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class ClashingInterposition(Problem):
-    """What a program loads takes a symbol from a file that comes before the one that it was linked with, and that has
-    something else under the name: of another class, or smaller.
+class ClashingInterposition(
+    Problem, code="clashing-interposition", parties=("package", "using_package", "winner", "loser")
+):
+    """A library takes a symbol from a file that is loaded before the one it was linked with, and gets something else:
+    a symbol of another class, or a smaller one.
 
     `file` is the program, `user` of `using_package` takes the symbol from `winning_file`. Sizes are in bytes.
     """
 
-    code: ClassVar[str] = "clashing-interposition"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "using_package", "winner", "loser")
     package: str
     file: str
     symbol: str

@@ -1,4 +1,4 @@
-"""More that can be wrong with what files ask for that no linker knows of (`other_needs`), as values."""
+"""What can be wrong with the needs of pkg-config modules and Python distributions, as values."""
 
 from __future__ import annotations
 
@@ -10,15 +10,98 @@ from farm.core.sets.findings.problem import Problem, listed
 
 
 @dataclass(frozen=True, slots=True)
-class MissingForExtra(Problem):
-    """A Python distribution requires another with extras, and what these ask for is not there.
+class MissingModule(Problem, code="missing-module"):
+    """A pkg-config module requires another that is in no package of the set."""
 
-    `through` is the requirement with the extras, `provider` the package that has what it names, `required` what that
-    lacks; `has` says what there is instead, if anything.
+    package: str
+    module: str
+    required: str
+
+    _sentence: ClassVar[str] = (
+        "{self.package}: the pkg-config module {self.module} requires {self.required}, "
+        "which no package of the set provides"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherModuleVersion(Problem, code="other-module-version", parties=("package", "provider")):
+    """A pkg-config module requires another in versions that the set does not have."""
+
+    package: str
+    module: str
+    required: str
+    provider: str
+    has: str
+
+    _sentence: ClassVar[str] = (
+        "{self.package}: the pkg-config module {self.module} requires {self.required}, "
+        "and that of {self.provider} has version {self.has}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLinkerLibrary(Problem, code="missing-linker-library"):
+    """A pkg-config module names a library that a linker would not find."""
+
+    package: str
+    module: str
+    library: str
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        plain = f"lib{self.library}.so or lib{self.library}.a"
+        wanted = self.library.removeprefix(":") if self.library.startswith(":") else plain
+        return (
+            f"{self.package}: the pkg-config module {self.module} links with -l{self.library}, "
+            f"and no package of the set has {wanted} where it looks"
+        )
+
+
+def _instead(has: str) -> str:
+    return f"and the set has {has}" if has else "which no package of the set has for its Python"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingDistribution(Problem, code="missing-distribution"):
+    """A Python distribution requires another that is missing for its Python, or there in another version (`has`)."""
+
+    package: str
+    distribution: str
+    required: str
+    has: str = ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        return (
+            f"{self.package}: the Python distribution {self.distribution} requires {self.required}, "
+            f"{_instead(self.has)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPython(Problem, code="other-python", parties=("package", "python")):
+    """Modules are for another Python than the one that would load them: that of the package `python`, where known."""
+
+    package: str
+    file: str
+    why: str
+    version: str
+    python: str = ""
+
+    @property
+    def message(self) -> str:  # noqa: D102
+        where = f"the set has {self.python}" if self.python else f"it lies where Python {self.version} looks"
+        return f"{self.package}: {self.file}: {self.why}, and {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingForExtra(Problem, code="missing-for-extra", parties=("package", "provider")):
+    """A Python distribution requires another with extras, whose own requirements are not met.
+
+    `through` is the requirement with the extras, `provider` the package of the required distribution, `required` what
+    that lacks; `has` is what the set has instead, if anything.
     """
 
-    code: ClassVar[str] = "missing-for-extra"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     distribution: str
     through: str
@@ -28,19 +111,16 @@ class MissingForExtra(Problem):
 
     @property
     def message(self) -> str:  # noqa: D102
-        which = f"and the set has {self.has}" if self.has else "which no package of the set has for its Python"
         return (
             f"{self.package}: the Python distribution {self.distribution} requires {self.through}; with that extra "
-            f"{self.provider} requires {self.required}, {which}"
+            f"{self.provider} requires {self.required}, {_instead(self.has)}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictingModule(Problem):
-    """A pkg-config module requires a module with which, in the version of the set, it says that it conflicts."""
+class ConflictingModule(Problem, code="conflicting-module", parties=("package", "provider")):
+    """A pkg-config module requires a module and conflicts with the version of it that the set has."""
 
-    code: ClassVar[str] = "conflicting-module"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     module: str
     conflicts: str
@@ -51,35 +131,30 @@ class ConflictingModule(Problem):
     def message(self) -> str:  # noqa: D102
         return (
             f"{self.package}: the pkg-config module {self.module} conflicts with {self.conflicts}, which it requires, "
-            f"and that of {self.provider} has {f'version {self.has}' if self.has else 'a version that is not known'}"
+            f"and that of {self.provider} has {f'version {self.has}' if self.has else 'an unknown version'}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class MissingLinkerFile(Problem):
-    """A pkg-config module links with a library by its path, and it is not there."""
+class MissingLinkerFile(Problem, code="missing-linker-file"):
+    """A pkg-config module links with a library by a path at which there is none."""
 
-    code: ClassVar[str] = "missing-linker-file"
     package: str
     module: str
     path: str
 
-    @property
-    def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: the pkg-config module {self.module} links with {self.path}, "
-            "which no package of the set has"
-        )
+    _sentence: ClassVar[str] = (
+        "{self.package}: the pkg-config module {self.module} links with {self.path}, which no package of the set has"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownPython(Note):
-    """A Python distribution goes by the version of its Python, and it lies where whichever Python 3 there is looks.
+class UnknownPython(Note, code="unknown-python"):
+    """The requirements of a Python distribution depend on the version of Python, which is not known.
 
-    `pythons` are those of the set, which are none or several.
+    It lies where every Python 3 looks, and the set has none or several: `pythons`.
     """
 
-    code: ClassVar[str] = "unknown-python"
     package: str
     distribution: str
     pythons: tuple[str, ...]
@@ -88,6 +163,6 @@ class UnknownPython(Note):
     def message(self) -> str:  # noqa: D102
         which = f"Python {listed(self.pythons)}" if self.pythons else "no Python 3"
         return (
-            f"{self.package}: the Python distribution {self.distribution} requires this or that by the version of "
-            f"Python, and the set has {which}: that is not judged"
+            f"{self.package}: the Python distribution {self.distribution} has requirements that depend on the version "
+            f"of Python, and the set has {which}: they are not judged"
         )

@@ -1,6 +1,6 @@
-"""What is worth knowing of a set that holds, as values; each says it in one sentence. A note refuses nothing.
+"""What is worth knowing about a set, as values; each says it in one sentence. A note refuses nothing.
 
-Packages are told by their labels, `jq 1.7.1-1`; as long as a set changes by their names alone.
+Packages go by their labels, `jq 1.7.1-1`, and by their names alone while a set is being proven.
 """
 
 from __future__ import annotations
@@ -15,22 +15,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Note(Finding):
-    """One thing to know. `code` is its kind."""
-
-    code: ClassVar[str] = "note"
+class Note(Finding, code="note"):
+    """Something worth knowing."""
 
     def labelled(self, label: Callable[[str], str]) -> Note:
         """Return it with the labels of the packages in place of their names."""
-        return replace(self, **{field: label(getattr(self, field)) for field in self._PACKAGES})
+        return replace(self, **{field: label(getattr(self, field)) for field in self._parties})
 
 
 @dataclass(frozen=True, slots=True)
-class Interposition(Note):
-    """Two files that are loaded together export the same symbols, and a third imports them: it takes the first's."""
+class Interposition(Note, code="interposition", parties=("package", "winner", "loser")):
+    """Two files that are loaded together export the same symbols; a third imports them, and takes the first file's."""
 
-    code: ClassVar[str] = "interposition"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "winner", "loser")
     package: str
     file: str
     symbols: tuple[str, ...]
@@ -49,29 +45,24 @@ class Interposition(Note):
 
 
 @dataclass(frozen=True, slots=True)
-class LostVersions(Note):
+class LostVersions(Note, code="lost-versions", parties=("package", "provider")):
     """A file needs versions of a library that defines none any more: the loader warns at each start."""
 
-    code: ClassVar[str] = "lost-versions"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
     package: str
     file: str
     library: str
     provider: str
 
-    @property
-    def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: {self.file} needs versions of {self.library}, and that of {self.provider} has none: "
-            "the loader warns of it at each start"
-        )
+    _sentence: ClassVar[str] = (
+        "{self.package}: {self.file} needs versions of {self.library}, and that of {self.provider} has none: "
+        "the loader warns of it at each start"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class MissingRecommended(Note):
-    """A file may open one of these libraries while it runs, which is recommended, and the set has none of them."""
+class MissingRecommended(Note, code="missing-recommended"):
+    """A file recommends one of these libraries, to open while it runs, and the set has none of them."""
 
-    code: ClassVar[str] = "missing-recommended"
     package: str
     file: str
     libraries: tuple[str, ...]
@@ -85,13 +76,12 @@ class MissingRecommended(Note):
 
 
 @dataclass(frozen=True, slots=True)
-class Underlinked(Note):
-    """A library does not find `symbols` (or not what it was linked with) by itself, and finds them in these programs.
+class Underlinked(Note, code="underlinked"):
+    """A library finds `symbols` (or what it was linked with) only in these programs, and not by itself.
 
-    Of what may open it besides them nothing is proven.
+    Nothing is proven about other programs that may open it.
     """
 
-    code: ClassVar[str] = "underlinked"
     package: str
     file: str
     symbols: tuple[str, ...]
@@ -107,10 +97,9 @@ class Underlinked(Note):
 
 
 @dataclass(frozen=True, slots=True)
-class DanglingLibraryLinks(Note):
-    """Links with the names of libraries lead to nothing, where only a loader looks, to which they are not there."""
+class DanglingLibraryLinks(Note, code="dangling-library-link"):
+    """Links named like libraries lead to nothing, but lie where only a loader looks, which skips them."""
 
-    code: ClassVar[str] = "dangling-library-link"
     package: str
     links: tuple[tuple[str, str], ...]
 

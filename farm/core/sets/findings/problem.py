@@ -1,6 +1,6 @@
-"""What can be wrong with a set of packages, as values; each says in one sentence which package, file and symbol.
+"""What can be wrong with a set of packages, as values: requirements, paths, links, and what keeps files from starting.
 
-Packages are told by their labels, `jq 1.7.1-1`.
+Each says in one sentence which package, file and symbol is concerned. Packages go by their labels, `jq 1.7.1-1`.
 """
 
 from __future__ import annotations
@@ -10,29 +10,47 @@ from typing import Any, ClassVar
 
 from farm.core.package.package_capability import exact_package
 
-_KINDS = {"command": "the command ", "package": "the package ", "interpreter": "", "soname": "", "pkgconfig": ""}
+_KINDS = {
+    "command": "the command ",
+    "package": "the package ",
+    "interpreter": "",
+    "soname": "",
+    "pkgconfig": "",
+}
+_REFUSALS = {
+    "abi-version": "another version of the ABI (EI_ABIVERSION)",
+    "os-abi": "another operating system (EI_OSABI)",
+    "padding": "what it does not know (e_ident)",
+    "version": "another version of ELF (EI_VERSION, e_version)",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a proof found. `code` is its kind, `labels` the packages that have a part in it."""
+    """Something that a proof found. `code` is its kind, `parties` the fields that name packages, worst off first."""
 
-    code: ClassVar[str] = "finding"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package",)
+    code: ClassVar[str] = ""
+    _parties: ClassVar[tuple[str, ...]] = ("package",)
+    _sentence: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, code: str = "", parties: tuple[str, ...] = ()) -> None:
+        # `dataclass(slots=True)` makes each class a second time, without these arguments.
+        cls.code = code or cls.code
+        cls._parties = parties or cls._parties
 
     @property
     def message(self) -> str:
         """One sentence for people, without its full stop."""
-        raise NotImplementedError
+        return self._sentence.format(self=self)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The packages that have a part in it (the fields `_PACKAGES`), the one that is worse off first."""
-        return tuple(dict.fromkeys(filter(None, (getattr(self, field) for field in self._PACKAGES))))
+        """The packages that the finding is about."""
+        return tuple(dict.fromkeys(filter(None, (getattr(self, field) for field in self._parties))))
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Their short names: what a candidate is split by."""
+        """Their short names, by which a candidate is split."""
         return tuple(label.partition(" ")[0] for label in self.labels)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,42 +61,45 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem(Finding):
-    """One reason why a set is no release."""
-
-    code: ClassVar[str] = "problem"
+    """One reason why a set cannot be released."""
 
 
 @dataclass(frozen=True, slots=True)
-class UnmetRequirement(Problem):
-    """A capability that a package requires is provided by none. `file` is who asks for it, where that is known."""
+class UnmetRequirement(Problem, code="unmet-requirement"):
+    """No package provides a capability that a package requires. `file` is the file that needs it, where it is known."""
 
-    code: ClassVar[str] = "unmet-requirement"
     package: str
     requirement: str
     file: str = ""
     nearest: str = ""
 
     @property
+    def wanted(self) -> str:
+        """The requirement in words."""
+        return spelt(self.requirement)
+
+    @property
     def message(self) -> str:  # noqa: D102
         if self.file and self.requirement.endswith("\r"):
             return self._carriage_return("env")
-        who = f"{self.package}: {self.file}" if self.file else self.package
-        return f"{who} requires {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
+        return f"{self._who} requires {self.wanted}, which no package of the set provides{self.nearest}"
 
-    def _carriage_return(self, who_looks: str) -> str:
-        """Say of a script with the line ends of another system why what runs it is not found."""
+    @property
+    def _who(self) -> str:
+        return f"{self.package}: {self.file}" if self.file else self.package
+
+    def _carriage_return(self, seeker: str) -> str:
+        """Say why the interpreter of a script with CRLF line ends is not found."""
         name = self.requirement.partition(":")[2]
         return (
-            f"{self.package}: the first line of {self.file} ends with a carriage return, so that {who_looks} looks for "
+            f"{self.package}: the first line of {self.file} ends with a carriage return, so that {seeker} looks for "
             f"{name!r}: end its lines with a line feed alone"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class MissingInterpreter(UnmetRequirement):
+class MissingInterpreter(UnmetRequirement, code="missing-interpreter"):
     """The program that runs a script or loads an executable is in no package of the set."""
-
-    code: ClassVar[str] = "missing-interpreter"
 
     @property
     def message(self) -> str:  # noqa: D102
@@ -86,52 +107,39 @@ class MissingInterpreter(UnmetRequirement):
             return self._carriage_return("the kernel")
         path = self.requirement.partition(":")[2]
         if not path.startswith("/"):
-            return (
-                f"{self.package}: {self.file} is run by {path}, which is looked for from wherever one stands: "
-                "name it by its absolute path"
-            )
-        who = f"{self.package}: {self.file}" if self.file else self.package
-        return f"{who} is run by {spelt(self.requirement)}, which no package of the set provides{self.nearest}"
+            return f"{self.package}: {self.file} is run by the relative path {path}: name it by its absolute path"
+        return f"{self._who} is run by {self.wanted}, which no package of the set provides{self.nearest}"
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSoname(UnmetRequirement):
+class MissingSoname(UnmetRequirement, code="missing-soname"):
     """A library that a file needs is in no package of the set."""
-
-    code: ClassVar[str] = "missing-soname"
 
     @property
     def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: {self.file} needs {spelt(self.requirement)}, "
-            f"which no package of the set provides{self.nearest}"
-        )
+        return f"{self._who} needs {self.wanted}, which no package of the set provides{self.nearest}"
 
 
 @dataclass(frozen=True, slots=True)
-class NoLibrary(UnmetRequirement):
-    """What the loader takes for a needed library is none: `found` of `keeper` is a program, a text or a directory."""
+class NoLibrary(UnmetRequirement, code="no-library", parties=("package", "keeper")):
+    """The loader finds something else where a library should be: `found` of `keeper`, a program, text or directory."""
 
-    code: ClassVar[str] = "no-library"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "keeper")
     found: str = ""
     keeper: str = ""
     program: bool = False
 
     @property
     def message(self) -> str:  # noqa: D102
-        what = "a program" if self.program else "no library"
+        what = "a program" if self.program else "not a library"
         return (
-            f"{self.package}: {self.file} needs {spelt(self.requirement)}, and finds {self.found} of {self.keeper}, "
-            f"which is {what}"
+            f"{self.package}: {self.file} needs {self.wanted}, and finds {self.found} of {self.keeper}, which is {what}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class AmbiguousProvider(Problem):
+class AmbiguousProvider(Problem, code="ambiguous-provider"):
     """A required capability is provided by several packages, none of which replaces the others."""
 
-    code: ClassVar[str] = "ambiguous-provider"
     package: str
     requirement: str
     providers: tuple[str, ...]
@@ -147,10 +155,9 @@ class AmbiguousProvider(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class PathConflict(Problem):
-    """Packages claim the same paths of the root. `parties` is one package where it contradicts itself."""
+class PathConflict(Problem, code="path-conflict"):
+    """Packages claim the same paths of the root. `parties` is one package where its own files conflict."""
 
-    code: ClassVar[str] = "path-conflict"
     parties: tuple[str, ...]
     paths: tuple[str, ...]
 
@@ -169,10 +176,9 @@ class PathConflict(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class DanglingLinks(Problem):
+class DanglingLinks(Problem, code="dangling-link"):
     """Links of a package lead to nothing; `links` are pairs of path and target."""
 
-    code: ClassVar[str] = "dangling-link"
     package: str
     links: tuple[tuple[str, str], ...]
 
@@ -185,93 +191,47 @@ class DanglingLinks(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class MissingModule(Problem):
-    """A pkg-config module requires another that is in no package of the set."""
+class RefusedLibrary(NoLibrary, code="refused-library"):
+    """The loader finds a library for another system, refuses it, and ends the program."""
 
-    code: ClassVar[str] = "missing-module"
-    package: str
-    module: str
-    required: str
+    refusals: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:  # noqa: D102
+        why = " and ".join(_REFUSALS[refusal] for refusal in self.refusals)
         return (
-            f"{self.package}: the pkg-config module {self.module} requires {self.required}, "
-            "which no package of the set provides"
+            f"{self.package}: {self.file} needs {self.wanted}, and finds {self.found} of {self.keeper}, "
+            f"which the dynamic linker refuses, because its header is for {why}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class OtherModuleVersion(Problem):
-    """A pkg-config module requires another in versions of which the one of the set is none."""
+class NoLoader(Problem, code="no-loader", parties=("package", "keeper")):
+    """The program that an executable names as its loader is not one; the kernel would start it all the same."""
 
-    code: ClassVar[str] = "other-module-version"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "provider")
-    package: str
-    module: str
-    required: str
-    provider: str
-    has: str
-
-    @property
-    def message(self) -> str:  # noqa: D102
-        return (
-            f"{self.package}: the pkg-config module {self.module} requires {self.required}, "
-            f"and that of {self.provider} has version {self.has}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MissingLinkerLibrary(Problem):
-    """A pkg-config module names a library that a linker would not find."""
-
-    code: ClassVar[str] = "missing-linker-library"
-    package: str
-    module: str
-    library: str
-
-    @property
-    def message(self) -> str:  # noqa: D102
-        plain = f"lib{self.library}.so or lib{self.library}.a"
-        wanted = self.library.removeprefix(":") if self.library.startswith(":") else plain
-        return (
-            f"{self.package}: the pkg-config module {self.module} links with -l{self.library}, "
-            f"and no package of the set has {wanted} where it looks"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MissingDistribution(Problem):
-    """A Python distribution requires another that is not there for its Python, or in another version (`has`)."""
-
-    code: ClassVar[str] = "missing-distribution"
-    package: str
-    distribution: str
-    required: str
-    has: str = ""
-
-    @property
-    def message(self) -> str:  # noqa: D102
-        which = f"and the set has {self.has}" if self.has else "which no package of the set has for its Python"
-        return f"{self.package}: the Python distribution {self.distribution} requires {self.required}, {which}"
-
-
-@dataclass(frozen=True, slots=True)
-class OtherPython(Problem):
-    """Modules are for another Python than the one that would load them, of the package `python` where it is known."""
-
-    code: ClassVar[str] = "other-python"
-    _PACKAGES: ClassVar[tuple[str, ...]] = ("package", "python")
     package: str
     file: str
-    why: str
-    version: str
-    python: str = ""
+    interpreter: str
+    keeper: str
 
-    @property
-    def message(self) -> str:  # noqa: D102
-        where = f"the set has {self.python}" if self.python else f"it lies where Python {self.version} looks"
-        return f"{self.package}: {self.file}: {self.why}, and {where}"
+    _sentence: ClassVar[str] = (
+        "{self.package}: {self.file} is to be loaded by {self.interpreter} of {self.keeper}, "
+        "which is a program, not a loader"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NewerProcessor(Problem, code="newer-processor"):
+    """A file needs a newer processor than its path says: on others the loader ends the program."""
+
+    package: str
+    file: str
+    level: str
+
+    _sentence: ClassVar[str] = (
+        "{self.package}: {self.file} needs a {self.level} processor, but lies where all processors look: "
+        "build it for any processor, or put it into lib/glibc-hwcaps/{self.level} beside one that is"
+    )
 
 
 def spelt(capability: str) -> str:

@@ -1,12 +1,12 @@
-"""Symbols that several of the files that are loaded together export: which of them an import takes, and over which."""
+"""Symbols that several of the files loaded together export: which of them an import takes, and in whose place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.core.names.reachable import reachable
 from farm.core.sets.findings.link_problem import ClashingInterposition
 from farm.core.sets.findings.note import Interposition
-from farm.core.sets.linking.definition import definition, taken, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Displacement(NamedTuple):
-    """What `file` imports it takes from `winner`, and was linked with `loser`."""
+    """`file` takes an import from `winner`, and was linked with `loser`."""
 
     file: LinkedFile
     name: str
@@ -26,9 +26,9 @@ class Displacement(NamedTuple):
 
 
 def interpositions(file: LinkedFile, scope: Scope) -> Iterator[Interposition]:
-    """Give what the file imports and finds in another file than the one that it was bound to, or in the first of two.
+    """Yield the imports that a file takes from another file than it was bound to, or from the first of two.
 
-    What a program copies out of a library it is meant to put in the library's place.
+    What a program copies out of a library is meant to replace the library's own.
     """
     found: dict[tuple[LinkedFile, LinkedFile], set[str]] = {}
     for soname, version, weak, names, _ in file.facts.imported:
@@ -39,21 +39,22 @@ def interpositions(file: LinkedFile, scope: Scope) -> Iterator[Interposition]:
         for library in scope.files:
             if library is file:
                 continue
-            for name in taken(library, names, version):
+            for name in library.satisfied(names, version):
                 winner = winners.setdefault(name, library)
                 if winner is not library and (bound is None or library is bound):
                     found.setdefault((winner, library), set()).add(name)
     yield from _notes(file, found)
 
 
-def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) -> Iterator[Displacement]:
-    """Give the imports of all that is loaded together, but for the files that are `told` of elsewhere, that take one
-    of `names` from another file than if nothing had been loaded before them.
+def displacements(names: set[str], scope: Scope, reported: Container[LinkedFile]) -> Iterator[Displacement]:
+    """Yield the imports of `names` that are taken from another file than if nothing had been loaded before.
+
+    Files that are `reported` elsewhere are left out.
     """
     for file in scope.files:
-        for soname, version, weak, imported, _ in file.facts.imported if file not in told else ():
+        for soname, version, weak, imported, _ in file.facts.imported if file not in reported else ():
             for name in () if weak else sorted(names.intersection(imported)):
-                takers = [each for each in scope.files if each is not file and takes(each, name, version)]
+                takers = [other for other in scope.files if other is not file and other.satisfies(name, version)]
                 # A program's copy is that of the first library that has it.
                 real = [taker for taker in takers if len(takers) > 1 and name not in taker.copied]
                 if len(real) > 1 and (meant := _meant(file, soname, real, scope)) not in (None, real[0]):
@@ -61,12 +62,10 @@ def displacements(names: set[str], scope: Scope, told: Container[LinkedFile]) ->
 
 
 def displacement_notes(found: Iterable[Displacement]) -> Iterator[Interposition]:
-    """Give what displacements have to say, those of the same three files together."""
+    """Yield the notes about displacements, one for those of the same three files."""
     together: dict[LinkedFile, dict[tuple[LinkedFile, LinkedFile], set[str]]] = {}
-    for displacement in found:
-        together.setdefault(displacement.file, {}).setdefault((displacement.winner, displacement.loser), set()).add(
-            displacement.name
-        )
+    for file, name, _, winner, loser in found:
+        together.setdefault(file, {}).setdefault((winner, loser), set()).add(name)
     for file, pairs in together.items():
         yield from _notes(file, pairs)
 
@@ -74,32 +73,29 @@ def displacement_notes(found: Iterable[Displacement]) -> Iterator[Interposition]
 def clashes(
     program: LinkedFile, found: Iterable[Displacement], label: Callable[[str], str]
 ) -> Iterator[ClashingInterposition]:
-    """Give the displacements after which a file uses something else than what it was made for."""
+    """Yield the displacements by which a file takes a symbol of another class, or a smaller one."""
     for file, name, version, winner, loser in found:
-        taken_now, meant = definition(winner, name, version), definition(loser, name, version)
-        if taken_now is None or meant is None or not taken_now.symbol_class or not meant.symbol_class:
+        used, meant = winner.definition(name, version), loser.definition(name, version)
+        if used is None or meant is None or not used.symbol_class or not meant.symbol_class:
             continue
-        smaller = taken_now.size < meant.size
-        if taken_now.symbol_class != meant.symbol_class or smaller:
+        if used.symbol_class != meant.symbol_class or used.size < meant.size:
             yield ClashingInterposition(
                 label(program.owner), program.path, name, file.path, label(file.owner),
                 winner.path, label(winner.owner), loser.path, label(loser.owner),
-                meant.symbol_class, taken_now.symbol_class, meant.size, taken_now.size,
+                meant.symbol_class, used.symbol_class, meant.size, used.size,
             )  # fmt: skip
 
 
 def _meant(file: LinkedFile, soname: str, takers: list[LinkedFile], scope: Scope) -> LinkedFile | None:
-    """Return which of those that have a symbol a file was linked with: what it names, or what that loads."""
+    """Return which of the files that export a symbol a file was linked with: the named one, or one it loads."""
     bound = scope.by_name.get(soname)
     if bound in takers:
         return bound
-    waiting = [file]
-    for each in waiting:  # grows while it is walked
-        if each is not file and each in takers:
-            return each
-        libraries = (scope.by_name.get(name) for name in each.needed)
-        waiting += [library for library in libraries if library is not None and library not in waiting]
-    return None
+
+    def libraries(of: LinkedFile) -> list[LinkedFile]:
+        return [scope.by_name[name] for name in of.needed if name in scope.by_name]
+
+    return next((found for found in reachable([file], libraries)[1:] if found in takers), None)
 
 
 def _notes(file: LinkedFile, found: dict[tuple[LinkedFile, LinkedFile], set[str]]) -> Iterable[Interposition]:

@@ -1,4 +1,4 @@
-"""What a dynamic loader, or whoever starts a program, can open of a member, and under which paths."""
+"""What a dynamic loader, or the starter of a program, can open of a member, and under which paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Opening(NamedTuple):
-    """What a loader opens at a spot of the member `owner`: a file, None for what is no ELF file at all."""
+    """What a loader opens at a spot of the member `owner`; `file` is None for what is not an ELF file."""
 
     spot: Spot
     owner: str
@@ -23,22 +23,22 @@ class Opening(NamedTuple):
 
     @property
     def loadable(self) -> bool:
-        """Whether it goes on with that, as long as it is for the right machine."""
-        return self.file is not None and not self.file.is_program and not self.file.refused
+        """Whether it is a library that the loader accepts, on the right machine."""
+        return self.file is not None and not self.file.is_program and not self.file.details.refused
 
 
 def openings(member: Member, files: Iterable[LinkedFile]) -> Iterator[Opening]:
-    """Give what a loader can open of a member."""
+    """Yield what a loader can open of a member."""
     for file in files:
         for spot in file.spots:
             yield Opening(spot, member.name, file)
-    for each in member.opened:
-        if not each.file:
-            yield Opening(Spot.at(each.path, declared=each.declared), member.name, None)
+    for path in member.opened:
+        if not path.file:
+            yield Opening(Spot.at(path.path, declared=path.declared), member.name, None)
 
 
 def directory_links(member: Member) -> Iterator[tuple[Place, Place]]:
-    """Give the links of a member to directories of its own, in the root and within the package."""
+    """Yield the links of a member to its own directories, in the root and within the package."""
     for path, target, declared in member.directory_links:
         inside = Place(target, member.name)
         if declared or in_root(path):
@@ -48,7 +48,7 @@ def directory_links(member: Member) -> Iterator[tuple[Place, Place]]:
 
 
 def programs(member: Member, files: Iterable[LinkedFile]) -> Iterator[tuple[str, LinkedFile | None]]:
-    """Give each command of a member with the ELF file that it runs, None for a script."""
+    """Yield each command of a member with the ELF file that it runs, None for a script."""
     by_path = {file.path: file for file in files}
     paths = dict(member.programs)
     for command in member.facts.commands:

@@ -1,5 +1,6 @@
-"""Libraries that no soname is offered for, where a search path or their file's name leads to them: for closures, over
-facts alone.
+"""Private libraries: those whose soname no package provides, and that a search path or file name leads to.
+
+For closures; works on facts alone.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def private_keepers(members: Mapping[str, Member], member: Member, capability: str) -> tuple[str, ...]:
-    """Return the members that have the library which `member` requires and none provides, by name, sorted.
+    """Return the names of the members that have a library which `member` requires and none provides, sorted.
 
-    A file looks where its own search path leads, or else a DT_RPATH of what has loaded it, and then in the loader's own
-    directories. Who has loaded it, is not followed here: that of any member counts. So there can be more of them than
-    needed, never fewer; whether each file finds what it needs, a proof tells. All members are gone through, because it
-    is rare that one is asked for.
+    A file looks where its own search path leads, or else the DT_RPATH of a file that loads it, and then in the loader's
+    own directories. Which files load it is not followed here: the DT_RPATH of any member counts. So there may be more
+    members than needed, never fewer; a proof decides whether each file finds what it needs. All members are searched,
+    because this is rarely needed.
     """
     kind, _, name = capability.partition(":")
-    asking = [each for each in member.facts.elf if name in each.facts.needed] if kind == "soname" else []
-    kept = list(_kept(members, name)) if asking else []
+    needing = [file for file in member.facts.elf if name in file.facts.needed] if kind == "soname" else []
+    kept = list(_kept(members, name)) if needing else []
     found: set[str] = set()
-    for file in asking if kept else ():
+    for file in needing if kept else ():
         fitting = [(spot, owner) for spot, owner, machine in kept if machine == file.facts.machine]
         reached = _reached(fitting, _led(members, own_places(member, file)))
         if not reached and not file.facts.runpath:
@@ -41,7 +42,7 @@ def private_keepers(members: Mapping[str, Member], member: Member, capability: s
 
 
 def private_users(members: Mapping[str, Member], capabilities: CapabilityIndex, name: str) -> set[str]:
-    """Return the members that find a library of the member `name` in this way, and nobody provides it to them."""
+    """Return the members that use a private library of the member `name`."""
     return {
         user
         for capability in kept_by(members[name])
@@ -52,24 +53,24 @@ def private_users(members: Mapping[str, Member], capabilities: CapabilityIndex, 
 
 
 def kept_by(member: Member | None) -> set[str]:
-    """Return what a member has of libraries, as capabilities, and does not provide to all."""
+    """Return the private libraries of a member, as capabilities."""
     if member is None:
         return set()
     names = {name for path, facts in member.facts.elf for name in (facts.soname, posixpath.basename(path)) if name}
-    names.update(posixpath.basename(each.path) for each in member.opened if each.file)
+    names.update(posixpath.basename(path.path) for path in member.opened if path.file)
     return {f"soname:{name}" for name in names}.difference(member.provides)
 
 
 def moved_privately(members: Mapping[str, Member], before: Member | None, after: Member | None) -> set[str]:
-    """Return the capabilities of private libraries that may be another member's now that one became another.
+    """Return the capabilities of private libraries that another member may provide after one member changed.
 
-    These are what it has of them in a place where it had it not, or had, and what its DT_RPATH leads to now, or did;
-    `members` are those of now.
+    These are its private libraries that moved, and those to which its DT_RPATH led before or leads now; `members` are
+    those after the change.
     """
     moved = {capability for capability, _ in _kept_at(before) ^ _kept_at(after)}
     if (before.directory_links if before else ()) != (after.directory_links if after else ()):
         moved |= kept_by(before) | kept_by(after)
-    old, new = (set(_inherited([each] if each else [])) for each in (before, after))
+    old, new = (set(_inherited([version] if version else [])) for version in (before, after))
     if places := _led(members, old ^ new):
         for name, member in members.items():
             if _reached(((spot, name) for file in member.facts.elf for spot in spots_in(member, file)), places):
@@ -78,7 +79,7 @@ def moved_privately(members: Mapping[str, Member], before: Member | None, after:
 
 
 def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
-    """Return what a member has of libraries and does not provide to all, each with where that lies."""
+    """Return the private libraries of a member, each with the spots where it lies."""
     found: set[tuple[str, Spot]] = set()
     if member is None or not (kept := kept_by(member)):
         return found
@@ -90,9 +91,9 @@ def _kept_at(member: Member | None) -> set[tuple[str, Spot]]:
 
 
 def _kept(members: Mapping[str, Member], name: str) -> Iterator[tuple[Spot, str, str]]:
-    """Give spot, member and machine of each file that may be found under a name."""
+    """Yield spot, member and machine of each file that may be found under a name."""
     for owner, member in members.items():
-        files = {each.file for each in member.opened if posixpath.basename(each.path) == name}
+        files = {path.file for path in member.opened if posixpath.basename(path.path) == name}
         for file in member.facts.elf:
             if file.path in files or name in {file.facts.soname, posixpath.basename(file.path)}:
                 yield from ((spot, owner, file.facts.machine) for spot in spots_in(member, file))
@@ -106,7 +107,7 @@ def _inherited(members: Iterable[Member]) -> Iterator[Place]:
 
 
 def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
-    """Return where these places lead to."""
+    """Return the places to which these lead when links are followed."""
     wanted = set(places)
     links = {place: target for member in members.values() if wanted for place, target in directory_links(member)}
     led = {led_to(place, lambda directory, owner: links.get(Place(directory, owner))) for place in wanted}
@@ -114,7 +115,7 @@ def _led(members: Mapping[str, Member], places: Iterable[Place]) -> set[Place]:
 
 
 def _reached(kept: Iterable[tuple[Spot, str]], places: set[Place]) -> set[str]:
-    """Return the owners of those that lie at one of the places."""
+    """Return the owners of the files that lie at one of the places."""
     return {
         owner
         for spot, owner in kept

@@ -1,4 +1,4 @@
-"""What is loaded together: in the dynamic loader's order, or as far as names tell."""
+"""The files that are loaded together: in the dynamic loader's order, or an upper bound found by names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Survey(NamedTuple):
-    """What can make a program load other libraries than each of these by itself, or take other symbols of them.
+    """Why a program may load other libraries than each file by itself, or take other symbols from them.
 
-    `shared` are names that several of them export, `contested`: a name can lead to more than one of them, `opens`: they
-    may open others while they run.
+    `shared` are the names that several of the files export. `contested`: a name can lead to several of them. `opens`:
+    they may open others while they run.
     """
 
     shared: set[str]
@@ -23,17 +23,17 @@ class Survey(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is enough to look at each file by itself."""
+        """Whether it is enough to prove each file by itself."""
         return not (self.shared or self.contested or self.opens)
 
 
 @dataclass(slots=True)
 class Scope:
-    """What is loaded together, in the order in which symbols are looked up.
+    """The files that are loaded together, in the order in which symbols are looked up.
 
-    `files` has each with the places where DT_RPATH, its own and of those that have loaded it, makes it look.
-    `by_name` has each under the names that it was asked for by. `complete`: nothing that is needed lacks. `strayed` are
-    those of which a need is met by another file than if they were loaded first.
+    `files` maps each to the places of DT_RPATH, its own and of those that loaded it. `by_name` has each under the names
+    that others needed it by. `complete`: no needed library is missing. `strayed` are the files that get another library
+    than if they had been loaded first.
     """
 
     files: dict[LinkedFile, tuple[Place, ...]] = field(default_factory=dict)
@@ -45,14 +45,14 @@ class Scope:
     _by_path: dict[tuple[str, str], LinkedFile] = field(default_factory=dict)
 
     def copy(self) -> Scope:
-        """Return another one, in which more can be loaded."""
+        """Return a copy into which more can be loaded."""
         return Scope(
             dict(self.files), dict(self.by_name), dict(self.strayed), self.complete, self.level,
             dict(self._by_soname), dict(self._by_path),
         )  # fmt: skip
 
     def take(self, file: LinkedFile, places: tuple[Place, ...]) -> bool:
-        """Load a file; say whether it was not loaded yet."""
+        """Load a file; return whether it was not loaded yet."""
         if self.same(file) in self.files:
             return False
         self._by_path[file.owner, file.path] = file
@@ -62,11 +62,11 @@ class Scope:
         return True
 
     def same(self, file: LinkedFile) -> LinkedFile:
-        """Return a file as it is loaded, where it is: it may have been opened by another link."""
+        """Return the loaded variant of a file, if it is loaded: it may have been opened by another link."""
         return self._by_path.get((file.owner, file.path), file)
 
     def loaded_as(self, name: str) -> LinkedFile | None:
-        """Return what is loaded under a name already: one that it was asked for by, or what it calls itself."""
+        """Return the file that is loaded under a name: one that others needed it by, or its soname."""
         known = self.by_name.get(name)
         if known is None and (known := self._by_soname.get(name)) is not None:
             self.by_name[name] = known

@@ -1,7 +1,7 @@
-"""Names that more than one file of a set exports: what makes it matter in which order files are loaded.
+"""Names that more than one file of a set exports: only they make the order matter in which files are loaded.
 
-Few files have any, so that nearly all programs are passed over by comparing sets. A name stays known as shared when one
-of its files goes: to have too many costs time, and who asks looks closely at what is loaded then.
+Few files export any, so nearly all programs are skipped by comparing sets. A name stays shared when one of its files is
+removed: too many names cost time, but no correctness, as what is loaded is then looked at closely.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from farm.core.sets.linking.linked_file import LinkedFile
 
-# What a linker puts into every file, and what every user of a C++ template, table or inline function of the standard
-# library has a copy of: these are meant to be one, and a name has what it is in it.
+# What a linker puts into every file, and C++ templates, tables and inline functions, of which each user has a copy:
+# these are meant to be one.
 _MEANT = re.compile(
     r"_init|_fini|_start|_?edata|_?end|_?_?data_start|__bss_start(?:__)?|_IO_stdin_used|__dso_handle|__TMC_END__"
     r"|_DYNAMIC|_GLOBAL_OFFSET_TABLE_|_Z(?:T[A-Za-z]|G[VR]|N?K?S[tabsiod]).*|_Z.*I.+E.*"
@@ -24,7 +24,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 class SharedNames:
-    """Counts the exports of files, as far as to two. Mutable, as the indexes are."""
+    """Counts how many files export a name, up to two. Mutable, as the indexes are."""
 
     __slots__ = ("_known", "_once", "_open", "_shared", "_twice", "_versions_once", "_versions_twice")
 
@@ -40,7 +40,7 @@ class SharedNames:
         self._known: dict[LinkedFile, frozenset[str]] = {}
 
     def add(self, files: Iterable[LinkedFile]) -> None:
-        """Take the files of a member in."""
+        """Add the files of a member."""
         self._known = {}
         for file in _distinct(files):
             names, loose = _exported(file), set(file.loose)
@@ -55,14 +55,14 @@ class SharedNames:
             self._shared.update(name for name in candidates if not _MEANT.fullmatch(name))
 
     def remove(self, files: Iterable[LinkedFile]) -> None:
-        """Take them out again."""
+        """Remove the files of a member."""
         self._known = {}
         for file in _distinct(files):
             self._once -= _exported(file) - self._twice
             self._versions_once -= file.exports.keys() - self._versions_twice
 
     def among(self, names: Iterable[str]) -> set[str]:
-        """Return those of these names of which an import may have to choose between two files."""
+        """Return those of the names that an import may find in two files."""
         several = self._twice if self._versions_twice else self._shared
         return {name for name in several.intersection(names) if not _MEANT.fullmatch(name)}
 
@@ -70,7 +70,7 @@ class SharedNames:
         return bool(self._shared or self._versions_twice)
 
     def of(self, file: LinkedFile) -> frozenset[str]:
-        """Return the names among the exports of a file that are shared."""
+        """Return the shared names that a file exports."""
         known = self._known.get(file)
         if known is None:
             names = self._shared & _exported(file)
@@ -82,11 +82,11 @@ class SharedNames:
 
 
 def _exported(file: LinkedFile) -> frozenset[str]:
-    """Return all that a file has under a name of its own accord: a program's copies are another's."""
+    """Return all names that a file exports; a program's copied variables belong to the library."""
     names = file.plain.union(file.exported, *file.exports.values()) if file.exports else file.exported | file.plain
     return names - file.copied if file.is_program else names
 
 
 def _distinct(files: Iterable[LinkedFile]) -> Iterator[LinkedFile]:
-    """Give each file once, from however many places it looks for others."""
+    """Yield each file once, however many variants it has by where it looks for libraries."""
     yield from {file.path: file for file in files}.values()

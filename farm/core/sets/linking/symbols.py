@@ -1,8 +1,8 @@
-"""The symbol proof of one file: every strong import is exported by something that is loaded with it, as what it is.
+"""The symbol proof of one file: a file that is loaded with it exports each strong import, with the right class.
 
-Loaded with a file is the closure of its DT_NEEDED, and where it is a plugin before that the program that loads it with
-the closure of that; at each level of processors for which a library has a variant. What a proof says is "no missing
-symbol", never "safe".
+Loaded with a file is the closure of its DT_NEEDED; for a plugin, the program that loads it and the closure of that come
+first. It is proven at each processor level for which a library has a variant. A proof says "no missing symbol", never
+"safe".
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from farm.core.sets.findings.link_problem import (
     SizeMismatch,
 )
 from farm.core.sets.findings.note import LostVersions, Note, Underlinked
-from farm.core.sets.linking.definition import definition, taken, takes
 from farm.core.sets.linking.interposition import clashes, displacement_notes, displacements, interpositions
 
 if TYPE_CHECKING:
@@ -36,11 +35,10 @@ if TYPE_CHECKING:
 
 
 class Findings(NamedTuple):
-    """What was found of one file.
+    """The findings about one file.
 
-    `lacking` are libraries that it needs and nothing of the set is; `unsettled` says that other files than those that
-    it names decide about it, so that it has to be looked at after any change. `loaded`: something of the set loads it,
-    or it is there by itself.
+    `lacking` are the names of libraries that it needs and does not find. `unsettled`: files that it does not name
+    decide about it too, so that it is checked after any change. `loaded`: something loads it, or it stands alone.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -56,14 +54,14 @@ _NONE: frozenset[str] = frozenset()
 
 
 def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
-    """Return what the file lacks.
+    """Return what is wrong with a file.
 
-    Where a library is missing from its closure nothing is said of symbols: the library's absence is the news. A
+    Where a library is missing from its closure nothing is said about symbols: the missing library is the problem. A
     plugin whose loader is in no package of the set is loaded by nothing, and so lacks nothing.
     """
     if not file.alone:
-        found_there = _prove_in_context(file, libraries, label)
-        return found_there if found_there.loaded else _NOT_LOADED._replace(unsettled=True)
+        findings = _prove_in_context(file, libraries, label)
+        return findings if findings.loaded else _NOT_LOADED._replace(unsettled=True)
     if not file.loaders:
         if _satisfied_directly(file, libraries) and (not file.is_program or libraries.survey((file,)).is_plain):
             return _NOTHING
@@ -78,11 +76,11 @@ def prove_file(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findi
 
 
 def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
-    """Tell whether the libraries that the file itself names have all that it wants, and nobody else has a say.
+    """Return whether the libraries that the file names export all its imports, and no other file can interpose.
 
-    It is mostly so, and quick to see. Where this is not sure it says no, and the whole scope is looked at.
+    Mostly they do, and this is quick. In doubt it returns False, and the whole scope is proven.
     """
-    if file.runpath or file.rpath or file.level or file.copies or file.has_auxiliaries:
+    if file.runpath or file.rpath or file.level or file.details.copies or file.details.auxiliaries:
         return False
     direct = libraries.directly(file)
     if len(direct) < len(file.needed) or any(map(libraries.contested, file.needed)):
@@ -106,13 +104,13 @@ def _satisfied_directly(file: LinkedFile, libraries: LibraryIndex) -> bool:
 
 
 def _found_once(names: tuple[str, ...], direct: Iterable[LinkedFile]) -> bool:
-    """Tell whether each of these imports without a version is exported by exactly one of the files."""
+    """Return whether exactly one of the files exports each of these imports without a version."""
     found = [library.exported.intersection(names) for library in direct if library.exported]
     return sum(map(len, found)) == len(set(names)) == len(set().union(*found))
 
 
 def _may_be_interposed(file: LinkedFile, by_name: dict[str, LinkedFile]) -> bool:
-    """Tell whether a file other than the one that an import is bound to could have the symbol as well."""
+    """Return whether a file other than the one that an import is bound to may export the symbol too."""
     libraries = by_name.values()
     versions = [library.versions for library in libraries if library.versions]
     if len(set().union(*versions)) < sum(map(len, versions)):
@@ -126,7 +124,7 @@ def _may_be_interposed(file: LinkedFile, by_name: dict[str, LinkedFile]) -> bool
 
 
 def _suspicious(group: ImportGroup, libraries: Iterable[LinkedFile]) -> bool:
-    """Tell whether one of these imports could be of another class than what it takes."""
+    """Return whether one of these imports may be of another class than the export that it takes."""
     if not group.symbol_class:
         return False
     if group.symbol_class == FUNCTION:
@@ -142,40 +140,50 @@ def _suspicious(group: ImportGroup, libraries: Iterable[LinkedFile]) -> bool:
 def _prove_loaded(
     file: LinkedFile, starts: tuple[LinkedFile, ...], loader: str, libraries: LibraryIndex, label: Label
 ) -> Findings:
-    """Prove a file with all that is loaded with it, at each level of processors that makes a difference."""
+    """Prove a file with all that is loaded with it, at each processor level that makes a difference."""
     scope = libraries.scope(starts, file.level)
     if not scope.complete:
         return _prove_in_context(file, libraries, label)
-    found = [_prove(file, scope, loader, label)]
-    found += [_prove(each, scope, loader, label) for each in scope.strayed if each is not file]
-    if starts[0].is_program:
-        found.append(_prove_together(scope, starts, libraries, label))
+    found = _prove_scope(file, scope, starts, libraries, label, loader=loader)
     for level in libraries.levels_above(file):
         variants = libraries.scope(starts, level)
         if not variants.complete:
-            lacking = tuple(name for name in file.needed if name not in variants.by_name)
-            found.append(Findings(lacking=lacking))
+            found.append(Findings(lacking=_missing_libraries(file, variants)))
         elif list(variants.files) != list(scope.files):
-            found.append(_prove(file, variants, loader, label))
-            found += [_prove(each, variants, loader, label) for each in variants.strayed if each is not file]
-            if starts[0].is_program:
-                found.append(_prove_together(variants, starts, libraries, label))
-    told = _together(found, unsettled=bool(scope.strayed))
-    if told.problems and not loader and not file.is_program:
-        return _prove_in_programs(file, told, libraries, label)
-    return told
+            found += _prove_scope(file, variants, starts, libraries, label, loader=loader)
+    findings = _together(found, unsettled=bool(scope.strayed))
+    if findings.problems and not loader and not file.is_program:
+        return _prove_in_programs(file, findings, libraries, label)
+    return findings
+
+
+def _prove_scope(
+    file: LinkedFile,
+    scope: Scope,
+    starts: tuple[LinkedFile, ...],
+    libraries: LibraryIndex,
+    label: Label,
+    *,
+    loader: str,
+) -> list[Findings]:
+    """Prove a file, and the files in its scope for which another library was loaded than they find by themselves."""
+    found = [_prove(file, scope, loader, label)]
+    found += [_prove(strayed, scope, loader, label) for strayed in scope.strayed if strayed is not file]
+    if starts[0].is_program:
+        found.append(_prove_together(scope, starts, libraries, label))
+    return found
 
 
 def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: LibraryIndex, label: Label) -> Findings:
-    """Prove that what is loaded behind a file, and what that opens then, takes what it was linked with.
+    """Prove that the libraries loaded with a file, and those opened later, take the symbols they were linked with.
 
-    What a program loads by itself is not told of again with each of its plugins.
+    What a program loads by itself is not reported again with each of its plugins.
     """
     survey = libraries.survey(starts)
     before = libraries.scope(starts[:-1], scope.level).files
     found = [_prove_order(survey.shared, scope, {starts[-1], *before}, starts[-1], label)]
     for note, library, after in libraries.opened_after(scope) if survey.opens else ():
-        # Whether it is complete by itself is told of by itself; a program is not said to end where it lacks another.
+        # An incomplete library is reported by itself; that a program ends for want of an optional one is not said.
         if note.priority == "required" and after is not scope and after.complete:
             shared = libraries.survey((*starts, library)).shared
             found.append(_prove_order(shared, after, scope.files, starts[-1], label))
@@ -185,20 +193,19 @@ def _prove_together(scope: Scope, starts: tuple[LinkedFile, ...], libraries: Lib
 
 
 def _prove_order(
-    names: set[str], scope: Scope, told: Container[LinkedFile], program: LinkedFile, label: Label
+    names: set[str], scope: Scope, reported: Container[LinkedFile], program: LinkedFile, label: Label
 ) -> Findings:
-    found = tuple(displacements(names, scope, told)) if names else ()
+    found = tuple(displacements(names, scope, reported)) if names else ()
     return Findings(tuple(clashes(program, found, label)), tuple(displacement_notes(found)))
 
 
 def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -> Findings:
-    """Prove a file that does not find all that it needs by itself: with each file that may have loaded that before."""
+    """Prove a file that does not find its libraries by itself, with each file that may have loaded them before."""
     found: list[Findings] = []
     for starts in libraries.openers(file):
         for scope in _scopes(starts, file, libraries):
-            lacking = tuple(name for name in file.needed if name not in scope.by_name)
             proven = _prove(file, scope, _loader(starts), label) if scope.complete else _NOTHING
-            found.append(proven._replace(lacking=lacking))
+            found.append(proven._replace(lacking=_missing_libraries(file, scope)))
     if found:
         return _together(found, unsettled=True)
     lacking = tuple(name for name in file.needed if libraries.find(name, file) is None)
@@ -206,32 +213,32 @@ def _prove_in_context(file: LinkedFile, libraries: LibraryIndex, label: Label) -
 
 
 def _prove_in_programs(file: LinkedFile, alone: Findings, libraries: LibraryIndex, label: Label) -> Findings:
-    """Prove a library that has problems by itself with each program that loads it, and may have what it lacks.
+    """Prove a library that has problems by itself with each program that loads it, and may load what it lacks.
 
-    Where there is no program that does, what is wrong with it `alone` is wrong: somebody may open it.
+    Where no program loads it without problems, the findings `alone` stand: some program may open it.
     """
     found: list[Findings] = []
     programs: dict[str, None] = {}
     for starts in libraries.openers(file):
         for scope in _scopes(starts, file, libraries) if starts[0].is_program else ():
-            # A program that does not start is told of by itself, and vouches for nothing.
+            # A program that does not start is reported by itself, and proves nothing about its libraries.
             if not scope.complete or any(_prove(start, scope, "", label).problems for start in starts):
                 continue
             found.append(_prove(file, scope, _loader(starts), label))
             if not found[-1].problems:
                 programs[starts[0].path] = None
-    told = _together(found, unsettled=True)
     if not programs:
         return alone._replace(unsettled=True)
-    if told.problems:
-        return told
+    findings = _together(found, unsettled=True)
+    if findings.problems:
+        return findings
     lacks = {problem.symbol for problem in alone.problems if isinstance(problem, MissingSymbol)}
     note = Underlinked(file.owner, file.path, tuple(sorted(lacks)), tuple(sorted(programs)))
-    return told._replace(notes=(*told.notes, note))
+    return findings._replace(notes=(*findings.notes, note))
 
 
 def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -> bool:
-    """Tell whether a file has loaded one of these libraries, or finds one in whatever program of the set loads it."""
+    """Return whether a file has loaded one of these libraries, or finds one in every program that loads it."""
     own = libraries.scope((file,))
     if any(own.loaded_as(name) is not None for name in sonames):
         return True
@@ -239,7 +246,9 @@ def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -
     return bool(scopes) and all(
         any(
             scope.loaded_as(name) is not None
-            or ((found := libraries.find(name, file, scope.files[file])) is not None and not found.only_at_start)
+            or (
+                (found := libraries.find(name, file, scope.files[file])) is not None and not found.details.only_at_start
+            )
             for name in sonames
         )
         for scope in scopes
@@ -247,7 +256,7 @@ def opens(file: LinkedFile, sonames: tuple[str, ...], libraries: LibraryIndex) -
 
 
 def _scopes(starts: tuple[LinkedFile, ...], file: LinkedFile, libraries: LibraryIndex) -> Iterator[Scope]:
-    """Give what is loaded with these at each level of processors, where the file is among it."""
+    """Yield what is loaded with these at each processor level, where the file is among it."""
     for level in (file.level, *libraries.levels_above(file)):
         scope = libraries.scope(starts, level)
         if file in scope.files:
@@ -256,8 +265,12 @@ def _scopes(starts: tuple[LinkedFile, ...], file: LinkedFile, libraries: Library
             yield from (after for _, _, after in libraries.opened_after(scope) if file in after.files)
 
 
+def _missing_libraries(file: LinkedFile, scope: Scope) -> tuple[str, ...]:
+    return tuple(name for name in file.needed if name not in scope.by_name)
+
+
 def _loader(starts: tuple[LinkedFile, ...]) -> str:
-    """Return the command that loads something, where it is one."""
+    """Return the name of the program that loads a file, or nothing."""
     return posixpath.basename(starts[0].path) if starts[0].is_program else ""
 
 
@@ -274,12 +287,11 @@ def _together(found: list[Findings], *, unsettled: bool = False) -> Findings:
 def _prove(file: LinkedFile, scope: Scope, loader: str, label: Label) -> Findings:
     loaded = list(scope.files)
     problems: list[Problem] = []
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for symbol, version, meant in _missing(file, loaded, scope.by_name):
-        sources = tuple((library.told, label(library.owner)) for library in meant)
-        told.update((library.soname, version) for library in meant)
-        problems.append(MissingSymbol(label(file.owner), file.path, symbol, version, sources, loader))
-    problems += _versions(file, scope, told, label)
+        reported.update((library.soname, version) for library in meant)
+        problems.append(MissingSymbol(label(file.owner), file.path, symbol, version, _sources(meant, label), loader))
+    problems += _versions(file, scope, reported, label)
     problems += _copies(file, scope, label)
     problems += _classes(file, loaded, label)
     notes = [
@@ -293,48 +305,57 @@ def _prove(file: LinkedFile, scope: Scope, loader: str, label: Label) -> Finding
 def _missing(
     file: LinkedFile, loaded: list[LinkedFile], by_name: dict[str, LinkedFile]
 ) -> Iterator[tuple[str, str, list[LinkedFile]]]:
-    """Give each strong import that nothing exports, with the libraries that it can be meant to come from."""
+    """Yield each strong import that nothing exports, with the libraries that it may come from."""
     for group in file.bound:
         library, version = by_name.get(group.library), group.version
         left: Iterable[str] = group.names
         if library is not None and (own := library.exports.get(version)) is not None:
             left = [name for name in group.names if name not in own]
         for name in left:
-            if not any(takes(each, name, version) for each in loaded):
+            if not any(other.satisfies(name, version) for other in loaded):
                 yield name, version, [library] if library is not None else []
-    loose = [name for name in file.loose if not any(name in each.exported for each in loaded)]
+    loose = [name for name in file.loose if not any(name in other.exported for other in loaded)]
     if loose:
-        direct = [by_name[soname] for soname in file.needed if soname in by_name]
-        # An import of a library that versions all its symbols would have been bound to a version.
-        meant = [library for library in direct if not library.versions or library.plain]
+        meant = _unversioned(file, by_name)
         for name in loose:
             yield name, "", meant
 
 
-def _versions(file: LinkedFile, scope: Scope, told: set[tuple[str, str]], label: Label) -> Iterator[Problem]:
-    """Give the versions that a loader asks for at start and does not find, but for those of symbols told of already."""
+def _unversioned(file: LinkedFile, by_name: dict[str, LinkedFile]) -> list[LinkedFile]:
+    """Return the libraries that a file needs and from which an import without a version can come.
+
+    An import of a library that versions all its symbols would have been bound to a version.
+    """
+    direct = [by_name[soname] for soname in file.needed if soname in by_name]
+    return [library for library in direct if not library.versions or library.plain]
+
+
+def _sources(libraries: Iterable[LinkedFile], label: Label) -> tuple[tuple[str, str], ...]:
+    return tuple((library.display_name, label(library.owner)) for library in libraries)
+
+
+def _versions(file: LinkedFile, scope: Scope, reported: set[tuple[str, str]], label: Label) -> Iterator[Problem]:
+    """Yield the versions that the loader requires at start and does not find, without those `reported` already."""
     for soname, version in file.demanded:
         library = scope.by_name.get(soname)
         if library is None:
             yield MissingVersion(label(file.owner), file.path, version, soname, "")
         # Of a library without any version ld.so only warns.
-        elif library.versions and version not in library.versions and (soname, version) not in told:
-            yield MissingVersion(label(file.owner), file.path, version, library.told, label(library.owner))
+        elif library.versions and version not in library.versions and (soname, version) not in reported:
+            yield MissingVersion(label(file.owner), file.path, version, library.display_name, label(library.owner))
 
 
 def _copies(file: LinkedFile, scope: Scope, label: Label) -> Iterator[Problem]:
-    """Give what is wrong with the variables that the loader copies into a program: it never looks for them in that."""
-    for name, version, soname, size in file.copies:
-        found = _first(name, version, (each for each in scope.files if each is not file))
+    """Yield what is wrong with the variables that the loader copies from libraries into a program."""
+    for name, version, soname, size in file.details.copies:
+        found = _first(name, version, (other for other in scope.files if other is not file))
         if found is None:
             named = scope.by_name.get(soname)
-            direct = [scope.by_name[each] for each in file.needed if each in scope.by_name]
-            meant = [named] if named else [each for each in direct if not each.versions or each.plain]
-            sources = tuple((library.told, label(library.owner)) for library in meant)
-            yield MissingCopiedSymbol(label(file.owner), file.path, name, version, sources)
+            meant = [named] if named else _unversioned(file, scope.by_name)
+            yield MissingCopiedSymbol(label(file.owner), file.path, name, version, _sources(meant, label))
             continue
         library, symbol = found
-        parties = (label(file.owner), file.path, name, library.told, label(library.owner))
+        parties = _parties(file, name, library, label)
         if symbol.protected:
             yield ProtectedCopy(*parties)
         if symbol.symbol_class and symbol.symbol_class != OBJECT:
@@ -344,20 +365,23 @@ def _copies(file: LinkedFile, scope: Scope, label: Label) -> Iterator[Problem]:
 
 
 def _classes(file: LinkedFile, loaded: list[LinkedFile], label: Label) -> Iterator[Problem]:
-    """Give the imports that take something of another class than the file was linked with."""
+    """Yield the imports that take a symbol of another class than the file was linked with."""
     for group in file.facts.imported:
         left = set(group.names) if _suspicious(group, loaded) else ()
         for library in loaded if left else ():
-            for name in sorted(taken(library, left, group.version)):
-                symbol = definition(library, name, group.version)
+            for name in sorted(library.satisfied(left, group.version)):
+                symbol = library.definition(name, group.version)
                 if symbol and symbol.symbol_class not in ("", group.symbol_class):
-                    parties = (label(file.owner), file.path, name, library.told, label(library.owner))
-                    yield ClassMismatch(*parties, group.symbol_class, symbol.symbol_class)
+                    yield ClassMismatch(*_parties(file, name, library, label), group.symbol_class, symbol.symbol_class)
                 left = set(left) - {name}
+
+
+def _parties(file: LinkedFile, name: str, library: LinkedFile, label: Label) -> tuple[str, str, str, str, str]:
+    return label(file.owner), file.path, name, library.display_name, label(library.owner)
 
 
 def _first(name: str, version: str, loaded: Iterable[LinkedFile]) -> tuple[LinkedFile, Symbol] | None:
     for library in loaded:
-        if (symbol := definition(library, name, version)) is not None:
+        if (symbol := library.definition(name, version)) is not None:
             return library, symbol
     return None

@@ -1,4 +1,4 @@
-"""Who provides a capability, and who requires it: the index that makes a proof cost what has changed, not the set."""
+"""Which members provide a capability, and which require it: with this index a proof costs what changed, not the set."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class CapabilityIndex:
         self._replaces: dict[str, frozenset[str]] = {}
 
     def add(self, member: Member) -> None:
-        """Take a member in."""
+        """Add a member."""
         name = member.name
         for capability in member.provides:
             others = self._providers.get(capability)
             if others is None:
                 self._providers[capability] = (name,)
-                # What comes near to one version of a package is found by its name: nothing to keep for it.
+                # The nearest to one version of a package is found by its name.
                 if exact_package(capability) is None:
                     self._alike[_stem(capability)].add(capability)
             else:
@@ -52,7 +52,7 @@ class CapabilityIndex:
             self._replaces[name] = frozenset(member.replaces)
 
     def remove(self, member: Member) -> None:
-        """Take a member out again."""
+        """Remove a member."""
         for capability in member.provides:
             left = tuple(name for name in self._providers[capability] if name != member.name)
             if left:
@@ -65,7 +65,7 @@ class CapabilityIndex:
         self._replaces.pop(member.name, None)
 
     def providers(self, capability: str) -> tuple[str, ...]:
-        """Return the members that provide it, sorted: those among which `serving` has not chosen."""
+        """Return the members that provide it, sorted; where `serving` chooses one of several, only that."""
         names = self._providers.get(capability, ())
         return names if len(names) < 2 else self.serving(names)
 
@@ -74,12 +74,12 @@ class CapabilityIndex:
         return self._requirers.get(capability, _NONE)
 
     def naming(self, package: str) -> set[str]:
-        """Return the members that require the package of this name, in whichever version."""
+        """Return the members that require the package of this name, in any version."""
         wanted = {f"package:{package}", *self._exact.get(package, _NONE)}
         return {name for capability in wanted for name in self.requirers(capability)}
 
     def serving(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return which of these providers serve: own packages before foreign ones, then the one that prevails."""
+        """Return which of these providers serve: own packages before imported ones, then the one that prevails."""
         own = tuple(name for name in names if not is_imported(name))
         return self.prevailing(own or names)
 
@@ -92,9 +92,9 @@ class CapabilityIndex:
         return names
 
     def nearest(self, capability: str, labels: Mapping[str, Member]) -> str:
-        """Return a clause that names what comes closest (the same name with other numbers), or nothing.
+        """Return a clause that names the nearest capability (the same name with other numbers), or nothing.
 
-        To a package in one version the closest is that package in another.
+        The nearest to a package in one version is that package in another.
         """
         if exact := exact_package(capability):
             named = f"package:{exact[0]}"
@@ -112,23 +112,23 @@ class CapabilityIndex:
 
 
 def required_files(member: Member) -> dict[str, str]:
-    """Map each capability that a file of the member asks for to the first such file."""
-    asked: dict[str, str] = {}
+    """Map each capability that a file of the member needs to the first such file."""
+    needing: dict[str, str] = {}
     for path, elf in member.facts.elf:
         for soname in elf.needed:
-            asked.setdefault(f"soname:{soname}", path)
+            needing.setdefault(f"soname:{soname}", path)
         for note in elf.details.dlopen if elf.details else ():
             if note.priority == "required":
-                asked.setdefault(f"soname:{note.sonames[0]}", path)
+                needing.setdefault(f"soname:{note.sonames[0]}", path)
         if elf.interpreter:
-            asked.setdefault(interpreter_capability(elf.interpreter), path)
+            needing.setdefault(interpreter_capability(elf.interpreter), path)
     for path, interpreter, _ in member.facts.scripts:
-        asked.setdefault(interpreter, path)
-    return asked
+        needing.setdefault(interpreter, path)
+    return needing
 
 
 def provided(members: Iterable[Member | None]) -> set[str]:
-    """Return all that any of these members provides."""
+    """Return the capabilities that any of these members provides."""
     return {capability for member in members if member is not None for capability in member.provides}
 
 

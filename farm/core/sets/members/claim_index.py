@@ -1,4 +1,4 @@
-"""Which members claim which paths of the root: finds conflicts at the cost of the paths that have changed.
+"""Which members claim which paths of the root: finds conflicts at a cost in proportion to the changed paths.
 
 It decides as `farm.core.fileset.forest.build_forest` does, over all members of a set at once.
 """
@@ -30,7 +30,7 @@ class ClaimIndex:
         self.conflicts: dict[str, tuple[str, ...]] = {}
 
     def add(self, member: Member) -> None:
-        """Take the claims of a member in; `settle` has to be called for it before `conflicts` is read."""
+        """Add the claims of a member; `settle` must be called for it before `conflicts` is read."""
         name = member.name
         for path in member.links:
             if path not in self._owner:
@@ -41,7 +41,7 @@ class ClaimIndex:
             self._directories[path].add(name)
 
     def remove(self, member: Member) -> None:
-        """Take them out again, likewise."""
+        """Remove the claims of a member; `settle` must be called likewise."""
         name = member.name
         for path in member.links:
             claims = self._disputed.get(path)
@@ -59,7 +59,7 @@ class ClaimIndex:
                 del self._directories[path]
 
     def settle(self, member: Member) -> None:
-        """Decide anew about every path that `member` claims."""
+        """Decide again about every path that `member` claims."""
         disputed, directories = self._disputed, self._directories
         for path in member.links:
             if path in disputed or path in directories or path in self.conflicts:
@@ -84,7 +84,7 @@ class ClaimIndex:
         directories = self._directories.get(path, set()) if claims else set()
         names = tuple(sorted(set(claims)))
         winners = names if len(names) < 2 else self._prevailing(names)
-        # A winner that claims the path twice contradicts itself; a loser may.
+        # A winner must not claim the path twice; a loser may.
         agreed = len(winners) == 1 and claims.count(winners[0]) == 1
         if claims and (directories or not agreed):
             self.conflicts[path] = tuple(sorted({*names, *directories}))

@@ -1,4 +1,4 @@
-"""Where the dynamic loader looks: what DT_RPATH and DT_RUNPATH say, the directories of its own, and links to others."""
+"""Where the dynamic loader looks: DT_RPATH, DT_RUNPATH, its own directories, and links to other directories."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from farm.core.names.root_places import HOMES, MERGED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from farm.core.package.elf.facts import ElfFacts
 
     LinkAt = Callable[[str, str], "Place | None"]
-    """Gives the place that a link leads to which lies at a directory and, within a package, of this owner."""
+    """Returns the target of the link at a directory of the root, or of a package; None if it is no link."""
     Claimants = Callable[[str], Collection[str]]
-    """Gives the members that have a directory of the root."""
+    """Returns the members that have a directory of the root."""
 
-# `$PLATFORM` depends on the processor; this is what it is at least.
+# `$PLATFORM` depends on the processor: the machine is the least that it can be.
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))")
 _ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")
 HWCAPS = "/glibc-hwcaps/"
@@ -28,9 +30,7 @@ _LEVELS = {
     "s390x": ("z13", "z14", "z15", "z16", "z17"),
 }
 ALL_LEVELS = tuple(level for known in _LEVELS.values() for level in known)
-_HOMES = ("bin", "sbin", "lib", "libexec", "include", "share")
-_MERGED = ("bin", "sbin", "lib", "lib64")
-_ALWAYS = ("", "etc", "usr", *(f"usr/{home}" for home in _HOMES))
+_ALWAYS = ("", "etc", "usr", *(f"usr/{home}" for home in HOMES))
 _MOST_LINKS = 40
 
 
@@ -47,7 +47,7 @@ def levels(machine: str) -> tuple[str, ...]:
 
 
 def level_of(directory: str, machine: str) -> str | None:
-    """Return the processors that libraries in a directory are for, empty for any; None where glibc knows of no such."""
+    """Return the processor level of libraries in a directory, empty for any; None if glibc does not know it."""
     variant = _VARIANT.fullmatch(directory) if HWCAPS in directory else None
     if variant is None:
         return ""
@@ -55,23 +55,24 @@ def level_of(directory: str, machine: str) -> str | None:
 
 
 def system_places(name: str, machine: str) -> tuple[Place, ...]:
-    """Return the places where the loader looks last, as the C library of Debian has it, of which a distribution's is
-    made. The loader itself is there already, wherever programs name it.
+    """Return the places where the loader looks last, as Debian's C library does, from which a distribution's is made.
+
+    The loader itself is also found where programs name it.
     """
     own = (Place(f"usr/lib/{machine}-linux-gnu"), Place("usr/lib"))
     return (*own, Place("usr/lib64")) if _LOADER.fullmatch(name) else own
 
 
 def in_root(directory: str) -> str:
-    """Return where a directory of a package lies in the root; empty where nothing of it does."""
+    """Return where a directory of a package lies in the root; empty if it is not linked there."""
     top = directory.partition("/")[0]
-    return f"usr/{directory}" if top in _HOMES else directory if top == "etc" else ""
+    return f"usr/{directory}" if top in HOMES else directory if top == "etc" else ""
 
 
 def root_directory(path: str) -> str:
     """Return an absolute path, or the path of a declared link, relative to the root; `/lib` is `/usr/lib` there."""
     plain = posixpath.normpath(path).lstrip("/")
-    return f"usr/{plain}" if plain.partition("/")[0] in _MERGED else plain
+    return f"usr/{plain}" if plain.partition("/")[0] in MERGED else plain
 
 
 def package_directory(path: str) -> str:
@@ -80,15 +81,15 @@ def package_directory(path: str) -> str:
 
 
 def goes_by_origin(facts: ElfFacts) -> bool:
-    """Tell whether it matters where a file is opened."""
+    """Return whether the search path of a file depends on where it is opened."""
     return any("ORIGIN" in entry for entry in (*facts.rpath, *facts.runpath))
 
 
 def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
     """Return the places that DT_RUNPATH and DT_RPATH lead to; the second counts only where there is no first.
 
-    `origin` is the directory that the file was opened in, `owner` its package: the kernel follows the link to a program
-    and so that is opened in its package, while a library is where the loader has found it, be that a link.
+    `origin` is the directory that the file was opened in, `owner` its package. The kernel follows the link to a
+    program, whose origin so is in its package; that of a library is where the loader found it, even through a link.
     """
     runpath = tuple(place for entry in facts.runpath for place in _places(entry, facts, origin, owner))
     rpath = tuple(place for entry in facts.rpath for place in _places(entry, facts, origin, owner))
@@ -96,20 +97,20 @@ def search_places(facts: ElfFacts, origin: Place, owner: str) -> tuple[tuple[Pla
 
 
 def path_place(name: str, facts: ElfFacts, origin: Place, owner: str) -> Place | None:
-    """Return the directory of a library that a file needs by its path; None where it depends on where one stands."""
+    """Return the directory of a library that a file needs by its path; None if the path is relative."""
     return next(_places(posixpath.dirname(name), facts, origin, owner), None)
 
 
 def winds(place: Place) -> bool:
-    """Tell whether the way to a place in the root goes down into a directory that there need not be, and up again."""
+    """Return whether a place in the root has a `..` behind a directory that may not exist."""
     return not place.owner and led_to(place, lambda *_: None, lambda _: ()) is None
 
 
 def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", "")) -> Place | None:
-    """Return a place without a link in it, and without `..`; None where the way leads out of a package or nowhere.
+    """Return a place without links and `..` in it; None where the path leads out of a package or to nothing.
 
-    The kernel goes up again only from a directory that there is; from one that is of one package alone, and so a single
-    link into that, it gets to the package.
+    The kernel resolves `..` only in a directory that exists. A directory of one package alone is a single link into
+    that package, so that its `..` is in the package.
     """
     owner, followed = place.owner, 0
     done: list[str] = []
@@ -129,7 +130,7 @@ def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", 
             del done[-1:]
             continue
         done.append(part)
-        if not owner and len(done) == 1 and part in _MERGED:
+        if not owner and len(done) == 1 and part in MERGED:
             done.insert(0, "usr")
         if found := link_at("/".join(done), owner):
             followed += 1
@@ -141,7 +142,7 @@ def led_to(place: Place, link_at: LinkAt, claimants: Claimants = lambda _: ("", 
 
 
 def _places(entry: str, facts: ElfFacts, origin: Place, owner: str) -> Iterator[Place]:
-    """Give where an entry leads: nowhere that is known if it is empty or relative."""
+    """Yield where an entry leads: nothing if it is empty or relative, as that is not known."""
     here = "" if origin.owner else f"/{origin.directory}"
     known = {"ORIGIN": here, "LIB": f"lib/{facts.machine}-linux-gnu", "PLATFORM": facts.machine}
     front = _ORIGIN.match(entry)
@@ -153,10 +154,10 @@ def _places(entry: str, facts: ElfFacts, origin: Place, owner: str) -> Iterator[
 
 
 def _from(origin: Place, owner: str, rest: str) -> Place:
-    """Return the place that lies so far from an origin.
+    """Return the place at a path below an origin.
 
-    A directory of one package is a single link in the root, unless others have it too; so the way up from it may lead
-    to the package alone, and what is not there is not found for certain.
+    A directory of one package is a single link in the root, unless others have it too; so a `..` in it may lead into
+    the package only, and a file that is not there is not found for certain.
     """
     shared = not origin.owner and origin.directory.startswith("usr/") and origin.directory.count("/") > 1
     if shared and ".." in rest.split("/"):

@@ -11,18 +11,21 @@ import re
 from typing import TYPE_CHECKING
 
 from farm.core.package.python_facts import python_directory
-from farm.core.sets.findings.need_problem import ConflictingModule, MissingLinkerFile
-from farm.core.sets.findings.note import DanglingLibraryLinks, Note
-from farm.core.sets.findings.problem import (
-    DanglingLinks,
+from farm.core.sets.findings.need_problem import (
+    ConflictingModule,
+    MissingLinkerFile,
     MissingLinkerLibrary,
     MissingModule,
     OtherModuleVersion,
     OtherPython,
+)
+from farm.core.sets.findings.note import DanglingLibraryLinks, Note
+from farm.core.sets.findings.problem import (
+    DanglingLinks,
     Problem,
 )
 from farm.core.sets.linking.linked_file import Spot, own_places
-from farm.core.sets.members.opened_paths import LIBRARY_NAME
+from farm.core.sets.members.member import LIBRARY_NAME
 from farm.core.sets.members.search_path import Place, led_to, package_directory, root_directory
 from farm.core.sets.needs.module_versions import fits
 

@@ -13,8 +13,7 @@ from packaging.version import InvalidVersion
 from packaging.version import Version as PythonVersion
 
 from farm.core.package.python_facts import python_directory
-from farm.core.sets.findings.need_problem import MissingForExtra, UnknownPython
-from farm.core.sets.findings.problem import MissingDistribution, OtherPython, Problem
+from farm.core.sets.findings.need_problem import MissingDistribution, MissingForExtra, OtherPython, UnknownPython
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
 
     from farm.core.package.python_facts import PythonDistribution
+    from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
 
 # What a marker looks at that the version of Python decides, and what the kernel of whoever runs it.

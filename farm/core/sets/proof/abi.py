@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from farm.core.sets.linking.library_index import LibraryIndex, all_needed, last_part
+from farm.core.sets.linking.library_index import LibraryIndex, last_part
 from farm.core.sets.linking.linked_file import LinkedFile, linked_files
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class LinkedFiles:
     def loads(self, member: Member) -> Iterator[Load]:
         """Give what they need or may open, each name once for each file."""
         for file in self.of(member):
-            for soname in dict.fromkeys(all_needed(file)):
+            for soname in dict.fromkeys(file.library_names):
                 yield Load(member, file, soname)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
@@ -179,3 +180,38 @@ def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tu
             nearest = package_set.capabilities.nearest(capability, package_set.members)
             problems.append(UnmetRequirement(member.label, capability, nearest=nearest))
     return names, problems
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCandidate:
+    """A foreign package that could be a member. `needs` are the full names of what meets its requirements at home."""
+
+    member: Member
+    needs: tuple[str, ...] = ()
+
+
+def select_imported(
+    wanted: Iterable[str], offers: Mapping[str, ImportCandidate], served: Callable[[str], bool]
+) -> dict[str, Member]:
+    """Return the foreign members of a set by full name; `offers` are all that there are, by full name.
+
+    `wanted` are the full names that own packages require, `served` says whether an own package provides a capability:
+    then that one serves, and nothing foreign comes in for it. What nobody offers is left out, for a proof to tell.
+    """
+    found: dict[str, Member] = {}
+    waiting = [name for name in sorted(set(wanted)) if name in offers]
+    while waiting:
+        name = waiting.pop()
+        offer = offers[name]
+        found[name] = offer.member
+        lacking = {
+            requirement
+            for requirement in offer.member.requires
+            if requirement not in offer.member.provides and not served(requirement)
+        }
+        waiting += [
+            need
+            for need in offer.needs
+            if need in offers and need not in found and not lacking.isdisjoint(offers[need].member.provides)
+        ]
+    return dict(sorted(found.items()))

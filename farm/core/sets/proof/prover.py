@@ -18,9 +18,9 @@ from farm.core.sets.findings.problem import (
     NoLibrary,
     PathConflict,
     Problem,
+    RefusedLibrary,
     UnmetRequirement,
 )
-from farm.core.sets.findings.start_problem import RefusedLibrary
 from farm.core.sets.linking.library_index import LibraryIndex
 from farm.core.sets.linking.linked_file import LinkedFile, linked_files
 from farm.core.sets.linking.openings import programs
@@ -30,8 +30,7 @@ from farm.core.sets.members.claim_index import ClaimIndex
 from farm.core.sets.members.search_path import winds
 from farm.core.sets.needs.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
 from farm.core.sets.needs.start_needs import offered_loaders, prove_start, wanted_loaders
-from farm.core.sets.proof.proof import Proof
-from farm.core.sets.proof.proof_scope import ProofScope
+from farm.core.sets.proof.proof import Proof, ProofScope
 from farm.core.sets.proof.replacement import Replacement
 
 if TYPE_CHECKING:
@@ -297,14 +296,14 @@ class Prover:
         if found is None:
             return None
         path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
-        if found.file is not None and found.file.refused and not found.file.is_program:
+        if found.file is not None and found.file.details.refused and not found.file.is_program:
             return RefusedLibrary(
                 member.label,
                 capability,
                 by.path,
                 found=path,
                 keeper=self._label(found.owner),
-                refusals=found.file.refused,
+                refusals=found.file.details.refused,
             )
         program = found.file is not None
         return NoLibrary(
@@ -317,7 +316,7 @@ class Prover:
         machines = {file.machine for file in self._files[provider] if name in file.names}
         why = "is not where it looks" if by.machine in machines else "is for another machine"
         found = self._libraries.find(name, by)
-        if found is not None and found.only_at_start:
+        if found is not None and found.details.only_at_start:
             why = "is not to be opened by what runs already"
         return f"; that of {self._label(provider)} {why}"
 
@@ -333,12 +332,12 @@ class Prover:
 
     def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
         for file in self._files[member.name]:
-            for note in file.dlopen:
+            for note in file.details.dlopen:
                 yield file, note
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
         found = (self._libraries.find(soname, file) for soname in sonames)
-        if any(library is not None and not library.only_at_start for library in found):
+        if any(library is not None and not library.details.only_at_start for library in found):
             return True
         if not any(map(self._libraries.has, sonames)):
             return False
@@ -380,4 +379,4 @@ def _moved_directories(old: Mapping[str, Member], new: Mapping[str, Member]) -> 
 def _alike(old: LinkedFile | None, new: LinkedFile | None) -> bool:
     if old is None or new is None:
         return old is new
-    return new.stands_in_for(old) and not new.gained_over(old)
+    return new.can_replace(old) and not new.gained_over(old)

@@ -33,7 +33,7 @@ class Replacement:
         before, after = {file.key: file for file in was}, {file.key: file for file in now}
         for key in before.keys() | after.keys():
             old, new = before.get(key), after.get(key)
-            if old is None or new is None or not same_rank or not new.stands_in_for(old):
+            if old is None or new is None or not same_rank or not new.can_replace(old):
                 self.names |= {name for file in (old, new) if file is not None for name in file.all_names}
                 continue
             if gained := new.gained_over(old):
@@ -63,4 +63,4 @@ class Replacement:
             not names.isdisjoint(group.names)
             for group in file.facts.imported
             if not group.version or "" in versions or group.version in versions
-        ) or any(copy.name in names for copy in file.copies)
+        ) or any(copy.name in names for copy in file.details.copies)

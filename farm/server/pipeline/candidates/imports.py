@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.sets.members.member import is_imported
-from farm.core.sets.proof.closure import needs_of
-from farm.core.sets.proof.imported import ImportCandidate, select_imported
+from farm.core.sets.proof.closure import ImportCandidate, needs_of, select_imported
 from farm.errors import FarmError
 from farm.server.channels import releases
 from farm.server.federation import imported
