@@ -25,8 +25,7 @@ from farm.client.root.lock_file import locked_packages, read_lock
 from farm.client.root.root_channel import newest_for
 from farm.client.root.sensitive_additions import sensitive_additions
 from farm.core.sets.composition.compose import compose
-from farm.core.sets.members.set_record import changes
-from farm.core.sets.members.set_record import SetRecord
+from farm.core.sets.members.set_record import SetRecord, changes
 from farm.errors import FarmError
 from farm.store.errors import CorruptBlobError, MissingBlobError
 

@@ -63,9 +63,9 @@ def _with_package(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"{", "no record of a set"),
+        (b"{", "not a valid record of a set"),
         (b"[]", "not an object"),
-        (_altered(format=2), "format 2"),
+        (_altered(format=2), "'format' is 2, this farm reads 1"),
         (_altered(packages=[{"name": "jq"}]), "'name'|missing|not a package name"),
         (_altered(releases=[{"channel": "edge"}]), "missing"),
         (_altered(more=1), "'more' is not known"),

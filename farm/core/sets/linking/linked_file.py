@@ -329,6 +329,3 @@ def _taken_without_version(facts: ElfFacts) -> frozenset[str]:
             twice.update(once.intersection(group.names))
             once.update(group.names)
     return first | (once - twice)
-
-
-_NONE: frozenset[str] = frozenset()

@@ -1,20 +1,19 @@
 """A set of packages as it was installed, run or put into an image: what a generation, an image and a lock file record.
 
-Whoever holds the record can say which packages there are, of which releases they are, and which of them stand in for
-others. Pure values.
+The record says which packages a set has, which releases they come from, and which of them replace others. Pure values.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
-from farm.core.names.canonical_json import canonical_json
-from farm.core.names.digest import Digest, InvalidDigestError
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form, Minimum
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
 from farm.core.names.version import InvalidVersionError, Version
@@ -24,26 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-FORMAT = 1
-_WHAT = "record of a set"
 _PACKAGE = "package of a set"
 _CHANNEL = re.compile(r"[a-z0-9.-]+/[a-z0-9][a-z0-9+.-]*")
 _STORE = re.compile(r"[A-Za-z0-9.+~-]+")
 
 
 class InvalidSetRecordError(FarmError):
-    """A text that should be the record of a set is none."""
+    """A text is not the record of a set."""
 
     code = "invalid-set-record"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ReleaseRef:
-    """One release of a channel. `release` is the digest of its signed head: the release itself, for ever."""
+class ReleaseRef(Form, record="release"):
+    """One release of a channel. `release` is the digest of its signed head, which identifies it for ever."""
 
     distribution: str
     channel: str
-    number: int
+    number: Annotated[int, Minimum(1)]
     release: Digest
 
     def __str__(self) -> str:
@@ -51,41 +48,21 @@ class ReleaseRef:
 
     @property
     def subscription(self) -> str:
-        """The channel as subscriptions know it."""
+        """The channel as subscriptions name it."""
         return f"{self.distribution}/{self.channel}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "channel": self.channel,
-            "distribution": self.distribution,
-            "number": self.number,
-            "release": self.release,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> ReleaseRef:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "release")
-        ref = cls(
-            record.text("distribution"),
-            record.text("channel"),
-            record.number("number", minimum=1),
-            record.digest("release"),
-        )
-        record.end()
-        if not _CHANNEL.fullmatch(ref.subscription):
-            raise InvalidRecordError("release", "channel", f"is {ref.subscription!r:.100}, no distribution and channel")
-        return ref
+    def check(self) -> None:
+        """See that it names a channel; raises `InvalidRecordError`."""
+        _check_channel("release", self.subscription)
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenGuarantees:
-    """What does not hold in a set because a package stands in for `instead_of` (`openssl 3.5.3-1`), another build.
+class BrokenGuarantees(Form, record="broken guarantees of an override"):
+    """What does not hold in a set because a package replaces `instead_of` (`openssl 3.5.3-1`), another build.
 
     `dependents` need it, directly or not, and were not tested with it; `problems` are what the proof found wrong
-    because of it, in words; `copies` are packages that hold code of other builds still, linked in when they were built.
-    `made_for` is the package for which the user made the override, where the channel has another by now.
+    because of it, in words; `copies` are packages that still hold code of other builds, linked in when they were built.
+    `made_for` is the package for which the user made the override, if the channel has another one now.
     """
 
     instead_of: str
@@ -94,45 +71,21 @@ class BrokenGuarantees:
     copies: tuple[str, ...] = ()
     made_for: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "copies": list(self.copies),
-            "dependents": list(self.dependents),
-            "instead-of": self.instead_of,
-            "made-for": self.made_for,
-            "problems": list(self.problems),
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> BrokenGuarantees:
-        """Read what `to_dict` gave; raises `InvalidRecordError`."""
-        record = Record(value, "what an override voids")
-        void = cls(
-            instead_of=record.text("instead-of"),
-            dependents=record.texts("dependents"),
-            problems=record.texts("problems"),
-            copies=record.texts("copies"),
-            made_for=record.text("made-for"),
-        )
-        record.end()
-        return void
-
 
 @dataclass(frozen=True, slots=True)
-class PlacedPackage:
+class PlacedPackage(Form, record=_PACKAGE, omitted={"void"}, outside={"build"}):
     """A package of a set: its full name, version and revision, descriptor, and directory under `/packages`.
 
-    `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build.
-    `stands_for` is the descriptor of the package that the others were released with, `why` what the user said: set when
-    the package is an override, and then the release's guarantees do not hold for it. `void` says which do not.
-    `build` is the build number that its provenance names. It is no part of the record, whose readers of before would
-    refuse it: whoever keeps a record keeps `SetRecord.builds` beside it.
+    `channel` is the subscription (`dist.example.org/edge`) whose release brought it; empty for a local build. Of an
+    override, `stands_for` is the descriptor of the package that it replaces, `why` the reason that the user gave, and
+    `void` the guarantees of the release that it breaks.
+    `build` is the build number of its provenance. Readers of older versions would refuse it in the record, so that it
+    is kept beside it, as `SetRecord.builds`.
     """
 
     name: PackageName
     version: str
-    revision: int
+    revision: Annotated[int, Minimum(1)]
     descriptor: Digest
     store: str
     channel: str = ""
@@ -143,7 +96,7 @@ class PlacedPackage:
 
     @property
     def is_override(self) -> bool:
-        """Whether it stands in for another package."""
+        """Whether it replaces another package."""
         return self.stands_for is not None or bool(self.why)
 
     @property
@@ -151,55 +104,21 @@ class PlacedPackage:
         """Version, revision and build number, as people see them: `1.7.1-1`."""
         return printed_version(self.version, self.revision, self.build)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        form = {
-            "channel": self.channel,
-            "descriptor": self.descriptor,
-            "name": str(self.name),
-            "revision": self.revision,
-            "stands-for": self.stands_for,
-            "store": self.store,
-            "version": self.version,
-            "why": self.why,
-        }
-        # Only of overrides, so that all other records, and with them images, are spelt as ever.
-        return form | ({"void": self.void.to_dict()} if self.void else {})
-
-    @classmethod
-    def from_dict(cls, value: Any) -> PlacedPackage:
-        """Read what `to_dict` gave.
-
-        Raises `InvalidRecordError`, `InvalidDigestError`, `InvalidPackageNameError`, `InvalidVersionError`.
-        """
-        record = Record(value, _PACKAGE)
-        package = cls(
-            name=PackageName.parse(record.text("name")),
-            version=Version(record.text("version")).text,
-            revision=record.number("revision", minimum=1),
-            descriptor=record.digest("descriptor"),
-            store=record.text("store"),
-            channel=record.text("channel"),
-            stands_for=record.read("stands-for", lambda text: None if text is None else Digest(text)),
-            why=record.text("why"),
-            void=record.read("void", BrokenGuarantees.from_dict) if "void" in value else None,
-        )
-        record.end()
-        # Paths are made of it. That it is what the descriptor says, who verifies the set looks at.
-        if not package.store.startswith(f"{package.name.short}-") or not _STORE.fullmatch(package.store):
-            raise InvalidRecordError(
-                _PACKAGE, "store", f"is {package.store!r:.100}, no directory of {package.name.short}"
-            )
-        if package.channel and not _CHANNEL.fullmatch(package.channel):
-            raise InvalidRecordError(_PACKAGE, "channel", f"is {package.channel!r:.100}, no distribution and channel")
-        return package
+    def check(self) -> None:
+        """See that version, directory and channel are such. Raises `InvalidRecordError`, `InvalidVersionError`."""
+        Version(self.version)
+        # Paths are made of the directory. That it is the one of the descriptor is checked when the set is verified.
+        if not self.store.startswith(f"{self.name.short}-") or not _STORE.fullmatch(self.store):
+            raise InvalidRecordError(_PACKAGE, "store", f"is {self.store!r:.100}, no directory of {self.name.short}")
+        if self.channel:
+            _check_channel(_PACKAGE, self.channel)
 
 
 @dataclass(frozen=True, slots=True)
-class SetRecord:
-    """The packages of a set, sorted by name, what was asked for, and the releases that they are of.
+class SetRecord(Form, record="record of a set", constants={"format": 1}):
+    """The packages of a set, sorted by name, the names asked for, and the releases that the packages come from.
 
-    `asked` are the names as the user gave them, sorted; all else came in because these need it.
+    `asked` are the names as the user gave them, sorted; the other packages are there because these need them.
     """
 
     asked: tuple[str, ...]
@@ -208,17 +127,17 @@ class SetRecord:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "asked", tuple(sorted(set(self.asked))))
-        object.__setattr__(self, "packages", tuple(sorted(self.packages, key=lambda each: each.name)))
+        object.__setattr__(self, "packages", tuple(sorted(self.packages, key=attrgetter("name"))))
         object.__setattr__(self, "releases", tuple(sorted(set(self.releases))))
 
     @property
     def digest(self) -> Digest:
-        """The name of the set, whatever was asked for and whichever releases hold it: a digest over its descriptors."""
+        """The digest over its descriptors, which names the set, independent of what was asked for and of releases."""
         return Digest.of_json([[str(package.name), package.descriptor] for package in self.packages])
 
     @property
     def builds(self) -> dict[str, int]:
-        """The build numbers that are to be shown, by full name: those above the first."""
+        """The build numbers above the first, which are shown, by full name."""
         return {str(package.name): package.build for package in self.packages if package.build != FIRST_BUILD}
 
     def with_builds(self, builds: Mapping[str, int]) -> SetRecord:
@@ -228,75 +147,49 @@ class SetRecord:
 
     @property
     def overrides(self) -> tuple[PlacedPackage, ...]:
-        """The packages that stand in for others."""
+        """The packages that replace others."""
         return tuple(package for package in self.packages if package.is_override)
 
     def package(self, name: str) -> PlacedPackage | None:
         """Return the package of a full name, or of a short one that only one package has."""
-        found = [each for each in self.packages if name in (str(each.name), each.name.short)]
-        exact = [each for each in found if name == str(each.name)] or found
+        found = [package for package in self.packages if name in (str(package.name), package.name.short)]
+        exact = [package for package in found if name == str(package.name)] or found
         return exact[0] if len(exact) == 1 else None
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON."""
-        return canonical_json(
-            {
-                "asked": list(self.asked),
-                "format": FORMAT,
-                "packages": [package.to_dict() for package in self.packages],
-                "releases": [release.to_dict() for release in self.releases],
-            }
-        )
 
     @classmethod
     def from_json(cls, content: bytes) -> SetRecord:
         """Read what `to_json` gave, in any spelling of JSON; raises `InvalidSetRecordError`."""
         try:
-            record = Record(json.loads(content), _WHAT)
-            if (found := record.value("format")) != FORMAT:
-                raise InvalidSetRecordError(
-                    f"this {_WHAT} has format {found!r:.100}, this farm reads format {FORMAT}",
-                    remedy="Upgrade the farm.",
-                )
-            read = cls(
-                asked=record.texts("asked"),
-                packages=record.each("packages", PlacedPackage.from_dict),
-                releases=record.each("releases", ReleaseRef.from_dict),
-            )
-            record.end()
-            _check_names(read)
-        except (
-            ValueError,
-            InvalidRecordError,
-            InvalidDigestError,
-            InvalidPackageNameError,
-            InvalidVersionError,
-        ) as error:
-            raise InvalidSetRecordError(f"this is no {_WHAT}: {error}") from error
-        return read
+            return cls.read_json(content, InvalidSetRecordError)
+        except (InvalidPackageNameError, InvalidVersionError) as error:
+            raise InvalidSetRecordError(f"this is not a valid record of a set: {error}") from error
+
+    def check(self) -> None:
+        """See that what was asked for are names, and that no package is listed twice.
+
+        Raises `InvalidRecordError`, `InvalidPackageNameError`.
+        """
+        for name in self.asked:
+            PackageName.parse(name, within="any.example")
+        times = Counter(str(package.name) for package in self.packages)
+        if twice := sorted(name for name, number in times.items() if number > 1):
+            raise InvalidRecordError("record of a set", "packages", f"has {', '.join(twice)} more than once")
 
 
 def read_builds(value: Any) -> dict[str, int]:
-    """Read build numbers that were kept beside a record: what is no number is left out, as it is only shown."""
+    """Read the build numbers kept beside a record; anything else is left out, as they are only shown."""
     named = value.items() if isinstance(value, dict) else ()
     return {str(name): number for name, number in named if type(number) is int and number > FIRST_BUILD}
 
 
-def _check_names(record: SetRecord) -> None:
-    """See that what was asked for are names, and that no package is there twice.
-
-    Raises `InvalidRecordError`, `InvalidPackageNameError`.
-    """
-    for name in record.asked:
-        PackageName.parse(name, within="any.example")
-    times = Counter(str(package.name) for package in record.packages)
-    if twice := sorted(name for name, number in times.items() if number > 1):
-        raise InvalidRecordError(_WHAT, "packages", f"has {', '.join(twice)} more than once")
+def _check_channel(record: str, channel: str) -> None:
+    if not _CHANNEL.fullmatch(channel):
+        raise InvalidRecordError(record, "channel", f"is {channel!r:.100}, no distribution and channel")
 
 
 @dataclass(frozen=True, slots=True)
 class PackageChange:
-    """One package that is not as it was: `old` is None for one that came in, `new` for one that went."""
+    """A package that differs between two sets: `old` is None for a new one, `new` for one that is gone."""
 
     name: str
     old: PlacedPackage | None
@@ -314,27 +207,23 @@ class PackageChange:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {
-            "name": self.name,
-            "old": _side(self.old),
-            "new": _side(self.new),
-        }
+        return {"name": self.name, "old": _side(self.old), "new": _side(self.new)}
 
 
 def changes(old: SetRecord | None, new: SetRecord) -> tuple[PackageChange, ...]:
-    """Return the packages that two sets do not have alike, sorted by name."""
+    """Return the packages that differ between two sets, sorted by name."""
     before = {str(package.name): package for package in old.packages} if old else {}
     after = {str(package.name): package for package in new.packages}
     found = ((name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
-    return tuple(PackageChange(_called(name, old or new), was, now) for name, was, now in found if _differ(was, now))
+    return tuple(
+        PackageChange(_shown_name(name, old or new), was, now)
+        for name, was, now in found
+        if was is None or now is None or was.descriptor != now.descriptor
+    )
 
 
-def _differ(one: PlacedPackage | None, other: PlacedPackage | None) -> bool:
-    return one is None or other is None or one.descriptor != other.descriptor
-
-
-def _called(name: str, record: SetRecord) -> str:
-    """Return a package's short name where it is of the distribution that the set is of, else the full one."""
+def _shown_name(name: str, record: SetRecord) -> str:
+    """Return the short name of a package of the distribution that the set comes from, the full name of others."""
     own = {release.distribution for release in record.releases}
     distribution, _, short = name.rpartition("/")
     return short if own == {distribution} else name
