@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 import farm
 from farm.api.wire import ErrorWire
 from farm.server.jobs.provenance_checks import check_with_workers_key
+from farm.server.pipeline.publication.signer_client import ImageSignerClient
 from web import problems
 from web.api import (
     advisories,
@@ -29,7 +30,7 @@ from web.bodies import BodyBounds
 from web.event_streams import EventStreams
 from web.pages.installation import install_pages
 from web.refusals import RefusalBudget, Refusals, StrangerTally
-from web.registry.installation import install_registry
+from web.registry.protocol import RegistryFace
 from web.routes import Routes
 from web.settings import WebSettings
 
@@ -78,7 +79,8 @@ def create_app(
     if repository is not None:
         app.mount("/repository", StaticFiles(directory=repository, follow_symlink=False), name="repository")
     if repository is not None and images:
-        install_registry(app, repository, image_signer)
+        signer = ImageSignerClient(image_signer) if image_signer else None
+        app.mount("/v2", RegistryFace(repository, application.blobs.root.parent / "registry", signer=signer))
     install_pages(app, repository, images=images)
     app.add_middleware(BodyBounds, settings=app.state.settings, application=application, routes=Routes(routers))
     return app

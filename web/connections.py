@@ -11,7 +11,7 @@ import h11
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from web.caller import household
+from web.refusals import household
 from web.settings import WebSettings
 
 if TYPE_CHECKING:

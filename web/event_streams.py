@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request  # noqa: TC002  (FastAPI reads the annotations of a dependency)
 
-from web.caller import household
 from web.problems import OverloadedError, TooManyStreamsError
+from web.refusals import household
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

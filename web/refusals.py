@@ -76,7 +76,7 @@ class StrangerTally:
 
     def count(self, address: str) -> int:
         """Count a refusal; return which one of this hour it is for where it came from."""
-        network = _network(address)
+        network = household(address)
         with self._lock:
             if self._clock() - self._began >= _HOUR:
                 self._began, self._counts = self._clock(), {}
@@ -86,8 +86,8 @@ class StrangerTally:
             return self._counts[key]
 
 
-def _network(address: str) -> str:
-    """Return who is one caller: an IPv4 address, or the network of an IPv6 address, of which its owner has any."""
+def household(address: str) -> str:
+    """Return what one customer of a provider has: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -57,7 +57,7 @@ SUBJECTS = (
     Subject("conflicts", ("farm/core/sets/members/claim_index.py", "farm/core/fileset/forest.py")),
     Subject(
         "escaping",
-        ("farm/cli/escaping.py", "web/pages/log_rows.py", "web/pages/rendering.py", "web/pages/terminal_text.py"),
+        ("farm/cli/escaping.py", "web/pages/log_view.py", "web/pages/rendering.py", "web/pages/terminal_text.py"),
     ),
     Subject(
         "policy",
@@ -107,7 +107,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/trust/verification/release_package.py": ("tests/trust/test_release_package.py", "tests/trust"),
     "farm/trust/metadata/repository.py": ("tests/trust/test_repository.py", "tests/trust"),
     "farm/trust/metadata/repository_files.py": ("tests/trust/test_repository.py", "tests/trust"),
-    "web/pages/log_rows.py": _PAGES,
+    "web/pages/log_view.py": _PAGES,
     "web/pages/rendering.py": _PAGES,
     "web/pages/terminal_text.py": _PAGES,
     "workers/signer.py": ("tests/workers/test_signer.py", "tests/workers"),

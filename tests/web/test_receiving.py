@@ -13,7 +13,7 @@ from farm.server.application import InvalidSettingsError
 from farm.server.tables.states import Role
 from farm.store.blobs import BlobStore
 from web.api import advisories, curation, submissions, work
-from web.concurrency import Turns
+from web.bodies import Turns
 from web.problems import BodyTooLargeError, BodyTooSlowError, OverloadedError
 from web.receiving import Body, Spool, pieces
 from web.routes import DOCUMENTS, SUBMISSIONS, Asked, Routes

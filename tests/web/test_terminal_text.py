@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.pages.log_rows import line_markup, log_rows
+from web.pages.log_view import line_markup, log_rows
 from web.pages.terminal_text import Segment, one_line, shown, spelt_out
 
 ANYTHING = st.text(st.characters(), max_size=300)

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query
 from farm.api.wire import Number
 from farm.server.channels import candidates, channel_troubles, releases
 from farm.server.channels.channel_checks import policy_of
-from farm.server.pipeline.candidates.release_contents import imported_packages, package_to_dict
-from farm.server.pipeline.candidates.set_changes import between
+from farm.server.pipeline.candidates.release_contents import between, imported_packages, package_to_dict
 from farm.server.pipeline.candidates.status import (
     candidate_detail,
     candidate_status,

@@ -1,20 +1,31 @@
-"""Routes to look at jobs and their attempts, to cancel and to try again."""
+"""Routes to look at jobs and their attempts, to cancel and to retry; jobs as the API shows them."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from farm.api import wire
-from farm.server.jobs import attempts, jobs
+from farm.api.wire import JobWire
+from farm.core.names.printed_version import FIRST_BUILD
+from farm.server.jobs import attempts, job_lookups, jobs
 from farm.server.jobs.requests import cancel, find_job, retry
 from farm.server.packages import packages
+from farm.server.packages.build_numbers import numbers_of
 from farm.server.tables.records import Token
 from farm.server.tables.states import JobKind, JobState, Role
-from web.api.forms import job_forms
 from web.auth import ApplicationHere, note, require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlmodel import Session
+
+    from farm.core.names.digest import Digest
+    from farm.server.tables.records import Job
+
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -70,3 +81,22 @@ def retry_job(request: Request, application: ApplicationHere, token: Maintainer,
         job = retry(unit, job_id, trace=uuid.uuid4().hex)
     note(request, application, actor=f"token:{token.name}", subject=f"job {job.id}", trace=job.trace)
     return wire.JobWire.model_validate(job)
+
+
+def job_forms(session: Session, jobs: Sequence[Job]) -> tuple[JobWire, ...]:
+    """Return jobs with the versions of those that are no first builds, and the builds that they were dropped for."""
+    subjects = {job.subject for job in jobs if job.subject}
+    numbers, dropped = numbers_of(session, subjects), packages.dropped_for(session, subjects)
+    again = [job for job in jobs if job.subject and numbers.get(job.subject, FIRST_BUILD) != FIRST_BUILD]
+    versions = job_lookups.versions(session, again)
+    return tuple(
+        JobWire.model_validate(job).model_copy(
+            update={"version": versions.get(job.id, ""), "same_as": _same_as(job, dropped)}
+        )
+        for job in jobs
+    )
+
+
+def _same_as(job: Job, dropped: Mapping[Digest, str]) -> str:
+    built = job.kind is JobKind.BUILD and job.state is JobState.SUCCEEDED and not job.rebuild
+    return dropped.get(job.subject, "") if built and job.subject else ""

@@ -19,7 +19,7 @@ from farm.server.submissions.submission import submit
 from farm.server.submissions.waiting_submissions import envelopes_of, find_submission, view_submissions
 from farm.server.tables.records import Token
 from farm.server.tables.states import Role, SubmissionState
-from web.api.forms import job_forms
+from web.api.jobs import job_forms
 from web.api.signed_requests import signed_order_kept
 from web.auth import ApplicationHere, actor_of, note, require
 from web.problems import NotFoundError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.core.policy.gate_kind import gate_key
 from farm.server.channels import candidates
 from farm.server.jobs import job_lookups
-from farm.server.pipeline.candidates.set_changes import with_packages
+from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.pipeline.candidates.status import candidate_status
 from web.pages.excuse_cards import ExcuseCard, cards
 from web.pages.job_lines import JobLine, job_lines
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from farm.server.channels.candidates import Candidate, GateResult, SetRun
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.pipeline.candidates.set_changes import SetChange, SetChanges
+    from farm.server.pipeline.candidates.release_contents import SetChange, SetChanges
     from farm.server.tables.evidence import FailedTest
     from farm.server.tables.pipeline_states import RunPurpose
     from farm.server.transaction.unit_of_work import UnitOfWork

@@ -1,15 +1,22 @@
-"""Excuses as an Atom feed (RFC 4287): an entry for each, which is updated when it is cleared. All text is inert."""
+"""The excuses of a channel for programs: as JSON, and as an Atom feed (RFC 4287) whose entries change when cleared."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
 from farm.core.policy.gate_kind import GateKind, gate_key
+from farm.server.channels import candidates, excuses
+from farm.server.channels.channel_checks import policy_of
+from farm.server.pipeline.candidates.status import excuses_of_channel
+from web.auth import ApplicationHere
 from web.pages.excuse_cards import sentence
 from web.pages.terminal_text import spelt_out
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.excuses import KeptExcuse
+
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,3 +123,27 @@ def _inert(text: str) -> str:
 
 def _time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+router = APIRouter()
+
+_ENTRIES = 100
+
+
+@router.get("/channels/{name}/excuses.atom")
+def feed(request: Request, application: ApplicationHere, name: str) -> Response:
+    """Return the newest excuses of a channel, standing and cleared, as an Atom feed."""
+    with application.reading() as unit:
+        policy_of(unit, name)
+        kept = excuses.recent(unit.session, name, limit=_ENTRIES)
+        latest = candidates.latest_candidate(unit.session, name)
+    text = Feed(str(request.base_url), application.world.distribution, name).document(kept, latest)
+    return Response(text, media_type="application/atom+xml", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/channels/{name}/excuses.json")
+def form(application: ApplicationHere, name: str) -> dict[str, Any]:
+    """Return the excuses that stand on a channel, as the API does."""
+    with application.reading() as unit:
+        policy_of(unit, name)
+        return excuses_of_channel(unit.session, name)

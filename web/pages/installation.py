@@ -11,21 +11,60 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse
+from starlette.datastructures import MutableHeaders
 
-from web.pages import channels, errors, excuses, front, jobs, log, packages, releases, submissions
+from web.pages import channels, errors, excuse_feed, front, jobs, log, packages, releases, submissions
 from web.pages.assets import StaticAssets
-from web.pages.headers import PageHeaders
 from web.pages.rendering import Pages
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+POLICY = "; ".join((
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+))  # fmt: skip
+
+
+class PageHeaders:
+    """ASGI middleware that adds them to every answer; whatever an answer says itself, stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "same-origin")
+                headers.setdefault("X-Frame-Options", "DENY")
+                headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+                headers.setdefault("Content-Security-Policy", POLICY)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
 
 __all__ = ["install_pages", "router"]
 
 STATIC = Path(__file__).parent.parent / "static"
 
 router = APIRouter(include_in_schema=False)
-for _part in (front, packages, jobs, log, channels, excuses, releases, submissions):
+for _part in (front, packages, jobs, log, channels, excuse_feed, releases, submissions):
     for _route in _part.router.routes:
         # Who asks for the head of a page gets it: tools that look whether a link holds do. The server sends no body
         # then; but what is followed live has no end.

@@ -9,8 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
 from farm.server.channels import releases
-from farm.server.pipeline.candidates.release_contents import imported_packages
-from farm.server.pipeline.candidates.set_changes import between
+from farm.server.pipeline.candidates.release_contents import between, imported_packages
 from web.auth import ApplicationHere
 from web.pages.candidate_view import UnblockingTests
 from web.pages.rendering import PagesHere

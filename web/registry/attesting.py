@@ -20,7 +20,7 @@ from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.attestation.image_statement import check_image_statement
 from web.registry.budget import Makings
-from web.registry.errors import RegistryError, UnsignedImageError
+from web.registry.errors import Refusal, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Attesting:
     def attested(self, record: ImageRecord, who: str = "") -> ImageRecord:
         """Return an image with the statement of the channel about it, by the keys that the channel has now.
 
-        `who` is the household that asks. Where none is to be had, the image comes as it is. Raises `TooManyError`.
+        `who` is the household that asks. Where none is to be had, the image comes as it is. Raises `RegistryError`.
         """
         # Images of before are not what the signer makes of the same packages.
         if self._signer is None or not any(layer.holds == DESCRIPTION for layer in record.image.layers):
@@ -66,10 +66,10 @@ class Attesting:
                 return record
             question = Digest.of_json(["attest", record.digest, newest.release, sorted(keys)])
             self._asking.once(question, lambda: self._ask(record, newest, keys), who)
-        except UnsignedImageError:
+        except RegistryError as error:
+            if error.refusal is not Refusal.UNSIGNED_IMAGE:
+                raise
             return record
-        except RegistryError:
-            raise
         except (FarmError, OSError) as error:
             _log.error("registry: nothing is signed about the image %s: %s", record.digest, error)
             return record
@@ -95,7 +95,9 @@ class Attesting:
             if error.said == _BROKEN:
                 raise
             _log.error("registry: the signer says nothing of the image %s: %s", record.digest, error)
-            raise UnsignedImageError(error.message) from error  # so that it is not asked the same again
+            raise RegistryError(
+                Refusal.UNSIGNED_IMAGE, error.message
+            ) from error  # so that it is not asked the same again
         check_image_statement(envelope, keys, record.digest)
         said = {RELEASES: str(newest), KEYS: " ".join(sorted(keys))}
         signed = attested_sbom(record.image.manifest, envelope, said, self._shelf.blobs)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from web.registry.errors import RegistryError, TooManyError
+from web.registry.errors import RegistryError, too_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -67,13 +67,13 @@ class Makings(Generic[_T]):
     def once(self, key: Hashable, make: Callable[[], _T], who: str = "") -> _T:
         """Return what `make` gives, or gave to another who asks just now; `who` is the household that asks.
 
-        What was refused for this key is refused again without another look. Raises `TooManyError`, and what it raises.
+        What was refused for this key is refused again without another look. Raises `RegistryError`, and what it raises.
         """
         with self._lock:
             if key in self._refused:
                 raise self._refused[key].with_traceback(None)
             if self.inside >= self._bounds.inside or self._inside[who] >= self._bounds.one_waits:
-                raise TooManyError(_SOON)
+                raise too_many(_SOON)
             found = self._under_way.get(key)
             if found is None:
                 self._spend(who)
@@ -113,7 +113,7 @@ class Makings(Generic[_T]):
 
     def _make(self, make: Callable[[], _T]) -> _T:
         if not self._places.acquire(timeout=self._bounds.deadline):
-            raise TooManyError(_SOON)
+            raise too_many(_SOON)
         try:
             return make()
         finally:
@@ -123,12 +123,12 @@ class Makings(Generic[_T]):
         try:
             return found.result(2 * self._bounds.deadline)
         except TimeoutError:
-            raise TooManyError(_SOON) from None
+            raise too_many(_SOON) from None
 
     def _spend(self, who: str) -> None:
         now = self._clock()
         if now - self._began >= _MINUTE:
             self._began, self._spent = now, Counter()
         if self._spent.total() >= self._bounds.a_minute or self._spent[who] >= self._bounds.one_a_minute:
-            raise TooManyError(max(1, round(self._began + _MINUTE - now)))
+            raise too_many(max(1, round(self._began + _MINUTE - now)))
         self._spent[who] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -13,149 +14,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+class Refusal(Enum):
+    """Why a request is refused, with the specification's code and the HTTP status."""
+
+    NAME_INVALID = "registry-name-invalid", "NAME_INVALID", 400  # a name that is no list of packages of a channel
+    NAME_UNKNOWN = "registry-name-unknown", "NAME_UNKNOWN", 404  # no such channel, or no such package in it
+    MANIFEST_UNKNOWN = "registry-manifest-unknown", "MANIFEST_UNKNOWN", 404  # no image of this tag or digest
+    BLOB_UNKNOWN = "registry-blob-unknown", "BLOB_UNKNOWN", 404  # no image that was made here has this blob
+    DIGEST_INVALID = "registry-digest-invalid", "DIGEST_INVALID", 400
+    RANGE_INVALID = "registry-range", "RANGE_INVALID", 416  # a part that begins behind the end of the blob
+    READ_ONLY = "registry-not-reading", "UNSUPPORTED", 405
+    NO_SUCH_ENDPOINT = "registry-no-such-endpoint", "UNSUPPORTED", 404
+    IMPORTED_PACKAGES = "registry-foreign-packages", "DENIED", 403  # of a distribution that this farm does not pass on
+    TOO_LARGE = "registry-too-large", "DENIED", 403  # larger than the images that are made for anybody
+    UNSIGNED_IMAGE = "registry-unsigned-image", "DENIED", 403  # the signer was asked for a statement, and refuses
+    TOO_MANY = "registry-too-many", "TOOMANYREQUESTS", 429  # more new images are wanted than are made at a time
+    NOTHING_SIGNED = "registry-nothing-signed", "UNAVAILABLE", 503  # what is published does not verify just now
+    NO_ROOM = "registry-no-room", "UNAVAILABLE", 503  # the farm's disk is nearly full
+    INTERNAL = "registry-broken-inside", "UNKNOWN", 500  # the farm failed; its log says why
+
+
 class RegistryError(FarmError):
-    """A request that is answered with an error. `oci` is its code there, `status` that of HTTP."""
+    """A request that is answered with an error. `headers` go with the answer."""
 
-    code = "registry"
-    oci = "UNSUPPORTED"
-    status = 400
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class NameInvalidError(RegistryError):
-    """A repository's name is no list of packages of a channel."""
-
-    code = "registry-name-invalid"
-    oci = "NAME_INVALID"
+    def __init__(
+        self, refusal: Refusal, message: str, *, remedy: str = "", headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        code, self.oci, self.status = refusal.value
+        super().__init__(message, remedy=remedy, code=code)
+        self.refusal = refusal
+        self.headers = dict(headers)
 
 
-class NameUnknownError(RegistryError):
-    """There is no such channel, or it has no such package."""
-
-    code = "registry-name-unknown"
-    oci = "NAME_UNKNOWN"
-    status = 404
-
-    def __init__(self, what: str, near: Iterable[str]) -> None:
-        found = list(near)
-        super().__init__(what, remedy=f"Did you mean {' or '.join(found)}?" if found else "")
+def name_unknown(message: str, near: Iterable[str]) -> RegistryError:
+    """Return the refusal of a name that is not there; `near` are names like it that are."""
+    found = " or ".join(near)
+    return RegistryError(Refusal.NAME_UNKNOWN, message, remedy=f"Did you mean {found}?" if found else "")
 
 
-class UnsignedImageError(RegistryError):
-    """The signer says nothing of an image: it was asked, and refuses."""
-
-    code = "registry-unsigned-image"
-    oci = "DENIED"
-    status = 403
-
-
-class ManifestUnknownError(RegistryError):
-    """There is no image of this tag or digest."""
-
-    code = "registry-manifest-unknown"
-    oci = "MANIFEST_UNKNOWN"
-    status = 404
-
-
-class BlobUnknownError(RegistryError):
-    """No image that was made here has this blob."""
-
-    code = "registry-blob-unknown"
-    oci = "BLOB_UNKNOWN"
-    status = 404
-
-
-class DigestInvalidError(RegistryError):
-    """A text is no digest."""
-
-    code = "registry-digest-invalid"
-    oci = "DIGEST_INVALID"
-
-
-class NotReadingError(RegistryError):
-    """Somebody wants to write, or asks for what is no part of the reading side."""
-
-    code = "registry-not-reading"
-    status = 405
-    headers = (("Allow", "GET, HEAD"),)
-
-
-class NoSuchEndpointError(RegistryError):
-    """An address that the specification does not know."""
-
-    code = "registry-no-such-endpoint"
-    status = 404
-
-
-class ImportedPackagesError(RegistryError):
-    """A set holds packages of another distribution, which this farm does not hand on."""
-
-    code = "registry-foreign-packages"
-    oci = "DENIED"
-    status = 403
-
-
-class RangeError(RegistryError):
-    """Somebody asks for a part of a blob that begins behind its end."""
-
-    code = "registry-range"
-    oci = "RANGE_INVALID"
-    status = 416
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"the blob has {size} bytes, and no such part", remedy="Fetch it anew.")
-        self.headers = (("Content-Range", f"bytes */{size}"),)
-
-
-class TooManyError(RegistryError):
-    """More images are wanted that nobody has pulled before than the farm makes at a time."""
-
-    code = "registry-too-many"
-    oci = "TOOMANYREQUESTS"
-    status = 429
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(
-            "many images are being made for the first time",
-            remedy=f"Try again in {seconds} seconds; images that were pulled before are given at once.",
-        )
-        self.headers = (("Retry-After", str(seconds)),)
-
-
-class NothingSignedError(RegistryError):
-    """What is published does not verify just now: expired, or damaged. Nothing is given by a name then."""
-
-    code = "registry-nothing-signed"
-    oci = "UNAVAILABLE"
-    status = 503
-
-
-class TooLargeError(RegistryError):
-    """A set is larger than what the farm makes images of for strangers."""
-
-    code = "registry-too-large"
-    oci = "DENIED"
-    status = 403
-
-
-class NoRoomError(RegistryError):
-    """The farm's disk is nearly full: nothing is made until there is room again."""
-
-    code = "registry-no-room"
-    oci = "UNAVAILABLE"
-    status = 503
-
-
-class BrokenInsideError(RegistryError):
-    """The farm failed; its log says why."""
-
-    code = "registry-broken-inside"
-    oci = "UNKNOWN"
-    status = 500
+def too_many(seconds: int) -> RegistryError:
+    """Return the refusal of an image that nobody has pulled before, for as many seconds."""
+    remedy = f"Try again in {seconds} seconds; images that were pulled before are served at once."
+    headers = [("Retry-After", str(seconds))]
+    return RegistryError(
+        Refusal.TOO_MANY, "many images are being made for the first time", remedy=remedy, headers=headers
+    )
 
 
 def answer(error: RegistryError) -> Response:
     """Return an error as the specification has it. Docker shows the message alone, so the remedy is part of it."""
     told = {"code": error.oci, "message": f"{error.message}. {error.remedy}".rstrip(" "), "detail": {}}
     body = json.dumps({"errors": [told]}, ensure_ascii=True)
-    return Response(body, error.status, headers=dict(error.headers), media_type="application/json")
+    return Response(body, error.status, headers=error.headers, media_type="application/json")

@@ -19,7 +19,7 @@ from farm.errors import FarmError
 from farm.oci.description_layer import DESCRIPTION
 from farm.oci.plain_image import plain_image
 from web.registry.budget import Bounds, Makings
-from web.registry.errors import BrokenInsideError, NoRoomError, RegistryError, TooLargeError
+from web.registry.errors import Refusal, RegistryError
 from web.registry.image_cache import ImageCache
 from web.registry.names import ImageName, Tag
 from web.registry.trimming import Room, Trimming
@@ -84,7 +84,9 @@ class ImageMaking:
 
     def _make(self, name: ImageName, release: Release, question: Digest, form: Form) -> Digest:
         if self.trimming.is_short():
-            raise NoRoomError("the farm's disk is nearly full", remedy="Images that were pulled before can be had.")
+            raise RegistryError(
+                Refusal.NO_ROOM, "the farm's disk is nearly full", remedy="Images that were pulled before can be had."
+            )
         self.releases.check_known(release, name.packages)
         catalogue = self.releases.catalogue(release)
         try:
@@ -98,7 +100,9 @@ class ImageMaking:
         except RegistryError:
             raise
         except FarmError as error:
-            raise BrokenInsideError(f"{name} of release {release.number} cannot be made: {error.message}") from error
+            raise RegistryError(
+                Refusal.INTERNAL, f"{name} of release {release.number} cannot be made: {error.message}"
+            ) from error
         self.shelf.keep(record)
         for digest in (question, _of_set(made.record, form), _last(name, form)):
             self.shelf.remember(digest, record.digest)
@@ -110,7 +114,8 @@ class ImageMaking:
         parts, head = parts_of(catalogue, catalogue.verified(name.packages)), release_head(catalogue)
         size = sum(part.content_bytes for part in parts)
         if size > self._bounds.content:
-            raise TooLargeError(
+            raise RegistryError(
+                Refusal.TOO_LARGE,
                 f"the packages of {name} and what they need have {size >> 20} MB, and the farm makes images of "
                 f"{self._bounds.content >> 20} MB at most for whoever asks",
                 remedy="Make it with `farm image build`.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.trust.attestation.image_request import MOST_PACKAGES
-from web.registry.errors import ManifestUnknownError, NameInvalidError
+from web.registry.errors import Refusal, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,14 +28,15 @@ class ImageName:
 
     @classmethod
     def parse(cls, path: str) -> ImageName:
-        """Read the name of a repository. Raises `NameInvalidError`."""
+        """Read the name of a repository. Raises `RegistryError`."""
         channel, *components = path.split("/")
         if not components or not all(_COMPONENT.fullmatch(each) for each in (channel, *components)):
-            raise NameInvalidError(f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
+            raise RegistryError(Refusal.NAME_INVALID, f"{path[:255]!r} names no packages of a channel", remedy=_SPELT)
         # No package has an underscore in its name, and no component a plus sign.
         packages = tuple(sorted({component.replace("_p", "+") for component in components}))
         if len(packages) > MOST_PACKAGES:
-            raise NameInvalidError(
+            raise RegistryError(
+                Refusal.NAME_INVALID,
                 f"the name has {len(packages)} packages, and may have {MOST_PACKAGES}",
                 remedy="Make a package that needs them all, or use `farm image build`.",
             )
@@ -43,7 +44,7 @@ class ImageName:
             try:
                 PackageName("dist.example.org", package)
             except InvalidPackageNameError as error:
-                raise NameInvalidError(error.message, remedy=_SPELT) from error
+                raise RegistryError(Refusal.NAME_INVALID, error.message, remedy=_SPELT) from error
         return cls(channel, packages)
 
     def __str__(self) -> str:
@@ -59,10 +60,11 @@ class Tag:
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Read a tag. Raises `ManifestUnknownError` for one that no image has."""
+        """Read a tag. Raises `RegistryError` for one that no image has."""
         found = _TAG.fullmatch(text)
         if found is None:
-            raise ManifestUnknownError(
+            raise RegistryError(
+                Refusal.MANIFEST_UNKNOWN,
                 f"no image has the tag {text[:128]!r}",
                 remedy=f"Tags are {NEWEST} and the numbers of releases, each also with {PLAIN} behind it.",
             )

@@ -1,4 +1,4 @@
-"""The reading side of the OCI distribution specification 1.1, below `/v2`: for everybody, and for reading alone."""
+"""The read-only side of the OCI distribution specification 1.1, below `/v2`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,13 @@ from farm.errors import FarmError
 from farm.oci.cosign import parse_cosign_tag
 from farm.oci.layer import MANIFEST
 from farm.oci.referrers import INDEX, referrers_index
-from web.caller import household
+from web.refusals import household
 from web.registry.access_log import AccessLog, Counted
 from web.registry.attesting import Attesting
 from web.registry.budget import Bounds
-from web.registry.errors import (
-    BlobUnknownError,
-    BrokenInsideError,
-    DigestInvalidError,
-    ManifestUnknownError,
-    NoSuchEndpointError,
-    NotReadingError,
-    RegistryError,
-    answer,
-)
+from web.registry.errors import Refusal, RegistryError, answer
 from web.registry.image_lookup import ImageMaking
 from web.registry.names import ImageName
-from web.registry.ranges import check_range, with_one_range
 from web.registry.releases import SignedReleases
 from web.registry.tag_lists import TagLists
 
@@ -47,6 +37,7 @@ if TYPE_CHECKING:
 
     from farm.server.pipeline.publication.signer_client import ImageSignerClient
     from web.registry.trimming import Room
+
 
 _log = logging.getLogger("farm.web")
 
@@ -129,22 +120,27 @@ class RegistryFace:
             response = self._found(asked)
             return _not_modified(response) if response.headers.get("etag") in asked.has else response
         except RegistryError as error:
-            if error.status != BrokenInsideError.status:
+            if error.refusal is not Refusal.INTERNAL:
                 return answer(error)
             told: FarmError = error
         except (FarmError, OSError) as error:
-            told = BrokenInsideError(str(error))
+            told = RegistryError(Refusal.INTERNAL, str(error))
         # What went wrong inside is told to the operator's log, not to whoever asked.
         _log.error("registry: %s %s %s: %s", asked.method, asked.kind, asked.name, told)
-        return answer(BrokenInsideError("the farm failed to answer; its log says why"))
+        return answer(RegistryError(Refusal.INTERNAL, "the farm failed to answer; its log says why"))
 
     def _found(self, asked: _Asked) -> Response:
         if asked.method not in ("GET", "HEAD"):
-            raise NotReadingError("this registry is for reading", remedy="Push to another, with `farm image push`.")
+            raise RegistryError(
+                Refusal.READ_ONLY,
+                "this registry is read-only",
+                remedy="Push to another one, with `farm image push`.",
+                headers=[("Allow", "GET, HEAD")],
+            )
         if not asked.kind:
             return _json("{}", "application/json")
         if asked.kind == "unknown":
-            raise NoSuchEndpointError("this registry has nothing at this address")
+            raise RegistryError(Refusal.NO_SUCH_ENDPOINT, "this registry has nothing at this address")
         name = ImageName.parse(asked.name)
         match asked.kind:
             case "manifests":
@@ -171,7 +167,9 @@ class RegistryFace:
         record = self._images.pinned(beside[0], asked.who)
         found = self._attesting.cosigned(record, beside[1], asked.who) if record else None
         if found is None:
-            raise ManifestUnknownError(f"there is no {asked.reference} of an image that was made here")
+            raise RegistryError(
+                Refusal.MANIFEST_UNKNOWN, f"there is no {asked.reference} of an image that was made here"
+            )
         return found
 
     def _content(self, digest: Digest, who: str) -> bytes:
@@ -181,8 +179,10 @@ class RegistryFace:
             content = blobs.read(digest) if blobs.size(digest) <= LARGEST_MANIFEST else b""
             if _is_manifest(content):
                 return content
-        raise ManifestUnknownError(
-            f"no image of this digest was made here: {digest}", remedy="Pull it by a tag first: latest, or a release."
+        raise RegistryError(
+            Refusal.MANIFEST_UNKNOWN,
+            f"no image of this digest was made here: {digest}",
+            remedy="Pull it by a tag first: latest, or a release.",
         )
 
     def _blob(self, asked: _Asked) -> Response:
@@ -191,7 +191,7 @@ class RegistryFace:
         try:
             state = path.stat()
         except FileNotFoundError:
-            raise BlobUnknownError(f"no image that was made here has the blob {digest}") from None
+            raise RegistryError(Refusal.BLOB_UNKNOWN, f"no image that was made here has the blob {digest}") from None
         check_range(asked.range, state.st_size)
         # Not verified on its way: whoever pulls does it, and knows the digest.
         headers = {**_names(digest), "Cache-Control": _FOR_EVER}
@@ -245,7 +245,7 @@ def _digest(text: str) -> Digest:
     try:
         return Digest(text)
     except InvalidDigestError as error:
-        raise DigestInvalidError(f"{text[:100]!r} is no sha256 digest") from error
+        raise RegistryError(Refusal.DIGEST_INVALID, f"{text[:100]!r} is no sha256 digest") from error
 
 
 def _names(digest: Digest) -> dict[str, str]:
@@ -270,3 +270,30 @@ def _limit(text: str) -> int:
 
 def _json(text: str, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(text, headers=dict(headers or {}), media_type=media_type)
+
+
+_ONE = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|-(?P<length>[0-9]{1,18}))")
+
+
+def with_one_range(scope: Scope) -> Scope:
+    """Return the request, without its range where that is none, or is of several parts.
+
+    A server may leave a range alone (RFC 9110, 14.2): whoever asks so gets the whole.
+    """
+    asked = Headers(scope=scope).get("range")
+    found = _ONE.fullmatch(asked) if asked else None
+    if asked is None or (found and not (found["last"] and int(found["first"]) > int(found["last"]))):
+        return scope
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+
+
+def check_range(asked: str, size: int) -> None:
+    """Refuse a part that begins where a blob of `size` bytes has ended."""
+    found = _ONE.fullmatch(asked)
+    if found and (int(found["first"]) >= size if found["first"] else not int(found["length"])):
+        raise RegistryError(
+            Refusal.RANGE_INVALID,
+            f"the blob has {size} bytes, and no such part",
+            remedy="Fetch it anew.",
+            headers=[("Content-Range", f"bytes */{size}")],
+        )

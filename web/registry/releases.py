@@ -23,7 +23,7 @@ from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS, METADATA, TARGETS
 from farm.trust.verification.channel_signers import role_keys
 from farm.trust.verification.client_metadata import ChannelMetadata
-from web.registry.errors import ImportedPackagesError, ManifestUnknownError, NameUnknownError, NothingSignedError
+from web.registry.errors import Refusal, RegistryError, name_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,7 +66,7 @@ class SignedReleases:
         self._walking = threading.Lock()
 
     def newest(self, channel: str) -> Release:
-        """Return the newest signed release of a channel. Raises `NameUnknownError`, `NothingSignedError`."""
+        """Return the newest signed release of a channel. Raises `RegistryError`."""
         return self._newest(channel).release
 
     def keys(self, channel: str) -> Mapping[str, Key]:
@@ -74,14 +74,16 @@ class SignedReleases:
         return self._newest(channel).keys
 
     def find(self, channel: str, number: int) -> Release:
-        """Return a release by its number, 0 the newest. Raises also `ManifestUnknownError`."""
+        """Return a release by its number, 0 the newest. Raises also `RegistryError`."""
         newest = self.newest(channel)
         if number in (0, newest.number):
             return newest
         digest = self._chain(newest).get(number)
         if digest is None:
-            raise ManifestUnknownError(
-                f"{channel} has no release {number}", remedy=f"The newest that is signed is {newest.number}."
+            raise RegistryError(
+                Refusal.MANIFEST_UNKNOWN,
+                f"{channel} has no release {number}",
+                remedy=f"The newest that is signed is {newest.number}.",
             )
         return self._read(digest)
 
@@ -104,11 +106,11 @@ class SignedReleases:
         return [name for name in names if index.listing(name) is None]
 
     def check_known(self, release: Release, names: Sequence[str]) -> None:
-        """Raise `NameUnknownError`, with what is near, if a release lacks one of these packages."""
+        """Raise `RegistryError`, with what is near, if a release lacks one of these packages."""
         lacking = self.lacking(release, names)
         if lacking:
             what = f"release {release.number} of {release.channel} has no package {', '.join(lacking)}"
-            raise NameUnknownError(what, self._near(release, lacking))
+            raise name_unknown(what, self._near(release, lacking))
 
     def _near(self, release: Release, lacking: Sequence[str]) -> list[str]:
         """Return names of the channel's newest release that are like those which `release` lacks."""
@@ -131,7 +133,7 @@ class SignedReleases:
         channels = self._channels()
         if channel not in channels:
             near = difflib.get_close_matches(channel, channels, n=3)
-            raise NameUnknownError(f"there is no channel {channel[:100]} with a release here", near)
+            raise name_unknown(f"there is no channel {channel[:100]} with a release here", near)
         known, stamp = self._verified.get(channel), self._stamp()
         if known and known.stamp == stamp and time.monotonic() - known.at < _LONGEST:
             return known
@@ -148,7 +150,9 @@ class SignedReleases:
             metadata = ChannelMetadata(self._state, root, DirectoryReader(self._repository))
             release, builders = metadata.newest(channel)
         except (FarmError, OSError) as error:
-            raise NothingSignedError(f"the newest release of {channel} cannot be verified: {error}") from error
+            raise RegistryError(
+                Refusal.NOTHING_SIGNED, f"the newest release of {channel} cannot be verified: {error}"
+            ) from error
         return _Verified(release, builders, role_keys(self._state, channel), stamp, time.monotonic())
 
     def _chain(self, newest: Release) -> dict[int, Digest]:
@@ -188,7 +192,8 @@ class SignedReleases:
 
 
 def _refuse_foreign(pin: Import) -> Catalogue:
-    raise ImportedPackagesError(
+    raise RegistryError(
+        Refusal.IMPORTED_PACKAGES,
         f"the set holds packages of {pin.distribution}, which this farm does not hand on",
         remedy="Make it with `farm image build`, which takes them from there.",
     )

@@ -22,6 +22,8 @@ from farm.server.federation import imported as foreign
 from farm.server.pipeline.candidates.collect import Collector, NothingToDo, Proposal
 from farm.server.pipeline.candidates.imports import Importer
 from farm.server.pipeline.excuses.decisions import (
+    FailedBuilds,
+    Halting,
     Step,
     end_order,
     record_gate_result,
@@ -32,8 +34,6 @@ from farm.server.pipeline.excuses.decisions import (
     why_superseded,
 )
 from farm.server.pipeline.excuses.explain import Explainer
-from farm.server.pipeline.excuses.failed_builds import FailedBuilds
-from farm.server.pipeline.excuses.halts import Halting
 from farm.server.pipeline.gates.candidate_context import CandidateContext, Verdict
 from farm.server.pipeline.gates.held_back import atoms_held_back, moving_along
 from farm.server.pipeline.gates.package_gates import PackageGates

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.server.pipeline.candidates.set_changes import SetChange
+from farm.server.pipeline.candidates.release_contents import SetChange
 from farm.server.tables.records import Package
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")

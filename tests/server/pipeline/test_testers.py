@@ -32,7 +32,7 @@ from farm.server.jobs import attempts, jobs
 from farm.server.jobs.finishing import finish_comparison, finish_test
 from farm.server.jobs.leases import claim
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publishing.attested_results import attestations_of
+from farm.server.pipeline.publishing.signing_evidence import attestations_of
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
 from farm.server.tables.session import Database

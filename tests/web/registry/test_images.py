@@ -11,21 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from farm.core.names.digest import Digest
 from farm.server.pipeline.publication.publication import make_release
 from tests.foreign.neighbours import FIRST, Neighbours
+from tests.refusing import refuses
 from tests.web.registry.running import making, running_registry
 from web.registry import image_cache, releases
 from web.registry.budget import Bounds
-from web.registry.errors import ImportedPackagesError, NameUnknownError, TooLargeError, TooManyError
 from web.registry.image_lookup import Form
 from web.registry.names import ImageName
 from web.registry.releases import SignedReleases
 from web.registry.tag_lists import TagLists
 
 if TYPE_CHECKING:
+    import pytest
+
     from farm.server.tables.session import Database
     from tests.client.distribution import SmallDistribution
     from tests.web.registry.running import RunningRegistry
@@ -134,7 +134,7 @@ def test_an_image_of_before_is_made_again_for_who_pinned_its_digest(
 def test_a_set_that_is_too_large_is_refused(distribution: SmallDistribution, tmp_path: Path) -> None:
     images = making(distribution, tmp_path / "registry", Bounds(content=50_000))
     assert images.tagged(GREET, "latest")
-    with pytest.raises(TooLargeError, match="edge/alone and what they need"):
+    with refuses("registry-too-large", match="edge/alone and what they need"):
         images.tagged(ImageName("edge", ("alone",)), "latest")
     assert not images.shelf.blobs.has(distribution.entries["alone"][0].archive.digest)
 
@@ -149,7 +149,7 @@ def test_a_list_of_tags_is_looked_up_once_for_all_its_pages(distribution: SmallD
         page, more = tags.page(GREET, pages[-1][-1], 4)
         pages.append(page)
     assert [len(page) for page in pages] == [4, 4, 2]
-    with pytest.raises(TooManyError):
+    with refuses("registry-too-many"):
         tags.page(ImageName("edge", ("say",)), "", 4)
 
 
@@ -161,9 +161,9 @@ def test_packages_of_another_distribution_are_not_handed_on_nor_fetched(tmp_path
     neighbours.publish("openssl", "say")
     images = making(neighbours.second, tmp_path / "registry")
     for _ in range(2):
-        with pytest.raises(ImportedPackagesError, match=f"holds packages of {FIRST}"):
+        with refuses("registry-foreign-packages", match=f"holds packages of {FIRST}"):
             images.tagged(ImageName("edge", ("web",)), "latest")
-    with pytest.raises(NameUnknownError):
+    with refuses("registry-name-unknown"):
         images.tagged(ImageName("edge", ("openssl",)), "latest")
     assert images.tagged(ImageName("edge", ("alone",)), "latest")
 
@@ -174,7 +174,7 @@ def test_of_many_packages_near_names_are_found_among_those_of_the_first_letter(
     monkeypatch.setattr(releases, "_FEW", 1)
     images = making(distribution, tmp_path / "registry")
     for name, near in (("gret", "Did you mean greet?"), ("xreet", "")):
-        with pytest.raises(NameUnknownError) as caught:
+        with refuses("registry-name-unknown") as caught:
             images.tagged(ImageName("edge", (name,)), "latest")
         assert caught.value.remedy == near
 

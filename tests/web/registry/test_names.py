@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.registry.errors import ManifestUnknownError, NameInvalidError
+from tests.refusing import refuses
 from web.registry.names import MOST_PACKAGES, ImageName, Tag, image_name
 
 
@@ -28,14 +28,14 @@ def test_a_package_that_no_repository_can_be_called_after_has_no_name() -> None:
     ["stable", "", "stable/", "/jq", "stable//jq", "stable/JQ", "stable/jq/", "stable/../jq", "stable/a_b", "é/jq"],
 )
 def test_what_is_no_list_of_packages_is_refused(path: str) -> None:
-    with pytest.raises(NameInvalidError):
+    with refuses("registry-name-invalid"):
         ImageName.parse(path)
 
 
 def test_a_name_has_so_many_packages_and_no_more() -> None:
     names = [f"p{number}" for number in range(MOST_PACKAGES + 1)]
     assert len(ImageName.parse("/".join(["stable", *names[:-1], names[0]])).packages) == MOST_PACKAGES
-    with pytest.raises(NameInvalidError, match=f"may have {MOST_PACKAGES}"):
+    with refuses("registry-name-invalid", match=f"may have {MOST_PACKAGES}"):
         ImageName.parse("/".join(["stable", *names]))
 
 
@@ -51,5 +51,5 @@ def test_tags_name_releases(text: str, tag: Tag) -> None:
     "text", ["0", "07", "v7", "latest-", "-plain", "plain", "99999999999", "7-plain-plain", "\u0667"]
 )
 def test_other_tags_are_not_there(text: str) -> None:
-    with pytest.raises(ManifestUnknownError):
+    with refuses("registry-manifest-unknown"):
         Tag.parse(text)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.refusing import refuses
 from tests.web.registry.running import making
-from web.registry.errors import NoRoomError
 from web.registry.names import ImageName
 from web.registry.trimming import Room, Trimming
 
@@ -112,11 +112,11 @@ def test_nothing_is_made_on_a_disk_that_is_nearly_full_and_half_is_given_up(
     digests = made(images)
     full = making(distribution, tmp_path / "registry", room=Room(spare=shutil.disk_usage("/").total))
     assert full.tagged(NAMES[0], "latest") == digests[0]
-    with pytest.raises(NoRoomError):
+    with refuses("registry-no-room"):
         full.tagged(NAMES[0], "latest-plain")
     assert kept(images, digests)[:2] == [True, False]
     # Not half each time that somebody asks.
     assert images.tagged(NAMES[1], "latest") == digests[1]
-    with pytest.raises(NoRoomError):
+    with refuses("registry-no-room"):
         full.tagged(NAMES[2], "latest-plain")
     assert kept(images, digests)[:2] == [True, True]

@@ -21,7 +21,7 @@ from farm.server.curation.signed_orders import SignedOrder
 from farm.server.federation import foreign_troubles
 from farm.server.federation.foreign_troubles import ImportTrouble
 from farm.server.jobs import jobs
-from farm.server.pipeline.candidates.set_changes import with_packages
+from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import TestEvidence, unblocking
 from farm.server.tables.pipeline_states import CandidateState, ChangeState

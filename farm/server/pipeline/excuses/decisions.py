@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
-from farm.server.channels import candidates, excuses, releases
+from farm.errors import FarmError
+from farm.server.channels import candidates, channel_troubles, excuses, releases
 from farm.server.curation import orders
+from farm.server.jobs import jobs
+from farm.server.recipes import recipes
 from farm.server.tables.pipeline_states import (
     CandidateState,
     ChangeState,
@@ -17,9 +21,10 @@ from farm.server.tables.pipeline_states import (
     OrderKind,
     StepState,
 )
+from farm.server.transaction.text import kept_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from farm.server.channels.candidates import Candidate, Marks
@@ -27,8 +32,9 @@ if TYPE_CHECKING:
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.curation.orders import Order
     from farm.server.pipeline.candidates.collect import Proposal
+    from farm.server.pipeline.excuses.explain import Explainer
     from farm.server.tables.evidence import InterfaceCount, TestEvidence
-    from farm.server.transaction.unit_of_work import UnitOfWork
+    from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +157,54 @@ def _end(unit: UnitOfWork, candidate: Candidate, state: CandidateState, ending: 
         orders.finish_order(
             unit.session, order.id, candidate_id=candidate.id, ending=ending, outcome=outcome, now=unit.now
         )
+
+
+class FailedBuilds:
+    """Keeps such excuses of one channel as builds are, while none is under way. For one thread."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._told: object = None
+
+    def renew(self, unit: UnitOfWork, explainer: Explainer) -> None:
+        """Tell what could not be built, in the name of the newest candidate, and clear what can by now."""
+        # With no build under way, what has failed depends on the jobs that there are, and every job has a number; what
+        # met trouble, on when it last did.
+        mark = (jobs.newest_job(unit.session), jobs.last_trouble(unit.session), recipes.last_built(unit.session))
+        latest = candidates.latest_candidate(unit.session, self._channel)
+        if mark == self._told or latest is None:
+            return
+        standing = [excuse.excuse for excuse in excuses.standing(unit.session, self._channel)]
+        told = explainer.unbuilt()
+        if set(told) != {excuse for excuse in standing if excuse.gate is GateKind.BUILD}:
+            others = [excuse for excuse in standing if excuse.gate is not GateKind.BUILD]
+            excuses.hold_back(unit.session, self._channel, latest.id, [*others, *told], now=unit.now)
+        self._told = mark
+
+
+class Halting:
+    """What keeps one channel from each of its steps. For one thread."""
+
+    def __init__(self, application: Application, channel: str) -> None:
+        self._application = application
+        self._channel = channel
+        self._told: str | None = None
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Within this a step is done: the channel says why it is not, until one is again."""
+        try:
+            yield
+        except FarmError as error:
+            self._tell(kept_error(error))
+            raise
+        except Exception as error:
+            self._tell(f"{type(error).__name__}: the log of the control process says more.")
+            raise
+        self._tell("")
+
+    def _tell(self, why: str) -> None:
+        if why != self._told:
+            with self._application.writing() as unit:
+                channel_troubles.set_halted(unit.session, self._channel, why)
+            self._told = why

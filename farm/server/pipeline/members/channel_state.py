@@ -1,15 +1,16 @@
-"""The newest release of a channel in memory, kept so that each further candidate costs what it changes."""
+"""The newest release of a channel in memory, and what its tests need: each candidate then costs what it changes."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from farm.core.files.problems import RecipeError
 from farm.core.sets.proof.atoms import Atom, find_atoms
+from farm.core.sets.proof.test_closures import TestNeedIndex
 from farm.core.sets.proof.trial import TrialSet
 from farm.server.channels import releases
 from farm.server.packages import packages
-from farm.server.pipeline.members.test_needs import TestNeeds
 from farm.trust.index.imports import imported_descriptors
 
 if TYPE_CHECKING:
@@ -22,6 +23,30 @@ if TYPE_CHECKING:
     from farm.server.pipeline.publication.publication import PublicStore
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
+
+
+class TestNeeds(TestNeedIndex):
+    """An index over the members of a set, by the newest recipes that come to their plans."""
+
+    def __init__(self, shelf: MemberCache) -> None:
+        super().__init__()
+        self._shelf = shelf
+
+    def hold(self, unit: UnitOfWork, name: str, member: Member | None) -> None:
+        """Let the set hold this member under its name from now on, or nothing."""
+        self.put(name, self._needs_of(unit, member) if member is not None else frozenset())
+
+    def _needs_of(self, unit: UnitOfWork, member: Member) -> frozenset[str]:
+        if member.foreign:  # those are tested at home
+            return frozenset()
+        package = self._shelf.record(unit, member.descriptor.digest)
+        try:
+            recipe = self._shelf.tested_recipe(unit, package)
+        except RecipeError:  # the step library has left it behind: nobody can order its tests
+            return frozenset()
+        if recipe.name != package.name:
+            return frozenset()
+        return frozenset(need for test in recipe.tests for need in test.needs)
 
 
 class ChannelState:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.job import TestOrder
+from farm.server.channels import candidates
 from farm.server.curation import orders
 from farm.server.curation.approvals import approvals_of
 from farm.server.curation.order_intake import signature_of
@@ -19,10 +20,11 @@ from farm.server.federation import imported
 from farm.server.jobs import comparisons, work_orders
 from farm.server.jobs.planning import plan_of
 from farm.server.packages import packages
-from farm.server.pipeline.publishing.attested_results import attestations_of
 from farm.server.pipeline.publishing.rebuilds import words_of_others
 from farm.server.pipeline.publishing.sources import recipe_blobs
 from farm.server.submissions.owners import signatures_of
+from farm.server.tables.evidence import TestEvidence
+from farm.server.tables.pipeline_states import ChangeState, RunState
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.attestation.tester_statement import named_order
 from farm.trust.index.imports import imported_descriptors
@@ -227,3 +229,22 @@ def _blobs_abroad(unit: UnitOfWork, shown: ShownRelease, release: Release) -> It
         for package in taken.packages if taken.release == shown.release else ():
             tree.entry(package.name)
     yield from read
+
+
+def attestations_of(unit: UnitOfWork, candidate: Candidate) -> tuple[Digest, ...]:
+    """Return the digests of the counted attestations of what a candidate has put in, sorted.
+
+    These are of the tests that passed and of those that failed on the set and on its base alike, from as many testers
+    as the channel asks for, and of the comparisons of interfaces. Nothing where the set was not tested (a rollback), or
+    where the signed list names no testers and workers signed nothing.
+    """
+    accepted = {
+        change.name: change.after
+        for change in candidates.changes_of(unit.session, candidate.id)
+        if change.state is ChangeState.ACCEPTED
+    }
+    digest = candidates.changes_digest(candidate.base_number, accepted)
+    for run in candidates.set_runs(unit.session, candidate.id):
+        if run.set_digest == digest and run.state is RunState.GREEN and isinstance(run.evidence, TestEvidence):
+            return run.evidence.attestations
+    return ()

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.atoms import Atom
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate
+    from farm.server.pipeline.members.channel_state import TestNeeds
     from farm.server.pipeline.members.members import MemberCache
-    from farm.server.pipeline.members.test_needs import TestNeeds
     from farm.server.pipeline.search.testers import Hearing
     from farm.server.tables.evidence import InterfaceCount
     from farm.server.tables.records import Package

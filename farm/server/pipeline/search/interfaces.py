@@ -29,10 +29,9 @@ from farm.server.jobs import comparisons, jobs
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.requests import wish_for_comparison
 from farm.server.packages import packages
-from farm.server.pipeline.members.retries import trouble_until
 from farm.server.pipeline.search.build_roots import BuildRoots
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
-from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of
+from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of, trouble_until
 from farm.server.tables.evidence import ChangedInterface, InterfaceCount
 from farm.server.tables.states import ENDED, JobState
 

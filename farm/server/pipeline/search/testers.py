@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from farm.core.names.digest import Digest
@@ -23,7 +24,8 @@ from farm.trust.attestation.abi_result import verify_abi_result
 from farm.trust.attestation.test_result import verify_test_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from securesystemslib.signer import Key
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from farm.trust.attestation.abi_result import AbiResult
     from farm.trust.attestation.test_result import TestResult
     from farm.trust.metadata.builders import AllowedBuilders
+
 
 _LOG = logging.getLogger("farm.server.pipeline")
 _MOST_KNOWN = 50_000
@@ -230,3 +233,14 @@ class Hearing:
                 if worker.tests and worker.revoked_at is None
             }
         return self._enrolled
+
+
+_FIRST_PAUSE = timedelta(seconds=20)
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+def trouble_until(failed: Sequence[Job], now: datetime, *, what: str = "") -> str:
+    """Return what the last of these jobs has met (or `what`) and when it is tried again; empty when that is now."""
+    pause = min(_FIRST_PAUSE * 2 ** min(len(failed) - 1, 16), _LONGEST_PAUSE)
+    again = (failed[-1].finished_at or now) + pause
+    return f"{what or failed[-1].error}; it is tried again at {again:%Y-%m-%d %H:%M:%S} UTC" if again > now else ""

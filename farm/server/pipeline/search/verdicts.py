@@ -16,8 +16,7 @@ from farm.server.channels.flaky_tests import FlakyTest
 from farm.server.jobs import jobs
 from farm.server.jobs.finishing import TEST_FAILED
 from farm.server.jobs.requests import wish_for_test
-from farm.server.pipeline.members.retries import trouble_until
-from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of
+from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of, trouble_until
 from farm.server.tables.pipeline_states import RunState
 from farm.server.tables.states import ENDED, JobState
 from farm.server.transaction.text import truncate_text
