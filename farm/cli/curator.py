@@ -61,7 +61,7 @@ def _date(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-why_option = click.option("--why", required=True, help="The reason, for those who wonder later.")
+why_option = click.option("--why", required=True, help="The reason, for the audit trail.")
 
 
 def _ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -100,6 +100,7 @@ def until_text(text: str | None) -> str:
     return f" until {clock(text)}" if text else ""
 
 
+reason_option = click.option("--why", default="", help="The reason, for the audit trail.")
 wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; status 1 when it was refused.")
 
 

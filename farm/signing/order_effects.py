@@ -105,12 +105,12 @@ def _check_withdrawal(state: LedgerState, order: CuratorOrder) -> None:
     if permit is None and order.target in state.entered:
         raise NothingToEndError(
             f"the order {order.target} lets nothing through that could be withdrawn",
-            remedy="What it holds or freezes goes on by `farm hold --lift` or `farm thaw`.",
+            remedy="What it holds or freezes goes on by `farm channel hold --lift` or `farm channel thaw`.",
         )
     if permit is None:
         return
     if permit.used_by is not None:
         raise NothingToEndError(
             f"the release {permit.used_by} of {order.channel} has used the order {order.target} already",
-            remedy=f"Go back with `farm rollback {order.channel}`.",
+            remedy=f"Go back with `farm channel rollback {order.channel}`.",
         )

@@ -484,7 +484,7 @@ def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, Non
     edge.report(jq, 7)
     with pytest.raises(ReportedPackageError, match="was reported on edge") as refused:
         stable.sign(jq, orders=[order])
-    assert "`farm report --resolve 7`" in refused.value.remedy
+    assert "`farm channel report --resolve 7`" in refused.value.remedy
     stable.order(Act.CLOSE_REPORT, channel="edge", base=offered, number=7, target=jq.descriptor.digest)
     stable.sign(jq, orders=[order])
     assert stable.released == 1

@@ -222,7 +222,7 @@ class TestDepartures:
             with pytest.raises(UnexplainedDepartureError, match=f"{names[0]} may not leave edge: the") as no:
                 edge.sign(remove=names)
             assert set(no.value.by_package) == set(names)
-            assert "by `farm rollback edge`" in no.value.remedy
+            assert "by `farm channel rollback edge`" in no.value.remedy
         assert edge.released == 1
 
     def test_what_the_newer_build_makes_still_does_not_go(self, edge: Channel) -> None:
@@ -267,7 +267,7 @@ class TestHolds:
         for some in (others, others[:1], others[1:]):
             with pytest.raises(HeldPackageError, match=f"ann holds {held} on edge, and .*{told}") as no:
                 edge.sign(*some)
-            assert f"farm hold edge {held} --lift" in no.value.remedy
+            assert f"farm channel hold edge {held} --lift" in no.value.remedy
         edge.sign(plain(edge, "zlib", 2))
         edge.order(Act.LIFT, packages={held: None})
         edge.sign(*newer.all)

@@ -27,31 +27,31 @@ if TYPE_CHECKING:
 ASKED = {
     "channel show edge": answers.STATUS,
     "channel show": answers.STATUSES,
-    "hold edge": answers.STATUS,
-    "excuses edge": answers.EXCUSES,
+    "channel hold edge": answers.STATUS,
+    "channel excuses edge": answers.EXCUSES,
     "candidate list edge": answers.CANDIDATES,
     "candidate show edge 1": answers.CANDIDATE,
     "candidate retry edge": answers.ORDER,
     "release list edge": answers.RELEASES,
     "release show edge 1": answers.RELEASE,
     "release diff edge 1 2": answers.RELEASE_CHANGES,
-    "order list edge": answers.ORDERS,
-    "order withdraw edge 1 --why x": answers.ORDER,
-    "promote edge stable --why x": answers.ORDER,
-    "report edge": answers.REPORTS,
-    "report edge jq --why x": answers.REPORT,
-    "report --resolve 1": answers.REPORT,
-    "freeze edge --why x": answers.FROZEN,
-    "thaw edge": answers.DONE,
-    "hold edge jq --why x": answers.HELD,
+    "channel order list edge": answers.ORDERS,
+    "channel order withdraw edge 1 --why x": answers.ORDER,
+    "channel promote edge stable --why x": answers.ORDER,
+    "channel report edge": answers.REPORTS,
+    "channel report edge jq --why x": answers.REPORT,
+    "channel report --resolve 1": answers.REPORT,
+    "channel freeze edge --why x": answers.FROZEN,
+    "channel thaw edge": answers.DONE,
+    "channel hold edge jq --why x": answers.HELD,
     "approve edge": answers.IN_QUESTION,
     "approve edge jq --withdraw --name ann": answers.WITHDRAWN,
-    "trail": answers.TRAIL,
+    "channel trail": answers.TRAIL,
     "advisory list": answers.ADVISORIES,
     "advisory show x": answers.ADVISORY,
 }  # fmt: skip
 """Verbs that read an answer by a shape; every field of that is left out once, and once is something else."""
-BY_MODELS = ("jobs", "log 1", "copies jq", "retry 1")
+BY_MODELS = ("jobs", "log 1", "package copies jq", "retry 1")
 
 
 class Answering(ThreadingHTTPServer):

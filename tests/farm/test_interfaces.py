@@ -87,7 +87,7 @@ def versions(farm: RunningFarm) -> dict[str, str]:
 
 
 def excuse_of(farm: RunningFarm, package: str) -> dict[str, object]:
-    (found,) = [each for each in farm.json("excuses", "edge") if each["package"] == package]
+    (found,) = [each for each in farm.json("channel", "excuses", "edge") if each["package"] == package]
     return dict(found)
 
 

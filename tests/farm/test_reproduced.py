@@ -75,7 +75,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFarm]:
 
 
 def excuse(farm: RunningFarm, package: str) -> dict[str, Any] | None:
-    return next((each for each in farm.json("excuses", "edge") if each["package"] == package), None)
+    return next((each for each in farm.json("channel", "excuses", "edge") if each["package"] == package), None)
 
 
 def rebuilds(farm: RunningFarm, name: str) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def test_a_package_that_never_comes_out_twice_is_held_with_the_file_that_differs
     assert any(differs.format(each) in found["reason"] for each in (first, second)), found
     assert found["job"] == rebuilds(farm, "fickle")[0]["id"]
     assert found["retry"] == f"farm retry {found['job']}"
-    told = farm.run("excuses", "edge").done().output
+    told = farm.run("channel", "excuses", "edge").done().output
     assert "share/fickle/said differs in fickle" in told
     assert "share/fickle/said differs in fickle" in ran.message
     page = text_of(httpx.get(f"{farm.url}/channels/edge").text)

@@ -192,7 +192,7 @@ def test_its_channels_go_on_and_clients_of_both_versions_follow(upgraded: Upgrad
 def test_a_rollback_that_the_operator_signs_reaches_both(upgraded: Upgraded) -> None:
     """To a release that the version before has signed: the operator's key is that which `farm up` has made."""
     root = str(upgraded.folder / "root")
-    upgraded.after.run("rollback", "edge", "1", "--why", "the third is too loud", "--wait").done()
+    upgraded.after.run("channel", "rollback", "edge", "1", "--why", "the third is too loud", "--wait").done()
     assert upgraded.after.newest()["number"] == 4
     upgraded.client(upgraded.before, "upgrade", "--root", root)
     assert upgraded.greeting() == "hello 1"

@@ -29,18 +29,18 @@ CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 
 REFUSED = {
-    "curate-unknown-channel": ("freeze", "egde", "--why", "the fair"),
-    "curate-no-reason": ("freeze", "edge", "--why", " "),
-    "curate-not-frozen": ("thaw", "edge"),
-    "curate-unknown-package": ("hold", "edge", "jqq", "--why", "x"),
-    "curate-not-held": ("hold", "edge", "jq", "--lift"),
-    "curate-not-released": ("report", "edge", "bash", "--why", "x"),
-    "curate-no-such-report": ("report", "--resolve", "9"),
-    "curate-promote-to-fresh-builds": ("promote", "stable", "edge"),
-    "curate-promote-nothing": ("promote", "edge", "stable", "jqq"),
-    "curate-promote-from-nothing": ("promote", "stable", "slow"),
-    "curate-back-to-the-newest": ("rollback", "edge", "2", "--why", "x"),
-    "curate-back-to-none": ("rollback", "edge", "7", "--why", "x"),
+    "curate-unknown-channel": ("channel", "freeze", "egde", "--why", "the fair"),
+    "curate-no-reason": ("channel", "freeze", "edge", "--why", " "),
+    "curate-not-frozen": ("channel", "thaw", "edge"),
+    "curate-unknown-package": ("channel", "hold", "edge", "jqq", "--why", "x"),
+    "curate-not-held": ("channel", "hold", "edge", "jq", "--lift"),
+    "curate-not-released": ("channel", "report", "edge", "bash", "--why", "x"),
+    "curate-no-such-report": ("channel", "report", "--resolve", "9"),
+    "curate-promote-to-fresh-builds": ("channel", "promote", "stable", "edge"),
+    "curate-promote-nothing": ("channel", "promote", "edge", "stable", "jqq"),
+    "curate-promote-from-nothing": ("channel", "promote", "stable", "slow"),
+    "curate-back-to-the-newest": ("channel", "rollback", "edge", "2", "--why", "x"),
+    "curate-back-to-none": ("channel", "rollback", "edge", "7", "--why", "x"),
     "curate-retry-nothing": ("candidate", "retry", "edge"),
     "curate-approve-nothing-asked": ("approve", "edge"),
     "curate-approve-unknown": ("approve", "stable", "jqq"),
@@ -49,12 +49,12 @@ REFUSED = {
 }
 
 WRONG_USE = {
-    "curate-time-that-is-over": ("freeze", "edge", "--why", "x", "--until", "2020-01-01"),
-    "curate-time-that-is-none": ("hold", "edge", "jq", "--why", "x", "--until", "soon"),
-    "curate-without-why": ("rollback", "edge", "1"),
-    "curate-hold-without-why": ("hold", "edge", "jq"),
-    "curate-lift-and-why": ("hold", "edge", "jq", "--lift", "--why", "x"),
-    "curate-number-that-is-none": ("rollback", "edge", "0", "--why", "x"),
+    "curate-time-that-is-over": ("channel", "freeze", "edge", "--why", "x", "--until", "2020-01-01"),
+    "curate-time-that-is-none": ("channel", "hold", "edge", "jq", "--why", "x", "--until", "soon"),
+    "curate-without-why": ("channel", "rollback", "edge", "1"),
+    "curate-hold-without-why": ("channel", "hold", "edge", "jq"),
+    "curate-lift-and-why": ("channel", "hold", "edge", "jq", "--lift", "--why", "x"),
+    "curate-number-that-is-none": ("channel", "rollback", "edge", "0", "--why", "x"),
     "curate-key-without-name": ("approve", "stable", "--key", "alice.key"),
 }
 
@@ -98,6 +98,8 @@ def test_a_wrong_use_is_told_before_the_farm_is_asked(tree: Farm, case: str) -> 
 
 
 def test_who_is_no_curator_decides_nothing(tree: Farm, stocked: tuple[StockedFarm, str]) -> None:
-    as_role(tree, stocked, Role.MAINTAINER).run("freeze", "edge", "--why", "x").refused("curate-no-curator")
-    tree.setting(FARM_TOKEN="").run("freeze", "edge", "--why", "x").refused("curate-no-token")
-    tree.setting(FARM_TOKEN="farm_curator_x").run("freeze", "edge", "--why", "x").refused("curate-strange-token")
+    as_role(tree, stocked, Role.MAINTAINER).run("channel", "freeze", "edge", "--why", "x").refused("curate-no-curator")
+    tree.setting(FARM_TOKEN="").run("channel", "freeze", "edge", "--why", "x").refused("curate-no-token")
+    tree.setting(FARM_TOKEN="farm_curator_x").run("channel", "freeze", "edge", "--why", "x").refused(
+        "curate-strange-token"
+    )

@@ -115,7 +115,7 @@ def test_a_subscriber_needs_no_extra(client: Client, distribution: SmallDistribu
     client("lock", "--root", "root")
     assert "without a bill of materials" in client("sbom", "tool", status=1)
     client("provenance", "tool", "--deep")
-    client("who-needs", "say", "--root", "root")
+    client("why", "--reverse", "say", "--root", "root")
     client("source", "tool", "--output", "sources")
     assert (tmp_path / "sources" / "sources" / "tool-1.0.tar.gz").read_bytes() == b"the tarball"
     (tmp_path / "state" / "policy.yaml").write_text("maximum-severity: critical\n")
@@ -171,7 +171,7 @@ def test_a_run_needs_no_extra(client: Client, tmp_path: Path) -> None:
         (("plan", "jq"), "build"),
         (("jobs",), "build"),
         (("channel", "show", "edge"), "build"),
-        (("hold", "edge", "jq", "--why", "x"), "build"),
+        (("channel", "hold", "edge", "jq", "--why", "x"), "build"),
     ],
 )
 def test_a_verb_whose_extra_is_missing_says_what_to_install(words: tuple[str, ...], extra: str, client: Client) -> None:

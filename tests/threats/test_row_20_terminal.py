@@ -40,31 +40,34 @@ ANSWERED = {
     "candidate retry": "candidate retry edge jq --why x",
     "candidate show": "candidate show edge",
     "channel show": "channel show",
-    "copies": "copies glibc",
-    "excuses": "excuses edge",
-    "freeze": "freeze edge --why x --replace",
-    "hold": "hold edge",
+    "package copies": "package copies glibc",
+    "channel excuses": "channel excuses edge",
+    "channel freeze": "channel freeze edge --why x --replace",
+    "channel hold": "channel hold edge",
     "jobs": "jobs",
     "log": "log {job}",
-    "order list": "order list stable",
-    "order withdraw": "order withdraw stable 1 --why x",
-    "promote": "promote edge stable --why x",
+    "channel order list": "channel order list stable",
+    "channel order withdraw": "channel order withdraw stable 1 --why x",
+    "channel promote": "channel promote edge stable --why x",
     "release diff": "release diff edge 1 2",
     "release list": "release list edge",
     "release show": "release show edge 2",
-    "report": "report edge",
+    "channel report": "channel report edge",
     "retry": "retry {job}",
-    "rollback": "rollback edge 1 --why x",
+    "channel rollback": "channel rollback edge 1 --why x",
     "submission accept": "submission accept 1 --key ann.key --name ann --yes",
     "submission list": "submission list",
     "submission show": "submission show 1",
     "submission withdraw": "submission withdraw 1 --why x",
     "submit": "submit recipes/packages/good",
-    "thaw": "thaw edge",
-    "trail": "trail",
+    "channel thaw": "channel thaw edge",
+    "channel trail": "channel trail",
 }
 """Verbs that ask a farm, each as it is run against one that answers with such texts, and one that refuses with them."""
-QUIET = {"advisory reviewed", "copies", "freeze", "image list", "images", "release list", "release show", "thaw"}
+QUIET = {
+    "advisory reviewed", "channel freeze", "channel thaw", "image list", "images", "package copies", "release list",
+    "release show",
+}  # fmt: skip
 """What they print when all is well: names, versions, digests and farm's own words."""
 LOCAL = {
     "audit": ["audit", "audit --root {root}", "audit img:1", "audit --channel dist.example.org/edge --format json"],
@@ -100,13 +103,14 @@ LOCAL = {
     "override add": ["override add say=dist.example.org/edge:{text} --why x"],
     "override list": ["override list"],
     "override remove": ["override remove {text}"],
-    "owners": ["owners {text}", "owners --recipes {text}"],
+    "package owners": ["package owners {text}", "package owners --recipes {text}"],
     "pack": ["pack --list", "pack {text}", "pack {text} --name mine.example.org/own --version 1"],
     "plan": ["plan {text}"],
     "policy check": ["policy check {root} --policy policy.yaml", "policy check img:1 --policy {file}"],
     "provenance": ["provenance parse", "provenance --root {root} say", "provenance {root}/usr/share/{evil}"],
     "rebuild": ["rebuild --check {text}"],
     "remove": ["remove --root {root} {text}"],
+    "rollback": ["rollback --root {root}", "rollback --root {text}"],
     "run": ["run --offline {text}", "run -f {file}", "run say --env {text}"],
     "sbom": ["sbom {text}", "sbom own"],
     "search": ["search", "search {text}"],
@@ -122,7 +126,7 @@ LOCAL = {
     "up": ["up"],
     "upgrade": ["upgrade --root {root} --dry-run", "upgrade --root {text}"],
     "verify": ["verify --root {root}", "verify {text}", "verify --cache"],
-    "who-needs": ["who-needs say", "who-needs say --root {root}", "who-needs {text}"],
+    "why": ["why --reverse say", "why say --root {root}", "why --reverse {text}"],
 }  # fmt: skip
 """All other verbs, each with command lines; `{text}` is a word of the user's own that is as hostile as the rest."""
 
@@ -183,8 +187,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "pack --name mine.example.org/own --version 1 --summary {text} --license {text} plain",
             "override add pack=dist.example.org/edge:say --why {text}",
             "advisory add osv.json",
-            "promote edge stable --why {text}",
-            "freeze edge --why {text}",
+            "channel promote edge stable --why {text}",
+            "channel freeze edge --why {text}",
         ):
             (home / "plain/share").mkdir(parents=True, exist_ok=True)
             (home / "plain/share/x").write_text("x")

@@ -22,12 +22,12 @@ class ReportedPackageError(RefusedReleaseError):
     code = "reported"
 
     def __init__(self, move: Move, channel: str, report: ReportOpened) -> None:
-        close = f"farm report {report.channel} --resolve {report.report} --descriptor {report.package}"
+        close = f"farm channel report {report.channel} --resolve {report.report} --descriptor {report.package}"
         super().__init__(
             f"{move.label} may not enter {channel}: trouble with it was reported on {report.channel}, and the report "
             f"{report.report} is open: {report.reason}",
-            remedy=f"Mend it; or, if there is nothing to mend, `farm report --resolve {report.report}`. Where the farm "
-            f"has no such report: `{close}`.",
+            remedy=f"Mend it; or, if there is nothing to mend, `farm channel report --resolve {report.report}`. Where "
+            f"the farm has no such report: `{close}`.",
         )
 
 

@@ -156,7 +156,7 @@ class Orders:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
             raise FrozenChannelError(
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
-                remedy=f"`farm thaw {channel}` lets it go on, also where the farm knows of no freeze.",
+                remedy=f"`farm channel thaw {channel}` lets it go on, also where the farm knows of no freeze.",
             )
         held, faults = self._state.held(channel, release.distribution, self._now), Faults()
         for move in moves:
@@ -268,7 +268,7 @@ def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
 def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
     return HeldPackageError(
         f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
-        remedy=f"`farm hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
+        remedy=f"`farm channel hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
     )
 
 

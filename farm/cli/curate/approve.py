@@ -146,7 +146,7 @@ def _told_withdrawn(answer: dict[str, Any], channel: str, name: str) -> Iterator
     for each in answer["withdrawn"]:
         yield f"the approval of {name} for {each.get('package', each['digest'])} on {channel} no longer counts"
     for label in answer.get("released", ()):
-        yield f"{label} is in a release of {channel}, and stays there: `farm rollback {channel} NUMBER` takes it out"
+        yield f"{label} stays in a release of {channel}; `farm channel rollback {channel} NUMBER` takes it out"
 
 
 def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *, as_json: bool) -> int:

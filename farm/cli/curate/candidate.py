@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.channel_trouble import say_trouble
-from farm.cli.curator import clock, curator, in_brief, number_type, tell_order, wait_option
+from farm.cli.curator import clock, curator, in_brief, number_type, reason_option, tell_order, wait_option
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines
 from farm.cli.sign_order import can_sign, sign_act
@@ -82,7 +82,7 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
 @candidate.command("retry")
 @click.argument("channel")
 @click.argument("packages", nargs=-1)
-@click.option("--why", default="", help="The reason, for those who wonder later.")
+@reason_option
 @wait_option
 @json_option
 def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json: bool) -> int:

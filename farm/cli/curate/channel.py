@@ -1,4 +1,4 @@
-"""`farm channel`: how channels stand, what is at their gates, and what is held back."""
+"""`farm channel`: the state of channels; each of its other verbs has its file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.curator import clock, curator, in_brief, until_text
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, say_json, say_lines, styled
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@click.group()
+@click.group(cls=VerbGroup, below="channel")
 def channel() -> None:
-    """Look at channels of the farm at FARM_URL."""
+    """Show the channels of the farm at FARM_URL, and order what a channel publishes."""
 
 
 @channel.command("show")

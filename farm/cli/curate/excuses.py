@@ -1,4 +1,4 @@
-"""`farm excuses`: what is held back from channels, why, since when, and what would clear it."""
+"""`farm channel excuses`: what is held back from channels, why, since when, and what would clear it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
 
     \b
     Example:
-      farm excuses edge
+      farm channel excuses edge
     """
     with curator() as farm:
         names = [channel] if channel else [each["channel"] for each in farm.channels()]

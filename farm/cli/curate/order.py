@@ -1,4 +1,4 @@
-"""`farm order`: what curators have ordered the pipeline of a channel to do, and taking back what is not done yet."""
+"""`farm channel order`: the orders of curators to the pipeline of a channel, and their withdrawal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def list_orders(channel: str, as_json: bool) -> None:
 
     \b
     Example:
-      farm order list stable
+      farm channel order list stable
     """
     from farm.cli.rendering import table
 
@@ -70,8 +70,8 @@ def withdraw(*, channel: str, number: int | None, digest: str | None, why: str, 
 
     \b
     Example:
-      farm order withdraw stable 12 --why "the fair is over"
-      farm order withdraw stable --order sha256:9f86… --why "nobody has given it"
+      farm channel order withdraw stable 12 --why "the fair is over"
+      farm channel order withdraw stable --order sha256:9f86… --why "nobody has given it"
     """
     if (number is None) == (digest is None):
         raise click.UsageError("Which order? Write its NUMBER, or --order with its digest.")

@@ -1,4 +1,4 @@
-"""`farm report`: trouble with a package of a channel; it does not soak while the report is open."""
+"""`farm channel report`: trouble with a package of a channel; it does not soak while the report is open."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def report(
 
     \b
     Example:
-      farm report edge jq --why "segfaults on []"
-      farm report edge
-      farm report --resolve 3 --resolve 4
+      farm channel report edge jq --why "segfaults on []"
+      farm channel report edge
+      farm channel report --resolve 3 --resolve 4
     """
     if descriptor:
         if len(resolve) != len(descriptor) or channel is None or package or why:
@@ -61,7 +61,9 @@ def report(
             raise click.UsageError("--resolve takes a number and nothing else.")
         return _close(resolve, as_json=as_json)
     if channel is None:
-        raise click.UsageError("Which channel? Write farm report CHANNEL, or farm report CHANNEL PACKAGE --why TEXT.")
+        raise click.UsageError(
+            "Which channel? Write farm channel report CHANNEL, or farm channel report CHANNEL PACKAGE --why TEXT."
+        )
     if package is None:
         _show_reports(channel, as_json)
         return 0

@@ -1,4 +1,4 @@
-"""`farm rollback`: a channel back to an older release, for its curator; a root to an earlier state, for its owner."""
+"""`farm rollback` and `farm channel rollback`: a root back to an earlier state, a channel back to an older release."""
 
 from __future__ import annotations
 
@@ -7,52 +7,80 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.curator import curator, number_type, tell_order, wait_option
+from farm.cli.curator import curator, number_type, tell_order, wait_option, why_option
 from farm.cli.options import json_option
+from farm.cli.output import say
 from farm.cli.sign_order import sign_act
 
 if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
 
 
-@click.command()
-@click.argument("words", nargs=-1, metavar="[CHANNEL NUMBER | GENERATION]")
-@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
-@click.option("--why", help="The reason, for those who wonder later; a channel needs one.")
+@click.command("rollback")
+@click.argument("channel")
+@click.argument("number", type=number_type)
+@why_option
 @wait_option
 @json_option
-def rollback(words: tuple[str, ...], root: Path | None, why: str | None, wait: bool, as_json: bool) -> int:
-    """Go back: a channel to what its release NUMBER held, or with --root a directory to an earlier state.
-
-    A channel releases the old set as a new release, and its subscribers get it by upgrading. A root switches to
-    GENERATION, without one to the state before the current; nothing is fetched.
+def channel_rollback(channel: str, number: int, why: str, wait: bool, as_json: bool) -> int:
+    """Make a new release of CHANNEL with the packages of its release NUMBER; subscribers get it by upgrading.
 
     \b
-    Examples:
-      farm rollback edge 12 --why "jq 1.7.2 loses data"
-      farm rollback --root /srv/tools
-      farm rollback --root /srv/tools 3
+    Example:
+      farm channel rollback edge 12 --why "jq 1.7.2 loses data"
     """
-    if root is not None:
-        if why is not None or wait:
-            raise click.UsageError("--why and --wait are for channels: leave them away, or leave --root away.")
-        if len(words) > 1:
-            raise click.UsageError("With --root name one generation, or none: farm rollback --root DIR [GENERATION].")
-        return _roll_back_root(root, _number(words[0], "GENERATION") if words else None, as_json=as_json)
-    if len(words) != 2:
-        missing = "NUMBER" if words else "CHANNEL"
-        raise click.UsageError(f"Missing argument '{missing}'." if len(words) < 2 else "Too many arguments.")
-    if why is None:
-        raise click.UsageError("Missing option '--why'.")
-    number = _number(words[1], "NUMBER")
     with curator() as farm:
-        envelope = _sign_rollback(farm, words[0], number, why)
-        order = farm.rollback(words[0], number, why=why, envelope=envelope)
+        envelope = _sign_rollback(farm, channel, number, why)
+        order = farm.rollback(channel, number, why=why, envelope=envelope)
         return tell_order(farm, order, wait=wait, as_json=as_json)
 
 
+@click.command()
+@click.argument("words", nargs=-1, metavar="[GENERATION]")
+@click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
+@click.option("--why", hidden=True)
+@click.option("--wait", is_flag=True, hidden=True)
+@json_option
+@click.pass_context
+def rollback(
+    context: click.Context, words: tuple[str, ...], root: Path | None, why: str | None, wait: bool, as_json: bool
+) -> int:
+    """Switch a root back to GENERATION, or to the state before the current one. Nothing is fetched.
+
+    `farm list --root DIR --generations` lists the generations that are kept. A channel is rolled back by `farm channel
+    rollback`.
+
+    \b
+    Examples:
+      farm rollback --root /srv/tools
+      farm rollback --root /srv/tools 3
+    """
+    if root is None:
+        return _former(context, words, why, wait=wait, as_json=as_json)
+    if why is not None or wait:
+        raise click.UsageError("--why and --wait are options of `farm channel rollback`; leave them out with --root.")
+    if len(words) > 1:
+        raise click.UsageError("With --root give one generation, or none: farm rollback --root DIR [GENERATION].")
+    return _roll_back_root(root, _number(words[0], "GENERATION") if words else None, as_json=as_json)
+
+
+def _former(context: click.Context, words: tuple[str, ...], why: str | None, *, wait: bool, as_json: bool) -> int:
+    """Carry out `farm rollback CHANNEL NUMBER`, as `farm channel rollback` was called before."""
+    if not words:
+        raise click.UsageError("Missing option '--root'.")
+    if len(words) != 2:
+        raise click.UsageError("Missing argument 'NUMBER'." if len(words) < 2 else "Too many arguments.")
+    if why is None:
+        raise click.UsageError("Missing option '--why'.")
+    number = _number(words[1], "NUMBER")
+    now = "`farm rollback CHANNEL NUMBER` is now `farm channel rollback`"
+    say(f"warning: {now}; the former name works in this release only", err=True)
+    status: int = context.invoke(channel_rollback, channel=words[0], number=number, why=why, wait=wait, as_json=as_json)
+    return status
+
+
 def _sign_rollback(farm: CuratorClient, channel: str, number: int, why: str) -> bytes | None:
-    """Return the signed order to go back; None where there is no key, or no such release: the farm says so."""
+    """Return the signed order to go back; None without a key, or without such a release: the farm refuses that."""
     from farm.core.names.digest import Digest
 
     for release in farm.releases(channel, before=number + 1, limit=1)["releases"]:

@@ -1,4 +1,4 @@
-"""`farm trail`: who decided what on the farm, and what was refused."""
+"""`farm channel trail`: who decided what on the farm, and what was refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
 
     \b
     Example:
-      farm trail --channel stable --since 7d
+      farm channel trail --channel stable --since 7d
     """
     from farm.cli.rendering import table
 
@@ -51,4 +51,4 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
     ]
     say_lines(table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", "")) if rows else ["nothing is written there"])
     if page["next-before"]:
-        say(f"older lines: farm trail --before {page['next-before']}", err=True)
+        say(f"older lines: farm channel trail --before {page['next-before']}", err=True)

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.operate.key_drafts import draft, publish, sign
-from farm.cli.operate.key_ledger import ledger
-from farm.cli.operate.key_record import record
-from farm.cli.operate.key_sheet import show
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, say_document, say_json
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=VerbGroup, below="keys")
 def keys() -> None:
     """Make the keys of a distribution, and change by many hands who may sign what.
 
@@ -217,7 +214,3 @@ def export(public: Path, pem: bool) -> None:
 
 def _print(values: dict[str, Any]) -> None:
     say_json(values, default=str)
-
-
-for _verb in (draft, sign, show, publish, record, ledger):
-    keys.add_command(_verb)

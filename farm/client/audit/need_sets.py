@@ -25,24 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NeedSet:
-    """A set, what people call it, and what brings the facts of a member by its name."""
+    """A set, what people call it, what brings the facts of a member by its name, and what was asked for by name."""
 
     where: str
     packages: PackageSet
     facts: Callable[[str], PackageFacts]
+    asked: tuple[str, ...] = ()
 
 
 def root_needs(host: Host, path: Path) -> NeedSet:
     """Return what is installed in a root. Raises `RootError`, `DownloadError`."""
     record = Root(path).installed().set
     packages = PackageSet.of(InstalledSet(host, record).members())
-    return NeedSet(str(path), packages, lambda name: packages.members[name].facts)
+    return NeedSet(str(path), packages, lambda name: packages.members[name].facts, record.asked)
 
 
 def image_needs(host: Host, name: str, image: KnownImage) -> NeedSet:
     """Return what an image holds. Raises as `Described.parts`."""
     packages = PackageSet.of(part.member for part in Described(host).parts(image))
-    return NeedSet(name, packages, lambda each: packages.members[each].facts)
+    return NeedSet(name, packages, lambda each: packages.members[each].facts, image.record.asked)
 
 
 def channel_needs(catalogue: Catalogue) -> NeedSet:

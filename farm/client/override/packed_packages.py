@@ -48,7 +48,7 @@ class OwnPackageProblemError(FarmError):
     def __init__(self, names: Sequence[str], problems: Sequence[str]) -> None:
         super().__init__(
             f"{' and '.join(names)} cannot go in:{in_lines(problems)}",
-            remedy="Name what has it under `packages` too: `farm who-needs LIBRARY` says which package that is.",
+            remedy="Name what has it under `packages` too: `farm why --reverse LIBRARY` says which package that is.",
         )
 
 

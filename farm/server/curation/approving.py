@@ -204,7 +204,7 @@ def revocable(unit: UnitOfWork, channel: str, curator: str, name: str) -> list[A
     if found:
         raise AlreadyError(
             f"{name} is in a release of {channel}: withdrawing the approval of {curator} has no effect any more",
-            remedy=f"Go back to a release without it: `farm rollback {channel} NUMBER`.",
+            remedy=f"Go back to a release without it: `farm channel rollback {channel} NUMBER`.",
         )
     known = {approval.package.name for approval in in_question(unit, channel) if curator in approval.approved_by}
     by_digest = f"What the farm does not know of: `farm approve {channel} --withdraw --descriptor DIGEST`."

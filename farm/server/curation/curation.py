@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 _WITH_SIGNER = (
-    "Where the signer has one of this number open all the same: `farm report CHANNEL --resolve NUMBER --descriptor "
-    "DIGEST`, with the descriptor that the signer's refusal names."
+    "Where the signer has one of this number open all the same: `farm channel report CHANNEL --resolve NUMBER "
+    "--descriptor DIGEST`, with the descriptor that the signer's refusal names."
 )
 _ONLY_THERE = "with the signer: nothing was written here"
 
@@ -63,7 +63,8 @@ def freeze(
         before = f"{_until(standing)} by {standing.by}: {standing.why}"
         if not replace:
             raise AlreadyError(
-                f"{channel} is frozen{before}", remedy="Put yours in its place with --replace, or `farm thaw` it first."
+                f"{channel} is frozen{before}",
+                remedy="Put yours in its place with --replace, or `farm channel thaw` it first.",
             )
         told += f"; in place of one{before}"
     take_signed(unit, RequestedOrder(act=Act.FREEZE, channel=channel, reason=why, until=until), envelope)
@@ -149,7 +150,9 @@ def resolve(unit: UnitOfWork, actor: Actor, report_id: int, *, envelope: bytes |
     """Close a report. Raises `CurationError` when there is none, `AlreadyError` when it is closed."""
     known = reports.report(unit.session, report_id)
     if known is None:
-        raise CurationError(f"there is no report {report_id}", remedy=f"See `farm report CHANNEL`. {_WITH_SIGNER}")
+        raise CurationError(
+            f"there is no report {report_id}", remedy=f"See `farm channel report CHANNEL`. {_WITH_SIGNER}"
+        )
     if not reports.resolve_report(unit.session, report_id, resolved_by=actor.name, now=unit.now):
         raise AlreadyError(f"report {report_id} was resolved by {known.resolved_by}", remedy=_WITH_SIGNER)
     wanted = RequestedOrder(act=Act.CLOSE_REPORT, channel=known.channel, target=known.package, number=report_id)
@@ -174,7 +177,7 @@ def close_with_signer(
     # An invented one may have the number of an honest one, about another package.
     if known is not None and open_here and (known.channel, known.package) == (channel, package):
         raise CurationError(
-            f"report {report_id} is open here", remedy=f"`farm report --resolve {report_id}` closes it."
+            f"report {report_id} is open here", remedy=f"`farm channel report --resolve {report_id}` closes it."
         )
     if signed_orders.who_orders(unit.session) is None:
         raise CurationError("the signer keeps no reports of its own: targets sign no policy")

@@ -116,7 +116,7 @@ def held_among(unit: UnitOfWork, channel: str, names: Iterable[str]) -> tuple[st
         return None
     first = found[min(found)]
     told = f"{first.held_by} holds {first.package} on {channel}: {first.reason}"
-    return told, f"`farm hold {channel} {first.package} --lift` lets it go on"
+    return told, f"`farm channel hold {channel} {first.package} --lift` lets it go on"
 
 
 def retry(
@@ -167,7 +167,7 @@ def withdraw_order(
     reason = reason_of(why)
     known = orders.order(unit.session, number)
     if known is None or known.channel != channel:
-        raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm order list {channel}`.")
+        raise NotInQuestionError(f"{channel} has no order {number}", remedy=f"See `farm channel order list {channel}`.")
     signature = signature_of(unit, number)
     if known.done_at is not None and not _counts_with_signer(unit, known, signature):
         raise AlreadyError(f"order {number} is done: {known.outcome}")
@@ -175,7 +175,7 @@ def withdraw_order(
     if newest and newest.published_at is None and known.candidate_id == newest.candidate_id is not None:
         raise AlreadyError(
             f"release {newest.number}, which order {number} asks for, is with the signer",
-            remedy=f"Go back with `farm rollback {channel}` once it is signed.",
+            remedy=f"Go back with `farm channel rollback {channel}` once it is signed.",
         )
     if known.done_at is None:
         _give_up(unit, known, f"{OrderEnding.WITHDRAWN} by {actor.name}: {reason}")
@@ -205,7 +205,7 @@ def withdraw_with_signer(
     if known is not None and known.done_at is None:
         raise CurationError(
             f"that is order {number} here, which waits",
-            remedy=f"`farm order withdraw {channel} {number} --why TEXT` ends both.",
+            remedy=f"`farm channel order withdraw {channel} {number} --why TEXT` ends both.",
         )
     wanted = RequestedOrder(act=Act.WITHDRAW_ORDER, channel=channel, reason=why, target=digest)
     if take_signed(unit, wanted, envelope, order_id=number) is None:

@@ -92,7 +92,7 @@ def test_what_was_looked_at_is_stated_and_listed(shell: Shell) -> None:
     assert "1 new review" in shell.run(*words)
     (listed,) = shell.json("advisory", "reviewed")["reviews"]
     assert (listed["package"], listed["at"] > "2024-11-20T10:00:00Z") == ("zlib", True)
-    trail = shell.json("trail")["trail"]
+    trail = shell.json("channel", "trail")["trail"]
     assert [each["detail"] for each in trail if each["action"] == "reviewed"][-1] == "2024-11-20T10:00:00Z: zlib"
 
 

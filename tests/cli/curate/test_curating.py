@@ -102,18 +102,22 @@ def shell(
 
 
 def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
-    assert shell.run("freeze", "edge", "--why", "the fair", "--until", "3d").startswith("edge is frozen until ")
+    assert shell.run("channel", "freeze", "edge", "--why", "the fair", "--until", "3d").startswith(
+        "edge is frozen until "
+    )
     assert "frozen until" in shell.run("channel", "show", "edge")
     assert shell.json("channel", "show", "edge")[0]["frozen"]["why"] == "the fair"
-    assert "edge is frozen until" in shell.run("freeze", "edge", "--why", "me first", status=1)
-    assert shell.run("freeze", "edge", "--why", "me first", "--replace") == "edge is frozen\n"
+    assert "edge is frozen until" in shell.run("channel", "freeze", "edge", "--why", "me first", status=1)
+    assert shell.run("channel", "freeze", "edge", "--why", "me first", "--replace") == "edge is frozen\n"
     assert shell.json("channel", "show", "edge")[0]["frozen"]["why"] == "me first"
-    assert shell.run("thaw", "edge") == "edge goes on\n"
-    assert "edge is not frozen" in shell.run("thaw", "edge", status=1)
-    assert "there is no channel 'egde'" in shell.run("freeze", "egde", "--why", "x", status=1)
-    assert "neither a length of time" in shell.run("freeze", "edge", "--why", "x", "--until", "soon", status=2)
-    assert "Missing option '--why'" in shell.run("freeze", "edge", status=2)
-    assert "no reason is given" in shell.run("freeze", "edge", "--why", "  ", status=1)
+    assert shell.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
+    assert "edge is not frozen" in shell.run("channel", "thaw", "edge", status=1)
+    assert "there is no channel 'egde'" in shell.run("channel", "freeze", "egde", "--why", "x", status=1)
+    assert "neither a length of time" in shell.run(
+        "channel", "freeze", "edge", "--why", "x", "--until", "soon", status=2
+    )
+    assert "Missing option '--why'" in shell.run("channel", "freeze", "edge", status=2)
+    assert "no reason is given" in shell.run("channel", "freeze", "edge", "--why", "  ", status=1)
 
 
 def test_a_channel_that_stands_still_says_why(shell: Shell) -> None:
@@ -150,7 +154,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
         shell.run(*verb)
         assert shell.told == said
     assert shell.json("candidate", "list", "edge")["trouble"] == shell.json("candidate", "show", "edge")["trouble"]
-    assert shell.run("rollback", "edge", "1", "--why", "x", "--wait", status=1) == said
+    assert shell.run("channel", "rollback", "edge", "1", "--why", "x", "--wait", status=1) == said
     assert shell.run("candidate", "retry", "edge", "--wait", status=1) == said
 
 
@@ -169,22 +173,22 @@ def test_a_submission_does_not_wait_for_a_channel_whose_file_is_wrong(
 
 
 def test_a_package_is_held_listed_and_lifted(shell: Shell) -> None:
-    assert shell.run("hold", "edge", "jq", "--why", "1.7.2 loses data") == "jq is held on edge\n"
-    assert "1.7.2 loses data" in shell.run("hold", "edge")
-    assert shell.json("hold", "edge")[0]["package"] == "jq"
+    assert shell.run("channel", "hold", "edge", "jq", "--why", "1.7.2 loses data") == "jq is held on edge\n"
+    assert "1.7.2 loses data" in shell.run("channel", "hold", "edge")
+    assert shell.json("channel", "hold", "edge")[0]["package"] == "jq"
     assert "jq is held by token:ann: 1.7.2 loses data" in shell.run("channel", "show", "edge")
-    assert shell.run("hold", "edge", "jq", "--lift") == "jq may move on edge again\n"
-    assert shell.run("hold", "edge") == "nothing is held on edge\n"
-    assert "nobody holds jq" in shell.run("hold", "edge", "jq", "--lift", status=1)
+    assert shell.run("channel", "hold", "edge", "jq", "--lift") == "jq is no longer held on edge\n"
+    assert shell.run("channel", "hold", "edge") == "nothing is held on edge\n"
+    assert "nobody holds jq" in shell.run("channel", "hold", "edge", "jq", "--lift", status=1)
     for wrong in (["edge", "jq"], ["edge", "--lift"], ["edge", "jq", "--lift", "--why", "x"]):
-        shell.run("hold", *wrong, status=2)
-    assert "String should have at least 1 character" in shell.run("hold", "edge", "", "--why", "x", status=1)
+        shell.run("channel", "hold", *wrong, status=2)
+    assert "String should have at least 1 character" in shell.run("channel", "hold", "edge", "", "--why", "x", status=1)
 
 
 def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell) -> None:
     name, digest = "other.example/openssl", Digest.of(b"blob")
     blob = BlobRef(digest, 1)
-    assert "no recipe makes" in shell.run("hold", "edge", name, "--why", "not yet", status=1)
+    assert "no recipe makes" in shell.run("channel", "hold", "edge", name, "--why", "not yet", status=1)
     with shell.stocked.small.application.writing() as unit:
         release = imported.add_release(
             unit.session,
@@ -209,24 +213,24 @@ def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell
             needs=(),
         )
         imported.add_packages(unit.session, release.id, [package])
-    shell.run("hold", "edge", name, "--why", "not yet")
-    shell.run("hold", "edge", name, "--lift")
-    assert f"nobody holds {name}" in shell.run("hold", "edge", name, "--lift", status=1)
+    shell.run("channel", "hold", "edge", name, "--why", "not yet")
+    shell.run("channel", "hold", "edge", name, "--lift")
+    assert f"nobody holds {name}" in shell.run("channel", "hold", "edge", name, "--lift", status=1)
 
 
 def test_what_is_held_back_is_told_with_blocker_owner_log_and_what_to_do(shell: Shell) -> None:
-    told = shell.run("excuses", "edge")
+    told = shell.run("channel", "excuses", "edge")
     for expected in (
         "jq 1.7.1-2: tests, held back from edge since 2", "why      the test `runs` failed", "blocker  oniguruma",
         "breaks   only with glibc", "owner    ann", r"log      job 1: jq: \x1b]0;x\x07error", "clears   mend oniguruma",
         "retry    farm candidate retry edge jq (needs the role curator)\n",
     ):  # fmt: skip
         assert expected in told, expected
-    assert told in shell.run("excuses")
-    (excuse,) = shell.json("excuses", "edge")
+    assert told in shell.run("channel", "excuses")
+    (excuse,) = shell.json("channel", "excuses", "edge")
     assert (excuse["package"], excuse["root"], excuse["partners"]) == ("jq", "oniguruma", ["glibc"])
-    assert shell.run("excuses", "stable") == "nothing is held back\n"
-    assert shell.json("excuses", "stable") == []
+    assert shell.run("channel", "excuses", "stable") == "nothing is held back\n"
+    assert shell.json("channel", "excuses", "stable") == []
 
 
 def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
@@ -277,21 +281,27 @@ def test_what_is_no_channel_is_called_so(shell: Shell, name: str) -> None:
     for verb in (
         ["channel", "show", name], ["release", "show", name, "1"], ["release", "list", name],
         ["candidate", "list", name], ["candidate", "show", name, "1"], ["release", "diff", name, "1", "2"],
-        ["excuses", name], ["freeze", name, "--why", "x"], ["hold", name, "jq", "--why", "x"],
+        ["channel", "excuses", name], ["channel", "freeze", name, "--why", "x"],
+        ["channel", "hold", name, "jq", "--why", "x"],
     ):  # fmt: skip
-        if name or verb[:2] not in (["channel", "show"], ["excuses", ""]):  # without a name these tell of all channels
+        if name or verb[:2] not in (
+            ["channel", "show"],
+            ["channel", "excuses"],
+        ):  # without a name these tell of all channels
             assert f"there is no channel {name!r}" in shell.run(*verb, status=1)
 
 
 def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None:
-    assert shell.run("promote", "edge", "stable", "jq").startswith("order 1 to stable: promote jq from edge release 2")
-    assert shell.json("promote", "edge", "stable")["detail"] == {"from": "edge", "number": 2, "packages": []}
-    assert "takes fresh builds" in shell.run("promote", "stable", "edge", status=1)
-    assert "Did you mean jq?" in shell.run("promote", "edge", "stable", "jqq", status=1)
-    assert "go back to release 1" in shell.run("rollback", "edge", "1", "--why", "jq is broken")
+    assert shell.run("channel", "promote", "edge", "stable", "jq").startswith(
+        "order 1 to stable: promote jq from edge release 2"
+    )
+    assert shell.json("channel", "promote", "edge", "stable")["detail"] == {"from": "edge", "number": 2, "packages": []}
+    assert "takes fresh builds" in shell.run("channel", "promote", "stable", "edge", status=1)
+    assert "Did you mean jq?" in shell.run("channel", "promote", "edge", "stable", "jqq", status=1)
+    assert "go back to release 1" in shell.run("channel", "rollback", "edge", "1", "--why", "jq is broken")
     assert "order 3 of token:ann waits: go back to release 1" in shell.run("channel", "show", "edge")
-    assert "is the newest of edge" in shell.run("rollback", "edge", "2", "--why", "x", status=1)
-    shell.run("rollback", "edge", "1", status=2)
+    assert "is the newest of edge" in shell.run("channel", "rollback", "edge", "2", "--why", "x", status=1)
+    shell.run("channel", "rollback", "edge", "1", status=2)
 
 
 def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
@@ -308,15 +318,15 @@ def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
 
 
 def test_orders_are_listed_and_one_that_waits_is_withdrawn(shell: Shell) -> None:
-    assert shell.run("order", "list", "stable") == "nothing was ordered of stable yet\n"
-    shell.run("promote", "edge", "stable", "--why", "the fair")
-    (waiting,) = shell.json("order", "list", "stable")
+    assert shell.run("channel", "order", "list", "stable") == "nothing was ordered of stable yet\n"
+    shell.run("channel", "promote", "edge", "stable", "--why", "the fair")
+    (waiting,) = shell.json("channel", "order", "list", "stable")
     number = str(waiting["id"])
-    assert [line.split()[-1] for line in shell.run("order", "list", "stable").splitlines()[1:]] == ["waits"]
-    assert "Missing option '--why'" in shell.run("order", "withdraw", "stable", number, status=2)
-    said = shell.run("order", "withdraw", "stable", number, "--why", "it is over")
+    assert [line.split()[-1] for line in shell.run("channel", "order", "list", "stable").splitlines()[1:]] == ["waits"]
+    assert "Missing option '--why'" in shell.run("channel", "order", "withdraw", "stable", number, status=2)
+    said = shell.run("channel", "order", "withdraw", "stable", number, "--why", "it is over")
     assert said == f"order {number} to stable: withdrawn by token:ann: it is over\n"
-    assert "is done: withdrawn" in shell.run("order", "withdraw", "stable", number, "--why", "x", status=1)
+    assert "is done: withdrawn" in shell.run("channel", "order", "withdraw", "stable", number, "--why", "x", status=1)
     assert "waits: promote" not in shell.run("channel", "show", "stable")
 
 
@@ -411,69 +421,70 @@ def test_a_farm_that_shows_one_package_and_offers_another_gets_no_signature(
 def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shell.run("freeze", "stable", "--why", "the \u202efair")
-    shell.run("hold", "edge", "jq", "--why", "x")
-    shell.run("thaw", "stable")
+    shell.run("channel", "freeze", "stable", "--why", "the \u202efair")
+    shell.run("channel", "hold", "edge", "jq", "--why", "x")
+    shell.run("channel", "thaw", "stable")
     with shell.stocked.small.application.writing() as unit:
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
         admin, _ = access.issue_token(unit, name="root", role=Role.ADMIN, lasts=timedelta(days=1))
     curator = os.environ["FARM_TOKEN"]
     monkeypatch.setenv("FARM_TOKEN", token)
-    shell.run("freeze", "stable", "--why", "x", status=1)
-    assert "this needs the role curator" in shell.run("trail", status=1)
+    shell.run("channel", "freeze", "stable", "--why", "x", status=1)
+    assert "this needs the role curator" in shell.run("channel", "trail", status=1)
     monkeypatch.setenv("FARM_TOKEN", curator)
 
-    refused, thawed, frozen = shell.run("trail", "--channel", "stable").splitlines()[1:]
+    refused, thawed, frozen = shell.run("channel", "trail", "--channel", "stable").splitlines()[1:]
     assert "token:m" in refused
     assert "refused: PUT /api/v1/channels/stable/freeze" in refused
     assert re.search(r"token:ann +thaw +channel stable", thawed)
     assert re.search(r"token:ann +freeze +channel stable +the \\u202efair", frozen)
-    page = shell.json("trail", "--limit", "2")
+    page = shell.json("channel", "trail", "--limit", "2")
     assert [each["action"] for each in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
-    older = shell.json("trail", "--before", str(page["next-before"]))["trail"]
+    older = shell.json("channel", "trail", "--before", str(page["next-before"]))["trail"]
     assert [(each["action"], each["channel"]) for each in older[:3]] == [
-        ("thaw", "stable"), ("hold", "edge"), ("freeze", "stable")
+        ("channel", "thaw", "stable"), ("channel", "hold", "edge"), ("channel", "freeze", "stable")
     ]  # fmt: skip
     assert not any("address" in each or "farm_" in json.dumps(each) for each in [*page["trail"], *older])
     monkeypatch.setenv("FARM_TOKEN", admin)
-    assert shell.json("trail")["trail"][0]["address"] == "127.0.0.1"
+    assert shell.json("channel", "trail")["trail"][0]["address"] == "127.0.0.1"
 
-    assert len(shell.json("trail", "--since", "1h")["trail"]) == len(page["trail"]) + len(older)
-    assert shell.run("trail", "--since", "2999-01-01") == "nothing is written there\n"
-    assert "there is no channel 'nope'" in shell.run("trail", "--channel", "nope", status=1)
-    assert "neither a length of time" in shell.run("trail", "--since", "soon", status=2)
+    assert len(shell.json("channel", "trail", "--since", "1h")["trail"]) == len(page["trail"]) + len(older)
+    assert shell.run("channel", "trail", "--since", "2999-01-01") == "nothing is written there\n"
+    assert "there is no channel 'nope'" in shell.run("channel", "trail", "--channel", "nope", status=1)
+    assert "neither a length of time" in shell.run("channel", "trail", "--since", "soon", status=2)
 
 
 def test_trouble_is_reported_listed_and_resolved(shell: Shell) -> None:
-    assert shell.run("report", "edge", "jq", "--why", "segfaults on []") == "report 1: jq 1.7.1-1 on edge\n"
-    assert "segfaults on []" in shell.run("report", "edge")
-    assert shell.run("report", "--resolve", "1") == "report 1 is closed: jq 1.7.1-1 on edge\n"
-    assert shell.run("report", "edge") == "no open reports on edge\n"
-    assert "was resolved by token:ann" in shell.run("report", "--resolve", "1", status=1)
+    assert shell.run("channel", "report", "edge", "jq", "--why", "segfaults on []") == "report 1: jq 1.7.1-1 on edge\n"
+    assert "segfaults on []" in shell.run("channel", "report", "edge")
+    assert shell.run("channel", "report", "--resolve", "1") == "report 1 is closed: jq 1.7.1-1 on edge\n"
+    assert shell.run("channel", "report", "edge") == "no open reports on edge\n"
+    assert "was resolved by token:ann" in shell.run("channel", "report", "--resolve", "1", status=1)
     for wrong in ([], ["edge", "jq"], ["edge", "--resolve", "1"], ["--resolve", "0"]):
-        shell.run("report", *wrong, status=2)
+        shell.run("channel", "report", *wrong, status=2)
 
 
 def test_a_maintainer_reports_and_decides_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     with shell.stocked.small.application.writing() as unit:
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
     monkeypatch.setenv("FARM_TOKEN", token)
-    shell.run("report", "edge", "jq", "--why", "segfaults")
+    shell.run("channel", "report", "edge", "jq", "--why", "segfaults")
     for act in (
-        ["freeze", "edge", "--why", "x"], ["thaw", "edge"], ["hold", "edge", "jq", "--why", "x"],
-        ["hold", "edge", "jq", "--lift"], ["promote", "edge", "stable"], ["rollback", "edge", "1", "--why", "x"],
-        ["candidate", "retry", "edge"], ["report", "--resolve", "1"],
+        ["channel", "freeze", "edge", "--why", "x"], ["channel", "thaw", "edge"],
+        ["channel", "hold", "edge", "jq", "--why", "x"], ["channel", "hold", "edge", "jq", "--lift"],
+        ["channel", "promote", "edge", "stable"], ["channel", "rollback", "edge", "1", "--why", "x"],
+        ["candidate", "retry", "edge"], ["channel", "report", "--resolve", "1"],
         ["approve", "stable", "--key", str(shell.key), "--name", "alice", "--yes"],
         ["approve", "stable", "jq", "--withdraw", "--name", "alice"],
     ):  # fmt: skip
         assert "this needs the role curator" in shell.run(*act, status=1)
     monkeypatch.delenv("FARM_TOKEN")
-    assert "this needs a token" in shell.run("report", "edge", "jq", "--why", "segfaults", status=1)
+    assert "this needs a token" in shell.run("channel", "report", "edge", "jq", "--why", "segfaults", status=1)
 
 
 def test_words_that_are_no_words_are_refused_without_harm(shell: Shell) -> None:
     for why in ("\udcff", "x" * 2001):
-        shell.run("freeze", "edge", "--why", why, status=1)
+        shell.run("channel", "freeze", "edge", "--why", why, status=1)
     with shell.stocked.small.application.writing() as unit:
         curation.freeze(unit, Actor("token:\x1b[31m"), "edge", why="a\x1b[31mb\x00")
     assert r"a\x1b[31mb" in shell.run("channel", "show", "edge")

@@ -153,14 +153,14 @@ def ann(shell: Shell) -> Shell:
 
 
 def test_each_act_is_signed_and_brought(ann: Shell) -> None:
-    ann.run("freeze", "edge", "--why", "the fair", "--until", "3d")
-    ann.run("thaw", "edge")
-    ann.run("hold", "edge", "dist.example.org/jq", "--why", "it crashes")
-    ann.run("hold", "edge", "jq", "--lift")
-    ann.run("report", "edge", "jq", "--why", "it crashes")
-    ann.run("report", "--resolve", "1")
-    ann.run("promote", "edge", "stable", "jq", "--why", "needed")
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "freeze", "edge", "--why", "the fair", "--until", "3d")
+    ann.run("channel", "thaw", "edge")
+    ann.run("channel", "hold", "edge", "dist.example.org/jq", "--why", "it crashes")
+    ann.run("channel", "hold", "edge", "jq", "--lift")
+    ann.run("channel", "report", "edge", "jq", "--why", "it crashes")
+    ann.run("channel", "report", "--resolve", "1")
+    ann.run("channel", "promote", "edge", "stable", "jq", "--why", "needed")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     told = [(each.act, each.channel, list(each.packages), each.number, each.origin) for each in ann.signer.taken]
     assert told == [
         (Act.FREEZE, "edge", [], 0, ""),
@@ -179,7 +179,7 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
 
 
 def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     candidate = ann.stocked.candidate("edge", [])
     with ann.stocked.small.application.writing() as unit:
         (order,) = orders.open_orders(unit.session, "edge")
@@ -190,50 +190,52 @@ def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
 
 
 def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
-    ann.run("rollback", "edge", "1", "--why", "slow")
-    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
+    said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert said.startswith("order 1 to edge: withdrawn by token:ann: oops")
     rollback, withdrawal = ann.signer.taken
     assert f"signing that the order {rollback.digest} permits nothing any more" in ann.told
     assert (withdrawal.act, withdrawal.channel, withdrawal.target, withdrawal.reason) == (
         Act.WITHDRAW_ORDER, "edge", rollback.digest, "oops",
     )  # fmt: skip
-    assert "is done: withdrawn" in (ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.told)
+    assert "is done: withdrawn" in (
+        ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1) + ann.told
+    )
     assert len(ann.signer.taken) == 2
 
 
 def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann: Shell) -> None:
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert f"good with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
-        "order", "list", "edge"
+        "channel", "order", "list", "edge"
     )
-    said = ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert said == "order 1 to edge: nothing to do; it is withdrawn from the signer too\n"
     assert [each.act for each in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
-    assert "good with the signer" not in ann.run("order", "list", "edge")
+    assert "good with the signer" not in ann.run("channel", "order", "list", "edge")
 
 
 def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
-    assert "good with the signer" not in ann.run("order", "list", "edge")
-    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    assert "good with the signer" not in ann.run("channel", "order", "list", "edge")
+    ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
     assert "order 1 is done: release 3" in ann.told
     assert len(ann.signer.taken) == 1
 
 
 def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a client of before, which sends no signature: the order would go on counting with the signer."""
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     monkeypatch.setattr("farm.cli.curate.order.can_sign", lambda: False)
-    ann.run("order", "withdraw", "edge", "1", "--why", "oops", status=1)
+    ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
     assert "withdraw order has to be signed with your own key" in ann.told
-    (waiting,) = ann.json("order", "list", "edge")
+    (waiting,) = ann.json("channel", "order", "list", "edge")
     assert waiting["done-at"] is None
 
 
@@ -241,7 +243,7 @@ def test_a_retry_that_nobody_signed_is_withdrawn_by_nobodys_signature(ann: Shell
     candidate = ann.stocked.candidate("edge", [])
     ann.stocked.hold_back(candidate, Excuse(package="jq", version="1.7.1-1", gate="tests", reason="red"))
     ann.run("candidate", "retry", "edge")
-    assert "withdrawn by token:ann" in ann.run("order", "withdraw", "edge", "1", "--why", "oops")
+    assert "withdrawn by token:ann" in ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert "nobody has signed order 1, says the farm" in ann.told
     assert not ann.signer.taken
 
@@ -274,54 +276,54 @@ def test_a_retry_that_is_shown_as_something_else_is_not_signed(
 
 def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shell) -> None:
     digest = ann.build_of("jq")
-    ann.run("report", "--resolve", "7", status=1)
-    assert "farm report CHANNEL --resolve NUMBER --descriptor DIGEST" in ann.told
-    closed = ann.run("report", "edge", "--resolve", "7", "--descriptor", digest)
+    ann.run("channel", "report", "--resolve", "7", status=1)
+    assert "farm channel report CHANNEL --resolve NUMBER --descriptor DIGEST" in ann.told
+    closed = ann.run("channel", "report", "edge", "--resolve", "7", "--descriptor", digest)
     assert closed == f"report 7 on edge is closed with the signer: {digest}\n"
     (order,) = ann.signer.taken
     assert (order.act, order.channel, order.number, order.target) == (Act.CLOSE_REPORT, "edge", 7, digest)
-    ann.run("report", "edge", "jq", "--why", "it crashes")
-    ann.run("report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
+    ann.run("channel", "report", "edge", "jq", "--why", "it crashes")
+    ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
     assert "report 1 is open here" in ann.told
     other = ann.build_of("oniguruma")  # an invented one of the same number
-    assert "closed with the signer" in ann.run("report", "edge", "--resolve", "1", "--descriptor", other)
-    ann.run("report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
+    assert "closed with the signer" in ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", other)
+    ann.run("channel", "report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
     assert "sha256" in ann.told
     for wrong in (["edge", "--descriptor", digest], ["--resolve", "7", "--descriptor", digest]):
-        ann.run("report", *wrong, status=2)
+        ann.run("channel", "report", *wrong, status=2)
 
 
 def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
     with ann.stocked.small.application.writing() as unit:
         for _ in range(60):  # more than a listing has
             curation.report(unit, Actor("token:ann"), "edge", "jq", why="it crashes")
-    said = ann.run("report", "--resolve", "2", "--resolve", "60")
+    said = ann.run("channel", "report", "--resolve", "2", "--resolve", "60")
     assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
-    assert [each["id"] for each in ann.json("report", "--resolve", "3", "--resolve", "4")] == [3, 4]
-    ann.run("report", "--resolve", "5", "--resolve", "2", "--resolve", "6", status=1)
+    assert [each["id"] for each in ann.json("channel", "report", "--resolve", "3", "--resolve", "4")] == [3, 4]
+    ann.run("channel", "report", "--resolve", "5", "--resolve", "2", "--resolve", "6", status=1)
     assert "report 2 was resolved by token:ann" in ann.told
     digest = ann.build_of("jq")
     pairs = [part for number in (700, 701) for part in ("--resolve", str(number), "--descriptor", digest)]
-    assert ann.run("report", "edge", *pairs).count("is closed with the signer") == 2
+    assert ann.run("channel", "report", "edge", *pairs).count("is closed with the signer") == 2
     closed = [(each.number, each.target) for each in ann.signer.taken]
     assert closed == [(number, digest) for number in (2, 60, 3, 4, 5, 700, 701)]
-    ann.run("report", "edge", *pairs[:2], *pairs, status=2)
+    ann.run("channel", "report", "edge", *pairs[:2], *pairs, status=2)
 
 
 def test_where_no_policy_is_signed_the_signer_has_no_reports(shell: Shell) -> None:
     digest = shell.build_of("jq")
     shell.run("keys", "me", "--name", "ann")
-    shell.run("report", "edge", "--resolve", "7", "--descriptor", digest, status=1)
+    shell.run("channel", "report", "edge", "--resolve", "7", "--descriptor", digest, status=1)
     assert "the signer keeps no reports of its own" in shell.told
 
 
 def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:
     shell.lists("00" * 32)
-    shell.run("freeze", "edge", "--why", "the fair", status=1)
+    shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
     assert "freeze has to be signed with your own key" in shell.told
     assert "farm keys me" in shell.told
     shell.run("keys", "me", "--name", "ann")
-    shell.run("freeze", "edge", "--why", "the fair", status=1)
+    shell.run("channel", "freeze", "edge", "--why", "the fair", status=1)
     assert "no allowed key has signed the statement" in shell.told
     assert "signed curators or operators" in shell.told
     assert shell.json("channel", "show", "edge")[0]["frozen"] is None
@@ -329,27 +331,27 @@ def test_without_a_key_it_is_said_how_to_get_one(shell: Shell) -> None:
 
 
 def test_where_no_policy_is_signed_no_key_is_needed(shell: Shell) -> None:
-    assert shell.run("freeze", "edge", "--why", "the fair") == "edge is frozen\n"
+    assert shell.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
     shell.run("keys", "me", "--name", "ann")
-    assert shell.run("thaw", "edge") == "edge goes on\n"
+    assert shell.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
     assert (shell.told, shell.signer.taken) == ("", [])
 
 
 def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("farm.cli.sign_order._WAITED", 0.3)
     ann.signer.state = "away"
-    assert ann.run("freeze", "edge", "--why", "the fair") == "edge is frozen\n"
+    assert ann.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
     assert "the order is taken, and not with the signer yet" in ann.told
     assert "freeze that ann has signed is not with the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
-    assert ann.json("thaw", "edge")["signed"]["act"] == "thaw"
+    assert ann.json("channel", "thaw", "edge")["signed"]["act"] == "thaw"
     assert [each.act for each in ann.signer.taken] == [Act.FREEZE, Act.THAW]
     assert "signer" not in ann.run("channel", "show", "edge")
 
 
 def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
     ann.signer.state = "refuses"
-    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
+    assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
     assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
     assert "freeze that ann has signed is refused by the signer" in ann.run("channel", "show", "edge")
 
@@ -370,7 +372,7 @@ def test_an_order_by_a_clock_that_is_wrong_is_refused_where_it_is_given(
     ann: Shell, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(hours=hours))
-    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
+    assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
     assert "Set the clock of the machine where you sign" in ann.told
     assert ann.json("channel", "show", "edge")[0]["frozen"] is None
     assert not ann.signer.taken
@@ -398,18 +400,18 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     """Bob's clock is four minutes ahead: what he has ordered is newer by what is signed."""
     freeze = from_another_machine(ann, Act.FREEZE, later=timedelta(minutes=4))
     hold = from_another_machine(ann, Act.HOLD, later=timedelta(minutes=4), packages={"jq": None})
-    assert ann.run("thaw", "edge", status=1) == ""
+    assert ann.run("channel", "thaw", "edge", status=1) == ""
     assert f"freeze on edge by bob of {freeze.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
     assert f"signed after {freeze.at:%Y-%m-%d %H:%M:%S} UTC it counts" in ann.told
-    assert ann.run("hold", "edge", "jq", "--lift", status=1) == ""
-    assert ann.run("freeze", "edge", "--why", "the fair", status=1) == ""
-    assert ann.run("hold", "edge", "jq", "--why", "it crashes", status=1) == ""
+    assert ann.run("channel", "hold", "edge", "jq", "--lift", status=1) == ""
+    assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
+    assert ann.run("channel", "hold", "edge", "jq", "--why", "it crashes", status=1) == ""
     assert f"hold jq on edge by bob of {hold.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
     shown = ann.run("channel", "show", "edge")
     assert shown.count("is refused by the signer") == 4
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(minutes=4, seconds=30))
-    assert ann.run("thaw", "edge") == "edge goes on\n"
-    assert ann.run("hold", "edge", "jq", "--lift") == "jq may move on edge again\n"
+    assert ann.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
+    assert ann.run("channel", "hold", "edge", "jq", "--lift") == "jq is no longer held on edge\n"
     assert not ann.signer.ledger.held("edge", "dist.example.org", freeze.at)
     assert ann.signer.ledger.frozen("edge", "dist.example.org", freeze.at) is None
     assert "is refused by the signer" not in ann.run("channel", "show", "edge")
@@ -418,9 +420,12 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
 def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
     from_another_machine(ann, Act.FREEZE, later=timedelta(seconds=-1))
     from_another_machine(ann, Act.HOLD, later=timedelta(seconds=-1), packages={"jq": None})
-    assert ann.run("thaw", "edge") == "edge goes on\n"
-    assert "nobody holds jqq on edge" in (ann.run("hold", "edge", "jqq", "--lift", status=1) + ann.told)
-    assert ann.run("hold", "edge", "dist.example.org/jq", "--lift") == "dist.example.org/jq may move on edge again\n"
+    assert ann.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
+    assert "nobody holds jqq on edge" in (ann.run("channel", "hold", "edge", "jqq", "--lift", status=1) + ann.told)
+    assert (
+        ann.run("channel", "hold", "edge", "dist.example.org/jq", "--lift")
+        == "dist.example.org/jq is no longer held on edge\n"
+    )
     now = datetime.now(UTC)
     assert (
         ann.signer.ledger.frozen("edge", "dist.example.org", now),
@@ -510,29 +515,31 @@ def test_who_approves_again_tells_of_a_withdrawal_that_the_farm_has_lost(approve
 
 def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell) -> None:
     invented = from_another_machine(ann, Act.PROMOTE, later=timedelta(), target=Digest.of(b"a"), origin="lab")
-    said = ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "nobody gave it")
+    said = ann.run("channel", "order", "withdraw", "edge", "--order", invented.digest, "--why", "nobody gave it")
     assert said == f"the order {invented.digest} permits nothing on edge any more\n"
     assert not ann.signer.ledger.usable("edge", Digest.of(b""), datetime.now(UTC))
-    assert ann.run("order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
+    assert ann.run("channel", "order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
     assert "ann has withdrawn the order" in ann.told
     for wrong in (["edge"], ["edge", "1", "--order", invented.digest]):
-        ann.run("order", "withdraw", *wrong, "--why", "x", status=2)
+        ann.run("channel", "order", "withdraw", *wrong, "--why", "x", status=2)
 
 
 def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None:
-    ann.run("rollback", "edge", "1", "--why", "slow")
+    ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     (rollback,) = ann.signer.taken
-    ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
-    assert "farm order withdraw edge 1" in ann.told
+    ann.run("channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
+    assert "farm channel order withdraw edge 1" in ann.told
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
-    assert "permits nothing" in ann.run("order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops")
+    assert "permits nothing" in ann.run(
+        "channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops"
+    )
 
 
 def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> None:
     ann.signer.state = "ill"
-    ann.run("freeze", "edge", "--why", "the fair")
+    ann.run("channel", "freeze", "edge", "--why", "the fair")
     assert "is not with the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
     deadline = time.monotonic() + 60
@@ -542,7 +549,7 @@ def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> Non
 
 
 def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
-    ann.run("freeze", "edge", "--why", "the fair")
+    ann.run("channel", "freeze", "edge", "--why", "the fair")
     (freeze,) = ann.signer.taken
     with ann.stocked.small.application.reading() as unit:
         kept = signed_orders.signed_order(unit.session, freeze.digest)
@@ -600,7 +607,7 @@ def test_what_advises_is_withdrawn_by_its_digest(ann: Shell, tmp_path: Path) -> 
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
     ann.run("advisory", "add", str(tmp_path / "jq.json"))
     (order,) = ann.signer.taken
-    said = ann.run("order", "withdraw", "advisories", "--order", order.digest, "--why", "nobody gave it")
+    said = ann.run("channel", "order", "withdraw", "advisories", "--order", order.digest, "--why", "nobody gave it")
     assert said == f"the order {order.digest} permits nothing on advisories any more\n"
     withdrawal = ann.signer.taken[-1]
     assert (withdrawal.act, withdrawal.channel, withdrawal.target) == (Act.WITHDRAW_ORDER, "advisories", order.digest)

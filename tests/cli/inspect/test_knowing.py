@@ -136,18 +136,18 @@ def test_who_needs_a_package_is_told_of_channels_roots_and_images(farm: Farm) ->
         ((), "release 1 of dist.example.org/edge"),
         (("--image", "api:1"), "api:1"),
     ):
-        printed = done(farm("who-needs", "say", *where))
+        printed = done(farm("why", "--reverse", "say", *where))
         assert printed == (
             f"{place}: say, of say 1.0-1: 1 package needs it\n\n"
             "PACKAGE      NEEDS\n"
             "parse 1.0-1  /usr/bin/say by bin/parse\n"
         )
-    form = told(farm("who-needs", "command:say", "--root", "root", "--json"))
+    form = told(farm("why", "--reverse", "command:say", "--root", "root", "--json"))
     assert (form["provided-by"], [dependent["package"] for dependent in form["dependents"]]) == (["say"], ["parse"])
-    ended = farm("who-needs", "sya")
+    ended = farm("why", "--reverse", "sya")
     assert ended.returncode == 1
     assert "Did you mean say?" in ended.stderr
-    done(farm("who-needs", "say", "--root", "root", "--image", "api:1"), 2)
+    done(farm("why", "--reverse", "say", "--root", "root", "--image", "api:1"), 2)
 
 
 def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path) -> None:

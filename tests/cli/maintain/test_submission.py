@@ -239,13 +239,13 @@ def test_who_owns_what_is_shown(shells: People) -> None:
     public = shells.make_key("alice").split()[1]
     shells.write("steps/x.yaml", "name: x\nsummary: X\nrun: [{shell: x}]\n")
     shells.write("curators.yaml", f"curators:\n  alice: '{public}'\n")
-    assert "this tree has no OWNERS" in shells.run("alice", "owners", "a")
+    assert "this tree has no OWNERS" in shells.run("alice", "package", "owners", "a")
     shells.write("OWNERS", "# all\na*  @curators\n")
-    assert shells.run("alice", "owners", "a", "b").splitlines()[1:] == [
+    assert shells.run("alice", "package", "owners", "a", "b").splitlines()[1:] == [
         "a       alice   OWNERS:2 a* @curators",
         "b       -       no line of OWNERS matches",
     ]
-    assert shells.json("alice", "owners", "a", "b") == {"owners": {"a": ["alice"], "b": []}}
+    assert shells.json("alice", "package", "owners", "a", "b") == {"owners": {"a": ["alice"], "b": []}}
     shells.write("OWNERS", "a* @curator\n")
     shells.run("alice", "lint", status=1)
     assert "OWNERS:1:4: there is no group '@curator'" in shells.told

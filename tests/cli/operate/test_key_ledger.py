@@ -146,7 +146,7 @@ def test_the_page_tells_how_to_end_a_flood_of_reports(record: Record, tmp_path: 
     ran = subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     commands = ran.stdout.splitlines()
     assert [line.count("--resolve") for line in commands] == [100, 100, 30]
-    assert commands[0].startswith(f"report edge --resolve 1 --descriptor {BUILD} --resolve 2 ")
+    assert commands[0].startswith(f"channel report edge --resolve 1 --descriptor {BUILD} --resolve 2 ")
     assert len((tmp_path / "invented").read_text().splitlines()) == 230
 
 

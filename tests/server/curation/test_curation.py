@@ -278,7 +278,7 @@ def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds
     act(farm, curation.hold, "edge", "jq", why="it loses data")
     assert refused(farm, ordering.rollback, "edge", 1, why="x") == (
         "going back to release 1 would change what is held: token:ann holds jq on edge: it loses data "
-        "`farm hold edge jq --lift` lets it go on; then order it again."
+        "`farm channel hold edge jq --lift` lets it go on; then order it again."
     )
     act(farm, curation.lift, "edge", "jq")
     assert act(farm, ordering.rollback, "edge", 1, why="x").kind == "rollback"
@@ -287,7 +287,7 @@ def test_a_rollback_that_would_change_what_is_held_is_refused_and_says_who_holds
 def test_an_order_that_is_not_done_is_taken_back(farm: StockedFarm) -> None:
     order = act(farm, ordering.promote, "stable", origin="edge", why="the fair")
     told = refused(farm, ordering.withdraw_order, "edge", order.id, why="x")
-    assert told == f"edge has no order {order.id} See `farm order list edge`."
+    assert told == f"edge has no order {order.id} See `farm channel order list edge`."
     assert "no reason is given" in refused(farm, ordering.withdraw_order, "stable", order.id, why=" ")
     done = act(farm, ordering.withdraw_order, "stable", order.id, why="it is over")
     assert (done.outcome, done.done_at) == ("withdrawn by token:ann: it is over", farm.clock.now)

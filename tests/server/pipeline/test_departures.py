@@ -61,7 +61,7 @@ def test_a_package_that_is_held_stays_though_its_source_has_it_no_more(channels:
     excuse = channels.excuses()["aa"]
     assert (excuse.gate, excuse.digest) == ("hold", None)
     assert excuse.reason == "bob holds it on stable, so it does not go: the fair needs it"
-    assert excuse.remedy == "Ask bob; `farm hold stable aa --lift` lets it go."
+    assert excuse.remedy == "Ask bob; `farm channel hold stable aa --lift` lets it go."
     assert excuse.owner == "token:me"
     with channels.edge.farm.application.writing() as unit:
         holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)
@@ -140,7 +140,7 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
     with channels.edge.farm.application.reading() as unit:
         (done,) = [each for each in orders.orders(unit.session, "stable") if each.kind == "rollback"]
     assert done.outcome == (
-        "refused: bob holds aa on stable: the fair needs it; `farm hold stable aa --lift` lets it go on"
+        "refused: bob holds aa on stable: the fair needs it; `farm channel hold stable aa --lift` lets it go on"
     )
 
 
@@ -204,7 +204,7 @@ def test_nor_past_an_open_report(channels: TwoChannels) -> None:
     assert channels.holds() == {"aa", "bb", "dd"}
     assert channels.excuses()["cc"].gate == "soak"
     assert channels.excuses()["cc"].reason == "ann reported trouble with it on edge: it hangs"
-    assert f"`farm report --resolve {made.id}`" in channels.excuses()["cc"].remedy
+    assert f"`farm channel report --resolve {made.id}`" in channels.excuses()["cc"].remedy
     with channels.edge.farm.application.writing() as unit:
         reports.resolve_report(unit.session, made.id, resolved_by="alice", now=unit.now)
     order(channels.edge, "promote", promotion, channel="stable")

@@ -37,7 +37,7 @@ def _standings(
         name: GateResult(
             "waiting" if hold.until else "failed",
             f"{hold.held_by} holds it on {channel}{goes}: {hold.reason}",
-            f"Ask {hold.held_by}; `farm hold {channel} {name} --lift` lets it {lifted}.",
+            f"Ask {hold.held_by}; `farm channel hold {channel} {name} --lift` lets it {lifted}.",
             hold.until,
         )
         for name, hold in held.items()

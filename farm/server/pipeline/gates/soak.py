@@ -44,7 +44,8 @@ class OpenReports:
         return GateResult(
             "failed",
             f"{first.reported_by} reported trouble with it on {self.from_channel}: {first.reason}{more}",
-            f"Submit a recipe that mends it; or, if there is nothing to mend, `farm report --resolve {first.id}`.",
+            f"Submit a recipe that mends it; or, if there is nothing to mend, "
+            f"`farm channel report --resolve {first.id}`.",
         )
 
 

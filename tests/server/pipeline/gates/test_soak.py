@@ -58,7 +58,7 @@ def test_an_open_report_breaks_it_until_it_is_resolved(entrance: GatedChannel) -
     assert standing.keys() == {"a"}
     assert (standing["a"].state, standing["a"].until) == ("failed", None)
     assert standing["a"].reason == "carol reported trouble with it on edge: it hangs"
-    assert f"farm report --resolve {made.id}" in standing["a"].remedy
+    assert f"farm channel report --resolve {made.id}" in standing["a"].remedy
 
     with entrance.farm.application.writing() as unit:
         reports.resolve_report(unit.session, made.id, resolved_by="alice", now=unit.now)

@@ -1,0 +1,99 @@
+"""Groups of verbs, for Click: a verb is loaded when it is called, so that `farm --version` and `farm run` are quick."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+import click
+
+from farm.cli.output import say
+from farm.cli.verbs import ELSEWHERE, FIRST, FORMER, GROUPS, VERBS
+
+
+class VerbGroup(click.Group):
+    """A group with the verbs of the table that are called after it ("channel"), beside those that its module adds."""
+
+    def __init__(self, *arguments: Any, below: str, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        words = ((*verb.name.rpartition(" ")[::2], verb.target) for verb in VERBS)
+        self._targets = {name: target for group, name, target in words if group == below}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the group's verbs in order of the alphabet."""
+        return sorted([*super().list_commands(ctx), *self._targets])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb; None where there is none."""
+        target = self._targets.get(cmd_name)
+        if target is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"farm.cli.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs with their whole first sentences; Click would cut them."""
+        self._write_section(ctx, formatter, "Commands", self.list_commands(ctx))
+
+    def _write_section(
+        self, ctx: click.Context, formatter: click.HelpFormatter, heading: str, names: list[str]
+    ) -> None:
+        verbs = ((name, self.get_command(ctx, name)) for name in names)
+        with formatter.section(heading):
+            formatter.write_dl([(name, verb.get_short_help_str(limit=200)) for name, verb in verbs if verb])
+
+
+class Farm(VerbGroup):
+    """The `farm` command: its help groups the verbs, and it takes former names of theirs."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb by its name, or by a former one."""
+        if cmd_name not in FORMER:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command | None = self
+        for word in FORMER[cmd_name].split():
+            if isinstance(command, click.Group):
+                command = command.get_command(ctx, word)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs that a newcomer needs, then the others by their groups."""
+        self._write_section(ctx, formatter, "Start here", list(FIRST))
+        for group in GROUPS:
+            names = [verb.name for verb in VERBS if verb.group == group and verb.name not in FIRST]
+            self._write_section(ctx, formatter, group, names)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb that a command line names; for a former name, say on standard error what it is called now."""
+        if now := FORMER.get(args[0]):
+            if not ctx.resilient_parsing:
+                say(
+                    f"warning: `farm {args[0]}` is now `farm {now}`; the former name works in this release only",
+                    err=True,
+                )
+            args = [*now.split(), *args[1:]]
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = ELSEWHERE.get(args[0]) or next(
+                iter(difflib.get_close_matches(args[0], [*self.list_commands(ctx), *FORMER], n=1)), None
+            )
+            if near:
+                raise click.UsageError(f"{error.message} Did you mean {FORMER.get(near, near)!r}?", ctx) from error
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; where a module is missing that an extra brings, say which."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            from farm.cli.extras import missing_extra
+
+            missing = missing_extra(ctx.invoked_subcommand or "", error)
+            if missing is None:
+                raise
+            raise missing from error
