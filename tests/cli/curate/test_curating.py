@@ -442,7 +442,7 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     assert [each["action"] for each in page["trail"]] == ["GET /api/v1/trail", "PUT /api/v1/channels/stable/freeze"]
     older = shell.json("channel", "trail", "--before", str(page["next-before"]))["trail"]
     assert [(each["action"], each["channel"]) for each in older[:3]] == [
-        ("channel", "thaw", "stable"), ("channel", "hold", "edge"), ("channel", "freeze", "stable")
+        ("thaw", "stable"), ("hold", "edge"), ("freeze", "stable")
     ]  # fmt: skip
     assert not any("address" in each or "farm_" in json.dumps(each) for each in [*page["trail"], *older])
     monkeypatch.setenv("FARM_TOKEN", admin)
