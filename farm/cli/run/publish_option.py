@@ -1,4 +1,4 @@
-"""What `--publish [IP:]HOST:CONTAINER[/udp]` of `farm run` may say, and with which network and engine."""
+"""What `--publish [IP:]HOST:CONTAINER[/udp]` of `farm run` may say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import click
 
 _FORM = re.compile(r"(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):)?([0-9]{1,5}):([0-9]{1,5}(?:/.*)?)")
-_OWN_NETWORK = "--publish needs a network of the container's own, "
 
 
 def read_ports(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -38,21 +37,3 @@ def read_port(text: str) -> str:
     except (InvalidValueError, ValueError) as error:
         raise click.UsageError(f"--publish {text!r}: {error}") from error
     return ":".join(part for part in (address, host, container) if part)
-
-
-def check_publishing(publish: tuple[str, ...], network: str, engine: str) -> None:
-    """See that ports can be published there. Raises `click.UsageError`."""
-    from farm.client.run.engine import BUBBLEWRAP
-
-    if not publish:
-        return
-    if engine == BUBBLEWRAP:
-        raise click.UsageError(
-            "--publish is for Docker: bubblewrap gives a run no network of its own with ports to publish. Add "
-            "--network host instead, and what runs listens on this host's own ports; or use --with docker."
-        )
-    if network == "none":
-        raise click.UsageError(f"{_OWN_NETWORK}and this run has none: add --network bridge.")
-    if network == "host" or network.startswith("container:"):
-        whose = "this host's" if network == "host" else "another container's"
-        raise click.UsageError(f"{_OWN_NETWORK}and this one is {whose}: leave --publish away, or --network {network}.")

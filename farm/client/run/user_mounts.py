@@ -6,7 +6,7 @@ becomes links into the directory, bound under `/packages/.own`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,11 @@ from farm.oci.own_layer import OwnFilesError, placed_entries
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from farm.client.repository.catalogue import VerifiedPackage
+    from farm.client.repository.host import Host
     from farm.core.fileset.manifest import Entry
     from farm.core.package.descriptor import Descriptor
-    from farm.core.subscriber.image_file import PathImport
+    from farm.core.subscriber.image_file import ImageFile, PathImport
 
 _LINKED = ("usr", "etc")
 _OWN = "/packages/.own"
@@ -42,6 +44,27 @@ class OwnMounts:
     binds: tuple[tuple[str, str], ...] = ()
     hidden: tuple[str, ...] = ()
     hidden_files: tuple[str, ...] = ()
+
+
+def mounts_of(
+    host: Host, file: Path | None, image_file: ImageFile | None, packages: Sequence[VerifiedPackage]
+) -> OwnMounts:
+    """Return how packages are seen together with the directories that an image file, if there is one, names beside it.
+
+    Raises what `check_replaced`, `own_directories` and `own_mounts` raise.
+    """
+    described = [(package.descriptor, package.manifest) for package in packages]
+    if file is None or image_file is None:
+        return own_mounts([], described)
+    from farm.client.image.asking import check_replaced, own_directories  # noqa: PLC0415  (brings a reader of YAML)
+
+    check_replaced(image_file, {package.descriptor.name.short for package in packages})
+    directories = own_directories(image_file, file.parent)
+    own = own_mounts(directories, described, image_file.replaces, image_file.imports, host.cache.path)
+    empty = host.state / "empty"
+    if own.hidden_files and not empty.exists():
+        empty.touch(0o444)
+    return replace(own, binds=(*own.binds, *((str(empty), path) for path in own.hidden_files)))
 
 
 def own_mounts(

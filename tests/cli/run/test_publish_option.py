@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from farm.cli.run.publish_option import check_publishing, read_port
+from farm.cli.run.publish_option import read_port
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,3 @@ def test_a_port_is_written_as_docker_has_it(text: str, read: str) -> None:
 def test_what_is_no_port_is_told(text: str, told: str) -> None:
     with pytest.raises(click.UsageError, match=told):
         read_port(text)
-
-
-@pytest.mark.parametrize(
-    ("network", "engine", "told"),
-    [
-        ("none", "docker", "this run has none: add --network bridge"),
-        ("host", "docker", "this one is this host's: leave --publish away"),
-        ("container:web", "docker", "this one is another container's"),
-        ("none", "bubblewrap", "--network host instead, .* or use --with docker"),
-        ("host", "bubblewrap", "--publish is for Docker"),
-    ],
-)
-def test_where_no_port_can_be_published_it_is_told_what_to_do(network: str, engine: str, told: str) -> None:
-    check_publishing((), network, engine)
-    with pytest.raises(click.UsageError, match=told):
-        check_publishing(("8080:80/tcp",), network, engine)
-
-
-def test_a_network_of_ones_own_publishes_ports() -> None:
-    for network in ("bridge", "shop"):
-        check_publishing(("8080:80/tcp",), network, "docker")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from farm.cli.run.finding import find_packages
 from farm.client.repository.host import Host
+from farm.client.run.request import RunRequest
+from farm.client.run.selection import select_packages
 from farm.store.http.deadline import Deadline
 from farm.store.http.resolving import addresses_of
 from farm.trust.untrusted_metadata import UntrustedMetadataError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from farm.client.repository.subscriptions import Subscription
     from tests.client.distribution import SmallDistribution
 
-find = partial(find_packages, channel="", file=None, names=("alone",), wanted=None, offline=False)
+find = partial(select_packages, request=RunRequest(packages=("alone",)), image_file=None)
 
 
 class Moody(Silent):
@@ -52,7 +53,7 @@ def address(distribution: SmallDistribution) -> Iterator[str]:
 
 @pytest.fixture
 def host(distribution: SmallDistribution, address: str, tmp_path: Path) -> Host:
-    host = Host(tmp_path / "state", tmp_path / "shared")
+    host = Host(tmp_path / "state", tmp_path / "shared", warn=print)
     assert distribution.founded is not None
     host.subscriptions.subscribe(address, "edge", distribution.founded.fingerprint)
     return host
@@ -71,14 +72,14 @@ def test_a_start_does_not_wait_for_a_repository_that_answers_nothing(
     Moody.unanswered = 100
     found = find(host, deadline=Deadline(0.3))
     assert found.last is not None
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "no answer within 0.3 s, and a start waits no longer for news: running release 1 of " in said
 
 
 def test_where_nothing_can_run_instead_a_start_waits_on(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     Moody.unanswered = 1
     assert find(host, deadline=Deadline(0.2)).last is None
-    assert "Waiting on, since " in capsys.readouterr().err
+    assert "Waiting on, since " in capsys.readouterr().out
 
 
 def test_a_mirror_is_asked_in_the_time_that_its_owner_left_it(host: Host, distribution: SmallDistribution) -> None:

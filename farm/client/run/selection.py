@@ -1,0 +1,96 @@
+"""Which packages a run takes, and of which release: the newest, or the last verified one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.client.override.overrides import Scope
+from farm.client.override.packed_packages import without_own
+from farm.client.override.substitution import overridden
+from farm.client.repository.mirrored_metadata import is_unreachable
+from farm.client.repository.offline import NotHereError, last_with, nothing_fetched
+from farm.errors import FarmError
+from farm.trust.verification.stored_metadata import NothingVerifiedError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from farm.client.repository.advisory_sources import AdvisoryLists
+    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.repository.host import Host
+    from farm.client.repository.offline import LastVerified
+    from farm.client.run.request import RunRequest
+    from farm.core.subscriber.image_file import ImageFile
+    from farm.store.http.deadline import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedPackages:
+    """The packages that run, and of which release; `last` where that is the last verified one, not the newest."""
+
+    catalogue: Catalogue
+    packages: tuple[VerifiedPackage, ...]
+    last: LastVerified | None = None
+
+    @property
+    def lists(self) -> AdvisoryLists | None:
+        """The advisories to judge them by; None is the newest."""
+        return self.last.lists if self.last else None
+
+    def fetching(self) -> AbstractContextManager[None]:
+        """Open the block in which archives are fetched. Raises `NotHereError` where nobody can be asked for one."""
+        return nothing_fetched(self.last) if self.last else nullcontext()
+
+
+def select_packages(
+    host: Host, request: RunRequest, image_file: ImageFile | None, deadline: Deadline
+) -> SelectedPackages:
+    """Return packages of the newest release; of the last verified one where no repository can, or may, be asked.
+
+    A repository that does not answer before the `deadline` counts as one that cannot be asked, unless nothing that is
+    here can run instead. Overrides of this host, and those for the image file, take effect.
+    """
+    channel = request.channel or (image_file.channel if image_file else "")
+    names = request.names(image_file)
+    scopes = [Scope.of_image_file(request.file)] if request.file else []
+    released = without_own(host, names)
+    why = "no repository was asked"
+
+    def newest() -> SelectedPackages:
+        catalogue = overridden(host, host.catalogue_of(released, channel), *scopes)
+        return SelectedPackages(catalogue, _verified(host, catalogue, names, image_file))
+
+    if not request.offline:
+        try:
+            with host.patient_for(deadline):
+                return newest()
+        except FarmError as error:
+            if not is_unreachable(error):
+                raise
+            why = error.message
+    try:
+        last = last_with(host, released, channel)
+        catalogue = overridden(host, last.catalogue, *scopes)
+        with nothing_fetched(last):
+            packages = _verified(host, catalogue, names, image_file)
+            if lacking := host.lacking(packages):
+                raise NotHereError(f"archive of {lacking[0].name}", last.named)
+    except (NothingVerifiedError, NotHereError) as error:
+        if not deadline.is_cut:
+            raise
+        host.warn(f"{why}. Waiting on, since {error.message}")
+        return newest()
+    host.warn(f"{why}: {last.words}")
+    return SelectedPackages(catalogue, packages, last)
+
+
+def _verified(
+    host: Host, catalogue: Catalogue, names: tuple[str, ...], image_file: ImageFile | None
+) -> tuple[VerifiedPackage, ...]:
+    if image_file:
+        from farm.client.image.asking import check_known  # noqa: PLC0415  (brings a reader of YAML)
+
+        check_known(host, catalogue, image_file)
+    return catalogue.verified(names)

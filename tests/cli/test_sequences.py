@@ -1,0 +1,54 @@
+"""The functions that docs/architecture.md names for the verbs: each is there, and is what its verb calls."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from farm.cli.main import farm
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+_PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+_ROW = re.compile(r"^\| `farm ([a-z -]+)` \| `([a-z_.]+):([a-z_]+)` \|$", re.MULTILINE)
+SEQUENCES = {verb: (module, name) for verb, module, name in _ROW.findall(_PAGE.read_text())}
+
+
+def verb_function(words: str) -> FunctionType:
+    """Return the function that Click calls for a verb, as `image build`."""
+    command: click.Command = farm
+    with click.Context(farm) as context:
+        for word in words.split():
+            assert isinstance(command, click.Group)
+            found = command.get_command(context, word)
+            assert found is not None, f"there is no verb {words}"
+            command = found
+    return inspect.unwrap(command.callback)  # type: ignore[arg-type, return-value]
+
+
+def test_the_page_names_the_sequences_of_a_subscriber() -> None:
+    assert {"subscribe", "install", "run"} <= SEQUENCES.keys()
+
+
+@pytest.mark.parametrize("verb", SEQUENCES)
+def test_a_verb_calls_the_function_that_the_page_names_and_calls_it_once(verb: str) -> None:
+    module, name = SEQUENCES[verb]
+    function = getattr(importlib.import_module(module), name)
+    assert function.__module__ == module  # it is defined there, not imported
+    tree = ast.parse(inspect.getsource(inspect.getmodule(verb_function(verb))))  # type: ignore[arg-type]
+    imported = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module and name in [alias.name for alias in node.names]
+    ]
+    assert len(imported) == 1, f"farm {verb} imports {module}:{name} {len(imported)} times"
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == name]
+    assert len(calls) == 1, f"farm {verb} calls {name} {len(calls)} times"
