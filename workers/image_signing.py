@@ -48,7 +48,7 @@ def image_signer_app(repository: Repository, signers: Signers, checker: Checker)
 def sign_image(repository: Repository, signers: Signers, checker: Checker, asked: AskedImage) -> bytes:
     """Return the signed statement about an image of what is published.
 
-    Raises `UnsignableImageError`, `MissingSignerError`, `RepositoryStateError`, and what the checker refuses with.
+    Raises `UnsignableImageError`, `RepositoryStateError`, and what the checker refuses with.
     """
     published = repository.current(asked.channel)
     if published.release is None:

@@ -150,8 +150,8 @@ def sign(
 def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, envelope: bytes) -> Digest:
     """Have an order checked, and write it down, unless that was done; return its name.
 
-    Raises what the checker refuses with, and `NothingToEndError`, `OutdatedOrderError`, `CuratorOrderError`,
-    `InvalidEnvelopeError`, `LedgerError`.
+    Raises what the checker and `check_effect` refuse with, and `CuratorOrderError`, `InvalidEnvelopeError`,
+    `LedgerError`.
     """
     repository.check_releases()
     order = kept_order(envelope)

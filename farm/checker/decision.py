@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.builds import Builds, Grounds, check_builds, read_evidence
-from farm.checker.builds.case import Case
-from farm.checker.builds.entries import check_said
+from farm.checker.builds.entries import check_entries
+from farm.checker.builds.known_builds import Case
 from farm.checker.builds.outputs import Outputs, check_departures, check_together, stand_so
 from farm.checker.builds.ownership import Ownership, ReleasedRecipes
 from farm.checker.builds.plans import Plans
@@ -21,7 +21,8 @@ from farm.checker.gates.interfaces import check_interfaces
 from farm.checker.gates.newest_tests import NewestTests, named_tests
 from farm.checker.gates.package_gates import Asked
 from farm.checker.gates.reports import check_reports
-from farm.checker.gates.tests import AskedTests, ReleasedTests, SignedResults
+from farm.checker.gates.test_results import SignedResults
+from farm.checker.gates.tests import AskedTests, ReleasedTests
 from farm.checker.gates.transitions import check_transitions
 from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
@@ -181,7 +182,7 @@ class Decision:
         self._check_outputs(outputs, channel, permitted)
         check_transitions(moves, channel, permitted)
         source = self._repository.current(channel.from_channel).release if channel.from_channel else None
-        check_said(change.put, (previous, source), grounds)
+        check_entries(change.put, (previous, source), grounds)
         described = Described(self._blobs)
         newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
         if _asks_recipes(channel):

@@ -24,36 +24,6 @@ if TYPE_CHECKING:
     from farm.trust.verification.release_proof import ShownRelease
 
 
-class UnknownOriginError(RefusedReleaseError):
-    """A release takes packages of a distribution, or by a channel, root or address of it, that nobody has signed."""
-
-    code = "unknown-origin"
-
-    def __init__(self, taken: Import) -> None:
-        super().__init__(
-            f"{taken} at {taken.address} under the root {taken.root} is none that packages may be taken of",
-            remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy RECIPES`.",
-        )
-
-
-class UnshownImportError(RefusedReleaseError):
-    """Nothing shows that another distribution has released what a release takes of it."""
-
-    code = "unshown-import"
-
-
-class NeedlessShowingError(RefusedReleaseError):
-    """What is brought to show a release of another distribution shows none that is taken anew, or is one too many."""
-
-    code = "needless-showing"
-
-    def __init__(self, shown: ShownRelease) -> None:
-        super().__init__(
-            f"{shown.release}, which is said to be shown, is shown already, or is no release that is taken anew",
-            remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
-        )
-
-
 def check_imported(
     release: Release,
     previous: Release | None,
@@ -63,8 +33,8 @@ def check_imported(
 ) -> None:
     """See that what is taken of others anew comes from where it is `signed` that they are, and that it is theirs.
 
-    `shown` is what was brought to show it. Raises `NeedlessShowingError`, `UnknownOriginError`, `UnshownImportError`,
-    `UnsignedAbroadError`, and what reading a blob raises; it says of all packages what is wrong with them.
+    `shown` is what was brought to show it. Raises `RefusedReleaseError`, `UnsignedAbroadError`, and what reading a blob
+    raises; the error names what is wrong with each package.
     """
     before = {pin.distribution: pin for pin in previous.imports} if previous else {}
     anew = [pin for pin in release.imports if pin != before.get(pin.distribution)]
@@ -77,12 +47,22 @@ def check_imported(
         with faults.of_all(taken.names):
             known = signed.get(taken.distribution)
             if known is None or known != OtherDistribution(known.name, taken.address, taken.channel, taken.root):
-                raise UnknownOriginError(taken)
+                raise RefusedReleaseError(
+                    f"{taken} at {taken.address} under the root {taken.root} is none that packages may be taken from",
+                    remedy=f"Name it in {DISTRIBUTIONS}, and have that signed: `farm keys draft targets --policy "
+                    "RECIPES`.",
+                    code="unknown-origin",
+                )
             if brought or earlier is None or not _was_shown(taken, earlier):
                 _check_shown(taken, brought, described, faults)
     faults.check()
     if needless:
-        raise NeedlessShowingError(needless[0])
+        raise RefusedReleaseError(
+            f"the proof that is brought for the release {needless[0].release} is not needed: it is proven already, or "
+            "nothing new is taken from it",
+            remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
+            code="needless-showing",
+        )
 
 
 def _was_shown(taken: Import, earlier: Import) -> bool:
@@ -97,10 +77,11 @@ def _pin(taken: Import) -> tuple[str, int, Digest, Digest]:
 
 def _check_shown(taken: Import, shown: ShownRelease | None, described: Described, faults: Faults) -> None:
     if shown is None:
-        raise UnshownImportError(
+        raise RefusedReleaseError(
             f"nothing shows that {taken.distribution} has signed {taken}, {taken.release}",
             remedy="Let control see that release, or a later one: what it follows it brings along, when it is of this "
             "version.",
+            code="unshown-import",
         )
     theirs = verify_shown(shown, taken, described.within)
     tree = IndexTree(described.blob, theirs.index)
@@ -115,13 +96,16 @@ def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, des
     entry = tree.entry(package.name)
     if entry is None or entry.descriptor.digest != package.descriptor:
         there = f"as {entry.descriptor.digest}" if entry else "not at all"
-        raise UnshownImportError(
+        raise RefusedReleaseError(
             f"{name} is taken as {package.descriptor}, and {taken} has it {there}",
             remedy="Do not trust who brought it. Let control collect the release anew.",
+            code="unshown-import",
         )
     descriptor = described.descriptor(package.descriptor)
     said = (str(descriptor.name), str(descriptor.version), descriptor.revision, descriptor.tree, descriptor.facts)
     if said != (name, entry.version, entry.revision, entry.manifest.digest, entry.facts.digest):
-        raise UnshownImportError(
-            f"{name} is described otherwise than {taken} lists it", remedy=f"Tell the owner of {taken.distribution}."
+        raise RefusedReleaseError(
+            f"{name} is described otherwise than {taken} lists it",
+            remedy=f"Tell the owner of {taken.distribution}.",
+            code="unshown-import",
         )

@@ -21,27 +21,11 @@ if TYPE_CHECKING:
 
     from farm.checker.reading.change import ReleaseChange
     from farm.core.names.digest import Digest
-    from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
     from farm.store.blobs import BlobStore
     from farm.trust.index.release_index import Release, ReleaseEntry
 
 _SHOWN = 3
-
-
-class UnprovenSetError(RefusedReleaseError):
-    """The packages of a release do not fit together."""
-
-    code = "unproven-set"
-
-    def __init__(self, release: Release, problems: tuple[Problem, ...]) -> None:
-        more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        told = "; ".join(problem.message for problem in problems[:_SHOWN])
-        super().__init__(
-            f"the set of release {release.number} of {release.channel} does not fit together: {told}{more}",
-            remedy="Leave out what is named, or release what it needs too. The farm's own proof should have said so.",
-        )
-        self.problems = problems
 
 
 class _Needs:
@@ -94,8 +78,8 @@ class ReleasedSets:
     def prove(self, change: ReleaseChange) -> TrialSet:
         """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
 
-        Raises `UnprovenSetError`, `RefusedReleaseError` when the release says otherwise what serves whose needs,
-        `MissingBlobError` and the like.
+        Raises `RefusedReleaseError`, also when the release names other needs than its packages have, `MissingBlobError`
+        and the like.
         """
         release, previous = change.release, change.previous
         base = self._base(release.channel, previous)
@@ -110,7 +94,14 @@ class ReleasedSets:
         arrived = {name: digest for name, digest in after.items() if before.get(name) != digest}
         placed |= {member.name: member for member in self._foreign(arrived)}
         if problems := base.trial.problems_of(placed):
-            raise UnprovenSetError(release, problems)
+            more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            told = "; ".join(problem.message for problem in problems[:_SHOWN])
+            raise RefusedReleaseError(
+                f"the set of release {release.number} of {release.channel} does not fit together: {told}{more}",
+                remedy="Leave out what is named, or release what it needs too. The farm's own proof should have found "
+                "it.",
+                code="unproven-set",
+            )
         _check_none_needed((name for name, member in placed.items() if member is None), change, base.needs)
         _check_needs(change, base)
         coming = {entry.name: entry.needs for entry in change.put} | dict.fromkeys(change.removed, ())

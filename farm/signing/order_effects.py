@@ -26,31 +26,27 @@ class NothingToEndError(FarmError):
     code = "nothing-to-end"
 
 
-class OutdatedOrderError(FarmError):
-    """An order brings nothing about, for somebody has ordered otherwise at a later time."""
-
-    code = "outdated-order"
-
-
 def check_effect(state: LedgerState, order: CuratorOrder) -> None:
     """See that an order that is not in the ledger yet brings something about.
 
-    Raises `NothingToEndError`, `OutdatedOrderError`.
+    Raises `NothingToEndError`, and a `FarmError` of the code `outdated-order`.
     """
     for told, at in _later_words(state, order):
-        raise OutdatedOrderError(
+        raise FarmError(
             f"{order.told} of {_second(order.at)} does not count: {told} of {_second(at)} is newer",
             remedy=f"Give it again if it is still wanted: signed after {_second(at)} it counts. If that is to come, "
             f"one of the two clocks is wrong, by {TOLERANCE.total_seconds() / 60:.0f} minutes at most.",
+            code="outdated-order",
         )
     if order.act is Act.CLOSE_REPORT:
         _check_closing(state, order)
     elif order.act is Act.WITHDRAW_ORDER:
         _check_withdrawal(state, order)
     elif order.act in PERMITS and (withdrawal := state.withdrawal(order)) is not None:
-        raise OutdatedOrderError(
+        raise FarmError(
             f"{order.told} permits nothing: {withdrawal.curator} has withdrawn it: {withdrawal.reason}",
             remedy="Give another if it is still wanted.",
+            code="outdated-order",
         )
 
 

@@ -24,16 +24,10 @@ class ReportError(FarmError):
     code = "report"
 
 
-class TooManyReportsError(FarmError):
-    """So many reports are open that no other is taken, until somebody has closed some."""
-
-    code = "too-many-reports"
-
-
 def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> int:
     """Write a report about one of these channels down, unless that was done; return its number.
 
-    Raises `ReportError`, `TooManyReportsError`, `LedgerError`.
+    Raises `ReportError`, `LedgerError`, and a `FarmError` where too many are open.
     """
     report = ReportOpened.read_json(content, ReportError)
     if report.channel not in channels:
@@ -47,9 +41,10 @@ def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> in
         ("in all", len(state.reports), MOST_REPORTS_IN_ALL),
     ):
         if count >= most:
-            raise TooManyReportsError(
+            raise FarmError(
                 f"{count} reports are open {where}, and no more are taken",
                 remedy="Close some: docs/operate.md says how, under `A flood of reports`.",
+                code="too-many-reports",
             )
     ledger.append(report)
     return report.report

@@ -1,4 +1,4 @@
-"""What is said of metadata that is not believed."""
+"""What is raised for signed metadata that is not trusted, and for a signed release that contradicts itself."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ class UntrustedMetadataError(FarmError):
     def __init__(self, reason: str, message: str, remedy: str) -> None:
         super().__init__(message, remedy=remedy)
         self.reason = reason
+
+
+class BrokenReleaseError(FarmError):
+    """A signed release contradicts itself: what it says of a package is not what the package says."""
+
+    code = "broken-release"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, remedy="Nothing was changed. Tell the owner of the channel.")

@@ -40,7 +40,7 @@ NAMED = (
     Named(
         "imported-needs-followed",
         "signer",
-        "farm/trust/index/closure.py",
+        "farm/trust/index/tree.py",
         "what an imported package needs does not come along with it",
         "needs = imported[name][1].needs",
         "needs = ()",

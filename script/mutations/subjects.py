@@ -102,7 +102,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "farm/server/pipeline/gates/package_gates.py": _CHANNELS,
     "farm/server/pipeline/gates/rolled_back.py": _CHANNELS,
     "farm/checker/reading/archive_contents.py": ("tests/trust/test_archive_contents.py", "tests/trust"),
-    "farm/trust/index/closure.py": ("tests/trust/test_needed.py", "tests/trust"),
+    "farm/trust/index/tree.py": ("tests/trust/test_needed.py", "tests/trust"),
     "farm/trust/index/release_index.py": ("tests/trust/test_release_index.py", "tests/trust"),
     "farm/trust/verification/release_package.py": ("tests/trust/test_release_package.py", "tests/trust"),
     "farm/trust/metadata/repository.py": ("tests/trust/test_repository.py", "tests/trust"),

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.outputs import UnexplainedDepartureError
-from farm.checker.builds.release_check import OtherOutputsError
-from farm.checker.gates.gates import GateRefusedError
 from farm.core.package.elf.file import read_elf
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.libraries import library, needs_compiler
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,11 +49,11 @@ def by(package: Package, first: BlobRef, *rebuilds: BlobRef) -> Package:
 def test_an_output_that_one_builder_leaves_out_does_not_go(edge: Channel) -> None:
     edge.sign(*duo(edge, 1))
     main, libs = duo(edge, 2)
-    with pytest.raises(UnexplainedDepartureError):
+    with refuses("unexplained-departure"):
         edge.sign(main, remove=["duo-libs"])
     lie, truth = edge.builder.said(edge.builder.worker, main), main.rebuilds[0]
     for first, second in ((lie, truth), (truth, lie)):
-        with pytest.raises(OtherOutputsError, match=rf"duo 1\.0-2 do not agree .* {libs.descriptor.digest}") as no:
+        with refuses("other-outputs", match=rf"duo 1\.0-2 do not agree .* {libs.descriptor.digest}") as no:
             edge.sign(by(main, first, second), remove=["duo-libs"])
         assert no.value.by_package.keys() == {"duo"}
     edge.sign(main, libs)
@@ -65,7 +63,7 @@ def test_an_output_that_one_builder_leaves_out_does_not_go(edge: Channel) -> Non
 def test_neither_is_a_third_one_believed_who_says_otherwise(edge: Channel) -> None:
     main, libs = duo(edge, 1)
     lie = edge.builder.said(THIRD, main)
-    with pytest.raises(OtherOutputsError):
+    with refuses("other-outputs"):
         edge.sign(by(main, main.built.provenance, *main.rebuilds, lie), libs)
     edge.sign(*(edge.builder.rebuilt(each, SECOND, THIRD) for each in (main, libs)))
     assert edge.released == 1
@@ -79,14 +77,14 @@ def test_debug_data_that_one_builder_invents_hides_nothing(edge: Channel) -> Non
     bad, good = library("libshape.so.1", CODE, options=BOUND), library("libshape.so.1", CODE, options=PROTECTED)
     honest = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": bad.debug_files})
     both = honest, edge.builder.built["shape-debug"]
-    with pytest.raises(GateRefusedError, match="stack-protector"):
+    with refuses("gate-refused", match="stack-protector"):
         edge.sign(*(edge.builder.rebuilt(each, SECOND) for each in both))
     old, new = (read_elf(memoryview(each.stripped)).details.build_id for each in (good, bad))
     invented = good.debug.replace(bytes.fromhex(old), bytes.fromhex(new))
     files = {f"lib/debug/.build-id/{new[:2]}/{new[2:]}.debug": invented}
     lied = edge.builder.put_out(recipe, plan, {"": bad.files, "debug": files})
     assert lied.descriptor == honest.descriptor
-    with pytest.raises(OtherOutputsError):
+    with refuses("other-outputs"):
         edge.sign(replace(lied, rebuilds=(edge.builder.said(SECOND, *both),)))
     assert edge.released == 0
 

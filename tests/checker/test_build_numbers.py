@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.checker.builds.release_check import MOST_UNPUBLISHED, FarBuildNumberError
+from farm.checker.builds.release_check import MOST_UNPUBLISHED
 from farm.core.names.printed_version import LAST_BUILD
 from farm.trust.attestation.provenance import ProvenanceError
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def numbered(edge: Channel, number: int, flag: str = "") -> Package:
 
 @pytest.mark.parametrize("number", [MOST_UNPUBLISHED + 1, LAST_BUILD])
 def test_a_number_far_beyond_what_was_published_is_refused(edge: Channel, number: int) -> None:
-    with pytest.raises(FarBuildNumberError, match=r"none was published, so that .* up to 10000") as no:
+    with refuses("far-build-number", match=r"none was published, so that .* up to 10000") as no:
         edge.sign(numbered(edge, number))
     assert no.value.by_package.keys() == {"zlib"}
     assert "Raise the revision in the recipe that makes zlib" in no.value.remedy
@@ -47,7 +48,7 @@ def test_builds_that_were_never_released_leave_room(edge: Channel) -> None:
     edge.sign(first)
     for number in (MOST_UNPUBLISHED, 2 * MOST_UNPUBLISHED):
         edge.sign(numbered(edge, number, flag=str(number)))
-    with pytest.raises(FarBuildNumberError, match="the highest published build of that revision is 20000"):
+    with refuses("far-build-number", match="the highest published build of that revision is 20000"):
         edge.sign(numbered(edge, 3 * MOST_UNPUBLISHED + 1, flag="far"))
     edge.sign(numbered(edge, 3 * MOST_UNPUBLISHED, flag="near"))
     assert edge.released == 4

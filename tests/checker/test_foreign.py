@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.checker.gates.gates import GateRefusedError
-from farm.checker.imported import NeedlessShowingError, UnknownOriginError, UnshownImportError
-from farm.checker.orders.orders import UnorderedError
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.names.digest import Digest
 from farm.signing.evidence import InvalidEvidenceError, ReleaseEvidence
@@ -24,6 +21,7 @@ from farm.trust.metadata.repository import Repository
 from farm.trust.verification.release_proof import MOST_HEADS, ShownRelease, UnsignedAbroadError
 from tests.checker.channel import opened_channel
 from tests.checker.theirs import THEM, Theirs
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,14 +63,14 @@ def test_what_they_have_signed_is_taken_and_need_not_be_shown_again_while_it_sta
     edge, theirs, lib = taking.edge, taking.theirs, taking.release(1, "other")
     other = theirs.package(taking.other, "other")
     taken = theirs.taken(lib, other)
-    with pytest.raises(UnshownImportError, match=f"nothing shows that {THEM} has signed release 1") as refused:
+    with refuses("unshown-import", match=f"nothing shows that {THEM} has signed release 1") as refused:
         edge.sign(imports=(taken,))
     assert refused.value.by_package.keys() == {LIB, f"{THEM}/other"}
     edge.sign(imports=(taken,), abroad=(theirs.shown(),))
     zlib = edge.builder.build(edge.builder.recipe("zlib"))
     edge.sign(zlib, imports=(taken,))
     edge.sign(imports=(theirs.taken(lib),))  # less of the same
-    with pytest.raises(UnshownImportError):
+    with refuses("unshown-import"):
         edge.sign(imports=(taken,))  # and more of it
     edge.sign(imports=(taken,), abroad=(theirs.shown(),))
     assert edge.released == 4
@@ -83,11 +81,11 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     evil, forged = theirs.package(taking.own, "evil"), theirs.package(taking.own, revision=9)
     for invented, told in ((evil, "has it not at all"), (forged, "has it as sha256:")):
-        with pytest.raises(UnshownImportError, match=told) as refused:
+        with refuses("unshown-import", match=told) as refused:
             edge.sign(imports=(theirs.taken(invented),), abroad=(theirs.shown(),))
         assert refused.value.by_package.keys() == {str(invented.name)}
     never = Digest.of(b"a release that never was")
-    with pytest.raises(UnshownImportError, match="nothing shows"):
+    with refuses("unshown-import", match="nothing shows"):
         edge.sign(imports=(theirs.taken(lib, release=never),), abroad=(theirs.shown(),))
     with pytest.raises(UnsignedAbroadError, match="which is release 1 of"):
         edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
@@ -138,7 +136,7 @@ def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taki
     edge.sign(imports=(theirs.taken(libs[2], other),), abroad=(theirs.shown(),))
     edge.sign(imports=(theirs.taken(other),), abroad=(theirs.shown(),))
     edge.sign(imports=(theirs.taken(other, number=1),), abroad=(theirs.shown(1),))
-    with pytest.raises(UnorderedError, match="it is older than that of release 3") as refused:
+    with refuses("unordered", match="it is older than that of release 3") as refused:
         edge.sign(**old)
     assert refused.value.by_package.keys() == {LIB}
     assert f"farm candidate retry edge {LIB}" in refused.value.remedy
@@ -160,7 +158,7 @@ def test_that_one_becomes_older_by_an_order_makes_no_other_so(taking: Taking) ->
     edge.sign(imports=(theirs.taken(other[1]),), abroad=(theirs.shown(),))
     edge.order(Act.RETRY, packages={f"{THEM}/other": other[0].digest})
     edge.sign(imports=(theirs.taken(other[0], number=1),), abroad=(theirs.shown(1),))
-    with pytest.raises(UnorderedError) as refused:
+    with refuses("unordered") as refused:
         edge.sign(imports=(theirs.taken(libs[0], other[0], number=1),), abroad=(theirs.shown(1),))
     assert refused.value.by_package.keys() == {LIB}
     edge.sign(imports=(theirs.taken(libs[1], other[1]),), abroad=(theirs.shown(),))
@@ -176,7 +174,7 @@ def test_a_record_of_before_learns_what_was_taken_newest(taking: Taking) -> None
         database.execute("DROP TABLE newest_taken")
         database.execute("DELETE FROM seen WHERE channel LIKE '%/%'")
     edge.decision = edge.deciding()
-    with pytest.raises(UnorderedError, match="it is older than that of release 2"):
+    with refuses("unordered", match="it is older than that of release 2"):
         edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
 
 
@@ -188,7 +186,7 @@ def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: P
     taking.allow(anew.signed)
     lib = taking.release(4)
     first = {"imports": (anew.taken(lib),), "abroad": (anew.shown(),)}
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(**first)
     edge.order(Act.RETRY, packages={LIB: lib.digest})
     edge.sign(**first)
@@ -202,17 +200,17 @@ def test_what_shows_it_is_brought_once_and_nothing_besides(taking: Taking) -> No
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     good, taken = theirs.shown(), (theirs.taken(lib),)
     bad = replace(good, timestamp=Digest.of(b"a document that is nowhere"))
-    for brought, error in {
-        (bad,): MissingBlobError,
-        (bad, good): MissingBlobError,
-        (good, bad): NeedlessShowingError,
-        (good, replace(good)): NeedlessShowingError,
+    for brought, code in {
+        (bad,): MissingBlobError.code,
+        (bad, good): MissingBlobError.code,
+        (good, bad): "needless-showing",
+        (good, replace(good)): "needless-showing",
     }.items():
-        with pytest.raises(error):
+        with refuses(code):
             edge.sign(imports=taken, abroad=brought)
     edge.sign(imports=taken, abroad=(good,))
     for needless in (good, bad):
-        with pytest.raises(NeedlessShowingError):
+        with refuses("needless-showing"):
             edge.sign(imports=taken, abroad=(needless,))
     assert edge.released == 1
 
@@ -232,18 +230,18 @@ def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
     """The address too: who gets the release goes there."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     first, elsewhere = theirs.taken(lib), theirs.taken(lib, address="https://elsewhere.example")
-    with pytest.raises(UnknownOriginError, match=r"at https://elsewhere\.example under the root") as refused:
+    with refuses("unknown-origin", match=r"at https://elsewhere\.example under the root") as refused:
         edge.sign(imports=(elsewhere,), abroad=(theirs.shown(),))
     assert refused.value.by_package.keys() == {LIB}
     edge.sign(imports=(first,), abroad=(theirs.shown(),))
-    with pytest.raises(UnknownOriginError):
+    with refuses("unknown-origin"):
         edge.sign(imports=(elsewhere,))
     moved = theirs.signed["distributions.yaml"].replace(b"https://" + THEM.encode(), b"https://elsewhere.example")
     taking.allow({"distributions.yaml": moved})
     zlib = edge.builder.build(edge.builder.recipe("zlib"))
     edge.sign(zlib, imports=(first,))  # what stays as it was is of the address of that time
     edge.sign(imports=(elsewhere,))
-    with pytest.raises(UnknownOriginError):
+    with refuses("unknown-origin"):
         edge.sign(imports=(first,))
     assert edge.released == 3
 
@@ -384,7 +382,7 @@ class TestPromoted:
         stable = taking.edge.named("stable")
         target = stable.newest("edge").digest
         order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"web": None}, at=taking.edge.now)
-        with pytest.raises(GateRefusedError, match="soak") as refused:
+        with refuses("gate-refused", match="soak") as refused:
             stable.sign(**self.taken(taking), orders=[order])
         assert refused.value.by_package.keys() == {LIB}
         sign()
@@ -405,14 +403,14 @@ class TestPromoted:
         lib = taking.theirs.package(taking.own, revision=2)
         taking.theirs.publish(lib, taking.theirs.package(taking.other, "other", revision=2))
         sign = self.promoted(taking, "web")
-        with pytest.raises(GateRefusedError, match="soak") as refused:
+        with refuses("gate-refused", match="soak") as refused:
             sign()
         assert refused.value.by_package.keys() == {f"{THEM}/other"}
 
     def test_nor_does_another_go(self, taking: Taking) -> None:
         taking.theirs.publish(taking.theirs.package(taking.own, revision=2))
         sign = self.promoted(taking, "web")
-        with pytest.raises(GateRefusedError, match="edge has been without it since") as refused:
+        with refuses("gate-refused", match="edge has been without it since") as refused:
             sign()
         assert refused.value.by_package.keys() == {f"{THEM}/other"}
 
@@ -429,6 +427,6 @@ class TestPromoted:
         (old,) = self.taken(taking, 1)["imports"]
         taking.edge.order(Act.RETRY, packages={LIB: old.packages[0].descriptor})
         sign = self.promoted(taking, "web", number=1)
-        with pytest.raises(UnorderedError, match="it is older than that of release 2") as refused:
+        with refuses("unordered", match="it is older than that of release 2") as refused:
             sign()
         assert refused.value.by_package.keys() == {LIB}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.gates import GateRefusedError
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
@@ -16,6 +15,7 @@ from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION, Builder
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_a_license_that_the_signed_policy_denies_is_not_signed(channel: Callable
     edge = channel(LICENSES)
     edge.sign(edge.builder.build(edge.builder.recipe("free")))
     agpl = edge.builder.build(edge.builder.recipe("viral", license="AGPL-3.0-only"))
-    with pytest.raises(GateRefusedError, match=r"viral 1\.0-1 may not enter edge: it is licensed AGPL-3\.0-only"):
+    with refuses("gate-refused", match=r"viral 1\.0-1 may not enter edge: it is licensed AGPL-3\.0-only"):
         edge.sign(agpl)
     either = edge.builder.build(edge.builder.recipe("either", license="MIT OR AGPL-3.0-only"))
     edge.sign(either)
@@ -43,7 +43,7 @@ def test_a_license_that_the_signed_policy_denies_is_not_signed(channel: Callable
 
 def test_a_host_that_is_not_promised_is_not_asked_for(channel: Callable[[bytes], Channel]) -> None:
     edge = channel(HOST)
-    with pytest.raises(GateRefusedError, match=r"it asks Linux 6\.1 of its host"):
+    with refuses("gate-refused", match=r"it asks Linux 6\.1 of its host"):
         edge.sign(edge.builder.build(edge.builder.recipe("new", more='host: {kernel: "6.1"}\n')))
     edge.sign(edge.builder.build(edge.builder.recipe("old", more='host: {kernel: "5.4"}\n')))
 
@@ -76,7 +76,7 @@ def test_without_the_approvals_of_signed_curators_nothing_enters(
 
     given = [approval("ben"), approval("ben"), b"rubbish"]
     wrong = [] if signer == "nobody" else [approval(signer, **changes)]
-    with pytest.raises(GateRefusedError, match="1 of 2 of the group curators have signed for it"):
+    with refuses("gate-refused", match="1 of 2 of the group curators have signed for it"):
         edge.sign(package, approvals=[*given, *wrong])
     edge.sign(package, approvals=[*given, *wrong, approval("alice", distribution=DISTRIBUTION)])
     assert edge.released == 1
@@ -100,9 +100,9 @@ def test_what_the_channel_has_held_comes_back_under_a_stricter_policy_with_its_w
     edge.order(Act.RETRY, packages={"viral": viral.descriptor.digest})
     edge.builder.policies = {"channels/edge.yaml": LICENSES}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
+    with refuses("gate-refused", match="it is licensed AGPL-3"):
         edge.sign(viral)
-    with pytest.raises(GateRefusedError, match="it is licensed AGPL-3"):
+    with refuses("gate-refused", match="it is licensed AGPL-3"):
         edge.sign(viral, other)
     edge.sign(viral, orders=[edge.order(Act.ROLLBACK, target=before)])
     assert edge.released == 4

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.builds import UnknownDependencyError
-from farm.checker.gates.interfaces import InterfaceRefusedError
 from farm.core.names.digest import Digest
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.abi import RULE, AbiVerdict
@@ -21,6 +19,7 @@ from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.libraries import library, needs_compiler
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +94,8 @@ def test_what_listed_testers_found_alike_is_signed(shapes: Shapes) -> None:
 
 def test_without_a_comparison_nothing_is_signed_and_package_and_library_are_named(shapes: Shapes) -> None:
     shapes.shape(1)
-    with pytest.raises(
-        InterfaceRefusedError,
+    with refuses(
+        "interface-refused",
         match=r"libshape\.so\.1 of shape 1\.0-2 was not compared .* the build that draw 1\.0-1 loaded",
     ):
         shapes.release()
@@ -119,7 +118,7 @@ def test_what_is_no_such_comparison_by_a_listed_tester_counts_for_nothing(
 ) -> None:
     before, after = shapes.builder.built["shape"], shapes.shape(1)
     wrong = shapes.builder.compare(before, after, tester, verdict, **otherwise)
-    with pytest.raises(InterfaceRefusedError, match=r"libshape\.so\.1 of shape 1\.0-2"):
+    with refuses("interface-refused", match=r"libshape\.so\.1 of shape 1\.0-2"):
         shapes.release(wrong)
     shapes.release(wrong, shapes.builder.compare(before, after, TESTER, COMPATIBLE))
     assert shapes.edge.released == 2
@@ -128,7 +127,7 @@ def test_what_is_no_such_comparison_by_a_listed_tester_counts_for_nothing(
 def test_the_comparison_of_other_builds_is_no_use(shapes: Shapes) -> None:
     builder, before = shapes.builder, shapes.builder.built["shape"]
     middle, after = shapes.shape(1), shapes.shape(2)
-    with pytest.raises(InterfaceRefusedError, match="was not compared"):
+    with refuses("interface-refused", match="was not compared"):
         shapes.release(
             builder.compare(before, middle, TESTER, COMPATIBLE), builder.compare(middle, after, TESTER, COMPATIBLE)
         )
@@ -142,7 +141,7 @@ def test_debug_data_and_headers_are_those_of_the_build(shapes: Shapes) -> None:
     stranger = builder.build(builder.recipe("stranger"))
     for change in ({"debug": stranger.as_dependency}, {"headers": (stranger.as_dependency,)}, {"library": "lib/other"}):
         side = replace(builder.side(after), **change)
-        with pytest.raises(InterfaceRefusedError, match="was not compared"):
+        with refuses("interface-refused", match="was not compared"):
             shapes.release(builder.compare(before, after, TESTER, COMPATIBLE, after=side))
     shapes.release(honest)
 
@@ -160,10 +159,10 @@ def test_what_had_another_interface_before_is_not_the_fault_of_a_change(shapes: 
     shapes.release(builder.compare(first, second, TESTER, COMPATIBLE))
     third = shapes.shape(2)
     worse = builder.compare(first, third, TESTER, CHANGED)
-    with pytest.raises(InterfaceRefusedError, match="nobody shows that it had in the release before"):
+    with refuses("interface-refused", match="nobody shows that it had in the release before"):
         shapes.release(worse)
     alike = builder.compare(first, second, TESTER, COMPATIBLE)
-    with pytest.raises(InterfaceRefusedError, match="has another interface than"):
+    with refuses("interface-refused", match="has another interface than"):
         shapes.release(worse, alike)
     shapes.release(worse, builder.compare(first, second, OTHER, CHANGED))
     assert shapes.edge.released == 3
@@ -174,7 +173,7 @@ def test_as_many_testers_agree_as_are_signed(tmp_path: Path) -> None:
     before, after = shapes.builder.built["shape"], shapes.shape(1)
     once, again = (shapes.builder.compare(before, after, TESTER, COMPATIBLE) for _ in range(2))
     for brought in ((once, again), (once, shapes.builder.compare(before, after, OTHER, CHANGED))):
-        with pytest.raises(InterfaceRefusedError, match="as many listed testers"):
+        with refuses("interface-refused", match="as many listed testers"):
             shapes.release(*brought)
     shapes.release(once, shapes.builder.compare(before, after, OTHER, COMPATIBLE))
     assert shapes.edge.released == 2
@@ -191,7 +190,7 @@ def test_what_no_tool_can_read_or_no_debug_data_describes_holds_nothing_back(sha
 def test_hiding_what_a_dependent_was_built_against_is_no_way_past(shapes: Shapes) -> None:
     shapes.shape(1)
     newest = tuple(each.built for each in shapes.builder.built.values())
-    with pytest.raises(UnknownDependencyError, match=r"draw 1\.0-1 was built against dist\.example\.org/shape 1\.0"):
+    with refuses("unknown-dependency", match=r"draw 1\.0-1 was built against dist\.example\.org/shape 1\.0"):
         shapes.release(dependencies=newest)
 
 
@@ -238,13 +237,13 @@ def test_a_later_build_that_came_to_the_same_files_fits_what_that_was_built_agai
     shapes.shape(1)
     rebuilt = shapes.draw()
     assert (rebuilt.descriptor.tree, rebuilt.plan.digest != before.plan.digest) == (before.descriptor.tree, True)
-    with pytest.raises(InterfaceRefusedError):
+    with refuses("interface-refused"):
         shapes.release()
     shapes.release(rebuilt=(rebuilt.built,))
     assert shapes.edge.released == 2
     shapes.shape(2)
     other = shapes.draw(1)
-    with pytest.raises(InterfaceRefusedError, match="was not compared"):
+    with refuses("interface-refused", match="was not compared"):
         shapes.release(rebuilt=(other.built,))
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.newest_tests import OlderTestsError
 from farm.trust.attestation.curator_order import Act
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,11 +58,11 @@ def named(tmp_path: Path) -> Named:
 
 
 def test_none_is_as_old_as_the_build(named: Named) -> None:
-    with pytest.raises(OlderTestsError, match="and release 2 of edge has named a newer one") as refused:
+    with refuses("older-tests", match="and release 2 of edge has named a newer one") as refused:
         named.sign(None)
     assert set(refused.value.by_package) == {"jq"}
     named.edge.decision = named.edge.deciding()
-    with pytest.raises(OlderTestsError):
+    with refuses("older-tests"):
         named.sign(None)
 
 
@@ -70,7 +70,7 @@ def test_the_same_and_newer_ones_are_named_and_what_they_replaced_is_not(named: 
     _, second, third = named.recipes
     named.sign(third)
     for older in (None, second):
-        with pytest.raises(OlderTestsError, match="release 3 of edge has named"):
+        with refuses("older-tests", match="release 3 of edge has named"):
             named.sign(older)
     named.sign(third)
     assert named.edge.released == 4
@@ -80,7 +80,7 @@ def test_a_record_that_is_lost_is_filled_anew(named: Named) -> None:
     edge, (first, second, _) = named.edge, named.recipes
     (edge.record.directory / "tests.sqlite").unlink()
     edge.decision = edge.deciding()
-    with pytest.raises(OlderTestsError):
+    with refuses("older-tests"):
         named.sign(first)
     named.sign(second)
 
@@ -88,7 +88,7 @@ def test_a_record_that_is_lost_is_filled_anew(named: Named) -> None:
 def test_an_owner_goes_back_by_submitting_it_again(named: Named) -> None:
     edge, (first, *_) = named.edge, named.recipes
     edge.builder.sign("alice", ALICE, first, at=edge.now - timedelta(hours=1))
-    with pytest.raises(OlderTestsError):
+    with refuses("older-tests"):
         named.sign(None)
     edge.builder.sign("alice", ALICE, first)
     named.sign(None)
@@ -104,7 +104,7 @@ def test_a_rollback_names_none_and_what_follows_names_the_newest_again(named: Na
     edge.sign(zlib, submissions=tuple(edge.builder.submissions))
     order = edge.order(Act.ROLLBACK, target=target)
     edge.sign(replace(named.package, tests=None), remove=["zlib"], orders=[order])
-    with pytest.raises(OlderTestsError):
+    with refuses("older-tests"):
         named.sign(named.recipes[0])
     named.sign(named.recipes[1])
     assert edge.released == 5

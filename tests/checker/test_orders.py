@@ -10,13 +10,11 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.checker.builds.ownership import ReleasedRecipes
-from farm.checker.gates.gates import GateRefusedError
-from farm.checker.gates.reports import ReportedPackageError
-from farm.checker.orders.orders import FrozenChannelError, HeldPackageError, UnorderedError, UnusableOrderError
+from farm.checker.orders.orders import UnusableOrderError
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.signing.ledger import Ledger
-from farm.signing.order_effects import NothingToEndError, OutdatedOrderError
+from farm.signing.order_effects import NothingToEndError
 from farm.signing.state import LedgerState
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, NO_RELEASE, Act, CuratorOrderError
@@ -28,6 +26,7 @@ from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.revision import Revision
 from tests.checker.channel import Channel, Clock, opened_channel
 from tests.client.distribution import SmallDistribution
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +47,7 @@ def package(channel: Channel, version: str = "1.0", name: str = "jq", more: str 
 
 def test_a_frozen_channel_releases_nothing(edge: Channel) -> None:
     edge.order(Act.FREEZE, reason="the fair")
-    with pytest.raises(FrozenChannelError, match="ann has frozen edge: the fair"):
+    with refuses("frozen", match="ann has frozen edge: the fair"):
         edge.sign(package(edge))
     edge.order(Act.THAW)
     edge.sign(package(edge))
@@ -61,16 +60,16 @@ def test_what_is_held_does_not_move(edge: Channel) -> None:
     first = package(edge)
     edge.sign(first, package(edge, name="zlib"))
     edge.order(Act.HOLD, packages={"jq": None, "new": None})
-    with pytest.raises(HeldPackageError, match="holds jq on edge, and the release changes it"):
+    with refuses("held", match="holds jq on edge, and the release changes it"):
         edge.sign(package(edge, "2.0"))
-    with pytest.raises(HeldPackageError, match="the release drops it"):
+    with refuses("held", match="the release drops it"):
         edge.sign(remove=["jq"])
-    with pytest.raises(HeldPackageError, match="holds new on edge, and the release adds it"):
+    with refuses("held", match="holds new on edge, and the release adds it"):
         edge.sign(package(edge, name="new"))
     edge.sign(package(edge, "2.0", name="zlib"))
     edge.order(Act.LIFT, packages={"jq": None})
     edge.sign(package(edge, "2.0"))
-    with pytest.raises(HeldPackageError):
+    with refuses("held"):
         edge.sign(package(edge, name="new"))
     assert edge.released == 3
 
@@ -80,12 +79,12 @@ def test_a_lift_or_thaw_that_was_kept_back_ends_nothing_that_came_after_it(edge:
     edge.order(Act.HOLD, packages={"jq": None})
     edge.order(Act.FREEZE)
     for kept_back in (lift, thaw):
-        with pytest.raises(OutdatedOrderError):
+        with refuses("outdated-order"):
             edge.bring(kept_back)
-    with pytest.raises(FrozenChannelError):
+    with refuses("frozen"):
         edge.sign(package(edge))
     edge.order(Act.THAW)
-    with pytest.raises(HeldPackageError):
+    with refuses("held"):
         edge.sign(package(edge))
 
 
@@ -93,11 +92,11 @@ def test_a_lift_or_thaw_that_was_kept_back_ends_nothing_that_came_after_it(edge:
 def test_a_package_becomes_older_only_by_an_order(edge: Channel, version: str) -> None:
     old = package(edge, version)
     edge.sign(package(edge, "2.0", more="revision: 2\n"))
-    with pytest.raises(UnorderedError, match=r"and it is older than jq 2\.0-2") as refused:
+    with refuses("unordered", match=r"and it is older than jq 2\.0-2") as refused:
         edge.sign(old)
     assert "farm candidate retry edge jq" in refused.value.remedy
     edge.order(Act.RETRY, packages={"jq": Digest.of(b"another")})
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(old)
     edge.order(Act.RETRY, packages={"jq": old.descriptor.digest})
     edge.sign(old)
@@ -110,7 +109,7 @@ def test_taking_a_package_out_first_makes_it_no_newer(edge: Channel) -> None:
     before = edge.newest().digest
     edge.sign(package(edge, "2.0"))
     edge.sign(remove=["jq"], orders=[edge.order(Act.ROLLBACK, target=before)])
-    with pytest.raises(UnorderedError, match=r"it is older than jq 2\.0-1"):
+    with refuses("unordered", match=r"it is older than jq 2\.0-1"):
         edge.sign(old)
 
 
@@ -121,12 +120,12 @@ def test_what_a_rollback_took_out_comes_back_only_by_an_order(edge: Channel) -> 
     edge.sign(two)
     order = edge.order(Act.ROLLBACK, target=target)
     edge.sign(one, orders=[order])
-    with pytest.raises(UnorderedError, match="a rollback took it out"):
+    with refuses("unordered", match="a rollback took it out"):
         edge.sign(two)
     edge.sign(package(edge, "2.1"))
     edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
     edge.sign(one)
-    with pytest.raises(UnorderedError, match="a rollback took it out"):
+    with refuses("unordered", match="a rollback took it out"):
         edge.sign(two)
     edge.order(Act.RETRY, packages={"jq": two.descriptor.digest})
     edge.sign(two)
@@ -162,7 +161,7 @@ def test_a_rollback_lets_nothing_move_that_is_held(edge: Channel) -> None:
     target = edge.newest().digest
     edge.sign(package(edge, "2.0"))
     edge.order(Act.HOLD, packages={"jq": None})
-    with pytest.raises(HeldPackageError):
+    with refuses("held"):
         edge.sign(one, orders=[edge.order(Act.ROLLBACK, target=target)])
 
 
@@ -187,7 +186,7 @@ def test_an_order_is_used_once(edge: Channel) -> None:
     edge.sign(one, orders=[edge.bring(order)])
     edge.sign(two)
     assert edge.bring(order) == order.digest  # it is known: taken again, it is no other
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(one)
     with pytest.raises(UnusableOrderError, match="has used already"):
         edge.sign(one, orders=[order.digest])
@@ -202,13 +201,13 @@ def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn
     withdrawal = edge.given(Act.WITHDRAW_ORDER, target=given.digest, reason="oops")
     if withdrawn_first:
         edge.bring(withdrawal)
-        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+        with refuses("outdated-order", match="ann has withdrawn it: oops"):
             edge.bring(given)
     else:
         edge.bring(given)
         edge.bring(withdrawal)
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(old)
     why = "the ledger has none such" if withdrawn_first else "which ann has withdrawn: oops"
     with pytest.raises(UnusableOrderError, match=why):
@@ -289,7 +288,7 @@ def test_an_order_is_good_until_it_expires(edge: Channel) -> None:
         pass
     with pytest.raises(UnusableOrderError, match="was good until"):
         edge.sign(one, orders=[soon])
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(one)
 
 
@@ -319,7 +318,7 @@ class TestAnotherDistribution:
         for act, said in ((Act.THAW, {}), (Act.HOLD, {"packages": {"jq": None}}), (Act.ADVISE, about)):
             with pytest.raises(CuratorOrderError, match=f"it is one to {self.OTHER}, and this is dist.example.org"):
                 stable.order(act, distribution=self.OTHER, **said)
-        with pytest.raises(FrozenChannelError):
+        with refuses("frozen"):
             stable.sign(jq)
         stable.order(Act.THAW)
         stable.sign(jq)
@@ -332,10 +331,10 @@ class TestAnotherDistribution:
         soon, jq = {"until": edge.now + timedelta(seconds=1)}, {"packages": {"jq": None}}
         for act, said in ((Act.FREEZE, soon), (Act.HOLD, jq | soon), (Act.THAW, {}), (Act.LIFT, jq)):
             edge.order(act, distribution=self.OTHER, **said)
-        with pytest.raises(FrozenChannelError):
+        with refuses("frozen"):
             edge.sign(package(edge))
         edge.order(Act.THAW)
-        with pytest.raises(HeldPackageError):
+        with refuses("held"):
             edge.sign(package(edge))
         edge.order(Act.LIFT, packages={"jq": None})
         edge.sign(package(edge))
@@ -349,7 +348,7 @@ class TestAnotherDistribution:
         old = package(edge)
         order = edge.order(Act.RETRY, distribution=self.OTHER, packages={"jq": old.descriptor.digest})
         edge.sign(package(edge, "2.0"))
-        with pytest.raises(UnorderedError):
+        with refuses("unordered"):
             edge.sign(old)
         with pytest.raises(UnusableOrderError, match=f"which is one to edge of {self.OTHER}"):
             edge.sign(old, orders=[order])
@@ -372,7 +371,7 @@ def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -
     edge.order(Act.RETRY, key=ben, curator="ben", packages={"jq": one.descriptor.digest})
     edge.builder.owners = {}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-    with pytest.raises(UnorderedError):
+    with refuses("unordered"):
         edge.sign(one)
 
 
@@ -393,7 +392,7 @@ class Approving:
 
     def refused(self, *given: bytes, later: timedelta = timedelta()) -> None:
         asked = replace(self.edge, decision=self.edge.deciding(clock=Clock(later)))
-        with pytest.raises(GateRefusedError, match="0 of 1"):
+        with refuses("gate-refused", match="0 of 1"):
             asked.sign(self.jq, approvals=given)
 
 
@@ -436,14 +435,12 @@ def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Pat
     edge.report(jq, 7)
     offered = edge.newest().digest
     stable.decision = stable.deciding(clock=Clock(timedelta(hours=2)))
-    with pytest.raises(
-        ReportedPackageError, match=r"jq 1\.0-1 may not enter stable: trouble with it was reported on edge"
-    ):
+    with refuses("reported", match=r"jq 1\.0-1 may not enter stable: trouble with it was reported on edge"):
         stable.sign(jq)
     close = {"channel": "edge", "base": offered, "number": 7}
     with pytest.raises(NothingToEndError):
         stable.order(Act.CLOSE_REPORT, target=Digest.of(b"another package"), **close)
-    with pytest.raises(ReportedPackageError):
+    with refuses("reported"):
         stable.sign(jq)
     with pytest.raises(InvalidEnvelopeError):
         stable.order(Act.CLOSE_REPORT, key=CryptoSigner.generate_ed25519(), target=jq.descriptor.digest, **close)
@@ -462,7 +459,7 @@ def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
     channel.name = "stable"
     order = channel.given(Act.PROMOTE, origin="edge", target=offered)
     other = channel.bring(replace(order, packages={"zlib": None}))
-    with pytest.raises(GateRefusedError, match="soaks for 1h"):
+    with refuses("gate-refused", match="soaks for 1h"):
         channel.sign(jq, orders=[other])
     channel.sign(jq, orders=[channel.bring(order)])
     assert channel.released == 1
@@ -482,7 +479,7 @@ def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, Non
         edge.report(jq, 7)
     order = stable.order(Act.PROMOTE, origin="edge", target=offered, packages=names)
     edge.report(jq, 7)
-    with pytest.raises(ReportedPackageError, match="was reported on edge") as refused:
+    with refuses("reported", match="was reported on edge") as refused:
         stable.sign(jq, orders=[order])
     assert "`farm channel report --resolve 7`" in refused.value.remedy
     stable.order(Act.CLOSE_REPORT, channel="edge", base=offered, number=7, target=jq.descriptor.digest)
@@ -510,7 +507,7 @@ class TestOlderWords:
         newer = edge.given(Act.HOLD, packages={"jq": None}, curator="ann")
         edge.bring(newer)
         for each in (first, lift):
-            with pytest.raises(OutdatedOrderError, match=f"hold jq on edge by ann of {newer.at:%Y-%m-%d %H:%M:%S}"):
+            with refuses("outdated-order", match=f"hold jq on edge by ann of {newer.at:%Y-%m-%d %H:%M:%S}"):
                 edge.bring(each)
         assert edge.ledger.state().held("edge", "dist.example.org", edge.now + timedelta(days=9)).keys() == {"jq"}
 
@@ -518,7 +515,7 @@ class TestOlderWords:
         older = edge.given(Act.FREEZE, until=edge.now + timedelta(hours=1)), edge.given(Act.THAW)
         edge.order(Act.FREEZE)
         for each in older:
-            with pytest.raises(OutdatedOrderError):
+            with refuses("outdated-order"):
                 edge.bring(each)
         assert edge.ledger.state().frozen("edge", "dist.example.org", edge.now + timedelta(days=9)) is not None
 
@@ -526,7 +523,7 @@ class TestOlderWords:
         hold, freeze = edge.given(Act.HOLD, packages={"jq": None}), edge.given(Act.FREEZE)
         lift, thaw = edge.order(Act.LIFT, packages={"jq": None}), edge.order(Act.THAW)
         for each in (hold, freeze):
-            with pytest.raises(OutdatedOrderError):
+            with refuses("outdated-order"):
                 edge.bring(each)
         edge.sign(package(edge))
         assert {lift, thaw} <= edge.ledger.state().entered.keys()
@@ -535,7 +532,7 @@ class TestOlderWords:
         both = edge.given(Act.LIFT, packages={"jq": None, "zlib": None})
         edge.order(Act.HOLD, packages={"jq": None, "zlib": None}, at=both.at - timedelta(seconds=1))
         edge.order(Act.HOLD, packages={"zlib": None})
-        with pytest.raises(OutdatedOrderError, match="hold zlib on edge"):
+        with refuses("outdated-order", match="hold zlib on edge"):
             edge.bring(both)
         assert edge.ledger.state().held("edge", "dist.example.org", edge.now).keys() == {"jq", "zlib"}
 
@@ -543,7 +540,7 @@ class TestOlderWords:
         """Bob's clock is right; that of Ann, who froze the channel a moment ago, is four minutes ahead."""
         ahead = edge.now + timedelta(minutes=4)
         edge.order(Act.FREEZE, at=ahead, until=ahead + timedelta(hours=1))
-        with pytest.raises(OutdatedOrderError) as refused:
+        with refuses("outdated-order") as refused:
             edge.order(Act.THAW)
         assert refused.value.code == "outdated-order"
         assert f"after {ahead:%Y-%m-%d %H:%M:%S} UTC" in refused.value.remedy
@@ -563,7 +560,7 @@ class TestOlderWords:
         first = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         second = edge.given(Act.WITHDRAW_APPROVAL, packages={"jq": jq})
         edge.bring(second)
-        with pytest.raises(OutdatedOrderError):
+        with refuses("outdated-order"):
             edge.bring(first)
         assert edge.ledger.state().withdrawn["edge", jq, "ann"].order == second.digest
 
@@ -572,7 +569,7 @@ class TestOlderWords:
         edge.order(Act.WITHDRAW_ORDER, target=retry.digest, reason="oops")
         with pytest.raises(NothingToEndError, match=r"ann has withdrawn the order .* already: oops"):
             edge.order(Act.WITHDRAW_ORDER, target=retry.digest)
-        with pytest.raises(OutdatedOrderError, match="ann has withdrawn it: oops"):
+        with refuses("outdated-order", match="ann has withdrawn it: oops"):
             edge.bring(retry)
 
     def test_a_hold_or_freeze_is_not_ended_by_withdrawing_it(self, edge: Channel) -> None:
@@ -633,7 +630,7 @@ def test_what_a_rollback_took_out_needs_an_order_although_a_release_with_it_neve
         with pytest.raises(OSError, match="no room"):
             edge.sign(jq, orders=[order])
     later = edge.deciding(clock=Clock(timedelta(hours=1)))
-    with pytest.raises(UnorderedError, match="a rollback took it out"):
+    with refuses("unordered", match="a rollback took it out"):
         replace(edge, decision=later).sign(jq)
 
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.outputs import SplitBuildError, UnexplainedDepartureError
-from farm.checker.gates.tests import UntestedReleaseError
-from farm.checker.gates.transitions import PartedTransitionError
-from farm.checker.orders.orders import HeldPackageError, UnorderedError
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.trust.attestation.curator_order import Act
 from farm.trust.ceremony.ceremony import found_channels, sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,32 +87,32 @@ class TestTogether:
     def test_a_library_does_not_come_without_the_package_that_its_tests_are_run_on(
         self, edge: Channel, newer: Duo
     ) -> None:
-        with pytest.raises(SplitBuildError, match="duo-libs comes without duo: both are outputs of duo, and") as no:
+        with refuses("split-build", match="duo-libs comes without duo: both are outputs of duo, and") as no:
             edge.sign(newer["libs"], tests=[result(edge, passed=False)])
         assert no.value.message.endswith("duo, on which their tests are run, is of another build there")
         assert no.value.remedy == "Release the outputs of one build of duo together."
         assert set(no.value.by_package) == {"duo-libs"}
 
     def test_nor_when_that_goes_in_the_same_release(self, edge: Channel, newer: Duo) -> None:
-        with pytest.raises(SplitBuildError, match="duo, on which their tests are run, is not in the release"):
+        with refuses("split-build", match="duo, on which their tests are run, is not in the release"):
             edge.sign(newer["libs"], remove=["duo", "duo-debug"], tests=[result(edge, passed=False)])
 
     def test_nor_to_a_channel_that_has_none_of_it(self, edge: Channel, newer: Duo) -> None:
         other = replace(newer["libs"], needs=())
         edge.sign(*newer.all, tests=[result(edge)])
-        with pytest.raises(SplitBuildError, match="is not in the release"):
+        with refuses("split-build", match="is not in the release"):
             edge.named("stable").sign(other)
 
     def test_the_package_itself_leaves_no_output_of_another_build_behind(self, edge: Channel, newer: Duo) -> None:
         for some in (["", "libs"], ["", "debug"]):
-            with pytest.raises(SplitBuildError, match="is of another build there"):
+            with refuses("split-build", match="is of another build there"):
                 edge.sign(*(newer[each] for each in some), tests=[result(edge)])
         third = duo(edge, 3, "", "debug")  # which makes no such output any more
-        with pytest.raises(SplitBuildError, match="duo comes without duo-libs"):
+        with refuses("split-build", match="duo comes without duo-libs"):
             edge.sign(*third.all)
 
     def test_together_they_come_when_their_tests_have_passed(self, edge: Channel, newer: Duo) -> None:
-        with pytest.raises(UntestedReleaseError, match="'works' of duo"):
+        with refuses("untested-release", match="'works' of duo"):
             edge.sign(*newer.all, tests=[result(edge, passed=False)])
         edge.sign(*newer.all, tests=[result(edge)])
         assert edge.released == 2
@@ -126,7 +123,7 @@ class TestTogether:
         newest = edge.builder.recipe("duo", more=outputs + TESTED.replace("name: works", "name: works-now"))
         passed = [result(edge)]
         named = replace(newer["libs"], tests=newest.digest)
-        with pytest.raises(UntestedReleaseError, match="'works-now' of duo"):
+        with refuses("untested-release", match="'works-now' of duo"):
             edge.sign(newer[""], newer["debug"], named, tests=passed)
         (test,) = newest.tests
         passed.append(edge.builder.test("duo", ["duo"], TESTER, test=test))
@@ -173,7 +170,7 @@ class TestApart:
     @pytest.mark.parametrize("output", ["", "libs", "debug"])
     def test_one_package_is_promoted_alone_by_an_order_that_names_it(self, stable: Channel, output: str) -> None:
         package = self.now(stable, output)
-        with pytest.raises(SplitBuildError):
+        with refuses("split-build"):
             stable.sign(package)
         name = package.descriptor.name.short
         order = stable.given(Act.PROMOTE, origin="edge", target=stable.newest("edge").digest, packages={name: None})
@@ -185,7 +182,7 @@ class TestApart:
         names = {"duo": None, "duo-libs": None}
         for packages in (names, {}):
             order = stable.order(Act.PROMOTE, origin="edge", target=target, packages=packages)
-            with pytest.raises(SplitBuildError, match="duo-libs comes without duo:"):
+            with refuses("split-build", match="duo-libs comes without duo:"):
                 stable.sign(self.now(stable, "libs"), orders=[order])
 
     def test_what_was_left_behind_comes_later_and_a_third_build_too(self, stable: Channel) -> None:
@@ -206,10 +203,10 @@ class TestApart:
     def test_a_channel_that_takes_what_another_has_has_it_so(self, stable: Channel) -> None:
         first = {name: stable.builder.ever[index] for index, name in enumerate(("", "libs", "debug"))}
         lts = stable.named("lts")
-        with pytest.raises(SplitBuildError):
+        with refuses("split-build"):
             stable.sign(self.now(stable, "libs"))
         self._apart(stable)
-        with pytest.raises(SplitBuildError):
+        with refuses("split-build"):
             lts.sign(self.now(stable, "libs"))
         lts.sign(first[""], first["debug"], self.now(stable, "libs"))
         assert lts.released == 1
@@ -219,7 +216,7 @@ class TestDepartures:
     def test_nothing_goes_because_control_says_so(self, edge: Channel) -> None:
         edge.sign(*duo(edge, 1).all, plain(edge, "zlib"))
         for names in (["zlib"], ["duo-libs"], ["duo", "duo-libs"], ["duo", "duo-libs", "zlib"]):
-            with pytest.raises(UnexplainedDepartureError, match=f"{names[0]} may not leave edge: the") as no:
+            with refuses("unexplained-departure", match=f"{names[0]} may not leave edge: the") as no:
                 edge.sign(remove=names)
             assert set(no.value.by_package) == set(names)
             assert "by `farm channel rollback edge`" in no.value.remedy
@@ -227,7 +224,7 @@ class TestDepartures:
 
     def test_what_the_newer_build_makes_still_does_not_go(self, edge: Channel) -> None:
         edge.sign(*duo(edge, 1).all)
-        with pytest.raises(UnexplainedDepartureError, match="the build of duo in the release makes it"):
+        with refuses("unexplained-departure", match="the build of duo in the release makes it"):
             edge.sign(duo(edge, 2)[""], remove=["duo-libs"])
 
     def test_what_the_newer_build_makes_no_more_goes_with_it(self, edge: Channel) -> None:
@@ -240,7 +237,7 @@ class TestDepartures:
         before = edge.newest().digest
         edge.sign(*duo(edge, 1).all, plain(edge, "zlib", 2))
         order = edge.order(Act.ROLLBACK, target=before)
-        with pytest.raises(UnexplainedDepartureError):
+        with refuses("unexplained-departure"):
             edge.sign(remove=["zlib"], orders=[order])
         edge.sign(remove=["duo", "duo-libs"], orders=[order])  # zlib is held back, so it is not the set of before
         assert edge.released == 3
@@ -265,7 +262,7 @@ class TestHolds:
         others = [each for each in newer.all if each.descriptor.name.short != held]
         told = "an output of the same build, may not move without it"
         for some in (others, others[:1], others[1:]):
-            with pytest.raises(HeldPackageError, match=f"ann holds {held} on edge, and .*{told}") as no:
+            with refuses("held", match=f"ann holds {held} on edge, and .*{told}") as no:
                 edge.sign(*some)
             assert f"farm channel hold edge {held} --lift" in no.value.remedy
         edge.sign(plain(edge, "zlib", 2))
@@ -276,14 +273,14 @@ class TestHolds:
     def test_it_holds_an_output_that_is_made_no_more(self, edge: Channel) -> None:
         edge.sign(*duo(edge, 1).all)
         edge.order(Act.HOLD, packages={"duo-libs": None})
-        with pytest.raises(HeldPackageError):
+        with refuses("held"):
             edge.sign(*duo(edge, 2, "").all)
 
     def test_it_holds_the_build_that_would_bring_it(self, edge: Channel) -> None:
         edge.sign(*duo(edge, 1).all)
         edge.order(Act.HOLD, packages={"duo-parts": None})
         newer = duo(edge, 2, "", "libs", "parts")
-        with pytest.raises(HeldPackageError, match="holds duo-parts on edge, and duo, an output"):
+        with refuses("held", match="holds duo-parts on edge, and duo, an output"):
             edge.sign(newer[""], newer["libs"])
         edge.sign(*duo(edge, 3).all)
 
@@ -298,7 +295,7 @@ class TestHolds:
         for packages in ({}, {"duo": None}):
             order = stable.order(Act.PROMOTE, origin="edge", target=target, packages=packages)
             if not packages:
-                with pytest.raises(HeldPackageError):
+                with refuses("held"):
                     stable.sign(newer[""], orders=[order])
         stable.sign(newer[""], orders=[order])
         assert stable.released == 2
@@ -313,7 +310,7 @@ class TestTransitions:
         together = b"transitions: [{name: zj, packages: [zlib, jq]}]\n"
         edge.builder.policies = {name: text + together for name, text in edge.builder.policies.items()}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), datetime.now(UTC))
-        with pytest.raises(PartedTransitionError, match="jq comes or goes without zlib: by the transition zj"):
+        with refuses("parted-transition", match="jq comes or goes without zlib: by the transition zj"):
             edge.sign(plain(edge, "jq"))
         both = plain(edge, "zlib"), plain(edge, "jq")
         edge.sign(*both)
@@ -323,7 +320,7 @@ class TestTransitions:
     def test_none_moves_alone(self, edge: Channel) -> None:
         zlib, jq, other = (plain(edge, name, 2) for name in ("zlib", "jq", "other"))
         for some in ([zlib], [jq, other]):
-            with pytest.raises(PartedTransitionError) as no:
+            with refuses("parted-transition") as no:
                 edge.sign(*some)
             assert set(no.value.by_package) == {some[0].descriptor.name.short}
         edge.sign(other)
@@ -333,9 +330,9 @@ class TestTransitions:
     def test_a_hold_on_one_holds_the_other(self, edge: Channel) -> None:
         zlib, jq = (plain(edge, name, 2) for name in ("zlib", "jq"))
         edge.order(Act.HOLD, packages={"jq": None})
-        with pytest.raises(HeldPackageError):
+        with refuses("held"):
             edge.sign(zlib, jq)
-        with pytest.raises(PartedTransitionError):
+        with refuses("parted-transition"):
             edge.sign(zlib)
         edge.order(Act.LIFT, packages={"jq": None})
         edge.sign(zlib, jq)
@@ -346,7 +343,7 @@ class TestTransitions:
         target = edge.newest().digest
         for packages in ({}, {"zlib": None, "jq": None}):
             order = stable.order(Act.PROMOTE, origin="edge", target=target, packages=packages)
-            with pytest.raises(PartedTransitionError):
+            with refuses("parted-transition"):
                 stable.sign(newer[0], orders=[order])
         order = stable.order(Act.PROMOTE, origin="edge", target=target, packages={"zlib": None})
         stable.sign(newer[0], orders=[order])
@@ -364,7 +361,7 @@ class TestTransitions:
 
         second, alone = promotion(2, "zlib")
         third, both = promotion(3, "zlib", "jq")
-        with pytest.raises(PartedTransitionError):
+        with refuses("parted-transition"):
             stable.sign(third, orders=[alone, both])
         stable.sign(second, orders=[alone])
         assert stable.released == 2
@@ -391,7 +388,7 @@ class TestGoingBack:
         edge.sign(remove=["duo", "duo-libs"], orders=[edge.order(Act.ROLLBACK, target=before)])
         edge.order(Act.RETRY, packages={"duo": first[""].descriptor.digest})
         for others in (second.all, (second[""], first["libs"])):
-            with pytest.raises(UnorderedError):
+            with refuses("unordered"):
                 edge.sign(*others)
         edge.sign(*first.all)
         assert edge.released == 5

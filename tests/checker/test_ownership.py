@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.ownership import Ownership, UnsignedRecipeError
+from farm.checker.builds.ownership import Ownership
 from farm.checker.builds.plans import PlanMismatchError
 from farm.core.names.digest import Digest
 from farm.trust.attestation.submission_statement import shown_submission
 from tests.checker.built import DISTRIBUTION, Builder
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def test_what_no_owner_has_signed_is_refused(
     recipe = farm.recipe("zlib")
     farm.sign(person, key, recipe, **changes)
     package = farm.build(recipe)
-    with pytest.raises(UnsignedRecipeError, match="no owner has signed the recipe zlib") as refused:
+    with refuses("unsigned-recipe", match="no owner has signed the recipe zlib") as refused:
         farm.check(package)
     assert "Let alice submit it" in refused.value.remedy
     farm.sign("alice", ALICE, recipe)
@@ -93,7 +94,7 @@ def test_a_dependency_that_no_owner_has_signed_is_refused_although_it_is_never_r
     farm.build(farm.recipe("zlib"))
     png = farm.recipe("png", needs=("zlib",))
     farm.sign("ben", BEN, png)
-    with pytest.raises(UnsignedRecipeError, match="recipe zlib"):
+    with refuses("unsigned-recipe", match="recipe zlib"):
         farm.check(farm.build(png))
 
 
@@ -103,7 +104,7 @@ def test_the_recipe_whose_tests_count_is_an_owners_too_and_of_the_same_plan(farm
     other = farm.recipe("zlib", more="environment: {CFLAGS: -O0}\n")
     farm.sign("alice", ALICE, recipe)
     package = replace(farm.build(recipe), tests=tested.digest)
-    with pytest.raises(UnsignedRecipeError, match=str(tested.digest)):
+    with refuses("unsigned-recipe", match=str(tested.digest)):
         farm.check(package)
     farm.sign("alice", ALICE, tested)
     assert farm.check(package) == ["zlib"]
@@ -117,13 +118,13 @@ def test_a_submission_counts_all_together(farm: Builder) -> None:
     zlib, png = farm.recipe("zlib"), farm.recipe("png")
     farm.sign("alice", ALICE, zlib, png)
     package = farm.build(zlib)
-    with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .* together with png") as refused:
+    with refuses("unsigned-recipe", match=r"alice has signed the recipe zlib .* together with png") as refused:
         farm.check(package)
     assert "Let ben sign png" in refused.value.remedy
     assert "alice submit zlib without it" in refused.value.remedy
     farm.sign("mallory", MALLORY, zlib, png)
     farm.sign("ben", BEN, farm.recipe("png", version="2"))
-    with pytest.raises(UnsignedRecipeError):
+    with refuses("unsigned-recipe"):
         farm.check(package)
     farm.sign("ben", BEN, png)
     assert farm.check(package) == ["zlib"]
@@ -143,10 +144,10 @@ def test_two_halves_do_not_make_each_other_whole(farm: Builder) -> None:
     farm.sign("alice", ALICE, zlib, png)
     farm.sign("ben", BEN, png, jq)
     package = farm.build(zlib)
-    with pytest.raises(UnsignedRecipeError, match="together with png"):
+    with refuses("unsigned-recipe", match="together with png"):
         farm.check(package)
     farm.sign("alice", ALICE, jq, pngs)
-    with pytest.raises(UnsignedRecipeError, match="together with png"):
+    with refuses("unsigned-recipe", match="together with png"):
         farm.check(package)
     farm.sign("ben", BEN, pngs)
     assert farm.check(package) == ["zlib"]
@@ -160,15 +161,15 @@ def test_what_is_released_needs_nothing_more_of_what_it_was_submitted_with(farm:
     package, other = farm.build(zlib), farm.build(jq)
     farm.released = {("zlib", zlib.digest)}
     assert farm.check(package) == ["zlib"]
-    with pytest.raises(UnsignedRecipeError, match="together with png"):
+    with refuses("unsigned-recipe", match="together with png"):
         farm.check(other)
-    with pytest.raises(UnsignedRecipeError, match="no owner has signed the recipe png"):
+    with refuses("unsigned-recipe", match="no owner has signed the recipe png"):
         farm.check(farm.build(png))
     farm.released = {("png", png.digest)}
     assert farm.check(package) == ["zlib"]
     assert farm.check(other) == ["jq"]
     farm.released = {("png", jq.digest)}
-    with pytest.raises(UnsignedRecipeError):
+    with refuses("unsigned-recipe"):
         farm.check(package)
 
 
@@ -180,12 +181,12 @@ def test_what_was_withdrawn_counts_for_nothing_but_what_is_released_already(farm
     assert farm.check(package) == ["zlib"]
     of_alice, of_ben = (shown_submission(farm.blobs.read(submission)).statement for submission in farm.submissions)
     farm.withdrawn = {of_alice: "bob"}
-    with pytest.raises(UnsignedRecipeError, match=r"alice has signed the recipe zlib .*, and bob has withdrawn that"):
+    with refuses("unsigned-recipe", match=r"alice has signed the recipe zlib .*, and bob has withdrawn that"):
         farm.check(package)
     farm.released = {("zlib", zlib.digest)}
     assert farm.check(package) == ["zlib"]
     farm.released, farm.withdrawn = (), {of_ben: "ben"}
-    with pytest.raises(UnsignedRecipeError, match="together with png"):
+    with refuses("unsigned-recipe", match="together with png"):
         farm.check(package)
     farm.withdrawn = {of_alice: "bob", of_ben: "ben"}
     farm.sign("alice", ALICE, zlib)

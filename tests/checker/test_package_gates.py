@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.ownership import UnsignedRecipeError
 from farm.checker.gates import gates
-from farm.checker.gates.gates import GateRefusedError
-from farm.checker.imported import UnknownOriginError
-from farm.checker.orders.orders import UnorderedError
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.advisories.openvex import read_published
@@ -38,6 +34,7 @@ from tests.checker.checked_signing import ChecksHere
 from tests.checker.libraries import library, needs_compiler
 from tests.checker.theirs import THEM, Theirs
 from tests.core.advisories.osv_documents import openvex, osv
+from tests.refusing import refuses
 from workers.signer import publish_advisories
 
 if TYPE_CHECKING:
@@ -79,7 +76,7 @@ class TestAdvisories:
     def test_what_the_published_list_speaks_of_does_not_come_in(self, edge: Channel) -> None:
         self.publish(edge, osv(package="zlib", fixed="2.0"))
         edge.sign(edge.builder.build(edge.builder.recipe("png")))
-        with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not enter edge: EXAMPLE-2026-1 \(critical\)"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not enter edge: EXAMPLE-2026-1 \(critical\)"):
             edge.sign(edge.builder.build(edge.builder.recipe("zlib")))
 
     @pytest.mark.parametrize(
@@ -109,12 +106,12 @@ class TestAdvisories:
         before = edge.newest().digest
         edge.sign(remove=["zlib", "jpeg"], orders=[edge.order(Act.ROLLBACK, target=without)])
         edge.order(Act.RETRY, packages={each.descriptor.name.short: each.descriptor.digest for each in (zlib, jpeg)})
-        with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
+        with refuses("gate-refused", match="EXAMPLE-2026-1"):
             edge.sign(zlib, edge.builder.build(edge.builder.recipe("gif")))
-        with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
+        with refuses("gate-refused", match="EXAMPLE-2026-1"):
             edge.sign(zlib)
         back = edge.order(Act.ROLLBACK, target=before)
-        with pytest.raises(GateRefusedError, match="EXAMPLE-2026-1"):
+        with refuses("gate-refused", match="EXAMPLE-2026-1"):
             edge.sign(zlib, jpeg, edge.builder.built["gif"], orders=[back])
         edge.sign(zlib, jpeg, orders=[back])  # it asks nothing of packages in the pipeline either
         assert edge.released == 5
@@ -129,7 +126,7 @@ class TestReproduced:
     def test_as_many_builders_have_to_agree_as_the_policy_says(self, edge: Channel) -> None:
         builder = edge.builder
         zlib = builder.build(builder.recipe("zlib"))
-        with pytest.raises(GateRefusedError, match="2 of 3 builders have come to it"):
+        with refuses("gate-refused", match="2 of 3 builders have come to it"):
             edge.sign(builder.rebuilt(zlib, SECOND))
         edge.sign(builder.rebuilt(zlib, SECOND, THIRD))
         assert edge.released == 1
@@ -157,7 +154,7 @@ class TestFromAnotherChannel:
     def test_nothing_comes_in_that_was_not_released_there(self, edge: Channel) -> None:
         stable = edge.named("stable")
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
-        with pytest.raises(GateRefusedError, match="edge, from which packages come, has never released it"):
+        with refuses("gate-refused", match="edge, from which packages come, has never released it"):
             stable.sign(zlib)
         edge.sign(zlib)
         edge.sign(png, edge.builder.build(edge.builder.recipe("zlib", more="revision: 2\n")))
@@ -171,7 +168,7 @@ class TestFromAnotherChannel:
         before = edge.newest()
         edge.sign(png)
         edge.sign(remove=["png"], orders=[edge.order(Act.ROLLBACK, target=before.digest)])
-        with pytest.raises(GateRefusedError, match="edge, from which packages come, has taken it back"):
+        with refuses("gate-refused", match="edge, from which packages come, has taken it back"):
             stable.sign(zlib, png)
         stable.sign(zlib)
         assert stable.released == 1
@@ -183,7 +180,7 @@ class TestFromAnotherChannel:
         without = edge.newest().digest
         edge.sign(zlib)
         stable.sign(zlib, png)
-        with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         stable.sign(remove=["zlib"])
@@ -209,7 +206,7 @@ class TestSoak:
         stable = edge.named("stable")
         edge.sign(zlib)
         clock.later = timedelta(hours=1)
-        with pytest.raises(GateRefusedError, match=r"it has been on edge since .* UTC, and soaks for 2h"):
+        with refuses("gate-refused", match=r"it has been on edge since .* UTC, and soaks for 2h"):
             stable.sign(zlib)
         clock.later = timedelta(hours=2, minutes=1)
         stable.sign(zlib)
@@ -220,11 +217,11 @@ class TestSoak:
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
         long_ago = edge.now - timedelta(days=1)
         edge.sign(zlib, at=long_ago)
-        with pytest.raises(GateRefusedError, match="it has been on edge since"):
+        with refuses("gate-refused", match="it has been on edge since"):
             edge.named("stable").sign(zlib)
         edge.sign(png, at=long_ago)
         again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
-        with pytest.raises(GateRefusedError, match="it has been on edge since"):
+        with refuses("gate-refused", match="it has been on edge since"):
             again.sign(png)
 
     def test_nor_the_very_first_to_one_that_was_started_right_after_it(self, edge: Channel, clock: Clock) -> None:
@@ -232,7 +229,7 @@ class TestSoak:
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
         edge.sign(zlib, at=edge.now - timedelta(days=1))
         again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
-        with pytest.raises(GateRefusedError, match="it has been on edge since"):
+        with refuses("gate-refused", match="it has been on edge since"):
             again.sign(zlib)
 
     def test_nor_to_one_that_reads_what_is_published_when_it_starts(self, edge: Channel, clock: Clock) -> None:
@@ -243,7 +240,7 @@ class TestSoak:
         edge.sign(png, at=edge.now - timedelta(days=1))
         again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
         again.decision.prepare()
-        with pytest.raises(GateRefusedError, match=r"png .* it has been on edge since"):
+        with refuses("gate-refused", match=r"png .* it has been on edge since"):
             again.sign(png)
         again.sign(zlib)
         assert again.released == 1
@@ -279,7 +276,7 @@ class TestSoak:
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
         edge.sign(zlib, orders=[edge.order(Act.ROLLBACK, target=before)])
         stable = edge.named("stable")
-        with pytest.raises(GateRefusedError, match="it has been on edge since"):
+        with refuses("gate-refused", match="it has been on edge since"):
             stable.sign(zlib)
         clock.later = timedelta(hours=6)
         stable.sign(zlib)
@@ -300,10 +297,10 @@ class TestSoak:
         edge.sign(zlib)
         clock.later = timedelta(hours=3)
         stable.sign(zlib, png)
-        with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave stable: the newest release of edge"):
             stable.sign(remove=["zlib"])
         edge.sign(remove=["zlib"], orders=[edge.order(Act.ROLLBACK, target=without)])
-        with pytest.raises(GateRefusedError, match="edge has been without it since"):
+        with refuses("gate-refused", match="edge has been without it since"):
             stable.sign(remove=["zlib"])
         clock.later = timedelta(hours=6)
         stable.sign(remove=["zlib"])
@@ -335,7 +332,7 @@ class TestApprovals:
             return sign_statement(said, key)
 
         brought = [] if wrong is None else [approval(**wrong)]
-        with pytest.raises(GateRefusedError, match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
+        with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
             edge.sign(remove=["zlib"], approvals=brought, orders=[*edge.ledger.state().permits])
         # What is there besides makes it another set than that of before, to which a rollback was ordered.
         edge.sign(remove=["zlib"], approvals=[*brought, approval()], orders=[*edge.ledger.state().permits])
@@ -377,7 +374,7 @@ class TestPackagesOfOthers:
             replace(taken, channel="edge"),
             replace(taken, root=Digest.of(b"another root")),
         ):
-            with pytest.raises(UnknownOriginError, match="is none that packages may be taken of") as refused:
+            with refuses("unknown-origin", match="is none that packages may be taken of") as refused:
                 edge.sign(imports=(wrong,), abroad=shown)
             assert refused.value.by_package.keys() == set(wrong.names)
         edge.sign(**good)
@@ -385,7 +382,7 @@ class TestPackagesOfOthers:
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
         edge.sign(zlib, imports=(taken,))  # what it has already stays until it is another
-        with pytest.raises(UnknownOriginError):
+        with refuses("unknown-origin"):
             edge.sign(**self.release(edge, theirs, revision=2))
         assert edge.released == 2
 
@@ -396,10 +393,10 @@ class TestPackagesOfOthers:
         old, new = self.release(edge, theirs), self.release(edge, theirs, revision=2)
         edge.sign(**new)
         asked = edge.prepare(**old)
-        with pytest.raises(UnorderedError, match=r"it is older than that of release 2 of base\.example\.net/stable"):
+        with refuses("unordered", match=r"it is older than that of release 2 of base\.example\.net/stable"):
             edge.ask(*asked)
         edge.sign()  # they go, and come again
-        with pytest.raises(UnorderedError, match="it is older than that of release 2"):
+        with refuses("unordered", match="it is older than that of release 2"):
             edge.sign(**old)
         edge.sign(**self.release(edge, theirs, revision=3))
         assert edge.released == 3
@@ -418,7 +415,7 @@ class TestPackagesOfOthers:
 
     def test_their_licenses_are_looked_at(self, edge: Channel, theirs: Theirs) -> None:
         self.allow(edge, b"gates: [proof, licenses: {deny: [AGPL-3.0-only]}]\n", theirs)
-        with pytest.raises(GateRefusedError, match=r"base\.example\.net/lib 1\.0-1 may not enter edge: it is licensed"):
+        with refuses("gate-refused", match=r"base\.example\.net/lib 1\.0-1 may not enter edge: it is licensed"):
             edge.sign(**self.release(edge, theirs, license="AGPL-3.0-only"))
         edge.sign(**self.release(edge, theirs))
         assert edge.released == 1
@@ -438,13 +435,13 @@ class TestPackagesOfOthers:
         # Alice may be a curator of others too, which take it as well; a client of before did not say for which it is.
         of_others = [*signed(""), *signed(THEM), *signed("quite.another.example")]
         for given in ([], of_others):
-            with pytest.raises(GateRefusedError, match="may not enter edge: 0 of 1"):
+            with refuses("gate-refused", match="may not enter edge: 0 of 1"):
                 edge.sign(**good, approvals=given)
         said = signed()
-        with pytest.raises(GateRefusedError, match="may not enter edge: 0 of 1"):
+        with refuses("gate-refused", match="may not enter edge: 0 of 1"):
             edge.sign(**good, approvals=said[1:])
         edge.sign(**good, approvals=said[:1])
-        with pytest.raises(GateRefusedError, match="may not leave edge: 0 of 1"):
+        with refuses("gate-refused", match="may not leave edge: 0 of 1"):
             edge.sign(approvals=[*said[:1], *of_others])
         edge.sign(approvals=said[1:])
         assert edge.released == 2
@@ -466,14 +463,14 @@ class TestHardening:
         return edge.builder.put_out(recipe, edge.builder.pin(recipe), {"": made.files, "debug": made.debug_files})
 
     def test_what_the_files_lack_is_seen_in_them(self, edge: Channel) -> None:
-        with pytest.raises(GateRefusedError, match=r"shape 1\.0-1 .*: lib/libshape\.so\.1 lacks bind-now$"):
+        with refuses("gate-refused", match=r"shape 1\.0-1 .*: lib/libshape\.so\.1 lacks bind-now$"):
             edge.sign(self.build(edge, *self.GOOD))
         edge.sign(self.build(edge, *self.GOOD, "-Wl,-z,now"))
         assert edge.released == 1
 
     def test_what_compilers_were_told_is_read_in_the_debug_data_of_the_build(self, edge: Channel) -> None:
         lazy = self.build(edge, "-Wl,-z,relro", "-Wl,-z,now")
-        with pytest.raises(GateRefusedError, match="lacks stack-protector and stack-clash-protection"):
+        with refuses("gate-refused", match="lacks stack-protector and stack-clash-protection"):
             edge.sign(lazy)
         debug = edge.builder.built["shape-debug"]
         edge.builder.blobs.path(debug.built.facts.digest).unlink()
@@ -493,7 +490,7 @@ class TestHardening:
         lazy = self.build(edge, *self.GOOD)
         waiving = builder.recipe("shape", more=self.WAIVER)
         builder.sign("alice", ALICE, lazy.recipe)
-        with pytest.raises(UnsignedRecipeError):
+        with refuses("unsigned-recipe"):
             edge.sign(replace(lazy, tests=waiving.digest), submissions=tuple(builder.submissions))
         builder.sign("alice", ALICE, waiving)
         edge.sign(replace(lazy, tests=waiving.digest), submissions=tuple(builder.submissions))
@@ -503,5 +500,5 @@ class TestHardening:
         old = replace(PackageFacts(), dangling=None, python=None, debug=None)
         made = library("libshape.so.1", self.CODE, options=("-Wl,-z,norelro",))
         told = edge.builder.put_out(honest.recipe, honest.plan, {"": made.files}, facts=old)
-        with pytest.raises(GateRefusedError, match=r"lib/libshape\.so\.1 lacks relro and bind-now"):
+        with refuses("gate-refused", match=r"lib/libshape\.so\.1 lacks relro and bind-now"):
             edge.sign(told)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.builds import RemovedBuilderError
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.ceremony.ceremony import online_signers
@@ -17,6 +16,7 @@ from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def test_no_code_of_it_comes_in_with_what_an_honest_builder_makes(removal: Remov
     removal.edge.sign(removal.build("app", needs=("static",)))
     removal.remove()
     newer = removal.build("app", 2, needs=("static",))
-    with pytest.raises(RemovedBuilderError, match=rf"app 1\.0-2 {TOLD}") as no:
+    with refuses("removed-builder", match=rf"app 1\.0-2 {TOLD}") as no:
         removal.edge.sign(newer, removal.build("other"))
     assert no.value.by_package.keys() == {"app"}
     assert "Raise the revision in the recipe that makes static" in no.value.remedy
@@ -78,14 +78,14 @@ def test_no_code_of_it_comes_in_with_what_an_honest_builder_makes(removal: Remov
 def test_nor_with_something_between_that_was_never_released(removal: Removal) -> None:
     removal.remove()
     removal.build("between", needs=("static",))
-    with pytest.raises(RemovedBuilderError, match=rf"between 1\.0-1 {TOLD}"):
+    with refuses("removed-builder", match=rf"between 1\.0-1 {TOLD}"):
         removal.edge.sign(removal.build("app", needs=("between",)))
 
 
 def test_nor_into_a_channel_that_never_had_it(removal: Removal) -> None:
     """Although the channel that it comes from has it: what was released there stays there."""
     removal.remove()
-    with pytest.raises(RemovedBuilderError, match=rf"user 1\.0-1 {TOLD}") as no:
+    with refuses("removed-builder", match=rf"user 1\.0-1 {TOLD}") as no:
         removal.edge.named("stable").sign(removal.user)
     assert no.value.by_package.keys() == {"user"}
     with pytest.raises(InvalidEnvelopeError):

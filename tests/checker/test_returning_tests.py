@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.newest_tests import OlderTestsError
-from farm.checker.gates.tests import UntestedReleaseError
 from farm.core.names.digest import Digest
 from farm.core.plan.sbom import package_sbom
 from farm.core.plan.source_addresses import source_addresses
@@ -24,6 +22,7 @@ from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import LOCK
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +143,7 @@ class TestRebuilds:
     def test_one_from_the_older_recipe_does_not_bring_its_tests_back(self, png: Strengthened) -> None:
         zlib = png.newer_zlib()
         again = png.rebuilt(png.weak)
-        with pytest.raises(OlderTestsError, match="release 2 of edge has named a newer one") as refused:
+        with refuses("older-tests", match="release 2 of edge has named a newer one") as refused:
             png.sign(zlib, again, by=png.weak)
         assert set(refused.value.by_package) == {"png"}
         png.sign(zlib, replace(again, tests=png.strong.digest), by=png.strong)
@@ -168,14 +167,14 @@ class TestRollbacks:
     def test_what_one_has_named_does_not_count_in_what_follows(self, png: Strengthened) -> None:
         png.gone_back()
         zlib = png.newer_zlib()
-        with pytest.raises(OlderTestsError, match="png would be tested by") as refused:
+        with refuses("older-tests", match="png would be tested by") as refused:
             png.sign(zlib, by=png.weak)
         assert set(refused.value.by_package) == {"png"}
 
     def test_the_farm_names_the_newest_of_what_it_tests(self, png: Strengthened) -> None:
         png.gone_back()
         zlib = png.newer_zlib()
-        with pytest.raises(UntestedReleaseError, match="'strong' of png"):
+        with refuses("untested-release", match="'strong' of png"):
             png.sign(zlib, png.named(png.strong), by=png.weak)
         png.sign(zlib, png.named(png.strong), by=png.strong)
         assert png.edge.released == 5
@@ -196,7 +195,7 @@ class TestRollbacks:
         png.sign(old, png.named(None), orders=[png.edge.order(Act.ROLLBACK, target=target)])
         png.edge.builder.built["png"] = png.png
         newest = png.newer_zlib(revision=3)
-        with pytest.raises(OlderTestsError):
+        with refuses("older-tests"):
             png.sign(newest, png.named(None), by=png.weak)
         png.sign(newest, png.named(png.strong), by=png.strong)
         assert png.edge.released == 6
@@ -205,7 +204,7 @@ class TestRollbacks:
 class TestOtherRecipes:
     def test_one_that_was_passed_over_takes_the_place_of_none(self, png: Strengthened) -> None:
         passed_over = png.signed(png.recipe("lax"), days_ago=2)
-        with pytest.raises(OlderTestsError):
+        with refuses("older-tests"):
             png.sign(png.named(passed_over))
         png.sign(png.named(png.strong))
 
@@ -214,7 +213,7 @@ class TestOtherRecipes:
         png.sign(png.named(between))
         png.sign(png.named(newest))
         for older in (between, png.strong):
-            with pytest.raises(OlderTestsError):
+            with refuses("older-tests"):
                 png.sign(png.named(older))
         assert png.edge.released == 4
 
@@ -233,7 +232,7 @@ class TestOtherRecipes:
         shape, submissions = edge.builder.build(waiving), tuple(edge.builder.submissions)
         edge.sign(shape, submissions=submissions)
         edge.sign(replace(shape, tests=strict.digest), submissions=submissions)
-        with pytest.raises(OlderTestsError):
+        with refuses("older-tests"):
             edge.sign(shape, submissions=submissions)
 
     def test_where_nobody_owns_anything_nobody_says_which_is_newer(self, tmp_path: Path) -> None:
@@ -261,7 +260,7 @@ def test_what_another_channel_has_replaced_is_not_named_first_elsewhere(tmp_path
         edge.builder.policies = {**edge.builder.policies, "channels/edge.yaml": b"gates: [proof]\n"}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
         edge.sign(jq, submissions=submissions)  # as the farm names what no gate looks at
-    with pytest.raises(OlderTestsError, match="release 2 of edge has named"):
+    with refuses("older-tests", match="release 2 of edge has named"):
         edge.named("stable").sign(jq, tests=results, submissions=submissions)
     edge.builder.built["jq"] = replace(jq, recipe=second)
     results = [edge.builder.test("jq", ["jq"], TESTER)]
@@ -284,7 +283,7 @@ def test_a_signature_that_is_kept_back_makes_nothing_newer_than_it_is(tmp_path: 
     builder.built["jq"] = replace(jq, recipe=strong)
     newest = builder.test("jq", ["jq"], TESTER)
     it.sign(replace(jq, tests=strong.digest), tests=[newest], submissions=tuple(builder.submissions))
-    with pytest.raises(OlderTestsError):
+    with refuses("older-tests"):
         it.sign(jq, tests=[passed], submissions=tuple(builder.submissions))
 
 
@@ -304,7 +303,7 @@ class TestTheRecord:
         assert png.edge.decision._past.testers_of("edge", test) == {TESTER.public_key.keyid}
         passed_over = png.signed(png.recipe("lax"), days_ago=2)
         for older in (None, passed_over):
-            with pytest.raises(OlderTestsError):
+            with refuses("older-tests"):
                 png.sign(png.named(older))
         png.sign(png.named(png.strong))
 
@@ -315,7 +314,7 @@ class TestTheRecord:
         (png.edge.record.directory / "tests.sqlite").unlink()
         self.started_anew(png)
         for older in (None, png.signed(png.recipe("lax"), days_ago=2)):
-            with pytest.raises(OlderTestsError):
+            with refuses("older-tests"):
                 png.sign(png.named(older))
         png.sign(png.named(png.strong))
         assert png.edge.released == 3

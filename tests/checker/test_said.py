@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.bills import OtherBillError
-from farm.checker.builds.ownership import UnsignedRecipeError
 from farm.checker.builds.plans import PlanMismatchError
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.names.canonical_json import canonical_json
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,19 +75,19 @@ def test_an_honest_one_is_signed(edge: Channel, zlib: Package) -> None:
     ],
 )
 def test_another_bill_of_materials_is_refused(edge: Channel, zlib: Package, change: Callable[..., object]) -> None:
-    with pytest.raises(OtherBillError) as refused:
+    with refuses("other-bill-of-materials") as refused:
         edge.sign(rewritten(edge, zlib, change))
     assert refused.value.by_package.keys() == {"zlib"}
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"rubbish", b"[" * 100_000 + b"]" * 100_000, b'{"packages": 3}'])
 def test_one_that_is_none_is_refused(edge: Channel, zlib: Package, content: bytes) -> None:
-    with pytest.raises(OtherBillError):
+    with refuses("other-bill-of-materials"):
         edge.sign(replace(zlib, sbom=edge.builder.keep(content)))
 
 
 def test_there_has_to_be_one(edge: Channel, zlib: Package) -> None:
-    with pytest.raises(OtherBillError):
+    with refuses("other-bill-of-materials"):
         edge.sign(replace(zlib, sbom=None))
 
 
@@ -144,7 +143,7 @@ class TestAnotherRecipeOfWhatIsReleased:
         builder.sign("ann", ann, first)
         edge.sign(builder.build(first), submissions=tuple(builder.submissions))
         again = builder.build(second)
-        with pytest.raises(UnsignedRecipeError):
+        with refuses("unsigned-recipe"):
             edge.sign(again, submissions=tuple(builder.submissions))
         builder.sign("ann", ann, second)
         edge.sign(again, submissions=tuple(builder.submissions))
@@ -164,7 +163,7 @@ class TestAnotherRecipeOfWhatIsReleased:
 
 def test_of_all_that_is_wrong_the_packages_are_named(edge: Channel, zlib: Package) -> None:
     png = edge.builder.build(edge.builder.recipe("png"))
-    with pytest.raises(OtherBillError) as refused:
+    with refuses("other-bill-of-materials") as refused:
         edge.sign(replace(zlib, sbom=None), replace(png, sbom=None), edge.builder.build(edge.builder.recipe("gif")))
     assert refused.value.by_package.keys() == {"png", "zlib"}
     edge.sign(edge.builder.built["gif"])

@@ -10,13 +10,13 @@ import pytest
 from farm.checker.decision import Decision
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.checker.reading.refusal import RefusedReleaseError
-from farm.checker.sets import UnprovenSetError
 from farm.core.names.digest import Digest
 from farm.signing.evidence import ReleaseEvidence
 from farm.signing.ledger import Ledger
 from farm.trust.index.edit import extend
 from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def _decision(made: SmallDistribution) -> Decision:
 
 def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(published: SmallDistribution) -> None:
     del published.entries["say"]
-    with pytest.raises(UnprovenSetError, match=r"greet 1.0-1 requires interpreter:/usr/bin/say|/usr/bin/say"):
+    with refuses("unproven-set", match=r"greet 1.0-1 requires interpreter:/usr/bin/say|/usr/bin/say"):
         _check(published, _after(published))
 
 
@@ -88,7 +88,7 @@ def test_what_an_entry_names_is_not_taken_out_although_another_serves_it(publish
 
 def test_a_conflict_with_what_is_released_is_refused(published: SmallDistribution) -> None:
     published.package("loud", {"bin/say": "SAY"})
-    with pytest.raises(UnprovenSetError, match="both claim /usr/bin/say") as refused:
+    with refuses("unproven-set", match="both claim /usr/bin/say") as refused:
         _check(published, _after(published, greet=("say",)))
     assert "farm's own proof" in refused.value.remedy
 
@@ -97,7 +97,7 @@ def test_a_refused_set_leaves_nothing_behind_for_the_next_one(published: SmallDi
     decision = _decision(published)
     evidence = published.keep(ReleaseEvidence().to_json())
     published.package("loud", {"bin/say": "SAY"})
-    with pytest.raises(UnprovenSetError):
+    with refuses("unproven-set"):
         decision.check(_after(published, greet=("say",)), evidence.digest)
     del published.entries["loud"]
     published.package("more", {"bin/more": "more"})

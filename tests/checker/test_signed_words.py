@@ -11,7 +11,6 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.checker.orders.advisory_lists import checked_advisories
-from farm.checker.orders.advisory_orders import UnsignedWordError
 from farm.checker.orders.orders import UnusableOrderError
 from farm.core.advisories.openvex import read_openvex
 from farm.core.advisories.reviews import Review
@@ -33,6 +32,7 @@ from tests.checker.built import DISTRIBUTION
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.checked_signing import ChecksHere
 from tests.core.advisories.osv_documents import openvex, osv
+from tests.refusing import refuses
 from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def unit(edge: Channel) -> UnitOfWork:
 def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     edge: Channel, unit: UnitOfWork
 ) -> None:
-    with pytest.raises(UnsignedWordError, match=r"nobody whose orders count has signed EXAMPLE-2026-1") as refused:
+    with refuses("unsigned-word", match=r"nobody whose orders count has signed EXAMPLE-2026-1") as refused:
         unit.list(advisory())
     assert "farm keys me" in refused.value.remedy
     edge.advise(advisory_word(advisory()))
@@ -125,7 +125,7 @@ def test_an_order_is_for_the_very_words_that_it_names(edge: Channel, unit: UnitO
     edge.advise(advisory_word(advisory()))
     unit.list(advisory())
     newer = advisory(**({"modified": LATER} | other))
-    with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1"):
+    with refuses("unsigned-word", match="EXAMPLE-2026-1"):
         unit.list(newer)
     edge.advise(advisory_word(newer))
     assert unit.list(newer)
@@ -144,10 +144,10 @@ def test_an_advisory_that_was_signed_once_does_not_come_back(edge: Channel, unit
 
 def test_a_statement_is_published_when_it_is_signed(edge: Channel, unit: UnitOfWork) -> None:
     statement = stated()
-    with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1 not_affected in jq"):
+    with refuses("unsigned-word", match="EXAMPLE-2026-1 not_affected in jq"):
         unit.list(statements=(statement,))
     edge.advise(said(stated(name="zlib")), said(stated("affected")), said(stated(at=LATEST)))
-    with pytest.raises(UnsignedWordError, match="EXAMPLE-2026-1 not_affected in jq"):
+    with refuses("unsigned-word", match="EXAMPLE-2026-1 not_affected in jq"):
         unit.list(statements=(statement,))
     edge.advise(said(statement))
     assert unit.list(statements=(statement,))
@@ -185,7 +185,7 @@ def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_ol
 ) -> None:
     unit.list()
     before, now, other = looked("jq", days=2), looked("jq", days=1), looked("zlib", days=1)
-    with pytest.raises(UnsignedWordError, match="review of jq"):
+    with refuses("unsigned-word", match="review of jq"):
         unit.look(before)
     edge.advise(*map(review_word, (before, now, other)))
     assert unit.look(before, other)
@@ -194,7 +194,7 @@ def test_a_review_is_published_when_it_is_signed_and_neither_goes_nor_becomes_ol
         unit.look(before, other)
     with pytest.raises(InvalidReviewListError, match="leaves out that zlib was looked at"):
         unit.look(now)
-    with pytest.raises(UnsignedWordError, match="review of jq"):
+    with refuses("unsigned-word", match="review of jq"):
         unit.look(looked("jq", hours=1), other)
 
 
@@ -202,7 +202,7 @@ def test_an_order_counts_until_it_expires(edge: Channel, unit: UnitOfWork) -> No
     edge.advise(advisory_word(advisory()), expires=edge.now + timedelta(hours=1))
     index = AdvisoryIndex(DISTRIBUTION, (ListedAdvisory("EXAMPLE-2026-1", unit._keep(_body(advisory())), ("jq",)),))
     state, over = edge.ledger.state(), edge.now + timedelta(hours=2)
-    with pytest.raises(UnsignedWordError):
+    with refuses("unsigned-word"):
         checked_advisories(edge.repository, index.to_json(), state, over)
     assert checked_advisories(edge.repository, index.to_json(), state, edge.now)
 
@@ -210,7 +210,7 @@ def test_an_order_counts_until_it_expires(edge: Channel, unit: UnitOfWork) -> No
 def test_an_order_of_who_is_signed_no_more_does_not_count(edge: Channel, unit: UnitOfWork) -> None:
     edge.advise(advisory_word(advisory()))
     _no_longer_an_operator(edge)
-    with pytest.raises(UnsignedWordError):
+    with refuses("unsigned-word"):
         unit.list(advisory())
 
 
@@ -218,7 +218,7 @@ def test_an_order_for_another_distribution_or_of_another_act_does_not_count(edge
     word = advisory_word(advisory())
     edge.advise(word, distribution="other.example")
     edge.order(Act.RETRY, packages=words_to_sign([word]))
-    with pytest.raises(UnsignedWordError):
+    with refuses("unsigned-word"):
         unit.list(advisory())
 
 
@@ -275,7 +275,7 @@ def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, unit: UnitOf
         edge.order(Act.FREEZE, **there)
     edge.order(Act.WITHDRAW_ORDER, target=order, **there)
     assert Ledger(edge.ledger.path.parent).state() == edge.ledger.state()
-    with pytest.raises(UnsignedWordError):
+    with refuses("unsigned-word"):
         unit.list(advisory())
     edge.advise(advisory_word(advisory()), at=edge.now)
     assert unit.list(advisory())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.tests import UntestedReleaseError
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.recipe.recipe import Limits, Test
@@ -24,6 +23,7 @@ from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import steps_texts
 from tests.checker.built import STEPS
 from tests.checker.channel import Channel, opened_channel
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def test_what_is_no_result_of_this_test_by_a_listed_tester_counts_for_nothing(
     zlib = builder.build(_recipe(edge, "zlib"))
     wrong = builder.test("zlib", ["zlib"], tester, passed=passed, **otherwise)
     for brought in ([wrong], []):
-        with pytest.raises(UntestedReleaseError, match="'works' of zlib"):
+        with refuses("untested-release", match="'works' of zlib"):
             edge.sign(zlib, tests=brought)
     edge.sign(zlib, tests=[wrong, builder.test("zlib", ["zlib"], TESTER)])
     assert edge.released == 1
@@ -93,7 +93,7 @@ def test_dependents_are_tested_with_what_changed_and_results_for_another_set_are
     before = builder.test("png", ["png", "zlib"], TESTER)
     _newer_zlib(edge)
     own = builder.test("zlib", ["zlib"], TESTER)
-    with pytest.raises(UntestedReleaseError, match="'works' of png"):
+    with refuses("untested-release", match="'works' of png"):
         edge.sign(builder.built["zlib"], tests=[own, before])
     edge.sign(builder.built["zlib"], tests=[own, builder.test("png", ["png", "zlib"], TESTER)])
     assert edge.released == 2
@@ -117,7 +117,7 @@ def test_a_test_that_had_failed_before_the_change_too_holds_nothing_back(edge: C
     _newer_zlib(edge)
     brought = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER, passed=False)]
     for some in (brought, [*brought, red, green]):
-        with pytest.raises(UntestedReleaseError, match="'still-works' of png"):
+        with refuses("untested-release", match="'still-works' of png"):
             edge.sign(builder.built["zlib"], tests=some)
     edge.sign(builder.built["zlib"], tests=[*brought, red])
     assert edge.released == 3
@@ -134,7 +134,7 @@ def test_newer_tests_that_fail_on_what_is_released_hold_nobody_else_back(edge: C
     _newer_zlib(edge)
     newer, named = builder.built["zlib"], replace(png, tests=strict.recipe.digest)
     now = [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER, passed=False)]
-    with pytest.raises(UntestedReleaseError, match="'strict' of png"):
+    with refuses("untested-release", match="'strict' of png"):
         edge.sign(newer, named, tests=now)
     edge.sign(newer, named, tests=[*now, before])
     assert edge.released == 2
@@ -157,7 +157,7 @@ class TestWhatHasPassedForTheBase:
         return [builder.test("zlib", ["zlib"], TESTER), failed, flake]
 
     def refused(self, edge: Channel, brought: list[SignedTest]) -> None:
-        with pytest.raises(UntestedReleaseError, match="'works' of png"):
+        with refuses("untested-release", match="'works' of png"):
             edge.sign(edge.builder.built["zlib"], tests=brought)
 
     def test_it_is_kept_with_the_release(self, edge: Channel, brought: list[SignedTest]) -> None:
@@ -212,7 +212,7 @@ def test_whose_tests_need_what_changed_is_tested_too(edge: Channel) -> None:
     edge.sign(zlib, tool, tests=first)
     _newer_zlib(edge)
     own = builder.test("zlib", ["zlib"], TESTER)
-    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+    with refuses("untested-release", match="'works' of tool"):
         edge.sign(builder.built["zlib"], tests=[own])
     edge.sign(builder.built["zlib"], tests=[own, builder.test("tool", ["tool", "zlib"], TESTER)])
 
@@ -225,7 +225,7 @@ def test_what_newer_tests_do_not_need_any_more_may_move_without_them(edge: Chann
     edge.sign(zlib, tool, tests=first)
     _newer_zlib(edge)
     own = [builder.test("zlib", ["zlib"], TESTER)]
-    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+    with refuses("untested-release", match="'works' of tool"):
         edge.sign(builder.built["zlib"], tests=own)
     edge.sign(builder.built["zlib"], replace(tool, tests=_recipe(edge, "tool").digest), tests=own)
     assert edge.released == 2
@@ -234,7 +234,7 @@ def test_what_newer_tests_do_not_need_any_more_may_move_without_them(edge: Chann
 def test_a_test_that_cannot_be_run_is_none_that_has_passed(edge: Channel) -> None:
     builder = edge.builder
     tool = builder.build(builder.recipe("tool", more=TESTED.replace("works]", "works], needs: [gone]")))
-    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+    with refuses("untested-release", match="'works' of tool"):
         edge.sign(tool, tests=[builder.test("tool", ["tool"], TESTER)])
 
 
@@ -244,7 +244,7 @@ def test_as_many_testers_agree_as_are_signed(tmp_path: Path) -> None:
     zlib = builder.build(_recipe(edge, "zlib"))
     once = builder.test("zlib", ["zlib"], TESTER)
     again = builder.test("zlib", ["zlib"], TESTER, passed=True)
-    with pytest.raises(UntestedReleaseError, match="a result of 2 listed testers"):
+    with refuses("untested-release", match="a result of 2 listed testers"):
         edge.sign(zlib, tests=[once, again])
     edge.sign(zlib, tests=[once, builder.test("zlib", ["zlib"], OTHER)])
     assert edge.released == 1
@@ -274,7 +274,7 @@ def test_rubbish_among_the_results_counts_for_nothing(edge: Channel) -> None:
         SignedTest(good.order, (rubbish, Digest.of(b"not there"))),
         SignedTest(Digest.of(b"gone"), good.results),
     ]
-    with pytest.raises(UntestedReleaseError):
+    with refuses("untested-release"):
         edge.sign(zlib, tests=brought)
     edge.sign(zlib, tests=[*brought, replace(good)])
 
@@ -295,7 +295,7 @@ def test_a_recipe_that_is_hidden_for_a_while_hides_no_test(edge: Channel) -> Non
     with pytest.raises(MissingBlobError):
         edge.ask(*asked)
     place.with_name("hidden").rename(place)
-    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+    with refuses("untested-release", match="'works' of tool"):
         edge.ask(*asked)
 
 
@@ -313,7 +313,7 @@ def test_a_recipe_whose_steps_are_signed_again_is_read_again(edge: Channel) -> N
         edge.sign()
     _newer_zlib(edge)
     own = builder.test("zlib", ["zlib"], TESTER)
-    with pytest.raises(UntestedReleaseError, match="'works' of tool"):
+    with refuses("untested-release", match="'works' of tool"):
         edge.sign(builder.built["zlib"], tests=[own])
 
 

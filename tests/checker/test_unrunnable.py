@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.tests import UntestedReleaseError
 from farm.core.plan.job import DependencyArchive
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.test_foreign import LIB
 from tests.checker.theirs import Theirs
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.errors import FarmError
     from farm.signing.evidence import SignedTest
     from tests.checker.built import Package
 
@@ -72,8 +73,8 @@ def needing(tmp_path: Path) -> Needing:
     return made
 
 
-def refused(edge: Channel, *packages: Package, match: str = "'works' of web", **how: object) -> UntestedReleaseError:
-    with pytest.raises(UntestedReleaseError, match=match) as error:
+def refused(edge: Channel, *packages: Package, match: str = "'works' of web", **how: object) -> FarmError:
+    with refuses("untested-release", match=match) as error:
         edge.sign(*packages, **how)  # type: ignore[arg-type]
     return error.value
 

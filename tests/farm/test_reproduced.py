@@ -11,7 +11,7 @@ import pytest
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.rebuilds import verified_builder
+from farm.trust.attestation.provenance import verify_provenance
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
 from farm.trust.metadata.repository import Repository
@@ -96,7 +96,7 @@ def builders(farm: RunningFarm, name: str) -> set[str]:
     allowed = Repository(farm.state / "public").builders()
     descriptor = Descriptor.from_json(public.read(entry.descriptor.digest))
     envelopes = [public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
-    return {verified_builder(envelope, allowed, descriptor, entry.recipe) for envelope in envelopes}
+    return {verify_provenance(envelope, allowed, descriptor, entry.recipe).builder for envelope in envelopes}
 
 
 def subscriber(farm: RunningFarm, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from farm.checker.imported import UnshownImportError, check_imported
+from farm.checker.imported import check_imported
 from farm.checker.reading.described import Described
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
@@ -23,6 +23,7 @@ from farm.trust.index.release_index import Release
 from farm.trust.metadata.signed_policy import policy_of_files
 from tests.foreign.farming import TakingFarm
 from tests.foreign.neighbours import FIRST
+from tests.refusing import refuses
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.server.pipeline.conftest import EDGE
 from tests.server.small_farm import recipe
@@ -113,7 +114,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     with taking.farm.application.database.connection() as connection:
         connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.decide()
-    with pytest.raises(UnshownImportError, match="nothing shows"):
+    with refuses("unshown-import", match="nothing shows"):
         check_newest(taking, neighbours)
     assert taking.follow() == 0  # nothing new, but that
     taking.pipeline = taking.channel(STABLE)

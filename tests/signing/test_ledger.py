@@ -18,10 +18,11 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.signing.entries import OrderTaken, Released, ReportOpened, RootPinned, Signing
 from farm.signing.ledger import STATE_EVERY, DamagedLedgerError, Ledger, LedgerError, LedgerReader
-from farm.signing.reports import ReportError, TooManyReportsError, take_report
+from farm.signing.reports import ReportError, take_report
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.keys.key_files import create_key
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -279,12 +280,12 @@ class TestReports:
         monkeypatch.setattr("farm.signing.reports.MOST_REPORTS_IN_ALL", 4)
         for number, channel in enumerate(("edge", "stable"), 7):
             take_report(ledger, self.told(number, channel=channel), ["edge", "stable"])
-        with pytest.raises(TooManyReportsError, match="4 reports are open in all"):
+        with refuses("too-many-reports", match="4 reports are open in all"):
             take_report(ledger, self.told(9), ["edge", "stable"])
         assert take_report(ledger, self.told(8, channel="stable"), ["edge", "stable"]) == 8  # it is known
 
     def test_are_bounded_on_a_channel(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("farm.signing.reports.MOST_REPORTS", 2)
-        with pytest.raises(TooManyReportsError, match="2 reports are open on edge"):
+        with refuses("too-many-reports", match="2 reports are open on edge"):
             take_report(ledger, self.told(9), ["edge", "stable"])
         take_report(ledger, self.told(9, channel="stable"), ["edge", "stable"])

@@ -29,8 +29,7 @@ from farm.server.pipeline.pipeline import Pipeline
 from farm.server.tables.states import JobState
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement
-from farm.trust.attestation.rebuilds import verified_builder
+from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement, verify_provenance
 from farm.trust.ceremony.ceremony import found_repository, online_signers
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
@@ -116,7 +115,7 @@ class KeyedFarm:
         named = {key.public_key.keyid: name for name, key in self.keys.items()}
         allowed = {key.public_key.keyid: key.public_key for key in self.keys.values()}
         envelopes = [self.public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
-        return {named[verified_builder(envelope, allowed, descriptor, entry.recipe)] for envelope in envelopes}
+        return {named[verify_provenance(envelope, allowed, descriptor, entry.recipe).builder] for envelope in envelopes}
 
     def read(self, blob: BlobRef) -> bytes:
         return self.public.read(blob.digest)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.builds.release_check import OtherContentError
 from farm.checker.reading.checker_record import PublishedRecordError
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.checker.reading.refusal import RefusedReleaseError
@@ -27,6 +26,7 @@ from farm.trust.index.release_index import Release
 from farm.trust.metadata.repository import Repository
 from tests.checker.signer_process import running_signer
 from tests.client.distribution import SmallDistribution
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def test_the_signer_refuses_other_files_under_what_was_published_and_goes_on_aft
 
 def test_what_left_the_channel_is_not_forgotten(distribution: SmallDistribution) -> None:
     distribution.package("say", {"bin/say": "evil"}, version="2.2.5", revision=1, build=1)
-    with pytest.raises(OtherContentError, match=r"say 2\.2\.5-1 was published before"):
+    with refuses("other-content", match=r"say 2\.2\.5-1 was published before"):
         distribution.publish()
 
 
@@ -100,7 +100,7 @@ def test_another_build_number_is_another_identity_and_is_held_to_its_files_too(
         distribution.package("say", {"bin/say": content}, version="2.2.5", revision=2, build=number)
         distribution.publish()
     distribution.package("say", {"bin/say": "evil"}, version="2.2.5", revision=2, build=2)
-    with pytest.raises(OtherContentError, match=r"say 2\.2\.5-2\+b2 was published before"):
+    with refuses("other-content", match=r"say 2\.2\.5-2\+b2 was published before"):
         distribution.publish()
 
 
@@ -110,7 +110,7 @@ def test_what_a_channel_published_counts_for_the_others(distribution: SmallDistr
     other.publish()
     record(distribution).catch_up(Repository(other.public))
     distribution.package("say", {"bin/say": "evil"}, version="2.2.5", revision=9, build=1)
-    with pytest.raises(OtherContentError):
+    with refuses("other-content"):
         distribution.publish()
 
 
@@ -153,7 +153,7 @@ class TestTheRecord:
         distribution.package("say", {"bin/say": "say 2"}, version="2.2.5", revision=2, build=1)
         distribution.publish()
         distribution.package("say", {"bin/say": "a third"}, version="2.2.5", revision=2, build=1)
-        with pytest.raises(OtherContentError):
+        with refuses("other-content"):
             distribution.publish()
 
     def test_without_an_earlier_release_says_so_and_nothing_is_signed(self, distribution: SmallDistribution) -> None:

@@ -21,8 +21,8 @@ from farm.core.plan.job import BlobRef
 from farm.server.pipeline.publication.publication import make_release
 from farm.store.blobs import BlobStore
 from farm.trust.blob_limits import LARGEST
-from farm.trust.index.release_index import OversizedError
 from tests.checker.checked_signing import sign_checked
+from tests.refusing import refuses
 from tests.threats.simulator import serving
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def alone(simulator: Simulator) -> ReleaseEntry:
 def test_ten_terabytes_are_refused_before_a_byte_is_asked_for(simulator: Simulator, kind: str) -> None:
     blob = BlobRef(Digest.of(kind.encode()), TEN_TERABYTES)
     release = next_release(simulator, replace(alone(simulator), **{kind: blob}))  # type: ignore[arg-type]
-    with pytest.raises(OversizedError):
+    with refuses("invalid-release"):
         sign_checked(simulator.repository, simulator.online, simulator.folder / "record", release)
     mirror = simulator.mirror("mirror")
     mirror.forge_release(release, simulator.online)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.index.closure import needed_in
 from farm.trust.index.release_index import Release
-from farm.trust.index.tree import IndexTree
+from farm.trust.index.tree import IndexTree, needed_in
 from tests.trust.index_entries import THEIRS, CountingStore, entry, imported
 
 if TYPE_CHECKING:

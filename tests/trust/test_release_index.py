@@ -13,11 +13,11 @@ from farm.trust.index.release_index import (
     LARGEST_NODE,
     InvalidReleaseError,
     NotASuccessorError,
-    OversizedError,
     Release,
     ReleaseEntry,
     check_successor,
 )
+from tests.refusing import refuses
 from tests.trust.index_entries import entry
 
 ROOT = BlobRef(Digest.of(b"root"), 4)
@@ -114,7 +114,7 @@ class TestEntries:
             return replace(entry("jq"), **{part: value}).to_json()  # type: ignore[arg-type]
 
         ReleaseEntry.from_json(written(within))
-        with pytest.raises(OversizedError, match=rf"of jq 1.*has {most + 1} bytes, and the most is {most}"):
+        with refuses("invalid-release", match=rf"of jq 1.*has {most + 1} bytes, and the most is {most}"):
             ReleaseEntry.from_json(written(beyond))
 
     def test_an_entry_of_another_format_is_refused(self) -> None:

@@ -19,7 +19,6 @@ import httpx
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.gates.tests import UntestedReleaseError
 from farm.core.names.digest import Digest
 from farm.server.pipeline.publication.signer_client import (
     ImageSignerClient,
@@ -42,6 +41,7 @@ from tests.checker.signer_process import (
     signer_process,
     signer_socket,
 )
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,7 @@ def test_a_refusal_comes_as_it_is(tmp_path: Path) -> None:
     tested = opened_channel(tmp_path, TESTED, testers=[CryptoSigner.generate_ed25519()])
     recipe = tested.builder.recipe("zlib", more="tests: [{name: works, command: [/usr/bin/works]}]\n")
     release, evidence = tested.prepare(tested.builder.build(recipe))
-    with pytest.raises(UntestedReleaseError) as here:
+    with refuses("untested-release") as here:
         tested.decision.check(release, evidence)
     with running_signer(tmp_path, tested.public):
         transport = httpx.HTTPTransport(uds=str(signer_socket(tmp_path)))

@@ -49,35 +49,6 @@ class Verified(Protocol):
         """Return the channels in which a package was released."""
 
 
-class UnknownDependencyError(RefusedReleaseError):
-    """A package was built against something of which nobody has shown how it was built."""
-
-    code = "unknown-dependency"
-
-    def __init__(self, package: str, dependency: PlannedDependency) -> None:
-        super().__init__(
-            f"{package} was built against {dependency.name} {dependency.version} ({dependency.tree}), and there is no "
-            "provenance of that",
-            remedy="Build both again on this farm.",
-        )
-
-
-class RemovedBuilderError(RefusedReleaseError):
-    """A package was built against something whose builder is not allowed, or not any more."""
-
-    code = "removed-builder"
-
-    def __init__(self, plan: Plan, dependency: Descriptor, why: str) -> None:
-        name, package = dependency.name.short, plan.name.short
-        super().__init__(
-            f"{plan.name} {plan.version}-{plan.revision} was built against {describe(dependency)}, and no allowed "
-            f"builder vouches for that: {why}",
-            remedy=f"Raise the revision in the recipe that makes {name}, so that an allowed builder makes it, and in "
-            f"that of {package} where that is not built again by itself; submit both. If the builder of {name} is to "
-            "be believed after all, allow it: `farm keys draft targets --allow-builder`.",
-        )
-
-
 def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
     """Read the evidence that a request to sign names. Raises `InvalidEvidenceError`, `MissingBlobError`."""
     if blobs.size(digest) > LARGEST_EVIDENCE:
@@ -189,7 +160,15 @@ class Builds:
         try:
             verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
         except InvalidEnvelopeError as error:
-            raise RemovedBuilderError(plan, descriptor, error.message) from error
+            name = descriptor.name.short
+            raise RefusedReleaseError(
+                f"{plan.name} {plan.version}-{plan.revision} was built against {describe(descriptor)}, and no allowed "
+                f"builder vouches for that: {error.message}",
+                remedy=f"Raise the revision in the recipe that makes {name}, so that an allowed builder makes it, and "
+                f"in that of {plan.name.short} where that is not built again by itself; submit both. If the builder of "
+                f"{name} is to be trusted after all, allow it: `farm keys draft targets --allow-builder`.",
+                code="removed-builder",
+            ) from error
         self._believed.add(package)
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[VerifiedProvenance, Recipe]:
@@ -212,10 +191,15 @@ class Builds:
             raise PlanMismatchError(str(descriptor.name), f"its {what} should be {wanted:.300}, and it has {got:.300}")
 
     def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
-        """Return what a plan names, of what was brought. Raises `UnknownDependencyError`."""
+        """Return what a plan names, of what was brought. Raises `RefusedReleaseError` where it was not."""
         found = self._all().get((str(dependency.name), dependency.tree))
         if found is None:
-            raise UnknownDependencyError(f"{plan.name} {plan.version}-{plan.revision}", dependency)
+            raise RefusedReleaseError(
+                f"{plan.name} {plan.version}-{plan.revision} was built against {dependency.name} {dependency.version} "
+                f"({dependency.tree}), which has no provenance",
+                remedy="Build both again on this farm.",
+                code="unknown-dependency",
+            )
         return found
 
     def _all(self) -> Mapping[tuple[str, Digest], BuiltAgainst]:

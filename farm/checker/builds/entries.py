@@ -1,64 +1,128 @@
-"""Whether a release says of its packages what is so: their recipe, what that calls them, what they are made of.
+"""Whether the entries of a release are true: the recipe of each package, its summary and its bill of materials.
 
-What was released of a package is not looked at once more, but it may come with another recipe: an honest builder, told
-to build the same plan from a stranger's recipe, has come to the very package and signed so.
+What was released of a package is not looked at once more, but it may come with another recipe: an honest builder, given
+the same plan with a stranger's recipe, has built the very package and signed so.
+
+The bill of materials is written once more and compared. Three things in it only the builder knows: whose static code
+was linked, the archive that the toolchain was taken from, and whether its list of packages was known then. These are
+taken from the bill itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from farm.checker.builds.bills import LARGEST_BILL, Made, OtherBillError, check_bill
 from farm.checker.builds.builds import recipe_of
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.package.descriptor import Descriptor
+from farm.core.plan.sbom import PACKAGE, TOOLCHAIN, dependency_id, package_sbom
+from farm.core.plan.source_addresses import source_addresses
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from farm.checker.builds.builds import Grounds
+    from farm.core.recipe.recipe import Recipe
+    from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
 
+LARGEST_BILL = 16 << 20
 
-def check_said(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], grounds: Grounds) -> None:
-    """See that packages have recipes of their owners, which come to their plans; and the summaries and bills of these.
 
-    What one of the `signed` releases says of the same package was looked at before it was signed.
+def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], grounds: Grounds) -> None:
+    """See that new entries name recipes of their owners, from which their plans follow, and the summaries and bills of
+    these.
+
+    What one of the `signed` releases states of the same package was checked before it was signed.
     Raises `RefusedReleaseError`, and `RecipeError`, `MissingBlobError` and the like for a recipe that cannot be read.
     """
     blobs = grounds.blobs
-    trees = [IndexTree(lambda blob: blobs.read(blob.digest), each.index) for each in signed if each is not None]
+    trees = [IndexTree(lambda blob: blobs.read(blob.digest), release.index) for release in signed if release]
     faults = Faults()
     for entry in new:
         known = [found for tree in trees if (found := tree.entry(entry.name))]
-        if _said(entry) not in map(_said, known):
+        if _checked_facts(entry) not in map(_checked_facts, known):
             with faults.of(entry.name):
-                _check(entry, grounds)
+                _check_entry(entry, grounds)
     faults.check()
 
 
-def _said(entry: ReleaseEntry) -> object:
+def _checked_facts(entry: ReleaseEntry) -> object:
     return entry.descriptor, entry.recipe, entry.summary, entry.sbom
 
 
-def _check(entry: ReleaseEntry, grounds: Grounds) -> None:
+def _check_entry(entry: ReleaseEntry, grounds: Grounds) -> None:
     verified, recipe = recipe_of(entry, grounds)
     if recipe.summary != entry.summary:
         raise RefusedReleaseError(
-            f"the release says of {entry.name} that it is {entry.summary!r:.150}, its recipe {recipe.summary!r}",
+            f"the summary of {entry.name} is {entry.summary!r:.150}, and {recipe.summary!r} in its recipe",
             remedy="Release it with the summary of its recipe.",
         )
+    if not _has_true_bill(entry, grounds, verified, recipe):
+        raise RefusedReleaseError(
+            f"the bill of materials of {entry.name} does not follow from its plan and its recipe",
+            remedy="Do not trust the farm that named it. If a farm of an older version wrote it, raise the revision.",
+            code="other-bill-of-materials",
+        )
+
+
+def _has_true_bill(entry: ReleaseEntry, grounds: Grounds, verified: VerifiedProvenance, recipe: Recipe) -> bool:
     if entry.sbom is None or entry.sbom.size > LARGEST_BILL:
-        raise OtherBillError(entry.name)
-    blobs = grounds.blobs
-    made = Made(
-        descriptor=Descriptor.from_json(blobs.read(entry.descriptor.digest)),
-        archive=entry.archive.digest,
-        manifest=Manifest.from_json(blobs.read(entry.manifest.digest)),
-        verified=verified,
-        recipe=recipe,
-        lock=grounds.plans.lock_of(verified.plan.toolchain),
-    )
-    check_bill(blobs.read(entry.sbom.digest), made)
+        return False
+    blobs, lock = grounds.blobs, grounds.plans.lock_of(verified.plan.toolchain)
+    content = blobs.read(entry.sbom.digest)
+    descriptor = Descriptor.from_json(blobs.read(entry.descriptor.digest))
+    manifest = Manifest.from_json(blobs.read(entry.manifest.digest))
+    linked, toolchain = _only_in_bill(content, descriptor, verified)
+    for known, read in ((lock, recipe), (None, recipe), (lock, None), (None, None)):
+        expected = package_sbom(
+            descriptor,
+            verified.plan,
+            archive=entry.archive.digest,
+            manifest=manifest,
+            addresses=source_addresses(verified.plan, read, known) if read else {},
+            carried=read.carried if read else (),
+            linked=linked,
+            lock=known.digest if known else None,
+            toolchain=toolchain,
+            build=verified.build,
+        )
+        if expected == content:
+            return True
+    return False
+
+
+def _only_in_bill(
+    content: bytes, descriptor: Descriptor, verified: VerifiedProvenance
+) -> tuple[frozenset[str], Digest | None]:
+    """Return what only a bill itself states: the packages linked statically, and the archive of the toolchain.
+
+    Nothing where it cannot be read: then it is not the one that is expected either.
+    """
+    try:
+        form = json.loads(content)
+        links = {relationship["relatedSpdxElement"] for relationship in form["relationships"] if _is_link(relationship)}
+        within = descriptor.name.distribution
+        linked = frozenset(
+            dependency.name.short
+            for dependency in verified.plan.dependencies
+            if dependency_id(dependency.name, within) in links
+        )
+        return linked, next(_archives(form["packages"]), None)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):
+        return frozenset(), None
+
+
+def _is_link(relationship: dict[str, str]) -> bool:
+    return (relationship["spdxElementId"], relationship["relationshipType"]) == (PACKAGE, "STATIC_LINK")
+
+
+def _archives(packages: list[dict[str, Any]]) -> Iterator[Digest]:
+    for package in packages:
+        if package["SPDXID"] == TOOLCHAIN:
+            for checksum in package.get("checksums", ()):
+                yield Digest(f"sha256:{checksum['checksumValue']}")

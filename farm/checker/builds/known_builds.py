@@ -19,16 +19,32 @@ from farm.trust.index.tree import IndexTree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from farm.checker.builds.case import Case
+    from farm.checker.builds.builds import Builds
+    from farm.checker.builds.plans import Plans
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
     from farm.core.plan.plan import Plan
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.abi import LinkedFiles
-    from farm.signing.evidence import BuiltAgainst
-    from farm.trust.index.release_index import ReleaseEntry
+    from farm.signing.evidence import BuiltAgainst, ReleaseEvidence
+    from farm.store.blobs import BlobStore
+    from farm.trust.index.release_index import Release, ReleaseEntry
+    from farm.trust.metadata.builders import AllowedBuilders
 
     _Files = tuple[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A release that is asked for. `builds` knows which builds of what was `brought` are in order."""
+
+    release: Release
+    previous: Release | None
+    blobs: BlobStore
+    builders: AllowedBuilders
+    plans: Plans
+    brought: ReleaseEvidence
+    builds: Builds
 
 
 @dataclass(frozen=True, slots=True)

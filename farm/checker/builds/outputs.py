@@ -26,33 +26,6 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 
-class SplitBuildError(RefusedReleaseError):
-    """A package comes without others that its build put out beside it, or leaves them behind."""
-
-    code = "split-build"
-
-    def __init__(self, came: Output, beside: str, *, missing: bool) -> None:
-        how = "is not in the release" if missing else "is of another build there"
-        where = f"{beside}, on which their tests are run," if beside == came.recipe else beside
-        super().__init__(
-            f"{came.name} comes without {beside}: both are outputs of {came.recipe}, and {where} {how}",
-            remedy=f"Release the outputs of one build of {came.recipe} together.",
-        )
-
-
-class UnexplainedDepartureError(RefusedReleaseError):
-    """A package goes that its recipe makes still, and nobody has ordered that."""
-
-    code = "unexplained-departure"
-
-    def __init__(self, gone: Output, channel: str, why: str) -> None:
-        super().__init__(
-            f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
-            remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm rollback "
-            f"{channel}` to a release without it.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Output:
     """A package as the output of a build, which its provenance tells of."""
@@ -129,7 +102,7 @@ def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | N
     """See that what comes has beside it what its build put out: the package of its recipe, and no output of another.
 
     `is_apart` says of a package that comes, and of what stands under another name, that these two may be of two builds.
-    Raises `SplitBuildError`, and as `Outputs`.
+    Raises as `Outputs`.
     """
     faults = Faults()
     for entry in outputs.change.coming:
@@ -139,7 +112,13 @@ def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | N
                 beside = outputs.now(name)
                 if _fits(came, name, beside) or is_apart(came, name, beside):
                     continue
-                raise SplitBuildError(came, name, missing=beside is None)
+                how = "is of another build there" if beside else "is not in the release"
+                where = f"{name}, on which their tests are run," if name == came.recipe else name
+                raise RefusedReleaseError(
+                    f"{came.name} comes without {name}: both are outputs of {came.recipe}, and {where} {how}",
+                    remedy=f"Release the outputs of one build of {came.recipe} together.",
+                    code="split-build",
+                )
     faults.check()
 
 
@@ -173,7 +152,7 @@ def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> 
     """See that what goes is made no more by its recipe, whose newer build the release has, or goes by an order.
 
     For a channel that takes what is built: no recipe ever goes. Packages of other distributions are not looked at: they
-    are there for what needs them. Raises `UnexplainedDepartureError`, and as `Outputs`.
+    are there for what needs them. Raises as `Outputs`.
     """
     faults, channel = Faults(), outputs.change.release.channel
     for entry in outputs.change.going:
@@ -183,8 +162,16 @@ def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> 
             gone = outputs.of(entry)
             maker = outputs.now(gone.recipe)
             if maker is None or maker.recipe != gone.recipe:
-                why = f"the release has no build of its recipe, {gone.recipe}, that makes it no more"
-                raise UnexplainedDepartureError(gone, channel, why)
+                raise _unexplained(gone, channel, f"the release has no newer build of its recipe, {gone.recipe}")
             if gone.name in outputs.put_out(maker):
-                raise UnexplainedDepartureError(gone, channel, f"the build of {gone.recipe} in the release makes it")
+                raise _unexplained(gone, channel, f"the build of {gone.recipe} in the release makes it")
     faults.check()
+
+
+def _unexplained(gone: Output, channel: str, why: str) -> RefusedReleaseError:
+    return RefusedReleaseError(
+        f"{gone.name} may not leave {channel}: {why}, and no order of a curator takes it out",
+        remedy=f"Leave it in. It goes with a build of {gone.recipe} that does not make it, or by `farm channel "
+        f"rollback {channel}` to a release without it.",
+        code="unexplained-departure",
+    )

@@ -40,12 +40,6 @@ _YEARS = range(1970, 9999)
 """Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
 
 
-class UnsignedRecipeError(RefusedReleaseError):
-    """A package was made from a recipe, or is tested by one, that no owner has signed."""
-
-    code = "unsigned-recipe"
-
-
 class ReleasedRecipes:
     """Which recipes the packages of some releases were made from, or are tested by. They are read when it is asked."""
 
@@ -98,16 +92,17 @@ class Ownership:
     def check(self, name: str, recipe: Digest) -> None:
         """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
 
-        Raises `UnsignedRecipeError`.
+        Raises `RefusedReleaseError`.
         """
         if self._owners is None:
             return
         its = name, recipe
         if not self._is_signed(its, self._given):
             whose = ", ".join(sorted(self._owners.owners_of(name)))
-            raise UnsignedRecipeError(
+            raise RefusedReleaseError(
                 f"no owner has signed the recipe {name} ({recipe})",
                 remedy=f"Let {whose} submit it, or accept its submission." if whose else "Name its owners in OWNERS.",
+                code="unsigned-recipe",
             )
         if not self._is_signed(its, self._counting) and not self._released(name, recipe):
             raise self._half(its)
@@ -136,7 +131,7 @@ class Ownership:
             default=None,
         )
 
-    def _half(self, its: _Recipe) -> UnsignedRecipeError:
+    def _half(self, its: _Recipe) -> RefusedReleaseError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
         owned = [
             statement for statement in self._statements if statement.said.signs(*its, distribution=self._distribution)
@@ -145,18 +140,20 @@ class Ownership:
         standing = [submission.said for submission in mine if submission.statement not in self._withdrawn]
         if not standing:
             by = self._withdrawn[mine[0].statement]
-            return UnsignedRecipeError(
+            return RefusedReleaseError(
                 f"{mine[0].said.submitter} has signed the recipe {its[0]} ({its[1]}), and {by} has withdrawn that",
                 remedy=f"Let {mine[0].said.submitter} submit it again, if it is wanted.",
+                code="unsigned-recipe",
             )
         said = standing[0]
         missing = [each for each in sorted(said.recipes.items()) if each != its and not self._is_there(each)]
         names = listed([each for each, _ in missing])
         whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
-        return UnsignedRecipeError(
+        return RefusedReleaseError(
             f"{said.submitter} has signed the recipe {its[0]} ({its[1]}) together with {names}, which no owner has "
             "signed: a submission is taken all together",
             remedy=f"Let {whose or 'an owner'} sign {names} too, or {said.submitter} submit {its[0]} without it.",
+            code="unsigned-recipe",
         )
 
     @cached_property

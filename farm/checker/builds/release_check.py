@@ -20,18 +20,15 @@ from farm.core.package.sensitive_files import check_declared, sensitive_files_of
 from farm.core.plan.outputs import output_names
 from farm.store.decompress import archive_chunks
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.provenance import describe, printed_identity, verify_provenance
-from farm.trust.attestation.rebuilds import check_agreement
+from farm.trust.attestation.provenance import check_agreement, describe, printed_identity, verify_provenance
 from farm.trust.index.imports import imported_packages
 from farm.trust.index.tree import IndexTree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from farm.checker.reading.change import ReleaseChange
     from farm.checker.reading.published_identities import PublishedIdentities
-    from farm.core.names.digest import Digest
-    from farm.core.names.printed_version import PrintedIdentity
     from farm.store.blobs import BlobStore
     from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
@@ -43,48 +40,6 @@ MOST_UNPUBLISHED = 10_000
 
 
 _SHOWN = 3
-
-
-class OtherContentError(RefusedReleaseError):
-    """A package comes under a name, version, revision and build number that was published with other files."""
-
-    code = "other-content"
-
-    def __init__(self, identity: PrintedIdentity, tree: Digest, published: Collection[Digest]) -> None:
-        super().__init__(
-            f"{identity} was published before with other files: as {' and '.join(sorted(published))}, now as {tree}",
-            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it.",
-        )
-        self.identity = identity
-
-
-class FarBuildNumberError(RefusedReleaseError):
-    """A package is said to be a build far beyond those that were published: control could not count on from there."""
-
-    code = "far-build-number"
-
-    def __init__(self, identity: PrintedIdentity, highest: int) -> None:
-        known = f"the highest published build of that revision is {highest}" if highest else "none was published"
-        most = min(highest + MOST_UNPUBLISHED, LAST_BUILD)
-        super().__init__(
-            f"{identity} cannot be the number of a build: {known}, so that a new one has a number up to {most}",
-            remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it. If the farm has not "
-            "built it so often, do not trust who numbered it.",
-        )
-        self.identity = identity
-
-
-class OtherOutputsError(RefusedReleaseError):
-    """The builders who came to a package do not say that the same came of the build besides."""
-
-    code = "other-outputs"
-
-    def __init__(self, descriptor: Descriptor, apart: Collection[Digest]) -> None:
-        super().__init__(
-            f"the builders of {describe(descriptor)} do not agree on what its build put out: not all of their "
-            f"provenances tell of {' and '.join(sorted(apart)[:_SHOWN])}",
-            remedy="Do not trust the builder that differs; have the package built again, by another.",
-        )
 
 
 def check_release(
@@ -157,12 +112,24 @@ class _Check:
         identity = printed_identity(descriptor, verified.build)
         known = self._published.trees_of(identity)
         if known and descriptor.tree not in known:
-            raise OtherContentError(identity, descriptor.tree, known)
+            raise RefusedReleaseError(
+                f"{identity} was published before with other files: as {' and '.join(sorted(known))}, now as "
+                f"{descriptor.tree}",
+                remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it.",
+                code="other-content",
+            )
         if not known and verified.build > MOST_UNPUBLISHED:
             together = output_names(verified.plan)  # they have one number
             highest = self._published.highest_build(together, identity.version, identity.revision)
             if verified.build > highest + MOST_UNPUBLISHED:
-                raise FarBuildNumberError(identity, highest)
+                published = f"build {highest} is the highest" if highest else "no build of that revision is"
+                raise RefusedReleaseError(
+                    f"{identity} has too high a build number: {published} published, so that a new one has a number up "
+                    f"to {min(highest + MOST_UNPUBLISHED, LAST_BUILD)}",
+                    remedy=f"Raise the revision in the recipe that makes {identity.name}, and submit it. If the farm "
+                    "has not built it so often, do not trust who numbered it.",
+                    code="far-build-number",
+                )
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
         """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
@@ -217,5 +184,10 @@ class _Check:
                 remedy="A rebuild has the number of what it rebuilds: have it built again.",
             )
         if apart := {digest for other in others for digest in first.outputs ^ other.outputs}:
-            raise OtherOutputsError(descriptor, apart)
+            raise RefusedReleaseError(
+                f"the builders of {describe(descriptor)} do not agree on the outputs of its build: not all of their "
+                f"provenances name {' and '.join(sorted(apart)[:_SHOWN])}",
+                remedy="Do not trust the builder that differs; have the package built again, by another.",
+                code="other-outputs",
+            )
         return first

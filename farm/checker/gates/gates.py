@@ -62,24 +62,11 @@ NOT_ASKED: Mapping[GateKind, str] = MappingProxyType({
 """Why nothing is lost where an attacker goes past these gates of the pipeline."""
 
 
-class GateRefusedError(RefusedReleaseError):
-    """A package does not pass a gate that the signed policy of the channel asks for."""
-
-    code = "gate-refused"
-
-    def __init__(self, package: Moving, channel: str, why: str, *, goes: bool = False) -> None:
-        way, instead = ("leave", "in") if goes else ("enter", "out of")
-        super().__init__(
-            f"{describe(package.descriptor)} may not {way} {channel}: {why}",
-            remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it {'out' if goes else 'in'}.",
-        )
-
-
 def check_gates(change: ReleaseChange, asked: Asked) -> None:
     """See that what comes into a channel, and what goes, passes the gates of its policy that look at packages.
 
     Where its packages come from another channel, they come from there and go when they are gone there. Raises
-    `GateRefusedError`, `MissingBlobError` and the like.
+    `RefusedReleaseError`, `MissingBlobError` and the like.
     """
     coming, going = _moving(change, asked)
     channel, faults = change.release.channel, Faults()
@@ -87,15 +74,24 @@ def check_gates(change: ReleaseChange, asked: Asked) -> None:
         for package in packages:
             with faults.of(package.name):
                 if why := check_source(package, asked):
-                    raise GateRefusedError(package, channel, why, goes=goes)
+                    raise _refused(package, channel, why, goes=goes)
     for gate in asked.policy.gates:
         for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
             check = checks.get(gate.kind)
             for package in packages if check else ():
                 with faults.of(package.name):
                     if check and (why := check(gate, package, asked)):
-                        raise GateRefusedError(package, channel, why, goes=goes)
+                        raise _refused(package, channel, why, goes=goes)
     faults.check()
+
+
+def _refused(package: Moving, channel: str, why: str, *, goes: bool) -> RefusedReleaseError:
+    way, instead = ("leave", "in") if goes else ("enter", "out of")
+    return RefusedReleaseError(
+        f"{describe(package.descriptor)} may not {way} {channel}: {why}",
+        remedy=f"Leave it {instead} {channel}, or have a policy signed that lets it {'out' if goes else 'in'}.",
+        code="gate-refused",
+    )
 
 
 def _moving(change: ReleaseChange, asked: Asked) -> tuple[list[Moving], list[Moving]]:

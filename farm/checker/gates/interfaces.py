@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from farm.checker.builds.known_builds import KnownBuilds
 from farm.checker.reading.described import Described
-from farm.checker.reading.job_orders import read_job_order
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.core.plan.abi import RULE, AbiOrder, AbiVerdict
 from farm.core.sets.findings.problem import listed
@@ -34,7 +33,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from farm.checker.builds.case import Case
+    from farm.checker.builds.known_builds import Case
     from farm.core.names.digest import Digest
     from farm.core.plan.abi import AbiSide
     from farm.core.plan.job import DependencyArchive
@@ -43,30 +42,15 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.interfaces import LookedAt
     from farm.core.sets.proof.trial import TrialSet
     from farm.signing.evidence import SignedTest
-    from farm.trust.index.release_index import Release
 
 _SHOWN = 3
-
-
-class InterfaceRefusedError(RefusedReleaseError):
-    """Dependents would get a library of another interface than they were built against, or nobody has compared it."""
-
-    code = "interface-refused"
-
-    def __init__(self, release: Release, told: Sequence[str]) -> None:
-        more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-        super().__init__(
-            f"release {release.number} of {release.channel}: {'; '.join(told[:_SHOWN])}{more}",
-            remedy="Let listed testers compare them (`farm keys show` lists them), or release dependents with it that "
-            "were built against it.",
-        )
 
 
 def check_interfaces(case: Case, trial: TrialSet) -> None:
     """See that no package of the set, as it is placed on the one before, gets a library of another interface.
 
-    Raises `InterfaceRefusedError`, `RefusedReleaseError` for what nobody has shown to be built as its recipe says,
-    `MissingBlobError` and the like.
+    Raises `RefusedReleaseError`, also for a build that nobody has shown to follow from its recipe, `MissingBlobError`
+    and the like.
     """
     known, files = KnownBuilds(case), LinkedFiles()
     comparisons = _Comparisons(case, known)
@@ -74,7 +58,13 @@ def check_interfaces(case: Case, trial: TrialSet) -> None:
         trial, dict(trial.placed), files, lambda member: known.root(member, files), comparisons.ask
     )
     if told := list(_complaints(looked, trial)):
-        raise InterfaceRefusedError(case.release, told)
+        release, more = case.release, f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        raise RefusedReleaseError(
+            f"release {release.number} of {release.channel}: {'; '.join(told[:_SHOWN])}{more}",
+            remedy="Let listed testers compare them (`farm keys show` lists them), or release dependents with it that "
+            "were built against it.",
+            code="interface-refused",
+        )
 
 
 def _complaints(looked: LookedAt, trial: TrialSet) -> Iterator[str]:
@@ -103,7 +93,6 @@ class _Comparisons:
 
     def __init__(self, case: Case, known: KnownBuilds) -> None:
         self._known = known
-        self._blobs = case.blobs
         self._testers = case.builders.testers or {}
         self._needed = case.builders.testers_needed(case.release.channel)
         self._described = Described(case.blobs)
@@ -111,7 +100,7 @@ class _Comparisons:
         tools = case.plans.trees_of(TOOLCHAIN)
         self._orders: defaultdict[tuple[Digest, Digest], list[_Told]] = defaultdict(list)
         for signed in case.brought.comparisons:
-            order = read_job_order(self._blobs, signed.order, AbiOrder.from_dict)
+            order = self._described.job_order(signed.order, AbiOrder.from_dict)
             if order and (order.limits, order.rule) == (COMPARISON_LIMITS, RULE) and order.toolchain in tools:
                 self._orders[order.before.package.tree, order.after.package.tree].append(_Told(order, signed))
 
@@ -133,9 +122,9 @@ class _Comparisons:
     def _results(self, told: _Told) -> Iterator[tuple[AbiVerdict, str]]:
         for digest in told.signed.results:
             try:
-                if self._blobs.size(digest) <= LARGEST_ENVELOPE:
-                    result = verify_abi_result(self._blobs.read(digest), self._testers, order=told.order)
-                    yield result.outcome.verdict, result.run.tester
+                envelope = self._described.within(digest, LARGEST_ENVELOPE)
+                result = verify_abi_result(envelope, self._testers, order=told.order)
+                yield result.outcome.verdict, result.run.tester
             except FarmError:
                 continue
 

@@ -30,20 +30,6 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 
-class OlderTestsError(RefusedReleaseError):
-    """A release names, for the tests of a package, a recipe that an owner has signed before one that counts already."""
-
-    code = "older-tests"
-
-    def __init__(self, entry: ReleaseEntry, channel: str, newest: CountedTests) -> None:
-        super().__init__(
-            f"{entry.name} would be tested by the recipe {entry.tested_by} on {channel}, and release {newest.number} "
-            f"of {newest.channel} has named a newer one, {newest.recipe}",
-            remedy="Release it with the newer one; submit that again where the farm has lost it. To go back, let an "
-            "owner submit the older recipe again.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class NewestTests:
     """Knows of the packages of one release whether the tests that are named for them are the newest.
@@ -61,7 +47,7 @@ class NewestTests:
     def check(self, entries: Iterable[ReleaseEntry]) -> None:
         """See that none of these entries of the release names older tests than releases have had for the package.
 
-        Raises `OlderTestsError`, `MissingBlobError` and the like, and as `Outputs`.
+        Raises `RefusedReleaseError`, `MissingBlobError` and the like, and as `Outputs`.
         """
         if not self.owned:
             return
@@ -72,7 +58,14 @@ class NewestTests:
             with faults.of(entry.name):
                 newest = self._newer_than(entry, build, counted[build])
                 if newest is not None:
-                    raise OlderTestsError(entry, self.outputs.change.release.channel, newest)
+                    raise RefusedReleaseError(
+                        f"{entry.name} would be tested by the recipe {entry.tested_by} on "
+                        f"{self.outputs.change.release.channel}, and release {newest.number} of {newest.channel} has "
+                        f"named a newer one, {newest.recipe}",
+                        remedy="Release it with the newer one; submit that again where the farm has lost it. To go "
+                        "back, let an owner submit the older recipe again.",
+                        code="older-tests",
+                    )
         faults.check()
 
     def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:

@@ -6,31 +6,24 @@ that the release names. A test that fails may have failed on the set before alre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.builds.plans import UnreadableRecipeError
-from farm.checker.reading.described import Described
-from farm.checker.reading.job_orders import read_job_order
+from farm.checker.gates.test_results import SignedResults, identity
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.checker.reading.test_record import PassedTest
-from farm.core.names.digest import Digest
-from farm.core.plan.job import TestOrder
 from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.test_closures import TestNeedIndex, Unrunnable, test_closures, tested_names
-from farm.errors import FarmError
-from farm.trust.attestation.test_result import verify_test_result
-from farm.trust.blob_limits import LARGEST_ENVELOPE
 from farm.trust.index.tree import IndexTree, difference
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from securesystemslib.signer import Key
-
     from farm.checker.builds.plans import Plans
     from farm.checker.gates.newest_tests import NewestTests
     from farm.checker.reading.test_record import TestRecord
+    from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.core.policy.channel_gates import TestScope
     from farm.core.recipe.recipe import Limits, Recipe, Test
@@ -43,21 +36,6 @@ if TYPE_CHECKING:
     from farm.trust.metadata.builders import AllowedBuilders
 
 _SHOWN = 3
-
-
-class UntestedReleaseError(RefusedReleaseError):
-    """Of a release that tests are asked of, some have not passed, as far as listed testers have signed."""
-
-    code = "untested-release"
-
-    def __init__(self, release: Release, needed: int, missing: Sequence[str]) -> None:
-        more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
-        super().__init__(
-            f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
-            f"there is none that lets these pass: {'; '.join(missing[:_SHOWN])}{more}",
-            remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +53,7 @@ class _Expected:
         there = [
             (member.descriptor.store_path, member.descriptor.digest, member.descriptor.tree) for member in self.closure
         ]
-        return _identity(self.test, self.subject, self.limits, there)
+        return identity(self.test, self.subject, self.limits, there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,90 +72,6 @@ class _Failing:
     @property
     def told(self) -> str:
         return f"{self.name!r} of {self.recipe.name}"
-
-
-def _identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
-    said = {
-        "test": test.to_dict(),
-        "subject": subject,
-        "limits": limits.to_dict(),
-        "there": [list(each) for each in there],
-    }
-    return Digest.of_json(said)
-
-
-def _identity_of(order: TestOrder) -> Digest | None:
-    """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
-
-    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
-    """
-    name: object = order.test.name
-    if not isinstance(name, str):
-        return None
-    try:
-        there = [(archive.store, archive.descriptor, archive.tree) for archive in order.closure]
-        return _identity(order.test, order.subject, order.limits, there)
-    except (FarmError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-class SignedResults:
-    """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
-
-    def __init__(
-        self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
-    ) -> None:
-        self.testers: Mapping[str, Key] = builders.testers or {}
-        self.needed = builders.testers_needed(channel)
-        self._brought = brought
-        self._blobs = blobs
-        self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
-
-    def agree(self, test: Digest, *, passed: bool) -> bool:
-        """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
-        return len(self._who(test, passed=passed)) >= self.needed
-
-    def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
-        """Return who has passed these tests, or all that there are results of: those that enough testers have."""
-        named = self._named() if tests is None else tests
-        found = (replace(test, testers=self._who(test.test, passed=True)) for test in named)
-        return tuple(test for test in found if len(test.testers) >= self.needed)
-
-    def _named(self) -> Iterator[PassedTest]:
-        described = Described(self._blobs)
-        for test, orders in self._by_test().items():
-            order, _ = orders[0]
-            try:
-                package = described.descriptor(order.subject).name.short
-            except FarmError:  # nobody may have it any more
-                package = ""
-            yield PassedTest(test, package=package, name=order.test.name)
-
-    def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
-        told = (
-            self._tester(digest, order, passed=passed)
-            for order, signed in self._by_test().get(test, ())
-            for digest in signed.results
-        )
-        return frozenset(tester for tester in told if tester is not None)
-
-    def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
-        try:
-            if self._blobs.size(digest) > LARGEST_ENVELOPE:
-                return None
-            result = verify_test_result(self._blobs.read(digest), self.testers, order=order)
-        except FarmError:
-            return None
-        return result.run.tester if result.outcome.passed is passed else None
-
-    def _by_test(self) -> Mapping[Digest, list[tuple[TestOrder, SignedTest]]]:
-        if self._orders is None:
-            self._orders = {}
-            for signed in self._brought:
-                order = read_job_order(self._blobs, signed.order, TestOrder.from_dict)
-                if order is not None and (test := _identity_of(order)) is not None:
-                    self._orders.setdefault(test, []).append((order, signed))
-        return self._orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +127,7 @@ class ReleasedTests:
         """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
 
         Return those that have passed.
-        Raises `UntestedReleaseError`, `OlderTestsError`, `RefusedReleaseError` when a recipe cannot be read,
+        Raises `RefusedReleaseError`, also when a recipe cannot be read,
         `MissingBlobError` and the like.
         """
         plans = asked.plans
@@ -383,12 +277,23 @@ def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests
         if isinstance(was, Unrunnable) and each.moves and past.could_be_run(each):
             with faults.of(each.recipe.name):
                 told = f"{each.told}, which has passed before and cannot be run on the release before: {was.reason}"
-                raise UntestedReleaseError(release, past.results.needed, [told])
+                raise _untested(release, past.results.needed, [told])
         elif not isinstance(was, Unrunnable) and not (was is not None and past.was_red(was.identity)):
             missing.append(each.told)
     if missing:
-        raise UntestedReleaseError(release, past.results.needed, missing)
+        raise _untested(release, past.results.needed, missing)
     faults.check()
+
+
+def _untested(release: Release, needed: int, missing: Sequence[str]) -> RefusedReleaseError:
+    more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    testers = "a listed tester" if needed == 1 else f"{needed} listed testers"
+    return RefusedReleaseError(
+        f"release {release.number} of {release.channel} needs a result of {testers} for each of its tests, and "
+        f"there is none that lets these pass: {'; '.join(missing[:_SHOWN])}{more}",
+        remedy="Let listed testers run them on the very packages of the release; `farm keys show` lists them.",
+        code="untested-release",
+    )
 
 
 def _name(expected: _Expected | Unrunnable) -> str:

@@ -15,31 +15,23 @@ if TYPE_CHECKING:
 
     from farm.checker.orders.orders import Permitted
     from farm.checker.orders.version_moves import Move
-    from farm.core.policy.channel import ChannelPolicy, Transition
-
-
-class PartedTransitionError(RefusedReleaseError):
-    """A package of a transition moves, and another of it stays where it is."""
-
-    code = "parted-transition"
-
-    def __init__(self, move: Move, other: str, transition: Transition, channel: str) -> None:
-        super().__init__(
-            f"{move.name} comes or goes without {other}: by the transition {transition.name} of {channel} both move in "
-            "one release",
-            remedy=f"Move {move.name} and {other} together, or have a policy signed without the transition.",
-        )
+    from farm.core.policy.channel import ChannelPolicy
 
 
 def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: Permitted) -> None:
     """See that the packages of a transition move together, but for one that a promotion names without the others.
 
-    Raises `PartedTransitionError`.
+    Raises `RefusedReleaseError`.
     """
     apart, faults = parted(policy.transitions, {each.name for each in moves}), Faults()
     for move in moves:
         for transition, other in apart.get(move.name, ()):
             if not permitted.is_alone(move.name, move.after or move.before, other):
                 with faults.of(move.name):
-                    raise PartedTransitionError(move, other, transition, policy.name)
+                    raise RefusedReleaseError(
+                        f"{move.name} comes or goes without {other}: by the transition {transition.name} of "
+                        f"{policy.name} both move in one release",
+                        remedy=f"Move {move.name} and {other} together, or have a policy signed without that.",
+                        code="parted-transition",
+                    )
     faults.check()

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.checker.orders.advisory_orders import SignedWords
+from farm.checker.orders.orders import is_by_somebody
 from farm.core.advisories.osv import InvalidAdvisoryError
 from farm.core.names.digest import Digest
+from farm.errors import FarmError
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.advisory_statement import Word, review_word, statement_word
 from farm.trust.attestation.check_results import CheckedLists
+from farm.trust.attestation.curator_order import Act
 from farm.trust.index.advisory_index import (
     AdvisoryIndex,
     InvalidAdvisoryIndexError,
@@ -25,9 +27,10 @@ from farm.trust.index.advisory_index import (
 from farm.trust.index.review_list import InvalidReviewListError, ReviewList, check_none_left_out, check_reviews
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, BLOBS, REVIEW_LIST, advisory_target
 from farm.trust.metadata.delegation import channels_of
+from farm.trust.metadata.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from tuf.api.metadata import TargetFile
@@ -36,12 +39,14 @@ if TYPE_CHECKING:
     from farm.signing.state import LedgerState
     from farm.trust.metadata.repository import Repository
 
+_SHOWN = 3
+
 
 def checked_advisories(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
     """Look at a list of advisories, as JSON; `state` is that of the signer's ledger.
 
     With a list that is new goes when it was signed first. Raises the errors of `check_index`,
-    `InvalidAdvisoryIndexError`, `UnsignedWordError`, `RepositoryStateError`.
+    `InvalidAdvisoryIndexError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """
     index, published = AdvisoryIndex.from_json(content), _published(repository)
     blobs, listed = BlobStore(repository.root / BLOBS), published.get(advisory_target(ADVISORY_LIST))
@@ -53,9 +58,9 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
     if before is None:
         _check_distribution(repository, index)
     check_index(index, before, read)
-    signed = SignedWords.of(repository, state, index.distribution, now)
+    signed = _signed_words(repository, state, index.distribution, now)
     if signed is not None:
-        signed.check([*_new_advisories(index, before, read), *_new_statements(index, before, read)])
+        _check_signed([*_new_advisories(index, before, read), *_new_statements(index, before, read)], signed)
     looked, digest, reviews = _reviews(repository, published), Digest.of(content), None
     if looked is None or looked.signed_at(digest) is None:
         reviews = ReviewList(index.distribution, looked.reviews if looked else (), digest, now).to_json()
@@ -65,20 +70,56 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
 def checked_reviews(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
     """Look at which packages are said to have been looked at. When the list of advisories was signed stays as it is.
 
-    Raises `InvalidReviewListError`, `UnsignedWordError`, `RepositoryStateError`.
+    Raises `InvalidReviewListError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """
     stated, published = ReviewList.from_json(content), _published(repository)
     before = _reviews(repository, published)
     check_reviews(stated.reviews, before, now)
     if before is None or before.distribution != stated.distribution:
         raise InvalidReviewListError(f"no list of advisories of {stated.distribution} is published yet")
-    signed = SignedWords.of(repository, state, stated.distribution, now)
+    signed = _signed_words(repository, state, stated.distribution, now)
     if signed is not None:
         check_none_left_out(stated.reviews, before)
         known = set(before.reviews)
-        signed.check(review_word(review) for review in stated.reviews if review not in known)
+        _check_signed((review_word(review) for review in stated.reviews if review not in known), signed)
     reviews = replace(before, reviews=stated.reviews).to_json()
     return CheckedLists(asked=Digest.of(content), reviews=reviews, published=_digests(published))
+
+
+def _signed_words(
+    repository: Repository, state: LedgerState, distribution: str, now: datetime
+) -> frozenset[Digest] | None:
+    """Return what may be published that is new, by digest: what orders in the ledger name that are good now.
+
+    None where no policy is signed, so that nothing has to be signed by people.
+    """
+    policy = policy_in_force(repository)
+    if policy is None:
+        return None
+    people = who_may_order(repository.builders(), policy)
+    orders = [
+        permit.order
+        for permit in state.permits.values()
+        if permit.order.act is Act.ADVISE
+        and permit.order.distribution == distribution
+        and now < permit.order.expires
+        and state.withdrawal(permit.order) is None
+        and is_by_somebody(permit, people)
+    ]
+    return frozenset(digest for order in orders for digest in order.packages.values() if digest is not None)
+
+
+def _check_signed(words: Iterable[Word], signed: frozenset[Digest]) -> None:
+    unsigned = sorted(word.told for word in words if word.digest not in signed)
+    if not unsigned:
+        return
+    more = f" and {len(unsigned) - _SHOWN} more" if len(unsigned) > _SHOWN else ""
+    raise FarmError(
+        f"nobody whose orders count has signed {', '.join(unsigned[:_SHOWN])}{more}, or not lately",
+        remedy="Give it to the farm again (`farm advisory add`, `vex` or `reviewed`), signed with the key of `farm "
+        "keys me`, by one of the signed curators or operators.",
+        code="unsigned-word",
+    )
 
 
 def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
 from farm.trust.attestation.curator_order import NO_RELEASE, Act
-from farm.trust.index.closure import needed_in
 from farm.trust.index.imports import imported_descriptors
 from farm.trust.index.release_index import Release
-from farm.trust.index.tree import IndexTree, difference
+from farm.trust.index.tree import IndexTree, difference, needed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

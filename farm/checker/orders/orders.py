@@ -28,24 +28,6 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 
-class FrozenChannelError(RefusedReleaseError):
-    """A curator has frozen the channel."""
-
-    code = "frozen"
-
-
-class HeldPackageError(RefusedReleaseError):
-    """A release changes, adds or drops a package that a curator holds, or one that moves with it."""
-
-    code = "held"
-
-
-class UnorderedError(RefusedReleaseError):
-    """A release does what only a curator's order lets it do, and there is none that is good."""
-
-    code = "unordered"
-
-
 class UnusableOrderError(RefusedReleaseError):
     """An order that a release is to use, or that is brought, is not good for it."""
 
@@ -154,9 +136,10 @@ class Orders:
         channel = release.channel
         if (freeze := self._state.frozen(channel, release.distribution, self._now)) is not None:
             until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
-            raise FrozenChannelError(
+            raise RefusedReleaseError(
                 f"{freeze.curator} has frozen {channel}{until}: {freeze.reason}",
                 remedy=f"`farm channel thaw {channel}` lets it go on, also where the farm knows of no freeze.",
+                code="frozen",
             )
         held, faults = self._state.held(channel, release.distribution, self._now), Faults()
         for move in moves:
@@ -265,19 +248,21 @@ def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
     return frozenset(digest for move in moves if (digest := move.after or move.before))
 
 
-def _held(hold: CuratorOrder, name: str, told: str) -> HeldPackageError:
-    return HeldPackageError(
+def _held(hold: CuratorOrder, name: str, told: str) -> RefusedReleaseError:
+    return RefusedReleaseError(
         f"{hold.curator} holds {name} on {hold.channel}, and {told}: {hold.reason}",
         remedy=f"`farm channel hold {hold.channel} {name} --lift` lets it move, also where the farm knows of no hold.",
+        code="held",
     )
 
 
-def _unordered(release: Release, move: Move) -> UnorderedError:
+def _unordered(release: Release, move: Move) -> RefusedReleaseError:
     why = f"it is older than {move.older_than}" if move.older_than else "a rollback took it out"
-    return UnorderedError(
+    return RefusedReleaseError(
         f"{move.label or move.name} comes to {release.channel} by no curator's order, and {why}",
         remedy=f"`farm candidate retry {release.channel} {move.name}` orders it, or a promotion or rollback that has "
         "it; signed with the key of `farm keys me`, by one of the signed curators or operators.",
+        code="unordered",
     )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from farm.checker.reading.refusal import OtherSizeError, RefusedReleaseError
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
 from farm.core.package.facts import PackageFacts
 from farm.core.sets.members.member import Member
+from farm.errors import FarmError
 from farm.trust.blob_limits import LARGEST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
+
+LARGEST_JOB_ORDER = 16 << 20
+_Order = TypeVar("_Order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,13 @@ class Described:
         if size != blob.size:
             raise OtherSizeError(blob.digest, size, blob.size)
         return self.blobs.read(blob.digest)
+
+    def job_order(self, digest: Digest, read: Callable[[Any], _Order]) -> _Order | None:
+        """Return the order of a test or of a comparison, as `read` makes it of JSON; None for what is no such order."""
+        try:
+            return read(json.loads(self.within(digest, LARGEST_JOB_ORDER)))
+        except (FarmError, ValueError, TypeError, KeyError, RecursionError):
+            return None
 
     def descriptor(self, digest: Digest) -> Descriptor:
         """Return the descriptor of this digest."""

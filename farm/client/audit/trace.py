@@ -29,8 +29,7 @@ from farm.core.recipe.toolchain import InvalidLockError, ToolchainLock
 from farm.core.sets.members.set_record import ReleaseRef
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.provenance import SaidBuild, plan_by_digest, read_build
-from farm.trust.attestation.rebuilds import verified_builder
+from farm.trust.attestation.provenance import SaidBuild, plan_by_digest, read_build, verify_provenance
 from farm.trust.verification.stored_metadata import NothingVerifiedError
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SaidBuild]:
     for blob in (entry.provenance, *entry.rebuilds):
         content = package.downloads.read(blob, f"provenance of {package.name}")
         with suppress(InvalidEnvelopeError):  # of a builder who is not allowed any more
-            builder = verified_builder(content, home.builders, package.descriptor, entry.recipe)
+            builder = verify_provenance(content, home.builders, package.descriptor, entry.recipe).builder
             if builder not in seen:
                 seen.add(builder)
                 yield read_build(content, home.builders)

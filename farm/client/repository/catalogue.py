@@ -16,9 +16,9 @@ from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
 from farm.errors import FarmError, in_lines
-from farm.trust.broken_release import BrokenReleaseError
 from farm.trust.index.imports import imported_packages
 from farm.trust.index.tree import IndexTree, listings, read_entry
+from farm.trust.untrusted_metadata import BrokenReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 _LONGEST = 180
 
 
-class TooManyWordsError(FarmError):
-    """More is said at once than an order has room for."""
-
-    code = "too-many-words"
-
-    def __init__(self, count: int) -> None:
-        super().__init__(
-            f"{count} things are said at once, and {MOST_PACKAGES} is the most that one order signs",
-            remedy="Say them in several documents.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Word:
     """One thing that is said: what it is, for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
@@ -62,10 +50,14 @@ def review_word(review: Review) -> Word:
 
 
 def words_to_sign(words: Iterable[Word]) -> dict[str, Digest | None]:
-    """Return words as an order names them. Raises `TooManyWordsError`."""
+    """Return words as an order names them. Raises a `FarmError` where they are too many."""
     once = dict.fromkeys(words)
     if len(once) > MOST_PACKAGES:
-        raise TooManyWordsError(len(once))
+        raise FarmError(
+            f"{len(once)} things are stated at once, and {MOST_PACKAGES} is the most that one order signs",
+            remedy="State them in several documents.",
+            code="too-many-words",
+        )
     return named((word.told, word.digest) for word in once)
 
 

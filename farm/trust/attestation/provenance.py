@@ -19,7 +19,7 @@ from farm.errors import FarmError
 from farm.trust.attestation.dsse import open_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from securesystemslib.signer import Key
 
@@ -183,6 +183,16 @@ def verify_provenance(
     if builder != f"urn:farm:builder:{key.keyid}":
         raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
     return VerifiedProvenance(plan, build, key.keyid, outputs)
+
+
+def check_agreement(found: Collection[str], needed: int, descriptor: Descriptor, channel: str) -> None:
+    """See that so many different builders have built a package; raises `ProvenanceError`."""
+    count = len(set(found))
+    if count < needed:
+        there = "there is 1" if count == 1 else f"there are {count}"
+        raise ProvenanceError(
+            describe(descriptor), f"{channel} asks for {needed} builders who came to the same package, and {there}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,22 +45,6 @@ class DraftError(FarmError):
         super().__init__(message, remedy=remedy or "Make it anew with `farm keys draft`, on what is published now.")
 
 
-class UnfinishedDraftError(FarmError):
-    """A draft lacks signatures."""
-
-    code = "unfinished-draft"
-
-    def __init__(self, draft: Draft, missing: list[Quorum]) -> None:
-        what = "; ".join(
-            f"{quorum.name} needs {quorum.threshold} and has {len(quorum.signed)} (not yet: {_short(quorum.unsigned)})"
-            for quorum in missing
-        )
-        super().__init__(
-            f"version {draft.version} of {draft.role} lacks signatures: {what}",
-            remedy="Carry the draft to the holders of these keys: `farm keys sign DRAFT --key KEY`.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Quorum:
     """Keys of which `threshold` must sign; who has, and who has not yet."""
@@ -118,9 +102,17 @@ class Draft:
         return [self._quorum(f"targets, by root version {root.version}", root, "targets") for root in roots]
 
     def require_complete(self) -> None:
-        """Raise `UnfinishedDraftError` when signatures are missing."""
+        """Raise a `FarmError` when signatures are missing."""
         if missing := [quorum for quorum in self.quorums() if quorum.missing]:
-            raise UnfinishedDraftError(self, missing)
+            what = "; ".join(
+                f"{each.name} needs {each.threshold} and has {len(each.signed)} (not yet: {_short(each.unsigned)})"
+                for each in missing
+            )
+            raise FarmError(
+                f"version {self.version} of {self.role} lacks signatures: {what}",
+                remedy="Carry the draft to the holders of these keys: `farm keys sign DRAFT --key KEY`.",
+                code="unfinished-draft",
+            )
 
     def check(self) -> None:
         """Refuse what can never be published, whoever signs it. Raises `DraftError`, `DelegationError`."""

@@ -14,7 +14,6 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
 from farm.trust.ceremony.draft import DraftError
-from farm.trust.keys.signers import MissingSignerError
 from farm.trust.layout import BUILDERS_TARGET
 from farm.trust.metadata.builder_rules import check_builders
 from farm.trust.metadata.builders import read_builders
@@ -41,7 +40,7 @@ class Promoted:
 
 
 def publish_draft(repository: Repository, draft: Draft, signers: Signers, now: datetime) -> Promoted:
-    """Put a draft in force. Raises `DraftError`, `UnfinishedDraftError`, `DelegationError`, `MissingSignerError`."""
+    """Put a draft in force. Raises `DraftError`, `DelegationError`, and as `Draft.require_complete`."""
     draft.check()
     draft.require_complete()
     if draft.metadata.signed.is_expired(now):
@@ -93,7 +92,8 @@ def _publish_targets(repository: Repository, draft: Draft, signers: Signers, now
     check_targets(targets, head.root)
     check_builders(read_builders(draft.builders.encode()), head.root, targets)
     again = [name for name in delegated_roles(targets) if not _still_holds(repository, head, targets, name)]
-    _require_keys(targets, again, signers)
+    for name in again:
+        signers.signing(name, role_of(targets, name))  # before anything is written
     revision = Revision(repository, head, signers, now)
     repository.write_target(BUILDERS_TARGET, draft.builders.encode())
     for name in again:
@@ -112,7 +112,8 @@ def _found(repository: Repository, draft: Draft, signers: Signers, now: datetime
     targets: Targets = draft.metadata.signed
     check_targets(targets, root)
     names = delegated_roles(targets)
-    _require_keys(targets, names, signers)
+    for name in names:
+        signers.signing(name, role_of(targets, name))  # before anything is written
     revision = Revision.first(repository, root, targets, signers, now)
     repository.write_target(BUILDERS_TARGET, draft.builders.encode())
     for name in names:
@@ -175,11 +176,3 @@ def _still_holds(repository: Repository, head: Head, targets: Targets, name: str
     except RepositoryError:
         return False
     return True
-
-
-def _require_keys(targets: Targets, names: tuple[str, ...] | list[str], signers: Signers) -> None:
-    for name in names:
-        role = role_of(targets, name)
-        if not signers.holds(role):
-            held = sum(keyid in signers.by_keyid for keyid in role.keyids)
-            raise MissingSignerError(name, role.threshold, held, role.keyids)

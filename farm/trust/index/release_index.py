@@ -36,18 +36,6 @@ class InvalidReleaseError(FarmError):
     code = "invalid-release"
 
 
-class OversizedError(InvalidReleaseError):
-    """A release says that a blob is larger than any of its kind may be."""
-
-    def __init__(self, package: str, kind: str, blob: BlobRef) -> None:
-        super().__init__(
-            f"the release says that the {kind} of {package} has {blob.size} bytes, and the most is {LARGEST[kind]}",
-            remedy="Nothing of it was asked for. Tell the owner of the channel.",
-        )
-        self.kind = kind
-        self.blob = blob
-
-
 class NotASuccessorError(FarmError):
     """A release is older than one that was seen before, by its number or by its time."""
 
@@ -107,11 +95,15 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
     def check_sizes(self) -> None:
         """Refuse a blob that is larger than one of its kind may be, before anybody asks for it.
 
-        Raises `OversizedError`.
+        Raises `InvalidReleaseError`.
         """
         for kind, blob in self.kinds:
             if blob.size > LARGEST[kind]:
-                raise OversizedError(f"{self.name} {self.version}-{self.revision}", kind, blob)
+                raise InvalidReleaseError(
+                    f"the {kind} of {self.name} {self.version}-{self.revision} has {blob.size} bytes, and the most is "
+                    f"{LARGEST[kind]}",
+                    remedy="Nothing of it was asked for. Tell the owner of the channel.",
+                )
 
     def to_json(self) -> bytes:
         """Return the canonical JSON, which is a blob that the index names: the form, with its format."""
@@ -132,7 +124,7 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
     def check(self) -> None:
         """Refuse blobs that are too large, and rebuilds in another order.
 
-        Raises `OversizedError`, `InvalidRecordError`.
+        Raises `InvalidReleaseError`, `InvalidRecordError`.
         """
         self.check_sizes()
         if list(self.rebuilds) != sorted(set(self.rebuilds), key=lambda blob: blob.digest):

@@ -28,20 +28,15 @@ class ClockBehindError(FarmError):
         )
 
 
-class MalformedTimeError(FarmError):
-    """A release does not say when it was made."""
-
-    code = "malformed-time"
-
-
 def released_time(release: Release) -> datetime:
-    """Return when the release was made. Raises `MalformedTimeError`."""
+    """Return when the release was made. Raises a `FarmError` where it does not say."""
     try:
         return datetime.strptime(release.released_at, _FORM).replace(tzinfo=UTC)
     except ValueError as error:
-        raise MalformedTimeError(
+        raise FarmError(
             f"release {release.number} of {release.channel} was made at {release.released_at!r}, which is no time",
             remedy="Nothing was changed. Tell the owner of the channel.",
+            code="malformed-time",
         ) from error
 
 

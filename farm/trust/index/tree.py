@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.trust.index.imports import imported_packages
 from farm.trust.index.node import Branch, Child, Leaf, Listing, listing_of, path_of, read_node
 from farm.trust.index.release_index import InvalidReleaseError, ReleaseEntry
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.core.plan.job import BlobRef
+    from farm.trust.index.release_index import Release
 
     Read = Callable[[BlobRef], bytes]
     Prefetch = Callable[[Sequence[BlobRef]], None]
@@ -80,6 +82,25 @@ def entries(read: Read, root: BlobRef) -> Iterator[ReleaseEntry]:
     """Yield the entries of all packages: one blob each."""
     for listing in listings(read, root):
         yield read_entry(read, listing)
+
+
+def needed_in(release: Release, tree: IndexTree, names: Iterable[str]) -> frozenset[str]:
+    """Return what these packages need, and what that needs in turn; themselves too. `tree` is the release's index.
+
+    Raises what reading a blob raises, and `InvalidReleaseError`.
+    """
+    imported, seen = imported_packages(release.imports), set(names)
+    waiting = sorted(seen)
+    while waiting:
+        name = waiting.pop()
+        if name in imported:
+            needs = imported[name][1].needs
+        else:
+            entry = None if "/" in name else tree.entry(name)
+            needs = entry.needs if entry else ()
+        waiting += sorted(set(needs) - seen)
+        seen.update(needs)
+    return frozenset(seen)
 
 
 def difference(read: Read, old: BlobRef | None, new: BlobRef) -> Difference:

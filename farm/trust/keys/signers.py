@@ -37,20 +37,6 @@ KNOWN_ROOT_SUFFIX = ".known-root"
 _NOT_KEYS = (".pub", ".pem", PIN_SUFFIX, KNOWN_ROOT_SUFFIX)
 
 
-class MissingSignerError(FarmError):
-    """Fewer keys of a role are held here than its metadata needs signatures."""
-
-    code = "missing-signer"
-
-    def __init__(self, role: str, needed: int, held: int, keyids: Iterable[str]) -> None:
-        listed = ", ".join(keyid[:16] for keyid in keyids)
-        super().__init__(
-            f"{role} needs {needed} of its keys to sign, and {held} are here",
-            remedy=f"Put more of its keys into the folder of online keys: {listed}.",
-        )
-        self.role = role
-
-
 class SigningError(FarmError):
     """A key is there and did not sign: an HSM that is away, a PIN that is wrong."""
 
@@ -81,11 +67,16 @@ class Signers:
     def signing(self, name: str, role: Role, *more: Role | None) -> tuple[Signer, ...]:
         """Return all keys of `role`, and what is here of `more` roles of that name, such as an older root's.
 
-        Raises `MissingSignerError` when they do not reach the threshold of `role`.
+        Raises a `FarmError` when they do not reach the threshold of `role`.
         """
         if not self.holds(role):
             held = len(self.by_keyid.keys() & set(role.keyids))
-            raise MissingSignerError(name, role.threshold, held, role.keyids)
+            raise FarmError(
+                f"{name} needs {role.threshold} of its keys to sign, and {held} are here",
+                remedy="Put more of its keys into the folder of online keys: "
+                f"{', '.join(keyid[:16] for keyid in role.keyids)}.",
+                code="missing-signer",
+            )
         wanted = {keyid for each in (role, *more) if each for keyid in each.keyids}
         return tuple(signer for keyid, signer in sorted(self.by_keyid.items()) if keyid in wanted)
 

@@ -19,86 +19,10 @@ if TYPE_CHECKING:
     from farm.trust.metadata.signed_policy import SignedPolicy
 
 
-class BuilderIsRoleError(DelegationError):
-    """One key is to sign for packages, or for tests of them, and for metadata."""
-
-    code = "builder-is-role"
-
-    def __init__(self, keyid: str, role: str, what: str = "builder") -> None:
-        super().__init__(
-            f"the key {keyid} is an allowed {what} and a key of {role}",
-            remedy=f"A {what} needs a key that is of no role, and a role keys that are no {what}'s: make another "
-            "with `farm keys new`.",
-        )
-
-
-class UnknownRebuildsChannelError(DelegationError):
-    """Builders are to agree on the packages of a channel that is not there."""
-
-    code = "unknown-rebuilds-channel"
-
-    def __init__(self, channel: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"builders are to agree on packages of {channel}, and there is no such channel",
-            remedy=f"There are {', '.join(known) or 'none'}; a channel comes with --add-channel.",
-        )
-
-
-class TooManyRebuildsError(DelegationError):
-    """More builders are to agree than a channel's policy can ever ask for."""
-
-    code = "too-many-rebuilds"
-
-    def __init__(self, channel: str, count: int) -> None:
-        super().__init__(
-            f"{count} builders are to agree on packages of {channel}; at most {MOST_WORKERS} can be asked for",
-            remedy=f"Name 1 to {MOST_WORKERS}: --rebuilds {channel}=2.",
-        )
-
-
-class UnreachableRebuildsError(DelegationError):
-    """More builders are to agree than are allowed, so that clients would refuse every package."""
-
-    code = "unreachable-rebuilds"
-
-    def __init__(self, channel: str, count: int, allowed: int) -> None:
-        there = f"{allowed} builder{' is' if allowed == 1 else 's are'} allowed"
-        super().__init__(
-            f"{count} builders are to agree on packages of {channel}, and {there}: clients would take nothing",
-            remedy="Allow more builders in the same draft (--allow-builder PUB; of one machine: `farm up --workers N`),"
-            f" or ask fewer to agree: --rebuilds {channel}=N, or the gate reproduced of its policy.",
-        )
-
-
 class SignedPolicyError(DelegationError):
     """A policy is to be signed that the rest of targets contradicts."""
 
     code = "signed-policy"
-
-
-class UnknownTestsChannelError(DelegationError):
-    """Testers are to agree on the tests of a channel that is not there."""
-
-    code = "unknown-tests-channel"
-
-    def __init__(self, channel: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"testers are to agree on tests of {channel}, and there is no such channel",
-            remedy=f"There are {', '.join(known) or 'none'}; a channel comes with --add-channel.",
-        )
-
-
-class UnreachableTestsError(DelegationError):
-    """More testers are to agree than are listed, so that nothing would ever be released."""
-
-    code = "unreachable-tests"
-
-    def __init__(self, channel: str, count: int, listed: int) -> None:
-        there = f"{listed} tester{' is' if listed == 1 else 's are'} listed"
-        super().__init__(
-            f"{count} testers are to agree on tests of {channel}, and {there}: nothing could be released",
-            remedy=f"List more testers in the same draft (--allow-tester PUB), or ask fewer: --tests {channel}=N.",
-        )
 
 
 def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets: Targets) -> None:
@@ -122,7 +46,7 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
                     remedy="List testers in the same draft: --allow-tester PUB.",
                 )
             if isinstance(gate, ReproducedGate) and gate.agree > max(1, len(builders)):
-                raise UnreachableRebuildsError(name, gate.agree, len(builders))
+                raise _unreachable_rebuilds(name, gate.agree, len(builders))
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:
@@ -134,30 +58,60 @@ def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> N
     for what, keys in (("builder", builders), ("tester", builders.testers or {})):
         for keyid, key in sorted(keys.items()):
             if role := holders.get(identity_of(key)):
-                raise BuilderIsRoleError(keyid, role, what)
+                raise _is_role(keyid, role, what)
     roles = {key.keyval["public"]: role for role, key in keys_by_role(root, targets)}
     for name, public in sorted(builders.operators.items()):
         if role := roles.get(public):
-            raise BuilderIsRoleError(name, role, "operator")
-    channels = channels_of(targets)
-    _check_rebuilds(builders, channels)
-    _check_tests(builders, channels)
+            raise _is_role(name, role, "operator")
+    _check_counts(builders, channels_of(targets))
 
 
-def _check_rebuilds(builders: AllowedBuilders, channels: tuple[str, ...]) -> None:
+def _check_counts(builders: AllowedBuilders, channels: tuple[str, ...]) -> None:
     for channel, count in sorted(builders.rebuilds.items()):
-        if channel not in channels:
-            raise UnknownRebuildsChannelError(channel, channels)
+        _check_known(channel, channels, "builders are to agree on packages", "unknown-rebuilds-channel")
         if count > MOST_WORKERS:
-            raise TooManyRebuildsError(channel, count)
+            raise DelegationError(
+                f"{count} builders are to agree on packages of {channel}; at most {MOST_WORKERS} can be asked for",
+                f"Name 1 to {MOST_WORKERS}: --rebuilds {channel}=2.",
+                code="too-many-rebuilds",
+            )
         if count > max(1, len(builders)):
-            raise UnreachableRebuildsError(channel, count, len(builders))
-
-
-def _check_tests(builders: AllowedBuilders, channels: tuple[str, ...]) -> None:
+            raise _unreachable_rebuilds(channel, count, len(builders))
     listed = len(builders.testers or ())
     for channel, count in sorted(builders.tests.items()):
-        if channel not in channels:
-            raise UnknownTestsChannelError(channel, channels)
+        _check_known(channel, channels, "testers are to agree on tests", "unknown-tests-channel")
         if count > max(1, listed):
-            raise UnreachableTestsError(channel, count, listed)
+            there = f"{listed} tester{' is' if listed == 1 else 's are'} listed"
+            raise DelegationError(
+                f"{count} testers are to agree on tests of {channel}, and {there}: nothing could be released",
+                f"List more testers in the same draft (--allow-tester PUB), or ask fewer: --tests {channel}=N.",
+                code="unreachable-tests",
+            )
+
+
+def _check_known(channel: str, channels: tuple[str, ...], what: str, code: str) -> None:
+    if channel not in channels:
+        raise DelegationError(
+            f"{what} of {channel}, and there is no such channel",
+            f"There are {', '.join(channels) or 'none'}; a channel comes with --add-channel.",
+            code=code,
+        )
+
+
+def _unreachable_rebuilds(channel: str, count: int, allowed: int) -> DelegationError:
+    there = f"{allowed} builder{' is' if allowed == 1 else 's are'} allowed"
+    return DelegationError(
+        f"{count} builders are to agree on packages of {channel}, and {there}: clients would take nothing",
+        "Allow more builders in the same draft (--allow-builder PUB; of one machine: `farm up --workers N`), or ask "
+        f"fewer to agree: --rebuilds {channel}=N, or the gate reproduced of its policy.",
+        code="unreachable-rebuilds",
+    )
+
+
+def _is_role(keyid: str, role: str, what: str) -> DelegationError:
+    return DelegationError(
+        f"the key {keyid} is an allowed {what} and a key of {role}",
+        f"A {what} needs a key that is of no role, and a role keys that are no {what}'s: make another with `farm keys "
+        "new`.",
+        code="builder-is-role",
+    )

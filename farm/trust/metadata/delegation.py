@@ -32,10 +32,11 @@ class DelegationError(FarmError):
 
     code = "delegation"
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", *, code: str = "") -> None:
         super().__init__(
             message,
             remedy=remedy or "Do not sign it. Make it anew with `farm keys draft`, or ask who made it what for.",
+            code=code,
         )
 
 

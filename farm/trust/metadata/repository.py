@@ -86,7 +86,7 @@ class Repository(RepositoryFiles):
         comes beside it as a signed summary, before anybody sees the release; `before` is called last before that, when
         nothing is left that could refuse it.
         Raises `StaleReleaseError`, `StalePolicyError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`,
-        `MissingSignerError`, `SigningError`, `RepositoryStateError`.
+        `SigningError`, `RepositoryStateError`.
         """
         with self.lock():
             published = self.current(release.channel)

@@ -27,7 +27,7 @@ class Revision:
     """Collects what is new in a repository whose head was read under its lock; `finish` makes it seen.
 
     With a `coming` root, snapshot and timestamp are signed for it and, as far as keys are here, for the one of now.
-    Raises `MissingSignerError` before anything is written.
+    Raises a `FarmError` before anything is written where keys are missing.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Revision:
         return cls(repository, Head(root, None, timestamp, snapshot, targets), signers, now)
 
     def delegated(self, role: DelegatedRole, document: Targets) -> None:
-        """Sign the next version of a delegated role. Raises `MissingSignerError`, `SigningError`."""
+        """Sign the next version of a delegated role. Raises `SigningError`."""
         signers = self._signers.signing(role.name, role)
         before = self._head.snapshot.meta.get(f"{role.name}.json")
         document.version = before.version + 1 if before else 1

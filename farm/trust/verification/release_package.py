@@ -10,9 +10,8 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.package.descriptor import Descriptor
 from farm.core.package.facts import PackageFacts
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.provenance import verify_provenance
-from farm.trust.attestation.rebuilds import check_agreement, verified_builder
-from farm.trust.broken_release import BrokenReleaseError
+from farm.trust.attestation.provenance import check_agreement, verify_provenance
+from farm.trust.untrusted_metadata import BrokenReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +67,7 @@ def agreeing_builders(
     for blob in (entry.provenance, *entry.rebuilds):
         with suppress(InvalidEnvelopeError):
             content = fetch(blob, f"provenance of {entry.name}")
-            found.add(verified_builder(content, builders, descriptor, entry.recipe))
+            found.add(verify_provenance(content, builders, descriptor, entry.recipe).builder)
     return frozenset(found)
 
 

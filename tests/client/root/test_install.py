@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from farm.checker.sets import UnprovenSetError
 from farm.client.gc.collect import collect_garbage
 from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageError
 from farm.client.repository.host import Host
@@ -28,6 +27,7 @@ from farm.trust.attestation.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
 from tests.client.fetched_files import fetched_files, one_byte_altered
 from tests.client.installing import install
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,7 +248,7 @@ def test_a_release_whose_packages_conflict_is_refused_by_the_client_too(tmp_path
     distribution = SmallDistribution(tmp_path / "distribution")
     distribution.package("one", {"bin/tool": "1"}, requires=("package:two",))
     distribution.package("two", {"bin/tool": "2"})
-    with pytest.raises(UnprovenSetError, match=r"one 1.0-1 and two 1.0-1 both claim /usr/bin/tool"):
+    with refuses("unproven-set", match=r"one 1.0-1 and two 1.0-1 both claim /usr/bin/tool"):
         distribution.publish()
     distribution.publish(checked=False)
     subscribe(host, distribution)

@@ -13,10 +13,10 @@ from securesystemslib.signer import CryptoSigner
 from sqlalchemy import text
 
 from farm.checker.builds.builds import Builds, Grounds
-from farm.checker.builds.case import Case
+from farm.checker.builds.known_builds import Case
 from farm.checker.builds.ownership import Ownership
 from farm.checker.builds.plans import Plans
-from farm.checker.gates.interfaces import InterfaceRefusedError, check_interfaces
+from farm.checker.gates.interfaces import check_interfaces
 from farm.checker.reading.change import ReleaseChange
 from farm.checker.sets import ReleasedSets
 from farm.core.names.canonical_json import canonical_json
@@ -51,6 +51,7 @@ from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files
 from tests.core.sets.values import elf
+from tests.refusing import refuses
 from tests.server.pipeline.conftest import EDGE, Signer
 from tests.server.signed_results import attested
 from tests.server.small_farm import WORLD, SmallFarm, recipe
@@ -505,7 +506,7 @@ class TestComparisons:
             shapes.advance()
         case, trial = self.case(shapes)
         check_interfaces(case, trial)
-        with pytest.raises(InterfaceRefusedError, match=r"libshape\.so\.1 of shape 1\.1-1"):
+        with refuses("interface-refused", match=r"libshape\.so\.1 of shape 1\.1-1"):
             check_interfaces(replace(case, brought=replace(case.brought, comparisons=())), trial)
 
     def test_it_is_also_brought_what_shows_that_nothing_can_be_compared(self, comparing: TestedFarm) -> None:

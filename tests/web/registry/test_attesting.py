@@ -26,12 +26,13 @@ from farm.trust.attestation.image_request import AskedImage, UnsignableImageErro
 from farm.trust.attestation.image_statement import check_image_statement, image_statement
 from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.keys.key_files import load_public_key, public_pem
-from farm.trust.keys.signers import MissingSignerError, Signers
+from farm.trust.keys.signers import Signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import ChecksHere
 from tests.checker.signer_process import checker_process, images_socket, signer_process
 from tests.foreign.neighbours import FIRST, Neighbours
 from tests.oci.cosign import Cosign, needs_cosign
+from tests.refusing import refuses
 from tests.threats.simulator import Simulator
 from tests.web.registry.conftest import copied, published
 from tests.web.registry.running import RunningRegistry, making, running_registry
@@ -167,7 +168,7 @@ def test_it_needs_the_keys_of_the_channel(distribution: SmallDistribution) -> No
     repository, signers = signing_with(distribution)
     keys = SignedBy(distribution).keys
     others = Signers({keyid: each for keyid, each in signers.by_keyid.items() if keyid not in keys})
-    with pytest.raises(MissingSignerError):
+    with refuses("missing-signer"):
         sign_image(repository, others, ChecksHere(repository), AskedImage("edge", 1, ("greet",), plain=False))
 
 

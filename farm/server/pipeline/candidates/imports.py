@@ -11,9 +11,8 @@ from farm.core.sets.proof.closure import ImportCandidate, needs_of, select_impor
 from farm.errors import FarmError
 from farm.server.channels import releases
 from farm.server.federation import imported
-from farm.trust.index.closure import needed_in
 from farm.trust.index.imports import Import, ImportedPackage, imported_descriptors
-from farm.trust.index.tree import IndexTree
+from farm.trust.index.tree import IndexTree, needed_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

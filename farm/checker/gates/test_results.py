@@ -1,0 +1,108 @@
+"""What listed testers have signed of tests, as it is brought with a release."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from farm.checker.reading.described import Described
+from farm.checker.reading.test_record import PassedTest
+from farm.core.names.digest import Digest
+from farm.core.plan.job import TestOrder
+from farm.errors import FarmError
+from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.blob_limits import LARGEST_ENVELOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from securesystemslib.signer import Key
+
+    from farm.core.recipe.recipe import Limits, Test
+    from farm.signing.evidence import SignedTest
+    from farm.store.blobs import BlobStore
+    from farm.trust.metadata.builders import AllowedBuilders
+
+
+def identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[str, Digest, Digest]]) -> Digest:
+    """Return what is the same for all orders of one test: `there` are the packages, each by store path, descriptor and
+    tree."""
+    said = {
+        "test": test.to_dict(),
+        "subject": subject,
+        "limits": limits.to_dict(),
+        "there": [list(each) for each in there],
+    }
+    return Digest.of_json(said)
+
+
+def _identity_of(order: TestOrder) -> Digest | None:
+    """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
+
+    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
+    """
+    name: object = order.test.name
+    if not isinstance(name, str):
+        return None
+    try:
+        there = [(archive.store, archive.descriptor, archive.tree) for archive in order.closure]
+        return identity(order.test, order.subject, order.limits, there)
+    except (FarmError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+class SignedResults:
+    """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
+
+    def __init__(
+        self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
+    ) -> None:
+        self.testers: Mapping[str, Key] = builders.testers or {}
+        self.needed = builders.testers_needed(channel)
+        self._brought = brought
+        self._described = Described(blobs)
+        self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
+
+    def agree(self, test: Digest, *, passed: bool) -> bool:
+        """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
+        return len(self._who(test, passed=passed)) >= self.needed
+
+    def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
+        """Return who has passed these tests, or all that there are results of: those that enough testers have."""
+        named = self._named() if tests is None else tests
+        found = (replace(test, testers=self._who(test.test, passed=True)) for test in named)
+        return tuple(test for test in found if len(test.testers) >= self.needed)
+
+    def _named(self) -> Iterator[PassedTest]:
+        for test, orders in self._by_test().items():
+            order, _ = orders[0]
+            try:
+                package = self._described.descriptor(order.subject).name.short
+            except FarmError:  # nobody may have it any more
+                package = ""
+            yield PassedTest(test, package=package, name=order.test.name)
+
+    def _who(self, test: Digest, *, passed: bool) -> frozenset[str]:
+        told = (
+            self._tester(digest, order, passed=passed)
+            for order, signed in self._by_test().get(test, ())
+            for digest in signed.results
+        )
+        return frozenset(tester for tester in told if tester is not None)
+
+    def _tester(self, digest: Digest, order: TestOrder, *, passed: bool) -> str | None:
+        try:
+            envelope = self._described.within(digest, LARGEST_ENVELOPE)
+            result = verify_test_result(envelope, self.testers, order=order)
+        except FarmError:
+            return None
+        return result.run.tester if result.outcome.passed is passed else None
+
+    def _by_test(self) -> Mapping[Digest, list[tuple[TestOrder, SignedTest]]]:
+        if self._orders is None:
+            self._orders = {}
+            for signed in self._brought:
+                order = self._described.job_order(signed.order, TestOrder.from_dict)
+                if order is not None and (test := _identity_of(order)) is not None:
+                    self._orders.setdefault(test, []).append((order, signed))
+        return self._orders
