@@ -24,7 +24,7 @@ from farm.core.plan.plan import PlannedDependency, PlannedSource
 from farm.core.recipe.contents import RecipeContents
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.proof.closure import resolve_needs
+from farm.core.sets.proof.closure import needs_of
 from farm.server.pipeline.publication.publication import make_release
 from farm.signing.consistency import PinnedRepository
 from farm.signing.evidence import ReleaseEvidence
@@ -242,7 +242,7 @@ class SmallDistribution:
                 self.public, self.folder / "keys", [self.channel], allowed, datetime.now(UTC)
             )
         members = PackageSet.of([*(member for _, member in self.entries.values()), *foreign])
-        resolved = resolve_needs(members)
+        resolved = needs_of(members)
         needs = {name: resolved[name] for name in self.entries}
         put = [replace(entry, needs=needs[entry.name]) for entry, _ in self.entries.values()]
         before = self.released

@@ -12,7 +12,7 @@ from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.proof.closure import resolve_needs
+from farm.core.sets.proof.closure import needs_of
 from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.index.imports import Import, ImportedPackage
@@ -62,7 +62,7 @@ class Neighbours:
         assert self.first.released is not None
         assert self.first.founded is not None
         members = self.foreign(names)
-        needs = resolve_needs(PackageSet.of([*(member for _, member in self.second.entries.values()), *members]))
+        needs = needs_of(PackageSet.of([*(member for _, member in self.second.entries.values()), *members]))
         pin = Import(
             distribution=FIRST,
             channel="edge",

@@ -13,9 +13,8 @@ from farm.client.image.description import description_files
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.sets.composition.compose import compose
-from farm.core.sets.composition.own_files import compose_with
-from farm.core.sets.composition.path_imports import place_imports
 from farm.core.sets.members.set_record import SetRecord, read_builds
 from farm.core.subscriber.image_file import PathImport
 from farm.errors import FarmError
@@ -78,7 +77,7 @@ def make_image(
     `known` layers of images made here, of which several packages together are not joined anew. Images of before had no
     layer that describes them: for one of those `described` is false. `composed` is called with how the packages make
     one root before an archive is read: to judge that, or to bring the archives.
-    Raises `OwnFileConflictError`, `ImportConflictError`, `PathImportError`, `ForestConflictError`, `TwoBuildsError`,
+    Raises the errors `own-file-conflict`, `import-conflict`, `path-import` and `two-builds`, `ForestConflictError`,
     `PackageArchiveError`.
     """
     composition = composition_of(parts, own, replaces, imports)

@@ -118,7 +118,7 @@ def _dependencies(ordered: Sequence[ImagePart]) -> list[dict[str, str]]:
 
 def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
     try:
-        return needs_of(members, members.members)
+        return needs_of(members)
     except OpenSetError:
         # An override was accepted with which something is missing: what is there is told.
         providers = members.capabilities.providers

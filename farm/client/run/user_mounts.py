@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.sets.composition.compose import Composition
-from farm.core.sets.composition.own_files import compose_with
-from farm.core.sets.composition.path_imports import place_imports
 from farm.oci.ignore_rules import IgnoreRules
 from farm.oci.own_layer import OwnFilesError, placed_entries
 
@@ -78,8 +77,8 @@ def own_mounts(
 
     What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
     `unpacked` says that the package's directory is. Files keep the modes that they have here; what is ignored is not
-    shown. Raises `OwnFileConflictError` where a file stands in the way of a package, `ImportConflictError`,
-    `PathImportError`, `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, and what `compose` raises.
+    shown. Raises the errors `own-file-conflict`, `import-conflict` and `path-import`,
+    `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, and what `compose` raises.
     """
     directories = [(each.absolute(), at) for each, at in directories]
     rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}

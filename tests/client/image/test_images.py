@@ -21,7 +21,6 @@ from farm.client.image.user_layer import own_files_of
 from farm.client.repository.earlier_releases import NoSuchVersionError
 from farm.client.repository.host import Host
 from farm.core.names.digest import Digest
-from farm.core.sets.composition.own_files import OwnFileConflictError
 from farm.core.sets.members.set_record import SetRecord
 from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
 from farm.oci.layout import read_layout, update_layout, write_layout
@@ -32,6 +31,7 @@ from tests.client.images import build, subscribe, update
 from tests.client.layouts import compress
 from tests.core.advisories.osv_documents import osv
 from tests.foreign.neighbours import announce
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +111,7 @@ def test_own_files_lie_where_they_are_told_to_with_nothing_of_their_maker(subscr
 )
 def test_own_files_never_win_over_a_package_by_order(subscribed: Host, tmp_path: Path, path: str) -> None:
     own = own_files([(mine(tmp_path / "root", {path: "mine"}), "")], subscribed.blobs)
-    with pytest.raises(OwnFileConflictError) as caught:
+    with refuses("own-file-conflict") as caught:
         build(subscribed, "greet", own=own)
     assert "your own files" in str(caught.value)
     assert caught.value.conflicts[0].owners[0] in ("say 1.0-1", "greet 1.0-1")
@@ -130,7 +130,7 @@ def test_own_files_stand_in_place_of_a_package_that_they_replace(subscribed: Hos
     image = build(subscribed, "greet", own=own, replaces=["say"], name="x:1")
     with tarfile.open(subscribed.blobs.path(image.image.layers[-3].blob.digest)) as tar:
         assert "etc/say.conf" not in tar.getnames()
-    with pytest.raises(OwnFileConflictError):
+    with refuses("own-file-conflict"):
         build(subscribed, "greet", own=own, replaces=["greet"])
 
 

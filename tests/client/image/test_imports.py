@@ -14,8 +14,7 @@ from farm.client.image.package_set import Described
 from farm.client.run.user_mounts import own_mounts
 from farm.core.fileset.imports import expand
 from farm.core.fileset.manifest import Link, Manifest
-from farm.core.sets.composition.own_files import compose_with
-from farm.core.sets.composition.path_imports import place_imports
+from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.subscriber.image_file import PathImport
 from farm.oci.description_layer import OS_RELEASE, SET_SBOM
 from farm.oci.layer import TAR_ZSTD

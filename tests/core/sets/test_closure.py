@@ -2,7 +2,7 @@
 
 import pytest
 
-from farm.core.sets.proof.closure import OpenSetError, UnknownPackageError, build_closure, closure, resolve_needs
+from farm.core.sets.proof.closure import OpenSetError, UnknownPackageError, build_closure, closure, needs_of
 from tests.core.sets.values import GLIBC, jq, member, oniguruma, the_set
 
 
@@ -58,7 +58,7 @@ def test_builds_need_the_modules_that_pkg_config_will_ask_for():
 
 
 def test_needs_are_resolved_to_names():
-    assert resolve_needs(the_set(jq(), oniguruma(), GLIBC)) == {
+    assert needs_of(the_set(jq(), oniguruma(), GLIBC)) == {
         "glibc": (),
         "jq": ("glibc", "oniguruma"),
         "oniguruma": ("glibc",),
@@ -67,4 +67,4 @@ def test_needs_are_resolved_to_names():
 
 def test_needs_of_an_open_set_are_not_resolved():
     with pytest.raises(OpenSetError, match=r"libonig\.so\.5"):
-        resolve_needs(the_set(jq(), GLIBC))
+        needs_of(the_set(jq(), GLIBC))

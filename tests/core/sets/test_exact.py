@@ -10,7 +10,7 @@ from farm.core.sets.proof.closure import (
     OpenSetError,
     build_closure,
     from_toolchain,
-    resolve_needs,
+    needs_of,
     select_imported,
 )
 from farm.core.sets.proof.prover import Prover, prove, prove_change
@@ -66,9 +66,9 @@ def test_the_descriptor_says_what_is_required_and_nothing_of_what_every_package_
 
 def test_needs_and_closures_follow_it():
     package_set = the_set(USER, lib(requires=["further=1.0"]), member("further"))
-    assert resolve_needs(package_set) == {"further": (), "lib": ("further",), "user": ("lib",)}
+    assert needs_of(package_set) == {"further": (), "lib": ("further",), "user": ("lib",)}
     with pytest.raises(OpenSetError, match=r"requires exactly lib 1\.7\.1-2"):
-        resolve_needs(the_set(USER, lib(revision=3)))
+        needs_of(the_set(USER, lib(revision=3)))
 
 
 def test_a_build_leaves_it_to_no_toolchain():

@@ -1,7 +1,7 @@
 """Packages of other distributions as members of a set: their names, who serves, and which come in at all."""
 
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.proof.closure import ImportCandidate, resolve_needs, select_imported
+from farm.core.sets.proof.closure import ImportCandidate, needs_of, select_imported
 from farm.core.sets.proof.prover import prove
 from farm.core.sets.proof.trial import TrialSet
 from tests.core.sets.values import elf, member
@@ -34,7 +34,7 @@ def test_an_own_and_a_foreign_package_of_one_name_are_two_members():
     own = member("openssl", {"bin/openssl": "text"}, requires=["other.example/openssl"])
     members = PackageSet.of([own, SSL, FOREIGN_ZLIB, FOREIGN_LIBC])
     assert list(members.members) == ["openssl", "other.example/libc", "other.example/openssl", "other.example/zlib"]
-    assert resolve_needs(members)["openssl"] == ("other.example/openssl",)
+    assert needs_of(members)["openssl"] == ("other.example/openssl",)
     assert prove(members).holds
 
 
@@ -49,8 +49,8 @@ def test_what_a_foreign_package_names_is_its_own_neighbour():
 def test_an_own_package_serves_before_a_foreign_one():
     user = member("user", {"bin/user": elf(needs=["libz.so.1"])})
     own = library("zlib-ng", "libz.so.1")
-    assert resolve_needs(PackageSet.of([user, FOREIGN_ZLIB, own]))["user"] == ("zlib-ng",)
-    assert resolve_needs(PackageSet.of([user, FOREIGN_ZLIB]))["user"] == ("other.example/zlib",)
+    assert needs_of(PackageSet.of([user, FOREIGN_ZLIB, own]))["user"] == ("zlib-ng",)
+    assert needs_of(PackageSet.of([user, FOREIGN_ZLIB]))["user"] == ("other.example/zlib",)
 
 
 def test_paths_that_both_claim_are_a_conflict_all_the_same():

@@ -1,15 +1,13 @@
 """Sets hold one build of each package, for one platform."""
 
-import pytest
-
 from farm.core.names.declared import HostNeeds
-from farm.core.sets.members.package_set import DuplicateMemberError, MixedPlatformsError
 from farm.core.sets.needs.host import joint_needs
 from tests.core.sets.values import GLIBC, jq, member, oniguruma, the_set
+from tests.refusing import refuses
 
 
 def test_two_builds_of_one_package_are_no_set():
-    with pytest.raises(DuplicateMemberError, match=r"not both oniguruma 6\.9\.9-1 and oniguruma 6\.9\.9-2"):
+    with refuses("duplicate-member", match=r"not both oniguruma 6\.9\.9-1 and oniguruma 6\.9\.9-2"):
         the_set(oniguruma(revision=2), oniguruma())
 
 
@@ -18,7 +16,7 @@ def test_the_same_build_twice_is_one_member():
 
 
 def test_two_platforms_are_no_set():
-    with pytest.raises(MixedPlatformsError, match=r"a 1\.0-1 is for linux/amd64, b 1\.0-1 for linux/arm64"):
+    with refuses("mixed-platforms", match=r"a 1\.0-1 is for linux/amd64, b 1\.0-1 is for linux/arm64"):
         the_set(member("b", platform="linux/arm64"), member("a"))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from farm.client.image.trial import try_change
 from farm.core.sets.linking.private_libraries import moved_privately
-from farm.core.sets.proof.closure import OpenSetError, closure, resolve_needs
+from farm.core.sets.proof.closure import OpenSetError, closure, needs_of
 from farm.core.sets.proof.overriding import dependents_of
 from farm.core.sets.proof.prover import prove
 from farm.core.sets.proof.trial import TrialSet
@@ -39,7 +39,7 @@ def messages(*members):
 def test_what_a_search_path_leads_to_is_found_and_comes_along(members):
     assert messages(*members) == []
     assert [each.name for each in closure(the_set(*members), ["program"])] == ["keeper", "middle", "program"]
-    assert resolve_needs(the_set(*members))["middle"] == ("keeper",)
+    assert needs_of(the_set(*members))["middle"] == ("keeper",)
 
 
 def test_a_path_that_is_not_inherited_leads_nowhere():

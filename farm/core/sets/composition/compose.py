@@ -1,8 +1,9 @@
-"""Composition: from packages to one root. The same for builds, tests, runs, installs and images, whatever the order."""
+"""Composition: from packages to one root. The same for builds, tests, runs, installs and images, in any order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import ForestPackage, build_forest
@@ -28,7 +29,7 @@ class ComposedPackage:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """Packages, sorted by store, and the forest of links that makes them one root. Made by `compose` alone."""
+    """Packages, sorted by store, and the forest of links that makes them one root. Only `compose` makes them."""
 
     packages: tuple[ComposedPackage, ...]
     forest: Forest
@@ -41,37 +42,21 @@ class Composition:
 
     @property
     def digest(self) -> Digest:
-        """What a rendered environment may be cached by: the root's tree digest, which names every tree and link."""
+        """The tree digest of the root, which covers every tree and link: the cache key of a rendered environment."""
         return self.fileset.tree_digest
 
 
-class TwoBuildsError(FarmError):
-    """A composition was given two different builds of one package."""
-
-    code = "two-builds"
-
-    def __init__(self, first: Descriptor, second: Descriptor) -> None:
-        alike = first.label == second.label
-        both = [
-            f"{descriptor.label} ({descriptor.digest})" if alike else descriptor.label for descriptor in (first, second)
-        ]
-        super().__init__(
-            f"one root cannot hold two builds of a package: {' and '.join(both)}", remedy="Leave one of them out."
-        )
-        self.stores = (first.store_path, second.store_path)
-
-
 def labels(packages: Iterable[Descriptor]) -> dict[str, str]:
-    """Return what people know packages by, by their store directories: `jq 1.7.1-1`, with the distribution where
-    several packages of a set have one short name.
+    """Return the names of packages for people, by their store directories: `jq 1.7.1-1`, with the distribution where
+    several packages of a set have the same short name.
     """
     named: dict[str, dict[str, Descriptor]] = {}
     for package in packages:
         named.setdefault(package.name.short, {})[package.store_path] = package
     return {
-        store: each.label if len(alike) == 1 else f"{each.name.distribution}/{each.label}"
+        store: package.label if len(alike) == 1 else f"{package.name.distribution}/{package.label}"
         for alike in named.values()
-        for store, each in alike.items()
+        for store, package in alike.items()
     }
 
 
@@ -81,19 +66,19 @@ def compose(
     *,
     shadows: Collection[str] = (),
 ) -> Composition:
-    """Put packages together, each with its manifest, over a base where there is one.
+    """Compose packages, each with its manifest, over a base if there is one.
 
-    `shadows` are commands that stand before the base's own, which otherwise win. The caller gives the closure; nothing
-    is looked up here. Raises `TwoBuildsError` and what `build_forest` raises.
+    `shadows` are commands that win over the base's, which otherwise win. The caller passes the closure; nothing is
+    looked up here. Raises the error `two-builds`, and what `build_forest` raises.
     """
     by_name: dict[str, tuple[Descriptor, Manifest]] = {}
     for descriptor, manifest in packages:
         other, _ = by_name.setdefault(str(descriptor.name), (descriptor, manifest))
         if other.tree != descriptor.tree or other.links != descriptor.links:
-            raise TwoBuildsError(*sorted((other, descriptor), key=lambda each: each.digest))
+            raise _two_builds(*sorted((other, descriptor), key=attrgetter("digest")))
     ordered = sorted(by_name.values(), key=lambda pair: pair[0].store_path)
     before_base = frozenset(f"usr/{top}/{command}" for command in shadows for top in ("bin", "sbin"))
-    told = labels(descriptor for descriptor, _ in ordered)
+    label_of = labels(descriptor for descriptor, _ in ordered)
     forest = build_forest(
         [
             ForestPackage(
@@ -103,7 +88,7 @@ def compose(
                 extra_links=descriptor.links,
                 replaces=frozenset(descriptor.replaces),
                 wins_over_base=before_base,
-                label=told[descriptor.store_path],
+                label=label_of[descriptor.store_path],
             )
             for descriptor, manifest in ordered
         ],
@@ -113,3 +98,13 @@ def compose(
         ComposedPackage(descriptor.store_path, descriptor.tree, descriptor.diff_id) for descriptor, _ in ordered
     )
     return Composition(composed, forest)
+
+
+def _two_builds(first: Descriptor, second: Descriptor) -> FarmError:
+    alike = first.label == second.label
+    both = [f"{build.label} ({build.digest})" if alike else build.label for build in (first, second)]
+    return FarmError(
+        f"one root cannot hold two builds of a package: {' and '.join(both)}",
+        remedy="Leave one of them out.",
+        code="two-builds",
+    )

@@ -11,7 +11,7 @@ from farm.core.package.package_capability import exact_package
 from farm.core.sets.members.member import is_imported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from farm.core.sets.members.member import Member
 
@@ -127,9 +127,12 @@ def required_files(member: Member) -> dict[str, str]:
     return needing
 
 
-def provided(members: Iterable[Member | None]) -> set[str]:
-    """Return the capabilities that any of these members provides."""
-    return {capability for member in members if member is not None for capability in member.provides}
+def moved_capabilities(before: Member | None, after: Member | None) -> set[str]:
+    """Return the capabilities that another member may provide after a member changed, came or went."""
+    old, new = set(before.provides if before else ()), set(after.provides if after else ())
+    # What a member replaces decides which of several serves, so that all that it provides may move.
+    as_before = before is None or after is None or before.replaces == after.replaces
+    return old ^ new if as_before else old | new
 
 
 def _stem(capability: str) -> str:

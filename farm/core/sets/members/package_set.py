@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,38 +16,13 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
 
 
-class DuplicateMemberError(FarmError):
-    """A set was given two builds of one package."""
-
-    code = "duplicate-member"
-
-    def __init__(self, first: Member, second: Member) -> None:
-        super().__init__(
-            f"a set holds one build of a package, not both {first.label} and {second.label}",
-            remedy="Choose one of them.",
-        )
-        self.digests = (first.descriptor.digest, second.descriptor.digest)
-
-
-class MixedPlatformsError(FarmError):
-    """Packages for different platforms cannot be one set."""
-
-    code = "mixed-platforms"
-
-    def __init__(self, first: Member, second: Member) -> None:
-        super().__init__(
-            f"{first.label} is for {first.descriptor.platform}, {second.label} for {second.descriptor.platform}",
-            remedy="Make a set for each platform.",
-        )
-
-
 def set_digest(descriptors: Iterable[Digest]) -> Digest:
     """Return the digest that names a set: over the sorted digests of its descriptors."""
     return Digest.of_json({"format": 1, "packages": sorted(descriptors)})
 
 
 class PackageSet:
-    """Members by short name, sorted, with an index of their capabilities. Never changed once it is made by `of`."""
+    """Members by short name, sorted, with an index of their capabilities. Immutable; made by `of`."""
 
     __slots__ = ("capabilities", "members")
 
@@ -59,30 +35,36 @@ class PackageSet:
 
     @classmethod
     def of(cls, members: Iterable[Member]) -> PackageSet:
-        """Collect members, in any order. Raises `DuplicateMemberError`, `MixedPlatformsError`."""
+        """Collect members, in any order. Raises the errors `duplicate-member` and `mixed-platforms`."""
         by_name: dict[str, Member] = {}
         for member in members:
             other = by_name.setdefault(member.name, member)
             if other is not member and other.descriptor.digest != member.descriptor.digest:
-                raise DuplicateMemberError(*sorted((other, member), key=lambda each: each.descriptor.sort_key))
+                first, second = sorted((other, member), key=lambda build: build.descriptor.sort_key)
+                raise FarmError(
+                    f"a set holds one build of a package, not both {first.label} and {second.label}",
+                    remedy="Choose one of them.",
+                    code="duplicate-member",
+                )
         ordered = dict(sorted(by_name.items()))
+        for before, member in pairwise(ordered.values()):
+            if member.descriptor.platform != before.descriptor.platform:
+                labels = [f"{build.label} is for {build.descriptor.platform}" for build in (before, member)]
+                raise FarmError(", ".join(labels), remedy="Make a set for each platform.", code="mixed-platforms")
         index = CapabilityIndex()
-        first = next(iter(ordered.values()), None)
         for member in ordered.values():
-            if first is not None and member.descriptor.platform != first.descriptor.platform:
-                raise MixedPlatformsError(first, member)
             index.add(member)
         return cls(ordered, index)
 
     def changed(self, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> PackageSet:
-        """Return the set without the names in `remove` and with `add`, each in place of another build of its name."""
+        """Return the set without the names in `remove` and with `add`, each replacing another build of its name."""
         new = {member.name: member for member in add}
         gone = {*remove, *new}
-        return PackageSet.of([*(each for name, each in self.members.items() if name not in gone), *new.values()])
+        return PackageSet.of([*(member for name, member in self.members.items() if name not in gone), *new.values()])
 
     @property
     def digest(self) -> Digest:
-        """What the set is known by: a digest over the sorted digests of its descriptors."""
+        """The digest over the sorted digests of its descriptors, which names the set."""
         return set_digest(member.descriptor.digest for member in self.members.values())
 
     def __eq__(self, other: object) -> bool:

@@ -1,8 +1,8 @@
-"""Atoms: changes to a set that must move together, and which of them need which others first. Found by proving.
+"""Atoms: changes to a set that must move together, and the atoms that each needs first. Found by proving.
 
-A change whose set does not hold without another change needs that one: a program needs the library whose new symbol
-it imports, a library that drops a soname needs the dependents that no longer ask for it. Changes that need each
-other, however indirectly, are one atom.
+A change needs another if the set does not hold without that: a program needs the library whose new symbol it imports, a
+library that drops a soname needs the dependents that no longer need it. Changes that need each other, directly or not,
+are one atom.
 """
 
 from __future__ import annotations
@@ -21,17 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """Changes, by short name, that are never split. `needs` are the keys of the atoms that have to come before.
-
-    The key of an atom is the first of its names.
-    """
+    """Changes, by short name, that are never split. `needs` are the keys of the atoms that must come before."""
 
     names: tuple[str, ...]
     needs: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
-        """What the atom is known by."""
+        """The first of its names, by which other atoms refer to it."""
         return self.names[0]
 
 
@@ -44,9 +41,9 @@ def find_atoms(
 ) -> tuple[Atom, ...]:
     """Return the atoms of these changes to the base of `trial`, each after the atoms that it needs, else by name.
 
-    `together` are names that move as one in any case: the outputs of one build, a transition that was declared.
-    `needs` names what else a change needs that no proof shows: what its tests need, say. Leaves `trial` at its base.
-    Two changes that hold alone and not together are two atoms: which of them stays back is for a search to find.
+    `together` are names that move together in any case: the outputs of one build, a declared transition. `needs` are
+    further needs of a change that no proof shows, such as those of its tests. Leaves `trial` at its base. Two changes
+    that hold alone but not together are two atoms: a search decides which of them is held back.
     """
     unit_of = _united(changes, together)
     finder = _NeedFinder(trial, changes, unit_of)
@@ -63,7 +60,7 @@ def find_atoms(
 
 
 class _NeedFinder:
-    """Finds which units (groups of changes that move as one) a unit needs so that the base with it still holds."""
+    """Finds the units (groups of changes that move together) that a unit needs for the base to hold with it."""
 
     def __init__(self, trial: TrialSet, changes: Mapping[str, Member | None], unit_of: Mapping[str, str]) -> None:
         self._trial = trial
@@ -75,20 +72,20 @@ class _NeedFinder:
                 self._providers[capability].add(unit_of[name])
 
     def needs_of(self, unit: str, members: Mapping[str, set[str]]) -> set[str]:
-        """Add what mends the problems of the set, unit by unit, until there is none that a change could mend."""
+        """Add the units that solve problems of the set, until no problem is left that a change could solve."""
         inside = {unit}
         while True:
-            mending = self._unprovided(inside, members) - inside
-            if not mending:
-                placed = {name: self._changes[name] for each in inside for name in members[each]}
-                mending = {each for problem in self._trial.problems_of(placed) for each in self._mending(problem)}
-                mending -= inside
-            if not mending:
+            solving = self._unprovided(inside, members) - inside
+            if not solving:
+                placed = {name: self._changes[name] for needed in inside for name in members[needed]}
+                solving = {solver for problem in self._trial.problems_of(placed) for solver in self._solving(problem)}
+                solving -= inside
+            if not solving:
                 return inside - {unit}
-            inside |= mending
+            inside |= solving
 
     def _unprovided(self, inside: Iterable[str], members: Mapping[str, set[str]]) -> set[str]:
-        """Return the units that provide what units in `inside` require and the base lacks: no proof is needed yet."""
+        """Return the units that provide what units in `inside` require and the base lacks; this needs no proof."""
         wanted: set[str] = set()
         for name in (name for unit in inside for name in members[unit]):
             member = self._changes[name]
@@ -97,7 +94,7 @@ class _NeedFinder:
                     wanted |= self._providers.get(capability, set())
         return wanted
 
-    def _mending(self, problem: Problem) -> set[str]:
+    def _solving(self, problem: Problem) -> set[str]:
         parties = {self._unit_of[name] for name in problem.packages if name in self._unit_of}
         requirement = getattr(problem, "requirement", "")
         return parties | self._providers.get(requirement, set())
@@ -137,11 +134,9 @@ def _components(units: Sequence[str], needs: Mapping[str, set[str]]) -> list[lis
                 if calls:
                     low[calls[-1][0]] = min(low[calls[-1][0]], low[unit])
                 if low[unit] == number[unit]:
-                    component: list[str] = []
-                    while not component or component[-1] != unit:
-                        component.append(stack.pop())
-                        on_stack.discard(component[-1])
-                    components.append(sorted(component))
+                    components.append(sorted(stack[stack.index(unit) :]))
+                    on_stack.difference_update(components[-1])
+                    del stack[stack.index(unit) :]
             elif step not in number:
                 number[step] = low[step] = len(number)
                 stack.append(step)
@@ -155,10 +150,12 @@ def _components(units: Sequence[str], needs: Mapping[str, set[str]]) -> list[lis
 def _ordered(
     components: Sequence[Sequence[str]], needs: Mapping[str, set[str]], members: Mapping[str, set[str]]
 ) -> tuple[Atom, ...]:
-    names = [tuple(sorted(name for unit in component for name in members[unit])) for component in components]
-    key_of = {unit: each[0] for component, each in zip(components, names, strict=True) for unit in component}
+    named = [
+        (component, tuple(sorted(name for unit in component for name in members[unit]))) for component in components
+    ]
+    key_of = {unit: names[0] for component, names in named for unit in component}
     atoms = []
-    for component, each in zip(components, names, strict=True):
-        wanted = {key_of[need] for unit in component for need in needs[unit]} - {each[0]}
-        atoms.append(Atom(each, frozenset(wanted)))
+    for component, names in named:
+        needed = {key_of[need] for unit in component for need in needs[unit]} - {names[0]}
+        atoms.append(Atom(names, frozenset(needed)))
     return tuple(atoms)

@@ -1,4 +1,4 @@
-"""The closure of packages at run time, over capabilities. Cycles are legal: members of one come together."""
+"""The closure of packages at run time, over capabilities. Cycles are legal: their members come together."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
+from farm.core.names.reachable import reachable
 from farm.core.package.package_capability import exact_package
 from farm.core.sets.findings.problem import AmbiguousProvider, Problem, UnmetRequirement
 from farm.core.sets.linking.private_libraries import moved_privately, private_keepers
+from farm.core.sets.members.capability_index import moved_capabilities
 from farm.core.sets.members.member import is_imported
 from farm.errors import FarmError
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class UnknownPackageError(FarmError):
-    """A package was asked for that the set does not hold."""
+    """The set has no package of a name."""
 
     code = "unknown-package"
 
@@ -35,20 +37,20 @@ class UnknownPackageError(FarmError):
 
 
 class OpenSetError(FarmError):
-    """Packages require what no member, or more than one, provides; `problems` are all such requirements."""
+    """No member, or more than one, provides what packages require; `problems` are all such requirements."""
 
     code = "open-set"
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__(
             "; ".join(problem.message for problem in problems),
-            remedy="Add a package that provides it, or leave out what requires it.",
+            remedy="Add a package that provides it, or leave out the one that requires it.",
         )
         self.problems = problems
 
 
 class MemberSet(Protocol):
-    """What a closure is worked out over: a `PackageSet`, or a set under change."""
+    """A set with a closure: a `PackageSet`, or a set under change."""
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -56,23 +58,23 @@ class MemberSet(Protocol):
 
     @property
     def capabilities(self) -> CapabilityIndex:
-        """Who provides what among them."""
+        """Which of them provide and require what."""
 
 
 def closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
-    """Return the members that `roots` (short names) need at run time, themselves too, sorted by name.
+    """Return the members that `roots` (short names) need at run time, themselves included, sorted by name.
 
-    `given` are capabilities that something beneath provides (a toolchain), and that are not followed therefore.
+    `given` are capabilities that something below provides (a toolchain), and that are not followed.
     Raises `UnknownPackageError`, `OpenSetError`.
     """
     return _closure(package_set, roots, lambda member: _needs(package_set, member, given))
 
 
 def build_closure(package_set: MemberSet, roots: Iterable[str], *, given: Collection[str] = ()) -> tuple[Member, ...]:
-    """Return what has to be there to build against `roots`: their closure, and the pkg-config modules that theirs name.
+    """Return what is needed to build against `roots`: their closure, and the pkg-config modules that theirs require.
 
     `Requires.private` counts: without those modules pkg-config refuses even to print flags. A module that no member
-    has is the toolchain's. Raises as `closure`.
+    has comes from the toolchain. Raises as `closure`.
     """
 
     def needs(member: Member) -> tuple[list[str], list[Problem]]:
@@ -80,40 +82,34 @@ def build_closure(package_set: MemberSet, roots: Iterable[str], *, given: Collec
         modules = {name for module in member.facts.pkg_config for name in (*module.requires, *module.requires_private)}
         wanted = {f"pkgconfig:{name}" for name in modules} - {*member.provides, *given}
         for capability in sorted(wanted):
-            providers = package_set.capabilities.providers(capability)
-            if len(providers) == 1:
-                names.append(providers[0])
-            elif providers:
-                labels = tuple(package_set.members[name].label for name in providers)
-                problems.append(AmbiguousProvider(member.label, capability, labels))
+            provider = _provider(package_set, member, capability)
+            if isinstance(provider, AmbiguousProvider):
+                problems.append(provider)
+            elif provider:
+                names.append(provider)
         return names, problems
 
     return _closure(package_set, roots, needs)
 
 
 def from_toolchain(members: Collection[Member]) -> frozenset[str]:
-    """Return the capabilities that none of `members` provides though they require them: in a build the toolchain does.
+    """Return the capabilities that `members` require and none of them provides: in a build, the toolchain does.
 
-    An own package in one version is none of them: that package is it, or nothing is. Foreign ones are in no build.
+    One version of an own package is not among them: only that package provides it. Imported packages are in no build.
     """
     required = {capability for member in members for capability in member.requires}
     lacking = required.difference(*(member.provides for member in members))
-    return frozenset(each for each in lacking if (exact := exact_package(each)) is None or is_imported(exact[0]))
+    return frozenset(name for name in lacking if (exact := exact_package(name)) is None or is_imported(exact[0]))
 
 
-def resolve_needs(package_set: MemberSet) -> Mapping[str, tuple[str, ...]]:
-    """Return for each member the members that it requires directly, both by short name, sorted.
+def needs_of(package_set: MemberSet, names: Iterable[str] | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Return for each of these members, or for all, the members that it requires directly, by short name, sorted.
 
     Raises `OpenSetError`, as the proof of such a set would fail.
     """
-    return needs_of(package_set, package_set.members)
-
-
-def needs_of(package_set: MemberSet, names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return for each of these members what `resolve_needs` does for all. Raises `OpenSetError`."""
     resolved: dict[str, tuple[str, ...]] = {}
     problems: list[Problem] = []
-    for name in names:
+    for name in package_set.members if names is None else names:
         needs, found = _needs(package_set, package_set.members[name], ())
         resolved[name] = tuple(sorted(set(needs)))
         problems += found
@@ -123,18 +119,14 @@ def needs_of(package_set: MemberSet, names: Iterable[str]) -> Mapping[str, tuple
 
 
 def needs_touched(trial: TrialSet, changes: Mapping[str, Member | None]) -> set[str]:
-    """Return the members whose needs may be others now that these changes are placed on the base of `trial`.
+    """Return the members whose needs may differ now that these changes are placed on the base of `trial`.
 
-    That are the changed ones, and those that require something that moved with them.
+    These are the changed members, and those that require something that another member may provide now.
     """
     names = {name for name, member in changes.items() if member is not None}
     for name, member in changes.items():
         old = trial.base.get(name)
-        before, after = set(old.provides if old else ()), set(member.provides if member else ())
-        # Whom it replaces says which of several serves: then all that it provides may be another's.
-        as_before = (old.replaces if old else ()) == (member.replaces if member else ())
-        moved = before ^ after if as_before else before | after
-        for capability in moved | moved_privately(trial.members, old, member):
+        for capability in moved_capabilities(old, member) | moved_privately(trial.members, old, member):
             names |= trial.capabilities.requirers(capability) & trial.members.keys()
     return names
 
@@ -143,19 +135,18 @@ def _closure(
     package_set: MemberSet, roots: Iterable[str], needs: Callable[[Member], tuple[list[str], list[Problem]]]
 ) -> tuple[Member, ...]:
     members = package_set.members
-    reached = dict.fromkeys(roots)
-    problems: list[Problem] = []
-    for root in reached:
+    roots = list(roots)
+    for root in roots:
         if root not in members:
             raise UnknownPackageError(root, members)
-    waiting = list(reached)
-    for name in waiting:  # grows while it is walked
+    problems: list[Problem] = []
+
+    def following(name: str) -> list[str]:
         names, found = needs(members[name])
-        problems += found
-        for each in names:
-            if each not in reached:
-                reached[each] = None
-                waiting.append(each)
+        problems.extend(found)
+        return names
+
+    reached = reachable(roots, following)
     if problems:
         raise OpenSetError(tuple(sorted(problems, key=lambda problem: problem.message)))
     return tuple(members[name] for name in sorted(reached))
@@ -168,12 +159,11 @@ def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tu
     for capability in member.requires:
         if capability in given or capability in own:
             continue
-        providers = package_set.capabilities.providers(capability)
-        if len(providers) == 1:
-            names.append(providers[0])
-        elif providers:
-            labels = tuple(package_set.members[name].label for name in providers)
-            problems.append(AmbiguousProvider(member.label, capability, labels))
+        provider = _provider(package_set, member, capability)
+        if isinstance(provider, AmbiguousProvider):
+            problems.append(provider)
+        elif provider:
+            names.append(provider)
         elif keepers := private_keepers(package_set.members, member, capability):
             names += [name for name in keepers if name != member.name]
         else:
@@ -182,9 +172,18 @@ def _needs(package_set: MemberSet, member: Member, given: Collection[str]) -> tu
     return names, problems
 
 
+def _provider(package_set: MemberSet, member: Member, capability: str) -> str | AmbiguousProvider | None:
+    """Return the member that serves a capability; the problem where several do; None where none does."""
+    providers = package_set.capabilities.providers(capability)
+    if len(providers) > 1:
+        labels = tuple(package_set.members[name].label for name in providers)
+        return AmbiguousProvider(member.label, capability, labels)
+    return providers[0] if providers else None
+
+
 @dataclass(frozen=True, slots=True)
 class ImportCandidate:
-    """A foreign package that could be a member. `needs` are the full names of what meets its requirements at home."""
+    """An imported package that could be a member. `needs` are the full names of the packages that it needs at home."""
 
     member: Member
     needs: tuple[str, ...] = ()
@@ -193,25 +192,18 @@ class ImportCandidate:
 def select_imported(
     wanted: Iterable[str], offers: Mapping[str, ImportCandidate], served: Callable[[str], bool]
 ) -> dict[str, Member]:
-    """Return the foreign members of a set by full name; `offers` are all that there are, by full name.
+    """Select the packages of other distributions that a set needs, from all `offers`; both by full name.
 
-    `wanted` are the full names that own packages require, `served` says whether an own package provides a capability:
-    then that one serves, and nothing foreign comes in for it. What nobody offers is left out, for a proof to tell.
+    These are the ones that own packages require, `wanted`, and what they need and the set lacks: `served` tells whether
+    an own package provides a capability, which is then not imported. Names without an offer are left out; the proof
+    reports them.
     """
-    found: dict[str, Member] = {}
-    waiting = [name for name in sorted(set(wanted)) if name in offers]
-    while waiting:
-        name = waiting.pop()
+
+    def following(name: str) -> list[str]:
         offer = offers[name]
-        found[name] = offer.member
-        lacking = {
-            requirement
-            for requirement in offer.member.requires
-            if requirement not in offer.member.provides and not served(requirement)
-        }
-        waiting += [
-            need
-            for need in offer.needs
-            if need in offers and need not in found and not lacking.isdisjoint(offers[need].member.provides)
-        ]
-    return dict(sorted(found.items()))
+        provides = offer.member.provides
+        lacking = {capability for capability in offer.member.requires if capability not in provides}
+        lacking = {capability for capability in lacking if not served(capability)}
+        return [need for need in offer.needs if need in offers and not lacking.isdisjoint(offers[need].member.provides)]
+
+    return {name: offers[name].member for name in sorted(reachable(filter(offers.__contains__, wanted), following))}

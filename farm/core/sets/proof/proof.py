@@ -1,12 +1,18 @@
-"""The proof of a set, as a value: what is wrong with it, what is worth knowing, and what has been looked at."""
+"""The proof of a set, as a value: what is wrong with it, what is worth knowing, and what the proof covers.
+
+It never says "safe". What is proven was checked completely; what is not judged could not be checked, because old facts
+lack it; what is not looked at no proof of files can tell.
+"""
 
 from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
+from farm.core.names.form import Form
 from farm.core.sets.members.search_path import HWCAPS, level_of
 
 if TYPE_CHECKING:
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 
 
 NOTHING_FOUND = "all that a proof looks at fits together"
-"""What is said of a set that holds where its proof is not at hand, and so not its scope."""
+"""The summary of a set that holds, where its proof, and so its scope, is not at hand."""
 
 _PROVEN = {
     "libraries": ("needed library", "needed libraries"),
@@ -47,8 +53,8 @@ _NOT_LOOKED_AT = {
 
 
 @dataclass(frozen=True, slots=True)
-class ProofScope:
-    """How many of each kind, for which the tables above have the words. Of one member, or the sum over a set."""
+class ProofScope(Form, record="scope of a proof"):
+    """How many things of each kind a proof covers, in one member or a whole set; the tables above have the words."""
 
     packages: int = 0
     libraries: int = 0
@@ -68,52 +74,52 @@ class ProofScope:
 
     @classmethod
     def of(cls, member: Member) -> ProofScope:
-        """Count what a proof looks at in one member."""
+        """Count what a proof covers in one member."""
         facts = member.facts
-        elf = [each.facts for each in facts.elf]
-        strong = [group for each in elf for group in each.imported if not group.weak]
+        elf = [file.facts for file in facts.elf]
+        imported = [group for file in elf for group in file.imported]
         return cls(
             packages=1,
-            libraries=sum(len(each.needed) for each in elf),
-            symbols=sum(len(group.names) for group in strong),
-            copies=sum(len(each.details.copies) for each in elf if each.details),
-            interpreters=sum(bool(each.interpreter) for each in elf) + len(facts.scripts),
+            libraries=sum(len(file.needed) for file in elf),
+            symbols=sum(len(group.names) for group in imported if not group.weak),
+            copies=sum(len(file.details.copies) for file in elf if file.details),
+            interpreters=sum(bool(file.interpreter) for file in elf) + len(facts.scripts),
             modules=sum(module.libraries is not None for module in facts.pkg_config),
             module_versions=sum(len(module.versions) for module in facts.pkg_config),
             distributions=len(facts.python or ()),
             paths=len(member.links),
             old_packages=facts.format == 1,
             unopened=sum(
-                level_of(posixpath.dirname(path), each.machine) is None for path, each in facts.elf if HWCAPS in path
+                level_of(posixpath.dirname(path), file.machine) is None for path, file in facts.elf if HWCAPS in path
             ),
             unclassed=sum(map(_unclassed, elf)),
-            weak=sum(len(group.names) for each in elf for group in each.imported if group.weak),
+            weak=sum(len(group.names) for group in imported if group.weak),
             called=len({command for script in facts.scripts for command in script.commands or ()}),
             unread=sum(script.commands is None for script in facts.scripts) if facts.format > 1 else 0,
         )
 
     def plus(self, other: ProofScope, sign: int = 1) -> ProofScope:
-        """Return the sum of both, or with a `sign` of -1 the difference."""
+        """Return the sum of both scopes, or their difference with a `sign` of -1."""
         return ProofScope(*(getattr(self, field) + sign * getattr(other, field) for field in _FIELDS))
 
     @property
     def proven(self) -> str:
-        """What has been found to fit, in words: `3 packages: 5 needed libraries, 812 symbols and 97 paths`."""
+        """What was proven, in words: `3 packages: 5 needed libraries, 812 symbols and 97 paths`."""
         return f"{_counted(self.packages, 'package', 'packages')}: {self._listed(_PROVEN) or 'nothing'}"
 
     @property
     def not_judged(self) -> str:
-        """What could not be looked at, in words, or nothing."""
+        """What could not be checked, in words, or nothing."""
         return self._listed(_NOT_JUDGED)
 
     @property
     def not_looked_at(self) -> str:
-        """What a proof does not look at, in words, or nothing."""
+        """What a proof does not cover, in words, or nothing."""
         return self._listed(_NOT_LOOKED_AT)
 
     @property
     def summary(self) -> str:
-        """All of it in one line: that of a set that holds."""
+        """The scope in one line, for a set that holds."""
         kinds = [kind for kind in _PROVEN if getattr(self, kind)]
         one = len(kinds) == 1 and getattr(self, kinds[0]) == 1
         parts = [f"{self.proven} {'fits' if one else 'fit'} together" if kinds else f"{self.proven} to prove"]
@@ -123,30 +129,22 @@ class ProofScope:
             parts.append(f"not looked at: {self.not_looked_at}")
         return "; ".join(parts)
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the counts as JSON values."""
-        return {field.replace("_", "-"): getattr(self, field) for field in _FIELDS}
-
     def _listed(self, words: dict[str, tuple[str, str]]) -> str:
-        told = [_counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
-        return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
+        counts = [_counted(count, *words[kind]) for kind in words if (count := getattr(self, kind))]
+        return " and ".join(filter(None, [", ".join(counts[:-1]), *counts[-1:]]))
 
 
 @dataclass(frozen=True, slots=True)
-class CalledCommand:
-    """A command that scripts of `packages` (labels) call, which is not proven; `provided`: one of them has it."""
+class CalledCommand(Form, record="called command"):
+    """A command that scripts of `packages` (labels) call, which is not proven; `provided`: one of the set has it."""
 
     command: str
     packages: tuple[str, ...]
     provided: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"command": self.command, "packages": list(self.packages), "provided": self.provided}
-
 
 def called_commands(members: Iterable[Member]) -> tuple[CalledCommand, ...]:
-    """Return the commands that scripts of these members call, those first which none of them provides, then by name."""
+    """Return the commands that scripts of these members call, first those that none provides, by name."""
     callers: defaultdict[str, set[str]] = defaultdict(set)
     provided: set[str] = set()
     for member in members:
@@ -158,7 +156,7 @@ def called_commands(members: Iterable[Member]) -> tuple[CalledCommand, ...]:
         CalledCommand(command, tuple(sorted(labels)), f"command:{command}" in provided)
         for command, labels in callers.items()
     ]
-    return tuple(sorted(called, key=lambda each: (each.provided, each.command)))
+    return tuple(sorted(called, key=attrgetter("provided", "command")))
 
 
 _FIELDS = tuple(field.name for field in fields(ProofScope))
@@ -176,7 +174,7 @@ def _counted(count: int, one: str, many: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is wrong with a set, sorted by package; a set without problems is proven, as far as `scope` goes.
+    """The problems of a set, sorted by package; a set without problems is proven, within `scope`.
 
     `notes` are worth knowing and refuse nothing, sorted likewise.
     """
@@ -187,14 +185,15 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the set may be released, as far as a proof can tell."""
+        """Whether the set has no problems, and so may be released."""
         return not self.problems
 
     @property
     def summary(self) -> str:
-        """What is said of a set that holds, in one line: what was looked at, and the first note of each kind."""
+        """The summary of a set that holds, in one line: the scope, and the first note of each kind."""
         kinds = Counter(note.code for note in self.notes)
-        told = [next(note.message for note in self.notes if note.code == kind) for kind in kinds]
-        more = [f" (and {count - 1:,} more like it)" if count > 1 else "" for count in kinds.values()]
-        notes = [f"note: {message}{others}" for message, others in zip(told, more, strict=True)]
+        notes = []
+        for kind, count in kinds.items():
+            first = next(note.message for note in self.notes if note.code == kind)
+            notes.append(f"note: {first}" + (f" (and {count - 1:,} more like it)" if count > 1 else ""))
         return "; ".join([self.scope.summary, *notes])

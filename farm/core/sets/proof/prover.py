@@ -1,15 +1,17 @@
-"""Proves a set: requirements, paths, sonames, symbols, interpreters. Whole, or of what a change can have touched.
+"""Proves a set: requirements, paths, sonames, symbols, interpreters; the whole set, or what a change can affect.
 
-Both ways run the same checks on the same indexes, so they come to the same result.
+Both run the same checks on the same indexes, so that both give the same result.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from farm.core.names.reachable import reachable
 from farm.core.sets.findings.note import MissingRecommended
 from farm.core.sets.findings.problem import (
     AmbiguousProvider,
@@ -25,7 +27,7 @@ from farm.core.sets.linking.library_index import LibraryIndex
 from farm.core.sets.linking.linked_file import LinkedFile, linked_files
 from farm.core.sets.linking.openings import programs
 from farm.core.sets.linking.symbols import opens, prove_file
-from farm.core.sets.members.capability_index import CapabilityIndex, provided, required_files
+from farm.core.sets.members.capability_index import CapabilityIndex, moved_capabilities, required_files
 from farm.core.sets.members.claim_index import ClaimIndex
 from farm.core.sets.members.search_path import winds
 from farm.core.sets.needs.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
@@ -48,12 +50,12 @@ _UNMET = {"soname": MissingSoname, "interpreter": MissingInterpreter}
 
 
 def prove(package_set: PackageSet) -> Proof:
-    """Prove a set from nothing. For many changes to one set keep a `Prover` instead."""
+    """Prove a whole set. For many changes to one set keep a `Prover` instead."""
     return Prover(package_set.members.values()).proof
 
 
 def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> Proof:
-    """Change the set that `prover` holds, and return its proof: the one from nothing, for a fraction of the work."""
+    """Change the set that `prover` holds, and return its proof: that of the whole set, for a fraction of the work."""
     prover.change(add=add, remove=remove)
     return prover.proof
 
@@ -61,9 +63,9 @@ def prove_change(prover: Prover, *, add: Iterable[Member] = (), remove: Iterable
 class Prover:
     """A set under proof with its indexes: the one mutable thing of this room.
 
-    `change` costs what the change touches: members that require what changed, members that load a library that lost
-    something (through any number of others), and members that have a problem already. `checked` counts the members
-    that the last change had to look at.
+    `change` checks only what the change affects: members that require what changed, members that load a library that
+    lost something (through any number of others), and members that have a problem already. `checked` is the number of
+    members that the last change had to check.
     """
 
     def __init__(self, members: Iterable[Member] = ()) -> None:
@@ -94,12 +96,12 @@ class Prover:
 
     @property
     def capabilities(self) -> CapabilityIndex:
-        """Who provides and requires what among the members now."""
+        """Which members provide and require what now."""
         return self._capabilities
 
     @property
     def libraries(self) -> LibraryIndex:
-        """Which file the loader finds for whom among the members now."""
+        """Which file the loader finds for which other now."""
         return self._libraries
 
     @property
@@ -110,29 +112,29 @@ class Prover:
             problems.append(PathConflict(tuple(self._members[name].label for name in parties), paths))
         notes = {note.labelled(self._label) for found in self._notes.values() for note in found}
         return Proof(
-            tuple(sorted(set(problems), key=lambda each: (each.labels, each.code, each.message))),
-            tuple(sorted(notes, key=lambda each: (each.labels, each.code, each.message))),
+            tuple(sorted(set(problems), key=attrgetter("labels", "code", "message"))),
+            tuple(sorted(notes, key=attrgetter("labels", "code", "message"))),
             self._scope,
         )
 
     def change(self, *, add: Iterable[Member] = (), remove: Iterable[str] = ()) -> None:
-        """Take the names in `remove` out and `add` in, each in place of another build of its name."""
+        """Remove the names in `remove`, and add the members `add`, each replacing another build of its name."""
         new = {member.name: member for member in add}
         old = {name: self._members[name] for name in {*remove, *new} if name in self._members}
         old_files = {name: self._files[name] for name in old}
         for name, member in old.items():
-            self._take_out(name, member)
+            self._remove(name, member)
         for name, member in new.items():
-            self._take_in(name, member)
+            self._add(name, member)
         for member in (*old.values(), *new.values()):
             self._claims.settle(member)
-        # About members with a problem nothing is proven that could be kept; their messages name others, too.
+        # Members with problems are checked again: their messages name other members, too.
         touched = self._touched(old, new, old_files) | self._problems.keys() | self._unsettled
         self.checked = len(touched)
         for name in touched:
             self._check(self._members[name])
 
-    def _take_in(self, name: str, member: Member) -> None:
+    def _add(self, name: str, member: Member) -> None:
         files = linked_files(member)
         self._members[name], self._files[name] = member, files
         self._capabilities.add(member)
@@ -145,7 +147,7 @@ class Prover:
             self._winding.add(name)
         self._scope = self._scope.plus(ProofScope.of(member))
 
-    def _take_out(self, name: str, member: Member) -> None:
+    def _remove(self, name: str, member: Member) -> None:
         self._capabilities.remove(member)
         self._libraries.remove(member, self._files[name])
         self._claims.remove(member)
@@ -162,7 +164,7 @@ class Prover:
     def _touched(
         self, old: dict[str, Member], new: dict[str, Member], old_files: dict[str, tuple[LinkedFile, ...]]
     ) -> set[str]:
-        """Return the members about which the change can have altered what was proven."""
+        """Return the members whose proof the change can affect."""
         if len(self._members) == len(new) or (self._winding and _moved_directories(old, new)):
             return set(self._members)
         touched = set(new)
@@ -170,8 +172,7 @@ class Prover:
         for name in {*old, *new}:
             before, after = old.get(name), new.get(name)
             same_rank = before is not None and after is not None and (before.replaces == after.replaces)
-            capabilities = provided([before]) ^ provided([after]) if same_rank else provided([before, after])
-            for capability in capabilities:
+            for capability in moved_capabilities(before, after):
                 touched |= self._capabilities.requirers(capability)
             offers = {
                 key for member in (before, after) if member for key in (*offered(member), *offered_loaders(member))
@@ -196,7 +197,7 @@ class Prover:
         return touched
 
     def _meets(self, name: str, names: set[str]) -> bool:
-        """Tell whether it may matter to a member in which order what has these names is loaded."""
+        """Return whether the order in which files with these names are loaded may matter to a member."""
         files = self._files[name]
         surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
         return any(file.loaders for file in files) or any(
@@ -212,7 +213,7 @@ class Prover:
         *,
         same_rank: bool,
     ) -> set[str]:
-        """Return the commands of a member that load its plugins otherwise than before."""
+        """Return the commands of a member with plugins whose program changed."""
         left = dict(programs(before, was)) if before else {}
         right = dict(programs(after, now)) if after else {}
         return {
@@ -224,20 +225,18 @@ class Prover:
 
     def _loading(self, names: set[str], commands: set[str]) -> set[str]:
         """Return the members with a file that loads one of these, directly or through the libraries of others."""
-        found: set[str] = set()
-        names, commands = set(names), set(commands)
-        links, loaders = list(names), list(commands)
-        while links or loaders:
-            users = self._libraries.needing(links.pop()) if links else self._libraries.loaded_by(loaders.pop())
-            for user in users - found:
-                found.add(user)
-                further = {name for file in self._files[user] for name in file.all_names} - names
-                names |= further
-                links += further
-                runs = {command for command in self._members[user].facts.commands if self._libraries.loaded_by(command)}
-                loaders += runs - commands
-                commands |= runs
-        return found
+
+        def users(names: Iterable[str], commands: Iterable[str]) -> Iterator[str]:
+            for name in names:
+                yield from self._libraries.needing(name)
+            for command in commands:
+                yield from self._libraries.loaded_by(command)
+
+        def users_of(member: str) -> Iterator[str]:
+            names = {name for file in self._files[member] for name in file.all_names}
+            return users(names, self._members[member].facts.commands)
+
+        return set(reachable(users(names, commands), users_of))
 
     def _check(self, member: Member) -> None:
         name = member.name
@@ -245,21 +244,21 @@ class Prover:
         findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
         found = findings.values()
         problems: list[Problem] = list(self._unmet(member, findings))
-        problems += (problem for one in found for problem in one.problems)
+        problems += (problem for of_file in found for problem in of_file.problems)
         problems += prove_others(member, self._around, self._label)
         problems += prove_start(member, self._providing)
-        notes = [*(note for one in found for note in one.notes), *self._recommended(member)]
+        notes = [*(note for of_file in found for note in of_file.notes), *self._recommended(member)]
         notes += note_others(member, self._around)
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
-        if any(one.unsettled for one in found):
+        if any(of_file.unsettled for of_file in found):
             self._unsettled.add(name)
 
     def _unmet(self, member: Member, findings: Mapping[LinkedFile, Findings]) -> Iterable[Problem]:
         own = member.provides
-        # A file can need what the descriptor does not speak of: another machine's library, one out of reach.
+        # A file can need what the descriptor does not say: a library for another machine, or one that it does not find.
         looking: dict[str, LinkedFile] = {}
-        lacking = [(name, file) for file, one in findings.items() for name in one.lacking]
+        lacking = [(name, file) for file, of_file in findings.items() for name in of_file.lacking]
         for name, file in (*lacking, *self._unopened(member)):
             looking.setdefault(f"soname:{name}", file)
         unmet = set(looking)
@@ -272,13 +271,13 @@ class Prover:
                 yield AmbiguousProvider(member.label, capability, labels)
             elif not _found_privately(capability, findings):
                 unmet.add(capability)
-        asked = required_files(member) if unmet else {}
+        needing = required_files(member) if unmet else {}
         for capability in sorted(unmet):
             by = looking.get(capability)
             if by and (blocked := self._blocked(member, capability, by)):
                 yield blocked
                 continue
-            file_path = by.path if by else asked.get(capability, "")
+            file_path = by.path if by else needing.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
             providers = self._capabilities.providers(capability)
             nearest = (
@@ -289,29 +288,23 @@ class Prover:
             yield kind(member.label, capability, file_path, nearest)
 
     def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
-        """Return that something else lies where a file finds what it needs, if it is so."""
+        """Return the problem that a file finds something else where it looks for a library, if that is so."""
         name = capability.partition(":")[2]
-        looked = (self._libraries.opened(name, by, level=each) for each in ("", *self._libraries.levels_above(by)))
-        found = next((spot for spot in looked if spot is not None and not spot.loadable), None)
+        levels = ("", *self._libraries.levels_above(by))
+        opened = (self._libraries.opened(name, by, level=level) for level in levels)
+        found = next((opening for opening in opened if opening is not None and not opening.loadable), None)
         if found is None:
             return None
         path = posixpath.join(found.spot.root or found.spot.package or "", found.spot.name).removeprefix("usr/")
-        if found.file is not None and found.file.details.refused and not found.file.is_program:
-            return RefusedLibrary(
-                member.label,
-                capability,
-                by.path,
-                found=path,
-                keeper=self._label(found.owner),
-                refusals=found.file.details.refused,
-            )
-        program = found.file is not None
-        return NoLibrary(
-            member.label, capability, by.path, found=path, keeper=self._label(found.owner), program=program
-        )
+        keeper = self._label(found.owner)
+        if found.file is None or found.file.is_program or not found.file.details.refused:
+            is_program = found.file is not None
+            return NoLibrary(member.label, capability, by.path, found=path, keeper=keeper, program=is_program)
+        refusals = found.file.details.refused
+        return RefusedLibrary(member.label, capability, by.path, found=path, keeper=keeper, refusals=refusals)
 
     def _why_not(self, capability: str, provider: str, by: LinkedFile) -> str:
-        """Return a clause that says why a file does not find the library that a member provides."""
+        """Return a clause that says why a file cannot load the library that a member provides."""
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
         why = "is not where it looks" if by.machine in machines else "is for another machine"
@@ -341,7 +334,7 @@ class Prover:
             return True
         if not any(map(self._libraries.has, sonames)):
             return False
-        # What loads the file decides about that.
+        # It depends on what loads the file.
         self._unsettled.add(file.owner)
         return opens(file, sonames, self._libraries)
 
@@ -353,15 +346,15 @@ class Prover:
 
 
 def _found_privately(capability: str, findings: Mapping[LinkedFile, Findings]) -> bool:
-    """Tell whether each file of a member that asks for a library finds one that is not there for all.
+    """Return whether each file of a member that needs a library finds a private one.
 
-    Where it has no search path that leads there, what loads it can have one that it inherits.
+    It may find it by its own search path, or by that of a file that loads it.
     """
     kind, _, name = capability.partition(":")
-    asking = [(file, one) for file, one in findings.items() if kind == "soname" and name in file.needed]
-    # What nothing opens where it looks for that asks for nothing.
-    heard = [one for file, one in asking if file.alone or one.loaded]
-    return bool(asking) and all(one.loaded and name not in one.lacking for one in heard)
+    needing = [(file, found) for file, found in findings.items() if kind == "soname" and name in file.needed]
+    # A variant that nothing opens needs nothing.
+    relevant = [found for file, found in needing if file.alone or found.loaded]
+    return bool(needing) and all(found.loaded and name not in found.lacking for found in relevant)
 
 
 def _keep(kept: dict[str, tuple[_Finding, ...]], name: str, found: list[_Finding]) -> None:

@@ -1,4 +1,4 @@
-"""What became of the files of members that changed, in the words in which others are found who have to do with them."""
+"""How the files of changed members differ, by the names and symbols through which they concern other members."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Replacement:
-    """Collects changes. `names`: libraries behind which a user may find something else, or something less; `commands`:
-    programs of which the same is true. `gaining` are libraries that only export `gained` besides, `importing` those
-    that import otherwise than before, namely `imported`.
+    """Collects changes. `names` are libraries that changed or lost something for their users, `commands` such programs.
+
+    `gaining` are libraries that only export more, namely `gained`; `importing` those whose imports differ, `imported`.
     """
 
     names: set[str] = field(default_factory=set)
@@ -29,7 +29,7 @@ class Replacement:
     imported: set[str] = field(default_factory=set)
 
     def compare(self, was: Iterable[LinkedFile], now: Iterable[LinkedFile], *, same_rank: bool) -> None:
-        """Take in the files of one member, old and new; `same_rank`: it prevails over the same members as before."""
+        """Add the old and new files of one member; `same_rank`: it prevails over the same members as before."""
         before, after = {file.key: file for file in was}, {file.key: file for file in now}
         for key in before.keys() | after.keys():
             old, new = before.get(key), after.get(key)
@@ -45,19 +45,19 @@ class Replacement:
                 self.imported |= {name for group in differing for name in group.names}
 
     def compare_paths(self, was: Member | None, now: Member | None, files: Iterable[LinkedFile]) -> None:
-        """Take in what else a loader may open of a member, old and new, of which `files` are the files, old and new."""
+        """Add the other paths that a loader may open of the old and the new member; `files` are the files of both."""
         before, after = was.opened if was else (), now.opened if now else ()
         if before != after:
             self.names |= {posixpath.basename(path.path) for path in set(before) ^ set(after)}
         if (was.directory_links if was else ()) != (now.directory_links if now else ()):
-            # Whatever lies in a directory may be found by another way now.
+            # All that lies in a directory may be found by another path now.
             self.names |= {name for file in files for name in file.all_names}
-            self.names |= {posixpath.basename(each.path) for each in (*before, *after)}
+            self.names |= {posixpath.basename(path.path) for path in (*before, *after)}
 
     def concerns(self, file: LinkedFile) -> bool:
-        """Tell whether a file imports or copies one of the symbols gained."""
+        """Return whether a file imports or copies one of the gained symbols."""
         names = {symbol.name for symbol in self.gained}
-        # To an import with a version what has another one is as good as not there.
+        # An import with a version does not take a symbol with another version.
         versions = {symbol.version for symbol in self.gained}
         return any(
             not names.isdisjoint(group.names)

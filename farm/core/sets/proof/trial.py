@@ -1,4 +1,4 @@
-"""A released set on which changes are tried: any subset of them in turn, each at the cost of what differs."""
+"""A released set on which changes are tried: any subset in turn, at a cost in proportion to the difference."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from farm.core.names.reachable import reachable
 from farm.core.sets.linking.private_libraries import kept_by
 from farm.core.sets.proof.prover import Prover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.linking.library_index import LibraryIndex
@@ -36,17 +37,17 @@ class TrialSet:
 
     @property
     def capabilities(self) -> CapabilityIndex:
-        """Who provides and requires what now."""
+        """Which members provide and require what now."""
         return self._prover.capabilities
 
     @property
     def libraries(self) -> LibraryIndex:
-        """Which file the loader finds for whom now."""
+        """Which file the loader finds for which other now."""
         return self._prover.libraries
 
     @property
     def placed(self) -> Mapping[str, Member | None]:
-        """What was placed last."""
+        """The changes that were placed last."""
         return self._placed
 
     @property
@@ -55,7 +56,7 @@ class TrialSet:
         return self._base
 
     def place(self, changes: Mapping[str, Member | None]) -> None:
-        """Make the set `base + changes`, from whatever it was before."""
+        """Make the set `base + changes`, whatever was placed before."""
         add: list[Member] = []
         remove: list[str] = []
         for name in self._placed.keys() | changes.keys():
@@ -71,11 +72,11 @@ class TrialSet:
         self._placed = dict(changes)
 
     def provided_by_base(self, capability: str) -> bool:
-        """Say whether a member of the base provides it."""
+        """Return whether a member of the base provides it."""
         return self._base_provides[capability] > 0
 
     def accept(self) -> None:
-        """Let the set as it is now be the base from now on."""
+        """Make the set as it is now the base."""
         for name, member in self._placed.items():
             old = self._base.pop(name, None)
             self._base_provides.subtract(old.provides if old else ())
@@ -87,32 +88,27 @@ class TrialSet:
 
     @property
     def proof(self) -> Proof:
-        """The proof of the set as it is now, of which what was wrong with the base already is left out."""
+        """The proof of the set as it is now, without the problems that the base already had."""
         known = set(self._known)
         whole = self._prover.proof
         return replace(whole, problems=tuple(problem for problem in whole.problems if problem not in known))
 
     def problems_of(self, changes: Mapping[str, Member | None]) -> tuple[Problem, ...]:
-        """Place these changes and return what is wrong then."""
+        """Place these changes and return the problems of the set."""
         self.place(changes)
         return self.proof.problems
 
     def dependents(self, names: Iterable[str]) -> set[str]:
-        """Return which members are these, or need one of them at run time, however indirectly, in the set as it is.
+        """Return the members of these names, and those that need one of them at run time, directly or not.
 
-        Of a name that the base had and the set has not, those count that require something of what it provided.
+        Of a name that only the base has, the members count that require something that it provided.
         """
-        reached = {name for name in names if name in self.members}
-        waiting = [member for name in names if (member := self.members.get(name) or self._base.get(name))]
-        while waiting:
-            member = waiting.pop()
-            for capability in (*member.provides, *kept_by(member)):
-                for user in self.capabilities.requirers(capability):
-                    if user not in reached and self._is_met_by(capability, member.name):
-                        reached.add(user)
-                        waiting.append(self.members[user])
-        return reached
 
-    def _is_met_by(self, capability: str, name: str) -> bool:
-        providers = self.capabilities.providers(capability)
-        return name in providers or not providers
+        def users(name: str) -> Iterator[str]:
+            member = self.members.get(name) or self._base.get(name)
+            for capability in (*member.provides, *kept_by(member)) if member else ():
+                providers = self.capabilities.providers(capability)
+                if name in providers or not providers:
+                    yield from self.capabilities.requirers(capability)
+
+        return self.members.keys() & set(reachable(names, users))
