@@ -12,8 +12,7 @@ import click
 
 from farm.cli.candidate_lines import candidate_line
 from farm.cli.channel_trouble import say_trouble
-from farm.cli.output import say, say_json
-from farm.cli.result import tell_result
+from farm.cli.output import say, say_json, tell_result
 from farm.cli.settings import Settings
 from farm.cli.sign_order import tell_signed
 

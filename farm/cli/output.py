@@ -29,7 +29,7 @@ import click
 from farm.cli.escaping import escape_control_chars, inert_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -100,6 +100,49 @@ def say_document(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
+
+
+def tell_result(lines: Iterable[Line], form: Any, *, as_json: bool) -> None:
+    """Print the result of a command: lines for a person, or `form` (JSON values) for a program."""
+    if as_json:
+        say_json(form)
+        return
+    say_lines(lines)
+
+
+def tell_table(
+    rows: Sequence[tuple[str, ...]], headings: tuple[str, ...], form: Any, *, nothing: str, as_json: bool
+) -> None:
+    """Print rows under headings, or `nothing` where there are none; or `form` as JSON."""
+    tell_result(table(rows, headings) if rows else [nothing], form, as_json=as_json)
+
+
+def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> list[Line]:
+    """Return rows under headings, in columns as wide as they need to be; the last column is not padded.
+
+    A cell is one line, whatever is in it.
+    """
+    cells = [tuple(map(escape_control_chars, row)) for row in [headings, *rows]]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(headings))]
+    first, *rest = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+    return [styled(first, bold=True), *rest]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: `1 package`, `2 packages`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def human_size(size: int) -> str:
+    """Return a number of bytes as people say it: `340 B`, `1.4 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from farm.cli.escaping import escape_control_chars
-from farm.cli.output import console, moving_line, say
-from farm.cli.rendering import human_size
+from farm.cli.output import console, human_size, moving_line, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

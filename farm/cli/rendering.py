@@ -1,4 +1,4 @@
-"""How errors look to a person: what happened, where, and what to do; and tables, counts and sizes."""
+"""How errors look to a person: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 from click.exceptions import NoArgsIsHelpError
 
-from farm.cli.escaping import escape_control_chars
 from farm.cli.output import Line, say, say_lines, styled
 from farm.core.files.problems import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import click
 
     from farm.errors import FarmError
@@ -48,31 +45,3 @@ def say_wrong_use(error: click.ClickException) -> None:
             say(f"Try '{context.command_path} {context.help_option_names[-1]}' for help.", err=True)
         say(err=True)
     say(f"Error: {error.format_message()}", err=True, indent=_INDENT)
-
-
-def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> list[Line]:
-    """Return rows under headings, in columns as wide as they need to be; the last column is not padded.
-
-    A cell is one line, whatever is in it.
-    """
-    cells = [tuple(map(escape_control_chars, row)) for row in [headings, *rows]]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(headings))]
-    first, *rest = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
-    return [styled(first, bold=True), *rest]
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: `1 package`, `2 packages`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def human_size(size: int) -> str:
-    """Return a number of bytes as people say it: `340 B`, `1.4 MB`."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

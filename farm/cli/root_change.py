@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.output import say
+from farm.cli.output import counted, human_size, say, tell_result
 from farm.cli.override_lines import override_lines
 from farm.cli.progress import TerminalProgress
-from farm.cli.rendering import counted, human_size
-from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 
 if TYPE_CHECKING:

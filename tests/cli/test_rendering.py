@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.rendering import human_size, say_error, table
+from farm.cli.output import human_size, table
+from farm.cli.rendering import say_error
 from farm.core.files.problems import Problem, RecipeError
 from farm.errors import FarmError, Place
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.output import say, say_json, say_lines, styled, table
 from farm.cli.settings import Settings
 from farm.cli.sign_order import sign_words, tell_signed
 
@@ -156,7 +156,6 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
       farm advisory reviewed
     """
     from farm.api.advisory_client import AdvisoryClient
-    from farm.cli.rendering import table
 
     if bool(packages) != bool(source):
         raise click.UsageError("Name packages and, with --source, what was read about them; or neither, to list.")
@@ -209,7 +208,6 @@ def list_advisories(package: str, as_json: bool) -> None:
       farm advisory list --package jq
     """
     from farm.api.advisory_client import AdvisoryClient
-    from farm.cli.rendering import table
 
     settings = Settings.from_environment()
     with AdvisoryClient(settings.url, settings.token) as farm:

@@ -9,9 +9,8 @@ import click
 
 from farm.cli.curator import curator
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines, table, tell_result
 from farm.cli.personal_key import find_own_key, own_key_options, own_name
-from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
@@ -265,7 +264,6 @@ def _signed(
 
 
 def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
-    from farm.cli.rendering import table
 
     if not chosen:
         return [f"nothing waits for approval on {waiting['channel']}"]

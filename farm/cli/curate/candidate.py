@@ -9,7 +9,7 @@ import click
 from farm.cli.channel_trouble import say_trouble
 from farm.cli.curator import clock, curator, in_brief, number_type, reason_option, tell_order, wait_option
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.sign_order import can_sign, sign_act
 from farm.core.policy.gate_kind import gate_key
 
@@ -36,7 +36,6 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
     Example:
       farm candidate list edge
     """
-    from farm.cli.rendering import table
 
     with curator() as farm:
         page = farm.candidates(channel, before=before, limit=limit)
@@ -133,7 +132,6 @@ def _newest(page: dict[str, Any], channel: str) -> int:
 
 def _lines(found: dict[str, Any]) -> Iterator[Line]:
     from farm.cli.curate.excuses import excuse_blocks
-    from farm.cli.rendering import table
 
     base = f"release {found['base']}" if found["base"] else "nothing"
     yield f"candidate {found['id']} of {found['source']}, against {base}: {found['state']}"

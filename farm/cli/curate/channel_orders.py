@@ -17,8 +17,7 @@ from farm.cli.curator import (
     why_option,
 )
 from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines
-from farm.cli.result import tell_result
+from farm.cli.output import say_json, say_lines, table, tell_result
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -108,7 +107,6 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
 
 
 def _show_holds(channel: str, as_json: bool) -> None:
-    from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.channel(channel)["held"]

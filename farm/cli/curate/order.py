@@ -9,8 +9,7 @@ import click
 
 from farm.cli.curator import clock, curator, in_brief, number_type, why_option
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
-from farm.cli.result import tell_result
+from farm.cli.output import say, say_json, say_lines, table, tell_result
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ def list_orders(channel: str, as_json: bool) -> None:
     Example:
       farm channel order list stable
     """
-    from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.orders(channel)

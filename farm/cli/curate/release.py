@@ -8,7 +8,7 @@ import click
 
 from farm.cli.curator import number_type
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.settings import Settings
 
 
@@ -30,7 +30,6 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
       farm release list edge
     """
     from farm.api.farm_client import FarmClient
-    from farm.cli.rendering import table
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:
@@ -58,7 +57,6 @@ def show(channel: str, number: int, as_json: bool) -> None:
     """
     from farm.api.farm_client import FarmClient
     from farm.cli.curate.candidate import unblocking_lines
-    from farm.cli.rendering import table
     from farm.core.names.printed_version import printed_version
 
     settings = Settings.from_environment()
@@ -97,7 +95,6 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
       farm release diff edge 11 12
     """
     from farm.api.farm_client import FarmClient
-    from farm.cli.rendering import table
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:

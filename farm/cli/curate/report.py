@@ -8,8 +8,7 @@ import click
 
 from farm.cli.curator import clock, curator, number_type
 from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines
-from farm.cli.result import tell_result
+from farm.cli.output import say_json, say_lines, table, tell_result
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -125,7 +124,6 @@ def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
 
 
 def _show_reports(channel: str, as_json: bool) -> None:
-    from farm.cli.rendering import table
 
     with curator() as farm:
         found = farm.reports(channel)

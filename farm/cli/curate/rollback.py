@@ -97,8 +97,8 @@ def _number(text: str, name: str) -> int:
 
 
 def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
+    from farm.cli.output import tell_result
     from farm.cli.override_lines import override_lines
-    from farm.cli.result import tell_result
     from farm.cli.root_change import change_form, change_lines, open_root
     from farm.client.root.rollback import roll_back
 

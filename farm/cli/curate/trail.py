@@ -8,7 +8,7 @@ import click
 
 from farm.cli.curator import clock, curator, in_brief, number_type, read_since
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -31,7 +31,6 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
     Example:
       farm channel trail --channel stable --since 7d
     """
-    from farm.cli.rendering import table
 
     with curator() as farm:
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)

@@ -11,10 +11,9 @@ import click
 from farm.cli.docker_loading import load, now
 from farm.cli.image.options import ConfigOptions, output_option
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import say
+from farm.cli.output import counted, human_size, say, tell_result
 from farm.cli.override_lines import override_lines
 from farm.cli.recipes_option import recipes_option
-from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 
@@ -251,7 +250,6 @@ def _base_config(parts: tuple[ImagePart, ...], wanted: ImageFile | None, package
 
 
 def _lines(made: MadeImage) -> list[str]:
-    from farm.cli.rendering import counted, human_size
 
     layers = made.image.layers
     size = human_size(sum(layer.blob.size for layer in layers))

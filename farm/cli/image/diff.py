@@ -8,7 +8,7 @@ import click
 
 from farm.cli.image_opening import opened
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import counted, tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ def _side(name: str, settings: Settings) -> Side:
 
 
 def _lines(found: ImageDiff) -> list[str]:
-    from farm.cli.rendering import counted
 
     if found.is_empty:
         return ["no differences"]

@@ -9,9 +9,8 @@ import click
 from farm.cli.image.form import foreign_lines, layers_form, set_form
 from farm.cli.image_opening import opened
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, styled
+from farm.cli.output import Line, counted, say, styled, table, tell_result
 from farm.cli.override_lines import override_lines
-from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
 from farm.errors import FarmError
@@ -131,7 +130,6 @@ def _lines(
     own: Manifest | None,
     foreign: Layers | None,
 ) -> list[Line]:
-    from farm.cli.rendering import counted, table
     from farm.client.image.making import imports_in
 
     record, config = known.record, known.config

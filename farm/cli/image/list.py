@@ -6,7 +6,7 @@ import click
 
 from farm.cli.image.form import record_form
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import table, tell_result
 from farm.cli.settings import Settings
 
 
@@ -19,7 +19,6 @@ def list_images(as_json: bool) -> None:
     Example:
       farm image list
     """
-    from farm.cli.rendering import table
     from farm.client.image.records import ImageRecords
 
     kept = list(ImageRecords(Settings.from_environment().state).all())

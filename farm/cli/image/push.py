@@ -9,7 +9,7 @@ import click
 
 from farm.cli.image_opening import opened
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import human_size, tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ def push(
     """
     from dataclasses import replace
 
-    from farm.cli.rendering import human_size
     from farm.client.image.mending import with_mending
     from farm.client.image.records import ImageRecords
     from farm.client.image.registry_connections import registry_connections

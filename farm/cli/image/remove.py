@@ -8,7 +8,7 @@ import click
 
 from farm.cli.image.form import record_form
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import tell_result
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from farm.cli.docker_loading import load, now
 from farm.cli.image.options import output_option
 from farm.cli.image_opening import opened
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import say
+from farm.cli.output import say, tell_result
 from farm.cli.override_lines import override_lines
-from farm.cli.result import tell_result
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option
-from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 
@@ -131,7 +131,6 @@ def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> 
 
 
 def _table(found: Audit) -> list[Line]:
-    from farm.cli.rendering import table
 
     harmless = f"; {len(found.harmless)} more stated to do no harm" if found.harmless else ""
     number = len(found.exposed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -56,7 +56,6 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
 
 
 def _table(found: list[HostImage], last: str) -> list[Line]:
-    from farm.cli.rendering import table
 
     rows = [
         (

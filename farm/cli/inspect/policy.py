@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json
+from farm.cli.output import counted, say, say_json
 from farm.cli.settings import Settings
 from farm.cli.severity_option import policy_in_force, policy_option
 
@@ -45,7 +45,6 @@ def check(subject: str, as_json: bool) -> int:
       farm policy check api:1
       farm policy check /srv/tools --policy policy.yaml --json
     """
-    from farm.cli.rendering import counted
     from farm.cli.subscriber import open_host
     from farm.client.findings.policy import judge
     from farm.client.findings.policy_facts import known_of_record

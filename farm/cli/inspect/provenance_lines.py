@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.cli.output import Line, styled
+from farm.cli.output import Line, human_size, styled
 from farm.cli.override_lines import override_lines
-from farm.cli.rendering import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines
+from farm.cli.output import human_size, say_json, say_lines
 from farm.cli.override_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
@@ -105,7 +105,6 @@ def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json
 
 
 def _lines(found: Verification) -> Iterator[str]:
-    from farm.cli.rendering import human_size
 
     count = len(found.faults)
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option, json_option
-from farm.cli.result import tell_result
+from farm.cli.output import table, tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -91,7 +91,6 @@ def _lines(wanted: Query, asked: NeedSet, chains: Sequence[Sequence[str]]) -> It
 
 
 def _dependents(wanted: Query, asked: NeedSet, found: Sequence[Dependent]) -> Iterator[Line]:
-    from farm.cli.rendering import table
 
     direct = sum(bool(dependent.uses) for dependent in found)
     count = f"{direct} {'package needs' if direct == 1 else 'packages need'} it"

@@ -8,7 +8,7 @@ import click
 
 from farm.cli.local_builds import local_builds
 from farm.cli.options import json_option
-from farm.cli.output import say, say_document, say_json, say_lines, styled
+from farm.cli.output import counted, human_size, say, say_document, say_json, say_lines, styled, table
 from farm.cli.recipes_option import recipes_option
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
     Example:
       farm build jq
     """
-    from farm.cli.rendering import human_size, table
 
     with local_builds(recipes, verbose=verbose) as (builds, every):
         packages = builds.build(_chosen(names, every, everything))
@@ -107,7 +106,6 @@ def rebuild(
     Example:
       farm rebuild --check jq oniguruma
     """
-    from farm.cli.rendering import counted
     from farm.container.sandbox_spec import Variation
 
     variation = Variation(hostname=hostname, cpus=cpus, clock_offset=days_ahead * 86_400)

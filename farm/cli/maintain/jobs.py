@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
       farm jobs --state failed
     """
     from farm.api.farm_client import FarmClient
-    from farm.cli.rendering import table
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:

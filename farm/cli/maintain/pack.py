@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -181,7 +181,6 @@ def _packed(
 
 
 def _list(host: Host, *, as_json: bool) -> None:
-    from farm.cli.rendering import table
     from farm.client.override.packed_packages import OwnPackages
 
     found = OwnPackages(host).all()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 
@@ -40,7 +40,6 @@ def copies(name: str, as_json: bool) -> None:
       farm package copies zlib
     """
     from farm.api.farm_client import FarmClient
-    from farm.cli.rendering import table
 
     settings = Settings.from_environment()
     with FarmClient(settings.url, settings.token) as farm:
@@ -65,7 +64,6 @@ def owners(names: tuple[str, ...], recipes: Path | None, as_json: bool) -> None:
     Example:
       farm package owners jq python-lxml
     """
-    from farm.cli.rendering import table
 
     tree = read_tree(recipes)
     asked = names or tuple(tree.recipes)

@@ -11,7 +11,7 @@ import click
 from farm.cli.curator import clock, number_type
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.settings import Settings
 from farm.cli.sign_order import sign_withdrawal, tell_signed
@@ -56,7 +56,6 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
     Example:
       farm submission list --waiting
     """
-    from farm.cli.rendering import table
 
     with _farm() as (farm, _):
         page = farm.submissions(state="waiting" if waiting else None, limit=limit)
@@ -242,7 +241,6 @@ def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _sheet(record: SubmissionRecordWire) -> list[Line]:
-    from farm.cli.rendering import table
 
     waiting = {unsigned.recipe: whom(unsigned) for unsigned in record.waits_for}
     rows = [

@@ -8,7 +8,7 @@ import click
 
 from farm.cli.local_builds import definition_of, prepare_toolchains
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 
@@ -80,7 +80,6 @@ def list_toolchains(recipes: Path | None, as_json: bool) -> None:
       farm toolchain list --json
     """
     from farm.build.toolchain.lock import lock_in_force
-    from farm.cli.rendering import table
 
     tree, settings = read_tree(recipes), Settings.from_environment()
     found = []

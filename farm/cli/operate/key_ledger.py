@@ -10,7 +10,7 @@ import click
 
 from farm.cli.curator import clock
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines
+from farm.cli.output import say, say_json, say_lines, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,6 @@ def ledger(directory: Path, now: bool, as_json: bool) -> None:
 
 
 def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
-    from farm.cli.rendering import table
 
     came = dict(_came_of(lines))
     if as_json:
@@ -80,7 +79,6 @@ def _came_of(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]:
 
 
 def _tell_now(lines: Sequence[Line], *, as_json: bool) -> None:
-    from farm.cli.rendering import table
     from farm.signing.in_force import in_force
     from farm.signing.state import LedgerState
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import tell_result
 
 
 @click.command("dns")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option, names_option
-from farm.cli.result import tell_result
+from farm.cli.output import tell_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

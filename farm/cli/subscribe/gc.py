@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json
+from farm.cli.output import human_size, say, say_json
 from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
@@ -58,7 +58,6 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
 
 
 def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
-    from farm.cli.rendering import human_size
 
     lines = [f"{path}: generation {number}" for path, number in found.generations]
     lines += [f"{path} is there no more: forgotten" for path in found.forgotten]

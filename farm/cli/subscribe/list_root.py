@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, say_json, say_lines
+from farm.cli.output import Line, say_json, say_lines, table, tell_result
 from farm.cli.override_lines import override_lines
-from farm.cli.result import tell_result
 from farm.cli.root_change import open_root
 
 if TYPE_CHECKING:
@@ -59,7 +58,6 @@ def _listed(state: Generation) -> dict[str, Any]:
 
 
 def _packages(state: Generation) -> list[Line]:
-    from farm.cli.rendering import table
 
     numbers = {release.subscription: release.number for release in state.set.releases}
     rows = [

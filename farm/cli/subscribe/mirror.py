@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.result import tell_result
+from farm.cli.output import counted, human_size, tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn
 
@@ -96,7 +96,6 @@ def _fetching(size: int) -> Iterator[Callable[[BlobRef], None]]:
 
 
 def _words(directory: Path, made: Mirrored) -> list[str]:
-    from farm.cli.rendering import counted, human_size
 
     lines = []
     for release in made.releases:

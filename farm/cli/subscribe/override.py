@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import channel_option, json_option
+from farm.cli.output import table, tell_result
 from farm.cli.recipes_option import recipes_option
-from farm.cli.result import tell_result
 from farm.cli.settings import Settings
 from farm.cli.subscribe.override_source import source_of
 from farm.cli.subscriber import open_host
@@ -117,7 +117,6 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     Example:
       farm override list
     """
-    from farm.cli.rendering import table
     from farm.client.override.overrides import Overrides
 
     overrides = Overrides(Settings.from_environment().state)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import channel_option, json_option
-from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.output import human_size, say, say_json, say_lines, styled, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host, open_host
 from farm.core.names.printed_version import printed_version
@@ -30,7 +30,6 @@ def search(text: str, channel: str, as_json: bool) -> None:
     Example:
       farm search json
     """
-    from farm.cli.rendering import human_size, table
 
     host, wanted = open_host(Settings.from_environment()), text.lower()
     followed = host.subscriptions.all()
@@ -128,7 +127,6 @@ def _sensitive(package: VerifiedPackage) -> list[tuple[str, str]]:
 
 
 def _facts(package: VerifiedPackage) -> list[tuple[str, str]]:
-    from farm.cli.rendering import human_size
 
     entry, descriptor = package.entry, package.descriptor
     return [

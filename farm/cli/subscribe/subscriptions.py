@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines
+from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host
 
@@ -123,7 +123,6 @@ def _described(host: Host, subscription: Subscription) -> dict[str, Any]:
 
 
 def _table(found: Sequence[dict[str, Any]]) -> list[Line]:
-    from farm.cli.rendering import table
     from farm.client.repository.readers import shown
     from farm.core.names.digest import Digest
 
