@@ -13,7 +13,6 @@ from farm.cli.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from farm.api.advisory_client import AdvisoryClient
     from farm.api.curator_client import CuratorClient
     from farm.api.farm_client import FarmClient
     from farm.cli.personal_key import OwnKey
@@ -57,7 +56,7 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
     return _sign(own, act, distribution, channel, base=base, packages=packages, **said)
 
 
-def sign_words(farm: AdvisoryClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
+def sign_words(farm: CuratorClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
     """Return the envelope in which the holder of the own key says something of vulnerabilities; None without a key.
 
     `words` are asked for what is said, by the farm's distribution; also None where that is nothing.

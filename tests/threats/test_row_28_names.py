@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from farm.server.pipeline.gates.gate_result import PackageGate
     from farm.server.tables.session import Database
 
-LANES = ("channel", "rollback", "rollback-lane", "builds")
-STATES = ("channel", "rollback", "withdrawn", "refused", "released", "accepted", "waiting", "passed")
+LANES = ("rollback", "rollback-lane", "builds")
+STATES = ("rollback", "withdrawn", "refused", "released", "accepted", "waiting", "passed")
 HELD = {"a", "b", "c"}
 TESTED = "tests:\n  - name: works\n    run: 'true'\n"
 ALICE = Actor("token:alice")

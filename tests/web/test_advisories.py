@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.api.advisory_client import AdvisoryClient
+from farm.api.curator_client import CuratorClient
 from farm.api.errors import RefusedRequestError
 from farm.core.names.digest import Digest
 from farm.server.channels import releases
@@ -31,8 +31,8 @@ def jq_is_made_here(farm: RunningFarm) -> None:
         maintainer.submit({"jq": recipe("jq")})
 
 
-def client(farm: RunningFarm, role: Role = Role.CURATOR) -> AdvisoryClient:
-    return AdvisoryClient(farm.url, farm.token(role))
+def client(farm: RunningFarm, role: Role = Role.CURATOR) -> CuratorClient:
+    return CuratorClient(farm.url, farm.token(role))
 
 
 def acts(farm: RunningFarm) -> list[tuple[str, str, str, str]]:
@@ -98,7 +98,7 @@ def test_what_is_none_is_refused_with_the_reason(farm: RunningFarm, members: dic
 
 @pytest.mark.parametrize("role", [Role.MAINTAINER, None])
 def test_only_curators_add_advisories_and_statements(farm: RunningFarm, role: Role | None) -> None:
-    with AdvisoryClient(farm.url, farm.token(role) if role else "") as stranger:
+    with CuratorClient(farm.url, farm.token(role) if role else "") as stranger:
         for act, content in ((stranger.add_advisory, osv()), (stranger.state, openvex())):
             with pytest.raises(RefusedRequestError) as caught:
                 act(document(content))

@@ -10,13 +10,13 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, styled, table
-from farm.cli.settings import Settings
+from farm.cli.remote import connect
 from farm.cli.sign_order import sign_words, tell_signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from farm.api.advisory_client import AdvisoryClient
+    from farm.api.curator_client import CuratorClient
     from farm.trust.attestation.advisory_statement import Word
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -49,14 +49,12 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
     Example:
       farm advisory add EXAMPLE-2026-1.json
     """
-    from farm.api.advisory_client import AdvisoryClient
     from farm.core.advisories.osv import read_json_object
 
     # All are read before the first is sent, so that a broken one leaves nothing half done.
     documents = [read_json_object(path.read_bytes(), "the advisory", str(path)) for path in files]
-    settings = Settings.from_environment()
     answers = []
-    with AdvisoryClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         for document in documents:
             signed = _sign_advisory(farm, document)
             answers.append(answer := farm.add_advisory(document, allow_unknown=allow_unknown, envelope=signed))
@@ -68,7 +66,7 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
     return status
 
 
-def _sign_advisory(farm: AdvisoryClient, document: Mapping[str, Any]) -> bytes | None:
+def _sign_advisory(farm: CuratorClient, document: Mapping[str, Any]) -> bytes | None:
     """Return the signed order; None where there is no key, or the farm has this very document and need not be told."""
     from farm.api.errors import RefusedRequestError
     from farm.trust.attestation.advisory_statement import advisory_word
@@ -110,13 +108,11 @@ def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
     Example:
       farm advisory vex not-affected.json
     """
-    from farm.api.advisory_client import AdvisoryClient
     from farm.core.advisories.osv import read_json_object
 
     content = file.read_bytes()
     document = read_json_object(content, "the document", str(file))
-    settings = Settings.from_environment()
-    with AdvisoryClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         signed = sign_words(farm, lambda distribution: _stated(content, distribution, file))
         answer = farm.state(document, allow_unknown=allow_unknown, envelope=signed)
         status = tell_signed(farm, answer)
@@ -155,14 +151,12 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
       farm advisory reviewed zlib --source https://security-tracker.debian.org/tracker/source-package/zlib
       farm advisory reviewed
     """
-    from farm.api.advisory_client import AdvisoryClient
 
     if bool(packages) != bool(source):
         raise click.UsageError("Name packages and, with --source, what was read about them; or neither, to list.")
     if at and not packages:
         raise click.UsageError("--at says when packages were looked at: name them.")
-    settings = Settings.from_environment()
-    with AdvisoryClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         answer = _review(farm, packages, source, at) if packages else farm.reviews()
         status = tell_signed(farm, answer)
     if as_json:
@@ -175,7 +169,7 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
     return status
 
 
-def _review(farm: AdvisoryClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
+def _review(farm: CuratorClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
     """State it, signed where there is a key: who signs a time says which."""
     from farm.core.advisories.reviews import time_text
 
@@ -207,10 +201,8 @@ def list_advisories(package: str, as_json: bool) -> None:
     Example:
       farm advisory list --package jq
     """
-    from farm.api.advisory_client import AdvisoryClient
 
-    settings = Settings.from_environment()
-    with AdvisoryClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         found = list(farm.advisories(package))
     if as_json:
         say_json(found)
@@ -242,10 +234,8 @@ def show(number: str, as_json: bool) -> None:
     Example:
       farm advisory show EXAMPLE-2026-1
     """
-    from farm.api.advisory_client import AdvisoryClient
 
-    settings = Settings.from_environment()
-    with AdvisoryClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         found = farm.advisory(number)
     if as_json:
         say_json(found)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import curator
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines, table, tell_result
 from farm.cli.personal_key import find_own_key, own_key_options, own_name
+from farm.cli.remote import connect
 from farm.cli.settings import Settings
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
@@ -79,7 +79,7 @@ def approve(
     signs = bool(packages) or yes or key is not None or name is not None
     own = find_own_key(Settings.from_environment(), key, name) if signs else None
 
-    with curator() as farm:
+    with connect() as farm:
         waiting = farm.in_question(channel)
         chosen = _chosen(waiting, packages, own.name if own else None)
         if own is None:
@@ -131,7 +131,7 @@ def _take_back(
 
 
 def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, as_json: bool) -> int:
-    with curator() as farm:
+    with connect() as farm:
         envelope = _sign_withdrawal(farm, channel, packages, name, why)
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
         status = tell_signed(farm, answer)
@@ -153,7 +153,7 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
     from farm.trust.attestation.curator_order import named
 
     digests = [Digest(descriptor) for descriptor in descriptors]
-    with curator() as farm:
+    with connect() as farm:
         distribution = farm.channel(channel).get("distribution", "")
         packages = named((_name_of(farm, digest).removeprefix(f"{distribution}/"), digest) for digest in digests)
         envelope = sign_act(farm, "withdraw-approval", channel, reason=why, packages=packages)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.channel_trouble import say_trouble
-from farm.cli.curator import clock, curator, in_brief, number_type, reason_option, tell_order, wait_option
+from farm.cli.channel_lines import say_trouble
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.remote import clock, connect, in_brief, number_type, reason_option, tell_order, wait_option
 from farm.cli.sign_order import can_sign, sign_act
 from farm.core.policy.gate_kind import gate_key
 
@@ -37,7 +37,7 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
       farm candidate list edge
     """
 
-    with curator() as farm:
+    with connect() as farm:
         page = farm.candidates(channel, before=before, limit=limit)
     if as_json:
         say_json(page)
@@ -69,7 +69,7 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
     Example:
       farm candidate show edge 12
     """
-    with curator() as farm:
+    with connect() as farm:
         found = farm.candidate(channel, number or _newest(farm.candidates(channel, limit=1), channel))
     if as_json:
         say_json(found)
@@ -91,7 +91,7 @@ def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json
     Example:
       farm candidate retry edge jq --why "the worker's disk was full"
     """
-    with curator() as farm:
+    with connect() as farm:
         envelope = _sign_retry(farm, channel, packages, why)
         order = farm.retry_held(channel, packages=packages, why=why, envelope=envelope)
         return tell_order(farm, order, wait=wait, as_json=as_json)

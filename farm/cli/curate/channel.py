@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import clock, curator, in_brief, until_text
 from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, say_json, say_lines, styled
+from farm.cli.remote import clock, connect, in_brief, until_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def show(name: str | None, as_json: bool) -> None:
     Example:
       farm channel show edge
     """
-    with curator() as farm:
+    with connect() as farm:
         found = [farm.channel(name)] if name else farm.channels()
     if as_json:
         say_json(found)
@@ -40,7 +40,7 @@ def show(name: str | None, as_json: bool) -> None:
 
 
 def _lines(status: dict[str, Any]) -> Iterator[Line]:
-    from farm.cli.channel_trouble import halted_lines, trouble_lines, unsigned_lines
+    from farm.cli.channel_lines import halted_lines, trouble_lines, unsigned_lines
     from farm.cli.curate.candidate import gate_lines
     from farm.cli.curate.excuses import excuse_blocks
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.curator import (
+from farm.cli.options import json_option
+from farm.cli.output import say_json, say_lines, table, tell_result
+from farm.cli.remote import (
     clock,
-    curator,
+    connect,
     reason_option,
     tell_order,
     until_option,
@@ -16,8 +18,6 @@ from farm.cli.curator import (
     wait_option,
     why_option,
 )
-from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines, table, tell_result
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def freeze(channel: str, why: str, until: datetime | None, replace: bool, as_jso
     Example:
       farm channel freeze stable --why "the fair" --until 3d
     """
-    with curator() as farm:
+    with connect() as farm:
         signed = sign_act(farm, "freeze", channel, reason=why, until=until)
         answer = farm.freeze(channel, why=why, until=until, replace=replace, envelope=signed)
         status = tell_signed(farm, answer)
@@ -59,7 +59,7 @@ def thaw(channel: str, as_json: bool) -> int:
     Example:
       farm channel thaw stable
     """
-    with curator() as farm:
+    with connect() as farm:
         answer = farm.thaw(channel, envelope=sign_act(farm, "thaw", channel))
         status = tell_signed(farm, answer)
     if status == 0:
@@ -92,7 +92,7 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
     if not lift and not why.strip():
         raise click.UsageError("Missing option '--why'.")
     held = {package: None}
-    with curator() as farm:
+    with connect() as farm:
         if lift:
             answer = farm.lift(channel, package, envelope=sign_act(farm, "lift", channel, packages=held))
         else:
@@ -108,7 +108,7 @@ def hold(*, channel: str, package: str | None, why: str, until: datetime | None,
 
 def _show_holds(channel: str, as_json: bool) -> None:
 
-    with curator() as farm:
+    with connect() as farm:
         found = farm.channel(channel)["held"]
     if as_json:
         say_json(found)
@@ -132,7 +132,7 @@ def promote(origin: str, channel: str, packages: tuple[str, ...], why: str, wait
     Example:
       farm channel promote edge stable jq
     """
-    with curator() as farm:
+    with connect() as farm:
         envelope = _sign_promotion(farm, origin, channel, packages, why)
         order = farm.promote(channel, origin=origin, packages=packages, why=why, envelope=envelope)
         return tell_order(farm, order, wait=wait, as_json=as_json)

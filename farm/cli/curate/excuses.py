@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import clock, curator
 from farm.cli.options import json_option
 from farm.cli.output import Line, joined, say_json, say_lines, styled
+from farm.cli.remote import clock, connect
 from farm.core.policy.gate_kind import gate_key
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
     Example:
       farm channel excuses edge
     """
-    with curator() as farm:
+    with connect() as farm:
         names = [channel] if channel else [each["channel"] for each in farm.channels()]
         found = [excuse for name in names for excuse in farm.excuses(name, cleared=cleared)]
     if as_json:

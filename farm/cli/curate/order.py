@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import clock, curator, in_brief, number_type, why_option
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_result
+from farm.cli.remote import clock, connect, in_brief, number_type, why_option
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def list_orders(channel: str, as_json: bool) -> None:
       farm channel order list stable
     """
 
-    with curator() as farm:
+    with connect() as farm:
         found = farm.orders(channel)
     if as_json:
         say_json(found)
@@ -75,7 +75,7 @@ def withdraw(*, channel: str, number: int | None, digest: str | None, why: str, 
         raise click.UsageError("Which order? Write its NUMBER, or --order with its digest.")
     if number is None:
         return _withdraw_with_signer(channel, str(digest), why, as_json=as_json)
-    with curator() as farm:
+    with connect() as farm:
         envelope = _sign_withdrawal(farm, channel, number, why)
         answer = farm.withdraw_order(channel, number, why=why, envelope=envelope)
         status = tell_signed(farm, answer)
@@ -91,7 +91,7 @@ def _withdraw_with_signer(channel: str, digest: str, why: str, *, as_json: bool)
     from farm.core.names.digest import Digest
 
     target = Digest(digest)
-    with curator() as farm:
+    with connect() as farm:
         envelope = sign_act(farm, "withdraw-order", channel, target=target, reason=why)
         answer = farm.withdraw_order_with_signer(channel, target, why=why, envelope=envelope)
         status = tell_signed(farm, answer)

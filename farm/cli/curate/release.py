@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from farm.cli.curator import number_type
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
-from farm.cli.settings import Settings
+from farm.cli.remote import connect, number_type
 
 
 @click.group()
@@ -29,10 +28,8 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
     Example:
       farm release list edge
     """
-    from farm.api.farm_client import FarmClient
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         page = farm.releases(channel, before=before, limit=limit)
     if as_json:
         say_json(page)
@@ -55,12 +52,10 @@ def show(channel: str, number: int, as_json: bool) -> None:
     Example:
       farm release show edge 1
     """
-    from farm.api.farm_client import FarmClient
     from farm.cli.curate.candidate import unblocking_lines
     from farm.core.names.printed_version import printed_version
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         found = farm.release(channel, number)
     if as_json:
         say_json(found)
@@ -94,10 +89,8 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
     Example:
       farm release diff edge 11 12
     """
-    from farm.api.farm_client import FarmClient
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         found = farm.release_changes(channel, old, new)
     if as_json:
         say_json(found)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import clock, curator, number_type
 from farm.cli.options import json_option
 from farm.cli.output import say_json, say_lines, table, tell_result
+from farm.cli.remote import clock, connect, number_type
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def report(
         return 0
     if not why.strip():
         raise click.UsageError("Missing option '--why'.")
-    with curator() as farm:
+    with connect() as farm:
         answer = farm.report(channel, package, why=why)
     said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
     tell_result([said], answer, as_json=as_json)
@@ -77,7 +77,7 @@ def report(
 
 def _close(numbers: Sequence[int], *, as_json: bool) -> int:
     closed: list[dict[str, Any]] = []
-    with curator() as farm:
+    with connect() as farm:
         try:
             for number in numbers:
                 closed.append(farm.resolve(number, envelope=_sign_closing(farm, number)))  # noqa: PERF401
@@ -98,7 +98,7 @@ def _close_with_signer(channel: str, wanted: Sequence[tuple[int, str]], *, as_js
 
     targets = [(number, Digest(descriptor)) for number, descriptor in wanted]
     answers = []
-    with curator() as farm:
+    with connect() as farm:
         for number, target in targets:
             envelope = sign_act(farm, "close-report", channel, target=target, number=number)
             answers.append(farm.close_with_signer(channel, number, target, envelope=envelope))
@@ -125,7 +125,7 @@ def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
 
 def _show_reports(channel: str, as_json: bool) -> None:
 
-    with curator() as farm:
+    with connect() as farm:
         found = farm.reports(channel)
     if as_json:
         say_json(found)

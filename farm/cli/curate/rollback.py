@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.curator import curator, number_type, tell_order, wait_option, why_option
 from farm.cli.options import json_option
 from farm.cli.output import say
+from farm.cli.remote import connect, number_type, tell_order, wait_option, why_option
 from farm.cli.sign_order import sign_act
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def channel_rollback(channel: str, number: int, why: str, wait: bool, as_json: b
     Example:
       farm channel rollback edge 12 --why "jq 1.7.2 loses data"
     """
-    with curator() as farm:
+    with connect() as farm:
         envelope = _sign_rollback(farm, channel, number, why)
         order = farm.rollback(channel, number, why=why, envelope=envelope)
         return tell_order(farm, order, wait=wait, as_json=as_json)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
-from farm.cli.curator import clock, curator, in_brief, number_type, read_since
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.remote import clock, connect, in_brief, number_type, read_since
 
 
 def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -32,7 +32,7 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
       farm channel trail --channel stable --since 7d
     """
 
-    with curator() as farm:
+    with connect() as farm:
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)
     if as_json:
         say_json(page)

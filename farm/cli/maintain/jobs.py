@@ -8,7 +8,7 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
-from farm.cli.settings import Settings
+from farm.cli.remote import connect
 
 if TYPE_CHECKING:
     from farm.api.farm_client import FarmClient
@@ -27,10 +27,8 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
     Example:
       farm jobs --state failed
     """
-    from farm.api.farm_client import FarmClient
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         page = farm.jobs(state=state, name=name, limit=limit)
     if as_json:
         say_json(page.model_dump(mode="json"))
@@ -60,10 +58,8 @@ def log(job: int, follow: bool, as_json: bool) -> None:
     Example:
       farm log 12 --follow
     """
-    from farm.api.farm_client import FarmClient
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         for record in farm.follow(_newest_attempt(farm, job)) if follow else farm.log_records(job):
             _say_record(record, as_json=as_json)
 
@@ -82,12 +78,10 @@ def retry(numbers: tuple[int, ...], as_json: bool) -> int:
       farm retry 12 15 --json
     """
     from farm.api.errors import RefusedRequestError
-    from farm.api.farm_client import FarmClient
     from farm.cli.rendering import say_error
 
-    settings = Settings.from_environment()
     made, refused = [], 0
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         for number in numbers:
             try:
                 job = farm.retry(number)

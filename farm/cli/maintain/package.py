@@ -9,7 +9,7 @@ import click
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.recipes_option import read_tree, recipes_option
-from farm.cli.settings import Settings
+from farm.cli.remote import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,10 +39,8 @@ def copies(name: str, as_json: bool) -> None:
     Example:
       farm package copies zlib
     """
-    from farm.api.farm_client import FarmClient
 
-    settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         found = farm.copies(name)
     if as_json:
         say_json(found.model_dump(mode="json"))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.curator import clock, number_type
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
 from farm.cli.personal_key import find_own_key, own_key_options
+from farm.cli.remote import clock, connect, number_type
 from farm.cli.settings import Settings
 from farm.cli.sign_order import sign_withdrawal, tell_signed
 from farm.errors import FarmError
@@ -188,10 +188,9 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
 
 @contextmanager
 def _farm() -> Iterator[tuple[FarmClient, Settings]]:
-    from farm.api.farm_client import FarmClient
 
     settings = Settings.from_environment()
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         yield farm, settings
 
 

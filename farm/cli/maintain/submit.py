@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.candidate_lines import (
+from farm.cli.channel_lines import (
     candidate_line,
     passed_gates,
+    say_trouble,
     waiting_line,
     waits_for_signer,
     waits_for_thaw,
 )
-from farm.cli.channel_trouble import say_trouble
 from farm.cli.maintain.signed_recipes import distribution_of, sign_recipes, waiting_lines
 from farm.cli.output import say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
+from farm.cli.remote import connect
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,14 +64,13 @@ def submit(
     Example:
       farm submit recipes/packages/jq recipes/packages/oniguruma --release edge
     """
-    from farm.api.farm_client import FarmClient
     from farm.build.recipe_directory import read_recipe_directory
 
     settings = Settings.from_environment()
     recipes = {directory.resolve().name: read_recipe_directory(directory) for directory in directories}
     own = find_own_key(settings, key, name)
     envelope = sign_recipes(recipes, distribution_of(settings, directories), own) if own else None
-    with FarmClient(settings.url, settings.token) as farm:
+    with connect() as farm:
         taken = farm.submit(recipes, envelope=envelope)
         if as_json:
             say_json(taken.model_dump(mode="json"))

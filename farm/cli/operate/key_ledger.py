@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.curator import clock
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.remote import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

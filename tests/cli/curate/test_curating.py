@@ -13,8 +13,8 @@ import pytest
 from sqlmodel import col, update
 
 from farm.api.curator_client import CuratorClient
-from farm.cli.curator import read_until
 from farm.cli.main import main
+from farm.cli.remote import read_until
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor

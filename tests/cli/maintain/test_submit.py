@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.cli.candidate_lines import waits_for_signer, waits_for_thaw
+from farm.cli.channel_lines import waits_for_signer, waits_for_thaw
 from farm.cli.main import main
 from farm.server.identities import access
 from farm.server.tables.states import Role

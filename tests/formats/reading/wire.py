@@ -12,7 +12,6 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from farm.api.advisory_client import AdvisoryClient
 from farm.api.curator_client import CuratorClient
 from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
@@ -85,7 +84,7 @@ def converse(url: str, tokens: dict[str, str], folder: Path) -> dict[str, Any]:
         _look(ask, farm)
         with CuratorClient(url, tokens["curator"]) as curator:
             _curate(ask, curator)
-        with AdvisoryClient(url, tokens["curator"]) as advising:
+        with CuratorClient(url, tokens["curator"]) as advising:
             _advise(ask, advising)
     worker.client.close()
     return found
@@ -193,7 +192,7 @@ def _curate(ask: Any, curator: CuratorClient) -> None:
     ask("trail", curator.trail)
 
 
-def _advise(ask: Any, advising: AdvisoryClient) -> None:
+def _advise(ask: Any, advising: CuratorClient) -> None:
     ask("add-advisory", lambda: advising.add_advisory(json.loads(osv(package="jq"))))
     ask("state", lambda: advising.state(json.loads(openvex())))
     ask("review", lambda: advising.review(["jq"], "https://tracker.example.net/", "2026-01-01T00:00:00Z"))

@@ -1,13 +1,14 @@
-"""How the candidate at a channel's gates stands, in lines for whoever waits for it."""
+"""The state of a channel and of its candidate, in lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from farm.cli.output import Line, say, styled
 from farm.core.policy.gate_kind import gate_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
 
 _SIGNING_SECONDS = 10.0
 """Signing takes less; after that the signer is probably away."""
@@ -55,3 +56,31 @@ def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
     if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
         return False
     return bool(candidate["gates"]) and all(gate["state"] == "passed" for gate in candidate["gates"])
+
+
+def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield why a channel does nothing, with places in its file; nothing when it goes on."""
+    if answer["trouble"]:
+        yield f"{channel} " + styled("waits", fg="red") + " until its file is mended:"
+        yield from (f"  {line}" for line in answer["trouble"])
+
+
+def halted_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield why a channel can do nothing though its file is in order; nothing when it goes on."""
+    if why := answer.get("halted"):
+        yield f"{channel} " + styled("stands still", fg="red") + f": {why}"
+
+
+def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield in which points a channel's file does not count until they are signed; nothing when there are none."""
+    lines = answer.get("unsigned", ())
+    if lines:
+        yield f"{channel} goes on by what is " + styled("signed", fg="yellow") + ", until more is:"
+        yield from (f"  {line}" for line in lines)
+
+
+def say_trouble(channel: str, answer: Mapping[str, Any]) -> bool:
+    """Say on standard error why a channel does nothing; return whether there is anything to say."""
+    for line in trouble_lines(channel, answer):
+        say(line, err=True)
+    return bool(answer["trouble"])

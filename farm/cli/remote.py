@@ -1,24 +1,20 @@
-"""What the verbs of curators share: the connection, reasons, the times until which something holds, and orders."""
+"""What the verbs that ask a farm share: the connection, reasons, numbers, times, and orders to the pipeline."""
 
 from __future__ import annotations
 
 import textwrap
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.candidate_lines import candidate_line
-from farm.cli.channel_trouble import say_trouble
+from farm.cli.channel_lines import candidate_line, say_trouble
 from farm.cli.output import say, say_json, tell_result
 from farm.cli.settings import Settings
 from farm.cli.sign_order import tell_signed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from farm.api.curator_client import CuratorClient
 
 LARGEST_NUMBER = 2**31 - 1
@@ -74,14 +70,12 @@ until_option = click.option("--until", callback=_ahead, help="Until when: 3d, 12
 number_type = click.IntRange(1, LARGEST_NUMBER)
 
 
-@contextmanager
-def curator() -> Iterator[CuratorClient]:
-    """The connection to the farm at FARM_URL in the name of the holder of FARM_TOKEN."""
+def connect() -> CuratorClient:
+    """Return a connection to the farm at FARM_URL in the name of the holder of FARM_TOKEN; a context manager."""
     from farm.api.curator_client import CuratorClient
 
     settings = Settings.from_environment()
-    with CuratorClient(settings.url, settings.token) as client:
-        yield client
+    return CuratorClient(settings.url, settings.token)
 
 
 def clock(text: str | None) -> str:
