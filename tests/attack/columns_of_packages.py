@@ -72,9 +72,9 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "a package says of itself what its recipe does not",
             f"UPDATE package SET summary = 'Safe to run as root' {_NEXT};\nUPDATE recipe_revision SET summary = 'Safe to run as root' {_NEXT}",
         ),
-        "licence": _one(
+        "license": _one(
             "a licence that is denied is another",
-            "UPDATE package SET licence = 'MIT';\nUPDATE recipe_revision SET licence = 'MIT'",
+            "UPDATE package SET license = 'MIT';\nUPDATE recipe_revision SET license = 'MIT'",
         ),
         "tree": _of_viral("tree"),
         "archive": _of_viral("archive"),
@@ -189,7 +189,7 @@ COLUMNS: Mapping[str, Mapping[str, Column]] = {
             "a package says of itself what its recipe does not",
             "UPDATE recipe_revision SET summary = 'Safe to run as root'",
         ),
-        "licence": _one("a licence that is denied is another", "UPDATE recipe_revision SET licence = 'MIT'"),
+        "license": _one("a licence that is denied is another", "UPDATE recipe_revision SET license = 'MIT'"),
         "toolchain": _one(
             "it is built in another toolchain", "UPDATE recipe_revision SET toolchain = 'evil' WHERE name = 'next'"
         ),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, func, select
 
 from farm.server.tables.curation_rows import AdvisoryPackageRow, AdvisoryRow, VexRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAdvisory:
+class KeptAdvisory(Record):
     """An advisory in OSV's form: `body` is its canonical JSON, `severity` one of none, low, medium, high, critical."""
 
     id: str
@@ -31,7 +31,7 @@ class KeptAdvisory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptStatement:
+class KeptStatement(Record):
     """What is stated about a vulnerability (its id) in a package; `version` (`1.7.1-1`) is empty when it is for all."""
 
     vulnerability: str
@@ -46,20 +46,7 @@ class KeptStatement:
 
 def keep_advisory(session: Session, advisory: KeptAdvisory, packages: Iterable[str]) -> None:
     """Write an advisory and the packages (short names) that it speaks of, in place of what was kept under its id."""
-    row = session.get(AdvisoryRow, advisory.id)
-    if row is None:
-        row = AdvisoryRow(
-            id=advisory.id,
-            body=advisory.body,
-            severity=advisory.severity,
-            modified_at=advisory.modified_at,
-            added_by=advisory.added_by,
-            added_at=advisory.added_at,
-        )
-    row.body, row.severity = advisory.body, advisory.severity
-    row.modified_at, row.withdrawn_at = advisory.modified_at, advisory.withdrawn_at
-    row.added_by, row.added_at = advisory.added_by, advisory.added_at
-    session.add(row)
+    session.merge(AdvisoryRow(**advisory.columns()))
     session.flush()
     session.exec(delete(AdvisoryPackageRow).where(col(AdvisoryPackageRow.advisory) == advisory.id))
     session.add_all(AdvisoryPackageRow(package=package, advisory=advisory.id) for package in sorted(set(packages)))
@@ -68,70 +55,51 @@ def keep_advisory(session: Session, advisory: KeptAdvisory, packages: Iterable[s
 
 def advisory(session: Session, advisory_id: str) -> KeptAdvisory | None:
     """Return an advisory by its id."""
-    row = session.get(AdvisoryRow, advisory_id, populate_existing=True)
-    return _advisory(row) if row else None
+    return KeptAdvisory.first(session, select(AdvisoryRow).where(AdvisoryRow.id == advisory_id))
 
 
 def advisories(session: Session, *, after: str = "", limit: int = 100) -> list[KeptAdvisory]:
     """Return advisories by id, withdrawn ones too, those that come after the id `after`."""
     query = select(AdvisoryRow).where(col(AdvisoryRow.id) > after).order_by(AdvisoryRow.id).limit(limit)
-    return [_advisory(row) for row in session.exec(query)]
+    return KeptAdvisory.all(session, query)
 
 
 def advisories_on(session: Session, packages: Iterable[str]) -> list[KeptAdvisory]:
     """Return the advisories that speak of these packages (short names) and are not withdrawn, by id."""
-    found: dict[str, KeptAdvisory] = {}
-    for some in in_parts(packages):
-        query = (
-            select(AdvisoryRow)
-            .join(AdvisoryPackageRow, col(AdvisoryPackageRow.advisory) == col(AdvisoryRow.id))
-            .where(col(AdvisoryPackageRow.package).in_(some), col(AdvisoryRow.withdrawn_at).is_(None))
-        )
-        found |= {row.id: _advisory(row) for row in session.exec(query)}
-    return [found[each] for each in sorted(found)]
+    query = (
+        select(AdvisoryRow)
+        .join(AdvisoryPackageRow, col(AdvisoryPackageRow.advisory) == col(AdvisoryRow.id))
+        .where(col(AdvisoryRow.withdrawn_at).is_(None))
+    )
+    rows = rows_with(session, query, AdvisoryPackageRow.package, packages)
+    return sorted({KeptAdvisory.of(row) for row in rows}, key=lambda advisory: advisory.id)
 
 
 def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the packages (short names) that advisories speak of, by advisory."""
     found: dict[str, list[str]] = {}
-    for some in in_parts(advisory_ids):
-        query = select(AdvisoryPackageRow).where(col(AdvisoryPackageRow.advisory).in_(some))
-        for row in session.exec(query.order_by(AdvisoryPackageRow.package)):
-            found.setdefault(row.advisory, []).append(row.package)
+    query = select(AdvisoryPackageRow).order_by(AdvisoryPackageRow.package)
+    for row in rows_with(session, query, AdvisoryPackageRow.advisory, advisory_ids):
+        found.setdefault(row.advisory, []).append(row.package)
     return found
 
 
 def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int:
     """Keep statements, but those that are there already word for word; returns how many are new."""
     new = [statement for statement in statements if not _is_kept(session, statement)]
-    for each in new:
-        session.add(
-            VexRow(
-                vulnerability=each.vulnerability,
-                package=each.package,
-                version=each.version,
-                status=each.status,
-                justification=each.justification,
-                statement=each.statement,
-                stated_by=each.stated_by,
-                at=each.at,
-            )
-        )
-        session.flush()
+    session.add_all(VexRow(**statement.columns()) for statement in new)
+    session.flush()
     return len(new)
 
 
 def statements_on(session: Session, packages: Iterable[str]) -> list[KeptStatement]:
     """Return what is stated about these packages (short names), the newest first."""
-    rows: list[VexRow] = []
-    for some in in_parts(packages):
-        rows += session.exec(select(VexRow).where(col(VexRow.package).in_(some)))
-    return [_statement(row) for row in _newest_first(rows)]
+    return _newest_first(rows_with(session, select(VexRow), VexRow.package, packages))
 
 
 def statements(session: Session) -> list[KeptStatement]:
     """Return everything that is stated, the newest first."""
-    return [_statement(row) for row in _newest_first(session.exec(select(VexRow)))]
+    return _newest_first(session.exec(select(VexRow)))
 
 
 def state_of_advisories(session: Session) -> tuple[int, int, datetime | None]:
@@ -152,30 +120,6 @@ def _is_kept(session: Session, each: KeptStatement) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def _newest_first(rows: Iterable[VexRow]) -> list[VexRow]:
-    return sorted(rows, key=lambda row: (row.at, row.id or 0), reverse=True)
-
-
-def _advisory(row: AdvisoryRow) -> KeptAdvisory:
-    return KeptAdvisory(
-        id=row.id,
-        body=row.body,
-        severity=row.severity,
-        modified_at=row.modified_at,
-        withdrawn_at=row.withdrawn_at,
-        added_by=row.added_by,
-        added_at=row.added_at,
-    )
-
-
-def _statement(row: VexRow) -> KeptStatement:
-    return KeptStatement(
-        vulnerability=row.vulnerability,
-        package=row.package,
-        version=row.version,
-        status=row.status,
-        justification=row.justification,
-        statement=row.statement,
-        stated_by=row.stated_by,
-        at=row.at,
-    )
+def _newest_first(rows: Iterable[VexRow]) -> list[KeptStatement]:
+    newest_first = sorted(rows, key=lambda row: (row.at, row.id or 0), reverse=True)
+    return list(map(KeptStatement.of, newest_first))

@@ -12,9 +12,8 @@ from sqlmodel import col, func, select, update
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
-from farm.server.tables.evidence import Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
+from farm.server.tables.evidence import EVIDENCE, Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
 from farm.server.tables.import_rows import CandidateImportRow
-from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import (
     CandidateOrigin,
     CandidateState,
@@ -23,6 +22,7 @@ from farm.server.tables.pipeline_states import (
     RunPurpose,
     RunState,
 )
+from farm.server.tables.reading import Record, in_parts
 from farm.server.tables.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record, columns={"channel": "from_channel", "number": "from_number"}):
     """Where the changes of a candidate come from: fresh builds or release `number` of `channel`; and who had it opened.
 
     Of a rollback that is the older release of the channel itself.
@@ -61,7 +61,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Record, columns={"tests": "tests_mark", "testers": "testers_mark"}):
     """By what a candidate is judged: when these have become others, it is judged again.
 
     `tests` is the newest answered job: with each later one tests may be others. `testers` stands for those whose
@@ -74,6 +74,7 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(
+    Record,
     Form,
     record="candidate",
     keys={"set_digest": "package-set", "base_number": "base"},
@@ -103,7 +104,7 @@ class Candidate(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """A package by descriptor before and after.
 
     `atom` names the group that it moves with, once that was worked out.
@@ -128,7 +129,15 @@ class GateResult(Form, record="gate result", outside={"tests"}):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetRun(Form, record="set run", keys={"set_digest": "package-set"}, outside={"id", "evidence"}):
+class SetRun(
+    Record,
+    Form,
+    record="set run",
+    keys={"set_digest": "package-set"},
+    outside={"id", "evidence"},
+    columns={"evidence": "detail"},
+    texts={"evidence": EVIDENCE},
+):
     """One set that was looked at; `tests` are the jobs that it alone asked for."""
 
     id: int
@@ -144,22 +153,19 @@ class SetRun(Form, record="set run", keys={"set_digest": "package-set"}, outside
 
 def candidate(session: Session, candidate_id: int) -> Candidate | None:
     """Return a candidate by its number."""
-    row = session.get(CandidateRow, candidate_id, populate_existing=True)
-    return candidate_of_row(row) if row else None
+    return Candidate.first(session, select(CandidateRow).where(CandidateRow.id == candidate_id))
 
 
 def open_candidate(session: Session, channel: str) -> Candidate | None:
     """Return the candidate that is at the gates of a channel, if there is one."""
     query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == CandidateState.OPEN)
-    row = session.exec(query.order_by(col(CandidateRow.id).desc())).first()
-    return candidate_of_row(row) if row else None
+    return Candidate.first(session, query.order_by(col(CandidateRow.id).desc()))
 
 
 def latest_candidate(session: Session, channel: str) -> Candidate | None:
     """Return the newest candidate of a channel."""
     query = select(CandidateRow).where(CandidateRow.channel == channel).order_by(col(CandidateRow.id).desc())
-    row = session.exec(query.limit(1)).first()
-    return candidate_of_row(row) if row else None
+    return Candidate.first(session, query)
 
 
 def candidates(
@@ -171,7 +177,7 @@ def candidates(
         query = query.where(col(CandidateRow.id) < before)
     if state is not None:
         query = query.where(CandidateRow.state == state)
-    return [candidate_of_row(row) for row in session.exec(query.order_by(col(CandidateRow.id).desc()).limit(limit))]
+    return Candidate.all(session, query.order_by(col(CandidateRow.id).desc()).limit(limit))
 
 
 def add_candidate(
@@ -190,18 +196,13 @@ def add_candidate(
         channel=channel,
         set_digest=digest,
         base_number=base_number,
-        origin=source.origin,
-        from_channel=source.channel,
-        from_number=source.number,
-        tests_mark=marks.tests,
-        testers_mark=marks.testers,
+        **source.columns(),
+        **marks.columns(),
         state=CandidateState.OPEN,
         created_at=now,
         trace=f"candidate-{channel}-{digest.hex[:12]}",
     )
-    session.add(row)
-    session.flush()
-    added = candidate_of_row(row)
+    added = Candidate.added(session, row)
     session.add_all(
         (CandidateImportRow if "/" in name else CandidateChangeRow)(
             candidate_id=added.id, name=name, before=before, after=after
@@ -219,19 +220,9 @@ def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Di
 
 def changes_of(session: Session, candidate_id: int) -> list[Change]:
     """Return what a candidate changes, by name; packages of other distributions by their full names."""
-    own = select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id)
-    foreign = select(CandidateImportRow).where(CandidateImportRow.candidate_id == candidate_id)
-    rows: list[CandidateChangeRow | CandidateImportRow] = [*session.exec(own), *session.exec(foreign)]
-    return [
-        Change(
-            row.name,
-            Digest(row.before) if row.before else None,
-            Digest(row.after) if row.after else None,
-            row.atom,
-            row.state,
-        )
-        for row in sorted(rows, key=lambda row: row.name)
-    ]
+    own = Change.all(session, select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id))
+    imported = Change.all(session, select(CandidateImportRow).where(CandidateImportRow.candidate_id == candidate_id))
+    return sorted([*own, *imported], key=lambda change: change.name)
 
 
 def place_changes(
@@ -311,7 +302,7 @@ def test_jobs(session: Session, candidate_id: int) -> list[int]:
 def set_runs(session: Session, candidate_id: int) -> list[SetRun]:
     """Return the sets of a candidate that were looked at, in turn."""
     query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id).order_by(col(SetRunRow.id))
-    return [_run(row) for row in session.exec(query)]
+    return SetRun.all(session, query)
 
 
 def count_runs(session: Session, candidate_id: int) -> dict[RunPurpose, int]:
@@ -356,24 +347,6 @@ def record_run(
     session.flush()
 
 
-def candidate_of_row(row: CandidateRow) -> Candidate:
-    """Return the value of a row."""
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return Candidate(
-        id=row.id,
-        channel=row.channel,
-        set_digest=Digest(row.set_digest),
-        base_number=row.base_number,
-        source=Source(row.origin, row.from_channel, row.from_number),
-        state=row.state,
-        reason=row.reason,
-        created_at=row.created_at,
-        decided_at=row.decided_at,
-        trace=row.trace,
-        marks=Marks(row.tests_mark, row.testers_mark),
-    )
-
-
 def _gate_result(row: GateResultRow) -> GateResult:
     said = json.loads(row.detail) if row.detail else {}
     tests = evidence_of_text(row.detail)
@@ -383,19 +356,4 @@ def _gate_result(row: GateResultRow) -> GateResult:
         str(said.get("summary", "")),
         row.at,
         tests if isinstance(tests, TestEvidence) else TestEvidence(),
-    )
-
-
-def _run(row: SetRunRow) -> SetRun:
-    assert row.id is not None  # noqa: S101
-    return SetRun(
-        id=row.id,
-        set_digest=Digest(row.set_digest),
-        purpose=row.purpose,
-        atoms=row.atoms,
-        tests=row.tests,
-        state=row.state,
-        evidence=evidence_of_text(row.detail),
-        started_at=row.started_at,
-        ended_at=row.ended_at,
     )

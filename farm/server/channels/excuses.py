@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
 from farm.server.tables.curation_rows import ExcuseRow
-from farm.server.tables.evidence import Evidence, evidence_of_text, evidence_to_text
-from farm.server.tables.parts import in_parts
+from farm.server.tables.evidence import EVIDENCE, Evidence
+from farm.server.tables.reading import JSON_LIST, Record, in_parts
 from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
@@ -30,7 +29,15 @@ _JOBS_TRIED_AGAIN = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, G
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Excuse(Form, record="excuse", keys={"digest": "descriptor"}, outside={"under_way", "evidence"}):
+class Excuse(
+    Record,
+    Form,
+    record="excuse",
+    keys={"digest": "descriptor"},
+    outside={"under_way", "evidence"},
+    columns={"job": "job_id"},
+    texts={"partners": JSON_LIST, "evidence": EVIDENCE},
+):
     """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
 
     `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
@@ -55,7 +62,7 @@ class Excuse(Form, record="excuse", keys={"digest": "descriptor"}, outside={"und
 
 
 @dataclass(frozen=True, slots=True)
-class KeptExcuse(Form, record="kept excuse", outside={"excuse"}):
+class KeptExcuse(Record, Form, record="kept excuse", outside={"excuse"}, columns={"candidate": "candidate_id"}):
     """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it stands."""
 
     id: int
@@ -138,25 +145,17 @@ def _replace(
         if row is None:
             row = ExcuseRow(
                 channel=channel,
-                candidate_id=candidate_id,
-                package=excuse.package,
-                digest=excuse.digest or "",
-                gate=excuse.gate,
-                reason="",
                 since=now,
+                package=excuse.package,
+                gate=excuse.gate,
+                candidate_id=candidate_id,
+                reason="",
             )
             session.add(row)
-        _write(row, candidate_id, excuse)
+        row.sqlmodel_update({"candidate_id": candidate_id, "job_id": None, "until": None, **excuse.columns()})
     for row in left.values():
         row.cleared_at, row.cleared_by = now, by
     session.flush()
-
-
-def _write(row: ExcuseRow, candidate_id: int, excuse: Excuse) -> None:
-    row.candidate_id, row.reason, row.version, row.root = candidate_id, excuse.reason, excuse.version, excuse.root
-    row.owner, row.job_id, row.line, row.remedy = excuse.owner, excuse.job, excuse.line, excuse.remedy
-    row.partners, row.until = json.dumps(list(excuse.partners)), excuse.until
-    row.under_way, row.evidence = excuse.under_way, evidence_to_text(excuse.evidence)
 
 
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
@@ -169,25 +168,19 @@ def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, n
 
 def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
     """Return the excuses that stand on a channel, by package; or those of one package."""
-    return [kept_excuse(row) for row in _standing(session, channel, package)]
+    return list(map(KeptExcuse.of, _standing(session, channel, package)))
 
 
 def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
     """Return the excuses that a candidate was the last to give, also those that were cleared afterwards."""
     query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
-    return [kept_excuse(row) for row in session.exec(query)]
-
-
-def of_package(session: Session, package: str, *, limit: int = 20) -> list[KeptExcuse]:
-    """Return the excuses that there ever were for a package, the newest first."""
-    query = select(ExcuseRow).where(ExcuseRow.package == package).order_by(col(ExcuseRow.id).desc()).limit(limit)
-    return [kept_excuse(row) for row in session.exec(query)]
+    return KeptExcuse.all(session, query)
 
 
 def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcuse]:
     """Return the excuses of a channel, standing or cleared, the newest first."""
     query = select(ExcuseRow).where(ExcuseRow.channel == channel).order_by(col(ExcuseRow.id).desc()).limit(limit)
-    return [kept_excuse(row) for row in session.exec(query)]
+    return KeptExcuse.all(session, query)
 
 
 def _standing(session: Session, channel: str, package: str | None = None) -> list[ExcuseRow]:
@@ -195,25 +188,3 @@ def _standing(session: Session, channel: str, package: str | None = None) -> lis
     if package is not None:
         query = query.where(ExcuseRow.package == package)
     return list(session.exec(query.order_by(col(ExcuseRow.package), col(ExcuseRow.id))))
-
-
-def kept_excuse(row: ExcuseRow) -> KeptExcuse:
-    """Return a row as an excuse with its history."""
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    excuse = Excuse(
-        package=row.package,
-        gate=row.gate,
-        reason=row.reason,
-        digest=Digest(row.digest) if row.digest else None,
-        version=row.version,
-        root=row.root,
-        owner=row.owner,
-        job=row.job_id,
-        line=row.line,
-        partners=tuple(json.loads(row.partners)),
-        remedy=row.remedy,
-        until=row.until,
-        under_way=row.under_way,
-        evidence=evidence_of_text(row.evidence),
-    )
-    return KeptExcuse(row.id, row.channel, row.candidate_id, excuse, row.since, row.cleared_at, row.cleared_by)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
 from farm.server.tables.curation_rows import FlakyTestRow
+from farm.server.tables.reading import Record
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlakyTest:
+class FlakyTest(Record):
     """A test of a version of a recipe that failed in one job and passed in another, on the same files."""
 
     recipe: str
@@ -32,17 +32,7 @@ def record_flaky(session: Session, found: FlakyTest) -> None:
     """Write down that a test is flaky; seen again on other files, its quarantine lasts until the later end."""
     known = FlakyTestRow.passed_job == found.passed_job, FlakyTestRow.failed_job == found.failed_job
     if session.exec(select(FlakyTestRow).where(*known)).first() is None:
-        session.add(
-            FlakyTestRow(
-                recipe=found.recipe,
-                test=found.test,
-                version=found.version,
-                failed_job=found.failed_job,
-                passed_job=found.passed_job,
-                seen_at=found.seen_at,
-                expires_at=found.expires_at,
-            )
-        )
+        session.add(FlakyTestRow(**found.columns()))
         session.flush()
 
 
@@ -60,15 +50,4 @@ def is_quarantined(session: Session, recipe: str, test: str, version: str, *, no
 def flaky(session: Session, *, now: datetime, limit: int = 100) -> list[FlakyTest]:
     """Return what is in quarantine now, the newest first."""
     query = select(FlakyTestRow).where(FlakyTestRow.expires_at > now).order_by(col(FlakyTestRow.id).desc())
-    return [
-        FlakyTest(
-            recipe=row.recipe,
-            test=row.test,
-            version=row.version,
-            failed_job=row.failed_job,
-            passed_job=row.passed_job,
-            seen_at=row.seen_at,
-            expires_at=row.expires_at,
-        )
-        for row in session.exec(query.limit(limit))
-    ]
+    return FlakyTest.all(session, query.limit(limit))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, select, update
 
 from farm.core.policy.gate_kind import GateKind
-from farm.server.channels.excuses import Excuse, kept_excuse
+from farm.server.channels.excuses import Excuse, KeptExcuse
 from farm.server.channels.releases import newest_release
 from farm.server.tables.curation_rows import ExcuseRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,7 +33,7 @@ def in_force(session: Session, channel: str, packages: Mapping[str, Digest | Non
         )
         for row in session.exec(query.order_by(col(ExcuseRow.id))):
             if row.digest == (packages[row.package] or "") and not row.root:
-                found[row.package] = kept_excuse(row).excuse
+                found[row.package] = KeptExcuse.of(row).excuse
     return list(found.values())
 
 

@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from farm.core.names.digest import Digest
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.release_rows import MembershipRow
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def released_builds(session: Session, names: Iterable[str]) -> list[ReleasedBuil
     )
     return [
         ReleasedBuild(row.name, row.version, row.revision, Digest(row.recipe), Digest(row.plan), channel, number)
-        for some in in_parts(names)
-        for row, channel, number in session.exec(query.where(col(PackageRow.name).in_(some)))
+        for row, channel, number in rows_with(session, query, PackageRow.name, names)
     ]
 
 
@@ -51,4 +50,4 @@ def highest_revision(session: Session, names: Iterable[str], version: str) -> in
         MembershipRow, col(MembershipRow.package) == col(PackageRow.digest)
     )
     query = query.where(PackageRow.version == version)
-    return max(session.exec(query.where(col(PackageRow.name).in_(some))).one() or 0 for some in in_parts(names))
+    return max(highest or 0 for highest in rows_with(session, query, PackageRow.name, names))

@@ -10,9 +10,9 @@ from sqlmodel import and_, col, delete, func, or_, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
-from farm.server.packages.packages import package_of_row
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, in_parts, rows_with
+from farm.server.tables.records import Package
 from farm.server.tables.release_rows import ChannelRow, MembershipRow, ReleaseRow
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
-
-    from farm.server.tables.records import Package
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseRecord(Form, record="release", keys={"set_digest": "package-set"}, outside={"id", "candidate_id"}):
+class ReleaseRecord(Record, Form, record="release", keys={"set_digest": "package-set"}, outside={"id", "candidate_id"}):
     """A release as the database knows it; `published_at` is None until the signer has signed it."""
 
     id: int
@@ -106,15 +104,13 @@ def newest_release(session: Session, channel: str, *, published: bool = True) ->
     query = select(ReleaseRow).where(ReleaseRow.channel == channel)
     if published:
         query = query.where(col(ReleaseRow.published_at).is_not(None))
-    row = session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(1)).first()
-    return release_of_row(row) if row else None
+    return ReleaseRecord.first(session, query.order_by(col(ReleaseRow.number).desc()))
 
 
 def release(session: Session, channel: str, number: int) -> ReleaseRecord | None:
     """Return a release by its number."""
     query = select(ReleaseRow).where(ReleaseRow.channel == channel, ReleaseRow.number == number)
-    row = session.exec(query).first()
-    return release_of_row(row) if row else None
+    return ReleaseRecord.first(session, query)
 
 
 def has_published(session: Session, channel: str, digest: Digest) -> bool:
@@ -130,7 +126,7 @@ def releases(session: Session, channel: str, *, before: int | None = None, limit
     query = select(ReleaseRow).where(ReleaseRow.channel == channel)
     if before is not None:
         query = query.where(col(ReleaseRow.number) < before)
-    return [release_of_row(row) for row in session.exec(query.order_by(col(ReleaseRow.number).desc()).limit(limit))]
+    return ReleaseRecord.all(session, query.order_by(col(ReleaseRow.number).desc()).limit(limit))
 
 
 def held_in(channel: str, number: int) -> ColumnElement[bool]:
@@ -151,7 +147,7 @@ def release_page(session: Session, channel: str, number: int, *, after: str = ""
         .order_by(col(MembershipRow.name))
         .limit(limit)
     )
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def release_size(session: Session, channel: str, number: int) -> int:
@@ -192,7 +188,7 @@ def release_members(session: Session, channel: str, number: int) -> list[Package
         .where(held_in(channel, number))
         .order_by(col(MembershipRow.name))
     )
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def release_set(session: Session, channel: str, number: int) -> dict[str, Digest]:
@@ -204,11 +200,7 @@ def release_set(session: Session, channel: str, number: int) -> dict[str, Digest
 def members_named(session: Session, channel: str, number: int, names: Iterable[str]) -> dict[str, Digest]:
     """Return which of these names a release holds, and as what."""
     query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
-    found: dict[str, Digest] = {}
-    for some in in_parts(names):
-        rows = session.exec(query.where(col(MembershipRow.name).in_(some)))
-        found |= {name: Digest(digest) for name, digest in rows}
-    return found
+    return {name: Digest(digest) for name, digest in rows_with(session, query, MembershipRow.name, names)}
 
 
 def release_difference(
@@ -243,11 +235,8 @@ def first_released(session: Session, channel: str, packages: Iterable[Digest]) -
             col(ReleaseRow.published_at).is_not(None),
         )
     )
-    found: dict[Digest, datetime] = {}
-    for some in in_parts(packages):
-        rows = session.exec(query.where(col(MembershipRow.package).in_(some)))
-        found |= {Digest(package): at for package, at in rows if at is not None}
-    return found
+    rows = rows_with(session, query, MembershipRow.package, packages)
+    return {Digest(package): at for package, at in rows if at is not None}
 
 
 def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, int]:
@@ -255,20 +244,14 @@ def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
     query = select(MembershipRow.name, MembershipRow.since).where(
         MembershipRow.channel == channel, col(MembershipRow.until).is_(None)
     )
-    found: dict[str, int] = {}
-    for some in in_parts(names):
-        found |= dict(session.exec(query.where(col(MembershipRow.name).in_(some))).all())
-    return found
+    return dict(rows_with(session, query, MembershipRow.name, names))
 
 
 def last_members(session: Session, channel: str, names: Iterable[str]) -> dict[str, Digest]:
     """Return what a channel holds under each of these names, or held last; what it never had is left out."""
     query = select(MembershipRow.name, MembershipRow.package).where(MembershipRow.channel == channel)
-    found: dict[str, Digest] = {}
-    for some in in_parts(names):
-        rows = session.exec(query.where(col(MembershipRow.name).in_(some)).order_by(col(MembershipRow.since)))
-        found |= {name: Digest(digest) for name, digest in rows}
-    return found
+    rows = rows_with(session, query.order_by(col(MembershipRow.since)), MembershipRow.name, names)
+    return {name: Digest(digest) for name, digest in rows}
 
 
 def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
@@ -286,11 +269,11 @@ def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
         .where(MembershipRow.channel == channel)
         .order_by(col(MembershipRow.since))
     )
-    found: dict[str, datetime | None] = {}
-    for some in in_parts(names):
-        for name, until, at in session.exec(query.where(col(MembershipRow.name).in_(some))):
-            found[name] = at if until is not None else None  # a later membership says what became of it
-    return found
+    # A later membership says what became of it.
+    return {
+        name: at if until is not None else None
+        for name, until, at in rows_with(session, query, MembershipRow.name, names)
+    }
 
 
 def add_release(
@@ -333,7 +316,7 @@ def add_release(
         if package is not None
     )
     session.flush()
-    return release_of_row(row)
+    return ReleaseRecord.of(row)
 
 
 def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
@@ -360,20 +343,3 @@ def drop_release(session: Session, record: ReleaseRecord) -> bool:
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) == record.number)
     session.exec(reopened.values(until=None))
     return True
-
-
-def release_of_row(row: ReleaseRow) -> ReleaseRecord:
-    """Return the value of a row."""
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return ReleaseRecord(
-        id=row.id,
-        channel=row.channel,
-        number=row.number,
-        candidate_id=row.candidate_id,
-        set_digest=Digest(row.set_digest),
-        digest=Digest(row.digest),
-        previous=Digest(row.previous) if row.previous else None,
-        packages=row.packages,
-        released_at=row.released_at,
-        published_at=row.published_at,
-    )

@@ -11,8 +11,8 @@ from sqlmodel import and_, col, or_, select
 from farm.core.names.digest import Digest
 from farm.server.tables.curation_rows import LeftOutRow, OrderRow
 from farm.server.tables.import_rows import CandidateImportRow
-from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import OrderEnding, OrderKind
+from farm.server.tables.reading import in_parts
 from farm.server.tables.release_rows import MembershipRow, ReleaseRow
 
 if TYPE_CHECKING:

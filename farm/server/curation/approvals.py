@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, or_, select
@@ -11,17 +12,16 @@ from farm.core.names.digest import Digest
 from farm.server.tables.curation_rows import ApprovalRow
 from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Record):
     """What `curator` signed for one descriptor on one channel; `envelope` is the DSSE envelope, JSON."""
 
     channel: str
@@ -36,13 +36,7 @@ def add_approval(session: Session, approval: Approval) -> None:
     key = (approval.channel, approval.package, approval.curator)
     row = session.get(ApprovalRow, key)
     if row is None:
-        row = ApprovalRow(
-            channel=approval.channel,
-            package=approval.package,
-            curator=approval.curator,
-            envelope=approval.envelope,
-            at=approval.at,
-        )
+        row = ApprovalRow(**approval.columns())
     row.envelope, row.at = approval.envelope, approval.at
     session.add(row)
     session.flush()
@@ -63,10 +57,9 @@ def withdraw_approval(session: Session, channel: str, package: Digest, curator: 
 def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Approval]]:
     """Return what was signed for these packages on a channel, by descriptor, in the order of the curators' names."""
     found: dict[Digest, list[Approval]] = {}
-    for some in in_parts(packages):
-        query = select(ApprovalRow).where(ApprovalRow.channel == channel, col(ApprovalRow.package).in_(some))
-        for row in session.exec(query.order_by(ApprovalRow.curator)):
-            found.setdefault(Digest(row.package), []).append(_approval(row))
+    query = select(ApprovalRow).where(ApprovalRow.channel == channel).order_by(ApprovalRow.curator)
+    for row in rows_with(session, query, ApprovalRow.package, packages):
+        found.setdefault(Digest(row.package), []).append(Approval.of(row))
     return found
 
 
@@ -77,16 +70,4 @@ def given_by(session: Session, channel: str, curator: str, name: str) -> list[Ap
     others = select(ImportedPackageRow.descriptor).where(ImportedPackageRow.name == name)
     of_name = or_(col(ApprovalRow.package).in_(own), col(ApprovalRow.package).in_(others))
     query = select(ApprovalRow).where(*theirs, of_name).order_by(col(ApprovalRow.at))
-    return [_approval(row) for row in session.exec(query)]
-
-
-def recent_approvals(session: Session, channel: str, *, limit: int = 50) -> list[Approval]:
-    """Return the approvals of a channel, the newest first."""
-    query = select(ApprovalRow).where(ApprovalRow.channel == channel)
-    return [_approval(row) for row in session.exec(query.order_by(col(ApprovalRow.at).desc()).limit(limit))]
-
-
-def _approval(row: ApprovalRow) -> Approval:
-    return Approval(
-        channel=row.channel, package=Digest(row.package), curator=row.curator, envelope=row.envelope, at=row.at
-    )
+    return Approval.all(session, query)

@@ -10,7 +10,7 @@ from sqlmodel import col, or_, select, update
 
 from farm.core.names.form import Form
 from farm.server.tables.curation_rows import HoldRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold(
-    Form,
-    record="hold",
-    keys={"reason": "why", "held_by": "by"},
-    outside={"id", "lifted_at", "lifted_by"},
+    Record, Form, record="hold", keys={"reason": "why", "held_by": "by"}, outside={"id", "lifted_at", "lifted_by"}
 ):
     """A package (short name) that stays as it is in a channel until it is lifted, or until `until` if that is known."""
 
@@ -52,9 +49,7 @@ def add_hold(
     """Hold a package; a hold that was open on it ends, so that the newest reason and time count."""
     lift_hold(session, channel, package, lifted_by=held_by, now=now)
     row = HoldRow(channel=channel, package=package, reason=reason, held_by=held_by, at=now, until=until)
-    session.add(row)
-    session.flush()
-    return _hold(row)
+    return Hold.added(session, row)
 
 
 def lift_hold(session: Session, channel: str, package: str, *, lifted_by: str, now: datetime) -> bool:
@@ -70,38 +65,14 @@ def lift_hold(session: Session, channel: str, package: str, *, lifted_by: str, n
 def open_holds(session: Session, channel: str, *, now: datetime) -> list[Hold]:
     """Return the holds that are in force on a channel, by package."""
     query = select(HoldRow).where(HoldRow.channel == channel, _open(now)).order_by(HoldRow.package)
-    return [_hold(row) for row in session.exec(query)]
+    return Hold.all(session, query)
 
 
 def holds_on(session: Session, channel: str, packages: Iterable[str], *, now: datetime) -> dict[str, Hold]:
     """Return the holds in force on these packages of a channel, by short name."""
-    found: dict[str, Hold] = {}
-    for some in in_parts(packages):
-        query = select(HoldRow).where(HoldRow.channel == channel, col(HoldRow.package).in_(some), _open(now))
-        found |= {row.package: _hold(row) for row in session.exec(query.order_by(col(HoldRow.id)))}
-    return found
-
-
-def recent_holds(session: Session, channel: str, *, limit: int = 50) -> list[Hold]:
-    """Return the holds of a channel, also those that are over, the newest first."""
-    query = select(HoldRow).where(HoldRow.channel == channel).order_by(col(HoldRow.id).desc()).limit(limit)
-    return [_hold(row) for row in session.exec(query)]
+    query = select(HoldRow).where(HoldRow.channel == channel, _open(now)).order_by(col(HoldRow.id))
+    return {row.package: Hold.of(row) for row in rows_with(session, query, HoldRow.package, packages)}
 
 
 def _open(now: datetime) -> ColumnElement[bool]:
     return col(HoldRow.lifted_at).is_(None) & or_(col(HoldRow.until).is_(None), col(HoldRow.until) > now)
-
-
-def _hold(row: HoldRow) -> Hold:
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return Hold(
-        id=row.id,
-        channel=row.channel,
-        package=row.package,
-        reason=row.reason,
-        held_by=row.held_by,
-        at=row.at,
-        until=row.until,
-        lifted_at=row.lifted_at,
-        lifted_by=row.lifted_by,
-    )

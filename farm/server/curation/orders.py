@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select, update
@@ -14,6 +12,7 @@ from sqlmodel import col, select, update
 from farm.core.names.form import Form
 from farm.server.tables.curation_rows import OrderRow
 from farm.server.tables.pipeline_states import OrderEnding, OrderKind
+from farm.server.tables.reading import JSON_OBJECT, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Form, record="order", keys={"reason": "why", "candidate_id": "candidate"}):
+class Order(
+    Record, Form, record="order", keys={"reason": "why", "candidate_id": "candidate"}, texts={"detail": JSON_OBJECT}
+):
     """What a curator asked for. `detail` of promote: from, number, packages (empty: all); of rollback: number.
 
     Of retry: packages (empty: all that is held back), and, once it was taken up, what must move `along` with them.
@@ -70,36 +71,31 @@ def add_order(
     now: datetime,
 ) -> Order:
     """Write down an order."""
-    text = json.dumps(dict(detail), sort_keys=True)
+    text = JSON_OBJECT.write(detail)
     row = OrderRow(channel=channel, kind=kind, detail=text, reason=reason, ordered_by=ordered_by, at=now)
-    session.add(row)
-    session.flush()
-    return _order(row)
+    return Order.added(session, row)
 
 
 def order(session: Session, order_id: int) -> Order | None:
     """Return an order by its number."""
-    row = session.get(OrderRow, order_id, populate_existing=True)
-    return _order(row) if row else None
+    return Order.first(session, select(OrderRow).where(OrderRow.id == order_id))
 
 
 def open_order(session: Session, channel: str) -> Order | None:
     """Return the oldest order of a channel that is not done."""
     query = select(OrderRow).where(OrderRow.channel == channel, col(OrderRow.done_at).is_(None))
-    row = session.exec(query.order_by(col(OrderRow.id)).limit(1)).first()
-    return _order(row) if row else None
+    return Order.first(session, query.order_by(col(OrderRow.id)))
 
 
 def order_of(session: Session, candidate_id: int) -> Order | None:
     """Return the order that a candidate was opened for, if any."""
-    row = session.exec(select(OrderRow).where(OrderRow.candidate_id == candidate_id)).first()
-    return _order(row) if row else None
+    return Order.first(session, select(OrderRow).where(OrderRow.candidate_id == candidate_id))
 
 
 def open_orders(session: Session, channel: str) -> list[Order]:
     """Return the orders of a channel that are not done, in the order in which they will be."""
     query = select(OrderRow).where(OrderRow.channel == channel, col(OrderRow.done_at).is_(None))
-    return [_order(row) for row in session.exec(query.order_by(col(OrderRow.id)))]
+    return Order.all(session, query.order_by(col(OrderRow.id)))
 
 
 def take_order(session: Session, order_id: int, *, candidate_id: int, along: Iterable[str] = ()) -> None:
@@ -110,7 +106,7 @@ def take_order(session: Session, order_id: int, *, candidate_id: int, along: Ite
     row = session.get_one(OrderRow, order_id)
     row.candidate_id = candidate_id
     if names := sorted(along):
-        row.detail = json.dumps(json.loads(row.detail) | {"along": names}, sort_keys=True)
+        row.detail = JSON_OBJECT.write(JSON_OBJECT.read(row.detail) | {"along": names})
     session.flush()
 
 
@@ -128,21 +124,4 @@ def finish_order(
 def orders(session: Session, channel: str, limit: int = 20) -> list[Order]:
     """Return orders of a channel, the newest first."""
     query = select(OrderRow).where(OrderRow.channel == channel).order_by(col(OrderRow.id).desc()).limit(limit)
-    return [_order(row) for row in session.exec(query)]
-
-
-def _order(row: OrderRow) -> Order:
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return Order(
-        id=row.id,
-        channel=row.channel,
-        kind=row.kind,
-        detail=MappingProxyType(json.loads(row.detail)),
-        reason=row.reason,
-        ordered_by=row.ordered_by,
-        at=row.at,
-        candidate_id=row.candidate_id,
-        done_at=row.done_at,
-        ending=row.ending,
-        outcome=row.outcome,
-    )
+    return Order.all(session, query)

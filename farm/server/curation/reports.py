@@ -10,12 +10,11 @@ from sqlmodel import col, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
-from farm.core.names.printed_version import printed_version
-from farm.server.packages.packages import package_of_row
 from farm.server.tables.curation_rows import ReportRow
 from farm.server.tables.import_rows import ImportedPackageRow
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
+from farm.server.tables.records import ImportedPackage, Package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,14 +71,10 @@ def report(session: Session, report_id: int) -> Report | None:
 def open_reports(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Report]]:
     """Return the reports that are open on these packages of a channel, the oldest first."""
     found: dict[Digest, list[Report]] = {}
-    for some in in_parts(packages):
-        query = (
-            select(ReportRow)
-            .where(ReportRow.channel == channel, col(ReportRow.package).in_(some), col(ReportRow.resolved_at).is_(None))
-            .order_by(col(ReportRow.id))
-        )
-        for each in _reports(session, session.exec(query).all()):
-            found.setdefault(each.package, []).append(each)
+    query = select(ReportRow).where(ReportRow.channel == channel, col(ReportRow.resolved_at).is_(None))
+    rows = list(rows_with(session, query.order_by(col(ReportRow.id)), ReportRow.package, packages))
+    for report in _reports(session, rows):
+        found.setdefault(report.package, []).append(report)
     return found
 
 
@@ -96,12 +91,11 @@ def recent_reports(
 
 
 def _reports(session: Session, rows: Sequence[ReportRow]) -> list[Report]:
-    named: dict[str, tuple[str, str]] = {}
-    for some in in_parts({row.package for row in rows}):
-        own = select(PackageRow).where(col(PackageRow.digest).in_(some))
-        taken = select(ImportedPackageRow).where(col(ImportedPackageRow.descriptor).in_(some))
-        named |= {row.digest: (row.name, package_of_row(row).printed_version) for row in session.exec(own)}
-        named |= {row.descriptor: (row.name, printed_version(row.version, row.revision)) for row in session.exec(taken)}
+    digests = {row.package for row in rows}
+    own = rows_with(session, select(PackageRow), PackageRow.digest, digests)
+    imported = rows_with(session, select(ImportedPackageRow), ImportedPackageRow.descriptor, digests)
+    named = {row.digest: (row.name, Package.of(row).printed_version) for row in own}
+    named |= {row.descriptor: (row.name, ImportedPackage.of(row).printed_version) for row in imported}
     return [_report(row, *named[row.package]) for row in rows]
 
 

@@ -16,6 +16,7 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.server.tables.curation_rows import ReportRow, SignedOrderRow, UnsignedWordRow, WhoOrdersRow
+from farm.server.tables.reading import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,6 +29,7 @@ _ONLY = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOrder(
+    Record,
     Form,
     record="signed order",
     keys={"digest": "order", "delivered_at": "brought-at"},
@@ -79,30 +81,19 @@ def bring_again(session: Session, since: datetime) -> None:
 def keep(session: Session, order: SignedOrder) -> None:
     """Keep an order, for the signer to get. One that is there already stays as it is."""
     if session.get(SignedOrderRow, order.digest) is None:
-        session.add(
-            SignedOrderRow(
-                digest=order.digest,
-                channel=order.channel,
-                act=order.act,
-                curator=order.curator,
-                envelope=order.envelope,
-                at=order.at,
-                order_id=order.order_id,
-            )
-        )
+        session.add(SignedOrderRow(**order.columns()))
         session.flush()
 
 
 def signed_order(session: Session, digest: str) -> SignedOrder | None:
     """Return an order by the digest of its statement."""
-    row = session.get(SignedOrderRow, digest, populate_existing=True)
-    return _of(row) if row else None
+    return SignedOrder.first(session, select(SignedOrderRow).where(SignedOrderRow.digest == digest))
 
 
 def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrder]:
     """Return what was signed about orders to the pipeline, the oldest first: the orders, and their withdrawals."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.order_id).in_(order_ids))
-    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+    return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
 def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
@@ -110,19 +101,19 @@ def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
     query = select(SignedOrderRow).where(
         SignedOrderRow.channel == channel, SignedOrderRow.act == act, SignedOrderRow.refused == ""
     )
-    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+    return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
     """Return orders that the signer has not been asked to take, the oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.delivered_at).is_(None), SignedOrderRow.refused == "")
-    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)).limit(limit))]
+    return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)).limit(limit))
 
 
 def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
     """Return orders to a channel that the signer has not got, or has refused; the newest first."""
     query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.delivered_at).is_(None))
-    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at).desc()).limit(limit))]
+    return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at).desc()).limit(limit))
 
 
 def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
@@ -132,7 +123,7 @@ def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOr
         col(SignedOrderRow.delivered_at).is_not(None),
         col(SignedOrderRow.at) >= since,
     )
-    return [_of(row) for row in session.exec(query)]
+    return SignedOrder.all(session, query)
 
 
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
@@ -146,7 +137,7 @@ def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrd
     query = select(SignedOrderRow).where(
         SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None), col(SignedOrderRow.at) >= since
     )
-    return [_of(row) for row in session.exec(query.order_by(col(SignedOrderRow.at)))]
+    return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
 def state_of_brought(session: Session, act: str) -> tuple[int, str]:
@@ -203,17 +194,3 @@ def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | 
 def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
     """Write down that the signer was told of a report."""
     session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(delivered_at=now))
-
-
-def _of(row: SignedOrderRow) -> SignedOrder:
-    return SignedOrder(
-        digest=Digest(row.digest),
-        channel=row.channel,
-        act=row.act,
-        curator=row.curator,
-        envelope=row.envelope,
-        at=row.at,
-        order_id=row.order_id,
-        delivered_at=row.delivered_at,
-        refused=row.refused,
-    )

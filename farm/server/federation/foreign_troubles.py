@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from farm.core.names.form import Form
 from farm.server.tables.import_rows import ImportTroubleRow
+from farm.server.tables.reading import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportTrouble(Form, record="import trouble"):
+class ImportTrouble(Record, Form, record="import trouble"):
     """A distribution that cannot be followed: what it had released before goes on being taken."""
 
     distribution: str
@@ -42,5 +43,4 @@ def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime
 
 def troubles(session: Session) -> tuple[ImportTrouble, ...]:
     """Return which distributions cannot be followed, by name."""
-    found = session.exec(select(ImportTroubleRow).order_by(ImportTroubleRow.distribution))
-    return tuple(ImportTrouble(row.distribution, row.why, row.since) for row in found)
+    return tuple(ImportTrouble.all(session, select(ImportTroubleRow).order_by(ImportTroubleRow.distribution)))

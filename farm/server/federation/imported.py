@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,8 @@ from farm.server.tables.import_rows import (
     ImportedReleaseRow,
     WantedArchiveRow,
 )
-from farm.server.tables.parts import in_parts
 from farm.server.tables.pipeline_states import ChangeState
+from farm.server.tables.reading import Record, rows_with
 from farm.server.tables.records import ImportedPackage
 from farm.server.tables.release_rows import CandidateRow, ReleaseRow
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedRelease:
+class ImportedRelease(Record):
     """A release of another distribution, verified against `root` (a fingerprint)."""
 
     id: int
@@ -49,15 +48,13 @@ def newest_release(session: Session, distribution: str, channel: str, root: Dige
         ImportedReleaseRow.channel == channel,
         ImportedReleaseRow.root == root,
     )
-    row = session.exec(query.order_by(col(ImportedReleaseRow.id).desc()).limit(1)).first()
-    return _release(row) if row else None
+    return ImportedRelease.first(session, query.order_by(col(ImportedReleaseRow.id).desc()))
 
 
 def find_release(session: Session, digest: Digest) -> ImportedRelease | None:
     """Return a release by its digest, as it was seen last."""
     query = select(ImportedReleaseRow).where(ImportedReleaseRow.digest == digest)
-    row = session.exec(query.order_by(col(ImportedReleaseRow.id).desc()).limit(1)).first()
-    return _release(row) if row else None
+    return ImportedRelease.first(session, query.order_by(col(ImportedReleaseRow.id).desc()))
 
 
 def unshown(session: Session, distribution: str, channel: str, root: Digest) -> dict[Digest, int]:
@@ -113,32 +110,16 @@ def add_release(
         address=address,
         seen_at=now,
     )
-    session.add(row)
-    session.flush()
-    return _release(row)
+    return ImportedRelease.added(session, row)
 
 
 def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
     """Record packages of a release; those that are there already stay."""
     known = packages_of(session, release_id).keys()
     session.add_all(
-        ImportedPackageRow(
-            release_id=release_id,
-            name=each.name,
-            descriptor=each.digest,
-            descriptor_size=each.descriptor.size,
-            version=each.version,
-            revision=each.revision,
-            tree=each.tree,
-            manifest_size=each.manifest.size,
-            facts=each.facts.digest,
-            facts_size=each.facts.size,
-            archive=each.archive.digest,
-            archive_size=each.archive.size,
-            needs=json.dumps(list(each.needs)),
-        )
-        for each in packages
-        if each.name not in known
+        ImportedPackageRow(release_id=release_id, **package.columns())
+        for package in packages
+        if package.name not in known
     )
     session.flush()
 
@@ -146,24 +127,20 @@ def add_packages(session: Session, release_id: int, packages: Iterable[ImportedP
 def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackage]:
     """Return the packages of a release that are known here, by full name."""
     query = select(ImportedPackageRow).where(ImportedPackageRow.release_id == release_id)
-    return {row.name: _package(row) for row in session.exec(query.order_by(col(ImportedPackageRow.name)))}
+    return {row.name: ImportedPackage.of(row) for row in session.exec(query.order_by(col(ImportedPackageRow.name)))}
 
 
 def package(session: Session, descriptor: Digest) -> ImportedPackage | None:
     """Return a foreign package by the digest of its descriptor."""
     query = select(ImportedPackageRow).where(ImportedPackageRow.descriptor == descriptor)
-    row = session.exec(query.order_by(col(ImportedPackageRow.release_id).desc()).limit(1)).first()
-    return _package(row) if row else None
+    return ImportedPackage.first(session, query.order_by(col(ImportedPackageRow.release_id).desc()))
 
 
 def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ImportedPackage]:
     """Return these foreign packages by the digest of their descriptor, each as the newest release has it."""
-    found: dict[Digest, ImportedPackage] = {}
-    for some in in_parts(descriptors):
-        query = select(ImportedPackageRow).where(col(ImportedPackageRow.descriptor).in_(some))
-        rows = session.exec(query.order_by(col(ImportedPackageRow.release_id)))
-        found |= {Digest(row.descriptor): _package(row) for row in rows}
-    return found
+    query = select(ImportedPackageRow).order_by(col(ImportedPackageRow.release_id))
+    rows = rows_with(session, query, ImportedPackageRow.descriptor, descriptors)
+    return {Digest(row.descriptor): ImportedPackage.of(row) for row in rows}
 
 
 def is_known(session: Session, name: str) -> bool:
@@ -193,7 +170,7 @@ def pins_of(session: Session, candidate_id: int) -> Mapping[str, ImportedRelease
         CandidatePinRow, col(CandidatePinRow.release_id) == col(ImportedReleaseRow.id)
     )
     found = session.exec(query.where(CandidatePinRow.candidate_id == candidate_id))
-    return {row.distribution: _release(row) for row in found}
+    return {row.distribution: ImportedRelease.of(row) for row in found}
 
 
 def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Digest, datetime]:
@@ -226,11 +203,9 @@ def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[st
         )
         .order_by(col(ReleaseRow.number))
     )
-    newest: dict[str, tuple[str | None, datetime | None]] = {}
-    for some in in_parts(name for name in names if "/" in name):
-        for name, after, at in session.exec(query.where(col(CandidateImportRow.name).in_(some))):
-            newest[name] = after, at  # a later release says what became of it
-    return newest
+    foreign = (name for name in names if "/" in name)
+    # A later release says what became of it.
+    return {name: (after, at) for name, after, at in rows_with(session, query, CandidateImportRow.name, foreign)}
 
 
 def want_archive(session: Session, package: ImportedPackage) -> None:
@@ -260,31 +235,3 @@ def wanted_archives(session: Session) -> list[tuple[str, str, BlobRef]]:
 def have_archive(session: Session, archive: Digest) -> None:
     """Record that an archive is in the store."""
     session.exec(delete(WantedArchiveRow).where(col(WantedArchiveRow.archive) == archive))
-
-
-def _release(row: ImportedReleaseRow) -> ImportedRelease:
-    assert row.id is not None  # noqa: S101  (a row that was read or flushed)
-    return ImportedRelease(
-        id=row.id,
-        digest=Digest(row.digest),
-        distribution=row.distribution,
-        channel=row.channel,
-        number=row.number,
-        root=Digest(row.root),
-        address=row.address,
-    )
-
-
-def _package(row: ImportedPackageRow) -> ImportedPackage:
-    return ImportedPackage(
-        name=row.name,
-        digest=Digest(row.descriptor),
-        descriptor=BlobRef(Digest(row.descriptor), row.descriptor_size),
-        version=row.version,
-        revision=row.revision,
-        tree=Digest(row.tree),
-        manifest=BlobRef(Digest(row.tree), row.manifest_size),
-        facts=BlobRef(Digest(row.facts), row.facts_size),
-        archive=BlobRef(Digest(row.archive), row.archive_size),
-        needs=tuple(json.loads(row.needs)),
-    )

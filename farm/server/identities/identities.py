@@ -11,12 +11,13 @@ from sqlmodel import and_, col, delete, select, update
 
 from farm.server.tables.identity_rows import AuditRow, NonceRow, TokenRow, WorkerRow
 from farm.server.tables.records import AuditEvent, Token, Worker
-from farm.server.tables.states import Role
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
+
+    from farm.server.tables.states import Role
 
 
 _LATE = timedelta(minutes=1)
@@ -30,19 +31,8 @@ def token_digest(token: str) -> str:
 
 def enrol_worker(session: Session, worker: Worker) -> None:
     """Record a worker, or give a known one another key and other roles."""
-    row = session.get(WorkerRow, worker.name)
-    if row is None:
-        row = WorkerRow(
-            name=worker.name,
-            public_key=worker.public_key,
-            builds=worker.builds,
-            tests=worker.tests,
-            enrolled_by=worker.enrolled_by,
-            enrolled_at=worker.enrolled_at,
-        )
-    else:
-        row.public_key, row.builds, row.tests = worker.public_key, worker.builds, worker.tests
-        row.enrolled_by, row.enrolled_at, row.revoked_at = worker.enrolled_by, worker.enrolled_at, None
+    row = session.get(WorkerRow, worker.name) or WorkerRow(**worker.columns())
+    row.sqlmodel_update({**worker.columns(), "revoked_at": None})
     session.add(row)
     session.flush()
 
@@ -55,13 +45,12 @@ def revoke_worker(session: Session, name: str, *, now: datetime) -> bool:
 
 def worker(session: Session, name: str) -> Worker | None:
     """Return a worker by its name, revoked or not."""
-    row = session.get(WorkerRow, name)
-    return _worker(row) if row else None
+    return Worker.first(session, select(WorkerRow).where(WorkerRow.name == name))
 
 
 def workers(session: Session) -> list[Worker]:
     """Return all workers by name."""
-    return [_worker(row) for row in session.exec(select(WorkerRow).order_by(WorkerRow.name))]
+    return Worker.all(session, select(WorkerRow).order_by(WorkerRow.name))
 
 
 def worker_seen(session: Session, name: str, *, now: datetime) -> None:
@@ -87,20 +76,12 @@ def forget_nonces(session: Session, *, before: datetime) -> int:
 def add_token(session: Session, *, digest: str, name: str, role: Role, now: datetime, expires_at: datetime) -> Token:
     """Record a token by its digest."""
     row = TokenRow(digest=digest, name=name, role=role, created_at=now, expires_at=expires_at)
-    session.add(row)
-    session.flush()
-    return _token(row)
+    return Token.added(session, row)
 
 
 def token(session: Session, digest: str) -> Token | None:
     """Return the token of this digest, expired or revoked ones too."""
-    row = session.exec(select(TokenRow).where(TokenRow.digest == digest)).first()
-    return _token(row) if row else None
-
-
-def tokens(session: Session) -> list[Token]:
-    """Return all tokens, the oldest first."""
-    return [_token(row) for row in session.exec(select(TokenRow).order_by(col(TokenRow.id)))]
+    return Token.first(session, select(TokenRow).where(TokenRow.digest == digest))
 
 
 def revoke_token(session: Session, token_id: int, *, now: datetime) -> bool:
@@ -111,19 +92,7 @@ def revoke_token(session: Session, token_id: int, *, now: datetime) -> bool:
 
 def add_audit(session: Session, audit: AuditEvent) -> None:
     """Write a line of the audit trail."""
-    session.add(
-        AuditRow(
-            at=audit.at,
-            actor=audit.actor,
-            action=audit.action,
-            subject=audit.subject,
-            allowed=audit.allowed,
-            detail=audit.detail,
-            address=audit.address,
-            trace=audit.trace,
-            channel=audit.channel,
-        )
-    )
+    session.add(AuditRow(**audit.columns()))
     session.flush()
 
 
@@ -154,43 +123,4 @@ def audit_trail(
         # Without a bound for the numbers, all lines would be looked at for the few of the last hour.
         older = select(AuditRow.id).where(col(AuditRow.at) < since - _LATE).order_by(col(AuditRow.at).desc()).limit(1)
         query = query.where(col(AuditRow.at) >= since, col(AuditRow.id) > (session.exec(older).first() or 0))
-    return [(row.id or 0, _audit(row)) for row in session.exec(query)]
-
-
-def _worker(row: WorkerRow) -> Worker:
-    return Worker(
-        name=row.name,
-        public_key=row.public_key,
-        builds=row.builds,
-        tests=row.tests,
-        enrolled_by=row.enrolled_by,
-        enrolled_at=row.enrolled_at,
-        revoked_at=row.revoked_at,
-        seen_at=row.seen_at,
-    )
-
-
-def _token(row: TokenRow) -> Token:
-    assert row.id is not None  # noqa: S101
-    return Token(
-        id=row.id,
-        name=row.name,
-        role=Role(row.role),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-    )
-
-
-def _audit(row: AuditRow) -> AuditEvent:
-    return AuditEvent(
-        at=row.at,
-        actor=row.actor,
-        action=row.action,
-        subject=row.subject,
-        allowed=row.allowed,
-        detail=row.detail,
-        address=row.address,
-        trace=row.trace,
-        channel=row.channel,
-    )
+    return [(row.id or 0, AuditEvent.of(row)) for row in session.exec(query)]

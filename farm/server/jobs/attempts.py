@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select, update
 
-from farm.core.plan.trouble import Trouble
 from farm.server.tables.job_rows import AttemptRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.records import Attempt
 from farm.server.tables.states import LIVE_ATTEMPT, AttemptState
 
@@ -35,15 +34,12 @@ def add_attempt(
         heartbeat_at=now,
         expires_at=expires_at,
     )
-    session.add(row)
-    session.flush()
-    return attempt_of_row(row)
+    return Attempt.added(session, row)
 
 
 def attempt(session: Session, attempt_id: int) -> Attempt | None:
     """Return an attempt as the transaction sees it now."""
-    row = session.get(AttemptRow, attempt_id, populate_existing=True)
-    return attempt_of_row(row) if row else None
+    return Attempt.first(session, select(AttemptRow).where(AttemptRow.id == attempt_id))
 
 
 def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
@@ -53,8 +49,7 @@ def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str,
     )
     if lock:
         query = query.with_for_update()
-    row = session.exec(query.execution_options(populate_existing=True)).first()
-    return attempt_of_row(row) if row else None
+    return Attempt.first(session, query)
 
 
 def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
@@ -89,59 +84,31 @@ def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
         .order_by(col(AttemptRow.expires_at))
         .limit(limit)
     )
-    return [attempt_of_row(row) for row in session.exec(query)]
+    return Attempt.all(session, query)
 
 
 def live_attempt(session: Session, job_id: int) -> Attempt | None:
     """Return the attempt that holds a job's lease."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
-    row = session.exec(query.execution_options(populate_existing=True)).first()
-    return attempt_of_row(row) if row else None
+    return Attempt.first(session, query)
 
 
 def attempts_of(session: Session, job_id: int) -> list[Attempt]:
     """Return all tries at a job, the first first."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
-    return [attempt_of_row(row) for row in session.exec(query)]
+    return Attempt.all(session, query)
 
 
 def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
     """Return the attempts at each of these jobs, the first first; jobs that nobody has tried are left out."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
-    query = select(AttemptRow).where(col(AttemptRow.job_id).in_(sorted(job_ids))).order_by(col(AttemptRow.number))
-    for row in session.exec(query):
-        found[row.job_id].append(attempt_of_row(row))
+    query = select(AttemptRow).order_by(col(AttemptRow.number))
+    for row in rows_with(session, query, AttemptRow.job_id, job_ids):
+        found[row.job_id].append(Attempt.of(row))
     return dict(found)
 
 
 def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:
     """Return the attempts whose outcome their workers have signed, by job: with these a job has ended."""
-    found: dict[int, Attempt] = {}
-    for some in in_parts(job_ids):
-        query = select(AttemptRow).where(col(AttemptRow.job_id).in_(some), col(AttemptRow.attestation) != "")
-        found |= {row.job_id: attempt_of_row(row) for row in session.exec(query)}
-    return found
-
-
-def attempt_of_row(row: AttemptRow) -> Attempt:
-    """Return the value of a row."""
-    assert row.id is not None  # noqa: S101
-    return Attempt(
-        id=row.id,
-        job_id=row.job_id,
-        number=row.number,
-        worker=row.worker,
-        state=AttemptState(row.state),
-        claimed_at=row.claimed_at,
-        heartbeat_at=row.heartbeat_at,
-        expires_at=row.expires_at,
-        finished_at=row.finished_at,
-        log_size=row.log_size,
-        log_digest=row.log_digest,
-        error_code=row.error_code,
-        error=row.error,
-        trouble=Trouble(row.trouble),
-        outcome=row.outcome,
-        attestation=row.attestation,
-        tester=row.tester,
-    )
+    query = select(AttemptRow).where(col(AttemptRow.attestation) != "")
+    return {row.job_id: Attempt.of(row) for row in rows_with(session, query, AttemptRow.job_id, job_ids)}

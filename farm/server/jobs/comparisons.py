@@ -12,7 +12,7 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.plan.abi import AbiOrder, AbiOutcome
 from farm.server.tables.job_rows import ComparisonRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, TextForm, rows_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +20,19 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
+_ORDER = TextForm(lambda text: AbiOrder.from_dict(json.loads(text)), lambda order: _json(order.to_dict()))
+_OUTCOME = TextForm(
+    lambda text: AbiOutcome.from_dict(json.loads(text)) if text else None,
+    lambda outcome: _json(outcome.to_dict()) if outcome else "",
+)
+
+
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(
+    Record,
+    columns={"order": "body", "job": "job_id"},
+    texts={"order": _ORDER, "outcome": _OUTCOME},
+):
     """The comparison of the library `soname` of a package (by its short name) in two builds.
 
     `outcome` is None until a worker has reported it, in the job `job`.
@@ -38,23 +49,19 @@ def keep(session: Session, comparison: Comparison) -> None:
     """Keep what is to be compared under the digest of its order."""
     digest = comparison.order.digest
     if session.get(ComparisonRow, digest) is None:
-        body = canonical_json(comparison.order.to_dict()).decode()
-        session.add(ComparisonRow(digest=digest, package=comparison.package, soname=comparison.soname, body=body))
+        session.add(ComparisonRow(digest=digest, **comparison.columns()))
         session.flush()
 
 
 def comparison(session: Session, digest: Digest) -> Comparison:
     """Return a comparison that was kept."""
-    return _comparison(session.get_one(ComparisonRow, digest))
+    return Comparison.of(session.get_one(ComparisonRow, digest))
 
 
 def comparisons(session: Session, digests: Iterable[Digest]) -> dict[Digest, Comparison]:
     """Return those of these comparisons that were kept, by the digest of their order."""
-    found: dict[Digest, Comparison] = {}
-    for some in in_parts(digests):
-        query = select(ComparisonRow).where(col(ComparisonRow.digest).in_(some))
-        found |= {Digest(row.digest): _comparison(row) for row in session.exec(query)}
-    return found
+    rows = rows_with(session, select(ComparisonRow), ComparisonRow.digest, digests)
+    return {Digest(row.digest): Comparison.of(row) for row in rows}
 
 
 def record_outcome(session: Session, digest: Digest, outcome: AbiOutcome, *, job_id: int) -> None:
@@ -62,15 +69,9 @@ def record_outcome(session: Session, digest: Digest, outcome: AbiOutcome, *, job
     session.exec(
         update(ComparisonRow)
         .where(col(ComparisonRow.digest) == digest, col(ComparisonRow.outcome) == "")
-        .values(outcome=canonical_json(outcome.to_dict()).decode(), job_id=job_id)
+        .values(outcome=_OUTCOME.write(outcome), job_id=job_id)
     )
 
 
-def _comparison(row: ComparisonRow) -> Comparison:
-    return Comparison(
-        order=AbiOrder.from_dict(json.loads(row.body)),
-        package=row.package,
-        soname=row.soname,
-        outcome=AbiOutcome.from_dict(json.loads(row.outcome)) if row.outcome else None,
-        job=row.job_id,
-    )
+def _json(form: object) -> str:
+    return canonical_json(form).decode()

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, not_, select
 
 from farm.core.names.digest import Digest
-from farm.server.jobs.jobs import job_of_row
 from farm.server.tables.job_rows import JobRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeRow
+from farm.server.tables.records import Job
 from farm.server.tables.states import JobKind, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlmodel import Session
-
-    from farm.server.tables.records import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,6 @@ class OpenBuild:
 
 def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
     """Return the open and failed builds of recipes that need one of these, by name, if they were ever built."""
-    found = []
     newest = (
         select(func.max(JobRow.id))
         .where(
@@ -53,9 +50,9 @@ def open_builds(session: Session, needed: Iterable[str]) -> list[OpenBuild]:
         .join(RecipeRow, col(RecipeRow.name) == col(RecipeNeedRow.recipe))
         .join(JobRow, col(JobRow.id) == newest)
         .where(col(RecipeRow.newest_plan).is_not(None), col(JobRow.state) != JobState.SUCCEEDED)
-        .execution_options(populate_existing=True)
     )
-    for some in in_parts(needed):
-        for need, name, plan, job in session.exec(query.where(col(RecipeNeedRow.needs).in_(some))):
-            found.append(OpenBuild(need, name, Digest(plan or ""), job_of_row(job)))
-    return sorted(found, key=lambda each: (each.needed, each.dependent))
+    found = [
+        OpenBuild(need, name, Digest(plan or ""), Job.of(job))
+        for need, name, plan, job in rows_with(session, query, RecipeNeedRow.needs, needed)
+    ]
+    return sorted(found, key=lambda build: (build.needed, build.dependent))

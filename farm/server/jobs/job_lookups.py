@@ -9,10 +9,11 @@ from sqlmodel import case, col, func, select
 
 from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
-from farm.server.jobs.jobs import job_of_row
 from farm.server.packages.build_numbers import numbers_of
 from farm.server.tables.job_rows import JobRow, PackageTestRow
+from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeRevisionRow
+from farm.server.tables.records import Job
 from farm.server.tables.release_rows import CandidateTestRow
 from farm.server.tables.states import JobState
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from farm.server.tables.records import Job
     from farm.server.tables.states import JobKind
 
 
@@ -54,14 +54,13 @@ def search(
         query = query.where(JobRow.kind == kind)
     if name:
         query = query.where(JobRow.name == name)
-    return [job_of_row(row) for row in session.exec(query)]
+    return Job.all(session, query)
 
 
 def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:
     """Return the version of what each build among these jobs puts out, as it is printed, by the job's number."""
     ids = {job.revision_id for job in jobs if job.revision_id is not None}
-    query = select(RecipeRevisionRow).where(col(RecipeRevisionRow.id).in_(sorted(ids)))
-    revisions = {row.id: row for row in session.exec(query)}
+    revisions = {row.id: row for row in rows_with(session, select(RecipeRevisionRow), RecipeRevisionRow.id, ids)}
     numbers = numbers_of(session, {job.subject for job in jobs if job.subject and job.revision_id is not None})
     return {
         job.id: printed_version(
@@ -77,8 +76,8 @@ def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:
 def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest, TestName]:
     """Return what each of these test orders tests."""
     columns = select(PackageTestRow.digest, PackageTestRow.test, PackageTestRow.subject)
-    query = columns.where(col(PackageTestRow.digest).in_(sorted(digests)))
-    return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in session.exec(query)}
+    rows = rows_with(session, columns, PackageTestRow.digest, digests)
+    return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in rows}
 
 
 def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tuple[list[Job], int]:
@@ -87,4 +86,4 @@ def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tu
     passed = case((col(JobRow.state) == JobState.SUCCEEDED, 1), else_=0)
     query = select(JobRow).where(col(JobRow.id).in_(has)).order_by(passed, col(JobRow.id)).limit(limit)
     count = session.exec(select(func.count()).where(CandidateTestRow.candidate_id == candidate_id)).one()
-    return [job_of_row(row) for row in session.exec(query)], count
+    return Job.all(session, query), count

@@ -1,7 +1,7 @@
 """Jobs: written, moved from state to state, and read. A step that is not allowed raises.
 
-A *rebuild* is a build job of a plan that is built already (`rebuilds` beside this): it is claimed like any other, and
-nothing here that asks for the builds of a recipe takes it for one of them.
+A *rebuild* is a build job of a plan that is built already, to see whether it comes out the same: it is claimed like any
+other, and what asks here for the builds of a recipe leaves it out.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
 from farm.core.names.digest import Digest
-from farm.core.plan.trouble import Trouble
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.package_rows import PackageRow
+from farm.server.tables.reading import rows_with
 from farm.server.tables.records import Job
 from farm.server.tables.states import ACTIVE, ENDED, PENDING, AttemptState, JobKind, JobState, may_become
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
+    from sqlmodel.sql.expression import SelectOfScalar
 
 
 BUILD_WAKE = "farm.build.wake"
@@ -63,24 +64,20 @@ def add_job(
         changed_at=now,
         trace=trace,
     )
-    session.add(row)
-    session.flush()
-    job = job_of_row(row)
+    job = Job.added(session, row)
     set_needs(session, job.id, needs)
     return job
 
 
 def job(session: Session, job_id: int) -> Job | None:
     """Return a job as the transaction sees it now."""
-    row = session.get(JobRow, job_id, populate_existing=True)
-    return job_of_row(row) if row else None
+    return Job.first(session, select(JobRow).where(JobRow.id == job_id))
 
 
 def lock_job(session: Session, job_id: int) -> Job | None:
     """Return a job and keep others from changing it until the transaction ends."""
-    query = select(JobRow).where(JobRow.id == job_id).with_for_update().execution_options(populate_existing=True)
-    row = session.exec(query).first()
-    return job_of_row(row) if row else None
+    query = select(JobRow).where(JobRow.id == job_id).with_for_update()
+    return Job.first(session, query)
 
 
 def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
@@ -126,7 +123,7 @@ def waiting_for(session: Session, recipe: str, states: Sequence[JobState]) -> li
         .where(JobNeedRow.recipe == recipe, col(JobRow.state).in_(states))
         .order_by(col(JobRow.id))
     )
-    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return Job.all(session, query)
 
 
 def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
@@ -145,10 +142,8 @@ def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
 def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
     """Return for these jobs the workers that they are not for."""
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for some in in_parts(job_ids):
-        query = select(JobExclusionRow).where(col(JobExclusionRow.job_id).in_(some))
-        for row in session.exec(query):
-            found[row.job_id].add(row.worker)
+    for row in rows_with(session, select(JobExclusionRow), JobExclusionRow.job_id, job_ids):
+        found[row.job_id].add(row.worker)
     return {job_id: frozenset(workers) for job_id, workers in found.items()}
 
 
@@ -165,19 +160,24 @@ def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) 
         select(JobRow)
         .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
         .order_by(col(JobRow.id))
-        .execution_options(populate_existing=True)
     )
-    return [job_of_row(row) for row in session.exec(query)]
+    return Job.all(session, query)
 
 
 def of_subjects(session: Session, subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
     """Return the jobs with each of these plans or tests, oldest first, rebuilds left out."""
+    return _by_subject(session, select(JobRow).where(not_(col(JobRow.rebuild))), subjects)
+
+
+def rebuilds_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, list[Job]]:
+    """Return the rebuilds of each of these plans, the oldest first; plans without one are left out."""
+    return _by_subject(session, select(JobRow).where(col(JobRow.rebuild)), plans)
+
+
+def _by_subject(session: Session, query: SelectOfScalar[JobRow], subjects: Iterable[Digest]) -> dict[Digest, list[Job]]:
     found: defaultdict[Digest, list[Job]] = defaultdict(list)
-    query = select(JobRow).where(not_(col(JobRow.rebuild))).order_by(col(JobRow.id))
-    query = query.execution_options(populate_existing=True)
-    for some in in_parts(subjects):
-        for row in session.exec(query.where(col(JobRow.subject).in_(some))):
-            found[Digest(row.subject or "")].append(job_of_row(row))
+    for row in rows_with(session, query.order_by(col(JobRow.id)), JobRow.subject, subjects):
+        found[Digest(row.subject or "")].append(Job.of(row))
     return dict(found)
 
 
@@ -188,17 +188,15 @@ def latest_of_revision(session: Session, revision_id: int) -> Job | None:
         .where(JobRow.revision_id == revision_id, JobRow.kind == JobKind.BUILD, not_(col(JobRow.rebuild)))
         .order_by(col(JobRow.id).desc())
         .limit(1)
-        .execution_options(populate_existing=True)
     )
-    row = session.exec(query).first()
-    return job_of_row(row) if row else None
+    return Job.first(session, query)
 
 
 def pending_of_recipe(session: Session, name: str) -> list[Job]:
     """Return the build jobs of a recipe that nobody works at yet, rebuilds left out."""
     query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
     query = query.where(not_(col(JobRow.rebuild)))
-    return [job_of_row(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return Job.all(session, query)
 
 
 def newest_job(session: Session) -> int:
@@ -214,14 +212,13 @@ def newest_answered(session: Session) -> int:
 def answered_since(session: Session, number: int) -> list[Job]:
     """Return the build jobs after this one that were answered by earlier ones: other recipes with plans of before."""
     query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None))
-    return [job_of_row(row) for row in session.exec(query.order_by(col(JobRow.id)))]
+    return Job.all(session, query.order_by(col(JobRow.id)))
 
 
 def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
     """Return the newest build job that was answered with one of these plans: its recipe is another one of theirs."""
     query = select(JobRow).where(col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None))
-    row = session.exec(query.order_by(col(JobRow.id).desc()).limit(1)).first()
-    return job_of_row(row) if row else None
+    return Job.first(session, query.order_by(col(JobRow.id).desc()))
 
 
 def last_trouble(session: Session) -> datetime | None:
@@ -253,13 +250,9 @@ def next_ready(
     it was with. The hinted job is preferred; it decides nothing.
     """
     ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
-    ready = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    if hint is not None:
-        row = session.exec(ready.where(JobRow.id == hint)).first()
-        if row:
-            return job_of_row(row)
-    row = session.exec(ready.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first()
-    return job_of_row(row) if row else None
+    ready = ready.with_for_update(skip_locked=True)
+    hinted = Job.first(session, ready.where(JobRow.id == hint)) if hint is not None else None
+    return hinted or Job.first(session, ready.order_by(col(JobRow.priority), col(JobRow.id)))
 
 
 def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
@@ -304,7 +297,7 @@ def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: i
         .order_by(col(JobRow.priority), col(JobRow.id))
         .limit(limit)
     )
-    return [job_of_row(row) for row in session.exec(query)]
+    return Job.all(session, query)
 
 
 def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
@@ -332,7 +325,7 @@ def list_jobs(
         query = query.where(JobRow.name == name)
     if submission is not None:
         query = query.where(JobRow.submission_id == submission)
-    return [job_of_row(row) for row in session.exec(query)]
+    return Job.all(session, query)
 
 
 def count_jobs(session: Session) -> dict[JobState, int]:
@@ -341,34 +334,18 @@ def count_jobs(session: Session) -> dict[JobState, int]:
     return {JobState(state): count for state, count in session.exec(query)}
 
 
+def ready_by_first_builder(session: Session) -> dict[str, int]:
+    """Return how many rebuilds wait for a worker, by the worker who built the plan first (and will not get them)."""
+    query = (
+        select(PackageRow.built_by, func.count(func.distinct(JobRow.id)))
+        .join(JobRow, col(JobRow.subject) == col(PackageRow.plan))
+        .where(JobRow.state == JobState.READY, col(JobRow.rebuild))
+        .group_by(PackageRow.built_by)
+    )
+    return dict(session.exec(query).all())
+
+
 def has_active(session: Session, subject: Digest) -> bool:
     """Say whether a job with this plan or test is ready or at work."""
     query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
     return session.exec(query).first() is not None
-
-
-def job_of_row(row: JobRow) -> Job:
-    """Return the value of a row."""
-    assert row.id is not None  # noqa: S101
-    return Job(
-        id=row.id,
-        kind=JobKind(row.kind),
-        name=row.name,
-        revision_id=row.revision_id,
-        submission=row.submission_id,
-        subject=Digest(row.subject) if row.subject else None,
-        state=JobState(row.state),
-        rebuild=row.rebuild,
-        priority=row.priority,
-        lost=row.lost,
-        troubles=row.troubles,
-        trouble=Trouble(row.trouble),
-        not_before=row.not_before,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
-        finished_at=row.finished_at,
-        answered_by=row.answered_by,
-        error_code=row.error_code,
-        error=row.error,
-        trace=row.trace,
-    )

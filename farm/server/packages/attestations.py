@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -18,18 +19,23 @@ from farm.core.package.difference import PackageDifference
 from farm.core.plan.job import BlobRef
 from farm.server.tables.identity_rows import WorkerRow
 from farm.server.tables.package_rows import AttestationRow, DifferenceRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, TextForm, rows_with
 from farm.server.tables.release_rows import MembershipRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from sqlmodel import Session
 
 
+_DIFFERENCES = TextForm(
+    read=lambda text: tuple(map(PackageDifference.from_dict, json.loads(text))),
+    write=lambda packages: canonical_json([package.to_dict() for package in packages]).decode(),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attestation:
+class Attestation(Record):
     """That `built_by` built a package again and came to the same descriptor; `provenance` is what it signed of that."""
 
     package: Digest
@@ -40,7 +46,7 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(Record, columns={"packages": "detail"}, texts={"packages": _DIFFERENCES}):
     """That `built_by` carried a plan out again and came to other packages."""
 
     plan: Digest
@@ -54,15 +60,7 @@ def add_attestation(session: Session, attestation: Attestation) -> None:
     """Record an attestation. The first one of a worker stays."""
     if session.get(AttestationRow, (attestation.package, attestation.built_by)) is not None:
         return
-    row = AttestationRow(
-        package=attestation.package,
-        built_by=attestation.built_by,
-        provenance=attestation.provenance.digest,
-        provenance_size=attestation.provenance.size,
-        attempt_id=attestation.attempt_id,
-        at=attestation.at,
-    )
-    session.add(row)
+    session.add(AttestationRow(**attestation.columns()))
     session.flush()
 
 
@@ -70,15 +68,7 @@ def add_difference(session: Session, difference: Difference) -> None:
     """Record a difference. The first one of a worker stays."""
     if session.get(DifferenceRow, (difference.plan, difference.built_by)) is not None:
         return
-    detail = canonical_json([package.to_dict() for package in difference.packages]).decode()
-    row = DifferenceRow(
-        plan=difference.plan,
-        built_by=difference.built_by,
-        detail=detail,
-        attempt_id=difference.attempt_id,
-        at=difference.at,
-    )
-    session.add(row)
+    session.add(DifferenceRow(**difference.columns()))
     session.flush()
 
 
@@ -87,18 +77,9 @@ def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest
     found: defaultdict[Digest, list[Attestation]] = defaultdict(list)
     query = select(AttestationRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(AttestationRow.at), col(AttestationRow.built_by))
-    for some in in_parts(packages):
-        for row in session.exec(query.where(col(AttestationRow.package).in_(some))):
-            found[Digest(row.package)].append(
-                Attestation(
-                    package=Digest(row.package),
-                    built_by=row.built_by,
-                    provenance=BlobRef(Digest(row.provenance), row.provenance_size),
-                    attempt_id=row.attempt_id,
-                    at=row.at,
-                )
-            )
-    return {package: tuple(each) for package, each in found.items()}
+    for row in rows_with(session, query, AttestationRow.package, packages):
+        found[Digest(row.package)].append(Attestation.of(row))
+    return {package: tuple(attestations) for package, attestations in found.items()}
 
 
 def attested_members(session: Session, channel: str, *, since: datetime) -> dict[str, Digest]:
@@ -123,15 +104,6 @@ def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tu
     found: defaultdict[Digest, list[Difference]] = defaultdict(list)
     query = select(DifferenceRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(DifferenceRow.at), col(DifferenceRow.built_by))
-    for some in in_parts(plans):
-        for row in session.exec(query.where(col(DifferenceRow.plan).in_(some))):
-            found[Digest(row.plan)].append(
-                Difference(
-                    plan=Digest(row.plan),
-                    built_by=row.built_by,
-                    packages=tuple(PackageDifference.from_dict(load) for load in json.loads(row.detail)),
-                    attempt_id=row.attempt_id,
-                    at=row.at,
-                )
-            )
-    return {plan: tuple(each) for plan, each in found.items()}
+    for row in rows_with(session, query, DifferenceRow.plan, plans):
+        found[Digest(row.plan)].append(Difference.of(row))
+    return {plan: tuple(differences) for plan, differences in found.items()}

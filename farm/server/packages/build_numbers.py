@@ -11,7 +11,7 @@ from farm.core.names.printed_version import FIRST_BUILD, LAST_BUILD
 from farm.errors import FarmError
 from farm.server.tables.job_rows import JobRow, PlanRow
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeRevisionRow
 from farm.server.tables.states import ACTIVE
 
@@ -61,11 +61,7 @@ def number_of(session: Session, plan: Digest) -> int:
 def numbers_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, int]:
     """Return the build number of each of these plans."""
     query = select(PlanRow.digest, PlanRow.build)
-    return {
-        Digest(digest): build
-        for some in in_parts(plans)
-        for digest, build in session.exec(query.where(col(PlanRow.digest).in_(some)))
-    }
+    return {Digest(digest): build for digest, build in rows_with(session, query, PlanRow.digest, plans)}
 
 
 def _highest_built(session: Session, plan: Plan, names: Collection[str]) -> int:

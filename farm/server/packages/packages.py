@@ -9,9 +9,8 @@ from sqlmodel import col, func, or_, select
 
 from farm.core.names.digest import Digest
 from farm.core.names.printed_version import printed_version
-from farm.core.plan.job import BlobRef
 from farm.server.tables.package_rows import PackageRow
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeRow
 from farm.server.tables.records import Package
 
@@ -20,39 +19,14 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from farm.core.plan.job import BlobRef
+
 
 def add_package(session: Session, package: Package) -> None:
     """Record a package. An honest rebuild comes to the same descriptor: the first record of it stays."""
     if session.get(PackageRow, package.digest) is not None:
         return
-    row = PackageRow(
-        digest=package.digest,
-        descriptor_size=package.descriptor.size,
-        name=package.name,
-        version=package.version,
-        revision=package.revision,
-        platform=package.platform,
-        summary=package.summary,
-        license=package.license,
-        tree=package.tree,
-        archive=package.archive.digest,
-        archive_size=package.archive.size,
-        manifest_size=package.manifest.size,
-        facts=package.facts.digest,
-        facts_size=package.facts.size,
-        provenance=package.provenance.digest,
-        provenance_size=package.provenance.size,
-        plan=package.plan,
-        recipe=package.recipe,
-        attempt_id=package.attempt_id,
-        built_by=package.built_by,
-        built_at=package.built_at,
-        sbom=package.sbom.digest if package.sbom else "",
-        sbom_size=package.sbom.size if package.sbom else 0,
-        build=package.build,
-        same_as=package.same_as or "",
-    )
-    session.add(row)
+    session.add(PackageRow(**package.columns()))
     session.flush()
 
 
@@ -65,14 +39,13 @@ def set_sbom(session: Session, digest: Digest, sbom: BlobRef) -> None:
 
 def package(session: Session, digest: Digest) -> Package | None:
     """Return the package of this descriptor digest."""
-    row = session.get(PackageRow, digest)
-    return package_of_row(row) if row else None
+    return Package.first(session, select(PackageRow).where(PackageRow.digest == digest))
 
 
 def packages_of_plan(session: Session, plan: Digest) -> list[Package]:
     """Return what the build of a plan put out, by name; empty when it was never built with success."""
     query = select(PackageRow).where(PackageRow.plan == plan).order_by(PackageRow.name)
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def kept_plan(session: Session, plan: Digest) -> Digest:
@@ -96,7 +69,7 @@ def packages_of_tree(session: Session, trees: Iterable[Digest]) -> dict[tuple[st
     """
     query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees)), PackageRow.same_as == "")
     query = query.order_by(col(PackageRow.built_at))
-    return {(row.name, Digest(row.tree)): package_of_row(row) for row in session.exec(query)}
+    return {(row.name, Digest(row.tree)): Package.of(row) for row in session.exec(query)}
 
 
 def current_packages(session: Session, recipes: Iterable[str] | None = None) -> list[Package]:
@@ -109,7 +82,7 @@ def current_packages(session: Session, recipes: Iterable[str] | None = None) -> 
     )
     if recipes is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(recipes)))
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def current_digests(session: Session) -> list[Digest]:
@@ -127,13 +100,13 @@ def list_current(session: Session, *, after: str = "", limit: int = 100) -> list
         .order_by(PackageRow.name)
         .limit(limit)
     )
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def builds_of(session: Session, name: str, *, limit: int = 50) -> list[Package]:
     """Return the packages ever built under a name, the newest first."""
     query = select(PackageRow).where(PackageRow.name == name).order_by(col(PackageRow.built_at).desc()).limit(limit)
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def search(session: Session, text: str, *, after: str = "", limit: int = 50) -> list[Package]:
@@ -147,7 +120,7 @@ def search(session: Session, text: str, *, after: str = "", limit: int = 50) -> 
             )
         )
     query = query.where(col(PackageRow.name) > after).order_by(col(PackageRow.name)).limit(limit)
-    return [package_of_row(row) for row in session.exec(query)]
+    return Package.all(session, query)
 
 
 def count(session: Session) -> int:
@@ -159,17 +132,13 @@ def count(session: Session) -> int:
 def current(session: Session, name: str) -> Package | None:
     """Return the package of a name out of the newest successful build of its recipe."""
     query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
-    row = session.exec(query.where(PackageRow.name == name)).first()
-    return package_of_row(row) if row else None
+    return Package.first(session, query.where(PackageRow.name == name))
 
 
 def by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Package]:
     """Return these packages by the digest of their descriptor."""
-    found: dict[Digest, Package] = {}
-    for some in in_parts(digests):
-        query = select(PackageRow).where(col(PackageRow.digest).in_(some))
-        found |= {Digest(row.digest): package_of_row(row) for row in session.exec(query)}
-    return found
+    rows = rows_with(session, select(PackageRow), PackageRow.digest, digests)
+    return {Digest(row.digest): Package.of(row) for row in rows}
 
 
 def dropped_for(session: Session, plans: Iterable[Digest]) -> dict[Digest, str]:
@@ -178,40 +147,10 @@ def dropped_for(session: Session, plans: Iterable[Digest]) -> dict[Digest, str]:
     query = select(PackageRow.plan, kept.version, kept.revision, kept.build).join(
         kept, col(kept.digest) == col(PackageRow.same_as)
     )
-    found: dict[Digest, str] = {}
-    for some in in_parts(plans):
-        for plan, version, revision, build in session.exec(query.where(col(PackageRow.plan).in_(some))):
-            found[Digest(plan)] = printed_version(version, revision, build)
-    return found
+    rows = rows_with(session, query, PackageRow.plan, plans)
+    return {Digest(plan): printed_version(version, revision, build) for plan, version, revision, build in rows}
 
 
 def names(session: Session) -> set[str]:
     """Return the names of all packages that were ever built."""
     return set(session.exec(select(PackageRow.name).distinct()))
-
-
-def package_of_row(row: PackageRow) -> Package:
-    """Return the value of a row."""
-    return Package(
-        digest=Digest(row.digest),
-        descriptor=BlobRef(Digest(row.digest), row.descriptor_size),
-        name=row.name,
-        version=row.version,
-        revision=row.revision,
-        platform=row.platform,
-        summary=row.summary,
-        license=row.license,
-        tree=Digest(row.tree),
-        archive=BlobRef(Digest(row.archive), row.archive_size),
-        manifest=BlobRef(Digest(row.tree), row.manifest_size),
-        facts=BlobRef(Digest(row.facts), row.facts_size),
-        provenance=BlobRef(Digest(row.provenance), row.provenance_size),
-        plan=Digest(row.plan),
-        recipe=Digest(row.recipe),
-        attempt_id=row.attempt_id,
-        built_by=row.built_by,
-        built_at=row.built_at,
-        sbom=BlobRef(Digest(row.sbom), row.sbom_size) if row.sbom else None,
-        build=row.build,
-        same_as=Digest(row.same_as) if row.same_as else None,
-    )

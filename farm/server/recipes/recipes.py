@@ -8,7 +8,7 @@ from sqlmodel import col, delete, func, or_, select, update
 
 from farm.core.names.digest import Digest
 from farm.core.package.layout import UNASKED, package_name
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import rows_with
 from farm.server.tables.recipe_rows import RecipeNeedRow, RecipeOutputRow, RecipeRevisionRow, RecipeRow, SubmissionRow
 from farm.server.tables.records import RecipeHead, RecipeRevision
 
@@ -32,13 +32,12 @@ def add_submission(session: Session, *, submitted_by: str, trace: str, now: date
 
 def find_revision(session: Session, digest: Digest) -> RecipeRevision | None:
     """Return the revision of this recipe digest, if it was ever submitted."""
-    row = session.exec(select(RecipeRevisionRow).where(RecipeRevisionRow.digest == digest)).first()
-    return _revision(row) if row else None
+    return RecipeRevision.first(session, select(RecipeRevisionRow).where(RecipeRevisionRow.digest == digest))
 
 
 def revision(session: Session, revision_id: int) -> RecipeRevision:
     """Return a revision by its number, which must exist."""
-    return _revision(session.get_one(RecipeRevisionRow, revision_id))
+    return RecipeRevision.of(session.get_one(RecipeRevisionRow, revision_id))
 
 
 def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission: int) -> RecipeRevision:
@@ -54,9 +53,7 @@ def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission:
         files=files,
         submission_id=submission,
     )
-    session.add(row)
-    session.flush()
-    return _revision(row)
+    return RecipeRevision.added(session, row)
 
 
 def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
@@ -96,16 +93,15 @@ def last_built(session: Session) -> datetime | None:
 
 def head(session: Session, name: str) -> RecipeHead | None:
     """Return the state of a recipe by its name."""
-    row = session.get(RecipeRow, name, populate_existing=True)
-    return _head(row) if row else None
+    return RecipeHead.first(session, select(RecipeRow).where(RecipeRow.name == name))
 
 
 def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
     """Return the state of all recipes, or of those named that exist."""
-    query = select(RecipeRow).order_by(RecipeRow.name).execution_options(populate_existing=True)
+    query = select(RecipeRow).order_by(RecipeRow.name)
     if names is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(names)))
-    return {row.name: _head(row) for row in session.exec(query)}
+    return {row.name: RecipeHead.of(row) for row in session.exec(query)}
 
 
 def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]:
@@ -113,18 +109,14 @@ def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]
     query = select(RecipeRow.name, RecipeRevisionRow.digest).join(
         RecipeRevisionRow, col(RecipeRevisionRow.id) == col(RecipeRow.current_id)
     )
-    return {
-        name: Digest(digest)
-        for some in in_parts(names)
-        for name, digest in session.exec(query.where(col(RecipeRow.name).in_(some)))
-    }
+    return {name: Digest(digest) for name, digest in rows_with(session, query, RecipeRow.name, names)}
 
 
 def unbuilt(session: Session, *, limit: int = 1000) -> list[RecipeHead]:
     """Return recipes whose current revision is not built, by name."""
     open_ends = or_(col(RecipeRow.built_id).is_(None), col(RecipeRow.built_id) != col(RecipeRow.current_id))
     query = select(RecipeRow).where(open_ends).order_by(RecipeRow.name).limit(limit)
-    return [_head(row) for row in session.exec(query.execution_options(populate_existing=True))]
+    return RecipeHead.all(session, query)
 
 
 def submitter(session: Session, submission: int) -> str:
@@ -134,11 +126,8 @@ def submitter(session: Session, submission: int) -> str:
 
 def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
     """Return which recipe makes each of these packages; unknown ones are left out."""
-    return {
-        row.package: row.recipe
-        for some in in_parts(packages)
-        for row in session.exec(select(RecipeOutputRow).where(col(RecipeOutputRow.package).in_(some)))
-    }
+    rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.package, packages)
+    return {row.package: row.recipe for row in rows}
 
 
 def all_packages(session: Session) -> Mapping[str, str]:
@@ -149,29 +138,3 @@ def all_packages(session: Session) -> Mapping[str, str]:
 def recipes_that_need(session: Session, recipe: str) -> list[str]:
     """Return the names of the recipes whose current revision is built against this recipe's packages, sorted."""
     return sorted(session.exec(select(RecipeNeedRow.recipe).where(RecipeNeedRow.needs == recipe)))
-
-
-def _revision(row: RecipeRevisionRow) -> RecipeRevision:
-    assert row.id is not None  # noqa: S101
-    return RecipeRevision(
-        id=row.id,
-        digest=Digest(row.digest),
-        name=row.name,
-        version=row.version,
-        revision=row.revision,
-        summary=row.summary,
-        license=row.license,
-        toolchain=row.toolchain,
-        files=Digest(row.files),
-        submission=row.submission_id,
-    )
-
-
-def _head(row: RecipeRow) -> RecipeHead:
-    return RecipeHead(
-        name=row.name,
-        current=row.current_id,
-        built=row.built_id,
-        built_plan=Digest(row.built_plan) if row.built_plan else None,
-        newest_plan=Digest(row.newest_plan) if row.newest_plan else None,
-    )

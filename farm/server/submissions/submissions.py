@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from farm.core.names.digest import Digest
-from farm.server.tables.parts import in_parts
+from farm.server.tables.reading import Record, in_parts, rows_with
 from farm.server.tables.recipe_rows import RecipeSignatureRow, SubmissionRow, SubmittedRecipeRow
 from farm.server.tables.states import SubmissionState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionRecord:
+class SubmissionRecord(Record):
     """A submission by its number."""
 
     id: int
@@ -33,7 +33,7 @@ class SubmissionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmittedRecipe:
+class SubmittedRecipe(Record):
     """A recipe of a submission: its digest, and the blob that holds its files."""
 
     name: str
@@ -42,7 +42,7 @@ class SubmittedRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class RecipeSignature:
+class RecipeSignature(Record):
     """That a person has signed a recipe (a digest), in an envelope (a blob)."""
 
     recipe: Digest
@@ -55,17 +55,13 @@ Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
     """Record what a submission consists of."""
-    session.add_all(
-        SubmittedRecipeRow(submission_id=submission, name=recipe.name, digest=recipe.digest, files=recipe.files)
-        for recipe in recipes
-    )
+    session.add_all(SubmittedRecipeRow(submission_id=submission, **recipe.columns()) for recipe in recipes)
     session.flush()
 
 
 def submission(session: Session, number: int) -> SubmissionRecord | None:
     """Return a submission, if there is one of this number."""
-    row = session.get(SubmissionRow, number, populate_existing=True)
-    return _record(row) if row else None
+    return SubmissionRecord.first(session, select(SubmissionRow).where(SubmissionRow.id == number))
 
 
 def list_submissions(
@@ -77,7 +73,7 @@ def list_submissions(
         query = query.where(SubmissionRow.state == state)
     if before is not None:
         query = query.where(col(SubmissionRow.id) < before)
-    return [_record(row) for row in session.exec(query)]
+    return SubmissionRecord.all(session, query)
 
 
 def count_waiting(session: Session) -> int:
@@ -94,13 +90,10 @@ def set_state(session: Session, number: int, state: SubmissionState) -> None:
 
 def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[SubmittedRecipe]]:
     """Return what these submissions consist of, by name; of those of before that was recorded nothing."""
-    wanted = sorted(set(numbers))  # a page of them
-    found: dict[int, list[SubmittedRecipe]] = {number: [] for number in wanted}
-    query = select(SubmittedRecipeRow).where(col(SubmittedRecipeRow.submission_id).in_(wanted))
-    for row in session.exec(query.order_by(SubmittedRecipeRow.name)):
-        found[row.submission_id].append(
-            SubmittedRecipe(name=row.name, digest=Digest(row.digest), files=Digest(row.files))
-        )
+    found: dict[int, list[SubmittedRecipe]] = {number: [] for number in numbers}
+    query = select(SubmittedRecipeRow).order_by(SubmittedRecipeRow.name)
+    for row in rows_with(session, query, SubmittedRecipeRow.submission_id, found):
+        found[row.submission_id].append(SubmittedRecipe.of(row))
     return found
 
 
@@ -127,7 +120,7 @@ def signatures_with(session: Session, numbers: Iterable[int]) -> Mapping[int, Ma
     number = col(RecipeSignatureRow.submission_id)
     for some in in_parts(numbers):
         for row in _newest_of_each_person(session, (number, RecipeSignatureRow.recipe), number.in_(some)):
-            found.setdefault(row.submission_id, {}).setdefault(Digest(row.recipe), []).append(_signature(row))
+            found.setdefault(row.submission_id, {}).setdefault(Digest(row.recipe), []).append(RecipeSignature.of(row))
     return found
 
 
@@ -140,17 +133,14 @@ def signatures_taken(session: Session, recipes: Iterable[Digest]) -> Mapping[Dig
     recipe, taken = col(RecipeSignatureRow.recipe), col(SubmissionRow.state) == SubmissionState.TAKEN
     for some in in_parts(recipes):
         for row in _newest_of_each_person(session, (recipe,), recipe.in_(some), taken):
-            found.setdefault(Digest(row.recipe), []).append(_signature(row))
+            found.setdefault(Digest(row.recipe), []).append(RecipeSignature.of(row))
     return found
 
 
 def signed_in(session: Session, envelopes: Iterable[Digest]) -> set[Digest]:
     """Return the recipes that are signed in some of these envelopes."""
-    found: set[Digest] = set()
-    for some in in_parts(envelopes):
-        query = select(RecipeSignatureRow.recipe).where(col(RecipeSignatureRow.envelope).in_(some))
-        found.update(map(Digest, session.exec(query)))
-    return found
+    rows = rows_with(session, select(RecipeSignatureRow.recipe), RecipeSignatureRow.envelope, envelopes)
+    return set(map(Digest, rows))
 
 
 def _newest_of_each_person(
@@ -168,14 +158,3 @@ def _newest_of_each_person(
     newest = aliased(RecipeSignatureRow, ranked)
     query = select(newest).where(ranked.c.place == 1).order_by(ranked.c.signed_at.desc(), ranked.c.envelope)
     return session.exec(query)
-
-
-def _signature(row: RecipeSignatureRow) -> RecipeSignature:
-    return RecipeSignature(Digest(row.recipe), Digest(row.envelope), row.person)
-
-
-def _record(row: SubmissionRow) -> SubmissionRecord:
-    assert row.id is not None  # noqa: S101  (it was read)
-    return SubmissionRecord(
-        id=row.id, submitted_by=row.submitted_by, submitted_at=row.submitted_at, trace=row.trace, state=row.state
-    )

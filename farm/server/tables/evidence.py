@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.server.tables.reading import TextForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,3 +186,6 @@ def _tests(form: Mapping[str, Any], kind: str) -> tuple[FailedTest, ...]:
         FailedTest(each["package"], each["test"], each["message"], each["job"], changed=bool(each.get("changed")))
         for each in form.get(kind, ())
     )
+
+
+EVIDENCE = TextForm(evidence_of_text, evidence_to_text)

@@ -24,7 +24,7 @@ class PackageRow(Row, table=True):
     revision: int
     platform: str
     summary: str = Field(sa_type=Text)
-    license: str = Field(sa_column_kwargs={"name": "licence"})
+    license: str = Field(sa_column_kwargs={"name": "license"})
     tree: str = Field(index=True)
     archive: str
     archive_size: int = Field(sa_type=BigInteger)

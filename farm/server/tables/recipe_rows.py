@@ -79,7 +79,7 @@ class RecipeRevisionRow(Row, table=True):
     version: str
     revision: int
     summary: str = Field(sa_type=Text)
-    license: str = Field(sa_column_kwargs={"name": "licence"})
+    license: str = Field(sa_column_kwargs={"name": "license"})
     toolchain: str
     files: str  # digest of the blob
     submission_id: int = Field(foreign_key="submission.id", index=True)

@@ -1,24 +1,20 @@
-"""What rows are outside of this room: frozen values, checked once when they are read."""
+"""What rows are outside of this room: the records that several rooms share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from farm.core.names.digest import Digest
 from farm.core.names.printed_version import FIRST_BUILD, printed_version
-from farm.server.tables.states import JobKind
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from farm.core.names.digest import Digest
-    from farm.core.plan.job import BlobRef
-    from farm.core.plan.trouble import Trouble
-    from farm.server.tables.states import AttemptState, JobState, Role
+from farm.core.plan.job import BlobRef
+from farm.core.plan.trouble import Trouble
+from farm.server.tables.reading import JSON_LIST, Record
+from farm.server.tables.states import AttemptState, JobKind, JobState, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeRevision:
+class RecipeRevision(Record, columns={"submission": "submission_id"}):
     """One submitted state of a recipe. `files` is the blob (canonical JSON of path to base64) that holds its files."""
 
     id: int
@@ -34,7 +30,7 @@ class RecipeRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeHead:
+class RecipeHead(Record, columns={"current": "current_id", "built": "built_id"}):
     """A recipe by name: its current revision, and which revision and plan were built last with success, if any.
 
     `newest_plan` is `built_plan`, or a later one whose packages were dropped, as they had the same files: what the
@@ -54,7 +50,7 @@ class RecipeHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Record, columns={"submission": "submission_id"}):
     """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known.
 
     A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
@@ -85,7 +81,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Record):
     """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
 
     `trouble` is what ended it that the job is not to blame for. `attestation` is the digest of the signed statement of
@@ -112,7 +108,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Record, columns={"descriptor": "digest", "manifest": "tree"}):
     """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one.
 
     `build` is its build number. `same_as` is the earlier package (its descriptor) that it has the very files of: it was
@@ -148,7 +144,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class Worker(Record):
     """A build worker that an operator has enrolled; `public_key` is ed25519, 64 hexadecimal digits."""
 
     name: str
@@ -171,7 +167,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Record):
     """What is known of a token; the token itself is its holder's alone."""
 
     id: int
@@ -183,7 +179,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
+class AuditEvent(Record):
     """Something that was done (`allowed`) or refused. `actor` is `token:<name>`, `worker:<name>`, `farm` or empty.
 
     `channel` is the one that it is about, if any.
@@ -201,7 +197,7 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxMessage:
+class OutboxMessage(Record):
     """A message in the outbox: wake somebody for this job."""
 
     id: int
@@ -210,7 +206,7 @@ class OutboxMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedPackage:
+class ImportedPackage(Record, columns={"digest": "descriptor", "manifest": "tree"}, texts={"needs": JSON_LIST}):
     """A package of another distribution by its full name. `needs` are full names too: what meets its needs at home."""
 
     name: str

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlmodel import select
 
 from farm.server.advisories import advisories
 from farm.server.advisories.advisories import KeptAdvisory, KeptStatement
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.server.tables.session import Database
+from farm.server.tables.curation_rows import ApprovalRow, HoldRow
 
 HOUR = timedelta(hours=1)
 ADVISORY = KeptAdvisory(
@@ -70,7 +72,7 @@ def test_a_hold_is_in_force_on_its_channel_until_it_is_lifted(farm: SmallFarm) -
         assert holds.lift_hold(unit.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
         assert not holds.lift_hold(unit.session, "stable", "jq", lifted_by="bob", now=START + HOUR)
         assert holds.open_holds(unit.session, "stable", now=START + HOUR) == []
-        (past,) = holds.recent_holds(unit.session, "stable")
+        past = unit.session.exec(select(HoldRow)).one()
         assert (past.lifted_by, past.lifted_at) == ("bob", START + HOUR)
 
 
@@ -112,7 +114,7 @@ def test_one_person_approves_a_package_once_on_a_channel(farm: SmallFarm, jq: Di
 
         assert approvals.withdraw_approval(unit.session, "stable", jq, "bob")
         assert not approvals.withdraw_approval(unit.session, "stable", jq, "bob")
-        assert len(approvals.recent_approvals(unit.session, "stable")) == 1
+        assert len(unit.session.exec(select(ApprovalRow)).all()) == 1
 
 
 def test_an_advisory_is_found_by_the_packages_it_speaks_of_until_it_is_withdrawn(farm: SmallFarm) -> None:

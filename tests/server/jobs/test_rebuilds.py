@@ -10,7 +10,7 @@ import pytest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BuildOrder
 from farm.server.identities import identities
-from farm.server.jobs import jobs, rebuilds
+from farm.server.jobs import jobs
 from farm.server.jobs.finishing import RefusedOutcomeError, finish_build
 from farm.server.jobs.leases import LeaseLostError, claim
 from farm.server.jobs.rebuilding import request_rebuild
@@ -229,7 +229,7 @@ def test_a_rebuild_can_be_tried_again_and_there_is_one_at_a_time(farm: SmallFarm
         with pytest.raises(JobStateError, match="already"):
             retry(unit, job.id, trace="t")
         assert job.subject is not None
-        assert [each.id for each in rebuilds.rebuilds_of(unit.session, [job.subject])[job.subject]] == [
+        assert [each.id for each in jobs.rebuilds_of(unit.session, [job.subject])[job.subject]] == [
             job.id,
             again.id,
         ]

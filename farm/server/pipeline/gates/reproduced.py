@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.identities import identities
-from farm.server.jobs import rebuilds
+from farm.server.jobs import jobs
 from farm.server.jobs.rebuilding import NOT_REPRODUCED, in_words, request_rebuild
 from farm.server.packages import attestations
 from farm.server.pipeline.gates.gate_result import GateResult
@@ -109,10 +109,10 @@ class _Records:
         return cls(
             attested=attestations.attestations_of(unit.session, (package.digest for package in arrivals)),
             differences=attestations.differences_of(unit.session, plans),
-            tries=rebuilds.rebuilds_of(unit.session, plans),
+            tries=jobs.rebuilds_of(unit.session, plans),
             workers=frozenset(worker.name for worker in workers if worker.builds and worker.revoked_at is None),
             revoked=frozenset(worker.name for worker in workers if worker.revoked_at is not None),
-            ready=Counter(rebuilds.ready_by_first_builder(unit.session)),
+            ready=Counter(jobs.ready_by_first_builder(unit.session)),
         )
 
     def builders(self, package: Package) -> set[str]:

@@ -209,7 +209,7 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Column("digest", sa.String(), unique=True, nullable=False),
         sa.Column("name", sa.String(), index=True, nullable=False),
         sa.Column("submission_id", sa.Integer(), sa.ForeignKey("submission.id"), index=True, nullable=False),
-        *_required(sa.String, "version", "licence", "toolchain", "files"),
+        *_required(sa.String, "version", "license", "toolchain", "files"),
         *_required(sa.Integer, "revision"),
         *_required(sa.Text, "summary"),
     )
@@ -456,7 +456,7 @@ def upgrade() -> None:  # noqa: PLR0915  (one statement for each table)
         sa.Column("built_at", UtcDateTime(), index=True, nullable=False),
         sa.Column("same_as", sa.String(), index=True, nullable=False),
         *_required(sa.Integer, "descriptor_size", "revision", "build"),
-        *_required(sa.String, "name", "version", "platform", "licence", "archive", "facts", "provenance", "sbom"),
+        *_required(sa.String, "name", "version", "platform", "license", "archive", "facts", "provenance", "sbom"),
         *_required(sa.Text, "summary"),
         *_required(sa.BigInteger, "archive_size", "manifest_size", "facts_size", "provenance_size", "sbom_size"),
         sa.Index("ix_package_name", "name", "digest"),
