@@ -23,6 +23,7 @@ from farm.errors import FarmError
 from farm.signing.entries import FORMAT, Begun, read_entry
 from farm.signing.state import LedgerState
 from farm.store.durable_file import replace_file, sync_folder
+from farm.trust.attestation.in_toto import time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,8 +72,7 @@ class Line:
 
     def to_json(self) -> bytes:
         """Return the line as the file has it, without its end."""
-        at = self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        own = {"at": at, "kind": self.entry.kind, "number": self.number, "previous": self.previous}
+        own = {"at": time_text(self.at), "kind": self.entry.kind, "number": self.number, "previous": self.previous}
         return canonical_json(own | {"entry": self.entry.to_dict()})
 
     @classmethod

@@ -18,7 +18,6 @@ from farm.trust.attestation.submission_statement import (
     SignedSubmission,
     SubmissionStatementError,
     read_submission,
-    signed_by_owner,
     submission_statement,
 )
 
@@ -76,27 +75,24 @@ def test_nobody_signs_for_somebody_else() -> None:
 def test_a_statement_that_says_something_else_signs_nothing(changed: dict[str, Any]) -> None:
     with pytest.raises(SubmissionStatementError):
         read_submission(signed(**changed), KEYS)
-    assert signed_by_owner(JQ, "jq", signed(**changed), KEYS, distribution="dist.example.org") is None
 
 
 def test_an_owner_has_signed_this_recipe_as_it_is_in_this_distribution() -> None:
-    def who(
-        recipe: Digest = JQ, name: str = "jq", owners: dict[str, str] = KEYS, where: str = SAID.distribution
-    ) -> Any:
-        return signed_by_owner(recipe, name, signed(), owners, distribution=where)
-
-    assert who() == "alice"
-    assert who(recipe=ZLIB) is None
-    assert who(recipe=ZLIB, name="zlib") == "alice"
-    assert who(name="bash") is None
-    assert who(owners={"bob": KEYS["bob"]}) is None
-    assert who(owners={}) is None
-    assert who(where="other.example.org") is None
+    said = read_submission(signed(), KEYS).said
+    assert said.submitter == "alice"
+    assert said.signs("jq", JQ, distribution=SAID.distribution)
+    assert not said.signs("jq", ZLIB, distribution=SAID.distribution)
+    assert said.signs("zlib", ZLIB, distribution=SAID.distribution)
+    assert not said.signs("bash", JQ, distribution=SAID.distribution)
+    assert not said.signs("jq", JQ, distribution="other.example.org")
+    for owners in ({"bob": KEYS["bob"]}, {}):
+        with pytest.raises(InvalidEnvelopeError):
+            read_submission(signed(), owners)
     withdrawn = sign_statement(
         submission_statement(SignedSubmission(SAID.distribution, "alice", SAID.recipes, AT, withdrawn=True)), ALICE
     )
     assert read_submission(withdrawn, KEYS).said.withdrawn
-    assert signed_by_owner(JQ, "jq", withdrawn, KEYS, distribution=SAID.distribution) is None
+    assert not read_submission(withdrawn, KEYS).said.signs("jq", JQ, distribution=SAID.distribution)
 
 
 def test_one_signature_has_one_smallest_form() -> None:

@@ -23,7 +23,6 @@ from farm.server.recipes import recipes
 from farm.server.submissions import submissions
 from farm.server.submissions.ownership import Ownership, ownership, set_ownership
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.trust.attestation.approval import ApprovalError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
 
@@ -148,7 +147,7 @@ def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, rec
     people = everybody((ownership(unit.session) or Ownership()).curators)
     try:
         opened = read_submission(envelope, people)
-    except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError):
+    except (InvalidEnvelopeError, SubmissionStatementError):
         return
     known, said = Digest.of(opened.envelope), opened.said
     signed = set(said.recipes.values()) & set(recipes)
@@ -230,7 +229,7 @@ class _Envelopes:
     def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
         try:
             return read_submission(self._unit.blobs.read(envelope), entitled).said
-        except (InvalidEnvelopeError, SubmissionStatementError, ApprovalError, MissingBlobError, CorruptBlobError):
+        except (InvalidEnvelopeError, SubmissionStatementError, MissingBlobError, CorruptBlobError):
             return None  # what cannot be read shows nobody's word
 
 

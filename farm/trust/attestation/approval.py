@@ -10,19 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from securesystemslib.signer import SSlibKey
-
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.trust.attestation.dsse import open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE, describe
+from farm.trust.attestation.in_toto import digest_of, make_statement, predicate_type_of, read_time, resource
+from farm.trust.attestation.personal import open_personal
+from farm.trust.attestation.provenance import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from securesystemslib.signer import Key
 
     from farm.core.package.descriptor import Descriptor
 
@@ -89,20 +84,11 @@ def approval_statement(
     time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
     again = {"after": {"sha256": after.hex}} if after else {}
     whose = {"distribution": distribution} if distribution else {}
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": describe(descriptor), "digest": {"sha256": descriptor.digest.hex}}],
-        "predicateType": REMOVAL_TYPE if removed else PREDICATE_TYPE,
-        "predicate": {"channel": channel, "curator": curator, **time, **again, **whose},
-    }
-
-
-def curator_key(public: str) -> Key:
-    """Return the ed25519 key of a curator, given as 64 hexadecimal digits. Raises `ApprovalError`."""
-    try:
-        return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise ApprovalError(f"the curator's key is none ({error})") from error
+    return make_statement(
+        REMOVAL_TYPE if removed else PREDICATE_TYPE,
+        [resource(describe(descriptor), descriptor.digest)],
+        {"channel": channel, "curator": curator, **time, **again, **whose},
+    )
 
 
 def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApproval:
@@ -111,27 +97,24 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
     The key that signed must be that of the curator whom the statement names: nobody signs for somebody else.
     Raises `ApprovalError`, or `InvalidEnvelopeError` when no key of a curator has signed.
     """
-    keys = {name: curator_key(public) for name, public in curators.items()}
-    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
-    kind = statement.get("predicateType")
-    if statement.get("_type") != STATEMENT_TYPE or kind not in (PREDICATE_TYPE, REMOVAL_TYPE):
-        raise ApprovalError("the statement says something else")
+    statement, _, signers = open_personal(envelope, curators, remedy=_WHOSE_KEY)
+    kind = predicate_type_of(statement)
+    if kind not in (PREDICATE_TYPE, REMOVAL_TYPE):
+        raise ApprovalError("the statement has another type")
     try:
         (subject,) = statement["subject"]
-        package = Digest(f"sha256:{subject['digest']['sha256']}")
+        package = digest_of(subject)
         predicate = statement["predicate"]
         label, channel, curator = subject["name"], predicate["channel"], predicate["curator"]
         distribution = predicate.get("distribution", "")
-        at = datetime.fromisoformat(predicate["time"]) if "time" in predicate else None
+        at = read_time(predicate["time"]) if "time" in predicate else None
         after = Digest.from_hex(predicate["after"]["sha256"]) if "after" in predicate else None
     except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
         raise ApprovalError(f"the statement lacks what it is about: {error}") from error
     if not all(isinstance(text, str) for text in (label, channel, curator, distribution)):
         raise ApprovalError("the statement holds something else than names")
-    if curator not in keys or keys[curator].keyid != key.keyid:
+    if curator not in signers:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
-    if at is not None and at.tzinfo is None:
-        raise ApprovalError("the time in the statement names no time zone")
     removed = kind == REMOVAL_TYPE
     return SignedApproval(channel, curator, package, label, removed, at, after, distribution)
 

@@ -11,15 +11,21 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.trust.attestation.approval import curator_key
-from farm.trust.attestation.dsse import open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.attestation.in_toto import (
+    digest_of,
+    make_statement,
+    predicate_type_of,
+    read_time,
+    resource,
+    time_text,
+)
+from farm.trust.attestation.personal import open_personal
 from farm.trust.layout import ADVISORIES
 
 if TYPE_CHECKING:
@@ -148,12 +154,12 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
         "channel": order.channel,
         "curator": order.curator,
         "distribution": order.distribution,
-        "expires": _text(order.expires),
+        "expires": time_text(order.expires),
         "reason": order.reason,
-        "time": _text(order.at),
+        "time": time_text(order.at),
     }
     if order.until is not None:
-        predicate["until"] = _text(order.until)
+        predicate["until"] = time_text(order.until)
     if order.packages:
         predicate["packages"] = {
             name: None if digest is None else {"sha256": digest.hex} for name, digest in sorted(order.packages.items())
@@ -164,12 +170,7 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
         predicate["from"] = order.origin
     if order.number:
         predicate["number"] = order.number
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": f"release of {order.channel}", "digest": {"sha256": order.base.hex}}],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": predicate,
-    }
+    return make_statement(PREDICATE_TYPE, [resource(f"release of {order.channel}", order.base)], predicate)
 
 
 def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
@@ -180,10 +181,9 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
     """
     if len(envelope) > LARGEST_CURATOR_ORDER:
         raise CuratorOrderError(f"it has {len(envelope)} bytes, more than {LARGEST_CURATOR_ORDER}")
-    keys = {name: curator_key(public) for name, public in people.items()}
-    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
+    statement, _, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
     order = order_of(statement)
-    if order.curator not in keys or keys[order.curator].keyid != key.keyid:
+    if order.curator not in signers:
         raise CuratorOrderError(f"{order.curator[:100]!r} is not whose key has signed", _WHOSE_KEY)
     return order
 
@@ -202,8 +202,8 @@ def order_of(statement: Any) -> CuratorOrder:
     """Return the order that a statement is, whoever has signed it. Raises `CuratorOrderError`."""
     if not isinstance(statement, dict):
         raise CuratorOrderError("the statement is none")
-    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
-        raise CuratorOrderError("the statement says something else")
+    if predicate_type_of(statement) != PREDICATE_TYPE:
+        raise CuratorOrderError("the statement has another type")
     try:
         (subject,) = statement["subject"]
         predicate = statement["predicate"]
@@ -211,12 +211,12 @@ def order_of(statement: Any) -> CuratorOrder:
             act=Act(predicate["act"]),
             distribution=_name(predicate["distribution"]),
             channel=_name(predicate["channel"]),
-            base=_digest(subject["digest"]),
+            base=digest_of(subject),
             curator=_name(predicate["curator"]),
             reason=_bounded(predicate["reason"], LONGEST_REASON),
-            at=_time(predicate["time"]),
-            expires=_time(predicate["expires"]),
-            until=_time(predicate["until"]) if "until" in predicate else None,
+            at=read_time(predicate["time"]),
+            expires=read_time(predicate["expires"]),
+            until=read_time(predicate["until"]) if "until" in predicate else None,
             packages=_packages(predicate.get("packages", {})),
             target=_digest(predicate["target"]) if "target" in predicate else None,
             origin=_bounded(predicate.get("from", ""), _LONGEST_NAME),
@@ -282,14 +282,3 @@ def _packages(value: Any) -> dict[str, Digest | None]:
 
 def _digest(value: Any) -> Digest:
     return Digest.from_hex(value["sha256"])
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _time(text: Any) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text[:40]!r} names no time zone")
-    return at

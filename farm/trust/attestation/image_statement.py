@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.attestation.in_toto import make_statement, predicate_type_of, resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,7 @@ _OF_A_CHANNEL = "Ask for it again; if that does not help, look at the log of the
 
 def image_statement(image: Digest, name: str, sbom: bytes) -> dict[str, Any]:
     """Return the statement that an image (the digest of its manifest) is what a bill of materials says; `name` it."""
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [{"name": name, "digest": {"sha256": image.hex}}],
-        "predicateType": SPDX_PREDICATE,
-        "predicate": json.loads(sbom),
-    }
+    return make_statement(SPDX_PREDICATE, [resource(name, image)], json.loads(sbom))
 
 
 def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest) -> None:
@@ -38,10 +33,9 @@ def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest
     statement, _ = open_envelope(content, keys, remedy=_OF_A_CHANNEL)
     try:
         subjects = [each["digest"]["sha256"] for each in statement["subject"]]
-        kind = statement["_type"], statement["predicateType"]
     except (LookupError, TypeError) as error:
         raise InvalidEnvelopeError(f"the statement lacks {error}") from error
-    if kind != (STATEMENT_TYPE, SPDX_PREDICATE):
-        raise InvalidEnvelopeError(f"the statement is {kind!r}, and no bill of materials of an image")
+    if (kind := predicate_type_of(statement)) != SPDX_PREDICATE:
+        raise InvalidEnvelopeError(f"the statement has the type {kind!r:.100}, not that of a bill of materials")
     if subjects != [image.hex]:
         raise InvalidEnvelopeError(f"the statement is about {subjects}, not about {image}", remedy=_OF_A_CHANNEL)

@@ -5,8 +5,6 @@ The statement holds the whole Plan, so that whoever reads it can compute the pla
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,8 @@ from farm.core.plan.consumption import Consumption
 from farm.core.plan.debian import DebianBinary
 from farm.core.plan.plan import Plan
 from farm.errors import FarmError
-from farm.trust.attestation.dsse import open_envelope
+from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope, unverified_statement
+from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, resource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
     from farm.core.plan.job import SourceOrigin
     from farm.core.plan.plan import PlannedDependency
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:farm:build:1"
+_BUILDER = "urn:farm:builder:"
 _FROM_TOOLCHAIN = "from-toolchain"
 _BUILD = "build"
 _OPENED = "opened"
@@ -78,31 +77,23 @@ def build_statement(
 
     `run.builder` is the key id of the worker. Sources taken from the toolchain's own packages are annotated so.
     """
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {
-                "name": describe(descriptor),
-                "digest": {"sha256": descriptor.digest.hex},
-                "annotations": {"archive": archive, "tree": descriptor.tree},
-            }
-            for descriptor, archive in packages
-        ],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "buildDefinition": {
-                "buildType": BUILD_TYPE,
-                "externalParameters": {"package": str(plan.name), "recipe": {"digest": {"sha256": recipe.hex}}},
-                "internalParameters": {"plan": plan.to_dict()} | _numbered(run.build),
-                "resolvedDependencies": _dependencies(plan, origins, run.consumed),
-            },
-            "runDetails": {
-                "builder": {"id": f"urn:farm:builder:{run.builder}", "version": dict(run.runtime)},
-                "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
-                "byproducts": [{"name": "log", "digest": {"sha256": run.log.hex}}],
-            },
-        },
+    subjects = (
+        resource(describe(descriptor), descriptor.digest)
+        | {"annotations": {"archive": archive, "tree": descriptor.tree}}
+        for descriptor, archive in packages
+    )
+    definition = {
+        "buildType": BUILD_TYPE,
+        "externalParameters": {"package": str(plan.name), "recipe": digest_set(recipe)},
+        "internalParameters": {"plan": plan.to_dict()} | _numbered(run.build),
+        "resolvedDependencies": _dependencies(plan, origins, run.consumed),
     }
+    details = {
+        "builder": {"id": f"{_BUILDER}{run.builder}", "version": dict(run.runtime)},
+        "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
+        "byproducts": [resource("log", run.log)],
+    }
+    return make_statement(PREDICATE_TYPE, subjects, {"buildDefinition": definition, "runDetails": details})
 
 
 def _numbered(build: int) -> dict[str, int]:
@@ -123,11 +114,10 @@ def named_beside(content: bytes) -> tuple[Digest, ...]:
     For whoever has these blobs and hands them on: their digests say what they are.
     """
     try:
-        predicate = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
+        predicate = unverified_statement(content)["predicate"]
         toolchain = predicate["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
-        log = predicate["runDetails"]["byproducts"][0]["digest"]["sha256"]
-        return Digest(toolchain), Digest.from_hex(log)
-    except (ValueError, LookupError, TypeError, RecursionError, InvalidDigestError):
+        return Digest(toolchain), digest_of(predicate["runDetails"]["byproducts"][0])
+    except (LookupError, TypeError, FarmError):
         return ()
 
 
@@ -160,7 +150,7 @@ def verify_provenance(
     package = describe(descriptor)
     statement, key = open_envelope(content, allowed)
     try:
-        outputs = frozenset(Digest.from_hex(each["digest"]["sha256"]) for each in statement["subject"])
+        outputs = frozenset(map(digest_of, statement["subject"]))
         definition = statement["predicate"]["buildDefinition"]
         named_recipe = definition["externalParameters"]["recipe"]["digest"]["sha256"]
         plan = Plan.from_dict(definition["internalParameters"]["plan"])
@@ -170,7 +160,7 @@ def verify_provenance(
         raise ProvenanceError(package, f"the statement lacks {error}") from error
     except FarmError as error:
         raise ProvenanceError(package, f"what it says cannot be read: {error}") from error
-    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+    if predicate_type_of(statement) != PREDICATE_TYPE:
         raise ProvenanceError(package, "the statement is no SLSA v1 provenance")
     if definition.get("buildType") != BUILD_TYPE:
         raise ProvenanceError(package, f"the build type is {definition.get('buildType')!r}")
@@ -180,7 +170,7 @@ def verify_provenance(
         raise ProvenanceError(package, f"it was built from recipe sha256:{named_recipe}, the release names {recipe}")
     if plan.digest != descriptor.plan:
         raise ProvenanceError(package, f"its plan has digest {plan.digest}, the package names {descriptor.plan}")
-    if builder != f"urn:farm:builder:{key.keyid}":
+    if builder != f"{_BUILDER}{key.keyid}":
         raise ProvenanceError(package, f"it names {builder} as its builder, and {key.keyid} signed it")
     return VerifiedProvenance(plan, build, key.keyid, outputs)
 
@@ -219,9 +209,9 @@ def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
             attempt=str(metadata["invocationId"]),
             started=str(metadata["startedOn"]),
             finished=str(metadata["finishedOn"]),
-            log=Digest.from_hex(details["byproducts"][0]["digest"]["sha256"]),
+            log=digest_of(details["byproducts"][0]),
             runtime={str(name): str(value) for name, value in details["builder"]["version"].items()},
-            consumed=read_consumed(content, allowed),
+            consumed=_consumed(statement),
             build=_number(predicate["buildDefinition"]["internalParameters"]),
         )
         return SaidBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
@@ -235,36 +225,32 @@ def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest,
     for mapping in resolved:
         package = mapping.get("annotations", {}).get(_FROM_TOOLCHAIN)
         if place := mapping.get("uri") or (package and f"debian:{package}"):
-            yield Digest.from_hex(mapping["digest"]["sha256"]), str(place)
+            yield digest_of(mapping), str(place)
 
 
 def plan_by_digest(content: bytes, digest: Digest) -> Plan:
-    """Return the plan of this digest out of a statement. Nobody's signature is looked at: what the plan is, its digest
-    says, and that anybody carried it out, nobody.
+    """Return the plan of this digest out of a statement, whoever has signed that: the digest identifies the plan.
 
-    Raises `ProvenanceError`.
+    It does not show that anybody carried the plan out. Raises `ProvenanceError`.
     """
-    try:
-        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
-        plan = Plan.from_dict(payload["predicate"]["buildDefinition"]["internalParameters"]["plan"])
-    except (ValueError, LookupError, TypeError, FarmError) as error:
-        raise ProvenanceError("a build", f"its plan cannot be read: {error}") from error
-    if plan.digest != digest:
-        raise ProvenanceError("a build", f"its plan has digest {plan.digest}, not {digest}")
+    plan, _ = outputs_by_plan(content, digest)
     return plan
 
 
 def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest, ...]]:
-    """Return the plan of this digest out of a statement, with the descriptors of all that the statement is about.
+    """Return the plan of this digest out of a statement, and the descriptors of all outputs that the statement names.
 
-    For whoever knows already that the statement is to be gone by. Raises `ProvenanceError`.
+    For a caller who has verified the statement before. Raises `ProvenanceError`.
     """
-    plan = plan_by_digest(content, digest)
     try:
-        subjects = json.loads(base64.b64decode(json.loads(content)["payload"]))["subject"]
-        return plan, tuple(Digest.from_hex(subject["digest"]["sha256"]) for subject in subjects)
-    except (LookupError, TypeError, InvalidDigestError) as error:
-        raise ProvenanceError("a build", f"what came of it cannot be read: {error}") from error
+        statement = unverified_statement(content)
+        plan = Plan.from_dict(statement["predicate"]["buildDefinition"]["internalParameters"]["plan"])
+        outputs = tuple(map(digest_of, statement["subject"]))
+    except (LookupError, TypeError, FarmError) as error:
+        raise ProvenanceError("a build", f"its plan and outputs cannot be read: {error}") from error
+    if plan.digest != digest:
+        raise ProvenanceError("a build", f"its plan has digest {plan.digest}, not {digest}")
+    return plan, outputs
 
 
 def build_number_of(content: bytes) -> int:
@@ -273,9 +259,9 @@ def build_number_of(content: bytes) -> int:
     Raises `ProvenanceError`.
     """
     try:
-        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
-        return _number(payload["predicate"]["buildDefinition"]["internalParameters"])
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        statement = unverified_statement(content)
+        return _number(statement["predicate"]["buildDefinition"]["internalParameters"])
+    except (LookupError, TypeError, AttributeError, InvalidEnvelopeError) as error:
         raise ProvenanceError("a build", f"its number cannot be read: {error}") from error
 
 
@@ -291,18 +277,20 @@ def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumpti
     key signed; whether it vouches for a package is another question (`verify_provenance`).
     """
     statement, _ = open_envelope(content, allowed)
+    return _consumed(statement)
+
+
+def _consumed(statement: Mapping[str, Any]) -> tuple[Consumption, ...]:
     try:
         definition = statement["predicate"]["buildDefinition"]
         plan = Plan.from_dict(definition["internalParameters"]["plan"])
-        said = {
-            (resolveddependency.get("name"), resolveddependency["digest"]["sha256"]): resolveddependency.get(
-                "annotations", {}
-            ).get(_OPENED)
-            for resolveddependency in definition["resolvedDependencies"]
+        opened = {
+            (found.get("name"), found["digest"]["sha256"]): found.get("annotations", {}).get(_OPENED)
+            for found in definition["resolvedDependencies"]
         }
         return tuple(
             Consumption.from_json_value(
-                dependency.name, dependency.tree, said.get((_named(dependency), dependency.tree.hex)) or "unknown"
+                dependency.name, dependency.tree, opened.get((_named(dependency), dependency.tree.hex)) or "unknown"
             )
             for dependency in plan.dependencies
         )
@@ -318,7 +306,7 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterabl
     resolved: list[dict[str, Any]] = []
     for source in plan.sources:
         origin = by_digest.get(source.digest)
-        entry: dict[str, Any] = {"name": source.file, "digest": {"sha256": source.digest.hex}}
+        entry = resource(source.file, source.digest)
         if origin and origin.url:
             entry["uri"] = origin.url
         if origin and origin.debian_package:
@@ -327,9 +315,9 @@ def _dependencies(plan: Plan, origins: Sequence[SourceOrigin], consumed: Iterabl
             if binary.version:
                 entry["uri"] = binary.purl
         resolved.append(entry)
-    resolved.append({"name": "toolchain", "digest": {"sha256": plan.toolchain.hex}})
+    resolved.append(resource("toolchain", plan.toolchain))
     for dependency in plan.dependencies:
-        entry = {"name": _named(dependency), "digest": {"sha256": dependency.tree.hex}}
+        entry = resource(_named(dependency), dependency.tree)
         if (dependency.name, dependency.tree) in opened:
             entry["annotations"] = {_OPENED: opened[dependency.name, dependency.tree]}
         resolved.append(entry)

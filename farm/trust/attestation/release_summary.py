@@ -6,16 +6,14 @@ by what policy and on what evidence it was let through, with a tool of their cho
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm import __version__
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.attestation.dsse import InvalidEnvelopeError, open_envelope, unverified_statement
+from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, resource
 from farm.trust.layout import SUMMARIES
 
 if TYPE_CHECKING:
@@ -63,30 +61,27 @@ def summary_statement(
     Its size is that of the change. The evidence names what dependencies, owners, curators and testers have signed.
     """
     own = release.distribution
-    inputs = [_named("evidence", verified.evidence)]
+    inputs = [resource("evidence", verified.evidence)]
     if before is not None and release.previous is not None:
-        inputs.append(_named(summary_path(release.previous), Digest.of(before)))
+        inputs.append(resource(summary_path(release.previous), Digest.of(before)))
     if verified.new and not verified.provenances:  # too many: those of the index, but for what the one before names
-        inputs.append(_named("index", release.index.digest))
-    inputs += [_named(f"provenance of {name}", digest) for name, digest in verified.provenances]
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            _named(f"{own}/{release.channel}/{release.number}", release.digest),
-            _named(f"package set of {own}/{release.channel}/{release.number}", release.package_set),
-        ],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "verifier": {"id": f"urn:farm:signer:{own}", "version": {"farm": __version__}},
-            "timeVerified": now.strftime(_TIME),
-            "resourceUri": resource_uri(own, release.channel),
-            "policy": {"uri": f"urn:farm:policy:{own}", **_digest(verified.policy)},
-            "inputAttestations": inputs,
-            "verificationResult": "PASSED",
-            "verifiedLevels": [UNEVALUATED, *verified.checked],
-            "slsaVersion": SLSA_VERSION,
-        },
+        inputs.append(resource("index", release.index.digest))
+    inputs += [resource(f"provenance of {name}", digest) for name, digest in verified.provenances]
+    subjects = [
+        resource(f"{own}/{release.channel}/{release.number}", release.digest),
+        resource(f"package set of {own}/{release.channel}/{release.number}", release.package_set),
+    ]
+    predicate = {
+        "verifier": {"id": f"urn:farm:signer:{own}", "version": {"farm": __version__}},
+        "timeVerified": now.strftime(_TIME),
+        "resourceUri": resource_uri(own, release.channel),
+        "policy": {"uri": f"urn:farm:policy:{own}", **digest_set(verified.policy)},
+        "inputAttestations": inputs,
+        "verificationResult": "PASSED",
+        "verifiedLevels": [UNEVALUATED, *verified.checked],
+        "slsaVersion": SLSA_VERSION,
     }
+    return make_statement(PREDICATE_TYPE, subjects, predicate)
 
 
 def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> ReleaseSummary:
@@ -94,19 +89,18 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
     statement, _ = open_envelope(content, keys, remedy=_REMEDY)
     try:
         said = statement["predicate"]
-        kind = statement["_type"], statement["predicateType"]
         about = {each["digest"]["sha256"] for each in statement["subject"]}, said["resourceUri"]
         passed = said["verificationResult"] == "PASSED"
         summary = ReleaseSummary(
             release.digest,
             str(said["timeVerified"]),
-            Digest(f"sha256:{said['policy']['digest']['sha256']}"),
-            tuple(str(verifiedlevel) for verifiedlevel in said["verifiedLevels"]),
+            digest_of(said["policy"]),
+            tuple(map(str, said["verifiedLevels"])),
         )
     except (LookupError, TypeError, FarmError) as error:
         raise InvalidEnvelopeError(f"the summary lacks {error}", remedy=_REMEDY) from error
-    if kind != (STATEMENT_TYPE, PREDICATE_TYPE) or not passed:
-        raise InvalidEnvelopeError(f"the statement is {kind!r}, and no summary of what passed", remedy=_REMEDY)
+    if (kind := predicate_type_of(statement)) != PREDICATE_TYPE or not passed:
+        raise InvalidEnvelopeError(f"the statement is {kind!r:.100}, and no summary of what passed", remedy=_REMEDY)
     wanted = {release.digest.hex, release.package_set.hex}, resource_uri(release.distribution, release.channel)
     if about != wanted:
         raise InvalidEnvelopeError(f"the summary is about another release than {release.digest}", remedy=_REMEDY)
@@ -116,19 +110,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
 def evidence_of(content: bytes) -> Digest | None:
     """Return the evidence that a summary names; nobody's signature is looked at. None where that cannot be said."""
     try:
-        payload = json.loads(base64.b64decode(json.loads(content)["payload"]))
-        named = {
-            inputattestation["name"]: inputattestation["digest"]["sha256"]
-            for inputattestation in payload["predicate"]["inputAttestations"]
-        }
-        return Digest.from_hex(named["evidence"])
-    except (ValueError, LookupError, TypeError, RecursionError, FarmError):
+        inputs = unverified_statement(content)["predicate"]["inputAttestations"]
+        return digest_of({attestation["name"]: attestation for attestation in inputs}["evidence"])
+    except (LookupError, TypeError, FarmError):
         return None
-
-
-def _named(name: str, digest: Digest) -> dict[str, Any]:
-    return {"name": name, **_digest(digest)}
-
-
-def _digest(digest: Digest) -> dict[str, Any]:
-    return {"digest": {"sha256": digest.hex}}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from securesystemslib.dsse import Envelope
@@ -16,13 +15,20 @@ from securesystemslib.dsse import Envelope
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
-from farm.trust.attestation.approval import curator_key
 from farm.trust.attestation.curator_order import named
-from farm.trust.attestation.dsse import open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.attestation.in_toto import (
+    digest_of,
+    make_statement,
+    predicate_type_of,
+    read_time,
+    resource,
+    time_text,
+)
+from farm.trust.attestation.personal import open_personal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 PREDICATE_TYPE = "urn:farm:submission:1"
 WITHDRAWAL_TYPE = "urn:farm:submission-withdrawal:1"
@@ -74,19 +80,15 @@ class OpenedSubmission:
 
 def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
     """Return the in-toto statement by which a person signs recipes, or that they are not wanted."""
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": f"{_PREFIX}{name}", "digest": {"sha256": digest.hex}}
-            for name, digest in sorted(submission.recipes.items())
-        ],
-        "predicateType": WITHDRAWAL_TYPE if submission.withdrawn else PREDICATE_TYPE,
-        "predicate": {
+    return make_statement(
+        WITHDRAWAL_TYPE if submission.withdrawn else PREDICATE_TYPE,
+        (resource(f"{_PREFIX}{name}", digest) for name, digest in sorted(submission.recipes.items())),
+        {
             "distribution": submission.distribution,
             "submitter": submission.submitter,
-            "time": submission.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "time": time_text(submission.at),
         },
-    }
+    )
 
 
 def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmission:
@@ -95,14 +97,12 @@ def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmiss
     The key that signed must be that of the submitter whom the statement names: nobody signs for somebody else.
     Raises `SubmissionStatementError`, or `InvalidEnvelopeError` when no key of these people has signed.
     """
-    keys = {name: curator_key(public) for name, public in people.items()}
-    statement, key = open_envelope(envelope, {each.keyid: each for each in keys.values()}, remedy=_WHOSE_KEY)
+    statement, keyid, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
     said = _said(statement)
-    submitter = said.submitter
-    if submitter not in keys or keys[submitter].keyid != key.keyid:
-        raise SubmissionStatementError(f"{submitter[:100]!r} is not whose key has signed", _WHOSE_KEY)
+    if said.submitter not in signers:
+        raise SubmissionStatementError(f"{said.submitter[:100]!r} is not whose key has signed", _WHOSE_KEY)
     whole = Envelope.from_dict(json.loads(envelope))
-    smallest = Envelope(whole.payload, whole.payload_type, {key.keyid: whole.signatures[key.keyid]})
+    smallest = Envelope(whole.payload, whole.payload_type, {keyid: whole.signatures[keyid]})
     return OpenedSubmission(said, canonical_json(smallest.to_dict()), Digest.of(whole.payload))
 
 
@@ -131,32 +131,18 @@ def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
 def _said(statement: Any) -> SignedSubmission:
     if not isinstance(statement, dict):
         raise SubmissionStatementError("the statement is none")
-    kind = statement.get("predicateType")
-    if statement.get("_type") != STATEMENT_TYPE or kind not in (PREDICATE_TYPE, WITHDRAWAL_TYPE):
-        raise SubmissionStatementError("the statement says something else")
+    kind = predicate_type_of(statement)
+    if kind not in (PREDICATE_TYPE, WITHDRAWAL_TYPE):
+        raise SubmissionStatementError("the statement has another type")
     try:
         recipes = _recipes(statement["subject"])
         predicate = statement["predicate"]
-        distribution, submitter, at = predicate["distribution"], predicate["submitter"], _time(predicate["time"])
+        distribution, submitter, at = predicate["distribution"], predicate["submitter"], read_time(predicate["time"])
     except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
         raise SubmissionStatementError(f"the statement lacks what it is about: {error!r:.200}") from error
     if not isinstance(distribution, str) or not isinstance(submitter, str):
         raise SubmissionStatementError("the statement holds something else than names")
     return SignedSubmission(distribution, submitter, recipes, at, withdrawn=kind == WITHDRAWAL_TYPE)
-
-
-def signed_by_owner(
-    recipe: Digest, name: str, envelope: bytes, owners: Mapping[str, str], *, distribution: str
-) -> str | None:
-    """Return which of a recipe's `owners` (public keys by name) has signed it as it is; None when it was none of them.
-
-    `recipe` is the digest of the recipe `name`, of which `Owners.owners_of` says whose it is.
-    """
-    try:
-        said = read_submission(envelope, owners).said
-    except FarmError:
-        return None
-    return said.submitter if said.signs(name, recipe, distribution=distribution) else None
 
 
 def _recipes(subjects: Any) -> dict[str, Digest]:
@@ -167,12 +153,5 @@ def _recipes(subjects: Any) -> dict[str, Digest]:
         prefix, name = subject["name"][: len(_PREFIX)], subject["name"][len(_PREFIX) :]
         if prefix != _PREFIX or not name or name in found:
             raise ValueError(f"{subject['name'][:100]!r} is no recipe, or is named twice")
-        found[name] = Digest(f"sha256:{subject['digest']['sha256']}")
+        found[name] = digest_of(subject)
     return found
-
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text[:40]!r} names no time zone")
-    return at

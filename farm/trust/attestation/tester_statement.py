@@ -6,15 +6,13 @@ for one set of packages is never taken for that of another, however much alike t
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.digest import Digest, InvalidDigestError
 from farm.errors import FarmError
-from farm.trust.attestation.dsse import open_envelope
-from farm.trust.attestation.provenance import STATEMENT_TYPE
+from farm.trust.attestation.dsse import open_envelope, unverified_statement
+from farm.trust.attestation.in_toto import digest_of, digest_set, make_statement, predicate_type_of, resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,8 +69,7 @@ class Material:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a resource descriptor of in-toto."""
-        form: dict[str, Any] = {"name": self.name, "digest": {"sha256": self.digest.hex}}
-        return form | ({"annotations": {"tree": self.tree}} if self.tree else {})
+        return resource(self.name, self.digest) | ({"annotations": {"tree": self.tree}} if self.tree else {})
 
 
 def tester_statement(
@@ -85,18 +82,14 @@ def tester_statement(
     result: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the in-toto statement of predicate type `kind` by which a tester says what an order came to."""
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [subject.to_dict()],
-        "predicateType": kind,
-        "predicate": {
-            **result,
-            "configuration": [material.to_dict() for material in materials],
-            "log": {"digest": {"sha256": log.hex}},
-            "tester": {"id": f"{_TESTER}{run.tester}", "version": dict(run.runtime)},
-            "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
-        },
+    predicate = {
+        **result,
+        "configuration": [material.to_dict() for material in materials],
+        "log": digest_set(log),
+        "tester": {"id": f"{_TESTER}{run.tester}", "version": dict(run.runtime)},
+        "metadata": {"invocationId": run.attempt, "startedOn": run.started, "finishedOn": run.finished},
     }
+    return make_statement(kind, [subject.to_dict()], predicate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +109,8 @@ def open_result(
     Raises `InvalidResultError`, or `InvalidEnvelopeError` when no key of theirs has signed.
     """
     statement, key = open_envelope(content, testers, remedy=_LISTED)
-    if (statement.get("_type"), statement.get("predicateType")) != (STATEMENT_TYPE, kind):
-        raise InvalidResultError(f"it is a statement of the type {str(statement.get('predicateType'))[:100]!r}")
+    if (found := predicate_type_of(statement)) != kind:
+        raise InvalidResultError(f"it is a statement of the type {found[:100]!r}")
     try:
         (about,) = statement["subject"]
         predicate = statement["predicate"]
@@ -131,7 +124,7 @@ def open_result(
                 finished=str(metadata["finishedOn"]),
                 runtime={str(name): str(value) for name, value in tester["version"].items()},
             ),
-            Digest.from_hex(predicate["log"]["digest"]["sha256"]),
+            digest_of(predicate["log"]),
             predicate,
         )
         if _material(about) != subject:
@@ -153,12 +146,11 @@ def named_order(content: bytes) -> Digest | None:
     For whoever has the orders, and hands them on with what was signed of them.
     """
     try:
-        predicate = json.loads(base64.b64decode(json.loads(content)["payload"]))["predicate"]
-        return Digest.from_hex(predicate["configuration"][0]["digest"]["sha256"])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, InvalidDigestError):
+        return digest_of(unverified_statement(content)["predicate"]["configuration"][0])
+    except (LookupError, TypeError, FarmError):
         return None
 
 
 def _material(form: Mapping[str, Any]) -> Material:
     tree = form.get("annotations", {}).get("tree")
-    return Material(str(form["name"]), Digest.from_hex(form["digest"]["sha256"]), Digest(tree) if tree else None)
+    return Material(str(form["name"]), digest_of(form), Digest(tree) if tree else None)

@@ -27,7 +27,7 @@ from farm.server.submissions.owners import (
 from farm.server.submissions.waiting_submissions import NotAnOwnerError, UnknownSubmissionError, accept, withdraw
 from farm.server.tables.states import JobState, SubmissionState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission, signed_by_owner
+from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
 from tests.server.small_farm import WORLD, SmallFarm, recipe
 from tests.server.submissions.owned_farm import (
     ALICE,
@@ -76,8 +76,9 @@ def evidence(farm: SmallFarm, files: dict[str, bytes]) -> list[str]:
     with farm.application.reading() as unit:
         kept = [unit.blobs.read(each) for each in signatures_of(unit, [digest(files)])]
     named, there = name_of(files), WORLD.distribution
-    signers = (signed_by_owner(digest(files), named, each, keys, distribution=there) for each in kept)
-    return [signer for signer in signers if signer is not None]  # others are of what was signed with it
+    signed = (read_submission(envelope, keys).said for envelope in kept)
+    # Others are of what was signed with it.
+    return [said.submitter for said in signed if said.signs(named, digest(files), distribution=there)]
 
 
 def test_without_owners_what_is_not_signed_is_taken_as_ever(farm: SmallFarm) -> None:

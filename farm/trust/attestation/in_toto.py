@@ -1,0 +1,58 @@
+"""The form of in-toto statements, which all that is attested here has: https://in-toto.io/Statement/v1."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from farm.core.names.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+
+def make_statement(
+    predicate_type: str, subjects: Iterable[Mapping[str, Any]], predicate: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a statement about subjects, each a `resource`."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": list(subjects),
+        "predicateType": predicate_type,
+        "predicate": dict(predicate),
+    }
+
+
+def predicate_type_of(statement: Mapping[str, Any]) -> str:
+    """Return the predicate type of a statement; empty for what is not an in-toto statement of version 1."""
+    return str(statement.get("predicateType")) if statement.get("_type") == STATEMENT_TYPE else ""
+
+
+def resource(name: str, digest: Digest) -> dict[str, Any]:
+    """Return a resource descriptor: `{"name": "dist.example/jq 1.7.1-1", "digest": {"sha256": "…"}}`."""
+    return {"name": name, **digest_set(digest)}
+
+
+def digest_set(digest: Digest) -> dict[str, Any]:
+    """Return the member of a resource descriptor that identifies it."""
+    return {"digest": {"sha256": digest.hex}}
+
+
+def digest_of(resource: Any) -> Digest:
+    """Read the digest of a resource descriptor. Raises `LookupError`, `TypeError`, `InvalidDigestError`."""
+    return Digest.from_hex(resource["digest"]["sha256"])
+
+
+def time_text(at: datetime) -> str:
+    """Return a time as RFC 3339 in UTC, to the microsecond: `2026-11-24T12:00:01.000500Z`."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_time(text: Any) -> datetime:
+    """Read a time that names its zone. Raises `ValueError`, `TypeError`."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text[:40]!r} names no time zone")
+    return at
