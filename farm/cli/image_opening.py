@@ -11,17 +11,6 @@ if TYPE_CHECKING:
     from farm.container.image_store import EngineImages
 
 
-def shelf(settings: Settings) -> EngineImages | None:
-    """Return the images of the machine's Docker Engine, None where none answers."""
-    from farm.container.image_store import EngineImages
-    from farm.container.sandbox import SandboxUnavailableError, connect
-
-    try:
-        return EngineImages(connect(settings.docker))
-    except SandboxUnavailableError:
-        return None
-
-
 def opened(
     name: str, settings: Settings, host: Host | None = None, *, certainly: bool = False
 ) -> tuple[KnownImage, Host, EngineImages | None]:
@@ -31,9 +20,10 @@ def opened(
     `certainly`. Raises what `open_image` raises; asked so, `AmbiguousImageError`.
     """
     from farm.cli.subscriber import open_host, warn
+    from farm.client.image.engine import docker_images
     from farm.client.image.known_image import open_image, unambiguous
 
-    host, engine = host or open_host(settings), shelf(settings)
+    host, engine = host or open_host(settings), docker_images(settings.docker)
     known = open_image(name, host, engine)
     if certainly:
         unambiguous(known)

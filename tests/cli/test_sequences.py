@@ -35,7 +35,7 @@ def verb_function(words: str) -> FunctionType:
 
 
 def test_the_page_names_the_sequences_of_a_subscriber() -> None:
-    assert {"subscribe", "install", "run"} <= SEQUENCES.keys()
+    assert {"subscribe", "install", "run", "image build", "image update", "audit"} <= SEQUENCES.keys()
 
 
 @pytest.mark.parametrize("verb", SEQUENCES)

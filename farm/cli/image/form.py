@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from farm.client.image.parts import ImagePart
     from farm.client.image.records import ImageRecord
+    from farm.container.image_store import Loaded
     from farm.core.names.digest import Digest
     from farm.core.sets.members.set_record import SetRecord
 
@@ -37,6 +38,11 @@ def foreign_lines(layers: Sequence[tuple[Digest, str]]) -> list[str]:
 
     said = (f"  {' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers)
     return [layers_of_nobody(len(layers)), *said]
+
+
+def loaded_line(reference: str, loaded: Loaded, layers: int) -> str:
+    """Return what to say of an image of so many layers that was loaded into Docker."""
+    return f"{reference}: in Docker as {loaded.id[:19]}, {loaded.layers_sent} of {layers} layers sent"
 
 
 def record_form(kept: ImageRecord) -> dict[str, Any]:

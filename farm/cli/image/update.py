@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farm.cli.docker_loading import load, now
+from farm.cli.image.form import loaded_line
 from farm.cli.image.options import output_option
-from farm.cli.image_opening import opened
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import say, tell_result
 from farm.cli.override_lines import override_lines
+from farm.cli.progress import TerminalProgress
 from farm.cli.sensitive_lines import sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
+from farm.cli.subscriber import open_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.records import ImageRecord
-    from farm.client.image.update import ImageUpdate
-    from farm.client.repository.host import Host
+    from farm.client.image.replacement import ImageUpdate
+    from farm.client.image.update import UpdatedImage
 
 
 _SYMBOLS = ("missing-symbol", "missing-copied-symbol", "missing-version")
@@ -67,82 +67,41 @@ def update(
       farm image update api:1 openssl --tag api:2
       farm image update api:1 openssl --override 'curl does not call what is gone'
     """
-    from functools import partial
-
-    from farm.client.image.evidence import annotations_of, keep_image
-    from farm.client.image.known_image import open_image
-    from farm.client.image.mending import with_mending
-    from farm.client.image.update import update_image
-    from farm.client.image.user_layer import own_files_of
-    from farm.client.override.substitution import substitute_on
-    from farm.oci.image_reference import check_reference
-    from farm.oci.layout import write_layout
+    from farm.client.image.update import UpdateRequest, update
 
     settings = Settings.from_environment()
-    known, host, engine = opened(image, settings, certainly=True)
-    reference = tag or known.reference
-    check_reference(reference)
-    with host.in_use():
-        found = with_mending(
-            host,
-            [known],
-            engine,
-            lambda: update_image(
-                host,
-                known,
-                packages,
-                own_files_of(known, host.blobs, engine),
-                to=to,
-                channel=channel,
-                substitute=substitute_on(host),
-                override=override.strip(),
-                allow=lambda catalogue, new: policy_in_force(max_severity).check(host, catalogue, new),
-            ),
-        )
-        if found is None:
-            tell_result([f"{image}: {', '.join(packages)}: nothing newer"], {"changes": []}, as_json=as_json)
-            return
-        kept = keep_image(settings.state, host.blobs, found.made, found.parts, found.heads, now=now(), name=reference)
-    tell_result(_lines(known, found), _form(found), as_json=as_json)
-    if output:
-        _ensure_all(host, found)
-        said = annotations_of(found.made, found.heads)
-        write_layout(
-            found.made.image, host.blobs, output, reference=reference, referrers=kept.referrers, annotations=said
-        )
-        say(f"{output}: OCI layout", err=as_json)
-    if known.directory:
-        _change_layout(host, known, found, kept, reference)
-    elif reference and not no_load and engine:
-        _ensure_all(host, found)
-        made = open_image(str(found.made.image.digest), host, None)
-        send = partial(load, found.made.image, host.blobs, reference, settings, err=as_json)
-        with_mending(host, [known, made], engine, send)
-
-
-def _change_layout(host: Host, known: KnownImage, found: ImageUpdate, kept: ImageRecord, reference: str) -> None:
-    from farm.client.image.evidence import annotations_of
-    from farm.oci.layout import update_layout
-
-    assert known.directory is not None  # noqa: S101  (asked by the caller)
-    update_layout(
-        found.made.image,
-        host.blobs,
-        known.directory,
-        instead_of=known.digest,
-        reference=reference,
-        referrers=kept.referrers,
-        annotations=annotations_of(found.made, found.heads),
+    request = UpdateRequest(
+        image=image,
+        packages=packages,
+        to=to,
+        override=override.strip(),
+        tag=tag or "",
+        output=output,
+        channel=channel,
+        policy=policy_in_force(max_severity),
+        docker=settings.docker,
+        load=not no_load,
     )
+    updated = update(open_host(settings), request, _Progress(as_json=as_json))
+    if updated is None:
+        tell_result([f"{image}: {', '.join(packages)}: nothing newer"], {"changes": []}, as_json=as_json)
+        return
+    if output:
+        say(f"{output}: OCI layout", err=as_json)
+    if updated.loaded:
+        layers = len(updated.update.made.image.layers)
+        say(loaded_line(updated.reference, updated.loaded, layers), err=as_json)
 
 
-def _ensure_all(host: Host, found: ImageUpdate) -> None:
-    """Bring the archives that this host has not any more, because all layers are wanted."""
-    from farm.client.image.package_set import Described
+class _Progress(TerminalProgress):
+    """Prints the result of an update before the image is written or loaded."""
 
-    described = Described(host)
-    for part in found.parts:
-        described.ensure(part.placed, part.archive)
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def announce(self, planned: UpdatedImage) -> None:
+        """Print what changed, what was proven, and the new image."""
+        tell_result(_lines(planned.before, planned.update), _form(planned.update), as_json=self._as_json)
 
 
 def _form(found: ImageUpdate) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from farm.cli.options import channel_option
 from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.progress import TerminalProgress
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from farm.client.findings.report import Audit, Exposed
-    from farm.client.repository.host import Host
 
 FOUND, NOT_KNOWN, NOT_COVERED = 3, 1, 4
 FORMATS = ("table", "json", "sarif", "cyclonedx", "spdx")
@@ -51,61 +51,15 @@ def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: st
     """
     if sum((bool(images), bool(root), running, bool(channel))) > 1:
         raise click.UsageError("Name images, or one of --root, --running and --channel: each has its channel.")
+    from farm.client.audit.audit import AuditRequest, Verdict, audit, verdict
+
     settings = Settings.from_environment()
+    request = AuditRequest(images, root and root.absolute(), running, channel, settings.docker)
     with looking_host(settings) as host:
-        if images:
-            found = _images(images, host, settings)
-        elif running:
-            found = _running(host, settings)
-        else:
-            from farm.client.audit.audit import audit_channel, audit_root
-
-            found = [audit_root(host, root.absolute()) if root else audit_channel(host, channel)]
+        found = audit(host, request, TerminalProgress())
     _print(found, form, last_verified_form(host))
-    if any(each.exposed for each in found):
-        return FOUND
-    # What nobody vouches for any more lacks advisories, perhaps.
-    if host.has_expired or not all(each.is_whole for each in found):
-        return NOT_KNOWN
-    return NOT_COVERED if any(each.uncovered for each in found) else 0
-
-
-def _images(names: Sequence[str], host: Host, settings: Settings) -> list[Audit]:
-    from farm.cli.image_opening import shelf
-    from farm.client.audit.audit import Auditor
-    from farm.client.audit.subjects import image_subject
-    from farm.client.image.accounting import unattributed
-    from farm.client.image.known_image import open_image, unambiguous
-
-    auditor, engine = Auditor(host), shelf(settings)
-    found = []
-    for name in dict.fromkeys(names):
-        image = unambiguous(open_image(name, host, engine))
-        subject = image_subject(name, image, unattributed(host, image, engine))
-        found.append(auditor.audit(subject, image.provenances))
-    return found
-
-
-def _running(host: Host, settings: Settings) -> list[Audit]:
-    from farm.client.audit.audit import Auditor
-    from farm.client.audit.running_containers import RunningContainers
-    from farm.client.audit.subjects import running_subject
-    from farm.client.root.known_roots import states
-    from farm.client.run.processes import bubblewrap_runs, starts
-    from farm.container.docker_objects import running_containers
-    from farm.container.image_store import EngineImages
-    from farm.container.sandbox import SandboxUnavailableError, connect
-
-    recorded = starts(states(host))
-    alive = bubblewrap_runs(recorded)
-    try:
-        client = connect(settings.docker)
-        looking = RunningContainers(host, EngineImages(client), recorded)
-        alive = [*map(looking.look, running_containers(client)), *alive]
-    except SandboxUnavailableError:
-        say("no Docker Engine answers: only runs of bubblewrap were looked at", err=True)
-    auditor = Auditor(host)
-    return [auditor.audit_of_many(running_subject(running), running.evidence) for running in alive]
+    statuses = {Verdict.FOUND: FOUND, Verdict.NOT_KNOWN: NOT_KNOWN, Verdict.NOT_COVERED: NOT_COVERED, Verdict.CLEAN: 0}
+    return statuses[verdict(host, found)]
 
 
 def _print(found: Sequence[Audit], form: str, last_verified: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,7 +162,6 @@ def _packed(
 ) -> PackedDirectory:
     from farm.build.local_state import LocalState
     from farm.build.packing import pack as pack_directory
-    from farm.cli.docker_loading import now
     from farm.core.names.platform import Platform
     from farm.trust.keys.key_files import load_or_create_key
 
@@ -175,7 +175,7 @@ def _packed(
         license=license,
         store=host.blobs,
         signer=load_or_create_key(LocalState(settings.state, settings.host).key),
-        now=now(),
+        now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         sensitive_files=sensitive_files,
     )
 

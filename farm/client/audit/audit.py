@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from farm.client.audit.subjects import channel_subject, root_subject
+from farm.client.audit.running_containers import RunningContainers
+from farm.client.audit.subjects import channel_subject, image_subject, root_subject, running_subject
 from farm.client.findings.audit_history import Question, answer
 from farm.client.findings.code_carriers import Carriers
 from farm.client.findings.report import Audit, Exposed
+from farm.client.image.accounting import unattributed
+from farm.client.image.engine import docker_images
+from farm.client.image.known_image import open_image, unambiguous
 from farm.client.repository.advisory_sources import together
 from farm.client.repository.known_advisories import known_as_far_as_published
+from farm.client.repository.progress import NO_PROGRESS, Progress
 from farm.client.repository.subscriptions import SubscriptionError
+from farm.client.root.known_roots import states
+from farm.client.run.processes import bubblewrap_runs, starts
+from farm.container.docker_objects import running_containers
+from farm.container.image_store import EngineImages
+from farm.container.sandbox import SandboxUnavailableError, connect
 from farm.core.advisories.severity import SEVERITIES
 from farm.core.names.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from farm.client.audit.subjects import Subject
@@ -24,10 +36,80 @@ if TYPE_CHECKING:
     from farm.client.repository.advisory_sources import JudgedBy
     from farm.client.repository.catalogue import Catalogue
     from farm.client.repository.host import Host
+    from farm.client.repository.read_only_host import ReadOnlyHost
     from farm.core.advisories.matching import Finding
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
     from farm.trust.index.release_index import ReleaseEntry
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRequest:
+    """What is to be audited: `images` by name, a `root`, what is `running`, or a channel's newest release.
+
+    `docker` is the address of the engine whose images and containers are meant; empty is the machine's own.
+    """
+
+    images: tuple[str, ...] = ()
+    root: Path | None = None
+    running: bool = False
+    channel: str = ""
+    docker: str = ""
+
+
+class Verdict(Enum):
+    """What audits come to, the gravest that holds."""
+
+    FOUND = "an advisory holds"
+    NOT_KNOWN = "it cannot be known"
+    NOT_COVERED = "no advisory holds, and no data covers some package"
+    CLEAN = "no advisory holds, and every package was looked at"
+
+
+def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PROGRESS) -> list[Audit]:
+    """Return what is known to be wrong with images, a root, all that is running, or a channel's newest release.
+
+    Raises what opening these raises, and as `Auditor.audit`.
+    """
+    if request.images:
+        return _audit_images(host, request)
+    if request.running:
+        return _audit_running(host, request, progress)
+    return [audit_root(host, request.root) if request.root else audit_channel(host, request.channel)]
+
+
+def verdict(host: ReadOnlyHost, found: Iterable[Audit]) -> Verdict:
+    """Return what audits on a host come to."""
+    found = list(found)
+    if any(each.exposed for each in found):
+        return Verdict.FOUND
+    # Metadata that has expired lacks advisories, perhaps.
+    if host.has_expired or not all(each.is_whole for each in found):
+        return Verdict.NOT_KNOWN
+    return Verdict.NOT_COVERED if any(each.uncovered for each in found) else Verdict.CLEAN
+
+
+def _audit_images(host: Host, request: AuditRequest) -> list[Audit]:
+    auditor, engine = Auditor(host), docker_images(request.docker)
+    found = []
+    for name in dict.fromkeys(request.images):
+        image = unambiguous(open_image(name, host, engine))
+        subject = image_subject(name, image, unattributed(host, image, engine))
+        found.append(auditor.audit(subject, image.provenances))
+    return found
+
+
+def _audit_running(host: Host, request: AuditRequest, progress: Progress) -> list[Audit]:
+    recorded = starts(states(host))
+    alive = bubblewrap_runs(recorded)
+    try:
+        client = connect(request.docker)
+        containers = RunningContainers(host, EngineImages(client), recorded)
+        alive = [*map(containers.look, running_containers(client)), *alive]
+    except SandboxUnavailableError:
+        progress.note("no Docker Engine answers: only runs of bubblewrap were audited")
+    auditor = Auditor(host)
+    return [auditor.audit_of_many(running_subject(running), running.evidence) for running in alive]
 
 
 def audit_root(host: Host, path: Path) -> Audit:

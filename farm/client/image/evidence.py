@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from farm.client.image.records import Evidence, ImageRecord, ImageRecords
@@ -105,18 +106,18 @@ def keep_image(
     parts: Sequence[ImagePart],
     heads: Sequence[ReleaseHead],
     *,
-    now: str,
     name: str = "",
+    now: str = "",
 ) -> ImageRecord:
     """Make the referrers of an image and write the host's record of it.
 
-    `now` is RFC 3339 in UTC, `name` what the image is called.
+    `name` is what the image is called, `now` the time (RFC 3339 in UTC, to the second), if it is not this moment.
     """
     return ImageRecords(state).keep(
         ImageRecord(
             image=made.image,
             record=made.record,
-            made=now,
+            made=now or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             names=(name,) if name else (),
             evidence=evidence_of(parts),
             referrers=referrers_of(made, parts, heads, store),

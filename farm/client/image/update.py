@@ -1,393 +1,126 @@
-"""The surgical update of an image: other builds of some packages, proven against what depends on them; no more.
-
-No layer that stays is read. Where the proof fails nothing is made, and it is said what would have to change as well.
-"""
+"""Updating an image: other builds of some packages, from the request to the engine or layout that has the image."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
-from farm.client.findings.static_copies import StaticCopy, copies_in
-from farm.client.image.accounting import foreign_layers, layers_of_nobody
-from farm.client.image.command import check_still_runs, root_of
-from farm.client.image.evidence import ReleaseHead, release_head
-from farm.client.image.making import MadeImage, composition_of, imports_in, make_image, replaced_in
-from farm.client.image.overrides import ImageOverrides
+from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
+from farm.client.image.engine import docker_images, load_into_docker
+from farm.client.image.evidence import annotations_of, keep_image
+from farm.client.image.known_image import open_image, unambiguous
+from farm.client.image.mending import with_mending
 from farm.client.image.package_set import Described
-from farm.client.image.parts import parts_of
-from farm.client.image.trial import Trial, nearest_set, try_change
-from farm.client.override.overrides import OverrideError
-from farm.client.repository.catalogue import UnknownPackageError
-from farm.client.repository.earlier_releases import catalogue_with
-from farm.client.root.sensitive_additions import sensitive_additions
-from farm.core.package.sensitive_files import sensitive_files_of
-from farm.core.sets.findings.problem import PathConflict
-from farm.core.sets.members.set_record import PackageChange, changes
-from farm.errors import FarmError, in_lines
+from farm.client.image.replacement import NEWEST, replace_builds
+from farm.client.image.user_layer import own_files_of
+from farm.client.override.substitution import substitute_on
+from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.oci.image_reference import check_reference
+from farm.oci.layout import update_layout, write_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from farm.client.image.known_image import KnownImage
-    from farm.client.image.parts import ImagePart
-    from farm.client.override.substitution import Substitute
-    from farm.client.repository.catalogue import Catalogue, VerifiedPackage
+    from farm.client.image.replacement import ImageUpdate
     from farm.client.repository.host import Host
-    from farm.client.root.sensitive_additions import SensitiveAdditions
-    from farm.core.names.digest import Digest
-    from farm.core.sets.composition.compose import Composition
-    from farm.core.sets.composition.root_view import RootView
-    from farm.core.sets.findings.problem import Problem
-    from farm.core.sets.members.member import Member
-    from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
-    from farm.oci.own_layer import OwnFiles
-
-NEWEST = "newest"
+    from farm.container.image_store import Loaded
 
 
-class NotInImageError(FarmError):
-    """An image does not hold a package."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest:
+    """Other builds of `packages` for `image`, which is a name in Docker, a digest, or an OCI layout directory.
 
-    code = "not-in-image"
-
-    def __init__(self, name: str, image: KnownImage) -> None:
-        held = sorted(package.name.short for package in image.record.packages)
-        near = difflib.get_close_matches(name, held, n=3)
-        super().__init__(
-            f"{image.name} holds no package {name}",
-            remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held)}.",
-        )
-
-
-class ForeignLayersError(FarmError):
-    """Others put layers into an image, which an update would take out; each is given with what it is said to hold."""
-
-    code = "foreign-layers"
-
-    def __init__(self, name: str, layers: Sequence[tuple[Digest, str]]) -> None:
-        said = [f"{' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers]
-        super().__init__(
-            f"{name[:200]} has {layers_of_nobody(len(layers))}, and an update would take out:{in_lines(said, 20)}",
-            remedy="Nothing was changed. Where a Dockerfile added that, update the image that it is built FROM, and "
-            "build it again; or make the image anew with `files:` in an image file.",
-        )
-
-
-class ForeignSettingsError(FarmError):
-    """Others gave an image settings that farm's images do not have, and that an update would drop."""
-
-    code = "foreign-settings"
-
-    def __init__(self, image: KnownImage) -> None:
-        super().__init__(
-            f"{image.name[:200]} says {' and '.join(image.unkept)}, which an update would drop",
-            remedy="Nothing was changed. Where a Dockerfile says that, update the image that it is built FROM, and "
-            "build it again.",
-        )
-
-
-class UpdateRefusedError(FarmError):
-    """The proof of an update failed.
-
-    `problems` are why; `also` are the packages whose update too makes it hold, None where nothing does.
+    `to` is a version; `override` says why they go in although the proof fails because of them. `tag` is what the new
+    image is called, as the old one where it is empty; `output` a directory for it as an OCI layout. With `load` it is
+    loaded into the engine at `docker` (empty: the machine's own), where the old one is not a layout.
     """
 
-    code = "update-refused"
-
-    def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
-        lines = in_lines([problem.message for problem in problems], 20)
-        remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
-        if any(isinstance(each, PathConflict) for each in problems):  # no root can be made, whatever is said of why
-            remedy = (
-                "No newer build of what is named goes with it: wait for one, or make the image without one of them."
-            )
-        if also:
-            remedy = f"It holds with {' and '.join(also)} of the same release: name {_them(also)} too."
-        super().__init__(
-            f"{', '.join(changed)} cannot go into the image:{lines}", remedy=f"Nothing was changed. {remedy}"
-        )
-        self.problems = tuple(problems)
-        self.also = also
+    image: str
+    packages: tuple[str, ...]
+    to: str = NEWEST
+    override: str = ""
+    tag: str = ""
+    output: Path | None = None
+    channel: str = ""
+    policy: PolicyInForce = NO_POLICY
+    docker: str = ""
+    load: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class ImageUpdate:
-    """What came of an update: the image, what changed, and what was proven.
+class UpdatedImage:
+    """An image before, its update, what the new one is called, and what Docker says of it where it was loaded."""
 
-    `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
-    beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. What an
-    override voids is neither in `together` nor in `brought`. `copies` hold code of the old builds still.
-    `sensitive` are sensitive files that go in and were not there before.
+    before: KnownImage
+    update: ImageUpdate
+    reference: str
+    loaded: Loaded | None = None
+
+
+class UpdateProgress(Progress, Protocol):
+    """What a person sees of the update of an image."""
+
+    def announce(self, planned: UpdatedImage) -> None:
+        """Show the new image, before it is written or loaded anywhere."""
+
+
+def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PROGRESS) -> UpdatedImage | None:
+    """Put other builds of packages into an image; None where it has these already.
+
+    Raises what `open_image`, `unambiguous`, `replace_builds`, writing a layout and loading raise.
     """
+    engine = docker_images(request.docker)
+    known = unambiguous(open_image(request.image, host, engine))
+    reference = request.tag or known.reference
+    check_reference(reference)
+    with host.in_use():
 
-    made: MadeImage
-    parts: tuple[ImagePart, ...]
-    heads: tuple[ReleaseHead, ...]
-    changes: tuple[PackageChange, ...]
-    trial: Trial
-    together: tuple[str, ...]
-    apart: tuple[str, ...]
-    copies: tuple[StaticCopy, ...]
-    brought: tuple[str, ...]
-    sensitive: tuple[SensitiveAdditions, ...] = ()
-
-    @property
-    def release(self) -> ReleaseRef:
-        """The newest release that something was taken of."""
-        return max(head.ref for head in self.heads)
-
-
-@dataclass(frozen=True, slots=True)
-class _Replacement:
-    """A build that goes in, and the release it is of."""
-
-    package: VerifiedPackage
-    part: ImagePart
-    catalogue: Catalogue
-
-    @property
-    def channel(self) -> str:
-        """The subscription that the release is of."""
-        return f"{self.catalogue.release.distribution}/{self.catalogue.release.channel}"
-
-
-def update_image(
-    host: Host,
-    image: KnownImage,
-    names: Sequence[str],
-    own: OwnFiles | None,
-    *,
-    to: str = NEWEST,
-    channel: str = "",
-    allow: Callable[[Catalogue, Sequence[VerifiedPackage]], None] = lambda _catalogue, _packages: None,
-    substitute: Substitute | None = None,
-    override: str = "",
-) -> ImageUpdate | None:
-    """Put other builds of `names` into an image; None where it has them already.
-
-    `to` is a version, or `newest`; `own` the user's own files of the image. `allow` sees what goes in, and raises for
-    what is not wanted. `substitute` gives what stands in for a package of a release; `override` says why what is named
-    goes in although the proof fails because of it, or the image loses what it runs. Raises `NotInImageError`,
-    `ForeignLayersError`, `ForeignSettingsError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`,
-    `OverrideError`, `DownloadError`, what verifying raises, and what `make_image` raises.
-    """
-    substitute = substitute or _none
-    releases = image.record.releases
-    described = Described(host, channel=channel or (releases[0].subscription if releases else ""))
-    held = {part.member.name: part for part in described.parts(image)}
-    new, named = _replacements(host, image, names, described, held, to=to, substitute=substitute)
-    if not new:
-        return None
-    if foreign := foreign_layers(host, image, described, tuple(held.values()), own):
-        raise ForeignLayersError(image.name, foreign)
-    if image.unkept:
-        raise ForeignSettingsError(image)
-    base = [part.member for part in held.values()]
-    asked = [_known_as(held, name) for name in image.record.asked]
-    added = [each.part.member for each in new.values()]
-    trial = try_change(base, added, asked)
-    overrides = ImageOverrides.of(trial, held, {name: each.part for name, each in new.items()}, named, override)
-    if refused := overrides.refused(trial):
-        also = nearest_set(base, added, asked, lambda name: _newer(described, held, name))
-        labels = [each.part.member.label for each in new.values()]
-        raise UpdateRefusedError(labels, refused, also)
-    now = {name: new[name].part if name in new else held[name] for name in trial.members}
-    copies = tuple(_copies(described, now, new))
-    own_channels = {ref.subscription for ref in releases} | {each.channel for each in new.values()}
-    void = overrides.voided(trial.members, copies, own_channels)
-    if all(_is_same(held, name, each.part) and void.get(name) == held[name].override for name, each in new.items()):
-        return None
-    now |= {name: replace(now[name], override=placed if placed.is_override else None) for name, placed in void.items()}
-    for name, each in new.items():
-        placed = void.get(name)
-        if placed is None or not placed.is_override:
-            placed = None if each.part.channel else each.part.placed  # what was packed here is of no release
-        allow(each.catalogue, [replace(each.package, placed=placed)])
-        described.ensure(each.part.placed, each.part.archive)
-
-    def composed(composition: Composition) -> None:
-        if not override:
-            after = root_of(now.values(), composition, own)
-            check_still_runs(image.config, lambda: _root_before(image, tuple(held.values()), own), after)
-
-    made = _made(host, image, now, new=new, trial=trial, own=own, copies=copies, composed=composed)
-    return replace(made, sensitive=tuple(_sensitive(held, now, new)))
-
-
-def _sensitive(
-    held: Mapping[str, ImagePart], now: Mapping[str, ImagePart], new: Iterable[str]
-) -> Iterator[SensitiveAdditions]:
-    for name in sorted(set(new) & now.keys()):
-        old, part = held.get(name), now[name]
-        known = sensitive_files_of(old.descriptor, old.manifest, old.facts) if old else ()
-        yield from sensitive_additions(part.descriptor, part.manifest, part.facts, known)
-
-
-def _root_before(image: KnownImage, parts: Sequence[ImagePart], own: OwnFiles | None) -> RootView:
-    return root_of(parts, composition_of(parts, own, replaced_in(image.labels), imports_in(image.labels)), own)
-
-
-def _replacements(
-    host: Host,
-    image: KnownImage,
-    names: Sequence[str],
-    described: Described,
-    held: Mapping[str, ImagePart],
-    *,
-    to: str,
-    substitute: Substitute,
-) -> tuple[dict[str, _Replacement], set[str]]:
-    """Return what goes in by the names of members, and which of them were named. Raises as `update_image`."""
-    new: dict[str, _Replacement] = {}
-    named: set[str] = set()
-    for name in names:
-        placed = image.record.package(name)
-        if placed is None:
-            raise NotInImageError(name, image)
-        # An override may be of nowhere, or of a channel that others of the image are not of.
-        catalogue = described.catalogue(replace(placed, channel="") if placed.is_override else placed)
-        known_as = _seat(catalogue, placed)
-        named.add(known_as)
-        if to != NEWEST:
-            if substitute(catalogue, known_as):
-                raise OverrideError(
-                    f"{name} is overridden or packed on this host, in one version",
-                    remedy="Leave --to away, or remove the override.",
-                )
-            catalogue = catalogue_with(host, catalogue, known_as, to)
-        new |= _build(catalogue, known_as, held, substitute)
-    return new, named
-
-
-def _is_same(held: Mapping[str, ImagePart], name: str, part: ImagePart) -> bool:
-    return name in held and held[name].descriptor.digest == part.descriptor.digest
-
-
-def _made(
-    host: Host,
-    image: KnownImage,
-    now: Mapping[str, ImagePart],
-    *,
-    new: Mapping[str, _Replacement],
-    trial: Trial,
-    own: OwnFiles | None,
-    copies: tuple[StaticCopy, ...],
-    composed: Callable[[Composition], None],
-) -> ImageUpdate:
-    parts = tuple(now[name] for name in sorted(now))
-    heads = {each.catalogue.release.digest: release_head(each.catalogue) for each in new.values()}
-    newest = next(iter(new.values())).catalogue
-    entries = {name: _descriptor_in(newest, name) for name in now}
-    whole = all(entries[name] == part.descriptor.digest for name, part in now.items())
-    made = make_image(
-        parts,
-        image.config,
-        host.blobs,
-        asked=image.record.asked,
-        # Of releases that brought nothing that is left, nothing is said any more.
-        releases=[*(() if whole else image.record.releases), *(head.ref for head in heads.values())],
-        own=own,
-        replaces=replaced_in(image.labels),
-        imports=imports_in(image.labels),
-        known=image.kept.image.layers if image.kept else (),
-        composed=composed,
-    )
-    released = {name for name, part in now.items() if entries[name] == part.descriptor.digest}
-    overrides = {name: part.override for name, part in now.items() if part.override}
-    void = {
-        *overrides,
-        *(name for override in overrides.values() if override.void for name in override.void.dependents),
-    }
-    return ImageUpdate(
-        made=made,
-        parts=parts,
-        heads=tuple(heads.values()),
-        changes=changes(image.record, made.record),
-        trial=trial,
-        together=tuple(name for name in trial.dependents if name in released - void),
-        apart=tuple(name for name in trial.dependents if name not in released),
-        copies=copies,
-        brought=tuple(sorted(new.keys() & (released - void))),
-    )
-
-
-def _build(
-    catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], substitute: Substitute
-) -> dict[str, _Replacement]:
-    """Return a release's build of a package, or what stands in for it, with what it needs that the image lacks.
-
-    Nothing where the image has it.
-    """
-    found: dict[str, _Replacement] = {}
-    waiting = [name]
-    while waiting:
-        each = waiting.pop()
-        package = substitute(catalogue, each) or catalogue.checked(each)[0]
-        if package.name != each:
-            raise OverrideError(
-                f"{package.name} stands in for {each}, which has another name: this cannot be done in an image",
-                remedy="Make the image anew with `farm image build`.",
+        def replaced() -> ImageUpdate | None:
+            return replace_builds(
+                host,
+                known,
+                request.packages,
+                own_files_of(known, host.blobs, engine),
+                to=request.to,
+                channel=request.channel,
+                substitute=substitute_on(host),
+                override=request.override,
+                policy=request.policy,
             )
-        (part,) = parts_of(catalogue, [package])
-        # What was let through though the proof failed may be a package like any other by now.
-        if _is_same(held, each, part) and not (held[each].override and package.placed is None):
-            continue
-        found[each] = _Replacement(package, part, catalogue)
-        lacking = [need for need in package.entry.needs if need not in held and need not in found]
-        # A stand-in may need what the release has not: the proof misses it, and names it.
-        waiting += [need for need in lacking if package.placed is None or catalogue.holds(need)]
-    return found
+
+        found = with_mending(host, [known], engine, replaced)
+        if found is None:
+            return None
+        made = found.made.image
+        kept = keep_image(host.state, host.blobs, found.made, found.parts, found.heads, name=reference)
+    updated = UpdatedImage(known, found, reference)
+    progress.announce(updated)
+    said = annotations_of(found.made, found.heads)
+    if request.output:
+        _fetch_archives(host, found)
+        write_layout(made, host.blobs, request.output, reference=reference, referrers=kept.referrers, annotations=said)
+    if known.directory:
+        update_layout(
+            made,
+            host.blobs,
+            known.directory,
+            instead_of=known.digest,
+            reference=reference,
+            referrers=kept.referrers,
+            annotations=said,
+        )
+    elif reference and request.load and engine:
+        _fetch_archives(host, found)
+        new = open_image(str(made.digest), host, None)
+        send = partial(load_into_docker, made, host.blobs, reference, request.docker)
+        updated = replace(updated, loaded=with_mending(host, [known, new], engine, send))
+    return updated
 
 
-def _newer(described: Described, held: Mapping[str, ImagePart], name: str) -> Iterable[Member]:
-    """Return what the newest release has in place of a package, with what that needs more; nothing where none."""
-    if name not in held:
-        return ()
-    try:
-        found = _build(described.catalogue(held[name].placed), name, held, _none)
-        return [each.part.member for each in found.values() if not _is_same(held, name, each.part)]
-    except UnknownPackageError:
-        return ()
-
-
-def _none(_catalogue: Catalogue, _name: str) -> None:
-    return None
-
-
-def _seat(catalogue: Catalogue, placed: PlacedPackage) -> str:
-    """Return what the channel knows a package by, or, where that is an override, the package that it stands in for."""
-    if placed.is_override:
-        return placed.void.instead_of.partition(" ")[0] if placed.void else placed.name.short
-    return catalogue.known_as(str(placed.name))
-
-
-def _descriptor_in(catalogue: Catalogue, name: str) -> str:
-    try:
-        return catalogue.entry(name).descriptor.digest
-    except UnknownPackageError:  # the release has no such package: it came of another, or is an override
-        return ""
-
-
-def _known_as(held: Mapping[str, ImagePart], asked: str) -> str:
-    """Return what the set knows a package by that was asked for by its short or full name."""
-    if asked in held:
-        return asked
-    return next((name for name, part in held.items() if str(part.descriptor.name) == asked), asked)
-
-
-def _copies(
-    described: Described, now: Mapping[str, ImagePart], new: Mapping[str, _Replacement]
-) -> Iterable[StaticCopy]:
-    for name, part in sorted(now.items()):
-        if part.provenance is None or name in new:
-            continue
-        content = described.document(part.placed, part.provenance)
-        for each in new.values():
-            library = each.part.descriptor
-            yield from copies_in(part.member.label, content, library.name, library.tree)
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"
+def _fetch_archives(host: Host, found: ImageUpdate) -> None:
+    """Fetch the archives that this host no longer has, because all layers are wanted."""
+    described = Described(host)
+    for part in found.parts:
+        described.ensure(part.placed, part.archive)

@@ -16,7 +16,7 @@ from farm.client.image.diff import Side, compare
 from farm.client.image.known_image import NotOfPackagesError, UnknownImageError, open_image
 from farm.client.image.package_set import Described
 from farm.client.image.records import ImageRecord, ImageRecords
-from farm.client.image.update import NotInImageError, UpdateRefusedError
+from farm.client.image.replacement import NotInImageError, UpdateRefusedError
 from farm.client.image.user_layer import own_files_of
 from farm.client.repository.earlier_releases import NoSuchVersionError
 from farm.client.repository.host import Host

@@ -16,7 +16,7 @@ from farm.client.image.evidence import keep_image, release_head
 from farm.client.image.known_image import open_image
 from farm.client.image.making import make_image
 from farm.client.image.parts import parts_of
-from farm.client.image.update import UpdateRefusedError
+from farm.client.image.replacement import UpdateRefusedError
 from farm.client.override.overrides import OverrideError
 from farm.client.override.substitution import substitute_on
 from farm.core.names.digest import Digest

@@ -13,7 +13,7 @@ import pytest
 from farm.client.image.diff import Side, compare
 from farm.client.image.known_image import open_image
 from farm.client.image.package_set import Described
-from farm.client.image.update import UpdateRefusedError
+from farm.client.image.replacement import UpdateRefusedError
 from farm.container.image_store import ImageStore
 from farm.container.sandbox import connect
 from farm.oci.image_archive import image_archive
