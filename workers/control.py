@@ -116,7 +116,7 @@ def following_of(application: Application, settings: FarmSettings) -> Following 
 
     Where their names lead is for their owners to say: not into this farm's own network, unless its operator allows it.
     """
-    if not application.world.foreign:
+    if not application.inputs.foreign:
         return None
     guard = AddressGuard(settings.allowed_networks)
 

@@ -106,14 +106,14 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
     toolchains = [ToolchainRef.from_dict(value) for value in settings.toolchains]
-    world = PlanningInputs(
+    inputs = PlanningInputs(
         distribution=tree.distribution.domain,
         platform=Platform.parse(settings.platform),
         toolchains={toolchain.name: toolchain for toolchain in toolchains},
         steps=tree.steps,
         foreign=tree.distributions,
     )
-    terms = LeasePolicy(
+    lease_policy = LeasePolicy(
         lease=timedelta(seconds=settings.lease_seconds),
         grace=timedelta(seconds=settings.grace_seconds),
         most_lost=settings.most_lost,
@@ -127,7 +127,7 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     blobs = BlobStore(settings.blobs)
     # The checker reads the steps by their digest, when it works out plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
-    application = Application.open(database, blobs, LogStore(settings.logs), world, terms)
+    application = Application.open(database, blobs, LogStore(settings.logs), inputs, lease_policy)
     with application.writing() as unit:
         if ownership(unit.session) is None and (said := _first_owners(settings, recipe_files)):
             take_up_owners(unit, said)

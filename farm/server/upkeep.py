@@ -30,10 +30,10 @@ _KEEP_STRANGERS = timedelta(days=30)
 def take_back_expired(application: Application) -> int:
     """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many."""
     with application.reading() as unit:
-        if not attempts.expired(unit.session, before=unit.now - unit.terms.grace, limit=1):
+        if not attempts.expired(unit.session, before=unit.now - unit.lease_policy.grace, limit=1):
             return 0
     with application.planning() as unit:
-        expired = attempts.expired(unit.session, before=unit.now - unit.terms.grace, limit=_AT_ONCE)
+        expired = attempts.expired(unit.session, before=unit.now - unit.lease_policy.grace, limit=_AT_ONCE)
         return sum(_take_back(unit, attempt) for attempt in expired)
 
 
@@ -60,7 +60,7 @@ def dispatch(application: Application, send: Callable[[OutboxMessage], None]) ->
 def notify_again(application: Application) -> int:
     """Wake workers once more for jobs that have been ready for long: messages get lost. Return for how many."""
     with application.reading() as unit:
-        before = unit.now - unit.terms.ring_again
+        before = unit.now - unit.lease_policy.ring_again
         if not jobs.overdue_rings(unit.session, before=before, now=unit.now, limit=1):
             return 0
     with application.writing() as unit:

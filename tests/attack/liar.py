@@ -157,7 +157,7 @@ class Liar:
         with self.farm.application.reading() as unit:
             revision = recipes.find_revision(unit.session, self.package(name, version).recipe)
             assert revision is not None
-            return unit.shelf.recipe(revision)
+            return unit.recipes.recipe(revision)
 
     def there(self, found: Package) -> DependencyArchive:
         """A package as the order of a test names it."""

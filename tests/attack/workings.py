@@ -264,7 +264,7 @@ def takes_a_waiting_submission(farm: AttackedFarm, facts: Facts) -> None:
 def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
     """Let the recipe that an owner has signed consist of other files, and be built from these."""
     evil = recipe_with_test("next", more="environment: {EVIL: '1'}\n")
-    kept = farm.application.shelf.keep(evil)
+    kept = farm.application.recipes.keep(evil)
     execute(
         farm,
         "UPDATE recipe_revision SET files = :kept WHERE name = 'next';\n"
@@ -276,7 +276,7 @@ def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
 
 def softens_a_test(farm: AttackedFarm, facts: Facts) -> None:
     """Let the recipe whose test fails have one that passes, under its digest."""
-    kept = farm.application.shelf.keep(recipe_with_test("broken", "2.0"))
+    kept = farm.application.recipes.keep(recipe_with_test("broken", "2.0"))
     execute(farm, "UPDATE recipe_revision SET files = :kept WHERE name = 'broken' AND version = '2.0'", {"kept": kept})
 
 
@@ -334,7 +334,7 @@ def lies_about_materials(farm: AttackedFarm, facts: Facts) -> None:
 def names_another_recipe(farm: AttackedFarm, facts: Facts) -> None:
     """Say that an honest package was built from a recipe that nobody has signed."""
     recipe = recipe_with_test("next", more="# harmless\n")
-    digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.application.shelf.keep(recipe)
+    digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.application.recipes.keep(recipe)
     execute(
         farm,
         "UPDATE recipe_revision SET digest = :digest, files = :kept WHERE name = 'next';\n"

@@ -47,7 +47,7 @@ class TakingFarm(ReleasingFarm):
         farm = SmallFarm.open(database, folder)
         root = Digest(neighbours.first.founded.fingerprint)
         named = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
-        farm.application = replace(farm.application, world=replace(farm.application.world, foreign=named))
+        farm.application = replace(farm.application, inputs=replace(farm.application.inputs, foreign=named))
         founded = found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
         signer = Signer(Repository(folder / "public"), online_signers(founded.online))
         with farm.application.writing() as unit:

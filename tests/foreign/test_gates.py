@@ -255,7 +255,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
     key = CryptoSigner.generate_ed25519()
     people = {"alice": str(key.public_key.keyval["public"])}
     taking.farm.application = replace(
-        taking.farm.application, world=replace(taking.farm.application.world, curators={"curators": people})
+        taking.farm.application, inputs=replace(taking.farm.application.inputs, curators={"curators": people})
     )
     policy = '{"gates": [{"count": 1, "gate": "approvals", "of": "curators"}]}'
     with taking.farm.application.writing() as unit:
@@ -287,7 +287,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
         add_approval(unit.session, kept)
         approve(unit, ANN, "edge", [signed(descriptors[0], "")])  # which is this distribution's own
         assert [each.approved_by for each in in_question(unit, "edge")] == [("alice",), (), ()]
-        approve(unit, ANN, "edge", [signed(each, unit.world.distribution) for each in descriptors])
+        approve(unit, ANN, "edge", [signed(each, unit.inputs.distribution) for each in descriptors])
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]

@@ -77,7 +77,7 @@ class HostileFarm:
         self.key = folder / "ann.key"
         keys = {"curators": {"ann": create_key(self.key).public_key.keyval["public"]}}
         stocked.small.application = replace(
-            stocked.small.application, world=replace(stocked.small.application.world, curators=keys)
+            stocked.small.application, inputs=replace(stocked.small.application.inputs, curators=keys)
         )
         self.application = stocked.small.application
         chain = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq

@@ -48,7 +48,7 @@ def advisories(
             found = rows.advisories(unit.session, after=after, limit=limit)
         spoken_of = rows.packages_of(unit.session, (each.id for each in found))
         unsigned = signed_orders.unsigned_words(unit.session)
-        distribution = unit.world.distribution
+        distribution = unit.inputs.distribution
     following = found[-1].id if not package and len(found) == limit else None
     listed = [_form(each, spoken_of.get(each.id, []), unsigned) for each in found]
     return {"advisories": listed, "next-after": following, "distribution": distribution}

@@ -38,7 +38,7 @@ def channel(application: ApplicationHere, name: str) -> dict[str, Any]:
     with application.reading() as unit:
         policy_of(unit, name)
         status = channel_status(unit.session, name, now=unit.now)
-        return status.to_dict() | {"distribution": unit.world.distribution}
+        return status.to_dict() | {"distribution": unit.inputs.distribution}
 
 
 @router.get("/{name}/releases")

@@ -97,12 +97,12 @@ def contents(application: ApplicationHere, token: Anybody, number: wire.Number) 
         current = {name: recipes.revision(unit.session, head.current).files for name, head in heads.items()}
         envelopes = envelopes_of(unit, number)
     return wire.SubmissionContents(
-        distribution=application.world.distribution,
+        distribution=application.inputs.distribution,
         submission=_record(view),
         recipes={
             recipe.name: wire.SubmittedFilesWire(
-                files=_encoded(application.shelf.files(recipe.files)),
-                current=_encoded(application.shelf.files(current[recipe.name]) if recipe.name in current else {}),
+                files=_encoded(application.recipes.files(recipe.files)),
+                current=_encoded(application.recipes.files(current[recipe.name]) if recipe.name in current else {}),
             )
             for recipe in view.recipes
         },

@@ -37,7 +37,7 @@ def create_claim(application: ApplicationHere, call: Call, body: wire.ClaimReque
         job=lease.job.id,
         kind=lease.job.kind.value,
         token=lease.token,
-        seconds=application.terms.lease.total_seconds(),
+        seconds=application.lease_policy.lease.total_seconds(),
         order=lease.order.to_dict(),
         toolchain=wire.ToolchainWire.model_validate(lease.toolchain) if lease.toolchain else None,
     )
@@ -48,7 +48,7 @@ def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> w
     """Extend the lease; 409 when it is lost."""
     with application.writing() as unit:
         heartbeat(unit, call.holder(attempt_id))
-    return wire.ExtendedWire(seconds=application.terms.lease.total_seconds())
+    return wire.ExtendedWire(seconds=application.lease_policy.lease.total_seconds())
 
 
 @router.post("/attempts/{attempt_id}/log")

@@ -137,7 +137,7 @@ def feed(request: Request, application: ApplicationHere, name: str) -> Response:
         policy_of(unit, name)
         kept = excuses.recent(unit.session, name, limit=_ENTRIES)
         latest = candidates.latest_candidate(unit.session, name)
-    text = Feed(str(request.base_url), application.world.distribution, name).document(kept, latest)
+    text = Feed(str(request.base_url), application.inputs.distribution, name).document(kept, latest)
     return Response(text, media_type="application/atom+xml", headers={"Cache-Control": "no-cache"})
 
 

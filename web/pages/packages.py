@@ -170,7 +170,7 @@ def _look(unit: UnitOfWork, package: Package, shelf: ReleaseNeedsCache) -> Packa
     session = unit.session
     plan = plan_of(unit, package.plan)
     release = _release_for_needs(unit, package)
-    toolchains = {toolchain.tree: toolchain.name for toolchain in unit.world.toolchains.values()}
+    toolchains = {toolchain.tree: toolchain.name for toolchain in unit.inputs.toolchains.values()}
     return PackageView(
         descriptor=Descriptor.from_json(unit.blobs.read(package.digest)),
         plan=plan,
@@ -216,7 +216,7 @@ def _recipe(unit: UnitOfWork, package: Package) -> Recipe | None:
     if revision is None:
         return None
     try:
-        return unit.shelf.recipe(revision)
+        return unit.recipes.recipe(revision)
     except RecipeError:  # an old recipe that today's steps no longer know: its addresses are lost, its digests are not
         return None
 

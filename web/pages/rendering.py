@@ -66,7 +66,7 @@ class Pages:
         }
         environment.globals |= {
             "asset": Assets(static).address,
-            "distribution": application.world.distribution,
+            "distribution": application.inputs.distribution,
             "farm_version": farm.__version__,
         }
         served = images and repository is not None

@@ -71,7 +71,7 @@ def add_advisory(
     `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
     `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
     """
-    advisory = read_osv(content, unit.world.distribution)
+    advisory = read_osv(content, unit.inputs.distribution)
     if not advisory.withdrawn:
         _check_distributions(unit, advisory.packages)
     document = read_json_object(content, "the advisory", "")
@@ -117,7 +117,7 @@ def add_statements(
     `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as `add_advisory` does, and, unless
     `allow_unknown`, `NoSuchAdvisoryError`.
     """
-    distribution = unit.world.distribution
+    distribution = unit.inputs.distribution
     found = read_openvex(content, distribution)
     _check_distributions(unit, (statement.package for statement in found))
     for statement in found:
@@ -170,7 +170,7 @@ def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory],
 
 def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
     """Return what a kept advisory says."""
-    return read_osv(kept.body.encode(), unit.world.distribution)
+    return read_osv(kept.body.encode(), unit.inputs.distribution)
 
 
 def all_statements(unit: UnitOfWork) -> tuple[Statement, ...]:
@@ -222,7 +222,7 @@ def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStat
 
 def _check_distributions(unit: UnitOfWork, names: Iterable[str]) -> None:
     for name in names:
-        check_known(name, unit.world.foreign.keys())
+        check_known(name, unit.inputs.foreign.keys())
 
 
 def _package(unit: UnitOfWork, digest: Digest) -> tuple[str, Version, int]:

@@ -39,11 +39,11 @@ def state_reviews(
     Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
     `UnknownDistributionError` for a package of a distribution that the recipes do not name.
     """
-    distribution = unit.world.distribution
+    distribution = unit.inputs.distribution
     checked_source(source)
     found = sorted({PackageName.parse(name, within=distribution).inside(distribution) for name in names})
     for each in found:
-        check_known(each, unit.world.foreign.keys())
+        check_known(each, unit.inputs.foreign.keys())
     check_packages(unit, "a review", found)
     at = (at or unit.now).replace(microsecond=0)
     # Who signs the time has read it from a clock of its own.

@@ -85,7 +85,7 @@ def ahead(unit: UnitOfWork, until: datetime | None) -> datetime | None:
 
 def own_name(unit: UnitOfWork, name: str) -> str:
     """Return a package's name as this distribution keeps it: its own go by their short names, also told in full."""
-    return name.removeprefix(f"{unit.world.distribution}/")
+    return name.removeprefix(f"{unit.inputs.distribution}/")
 
 
 def neighbours(name: str, known: Iterable[str]) -> str:

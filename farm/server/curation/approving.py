@@ -61,7 +61,7 @@ def asked(unit: UnitOfWork, channel: str) -> Asked:
     """Return what approvals a channel asks for. Raises `CurationError` when it asks for none."""
     for gate in policy_of(unit, channel).get("gates", []):
         if gate["gate"] == "approvals":
-            people = gate.get("people", unit.world.curators.get(gate["of"], {}))
+            people = gate.get("people", unit.inputs.curators.get(gate["of"], {}))
             return Asked(gate["of"], gate["count"], people)
     raise CurationError(f"{channel} asks for no approvals", remedy="Its policy has no gate `approvals`.")
 
@@ -120,10 +120,10 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
 
 def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | None) -> None:
     """See that the signer will count an approval. `withdrawn` is the order by which one was taken back, if it was."""
-    if not said.is_to(unit.world.distribution):
+    if not said.is_to(unit.inputs.distribution):
         to = f"one to {said.distribution[:100]}" if said.distribution else "to no distribution that it names"
         raise ApprovalError(
-            f"for {said.label[:200]} it is {to}, and this is {unit.world.distribution}",
+            f"for {said.label[:200]} it is {to}, and this is {unit.inputs.distribution}",
             remedy="Sign with `farm approve` of this version, connected to this farm.",
         )
     if said.at is not None and said.at > unit.now + TOLERANCE:
@@ -261,7 +261,7 @@ def counts(unit: UnitOfWork, approval: Approval, keys: Mapping[str, str], *, rem
         package=approval.package,
         curator=approval.curator,
         removed=removed,
-        distribution=unit.world.distribution,
+        distribution=unit.inputs.distribution,
     )
 
 

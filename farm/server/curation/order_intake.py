@@ -97,8 +97,8 @@ def take_signed(
     if envelope is None:
         raise UnsignedOrderError(wanted.act)
     order = read_order(envelope, people)
-    if order.distribution != unit.world.distribution:
-        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.world.distribution}")
+    if order.distribution != unit.inputs.distribution:
+        raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.inputs.distribution}")
     if differs := wanted.differs(order):
         raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
     if abs(order.at - unit.now) > TOLERANCE:

@@ -74,7 +74,7 @@ def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Adviso
     advisories: list[Advisory] = []
     statements: list[Statement] = []
     for owner in sorted({name.rpartition("/")[0] for name in names if "/" in name}):
-        distribution = unit.world.foreign.get(owner)
+        distribution = unit.inputs.foreign.get(owner)
         if distribution is None:
             continue
         documents, stated = rows.kept(unit.session, owner, distribution.root)

@@ -111,7 +111,7 @@ class Following:
         One that cannot be reached, or is not to be trusted, keeps nobody else back; why is kept for who looks.
         """
         new, troubles = 0, {}
-        for name, distribution in self._application.world.foreign.items():
+        for name, distribution in self._application.inputs.foreign.items():
             try:
                 new += self._follow(distribution)
             except FarmError as error:
@@ -236,7 +236,7 @@ class Following:
         for head in recipes.heads(unit.session).values():
             for number in (head.current, head.built or head.current):
                 if number not in self._required:
-                    recipe = unit.shelf.recipe(recipes.revision(unit.session, number))
+                    recipe = unit.recipes.recipe(recipes.revision(unit.session, number))
                     self._required[number] = tuple(need for need in recipe.required_packages if "/" in need)
                 found.update(self._required[number])
         return found

@@ -34,6 +34,6 @@ def _waivers(unit: UnitOfWork, package: Package) -> tuple[HardeningWaiver, ...]:
     built = recipes.find_revision(unit.session, package.recipe)
     revision = recipes.revision(unit.session, newest.revision_id) if newest and newest.revision_id else built
     try:
-        return unit.shelf.recipe(revision).waivers if revision else ()
+        return unit.recipes.recipe(revision).waivers if revision else ()
     except RecipeError:
         return ()  # the steps of today do not go with it any more: it can waive nothing

@@ -103,7 +103,7 @@ def require_lease(unit: UnitOfWork, holder: Holder, *, lock: bool = False) -> At
 def heartbeat(unit: UnitOfWork, holder: Holder) -> Attempt:
     """Extend a lease from now on, and say that the work is running. Raises `LeaseLostError`."""
     attempt = require_lease(unit, holder, lock=True)
-    expires = unit.now + unit.terms.lease
+    expires = unit.now + unit.lease_policy.lease
     _change(unit, attempt, state=AttemptState.RUNNING, heartbeat_at=unit.now, expires_at=expires)
     job = _job(unit, attempt)
     if job.state is JobState.LEASED:
@@ -160,7 +160,7 @@ def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
 
 
 def _toolchain(unit: UnitOfWork, tree: Digest) -> ToolchainRef:
-    found = next((toolchain for toolchain in unit.world.toolchains.values() if toolchain.tree == tree), None)
+    found = next((toolchain for toolchain in unit.inputs.toolchains.values() if toolchain.tree == tree), None)
     if found is None:
         raise FarmError("the toolchain that it names is no more on this farm")
     return found
@@ -169,7 +169,7 @@ def _toolchain(unit: UnitOfWork, tree: Digest) -> ToolchainRef:
 def _is_outdated(unit: UnitOfWork, job: Job) -> bool:
     if job.subject is None:
         return True
-    toolchains = {toolchain.tree for toolchain in unit.world.toolchains.values()}
+    toolchains = {toolchain.tree for toolchain in unit.inputs.toolchains.values()}
     return plan_of(unit, job.subject).toolchain not in toolchains
 
 
@@ -183,7 +183,7 @@ def _lease(unit: UnitOfWork, job: Job, worker: Worker, token: str) -> Attempt:
             worker=worker.name,
             token_digest=identities.token_digest(token),
             now=unit.now,
-            expires_at=unit.now + unit.terms.lease,
+            expires_at=unit.now + unit.lease_policy.lease,
         )
     except IntegrityError as error:
         raise LookupError(f"job {job.id} was ready although an attempt at it is live") from error

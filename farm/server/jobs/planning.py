@@ -90,12 +90,12 @@ def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
     """Return the recipe that a job builds."""
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
-    return unit.shelf.recipe(recipes.revision(unit.session, job.revision_id))
+    return unit.recipes.recipe(recipes.revision(unit.session, job.revision_id))
 
 
 def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
     """Return the toolchain that a recipe names; submission has checked that there is one."""
-    return unit.world.toolchains[recipe.toolchain]
+    return unit.inputs.toolchains[recipe.toolchain]
 
 
 def toolchain_lock(unit: UnitOfWork, digest: Digest | None) -> ToolchainLock | None:
@@ -110,8 +110,8 @@ def pinned(unit: UnitOfWork, recipe: Recipe, dependencies: Sequence[PlannedDepen
     toolchain = toolchain_of(unit, recipe)
     return pin(
         recipe,
-        distribution=unit.world.distribution,
-        platform=unit.world.platform,
+        distribution=unit.inputs.distribution,
+        platform=unit.inputs.platform,
         toolchain=toolchain.tree,
         toolchain_debs=toolchain.debs,
         dependencies=dependencies,

@@ -56,5 +56,5 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
 
 def _policy(unit: UnitOfWork) -> str:
     """Return what the channel's policy says is rebuilt, as it is in force now."""
-    kept = json.loads(releases.policy_text(unit.session, unit.terms.channel) or "{}")
-    return str(kept.get("rebuild", unit.terms.rebuild))
+    kept = json.loads(releases.policy_text(unit.session, unit.lease_policy.channel) or "{}")
+    return str(kept.get("rebuild", unit.lease_policy.rebuild))

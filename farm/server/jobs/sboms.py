@@ -40,7 +40,7 @@ def keep_sbom(
 
     `linked` are the dependencies (short names) whose static code the build opened.
     """
-    toolchain = unit.world.toolchain_of(plan.toolchain)
+    toolchain = unit.inputs.toolchain_of(plan.toolchain)
     content = package_sbom(
         descriptor,
         plan,
@@ -79,16 +79,16 @@ def sbom_of(unit: UnitOfWork, package: Package) -> BlobRef:
 def _addresses(unit: UnitOfWork, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
     """Return where the sources of a plan come from, as far as its recipe can still be read."""
     try:
-        recipe = unit.shelf.recipe(revision)
+        recipe = unit.recipes.recipe(revision)
     except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
         return {}
     takes_debs = any(source.debian_package for source in recipe.sources)
-    toolchain = unit.world.toolchain_of(plan.toolchain)
+    toolchain = unit.inputs.toolchain_of(plan.toolchain)
     return source_addresses(plan, recipe, toolchain_lock(unit, toolchain.lock) if toolchain and takes_debs else None)
 
 
 def _carried(unit: UnitOfWork, revision: RecipeRevision) -> tuple[CarriedSource, ...]:
     try:
-        return unit.shelf.recipe(revision).carried
+        return unit.recipes.recipe(revision).carried
     except RecipeError:  # as above
         return ()

@@ -63,14 +63,14 @@ def taken(**more: object) -> dict[str, object]:
 
 
 def _has_cost_enough(unit: UnitOfWork, job: Job, tried: list[Attempt], lost: int) -> bool:
-    if lost < unit.terms.most_lost:
+    if lost < unit.lease_policy.most_lost:
         return False
     counted = _counted(tried, lost)
     different = {attempt.worker for attempt in counted}
     # On a farm with fewer workers than that, each of them has to have been lost.
     since = min(attempt.claimed_at for attempt in counted)
     able = [worker for worker in _able(unit, job) if worker.seen_at is not None and worker.seen_at >= since]
-    return len(different) >= min(unit.terms.most_lost, max(len(able), 1))
+    return len(different) >= min(unit.lease_policy.most_lost, max(len(able), 1))
 
 
 def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
@@ -92,7 +92,7 @@ def _able(unit: UnitOfWork, job: Job) -> list[Worker]:
 
 
 def _pause(unit: UnitOfWork, troubles: int) -> timedelta:
-    longest = unit.terms.longest_pause
-    pause = min(longest, unit.terms.first_pause * 2 ** min(troubles - 1, 32))
+    longest = unit.lease_policy.longest_pause
+    pause = min(longest, unit.lease_policy.first_pause * 2 ** min(troubles - 1, 32))
     jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # nothing secret
     return timedelta(seconds=pause.total_seconds() * jitter)

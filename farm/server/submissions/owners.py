@@ -116,9 +116,9 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
     said = opened.said
     if said.withdrawn:
         raise SubmissionStatementError("it says that these recipes are not wanted")
-    if said.distribution != unit.world.distribution:
+    if said.distribution != unit.inputs.distribution:
         raise SubmissionStatementError(
-            f"it is for {said.distribution[:100]}, and this is {unit.world.distribution}",
+            f"it is for {said.distribution[:100]}, and this is {unit.inputs.distribution}",
             "Sign for this one: run `farm submit` in its tree of recipes.",
         )
     for name, digest in said.recipes.items():
@@ -224,7 +224,7 @@ class _Envelopes:
         if key not in self._opened:
             self._opened[key] = self._open(signature.envelope, entitled)
         said = self._opened[key]
-        return said is not None and said.signs(name, signature.recipe, distribution=self._unit.world.distribution)
+        return said is not None and said.signs(name, signature.recipe, distribution=self._unit.inputs.distribution)
 
     def _open(self, envelope: Digest, entitled: Mapping[str, str]) -> SignedSubmission | None:
         try:

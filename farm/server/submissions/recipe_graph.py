@@ -29,7 +29,7 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
         makers = set(recipes.recipes_of(unit.session, named).values()) - found.keys()
         heads = recipes.heads(unit.session, makers)
         open_ends = [
-            unit.shelf.recipe(recipes.revision(unit.session, head.current)) for _, head in sorted(heads.items())
+            unit.recipes.recipe(recipes.revision(unit.session, head.current)) for _, head in sorted(heads.items())
         ]
         found |= {recipe.name: recipe for recipe in open_ends}
     try:

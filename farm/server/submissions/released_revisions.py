@@ -58,7 +58,7 @@ def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild
         return False
     against = plan_of(unit, released.plan).dependencies
     try:
-        return pinned(unit, recipe, against) == pinned(unit, unit.shelf.recipe(revision), against)
+        return pinned(unit, recipe, against) == pinned(unit, unit.recipes.recipe(revision), against)
     except (FarmError, KeyError):
         # It is built against other packages, or what was released cannot be read, or has no toolchain here any more.
         return False

@@ -77,7 +77,7 @@ def submit(
     `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
     """
     read = read_submitted(application, submitted)
-    files = {name: application.shelf.keep(submitted[name]) for name in read}
+    files = {name: application.recipes.keep(submitted[name]) for name in read}
     with application.planning() as unit:
         graph = graph_around(unit, read)
         check_revisions(unit, read, {name: submitted[name][RECIPE_FILE] for name in read})
@@ -132,7 +132,7 @@ def read_submitted(application: Application, submitted: SubmittedRecipes) -> dic
     for name, files in sorted(submitted.items()):
         place = Place(f"packages/{name}/recipe.yaml")
         try:
-            recipe = application.shelf.read(files, file=place.file)
+            recipe = application.recipes.read(files, file=place.file)
             _check_world(application, recipe)
         except RecipeError as error:
             problems += error.problems
@@ -149,13 +149,13 @@ def read_submitted(application: Application, submitted: SubmittedRecipes) -> dic
 
 def _check_world(application: Application, recipe: Recipe) -> None:
     """Check what only this farm knows: toolchains, the Debian packages that they are made of, other distributions."""
-    toolchain = application.world.toolchains.get(recipe.toolchain)
+    toolchain = application.inputs.toolchains.get(recipe.toolchain)
     if toolchain is None:
-        known = ", ".join(sorted(application.world.toolchains))
+        known = ", ".join(sorted(application.inputs.toolchains))
         raise UnknownToolchainError(recipe.toolchain, known)
     source_origins(recipe, toolchain.debs)
     for need in recipe.requires:
-        check_known(need, application.world.foreign)
+        check_known(need, application.inputs.foreign)
 
 
 class UnknownToolchainError(FarmError):

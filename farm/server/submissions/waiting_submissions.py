@@ -106,11 +106,11 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         audit(unit, actor, "accept", f"submission {number}", f"signed by {person}" if person else "")
         if waits_for:
             return Submission(number, record.trace, (), waits_for, person)
-        read = read_submitted(application, {recipe.name: application.shelf.files(recipe.files) for recipe in kept})
+        read = read_submitted(application, {recipe.name: application.recipes.files(recipe.files) for recipe in kept})
         files = {recipe.name: recipe.files for recipe in kept}
         graph = graph_around(unit, read)
         check_revisions(
-            unit, read, {recipe.name: application.shelf.files(recipe.files)[RECIPE_FILE] for recipe in kept}
+            unit, read, {recipe.name: application.recipes.files(recipe.files)[RECIPE_FILE] for recipe in kept}
         )
         submissions.set_state(unit.session, number, SubmissionState.TAKEN)
         accepted = make_all_current(unit, graph, read, files, number=number, trace=record.trace)
@@ -166,7 +166,7 @@ def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
     """Return the owner who has signed that a submission is not wanted; raises `FarmError` for anything else."""
     said = read_submission(envelope, everybody((ownership(unit.session) or Ownership()).curators)).said
     owners, wanted = owners_as_known(unit), _digests(submissions.submitted(unit.session, [number])[number])
-    about = said.withdrawn and said.distribution == unit.world.distribution and dict(said.recipes) == wanted
+    about = said.withdrawn and said.distribution == unit.inputs.distribution and dict(said.recipes) == wanted
     owns = owners is not None and any(said.submitter in owners.owners_of(name) for name in wanted)
     if not (about and owns):
         raise NotAnOwnerError(

@@ -34,10 +34,10 @@ class UnitOfWork:
 
     session: Session
     blobs: BlobStore
-    shelf: RecipeStorage
+    recipes: RecipeStorage
     packages: MemberReader
-    world: PlanningInputs
-    terms: LeasePolicy
+    inputs: PlanningInputs
+    lease_policy: LeasePolicy
     now: datetime
 
 
@@ -47,21 +47,21 @@ class Application:
 
     database: Database
     blobs: BlobStore
-    shelf: RecipeStorage
+    recipes: RecipeStorage
     packages: MemberReader
     archives: ArchiveCache
-    world: PlanningInputs
+    inputs: PlanningInputs
     logs: LogStore
-    terms: LeasePolicy
+    lease_policy: LeasePolicy
     clock: Callable[[], datetime] = utc_now
 
     @classmethod
     def open(
-        cls, database: Database, blobs: BlobStore, logs: LogStore, world: PlanningInputs, terms: LeasePolicy
+        cls, database: Database, blobs: BlobStore, logs: LogStore, inputs: PlanningInputs, lease_policy: LeasePolicy
     ) -> Application:
         """Furnish an office with shelves of its own."""
-        recipes, packages, archives = RecipeStorage(blobs, world.steps), MemberReader(blobs), ArchiveCache(blobs)
-        return cls(database, blobs, recipes, packages, archives, world, logs, terms)
+        recipes, packages, archives = RecipeStorage(blobs, inputs.steps), MemberReader(blobs), ArchiveCache(blobs)
+        return cls(database, blobs, recipes, packages, archives, inputs, logs, lease_policy)
 
     @contextmanager
     def planning(self) -> Iterator[UnitOfWork]:
@@ -84,4 +84,6 @@ class Application:
 
     def _unit(self, session: Session) -> UnitOfWork:
         # The clock is read once the transaction has its turn: a lease that ran out while waiting has run out.
-        return UnitOfWork(session, self.blobs, self.shelf, self.packages, self.world, self.terms, self.clock())
+        return UnitOfWork(
+            session, self.blobs, self.recipes, self.packages, self.inputs, self.lease_policy, self.clock()
+        )

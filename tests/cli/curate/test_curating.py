@@ -80,7 +80,7 @@ def shell(
     alice = create_key(key)
     application = stocked.small.application
     keys = {"curators": {"alice": alice.public_key.keyval["public"]}}
-    stocked.small.application = replace(application, world=replace(application.world, curators=keys))
+    stocked.small.application = replace(application, inputs=replace(application.inputs, curators=keys))
     stocked.release("edge", stocked.build_all(CHAIN[:2]))
     stocked.release("edge", [*stocked.build_all(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")

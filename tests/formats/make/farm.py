@@ -37,7 +37,7 @@ def make(out: Output, folder: Path) -> None:
     stocked = _stocked(StockedFarm.open(farm, place, real_time=True))
     application = stocked.small.application
     application = replace(
-        application, world=replace(application.world, curators={"curators": {"alice": public("alice")}})
+        application, inputs=replace(application.inputs, curators={"curators": {"alice": public("alice")}})
     )
     with application.writing() as unit:
         tokens = {

@@ -45,7 +45,7 @@ def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     """Edge has released the chain; stable takes from edge, asks for an approval, and has released nothing."""
     stocked = StockedFarm.open(database, tmp_path)
     application = stocked.small.application
-    stocked.small.application = replace(application, world=replace(application.world, curators=CURATORS))
+    stocked.small.application = replace(application, inputs=replace(application.inputs, curators=CURATORS))
     stocked.release("edge", stocked.build_all(CHAIN))
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     yield stocked
@@ -244,8 +244,8 @@ def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> 
 
 def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
-    world = replace(farm.small.application.world, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
-    farm.small.application = replace(farm.small.application, world=world)
+    world = replace(farm.small.application.inputs, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
+    farm.small.application = replace(farm.small.application, inputs=world)
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [each.enough for each in waiting] == [False, False, False]
 

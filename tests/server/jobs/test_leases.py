@@ -193,7 +193,7 @@ def test_a_cancelled_job_takes_no_report(farm: SmallFarm) -> None:
 def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -> None:
     job = farm.submit(recipe("a")).accepted[0].job
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
-    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": newer}))
+    farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": newer}))
     lease = farm.claim()
     assert lease.job.id == job.id
     assert isinstance(lease.order, BuildOrder)
@@ -204,7 +204,7 @@ def test_a_job_of_a_toolchain_that_is_no_more_is_planned_anew(farm: SmallFarm) -
 def test_a_job_that_no_order_can_be_made_of_fails_and_keeps_no_other_back(farm: SmallFarm) -> None:
     bad, good = (each.job for each in farm.submit(recipe("a"), recipe("b")).accepted)
     renamed = replace(WORLD, toolchains={"renamed": TOOLCHAIN})
-    whole, farm.application = farm.application, replace(farm.application, world=renamed)
+    whole, farm.application = farm.application, replace(farm.application, inputs=renamed)
     assert claim(farm.application, farm.workers["one"]) is None
     assert farm.job(bad.id).error_code == farm.job(good.id).error_code == "cannot-be-ordered"
     farm.application = whole

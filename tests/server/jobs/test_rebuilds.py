@@ -239,7 +239,7 @@ def test_a_rebuild_whose_toolchain_is_gone_fails_in_words(farm: SmallFarm) -> No
     built_by_one(farm)
     job = rebuild(farm, "a")
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
-    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": newer}))
+    farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": newer}))
     assert claim(farm.application, farm.workers["two"]) is None
     assert "toolchain that it was built with is no more" in farm.job(job.id).error
 

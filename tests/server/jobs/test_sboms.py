@@ -68,7 +68,7 @@ def test_a_recipe_that_cannot_be_read_any_more_costs_the_addresses_and_no_more(f
     with farm.application.writing() as unit:
         revision = unit.session.connection().exec_driver_sql("SELECT files FROM recipe_revision").scalar()
         assert revision
-        unreadable = unit.shelf.keep({"recipe.yaml": b"name: a\nsteps: [{of: yesterday}]\n"})
+        unreadable = unit.recipes.keep({"recipe.yaml": b"name: a\nsteps: [{of: yesterday}]\n"})
         unit.session.connection().exec_driver_sql(f"UPDATE recipe_revision SET files = '{unreadable}'")  # noqa: S608
     with farm.application.writing() as unit:
         document = _document(farm, sbom_of(unit, package))

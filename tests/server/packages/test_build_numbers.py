@@ -101,7 +101,7 @@ def test_a_recipe_that_is_unchanged_gets_a_number_for_another_toolchain(farm: Sm
     farm.submit(recipe("a"))
     farm.build_all()
     other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
-    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": other}))
+    farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": other}))
     farm.submit(recipe("a"))
     farm.build_all()
     assert printed(farm, "a") == "1.0-1+b2"

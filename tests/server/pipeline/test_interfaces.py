@@ -67,7 +67,7 @@ class Shapes:
             self.farm.shape("draw", version, {"bin/draw": program})
 
     def opens(self, toolchains: Mapping[str, ToolchainRef], repository: Path) -> None:
-        self.farm.application = replace(self.farm.application, world=replace(WORLD, toolchains=toolchains))
+        self.farm.application = replace(self.farm.application, inputs=replace(WORLD, toolchains=toolchains))
         self.releasing.pipeline = Pipeline(
             self.farm.application, EDGE, repository, self.releasing.signer, gates=[Holds()]
         )

@@ -43,7 +43,7 @@ def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
 
 
 def digest(releasing: ReleasingFarm, files: dict[str, bytes]) -> Digest:
-    return releasing.farm.application.shelf.read(files, file="recipe.yaml").digest
+    return releasing.farm.application.recipes.read(files, file="recipe.yaml").digest
 
 
 def test_the_newest_tests_decide_about_what_was_built_before_them(releasing: ReleasingFarm) -> None:

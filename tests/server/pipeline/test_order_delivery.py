@@ -87,7 +87,7 @@ class Post:
     def _closing(self, unit: UnitOfWork, report: Report) -> bytes:
         order = CuratorOrder(
             act=Act.CLOSE_REPORT,
-            distribution=unit.world.distribution,
+            distribution=unit.inputs.distribution,
             channel=report.channel,
             base=NO_RELEASE,
             curator="ann",

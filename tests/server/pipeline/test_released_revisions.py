@@ -117,7 +117,7 @@ def test_another_need_is_other_content(released: ReleasingFarm) -> None:
 def test_the_same_recipe_may_come_again_when_the_toolchain_is_another(released: ReleasingFarm) -> None:
     other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
     farm = released.farm
-    farm.application = replace(farm.application, world=replace(WORLD, toolchains={"c": other}))
+    farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": other}))
     farm.submit(recipe("lib"))
     farm.build_all_but_tests()
     assert farm.current()["lib"].printed_version == "1.0-1+b2"

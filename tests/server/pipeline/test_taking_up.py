@@ -225,8 +225,8 @@ def test_an_older_database_takes_up_all_that_was_released_since(released: Releas
         Database(f"sqlite:///{older}"),
         farm.application.blobs,
         farm.application.logs,
-        farm.application.world,
-        farm.application.terms,
+        farm.application.inputs,
+        farm.application.lease_policy,
     )
     farm.application = replace(farm.application, clock=farm.clock)
     begins_anew(released)

@@ -446,7 +446,7 @@ class TestComparisons:
     def comparing(self, empty: TestedFarm) -> TestedFarm:
         """A farm for a library and a program that loads it, whose channel asks for the gate abi."""
         farm = empty.farm
-        farm.application = replace(farm.application, world=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
+        farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={**WORLD.toolchains, "abi": ABI}))
         farm.debug_data, farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         farm.builder = CryptoSigner.generate_ed25519()
         for version in ("1.0", "1.1", "1.2"):

@@ -215,7 +215,9 @@ def test_toolchain_and_log_are_published_under_the_digests_that_are_signed(publi
     signed = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
     tree = signed["buildDefinition"]["internalParameters"]["plan"]["toolchain"]
     log = Digest.from_hex(signed["runDetails"]["byproducts"][0]["digest"]["sha256"])
-    assert json.loads(published.public.read(log))["text"] == f"built {published.small.application.world.distribution}/a"
+    assert (
+        json.loads(published.public.read(log))["text"] == f"built {published.small.application.inputs.distribution}/a"
+    )
     assert Manifest.from_json(published.public.read(Digest(tree))).tree_digest == tree
     (toolchain,) = (
         package for package in json.loads(sbom_of_package(catalogue, "a"))["packages"] if package["name"] == "toolchain"

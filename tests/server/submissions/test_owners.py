@@ -105,7 +105,7 @@ def test_what_nobody_has_signed_waits_whole_and_changes_nothing(owned: SmallFarm
     found = view(owned, kept.id)
     assert found.record.state is SubmissionState.WAITING
     assert [(each.name, each.digest) for each in found.recipes] == [("a", digest(A)), ("b", digest(B))]
-    assert owned.application.shelf.files(found.recipes[0].files) == A
+    assert owned.application.recipes.files(found.recipes[0].files) == A
     assert evidence(owned, A) == []
 
 
@@ -306,7 +306,7 @@ def test_all_is_checked_before_it_waits_and_again_when_it_is_taken(owned: SmallF
     with pytest.raises(RecipeError):
         send(owned, {"recipe.yaml": b"name: a\n"})
     kept = send(owned, A, recipe("c", needs=("a",)))
-    owned.application = replace(owned.application, world=replace(WORLD, toolchains={}))
+    owned.application = replace(owned.application, inputs=replace(WORLD, toolchains={}))
     with pytest.raises(RecipeError, match="no toolchain"):
         accept(owned.application, CURATOR, kept.id, signed("alice", A, recipe("c", needs=("a",))))
     assert view(owned, kept.id).record.state is SubmissionState.WAITING

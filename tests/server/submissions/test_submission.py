@@ -127,7 +127,7 @@ def test_another_toolchain_builds_an_unchanged_recipe_again(farm: SmallFarm) -> 
     farm.build_all()
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
     world = PlanningInputs(WORLD.distribution, WORLD.platform, {"c": newer}, WORLD.steps)
-    farm.application = replace(farm.application, world=world)
+    farm.application = replace(farm.application, inputs=world)
     farm.submit(ONIGURUMA)
     assert farm.build_all() == ["oniguruma"]
 

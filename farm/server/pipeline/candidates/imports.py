@@ -67,7 +67,7 @@ class Importer:
         """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
-        for distribution in unit.world.foreign.values():
+        for distribution in unit.inputs.foreign.values():
             release = imported.newest_release(unit.session, distribution.name, distribution.channel, distribution.root)
             if release is not None:
                 pins.append(release)

@@ -93,7 +93,7 @@ class MemberCache:
 
     def recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
         """Return the recipe that a package was built from."""
-        return unit.shelf.recipe(self.revision(unit, package))
+        return unit.recipes.recipe(self.revision(unit, package))
 
     def renew_tests(self, unit: UnitOfWork) -> None:
         """Learn of newer recipes that come to plans of before: all that they change is how packages are tested.
@@ -124,7 +124,7 @@ class MemberCache:
 
     def tested_recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
         """Return the newest recipe that comes to the plan of a package."""
-        return unit.shelf.recipe(self.tested_revision(unit, package))
+        return unit.recipes.recipe(self.tested_revision(unit, package))
 
 
 class _Newest(Generic[_Value]):

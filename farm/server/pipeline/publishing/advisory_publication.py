@@ -105,7 +105,7 @@ def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
             continue  # of somebody who may not order any more
         if order.digest in withdrawn:
             continue
-        if order.act is Act.ADVISE and order.distribution == unit.world.distribution and unit.now < order.expires:
+        if order.act is Act.ADVISE and order.distribution == unit.inputs.distribution and unit.now < order.expires:
             found.update(digest for digest in order.packages.values() if digest is not None)
     return found
 
@@ -213,7 +213,7 @@ class AdvisoryPublication:
         """Return what is to be published, and write down what is left out because nobody has signed it."""
         published = PublishedWords.of(self._repository)
         with self._application.reading() as unit:
-            choice = Choice(published, signed_words(unit), unit.world.distribution)
+            choice = Choice(published, signed_words(unit), unit.inputs.distribution)
             chosen = self._index(unit, choice), self._looked(unit, choice)
             known = signed_orders.unsigned_words(unit.session)
         if new := choice.unsigned.keys() - known.keys():
@@ -227,11 +227,11 @@ class AdvisoryPublication:
     def _index(self, unit: UnitOfWork, choice: Choice) -> AdvisoryIndex:
         listed = choice.advisories(self._listed(unit, advisory) for advisory in _all(unit))
         statements = choice.statements(all_statements(unit))
-        document = self._keep(document_of(statements, unit.world.distribution)) if statements else None
-        return AdvisoryIndex(unit.world.distribution, listed, document)
+        document = self._keep(document_of(statements, unit.inputs.distribution)) if statements else None
+        return AdvisoryIndex(unit.inputs.distribution, listed, document)
 
     def _looked(self, unit: UnitOfWork, choice: Choice) -> ReviewList:
-        return ReviewList(unit.world.distribution, choice.reviews(reviews.reviews(unit.session)))
+        return ReviewList(unit.inputs.distribution, choice.reviews(reviews.reviews(unit.session)))
 
     def _listed(self, unit: UnitOfWork, kept: KeptAdvisory) -> tuple[Advisory, ListedAdvisory, Word]:
         advisory = read_kept(unit, kept)

@@ -66,7 +66,7 @@ def record_release(
         previous,
         put,
         [name for name, member in own.items() if member is None],
-        distribution=unit.world.distribution,
+        distribution=unit.inputs.distribution,
         channel=candidate.channel,
         now=unit.now,
         read=public.read,
@@ -155,6 +155,6 @@ def _needed_by(unit: UnitOfWork, package: Package, recipe: Digest) -> set[str]:
     if revision is None or revision.name != package.name:
         return set()
     try:
-        return {need for test in unit.shelf.recipe(revision).tests for need in test.needs}
+        return {need for test in unit.recipes.recipe(revision).tests for need in test.needs}
     except RecipeError:
         return set()

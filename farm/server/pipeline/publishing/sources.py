@@ -29,7 +29,7 @@ def sources_of(unit: UnitOfWork, package: Package, tested: Digest | None = None)
     plan = plan_of(unit, package.plan)
     found = [source.digest for source in plan.sources]
     found += _carried(unit, package)
-    if toolchain := unit.world.toolchain_of(plan.toolchain):
+    if toolchain := unit.inputs.toolchain_of(plan.toolchain):
         found += [toolchain.archive.digest, *([toolchain.lock] if toolchain.lock else [])]
     for recipe in dict.fromkeys((package.recipe, tested or package.recipe)):
         found += recipe_blobs(unit, recipe)
@@ -49,17 +49,17 @@ def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
     """Return what Debian built its packages from that are among the sources."""
     revision = recipes.find_revision(unit.session, package.recipe)
     try:
-        return [source.digest for source in unit.shelf.recipe(revision).carried] if revision else []
+        return [source.digest for source in unit.recipes.recipe(revision).carried] if revision else []
     except RecipeError:  # as below
         return []
 
 
 def _contents(unit: UnitOfWork, revision: RecipeRevision) -> RecipeContents | None:
     """Return what a recipe consists of; None when nobody can tell any more which of its files it names."""
-    files = unit.shelf.files(revision.files)
+    files = unit.recipes.files(revision.files)
     beside = {name: content for name, content in files.items() if name != _RECIPE}
     try:
-        sources = unit.shelf.recipe(revision).sources
+        sources = unit.recipes.recipe(revision).sources
         named = {source.file for source in sources if not source.url and not source.debian_package}
     except RecipeError:  # the steps of today no longer know it; most recipes name all that lies beside them
         named = set(beside)

@@ -135,10 +135,10 @@ def _record_recipes(
         if recipes.find_revision(unit.session, build.recipe) is None:
             content = _files_of(build.recipe, public)
             try:
-                read[name] = unit.shelf.read(content, file=f"packages/{name}/{RECIPE_FILE}")
+                read[name] = unit.recipes.read(content, file=f"packages/{name}/{RECIPE_FILE}")
             except FarmError as error:
                 raise _unknown_recipe(release, name, error) from error
-            files[name] = unit.shelf.keep(content)
+            files[name] = unit.recipes.keep(content)
     if not read:
         return {}
     try:

@@ -59,7 +59,7 @@ class BuildRoots:
     def _is_given(self, plan: Plan, member: Member) -> bool:
         """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
         debs = next(
-            (toolchain.debs for toolchain in self._unit.world.toolchains.values() if toolchain.tree == plan.toolchain),
+            (toolchain.debs for toolchain in self._unit.inputs.toolchains.values() if toolchain.tree == plan.toolchain),
             {},
         )
         return is_given(self._plan(member.descriptor.plan), debs)

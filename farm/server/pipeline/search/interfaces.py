@@ -284,7 +284,7 @@ class Interfaces:
         return ""
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:
-        toolchain = self._unit.world.toolchains.get(TOOLCHAIN)
+        toolchain = self._unit.inputs.toolchains.get(TOOLCHAIN)
         if toolchain is None:
             return _MISSING
         sides = [self._side(file) for file in (pair.before, pair.after)]
