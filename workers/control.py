@@ -25,7 +25,7 @@ from farm.errors import FarmError, Place, plain_text
 from farm.server import upkeep
 from farm.server.application import CHANGING, FarmSettings, InvalidSettingsError, open_application
 from farm.server.federation.following import Following
-from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerClient

@@ -33,7 +33,8 @@ from farm.checker.reading.published_advisories import PublishedAdvisories
 from farm.checker.reading.refusal import RefusedReleaseError
 from farm.checker.reading.test_record import CheckedTests, Found, NamedTests, PassedTest, TestRecord
 from farm.checker.sets import ReleasedSets
-from farm.core.policy.channel_gates import AbiGate, HardeningGate, TestsGate
+from farm.core.policy.gates.hardening import HardeningGate
+from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.errors import FarmError
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore

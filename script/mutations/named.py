@@ -152,10 +152,10 @@ NAMED = (
     Named(
         "settings-of-a-gate",
         "policy",
-        "farm/core/policy/strictness.py",
+        "farm/core/policy/gates/reproduced.py",
         "a file may ask for fewer builders that agree than what is signed",
-        "    ReproducedGate: _laxer_builders,\n",
-        "",
+        "if self.agree < signed.agree else",
+        "if self.agree < 0 else",
     ),
     Named(
         "needed-digest",

@@ -51,7 +51,7 @@ SUBJECTS = (
         (
             "farm/server/channels/rollbacks.py",
             "farm/server/pipeline/gates/package_gates.py",
-            "farm/server/pipeline/gates/rolled_back.py",
+            "farm/server/pipeline/gates/standing_gates.py",
         ),
     ),
     Subject("conflicts", ("farm/core/sets/members/claim_index.py", "farm/core/fileset/forest.py")),
@@ -100,7 +100,7 @@ TESTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "tests/core/recipe",
     ),
     "farm/server/pipeline/gates/package_gates.py": _CHANNELS,
-    "farm/server/pipeline/gates/rolled_back.py": _CHANNELS,
+    "farm/server/pipeline/gates/standing_gates.py": _CHANNELS,
     "farm/checker/reading/archive_contents.py": ("tests/trust/test_archive_contents.py", "tests/trust"),
     "farm/trust/index/tree.py": ("tests/trust/test_needed.py", "tests/trust"),
     "farm/trust/index/release_index.py": ("tests/trust/test_release_index.py", "tests/trust"),

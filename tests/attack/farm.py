@@ -27,7 +27,7 @@ from farm.server.identities import identities
 from farm.server.jobs.finishing import finish_build, finish_test
 from farm.server.jobs.leases import claim
 from farm.server.jobs.provenance_checks import check_with_workers_key
-from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerClient

@@ -126,7 +126,7 @@ class TestReproduced:
     def test_as_many_builders_have_to_agree_as_the_policy_says(self, edge: Channel) -> None:
         builder = edge.builder
         zlib = builder.build(builder.recipe("zlib"))
-        with refuses("gate-refused", match="2 of 3 builders have come to it"):
+        with refuses("gate-refused", match="2 of 3 builders agree"):
             edge.sign(builder.rebuilt(zlib, SECOND))
         edge.sign(builder.rebuilt(zlib, SECOND, THIRD))
         assert edge.released == 1

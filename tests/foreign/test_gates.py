@@ -12,7 +12,13 @@ from securesystemslib.signer import CryptoSigner
 from farm.core.names.declared import HostNeeds
 from farm.core.package.descriptor import Descriptor
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate
+from farm.core.policy.gates.advisories import AdvisoriesGate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.host import HostGate
+from farm.core.policy.gates.licenses import LicensesGate
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.core.policy.gates.set_gates import ProofGate
+from farm.core.policy.gates.soak import SoakGate
 from farm.core.recipe.distributions import UnknownDistributionError
 from farm.server.advisories.advisory_intake import Hit, add_advisory, add_statements, released_with
 from farm.server.channels import excuses, releases
@@ -21,10 +27,7 @@ from farm.server.curation.approvals import Approval, add_approval
 from farm.server.curation.approving import approve, in_question
 from farm.server.curation.curation import report, resolve
 from farm.server.identities.access import Actor
-from farm.server.pipeline.gates.advisories import Advisories
-from farm.server.pipeline.gates.approvals import Approvals
-from farm.server.pipeline.gates.host import Host
-from farm.server.pipeline.gates.licenses import Licenses
+from farm.server.pipeline.gates.policy_gates import Approvals, package_gate
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.pipeline.gates.soak import Soak
 from farm.trust.attestation.approval import ApprovalError, approval_statement
@@ -75,11 +78,11 @@ def held(taking: TakingFarm) -> dict[str, tuple[str, str]]:
 
 
 def test_a_license_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: TakingFarm) -> None:
-    assert gated(taking, Licenses(deny=["MIT"])) == "refused"
+    assert gated(taking, package_gate(LicensesGate(deny=("MIT",)))) == "refused"
     gate, reason = held(taking)[SSL]
-    assert (gate, reason) == ("licences", "it is licensed MIT, and edge denies MIT")
+    assert (gate, reason) == ("licences", "it is licensed MIT, and the policy denies MIT")
     assert held(taking)["web"] == ("licences", f"it needs {SSL} 3.0-1, which waits: {reason}")
-    assert gated(taking, Licenses(deny=["AGPL-3.0-only"])) == "idle"
+    assert gated(taking, package_gate(LicensesGate(deny=("AGPL-3.0-only",)))) == "idle"
     assert taking.excuses() == {}
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]
 
@@ -95,14 +98,14 @@ def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
         return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
 
     monkeypatch.setattr(type(taking.farm.application.packages), "member", wanting)
-    assert gated(taking, Host(HostNeeds())) == "refused"
-    assert held(taking)[SAY][1] == "it asks CAP_NET_ADMIN of its host, more than edge promises"
+    assert gated(taking, package_gate(HostGate(HostNeeds()))) == "refused"
+    assert held(taking)[SAY][1] == "it needs CAP_NET_ADMIN of its host, more than the policy promises"
 
 
 def test_an_own_advisory_may_name_a_package_that_is_taken(taking: TakingFarm) -> None:
     with taking.farm.application.writing() as unit:
         add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-2"))
-    assert gated(taking, Advisories("high")) == "refused"
+    assert gated(taking, package_gate(AdvisoriesGate("high"))) == "refused"
     gate, reason = held(taking)[SAY]
     assert (gate, reason) == ("advisories", "EXAMPLE-2026-1 (critical): A crafted document overflows the stack")
     assert taking.excuses()[SAY].remedy.startswith(f"Wait for {SAY} 1.0-2 or newer: that is tried by itself; or state")
@@ -131,7 +134,7 @@ def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> Non
 
 def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFarm, neighbours: Neighbours) -> None:
     """Its list is verified as its releases are, and is read without a new release too."""
-    gate = Advisories("high")
+    gate = package_gate(AdvisoriesGate("high"))
     announce(neighbours.first, theirs("unused", fixed=""), theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"))
     assert taking.follow() == 1
     assert taking.follow() == 0
@@ -153,7 +156,7 @@ def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFar
 def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFarm, neighbours: Neighbours) -> None:
     announce(neighbours.first, theirs("say", fixed=""))
     taking.follow()
-    assert gated(taking, Advisories("high")) == "refused"
+    assert gated(taking, package_gate(AdvisoriesGate("high"))) == "refused"
     with taking.farm.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
@@ -162,7 +165,7 @@ def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFar
 def test_another_says_nothing_about_packages_that_are_not_its_own(taking: TakingFarm, neighbours: Neighbours) -> None:
     announce(neighbours.first, their_own_web())
     taking.follow()
-    assert gated(taking, Advisories("low")) == "idle"
+    assert gated(taking, package_gate(AdvisoriesGate("low"))) == "idle"
     assert taking.excuses() == {}
     assert taking.released().keys() == {"web"}
     assert taking.signer.signed == [1]  # at once, with what it needs
@@ -184,7 +187,7 @@ def test_a_list_that_contradicts_itself_keeps_the_update_away(
 
 def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbours: Neighbours) -> None:
     assert taking.decide() == "idle"
-    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
     assert stable.advance().state == "refused"
     (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
     assert (excuse.gate, excuse.until) == ("soak", taking.farm.clock.now + timedelta(hours=4))
@@ -205,7 +208,7 @@ def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbou
 
 def test_that_it_is_taken_no_more_soaks_as_well(taking: TakingFarm) -> None:
     assert taking.decide() == "idle"
-    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
     taking.farm.clock.passes(4 * 3600)
     assert until_still(stable) == "released"
     taking.farm.shape("web", "2.0", {})
@@ -236,7 +239,7 @@ def excuses_on(taking: TakingFarm, channel: str) -> list[Any]:
 
 def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: TakingFarm) -> None:
     taking.decide()
-    stable = taking.channel(STABLE, gates=[Soak(timedelta(hours=4), "edge")])
+    stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
     with taking.farm.application.writing() as unit:
         made = report(unit, ANN, "edge", SSL, why="it forgets its certificates")
         with pytest.raises(NotInQuestionError):
@@ -260,7 +263,7 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
     policy = '{"gates": [{"count": 1, "gate": "approvals", "of": "curators"}]}'
     with taking.farm.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", policy)
-    assert gated(taking, Approvals("curators", 1, people)) == "refused"
+    assert gated(taking, Approvals(ApprovalsGate("curators", 1), people)) == "refused"
     assert held(taking)[SSL][0] == "approvals"
     assert taking.excuses()[SSL].remedy == f"Let alice sign: `farm approve edge {SSL}`."
     with taking.farm.application.writing() as unit:
@@ -294,5 +297,5 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
 
 
 def test_nobody_here_is_asked_to_build_it_again(taking: TakingFarm) -> None:
-    assert gated(taking, Reproduced(1)) == "idle"
+    assert gated(taking, Reproduced(ReproducedGate(1))) == "idle"
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]

@@ -15,12 +15,12 @@ from farm.client.repository.imports import ImportedReleases
 from farm.client.repository.readers import open_reader
 from farm.core.files.problems import RecipeError
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate
+from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import candidates
 from farm.server.curation import holds, orders
 from farm.server.federation import imported
 from farm.server.federation.following import Following
-from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.tables.pipeline_states import OrderKind
 from farm.trust.index.tree import IndexTree
 from tests.client.distribution import SmallDistribution

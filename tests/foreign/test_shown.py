@@ -13,7 +13,7 @@ from farm.checker.imported import check_imported
 from farm.checker.reading.described import Described
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate
+from farm.core.policy.gates.set_gates import ProofGate
 from farm.core.recipe.distributions import OtherDistribution
 from farm.server.federation import imported
 from farm.signing.evidence import ReleaseEvidence

@@ -16,7 +16,8 @@ from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import BuildOrder
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate, ReproducedGate
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import excuses, releases
 from farm.server.identities import access
 from farm.server.jobs.finishing import RefusedOutcomeError, finish_build
@@ -135,7 +136,7 @@ def farm(database: Database, tmp_path: Path) -> KeyedFarm:
     signer = _Signer(Repository(tmp_path / "public"), online_signers(founded.online))
     with small.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
-    pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer, gates=[Reproduced(2)])
+    pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer, gates=[Reproduced(ReproducedGate(2))])
     farm = KeyedFarm(small, keys, pipeline, BlobStore(tmp_path / "public" / "blobs"))
     for name in ("one", "two", "three"):
         farm.enrol(name)

@@ -14,16 +14,18 @@ import pytest
 
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate, TestsGate
+from farm.core.policy.gates.advisories import AdvisoriesGate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
+from farm.core.policy.gates.soak import SoakGate
 from farm.server.advisories.advisory_intake import add_advisory
 from farm.server.channels import excuses, releases
 from farm.server.curation import holds
 from farm.server.curation.ordering import promote, retry, rollback, withdraw_order
 from farm.server.identities.access import Actor
-from farm.server.pipeline.gates.advisories import Advisories
-from farm.server.pipeline.gates.approvals import Approvals
-from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.policy_gates import Approvals, package_gate
 from farm.server.pipeline.gates.soak import Soak
+from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
 from farm.trust.ceremony.ceremony import found_repository, online_signers
 from farm.trust.metadata.repository import Repository
@@ -91,9 +93,9 @@ def lane(database: Database, directory: Path, source: str, *gates: PackageGate, 
 
 def gate_of(kind: str, source: str) -> PackageGate:
     gates: dict[str, PackageGate] = {
-        "soak": Soak(timedelta(days=3), source),
-        "approvals": Approvals("curators", 1, {"alice": Digest.of(b"alice").hex}),
-        "advisories": Advisories("low"),
+        "soak": Soak(SoakGate(timedelta(days=3)), source),
+        "approvals": Approvals(ApprovalsGate("curators", 1), {"alice": Digest.of(b"alice").hex}),
+        "advisories": package_gate(AdvisoriesGate("low")),
         "hold": Holds(),
     }
     return gates[kind]
@@ -126,7 +128,7 @@ def test_what_comes_from_a_channel_of_any_name_is_asked_everything(
 def test_a_promotion_from_a_channel_of_any_name_is_tested_and_held(
     source: str, database: Database, tmp_path: Path
 ) -> None:
-    farm = lane(database, tmp_path, source, Soak(timedelta(days=3), source), tests=True)
+    farm = lane(database, tmp_path, source, Soak(SoakGate(timedelta(days=3)), source), tests=True)
     with farm.farm.application.writing() as unit:
         holds.add_hold(unit.session, "stable", "a", reason="released", held_by="bob", now=unit.now)
     farm.farm.submit(recipe("a"), recipe("b", more=TESTED), recipe("c"))
@@ -141,7 +143,7 @@ def test_a_promotion_from_a_channel_of_any_name_is_tested_and_held(
 
 
 def test_packages_that_are_named_like_states_are_held_like_others(database: Database, tmp_path: Path) -> None:
-    farm = lane(database, tmp_path, "edge", Approvals("curators", 1, {"alice": Digest.of(b"alice").hex}))
+    farm = lane(database, tmp_path, "edge", Approvals(ApprovalsGate("curators", 1), {"alice": Digest.of(b"alice").hex}))
     farm.farm.submit(*map(recipe, STATES))
 
     assert farm.rest() == "refused"

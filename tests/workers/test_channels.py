@@ -19,7 +19,7 @@ from farm.server.curation.approving import asked
 from farm.server.curation.signed_orders import SignedOrder
 from farm.server.identities import identities
 from farm.server.pipeline.candidates.status import channel_status
-from farm.server.pipeline.gates.registry import package_gates
+from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.submissions.owners import OwnershipTroubleError
 from farm.server.submissions.ownership import Ownership, ownership

@@ -1,6 +1,6 @@
 """The gates of single packages as the checker asks them: from signed statements, and from the bytes that they name.
 
-Each says what it has against a package, or nothing. What they decide by, the pipeline's gates decide by too, below.
+Each function gathers what is signed and returns what the gate of the policy (`farm.core.policy.gates`) objects to.
 """
 
 from __future__ import annotations
@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.archive_contents import read_contents
-from farm.core.advisories.matching import blocking
-from farm.core.files.duration import duration_text
 from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.names.version import Version
 from farm.core.package.facts import FORMAT
-from farm.core.package.hardening import hardening_findings, producers_by_build_id, tell_lacking
-from farm.core.recipe.license import refused_licenses
-from farm.core.sets.needs.host import needs_beyond
+from farm.core.package.hardening import hardening_findings, producers_by_build_id
 from farm.store.decompress import archive_chunks
 from farm.trust.attestation.approval import is_approval
 from farm.trust.attestation.provenance import outputs_by_plan
@@ -33,15 +29,14 @@ if TYPE_CHECKING:
     from farm.core.package.descriptor import Descriptor
     from farm.core.package.facts import PackageFacts
     from farm.core.policy.channel import ChannelPolicy
-    from farm.core.policy.channel_gates import (
-        AdvisoriesGate,
-        ApprovalsGate,
-        HardeningGate,
-        HostGate,
-        LicensesGate,
-        ReproducedGate,
-        SoakGate,
-    )
+    from farm.core.policy.gates.advisories import AdvisoriesGate
+    from farm.core.policy.gates.approvals import ApprovalsGate
+    from farm.core.policy.gates.gate import Objection
+    from farm.core.policy.gates.hardening import HardeningGate
+    from farm.core.policy.gates.host import HostGate
+    from farm.core.policy.gates.licenses import LicensesGate
+    from farm.core.policy.gates.reproduced import ReproducedGate
+    from farm.core.policy.gates.soak import SoakGate
     from farm.trust.index.release_index import ReleaseEntry
 
 
@@ -106,18 +101,17 @@ def gone_from_source(package: Moving, asked: Asked) -> str:
 def no_advisory(gate: AdvisoriesGate, package: Moving, asked: Asked) -> str:
     """No advisory of the published list that is as bad holds for it, unless it is stated to do no harm."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
-    advisories, statements = asked.advisories.about(package.name)
-    found = blocking(advisories, statements, [version], gate.block)
-    return "; ".join(f"{finding.advisory.id} ({finding.severity}) holds for it" for finding in found)
+    found = gate.objections(*asked.advisories.about(package.name), [version])
+    return "; ".join(objection.reason for _, objection in found)
 
 
 def approved(gate: ApprovalsGate, package: Moving, asked: Asked) -> str:
-    """So many of the group have signed that it may come in."""
+    """Enough people of the group have signed that it may come in."""
     return _approved(gate, package, asked, removed=False)
 
 
 def removal_approved(gate: ApprovalsGate, package: Moving, asked: Asked) -> str:
-    """So many of the group have signed that it may go."""
+    """Enough people of the group have signed that it may go."""
     return _approved(gate, package, asked, removed=True)
 
 
@@ -131,45 +125,33 @@ def _approved(gate: ApprovalsGate, package: Moving, asked: Asked, *, removed: bo
             for approval in asked.approvals
         )
     ]
-    if len(given) >= gate.count:
-        return ""
-    what = "that it goes" if removed else "for it"
-    return f"{len(given)} of {gate.count} of the group {gate.of} have signed {what}"
+    return gate.lacking(given, removed=removed)
 
 
 def licensed(gate: LicensesGate, package: Moving, _asked: Asked) -> str:
     """Its license is allowed, or not denied."""
-    if not refused_licenses(package.descriptor.license, allow=gate.allow, deny=gate.deny):
-        return ""
-    rule = f"allows only {', '.join(gate.allow)}" if gate.allow else f"denies {', '.join(gate.deny)}"
-    return f"it is licensed {package.descriptor.license}, and the policy {rule}"
+    return _reason(gate.objection(package.descriptor.license))
 
 
 def within_host(gate: HostGate, package: Moving, _asked: Asked) -> str:
-    """It asks nothing of its host that is not offered."""
-    beyond = needs_beyond(package.descriptor.host, gate.offered)
-    return f"it asks {', '.join(beyond)} of its host, more than the policy promises" if beyond else ""
+    """It needs nothing of its host that is not offered."""
+    return _reason(gate.objection(package.descriptor.host))
 
 
 def reproduced(gate: ReproducedGate, package: Moving, _asked: Asked) -> str:
-    """So many allowed builders have come to it; whose envelopes an entry names was verified with the entry."""
-    if package.entry is None or (builders := 1 + len(package.entry.rebuilds)) >= gate.agree:
-        return ""  # how many builders of another distribution agree, its own channel says
-    return f"{builders} of {gate.agree} builders have come to it, each by itself"
+    """Enough allowed builders have built it; their envelopes were verified with the entry that names them."""
+    # How many builders of another distribution agree, its own channel says.
+    return gate.lacking(1 + len(package.entry.rebuilds)) if package.entry else ""
 
 
 def soaked(gate: SoakGate, package: Moving, asked: Asked) -> str:
-    """The channel that it comes from has held it for so long. Open reports stand in the ledger, and not here."""
-    source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
-    if package.descriptor.digest in asked.promoted:
+    """The channel that it comes from has held it for so long. Open reports are in the ledger, and not here."""
+    source, digest = asked.policy.from_channel, package.descriptor.digest
+    if digest in asked.promoted:
         return ""
-    if stay is None or stay.until is not None or stay.descriptor != package.descriptor.digest:
-        return f"the newest release of {source} does not hold it"
-    if asked.now >= stay.since + gate.duration:
-        return ""
-    return (
-        f"it has been on {source} since {stay.since:%Y-%m-%d %H:%M} UTC, and soaks for {duration_text(gate.duration)}"
-    )
+    stay = asked.stays.stay(source, package.name)
+    since = stay.since if stay and stay.until is None and stay.descriptor == digest else None
+    return _reason(gate.objection(source, since, asked.now))
 
 
 def gone_long_enough(gate: SoakGate, package: Moving, asked: Asked) -> str:
@@ -177,13 +159,10 @@ def gone_long_enough(gate: SoakGate, package: Moving, asked: Asked) -> str:
     source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
     if package.descriptor.digest in asked.promoted or stay is None or stay.until is None:
         return ""
-    if asked.now >= stay.until + gate.duration:
-        return ""
-    length = duration_text(gate.duration)
-    return f"{source} has been without it since {stay.until:%Y-%m-%d %H:%M} UTC, and that soaks for {length}"
+    return _reason(gate.removal_objection(source, stay.until, asked.now))
 
 
-def hardened(_gate: HardeningGate, package: Moving, asked: Asked) -> str:
+def hardened(gate: HardeningGate, package: Moving, asked: Asked) -> str:
     """Its files lack nothing that its recipe does not waive: the newest one that comes to its plan, as it was tested.
 
     Packages of other distributions are theirs to judge.
@@ -195,8 +174,13 @@ def hardened(_gate: HardeningGate, package: Moving, asked: Asked) -> str:
     _, together = outputs_by_plan(content, package.descriptor.plan)
     debug = (asked.described.facts(asked.described.descriptor(digest)) for digest in together)
     waivers = asked.plans.read(entry.tested_by, entry.name).waivers
-    found = hardening_findings(_facts(entry, package, asked), producers_by_build_id(debug), waivers)
-    return tell_lacking(found)
+    return _reason(
+        gate.objection(hardening_findings(_facts(entry, package, asked), producers_by_build_id(debug), waivers))
+    )
+
+
+def _reason(objection: Objection | None) -> str:
+    return objection.reason if objection else ""
 
 
 def _facts(entry: ReleaseEntry, package: Moving, asked: Asked) -> PackageFacts:

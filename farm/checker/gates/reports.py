@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
-from farm.core.policy.channel_gates import SoakGate
+from farm.core.policy.gates.soak import SoakGate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.checker.reading.test_record import TestRecord
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BlobRef
-    from farm.core.policy.channel_gates import TestScope
+    from farm.core.policy.gates.set_gates import TestScope
     from farm.core.recipe.recipe import Limits, Recipe, Test
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.closure import MemberSet

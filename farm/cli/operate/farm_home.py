@@ -243,7 +243,7 @@ def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
 
 def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) -> None:
     """Hold the first ceremony, or bring builders and channels up to the workers and recipes that there are now."""
-    from farm.core.policy.channel_gates import ReproducedGate
+    from farm.core.policy.gates.reproduced import ReproducedGate
     from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, found_repository
     from farm.trust.metadata.repository import Repository
 

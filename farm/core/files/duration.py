@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+from farm.core.files.fields import ARTICLES, AS_WRITTEN, read_parsed
 from farm.core.files.problems import quoted
 from farm.core.files.values import InvalidValueError
+
+if TYPE_CHECKING:
+    from farm.core.files.document import Document, Node
 
 LONGEST = timedelta(days=3650)
 
@@ -32,3 +37,13 @@ def duration_text(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     unit = next(unit for unit, size in _UNITS.items() if seconds % size == 0)
     return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def read_duration(document: Document, node: Node, name: str, example: str) -> timedelta | None:
+    """Return the length of time at a node; None, noted in the document, when it is none."""
+    if node.kind not in AS_WRITTEN:
+        document.report(
+            node, f"{name} should be a length of time, and is {ARTICLES[node.kind]}", f"Write it as {name}: {example}."
+        )
+        return None
+    return read_parsed(document, node, name, duration, AS_WRITTEN)

@@ -26,6 +26,7 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
+    Literal,
     NamedTuple,
     Self,
     Union,
@@ -56,8 +57,8 @@ class Form:
     `record` is what errors call it ("source of a plan"); `keys` the member of a field where it is not the field's name
     with hyphens; `omitted` the fields that are not written where they have their default; `outside` those that are not
     part of the form; `constants` the members that are the same in each (`{"format": 1}`). Fields are `str`, `bytes`
-    (of text), `bool`, `int`, `datetime`, enumerations, `Digest` and other text types (with `parse`, or made from a
-    string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
+    (of text), `bool`, `int`, `datetime`, enumerations, `Literal` of text, `Digest` and other text types (with `parse`,
+    or made from a string), other forms, and `tuple`, `Mapping[str, …]`, `frozenset` and `… | None` of these.
     """
 
     __slots__ = ()
@@ -189,8 +190,8 @@ def _read(member: _Member, value: Any, record: str) -> Any:
 def _converters(kind: Any) -> _Converters:
     """Return how a value of this type is read from JSON, and how it is written."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        return _number_from(arguments[1].least), _as_is
+    if origin in (Annotated, Literal):
+        return _word_of(arguments) if origin is Literal else _number_from(arguments[1].least), _as_is
     if origin in (Union, UnionType):
         return _optional(*(argument for argument in arguments if argument is not NoneType))
     if origin is tuple:
@@ -237,6 +238,15 @@ def _text_read_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
             return parse(text)
         except ValueError as error:
             raise _MismatchError(f"is {text!r:.100}: {error}") from error
+
+    return read
+
+
+def _word_of(words: tuple[Any, ...]) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not isinstance(value, str) or value not in words:
+            raise _MismatchError(f"is {value!r:.100}, not one of {', '.join(words)}")
+        return value
 
     return read
 

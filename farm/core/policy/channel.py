@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from farm.core.policy.channel_gates import Gate
+    from farm.core.policy.gates.gate import Gate
 
 Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
 

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from farm.core.files import values
 from farm.core.files.document import Node, parse
+from farm.core.files.duration import read_duration
 from farm.core.files.fields import Fields
 from farm.core.files.problems import RecipeError, quoted, suggestion
 from farm.core.files.values import InvalidValueError
 from farm.core.names.channel_name import ROLES, faults_of_channel_names
 from farm.core.policy.channel import ChannelPolicy, Rebuild, Transition
-from farm.core.policy.channel_gates import ApprovalsGate, TestsGate
 from farm.core.policy.gate_kind import gate_key
-from farm.core.policy.gate_reading import read_duration, read_gate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.registry import read_gate
+from farm.core.policy.gates.set_gates import TestsGate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from farm.core.files.document import Warn
     from farm.core.files.problems import Problem
-    from farm.core.policy.channel_gates import Gate
+    from farm.core.policy.gates.gate import Gate
 
 KEYS = ("from", "gates", "rebuild", "role", "cadence", "transitions")
 TRANSITION_KEYS = ("name", "packages")

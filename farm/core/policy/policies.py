@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from farm.core.files.problems import Problem, RecipeError
-from farm.core.policy.channel_gates import ApprovalsGate
 from farm.core.policy.channel_reading import channel_of, survey_channels
 from farm.core.policy.curators import CURATORS, read_curators
+from farm.core.policy.gates.approvals import ApprovalsGate
 from farm.core.policy.owners import OWNERS, read_owners
 from farm.core.recipe.distributions import DISTRIBUTIONS
 from farm.errors import Place

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
-from farm.core.files.duration import duration_text
-from farm.core.names.version import Version
 from farm.core.policy.channel import Rebuild
-from farm.core.policy.channel_gates import (
-    AdvisoriesGate,
-    ApprovalsGate,
-    HostGate,
-    LicensesGate,
-    ReproducedGate,
-    Severity,
-    SoakGate,
-    TestScope,
-    TestsGate,
-)
 from farm.core.policy.gate_kind import gate_key
+from farm.core.policy.gates.approvals import ApprovalsGate
 from farm.core.policy.owners import OWNERS, read_owners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from farm.core.policy.channel import ChannelPolicy
-    from farm.core.policy.channel_gates import Gate
+    from farm.core.policy.gates.gate import Gate
     from farm.core.policy.policies import Policies
 
-# Each asks for more than the one before.
 _REBUILDS: tuple[Rebuild, ...] = get_args(Rebuild)
-_SCOPES: tuple[TestScope, ...] = get_args(TestScope)
-_SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))
+"""Each asks for more than the one before."""
 
 
 def bounded(said: Policies, signed: Policies) -> Policies:
@@ -158,76 +144,11 @@ def _laxer_gate(
     groups: Mapping[str, Mapping[str, str]],
     signed_groups: Mapping[str, Mapping[str, str]],
 ) -> Iterator[str]:
-    if isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
-        told = _laxer_approvals(wanted, signed, groups, signed_groups)
-    else:
-        compare = _SETTINGS.get(type(signed))
-        told = compare(wanted, signed) if compare else ""
+    told = wanted.laxer_than(signed)
+    if not told and isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
+        told = wanted.strangers(signed, groups, signed_groups)
     if told:
         yield f"the gate {gate_key(signed.kind)}: {told}"
-
-
-def _laxer_tests(wanted: TestsGate, signed: TestsGate) -> str:
-    fewer = _SCOPES.index(wanted.of) < _SCOPES.index(signed.of)
-    return f"of {wanted.of} instead of {signed.of}" if fewer else ""
-
-
-def _laxer_builders(wanted: ReproducedGate, signed: ReproducedGate) -> str:
-    return f"{wanted.agree} builders instead of {signed.agree}" if wanted.agree < signed.agree else ""
-
-
-def _laxer_soak(wanted: SoakGate, signed: SoakGate) -> str:
-    if wanted.duration >= signed.duration:
-        return ""
-    return f"{duration_text(wanted.duration)} instead of {duration_text(signed.duration)}"
-
-
-def _laxer_advisories(wanted: AdvisoriesGate, signed: AdvisoriesGate) -> str:
-    fewer = _SEVERITIES.index(wanted.block) < _SEVERITIES.index(signed.block)
-    return f"blocks {wanted.block} instead of {signed.block}" if fewer else ""
-
-
-def _laxer_approvals(
-    wanted: ApprovalsGate,
-    signed: ApprovalsGate,
-    groups: Mapping[str, Mapping[str, str]],
-    signed_groups: Mapping[str, Mapping[str, str]],
-) -> str:
-    if wanted.count < signed.count:
-        return f"{wanted.count} approvals instead of {signed.count}"
-    strangers = set(groups.get(wanted.of, {}).items()) - set(signed_groups.get(signed.of, {}).items())
-    if strangers:
-        return f"by {', '.join(sorted(name for name, _ in strangers))}, with a key that is not signed for {signed.of}"
-    return ""
-
-
-def _laxer_licenses(wanted: LicensesGate, signed: LicensesGate) -> str:
-    if wanted.allow:
-        more = set(wanted.allow) - set(signed.allow) if signed.allow else set(wanted.allow) & set(signed.deny)
-        return f"allows {', '.join(sorted(more))} too" if more else ""
-    if signed.allow:
-        return "denies some instead of allowing some"
-    fewer = set(signed.deny) - set(wanted.deny)
-    return f"does not deny {', '.join(sorted(fewer))}" if fewer else ""
-
-
-def _laxer_host(wanted_gate: HostGate, signed_gate: HostGate) -> str:
-    wanted, signed = wanted_gate.offered, signed_gate.offered
-    if Version(wanted.kernel or "0") > Version(signed.kernel or "0"):
-        return f"a kernel {wanted.kernel} instead of {signed.kernel}"
-    more = {*wanted.features, *wanted.capabilities} - {*signed.features, *signed.capabilities}
-    return f"{', '.join(sorted(more))} too" if more else ""
-
-
-# What has no settings is asked for or not.
-_SETTINGS: Mapping[type[Gate], Callable[[Any, Any], str]] = {
-    AdvisoriesGate: _laxer_advisories,
-    HostGate: _laxer_host,
-    LicensesGate: _laxer_licenses,
-    ReproducedGate: _laxer_builders,
-    SoakGate: _laxer_soak,
-    TestsGate: _laxer_tests,
-}
 
 
 def _source(policy: ChannelPolicy) -> str:

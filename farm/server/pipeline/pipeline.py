@@ -9,8 +9,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from farm.core.policy.channel_gates import AbiGate, HardeningGate, TestsGate
 from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.hardening import HardeningGate
+from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.core.sets.members.member import is_imported
 from farm.core.sets.proof.abi import LinkedFiles, loads_touched
 from farm.core.sets.proof.test_closures import tested_names
@@ -34,8 +35,7 @@ from farm.server.pipeline.excuses.decisions import (
     why_superseded,
 )
 from farm.server.pipeline.excuses.explain import Explainer
-from farm.server.pipeline.gates.candidate_context import CandidateContext, Verdict
-from farm.server.pipeline.gates.held_back import atoms_held_back, moving_along
+from farm.server.pipeline.gates.gate_result import CandidateContext, Verdict, atoms_held_back, moving_along
 from farm.server.pipeline.gates.package_gates import PackageGates
 from farm.server.pipeline.members.channel_state import ChannelState
 from farm.server.pipeline.members.members import MemberCache
@@ -72,8 +72,7 @@ if TYPE_CHECKING:
     from farm.server.channels.excuses import Excuse
     from farm.server.channels.releases import ReleaseRecord
     from farm.server.pipeline.candidates.collect import Unseen
-    from farm.server.pipeline.gates.gate_result import PackageGate
-    from farm.server.pipeline.gates.held_back import HeldBack
+    from farm.server.pipeline.gates.gate_result import HeldBack, PackageGate
     from farm.server.pipeline.publication.publication import Signer
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
@@ -244,7 +243,7 @@ class Pipeline:
         ]
         # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
         said = {(excuse.excuse.gate, excuse.excuse.reason) for excuse in standing}
-        if {(back.gate, back.standing.reason) for back in held.values()} <= said:
+        if {(back.gate, back.result.reason) for back in held.values()} <= said:
             return
         context = self._docket(unit, latest, releases.newest_release(unit.session, latest.channel))
         atoms = self._atoms(unit, context)

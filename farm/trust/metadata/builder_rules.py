@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.core.policy.channel_gates import AbiGate, ReproducedGate, TestsGate
-from farm.core.policy.gate_reading import MOST_WORKERS
+from farm.core.policy.gates.reproduced import MOST_WORKERS, ReproducedGate
+from farm.core.policy.gates.set_gates import AbiGate, TestsGate
 from farm.trust.metadata.delegation import DelegationError, channels_of, identity_of, keys_by_role
 
 if TYPE_CHECKING:

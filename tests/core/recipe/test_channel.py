@@ -11,20 +11,17 @@ import pytest
 from farm.core.files.problems import RecipeError
 from farm.core.names.declared import HostNeeds
 from farm.core.policy.channel import ChannelPolicy, Transition
-from farm.core.policy.channel_gates import (
-    AdvisoriesGate,
-    ApprovalsGate,
-    HardeningGate,
-    HostGate,
-    LicensesGate,
-    ProofGate,
-    ReproducedGate,
-    SoakGate,
-    TestsGate,
-)
 from farm.core.policy.channel_reading import KEYS, read_channels, survey_channels
 from farm.core.policy.gate_kind import gate_key
-from farm.core.policy.gate_reading import GATES
+from farm.core.policy.gates.advisories import AdvisoriesGate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.hardening import HardeningGate
+from farm.core.policy.gates.host import HostGate
+from farm.core.policy.gates.licenses import LicensesGate
+from farm.core.policy.gates.registry import GATES
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
+from farm.core.policy.gates.soak import SoakGate
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(__file__).parent / "golden" / "channels"

@@ -6,9 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
-from farm.core.policy.channel_gates import Gate
 from farm.core.policy.channel_reading import KEYS as CHANNEL_KEYS
-from farm.core.policy.gate_reading import GATES
+from farm.core.policy.gates.gate import Gate
+from farm.core.policy.gates.registry import GATES
 from farm.core.recipe.declared_sources import KEYS
 from farm.core.recipe.recipe_tests import KEYS as TEST_KEYS
 from farm.core.recipe.steps import StepLibrary

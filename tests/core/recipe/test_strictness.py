@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.core.policy.gate_reading import GATES
+from farm.core.policy.gates.registry import GATES
 from farm.core.policy.policies import read_policies
 from farm.core.policy.strictness import laxer
 

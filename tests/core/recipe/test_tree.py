@@ -5,7 +5,7 @@ import pytest
 from farm.core.files.problems import RecipeError
 from farm.core.names.digest import Digest
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate, TestsGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.toolchain import LockedDeb, ToolchainDefinition
 from tests.core.recipe.examples import AUTOTOOLS, FINISH, PREPARE, RECIPE

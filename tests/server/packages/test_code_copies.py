@@ -193,7 +193,7 @@ def test_who_holds_old_code_and_cannot_be_built_again_holds_back_the_new_code(bu
     arriving = list(builders.farm.current().values())
 
     with builders.farm.application.reading() as unit:
-        (standing,) = (found := Dependents().standings(unit, "edge", arriving)).values()
+        (standing,) = (found := Dependents().check(unit, "edge", arriving)).values()
     assert found.keys() == {"zlib"}
     assert (standing.state, standing.under_way) == ("failed", False)
     assert standing.reason.startswith("static could not be built again against it: job ")
@@ -201,4 +201,4 @@ def test_who_holds_old_code_and_cannot_be_built_again_holds_back_the_new_code(bu
     # Another change starts that build anew, though its own files are as they were.
     assert builders.change("zlib", "y", archive="inflate") == ["zlib", "static"]
     with builders.farm.application.reading() as unit:
-        assert Dependents().standings(unit, "edge", list(builders.farm.current().values())) == {}
+        assert Dependents().check(unit, "edge", list(builders.farm.current().values())) == {}

@@ -12,7 +12,7 @@ import pytest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import TestOrder, TestOutcome
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate, TestsGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
 from farm.server.channels import candidates, excuses, releases
 from farm.server.jobs.finishing import finish_test
 from farm.server.jobs.leases import claim

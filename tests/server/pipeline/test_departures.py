@@ -9,12 +9,14 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.package.descriptor import Descriptor
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.soak import SoakGate
 from farm.server.channels import candidates, releases
 from farm.server.curation import approvals, holds, orders, reports
 from farm.server.curation.approvals import Approval
 from farm.server.curation.ordering import withdraw_order
 from farm.server.identities.access import Actor
-from farm.server.pipeline.gates.approvals import Approvals
+from farm.server.pipeline.gates.policy_gates import Approvals
 from farm.server.pipeline.gates.soak import Soak
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.dsse import sign_statement
@@ -79,13 +81,13 @@ def test_what_a_departure_keeps_back_does_not_keep_others(channels: TwoChannels)
 
 
 def test_a_departure_soaks_from_the_release_that_is_without_the_package(channels: TwoChannels) -> None:
-    channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"))
+    channels.stable = pipeline(channels.edge, Soak(SoakGate(HOUR), "edge"))
     channels.edge.farm.clock.passes(60)
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
     excuse = channels.excuses()["aa"]
     assert excuse.gate == "soak"
-    assert excuse.reason == "edge has been without it since 2026-11-24 12:00 UTC, and that soaks for 1h"
+    assert excuse.reason == "edge has been without it since 2026-11-24 12:00 UTC, and its removal soaks for 1h"
     assert excuse.until is not None
     channels.edge.farm.clock.passes(3540)
     channels.settle()
@@ -93,12 +95,12 @@ def test_a_departure_soaks_from_the_release_that_is_without_the_package(channels
 
 
 def test_a_departure_waits_for_signatures_that_say_that_it_goes(channels: TwoChannels) -> None:
-    channels.stable = pipeline(channels.edge, Approvals("curators", 1, GROUP))
+    channels.stable = pipeline(channels.edge, Approvals(ApprovalsGate("curators", 1), GROUP))
     sign(channels, "aa", removed=False)  # that it came in, somebody has let pass long ago
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
     excuse = channels.excuses()["aa"]
-    assert (excuse.gate, excuse.reason) == ("approvals", "0 of 1 have approved that it goes")
+    assert (excuse.gate, excuse.reason) == ("approvals", "0 of 1 have approved its removal")
     assert excuse.remedy == "Let alice sign: `farm approve stable aa`."
     sign(channels, "aa", removed=True)
     channels.settle()
@@ -125,7 +127,9 @@ def sign(channels: TwoChannels, name: str, *, removed: bool) -> None:
 
 def test_a_rollback_is_the_curators_own_act_and_waits_for_no_gate_but_a_hold(channels: TwoChannels) -> None:
     channels.settle()
-    channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"), Approvals("curators", 1, GROUP))
+    channels.stable = pipeline(
+        channels.edge, Soak(SoakGate(HOUR), "edge"), Approvals(ApprovalsGate("curators", 1), GROUP)
+    )
     channels.roll_back("stable", 1)
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
@@ -179,7 +183,7 @@ def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_o
 
 
 def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(channels: TwoChannels) -> None:
-    channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"))
+    channels.stable = pipeline(channels.edge, Soak(SoakGate(HOUR), "edge"))
     hold(channels, "aa")
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
@@ -192,7 +196,7 @@ def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(chann
 
 
 def test_nor_past_an_open_report(channels: TwoChannels) -> None:
-    channels.stable = pipeline(channels.edge, Soak(HOUR, "edge"))
+    channels.stable = pipeline(channels.edge, Soak(SoakGate(HOUR), "edge"))
     channels.edge.farm.submit(recipe("cc"), recipe("dd"))
     channels.edge.settle()
     with channels.edge.farm.application.writing() as unit:

@@ -12,13 +12,13 @@ from farm.core.package.elf.details import ElfDetails
 from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiVerdict
 from farm.core.plan.job import BlobRef, TestOutcome
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import AbiGate, ProofGate, TestsGate
 from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.set_gates import AbiGate, ProofGate, TestsGate
 from farm.server.channels import candidates
 from farm.server.curation import holds
 from farm.server.jobs.finishing import fail, finish_comparison, finish_test
 from farm.server.jobs.leases import claim
-from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.tables.evidence import InterfaceEvidence
 from farm.server.tables.pipeline_states import GateState

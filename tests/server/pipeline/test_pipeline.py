@@ -11,7 +11,7 @@ from farm.server.channels import candidates, refusals
 from farm.server.curation import ordering
 from farm.server.identities.access import Actor
 from farm.server.jobs.leases import claim
-from farm.server.pipeline.gates.refused import FIRST_WAIT
+from farm.server.pipeline.gates.standing_gates import FIRST_WAIT
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError

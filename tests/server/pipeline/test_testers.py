@@ -25,8 +25,8 @@ from farm.core.package.elf.details import ElfDetails
 from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiVerdict
 from farm.core.plan.job import BlobRef, TestOrder, TestOutcome
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import AbiGate, ProofGate, TestsGate
 from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.set_gates import AbiGate, ProofGate, TestsGate
 from farm.server.channels import candidates, releases
 from farm.server.jobs import attempts, jobs
 from farm.server.jobs.finishing import finish_comparison, finish_test

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate, TestsGate
-from farm.server.pipeline.gates.holds import Holds
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
+from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
 from tests.server.pipeline.conftest import EDGE
 from tests.server.pipeline.two_channels import TwoChannels

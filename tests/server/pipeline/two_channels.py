@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import ProofGate
+from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import excuses, releases
 from farm.server.curation import orders
-from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:

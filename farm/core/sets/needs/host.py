@@ -1,4 +1,4 @@
-"""What packages ask of their host: together, beyond what a host offers, and against a kernel that is there."""
+"""What packages need of their host: together, and against a kernel that is there."""
 
 from __future__ import annotations
 
@@ -48,19 +48,6 @@ def joint_needs(needs: Iterable[HostNeeds]) -> HostNeeds:
         capabilities=tuple(sorted({capability for need in each for capability in need.capabilities})),
         devices=tuple(sorted({device for need in each for device in need.devices})),
     )
-
-
-def needs_beyond(needs: HostNeeds, offered: HostNeeds) -> tuple[str, ...]:
-    """Return what `needs` asks that a host with exactly `offered` does not have, each in words.
-
-    Raises `InvalidVersionError` for a kernel version that is none.
-    """
-    beyond: list[str] = []
-    if needs.kernel and (not offered.kernel or Version(needs.kernel) > Version(offered.kernel)):
-        beyond.append(f"Linux {needs.kernel}")
-    had = {*offered.features, *offered.capabilities, *offered.devices}
-    beyond += sorted({*needs.features, *needs.capabilities, *needs.devices} - had)
-    return tuple(beyond)
 
 
 def unmet_by(kernel: Kernel, needs: HostNeeds) -> Unmet:

@@ -11,7 +11,7 @@ from farm.core.sets.proof.closure import OpenSetError, UnknownPackageError, clos
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from farm.core.policy.channel_gates import TestScope
+    from farm.core.policy.gates.set_gates import TestScope
     from farm.core.recipe.recipe import Recipe, Test
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.closure import MemberSet

@@ -11,7 +11,7 @@ from farm.core.sets.findings.problem import listed
 from farm.core.sets.members.member import is_imported
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs import attempts, jobs
-from farm.server.pipeline.gates.held_back import atoms_held_back
+from farm.server.pipeline.gates.gate_result import atoms_held_back
 from farm.server.recipes import recipes
 from farm.server.tables.evidence import InterfaceEvidence, ProofEvidence, TestEvidence
 from farm.server.tables.states import JobState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.atoms import Atom
     from farm.server.documents.log_store import LogStore
-    from farm.server.pipeline.gates.held_back import HeldBack
+    from farm.server.pipeline.gates.gate_result import HeldBack
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.pipeline.search.earlier_evidence import EarlierEvidence
     from farm.server.pipeline.search.search import Hold
@@ -74,7 +74,7 @@ class Explainer:
             own = name == blamed or blamed in atom.names
             root = "" if own and name == self._main(blamed) else self._main(blamed)
             reason = (
-                found.standing.reason if own else f"it needs {self._wanted(root)}, which waits: {found.standing.reason}"
+                found.result.reason if own else f"it needs {self._wanted(root)}, which waits: {found.result.reason}"
             )
             excuses.append(
                 self._excuse(
@@ -82,10 +82,10 @@ class Explainer:
                     found.gate,
                     reason,
                     root=root,
-                    remedy=found.standing.remedy,
-                    job=found.standing.job,
-                    until=found.standing.until,
-                    under_way=found.standing.under_way,
+                    remedy=found.result.remedy,
+                    job=found.result.job,
+                    until=found.result.until,
+                    under_way=found.result.under_way,
                 )
             )
         return excuses

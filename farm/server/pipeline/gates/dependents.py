@@ -1,4 +1,4 @@
-"""The gate `dependents`: a package enters when what the policy had built again because of it was built.
+"""The gate `dependents`: a package enters when the dependents that the policy has built again because of it are built.
 
 In force on every channel that takes fresh builds. A curator who names the package lets it go on without them.
 """
@@ -21,9 +21,8 @@ from farm.server.tables.states import ENDED, JobState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from farm.core.names.digest import Digest
     from farm.server.jobs.dependent_builds import OpenBuild
-    from farm.server.pipeline.gates.gate_result import Arrival
+    from farm.server.pipeline.gates.gate_result import MovingPackage
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
@@ -36,9 +35,9 @@ class Dependents:
         """`ordered` are packages that a curator has ordered to go on: their dependents may stay behind."""
         self._ordered = ordered
 
-    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:
-        """Return the standing of those whose dependents are still to be built again, or could not be."""
-        own = {package.name: package for package in arrivals if isinstance(package, Package)}
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those whose dependents are still to be built again, or could not be."""
+        own = {package.name: package for package in packages if isinstance(package, Package)}
         by_recipe: defaultdict[str, set[str]] = defaultdict(set)
         for name, recipe in recipes.recipes_of(unit.session, own).items():
             by_recipe[recipe].add(name)
@@ -48,8 +47,10 @@ class Dependents:
             plan = own[min(names)].plan if names else None
             if plan is None or not names.isdisjoint(self._ordered):
                 continue
-            if _concerns(unit, channel, build, own) and _is_outdated(unit, build, names, plan):
-                found |= dict.fromkeys(names, _standing(channel, build, names))
+            if _concerns(unit, channel, build, own) and is_outdated(
+                unit, build.dependent, build.built_plan, names, plan
+            ):
+                found |= dict.fromkeys(names, _result(channel, build, names))
         return found
 
 
@@ -59,11 +60,7 @@ def _concerns(unit: UnitOfWork, channel: str, build: OpenBuild, arriving: Mappin
     return not names.isdisjoint(arriving) or bool(releases.held_since(unit.session, channel, names))
 
 
-def _is_outdated(unit: UnitOfWork, build: OpenBuild, names: set[str], arriving: Digest) -> bool:
-    return is_outdated(unit, build.dependent, build.built_plan, names, arriving)
-
-
-def _standing(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
+def _result(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
     job, dependent = build.job, build.dependent
     package = build.needed if build.needed in names else min(names)
     behind = f"`farm candidate retry {channel} {package}` leaves {dependent} behind"
@@ -74,6 +71,6 @@ def _standing(channel: str, build: OpenBuild, names: set[str]) -> GateResult:
     return GateResult(
         "failed",
         f"{dependent} could not be built again against it: job {job.id}: {why}",
-        f"Mend the recipe of {dependent}, or this one, and submit it, or try job {job.id} again; {behind}.",
+        f"Fix the recipe of {dependent}, or this one, and submit it, or try job {job.id} again; {behind}.",
         job=job.id,
     )

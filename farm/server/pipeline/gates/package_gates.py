@@ -1,4 +1,4 @@
-"""The gates of single packages before a channel: asked about what comes and what goes, and asked again at the end."""
+"""All gates of single packages of a channel: asked about what comes and what goes, and asked again at the end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from farm.server.curation import orders
 from farm.server.curation.order_intake import signature_of
 from farm.server.curation.ordering import held_among
 from farm.server.pipeline.gates.dependents import Dependents
-from farm.server.pipeline.gates.gate_result import GateResult
-from farm.server.pipeline.gates.held_back import HeldBack, held_back
-from farm.server.pipeline.gates.older import Older
-from farm.server.pipeline.gates.refused import Refused
-from farm.server.pipeline.gates.rolled_back import RolledBack
+from farm.server.pipeline.gates.gate_result import GateResult, HeldBack, held_back
 from farm.server.pipeline.gates.soak import Soak
+from farm.server.pipeline.gates.standing_gates import Older, Refused, RolledBack
 from farm.server.tables.pipeline_states import CandidateOrigin, ChangeState
 
 if TYPE_CHECKING:
@@ -27,18 +24,19 @@ if TYPE_CHECKING:
     from farm.server.channels.candidates import Source
     from farm.server.curation.orders import Order
     from farm.server.pipeline.candidates.collect import Proposal
-    from farm.server.pipeline.gates.candidate_context import CandidateContext
-    from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.pipeline.gates.gate_result import CandidateContext, PackageGate
     from farm.server.pipeline.members.members import MemberCache
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _WAITING = ChangeState.WAITING
-_IN_THE_NEXT = GateResult("waiting", "it came to pass while this candidate was tested", "It is in the next candidate.")
-_PROMOTED_PAST = (GateKind.ROLLED_BACK, GateKind.OLDER)
+_IN_THE_NEXT = GateResult(
+    "waiting", "it passed its gates while this candidate was tested", "It is in the next candidate."
+)
+_SKIPPED_BY_PROMOTIONS = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
 class PackageGates:
-    """All such gates of one channel. A rollback passes none of them, but changes nothing that is held."""
+    """The gates of one channel. A rollback is asked by none of them, but changes nothing that a curator holds."""
 
     def __init__(
         self,
@@ -56,7 +54,7 @@ class PackageGates:
         self._takes_builds = takes_builds
 
     def held_back(self, unit: UnitOfWork, proposal: Proposal) -> dict[str, HeldBack]:
-        """Return what does not come in, or does not go, by name; who promotes does not wait for the clock."""
+        """Return what does not come in, or does not go, by name; a promotion does not wait for the soak."""
         if proposal.source.is_rollback:
             return {}
         gates = self._gates_for(unit, proposal.source, proposal.order)
@@ -64,7 +62,7 @@ class PackageGates:
         return self._parted(proposal.changes, proposal.source, proposal.order) | held
 
     def is_rolled_back(self, unit: UnitOfWork, proposal: Proposal) -> bool:
-        """Say whether a rollback keeps anything of this as it is."""
+        """Return whether a rollback keeps any of these packages as it is."""
         return bool(self._ask(unit, [RolledBack()], proposal.changes.values()))
 
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
@@ -80,13 +78,13 @@ class PackageGates:
         if held.keys() & let_pass:
             return None
         waiting = {change.name for change in context.changes if change.state is _WAITING}
-        # What has come to pass since then is for the next candidate.
-        return {name: each for name, each in held.items() if name in waiting} | {
+        # What has passed since then is for the next candidate.
+        return {name: back for name, back in held.items() if name in waiting} | {
             name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
 
     def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, HeldBack]:
-        """Return what may not move because others of its transition do not; who promotes one alone gets it alone."""
+        """Return what may not move because others of its transition do not; a promotion may name one of them alone."""
         transitions = self._transitions
         if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
             transitions = [
@@ -99,16 +97,16 @@ class PackageGates:
         }
 
     def _gates_for(self, unit: UnitOfWork, source: Source, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked; who promotes goes past the clock, an earlier rollback, and newer versions.
+        """Return the gates that are asked. A promotion skips the soak, an earlier rollback, and newer versions.
 
-        Not past an open report: who ordered it may not know of that. What an order names may go on without its
-        dependents. What a retry names `rolled-back` finds out itself.
+        It does not skip open reports, which the curator may not know of. What an order names may go on without its
+        dependents. What a retry names, `rolled-back` finds out itself.
         """
         is_promotion = source.origin is CandidateOrigin.PROMOTION
-        skipped = _PROMOTED_PAST if is_promotion else ()
+        skipped = _SKIPPED_BY_PROMOTIONS if is_promotion else ()
         named = _named(order)
         signed = named if order and signature_of(unit, order.id) else frozenset()
-        # Who orders all that there is has the signer asked about that, too.
+        # An order of everything has the signer asked about everything, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
         gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
         asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
@@ -117,7 +115,7 @@ class PackageGates:
     def _ask(
         self, unit: UnitOfWork, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
     ) -> dict[str, HeldBack]:
-        """Ask gates about what comes and what goes, by descriptor before and after; own and foreign ones alike."""
+        """Ask gates about what comes and what goes, by descriptor before and after; own and imported ones alike."""
         coming, going = [], []
         for before, after in changes:
             if after is not None:
@@ -134,6 +132,6 @@ def _named(order: Order | None) -> frozenset[str]:
 def _waits_for(channel: str, transition: Transition, other: str) -> GateResult:
     return GateResult(
         "waiting",
-        f"by the transition {transition.name} of {channel} it moves with {other}, and of that nothing new is there",
+        f"by the transition {transition.name} of {channel} it moves with {other}, and there is nothing new of that",
         f"Bring {other} too, or have a policy of {channel} signed without the transition.",
     )

@@ -1,6 +1,6 @@
-"""The gate `reproduced`: a package enters when enough different workers have built its plan to the very same package.
+"""The gate `reproduced` as the pipeline asks it: it requests rebuilds until enough workers have built the same package.
 
-It wishes for one rebuild of a plan at a time. Which worker gets it, the claim decides: one that has not built it yet.
+One rebuild of a plan is requested at a time. The claim gives it to a worker that has not built the plan yet.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
+    from farm.core.policy.gates.reproduced import ReproducedGate
     from farm.server.packages.attestations import Attestation, Difference
-    from farm.server.pipeline.gates.gate_result import Arrival
+    from farm.server.pipeline.gates.gate_result import MovingPackage
     from farm.server.tables.records import Job
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 MOST_TRIES = 3
-"""So many rebuilds of a plan may fail before nobody wishes for another by himself."""
+"""Rebuilds of a plan that may fail before a person has to request the next."""
 
 MOST_READY = 200
-"""So many rebuilds of plans that one worker built first may be ready: who may have none of them looks past them all."""
+"""Rebuilds of plans first built by one worker that may be ready: the workers that may have none pass over them all."""
 
 
 class Reproduced:
-    """`agree` different workers, the first one counted, must have come to the same package."""
+    """As many different workers as the gate asks for, the first one counted, must have built the same package."""
 
     kind = GateKind.REPRODUCED
 
-    def __init__(self, agree: int) -> None:
-        self.agree = agree
+    def __init__(self, gate: ReproducedGate) -> None:
+        self.gate = gate
 
-    def standings(self, unit: UnitOfWork, channel: str, arrivals: Sequence[Arrival]) -> Mapping[str, GateResult]:  # noqa: ARG002
-        """Return where each own package stands. Needs a planning desk: rebuilds that are missing are wished for.
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
+        """Return the results of own packages. Needs a planning transaction: missing rebuilds are requested.
 
         Packages of others cannot be built here: how many builders of theirs must agree, their own channel says.
         """
-        own = [package for package in arrivals if isinstance(package, Package)]
+        own = [package for package in packages if isinstance(package, Package)]
         by_plan: defaultdict[Digest, list[Package]] = defaultdict(list)
         for package in own:
             by_plan[package.plan].append(package)
         records = _Records.of(unit, own)
         found: dict[str, GateResult] = {}
-        for plan, packages in sorted(by_plan.items(), key=lambda each: each[1][0].name):
-            standing = self._standing(unit, plan, packages, records)
-            if standing is not None:
-                found.update((package.name, standing) for package in packages)
+        for plan, outputs in sorted(by_plan.items(), key=lambda item: item[1][0].name):
+            if result := self._check_plan(unit, plan, outputs, records):
+                found |= {package.name: result for package in outputs}
         return found
 
-    def _standing(
+    def _check_plan(
         self, unit: UnitOfWork, plan: Digest, packages: Sequence[Package], records: _Records
     ) -> GateResult | None:
-        """Return where the packages of one plan stand; None when enough workers agree about each of them."""
+        """Return the result of the packages of one plan; None when enough workers agree about each of them."""
         first = packages[0]
         agreeing = min((records.builders(package) for package in packages), key=len)
-        if len(agreeing) >= self.agree:
+        if not (so_far := self.gate.lacking(len(agreeing))):
             return None
         tries = records.tries.get(plan, [])
         active = next((job for job in tries if job.state in ACTIVE), None)
@@ -76,16 +76,15 @@ class Reproduced:
         aside = next((job for job in tries if job.state is JobState.SET_ASIDE), None)
         if active is None and (aside or len(failed) >= MOST_TRIES):
             return _set_aside(aside) if aside else _failed(first, failed[-1], len(failed))
-        so_far = f"{len(agreeing)} of {self.agree} builders agree"
         differing = {difference.built_by for difference in records.differences.get(plan, ())}
         others = records.workers - {first.built_by} - agreeing - differing
-        if len(agreeing) + len(others) < self.agree:
-            return _too_few(so_far, self.agree, records.workers)
+        if len(agreeing) + len(others) < self.gate.agree:
+            return _too_few(so_far, self.gate.agree, records.workers)
         if active is None:
             if records.ready[first.built_by] >= MOST_READY:
                 told = f"{so_far}; it is built again when {MOST_READY} others before it have been"
                 return GateResult("waiting", told, under_way=True)
-            active = _wish(unit, plan, first)
+            active = _request(unit, plan, first)
             records.ready[first.built_by] += 1
         doing = "builds it again" if active.state is JobState.READY else "is building it again"
         return GateResult("waiting", f"{so_far}; job {active.id} {doing}", job=active.id, under_way=True)
@@ -93,7 +92,7 @@ class Reproduced:
 
 @dataclass(frozen=True, slots=True)
 class _Records:
-    """All that is on record about the arrivals, looked up at once. `workers` are those that build, by name."""
+    """All that is on record about packages, looked up at once. `workers` are those that build, by name."""
 
     attested: Mapping[Digest, tuple[Attestation, ...]]
     differences: Mapping[Digest, tuple[Difference, ...]]
@@ -103,11 +102,11 @@ class _Records:
     ready: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, unit: UnitOfWork, arrivals: Sequence[Package]) -> _Records:
-        plans = {package.plan for package in arrivals}
+    def of(cls, unit: UnitOfWork, packages: Sequence[Package]) -> _Records:
+        plans = {package.plan for package in packages}
         workers = identities.workers(unit.session)
         return cls(
-            attested=attestations.attestations_of(unit.session, (package.digest for package in arrivals)),
+            attested=attestations.attestations_of(unit.session, (package.digest for package in packages)),
             differences=attestations.differences_of(unit.session, plans),
             tries=jobs.rebuilds_of(unit.session, plans),
             workers=frozenset(worker.name for worker in workers if worker.builds and worker.revoked_at is None),
@@ -123,7 +122,7 @@ class _Records:
         } - self.revoked
 
 
-def _wish(unit: UnitOfWork, plan: Digest, package: Package) -> Job:
+def _request(unit: UnitOfWork, plan: Digest, package: Package) -> Job:
     revision = recipes.find_revision(unit.session, package.recipe)
     if revision is None:
         raise LookupError(f"the recipe {package.recipe} of {package.name} is not in the database")
@@ -137,7 +136,7 @@ def _differs(first: Package, difference: Difference, tries: Sequence[Job]) -> Ga
     return GateResult(
         "failed",
         in_words(difference, first.built_by),
-        f"Mend the recipe so that it always comes out the same (`farm rebuild {recipe} --check` shows it on one "
+        f"Fix the recipe so that it always gives the same result (`farm rebuild {recipe} --check` shows it on one "
         f"machine), and look at {first.built_by} and {difference.built_by}: one of them may not be what it should be.",
         job=job.id if job else None,
     )
@@ -157,7 +156,7 @@ def _failed(first: Package, last: Job, count: int) -> GateResult:
     return GateResult(
         "failed",
         f"it could not be built again {count} times after {first.built_by} had built it; job {last.id}: {why}",
-        f"Look at the log of job {last.id}, mend the recipe or the worker, and try it again: `farm retry {last.id}`.",
+        f"Look at the log of job {last.id}, fix the recipe or the worker, and try it again: `farm retry {last.id}`.",
         job=last.id,
     )
 

@@ -11,7 +11,7 @@ from farm.server.channels import candidates, excuses, refusals, releases, rollba
 from farm.server.channels.excuses import Excuse
 from farm.server.curation import orders
 from farm.server.pipeline.excuses.decisions import Step, refuse, release_candidate
-from farm.server.pipeline.gates.refused import asked_again_at
+from farm.server.pipeline.gates.standing_gates import asked_again_at
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.publication import BlockedBlobError
 from farm.server.pipeline.publication.signer_client import SignerRefusedError

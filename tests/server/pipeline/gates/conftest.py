@@ -35,7 +35,7 @@ class GatedChannel:
     def ask(self, gate: PackageGate, channel: str = "stable") -> dict[str, GateResult]:
         arrivals = tuple(self.arrivals.values())
         with self.farm.application.planning() as unit:
-            return dict(gate.standings(unit, channel, arrivals))
+            return dict(gate.check(unit, channel, arrivals))
 
     def release(self, channel: str, number: int, *names: str) -> None:
         """Publish a release that holds these packages, as they are now, and no others."""

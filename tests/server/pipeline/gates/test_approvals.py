@@ -7,9 +7,10 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.package.descriptor import Descriptor
+from farm.core.policy.gates.approvals import ApprovalsGate
 from farm.server.curation import approvals
 from farm.server.curation.approvals import Approval
-from farm.server.pipeline.gates.approvals import Approvals
+from farm.server.pipeline.gates.policy_gates import Approvals
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.dsse import sign_statement
 from tests.server.small_farm import START
@@ -52,7 +53,7 @@ def keep(entrance: GatedChannel, curator: str, envelope: str) -> None:
 
 
 def ask(entrance: GatedChannel, count: int = 1, keys: dict[str, str] | None = None) -> dict[str, GateResult]:
-    return entrance.ask(Approvals("curators", count, GROUP if keys is None else keys))
+    return entrance.ask(Approvals(ApprovalsGate("curators", count), GROUP if keys is None else keys))
 
 
 def test_a_package_waits_for_a_signature_and_says_whose(entrance: GatedChannel) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from farm.core.package.elf.details import ElfDetails
 from farm.core.package.elf.facts import ElfFacts
+from farm.core.policy.gates.hardening import HardeningGate
 from farm.server.jobs.hardening import hardening_of
-from farm.server.pipeline.gates.hardening import Hardening
+from farm.server.pipeline.gates.policy_gates import package_gate
 from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def lazy(entrance: GatedChannel) -> GatedChannel:
 
 
 def test_a_package_that_lacks_something_stays_out_with_file_and_property(lazy: GatedChannel) -> None:
-    standing = lazy.ask(Hardening())
+    standing = lazy.ask(package_gate(HardeningGate()))
     assert standing.keys() == {"a"}
     assert standing["a"].state == "failed"
     assert standing["a"].reason == "bin/x lacks pie; lib/libx.so.1 lacks bind-now"
@@ -42,7 +43,7 @@ def test_a_package_that_lacks_something_stays_out_with_file_and_property(lazy: G
 def test_a_recipe_waives_it_without_being_built_again(lazy: GatedChannel) -> None:
     lazy.farm.submit(recipe("a", version="2.0", more=WAIVER))
     assert lazy.farm.build_all() == []
-    assert lazy.ask(Hardening()) == {}
+    assert lazy.ask(package_gate(HardeningGate())) == {}
     with lazy.farm.application.reading() as unit:
         found = hardening_of(unit, lazy.arrivals["a"])
     assert {(each.path, each.property, each.waived) for each in found if each.lacking} == {
@@ -63,13 +64,13 @@ def test_what_compilers_were_told_is_read_from_the_debug_package_of_the_same_bui
     entrance.farm.shape("a", "2.0", {"lib/libx.so.1": good})
     entrance.farm.submit(recipe("a", version="2.0"))
     entrance.farm.finish(entrance.farm.claim(), debug="x", producers=("GNU C17 14.2.0 -O2 -fstack-clash-protection",))
-    assert entrance.ask(Hardening())["a"].reason == "lib/libx.so.1 lacks stack-protector"
+    assert entrance.ask(package_gate(HardeningGate()))["a"].reason == "lib/libx.so.1 lacks stack-protector"
 
 
 def test_of_many_files_the_first_are_named_and_the_others_counted(entrance: GatedChannel) -> None:
     entrance.farm.shape("a", "2.0", {f"lib/lib{number}.so": LAZY for number in range(7)})
     entrance.farm.submit(recipe("a", version="2.0"))
     entrance.farm.build_all()
-    reason = entrance.ask(Hardening())["a"].reason
+    reason = entrance.ask(package_gate(HardeningGate()))["a"].reason
     assert reason.count("lacks bind-now") == 5
     assert reason.endswith("; 2 more files lack something")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from farm.server.curation import holds
-from farm.server.pipeline.gates.holds import Holds
+from farm.server.pipeline.gates.standing_gates import Holds
 from tests.server.small_farm import START
 
 if TYPE_CHECKING:

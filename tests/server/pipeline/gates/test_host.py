@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.core.names.declared import HostNeeds
-from farm.core.sets.needs.host import needs_beyond
-from farm.server.pipeline.gates.host import Host
+from farm.core.policy.gates.host import HostGate, needs_beyond
+from farm.server.pipeline.gates.policy_gates import package_gate
 from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def test_a_package_that_asks_more_than_the_channel_promises_stays_out(entrance: 
     asking = 'host: {kernel: "6.12", capabilities: [CAP_BPF]}\n'
     entrance.farm.submit(recipe("a", version="2.0", more=asking))
     entrance.farm.build_all()
-    assert entrance.ask(Host(HostNeeds("6.12", (), ("CAP_BPF",)))) == {}
-    standing = entrance.ask(Host(HostNeeds("6.1")))
+    assert entrance.ask(package_gate(HostGate(HostNeeds("6.12", (), ("CAP_BPF",))))) == {}
+    standing = entrance.ask(package_gate(HostGate(HostNeeds("6.1"))))
     assert standing.keys() == {"a"}
     assert standing["a"].state == "failed"
-    assert standing["a"].reason == "it asks Linux 6.12, CAP_BPF of its host, more than stable promises"
+    assert standing["a"].reason == "it needs Linux 6.12, CAP_BPF of its host, more than the policy promises"

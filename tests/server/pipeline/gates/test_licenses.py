@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.recipe.license import refused_licenses
-from farm.server.pipeline.gates.licenses import Licenses
+from farm.server.pipeline.gates.policy_gates import package_gate
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel
@@ -51,12 +52,15 @@ def test_what_is_not_allowed_keeps_out(expression: str, allow: list[str], refuse
 
 
 def test_the_gate_says_what_to_do(entrance: GatedChannel) -> None:
-    assert entrance.ask(Licenses(deny=["AGPL-3.0-only"])) == {}
-    assert entrance.ask(Licenses(allow=["MIT"])) == {}
+    assert entrance.ask(package_gate(LicensesGate(deny=("AGPL-3.0-only",)))) == {}
+    assert entrance.ask(package_gate(LicensesGate(allow=("MIT",)))) == {}
 
-    standing = entrance.ask(Licenses(allow=["Zlib"]))
+    standing = entrance.ask(package_gate(LicensesGate(allow=("Zlib",))))
     assert standing.keys() == {"a", "b"}
     assert standing["a"].state == "failed"
-    assert standing["a"].reason == "it is licensed MIT, and stable allows only Zlib"
-    assert standing["a"].remedy == "Leave it out of stable, or let the channel's policy allow MIT."
-    assert entrance.ask(Licenses(deny=["MIT"]))["b"].reason == "it is licensed MIT, and stable denies MIT"
+    assert standing["a"].reason == "it is licensed MIT, and the policy allows only Zlib"
+    assert standing["a"].remedy == "Leave it out of the channel, or let the channel's policy allow MIT."
+    assert (
+        entrance.ask(package_gate(LicensesGate(deny=("MIT",))))["b"].reason
+        == "it is licensed MIT, and the policy denies MIT"
+    )

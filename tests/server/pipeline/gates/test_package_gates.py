@@ -3,17 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.channel_gates import (
-    AdvisoriesGate,
-    ApprovalsGate,
-    LicensesGate,
-    ProofGate,
-    ReproducedGate,
-    SoakGate,
-    TestsGate,
-)
-from farm.server.pipeline.gates.approvals import Approvals
-from farm.server.pipeline.gates.registry import package_gates
+from farm.core.policy.gates.advisories import AdvisoriesGate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.licenses import LicensesGate
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.core.policy.gates.set_gates import ProofGate, TestsGate
+from farm.core.policy.gates.soak import SoakGate
+from farm.server.pipeline.gates.policy_gates import Approvals, package_gates
 from farm.server.pipeline.gates.soak import Soak
 
 CURATORS = {"curators": {"alice": "0" * 64}}
@@ -39,7 +35,7 @@ def test_gates_of_packages_come_in_the_policys_order_behind_holds() -> None:
     assert kinds == ["hold", "licences", "soak", "approvals", "reproduced", "advisories"]
     soak, approvals = gates[2], gates[3]
     assert isinstance(soak, Soak)
-    assert (soak.duration, soak.from_channel) == (timedelta(hours=1), "edge")
+    assert (soak.gate.duration, soak.from_channel) == (timedelta(hours=1), "edge")
     assert isinstance(approvals, Approvals)
     assert approvals.keys == CURATORS["curators"]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from farm.core.policy.gates.reproduced import ReproducedGate
 from farm.server.identities import identities
 from farm.server.jobs import jobs
 from farm.server.jobs.leases import claim
@@ -37,7 +38,7 @@ def farm(database: Database, tmp_path: Path) -> SmallFarm:
 def ask(farm: SmallFarm, agree: int = 2) -> dict[str, GateResult]:
     with farm.application.planning() as unit:
         arrivals = tuple(farm.current().values())
-        return dict(Reproduced(agree).standings(unit, "edge", arrivals))
+        return dict(Reproduced(ReproducedGate(agree)).check(unit, "edge", arrivals))
 
 
 def rebuild_jobs(farm: SmallFarm) -> list[Job]:
@@ -82,7 +83,7 @@ def test_packages_of_one_plan_are_built_again_together(farm: SmallFarm) -> None:
     assert [job.name for job in rebuild_jobs(farm)] == ["a", "b", "c"]
     one_plan = list(farm.current().values())[:1] * 2
     with farm.application.planning() as unit:
-        Reproduced(2).standings(unit, "edge", one_plan)
+        Reproduced(ReproducedGate(2)).check(unit, "edge", one_plan)
     assert len(rebuild_jobs(farm)) == 3
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from farm.core.policy.gates.soak import SoakGate
 from farm.server.curation import reports
 from farm.server.pipeline.gates.soak import Soak
 from tests.server.small_farm import START, recipe
@@ -10,7 +11,7 @@ from tests.server.small_farm import START, recipe
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel
 
-DAY = Soak(timedelta(days=1), "edge")
+DAY = Soak(SoakGate(timedelta(days=1)), "edge")
 
 
 def test_a_package_waits_until_it_has_been_there_long_enough(entrance: GatedChannel) -> None:

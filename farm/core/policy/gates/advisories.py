@@ -1,0 +1,71 @@
+"""The gate `advisories`: nothing bad enough is known about a package. What is released already stays where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+from farm.core.advisories.matching import blocking
+from farm.core.advisories.severity import Severity
+from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.gate import Gate, Objection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from farm.core.advisories.matching import Advisory, Finding, Statement
+    from farm.core.files.document import Node
+    from farm.core.files.fields import Fields
+    from farm.core.names.version import Version
+
+_BLOCKED = ("critical", "high", "medium", "low")
+"""What `block` may be; each asks for more than the one before."""
+_SHOWN = 200
+"""Characters of a summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisoriesGate(Gate, kind=GateKind.ADVISORIES):
+    """No advisory of this severity or a higher one holds for the package, but those that are stated to do no harm."""
+
+    settings: ClassVar[tuple[str, ...]] = ("block",)
+    block: Severity = "high"
+
+    @classmethod
+    def of_fields(cls, fields: Fields, key: Node) -> Self:  # noqa: ARG003
+        """Return the gate with these settings."""
+        return cls(cast("Severity", fields.choice("block", "high", tuple(reversed(_BLOCKED)))))
+
+    def laxer_than(self, signed: Self) -> str:
+        """Return that less severe advisories block no more."""
+        fewer = _BLOCKED.index(self.block) < _BLOCKED.index(signed.block)
+        return f"blocks {self.block} instead of {signed.block}" if fewer else ""
+
+    def objections(
+        self,
+        advisories: Iterable[Advisory],
+        statements: Sequence[Statement],
+        packages: Iterable[tuple[str, Version, int]],
+    ) -> Iterator[tuple[str, Objection]]:
+        """Give what keeps packages (name, version, revision) out, by their names."""
+        found: dict[str, list[Finding]] = {}
+        for finding in blocking(advisories, statements, packages, self.block):
+            found.setdefault(finding.package, []).append(finding)
+        for name, findings in found.items():
+            told = "; ".join(map(_sentence, findings))
+            fixed = next((finding.fixed for finding in findings if finding.fixed), "")
+            yield name, Objection(told, _remedy(name, fixed))
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.advisory.id} ({finding.severity}): {finding.advisory.summary[:_SHOWN]}"
+
+
+def _remedy(package: str, fixed: str) -> str:
+    owner = package.rpartition("/")[0]
+    if owner:
+        fix = f"Wait for {package} {fixed} or newer" if fixed else f"Wait until {owner} releases one that is fixed"
+        fix += ": that is tried by itself"
+    else:
+        fix = f"Submit {package} {fixed} or newer" if fixed else f"Submit a version of {package} that is fixed"
+    return f"{fix}; or state why it does no harm here, with `farm advisory vex FILE`."

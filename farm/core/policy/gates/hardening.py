@@ -1,0 +1,32 @@
+"""The gate `hardening`: programs and libraries have what modern distributions build in, or a waiver says why not.
+
+What cannot be seen in a package is not judged, and holds nothing back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farm.core.package.hardening import tell_lacking
+from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.gate import Gate, Objection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from farm.core.package.hardening import HardeningFinding
+
+
+@dataclass(frozen=True, slots=True)
+class HardeningGate(Gate, kind=GateKind.HARDENING):
+    """Every ELF file has each property that can be judged, unless the recipe waives it."""
+
+    def objection(self, findings: Iterable[HardeningFinding]) -> Objection | None:
+        """Return what keeps out a package of which this was found."""
+        lacking = tell_lacking(findings)
+        remedy = (
+            "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening "
+            "in the recipe."
+        )
+        return Objection(lacking, remedy) if lacking else None

@@ -1,0 +1,65 @@
+"""The gate `soak`: the channel that packages come from has held them long enough. What goes soaks too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from farm.core.files.duration import duration_text, read_duration
+from farm.core.names.form import Form
+from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.gate import Gate, Objection
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farm.core.files.document import Document, Node
+
+
+@dataclass(frozen=True, slots=True)
+class SoakGate(Gate, kind=GateKind.SOAK, outside={"duration"}):
+    """The channel that packages come from has held them for this long, and no report about them is open."""
+
+    settings: ClassVar[tuple[str, ...]] = ("duration",)
+    duration: timedelta
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; the duration as people write it."""
+        return {**Form.to_dict(self), "duration": duration_text(self.duration)}
+
+    @classmethod
+    def read(cls, document: Document, key: Node, settings: Node | None) -> Self | None:
+        """Read the gate; its one setting has no key: `soak: 24h`."""
+        if settings is None:
+            document.report(key, "the gate soak lacks its time", "Write it as soak: 24h.")
+            return None
+        length = read_duration(document, settings, "soak", "24h")
+        return None if length is None else cls(length)
+
+    def laxer_than(self, signed: Self) -> str:
+        """Return that the time is shorter."""
+        if self.duration >= signed.duration:
+            return ""
+        return f"{duration_text(self.duration)} instead of {duration_text(signed.duration)}"
+
+    def objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
+        """Return what keeps a package out; `since` is when `source` came to hold it, None where it does not now."""
+        if since is None:
+            reason = f"the newest release of {source} does not hold it"
+            return Objection(reason, f"Release it on {source} first.")
+        return self._waiting(f"it has been on {source}", "soaks", since, now)
+
+    def removal_objection(self, source: str, since: datetime | None, now: datetime) -> Objection | None:
+        """Return what keeps a package in; `since` is when `source` dropped it, None where it holds it now."""
+        if since is None:
+            reason = f"the newest release of {source} holds it, so it does not go"
+            return Objection(reason, f"It goes once {source} is without it.")
+        return self._waiting(f"{source} has been without it", "its removal soaks", since, now)
+
+    def _waiting(self, what: str, soaks: str, since: datetime, now: datetime) -> Objection | None:
+        end = since + self.duration
+        if now >= end:
+            return None
+        reason = f"{what} since {since:%Y-%m-%d %H:%M} UTC, and {soaks} for {duration_text(self.duration)}"
+        return Objection(reason, f"Wait until {end:%Y-%m-%d %H:%M} UTC.", end)

@@ -1,0 +1,140 @@
+"""The gates of single packages that a channel's policy asks for, as the pipeline asks them: by rows and packages."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
+
+from farm.core.names.version import Version
+from farm.core.policy.gate_kind import GateKind
+from farm.core.policy.gates.advisories import AdvisoriesGate
+from farm.core.policy.gates.approvals import ApprovalsGate
+from farm.core.policy.gates.hardening import HardeningGate
+from farm.core.policy.gates.host import HostGate
+from farm.core.policy.gates.licenses import LicensesGate
+from farm.core.policy.gates.reproduced import ReproducedGate
+from farm.core.policy.gates.soak import SoakGate
+from farm.server.advisories.advisory_intake import known_about
+from farm.server.curation import approvals
+from farm.server.curation.approving import counts
+from farm.server.jobs.hardening import hardening_of
+from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.pipeline.gates.reproduced import Reproduced
+from farm.server.pipeline.gates.soak import Soak
+from farm.server.pipeline.gates.standing_gates import Holds
+from farm.server.tables.records import ImportedPackage, Package
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from farm.core.policy.channel import ChannelPolicy
+    from farm.core.policy.gates.gate import Gate, Objection
+    from farm.server.pipeline.gates.gate_result import MovingPackage, PackageGate
+    from farm.server.transaction.unit_of_work import UnitOfWork
+
+    _Objections: TypeAlias = Iterable[tuple[str, Objection | None]]
+
+
+def package_gates(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> tuple[PackageGate, ...]:
+    """Return the gates of single packages of a channel. Holds are asked first, whatever the policy says.
+
+    `curators` are public keys (64 hexadecimal digits) by name, by group. Proof and tests look at sets: not here.
+    """
+    asked = (package_gate(gate, from_channel=policy.from_channel, curators=curators) for gate in policy.gates)
+    return (Holds(), *(gate for gate in asked if gate is not None))
+
+
+def package_gate(
+    gate: Gate, *, from_channel: str = "", curators: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> PackageGate | None:
+    """Return how the pipeline asks a gate of a policy about single packages; None for a gate that looks at sets."""
+    asked: PackageGate | None = None
+    match gate:
+        case ReproducedGate():
+            asked = Reproduced(gate)
+        case SoakGate():
+            asked = Soak(gate, from_channel)
+        case ApprovalsGate():
+            asked = Approvals(gate, curators.get(gate.of, {}))
+        case LicensesGate():
+            asked = PropertyGate(gate.kind, partial(_of_licenses, gate))
+        case AdvisoriesGate():
+            asked = PropertyGate(gate.kind, partial(_of_advisories, gate))
+        case HostGate():
+            asked = PropertyGate(gate.kind, partial(_of_host_needs, gate))
+        case HardeningGate():
+            asked = PropertyGate(gate.kind, partial(_of_hardening, gate))
+    return asked
+
+
+class PropertyGate:
+    """A gate that objects to what a package is: its license, its advisories, what it needs, how it is built."""
+
+    def __init__(self, kind: GateKind, ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]) -> None:
+        self.kind = kind
+        self._ask = ask
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
+        """Return the results of those that the gate objects to."""
+        return {name: GateResult.of(objection) for name, objection in self._ask(unit, packages) if objection}
+
+
+def _of_licenses(gate: LicensesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+    for package in packages:
+        known = package if isinstance(package, Package) else unit.packages.member(package).descriptor
+        yield package.name, gate.objection(known.license)
+
+
+def _of_host_needs(gate: HostGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+    return ((package.name, gate.objection(unit.packages.member(package).descriptor.host)) for package in packages)
+
+
+def _of_hardening(gate: HardeningGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+    """Packages of other distributions are theirs to judge: what their recipes waive is not known here."""
+    own = [package for package in packages if not isinstance(package, ImportedPackage)]
+    return ((package.name, gate.objection(hardening_of(unit, package))) for package in own)
+
+
+def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
+    advisories, statements = known_about(unit, (package.name for package in packages))
+    versions = ((package.name, Version(package.version), package.revision) for package in packages)
+    return gate.objections(advisories, statements, versions)
+
+
+class Approvals:
+    """Enough people of a group have signed for this very package on this channel, each with a key that counts now."""
+
+    kind = GateKind.APPROVALS
+
+    def __init__(self, gate: ApprovalsGate, keys: Mapping[str, str]) -> None:
+        """`keys` are the group's public keys (64 hexadecimal digits) by name."""
+        self._gate = gate
+        self.keys = dict(keys)
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those that wait for signatures. A changed key makes old signatures worthless."""
+        return dict(self._waiting(unit, channel, packages, removed=False))
+
+    def check_removal(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, GateResult]:
+        """Return the results of those whose removal too few have signed."""
+        return dict(self._waiting(unit, channel, packages, removed=True))
+
+    def _waiting(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage], *, removed: bool
+    ) -> Iterator[tuple[str, GateResult]]:
+        signed = approvals.approvals_of(unit.session, channel, (package.digest for package in packages))
+        for package in packages:
+            given = signed.get(package.digest, ())
+            valid = {approval.curator for approval in given if counts(unit, approval, self.keys, removed=removed)}
+            if lacking := self._gate.lacking(valid, removed=removed):
+                others = sorted(self.keys.keys() - valid)
+                who = (
+                    f"one of {', '.join(others)}"
+                    if len(others) > 1
+                    else "".join(others) or f"somebody in {self._gate.of}"
+                )
+                remedy = f"Let {who} sign: `farm approve {channel} {package.name}`."
+                yield package.name, GateResult("waiting", lacking, remedy)

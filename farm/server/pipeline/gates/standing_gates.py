@@ -1,0 +1,166 @@
+"""The gates in force on every channel, whatever its policy says: holds, rollbacks, older versions, refusals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from farm.core.names.version import Version
+from farm.core.policy.gate_kind import GateKind
+from farm.server.channels import refusals, releases, rollbacks
+from farm.server.curation import holds, signed_orders
+from farm.server.packages import packages as package_rows
+from farm.server.pipeline.gates.gate_result import GateResult
+from farm.server.tables.records import Package
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from farm.core.names.digest import Digest
+    from farm.server.channels.rollbacks import RollbackRecord
+    from farm.server.pipeline.gates.gate_result import MovingPackage
+    from farm.server.transaction.unit_of_work import UnitOfWork
+
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(days=1)
+
+
+class Holds:
+    """No curator holds the package on this channel."""
+
+    kind = GateKind.HOLD
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those that are held; they wait when the hold ends by itself."""
+        return _held(unit, channel, packages, goes="", lifted="go on")
+
+    def check_removal(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, GateResult]:
+        """Return the results of those that are held: a package that stays as it is does not go either."""
+        return _held(unit, channel, packages, goes=", so it does not go", lifted="go")
+
+
+def _held(
+    unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage], *, goes: str, lifted: str
+) -> Mapping[str, GateResult]:
+    held = holds.holds_on(unit.session, channel, (package.name for package in packages), now=unit.now)
+    return {
+        name: GateResult(
+            "waiting" if hold.until else "failed",
+            f"{hold.held_by} holds it on {channel}{goes}: {hold.reason}",
+            f"Ask {hold.held_by}; `farm channel hold {channel} {name} --lift` lets it {lifted}.",
+            hold.until,
+        )
+        for name, hold in held.items()
+    }
+
+
+class RolledBack:
+    """No rollback has taken the package out, or left it out: after one, only new builds come by themselves."""
+
+    kind = GateKind.ROLLED_BACK
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those that a rollback kept out, unless a curator has ordered them in since."""
+        found = rollbacks.kept_out(unit.session, channel, [package.digest for package in packages])
+        remedy = "A new version goes in by itself; this one by `farm candidate retry {} {}`."
+        return _rolled_back(channel, packages, found, remedy)
+
+    def check_removal(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, GateResult]:
+        """Return the results of those that a rollback kept in, unless a curator has ordered them out since."""
+        found = rollbacks.kept_in(unit.session, channel, [package.digest for package in packages])
+        return _rolled_back(channel, packages, found, "`farm candidate retry {} {}` lets it go.")
+
+
+def _rolled_back(
+    channel: str, packages: Sequence[MovingPackage], found: Mapping[Digest, RollbackRecord], remedy: str
+) -> Mapping[str, GateResult]:
+    kept = ((package.name, found[package.digest]) for package in packages if package.digest in found)
+    return {
+        name: GateResult(
+            "failed",
+            f"release {record.release} of {channel}, a rollback, {record.deed}: {record.reason}",
+            remedy.format(channel, name),
+        )
+        for name, record in kept
+        if not record.allows(name)
+    }
+
+
+class Older:
+    """No package becomes older by itself: a curator orders that, and signs it. In force where orders are signed."""
+
+    kind = GateKind.OLDER
+
+    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
+        """`ordered` are packages that a signed order names: signer and checker see to these."""
+        self._ordered = ordered
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those that are older than what the channel has, or had last."""
+        if signed_orders.who_orders(unit.session) is None:
+            return {}
+        own = [package for package in packages if isinstance(package, Package) and package.name not in self._ordered]
+        last = releases.last_members(unit.session, channel, (package.name for package in own))
+        known = package_rows.by_digest(unit.session, last.values())
+        found = {}
+        for package in own:
+            before = known.get(last[package.name]) if package.name in last else None
+            if before is not None and _age(package) < _age(before):
+                found[package.name] = GateResult(
+                    "failed",
+                    f"it is older than {before.printed_version}, which {channel} has or had last",
+                    f"A newer version goes in by itself; this one by `farm candidate retry {channel} {package.name}`, "
+                    "signed with your own key.",
+                )
+        return found
+
+
+def _age(package: Package) -> tuple[Version, int, int]:
+    return Version(package.version), package.revision, package.build
+
+
+class Refused:
+    """The signer has not refused this very package lately; all else goes on without it meanwhile."""
+
+    kind = GateKind.SIGNER
+
+    def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
+        """`ordered` are packages that a curator's order names: the signer is asked about these at once."""
+        self._ordered = ordered
+
+    def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
+        """Return the results of those that the signer did not let in."""
+        return _refused(unit, channel, self._not_ordered(packages))
+
+    def check_removal(
+        self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
+    ) -> Mapping[str, GateResult]:
+        """Return the results of those that the signer did not let go."""
+        return _refused(unit, channel, dict.fromkeys(self._not_ordered(packages)))
+
+    def _not_ordered(self, packages: Sequence[MovingPackage]) -> dict[str, Digest]:
+        """Return those that no order names: neither by their own name nor by that of another output of their build."""
+        ordered = [package for package in packages if package.name in self._ordered]
+        builds = {package.plan for package in ordered if isinstance(package, Package)}
+        return {
+            package.name: package.digest
+            for package in packages
+            if package.name not in self._ordered and not (isinstance(package, Package) and package.plan in builds)
+        }
+
+
+def _refused(unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | None]) -> dict[str, GateResult]:
+    excuses = refusals.in_force(unit.session, channel, packages, now=unit.now)
+    return {
+        excuse.package: GateResult("failed", excuse.reason, excuse.remedy, until=excuse.until) for excuse in excuses
+    }
+
+
+def asked_again_at(now: datetime, refused_before: int) -> datetime:
+    """Return when the signer is asked again about a package: each time after twice as long, up to a day."""
+    return now + min(FIRST_WAIT * (1 << min(refused_before, 11)), LONGEST_WAIT)
