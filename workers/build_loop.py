@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from farm.api.errors import FarmUnreachableError, LeaseGoneError, RefusedRequestError
 from farm.build.abi.comparison import compare_interfaces
-from farm.build.attempt.attempt import build, run_test
+from farm.build.attempt.build import build
 from farm.build.attempt.errors import BuildCancelledError, BuildFailedError, InvalidOrderError
 from farm.build.attempt.inputs import fetch_carried
-from farm.build.sources.fetch import ForbiddenAddressError, SourceDigestMismatchError
+from farm.build.attempt.package_test import run_test
+from farm.build.sources.fetch import SourceDigestMismatchError
 from farm.container.attempt_directory import AttemptDirectory
 from farm.container.log_record import LogRecord
 from farm.core.plan.abi import AbiOrder
@@ -27,6 +28,7 @@ from farm.core.plan.job import BuildOrder, TestOrder
 from farm.core.plan.trouble import OF_ONE_WORKER, Trouble
 from farm.errors import FarmError
 from farm.store.free_space import check_disks
+from farm.store.http.address_guard import ForbiddenAddressError
 from workers.fitness import check_mounts, trouble_of
 from workers.lease_keeper import LeaseKeeper
 from workers.log_forwarder import LogForwarder
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease, WorkerClient
-    from farm.build.attempt.build_host import Workshop
+    from farm.build.attempt.workshop import Workshop
     from farm.core.names.digest import Digest
     from farm.core.plan.abi import AbiOutcome
     from farm.core.plan.job import TestOutcome

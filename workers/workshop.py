@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from farm.build.attempt.build_host import Workshop
+from farm.build.attempt.workshop import Workshop
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError

@@ -1,6 +1,6 @@
-"""`farm build` without a farm: builds what is needed in order, on this machine, with a store and a key of its own.
+"""`farm build` without a farm: builds what is needed in order, on this machine, with its own store and key.
 
-A plan that was carried out here is not carried out again; a dependency that comes out the same rebuilds nothing.
+A plan that was built here is not built again; a dependency with an unchanged tree rebuilds nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from farm.build.attempt.attempt import build, run_test
-from farm.build.attempt.build_host import Workshop
+from farm.build.attempt.build import build
 from farm.build.attempt.errors import BuildFailedError
+from farm.build.attempt.package_test import run_test
+from farm.build.attempt.workshop import Workshop
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a local build is at: `number` of `total` recipes. `seconds` are of the recipe, once it is `built`."""
+    """The progress of a local build: `number` of `total` recipes. `seconds` is the time of a `built` recipe."""
 
     recipe: str
     state: Literal["building", "built", "kept", "testing"]
@@ -75,13 +76,13 @@ class Rebuilt:
 
     @property
     def same(self) -> bool:
-        """Whether the build is reproducible, as far as this shows."""
+        """Whether both builds gave the same tree."""
         return self.first == self.second
 
 
 @dataclass(frozen=True)
 class Reports:
-    """Who is told what happens meanwhile."""
+    """What is called with the progress, the log and notes of a local build."""
 
     progress: Callable[[Progress], None] = lambda _: None
     log: Callable[[LogRecord], None] = lambda _: None
@@ -103,9 +104,10 @@ class LocalBuilds:
         policy: DownloadPolicy | None = None,
         reports: Reports | None = None,
     ) -> None:
-        """Connect to Docker and clean up after attempts that were killed.
+        """Connect to Docker, and clean up after killed attempts.
 
-        Raises `SandboxUnavailableError`, and `NotOwnDirectoryError` where others could change what is built with.
+        Raises `SandboxUnavailableError`, and `NotOwnDirectoryError` where other users could change the packages that
+        builds use.
         """
         check_own(state.packages.parent)
         self._tree = tree
@@ -141,7 +143,7 @@ class LocalBuilds:
         wanted = list(dict.fromkeys(self._graph.recipe_of(name) for name in names))
         needed = self._graph.needed_for(wanted, tests=tests)
         if runtime or tests:
-            # Not together with `wanted`: the C library's own tests are nobody's business here.
+            # Not together with `wanted`, so that the C library's own tests are not run.
             needed = self._graph.needed_for([*needed, *self._runtime(wanted)])
         for number, name in enumerate(needed, 1):
             if name not in self._outcomes:
@@ -149,7 +151,7 @@ class LocalBuilds:
         return tuple(package for name in wanted for package in self._outcomes[name].packages)
 
     def closure(self, names: Sequence[str]) -> tuple[BuiltPackage, ...]:
-        """Build the packages `names` and return them with all that they need to run.
+        """Build the packages `names`, and return them with all that they need to run.
 
         Raises as `build`, and `OpenSetError`.
         """
@@ -166,7 +168,7 @@ class LocalBuilds:
             own = [package.descriptor for package in self._outcomes[name].packages]
             roots = [descriptor.name.short for descriptor in own if descriptor.name.short in (name, f"{name}-tests")]
             for place, test in enumerate(recipe.tests, 1):
-                packages = tuple(each.as_dependency() for each in self._closed([*roots, *test.needs]))
+                packages = tuple(package.as_dependency() for package in self._closed([*roots, *test.needs]))
                 order = TestOrder(test, own[0].digest, packages, recipe.limits)
                 with self._attempt() as attempt:
                     outcome = run_test(order, self._workshop, attempt=attempt, log=self._reports.log)
@@ -176,14 +178,14 @@ class LocalBuilds:
                 yield name, test.name, outcome
 
     def rebuild(self, name: str, variation: Variation) -> tuple[Rebuilt, ...]:
-        """Build a recipe a second time under other circumstances and compare the trees; nothing of it is recorded."""
+        """Build a recipe a second time under other circumstances, and compare the trees; nothing is recorded."""
         recipe = self._tree.recipes[self._graph.recipe_of(name)]
         first = self.build([name])
         outcome = self._build(self._order(recipe), replace(self._workshop, variation=variation))
         second = {str(package.descriptor.name): package.descriptor.tree for package in outcome.packages}
         return tuple(
-            Rebuilt(str(each.descriptor.name), each.descriptor.tree, second[str(each.descriptor.name)])
-            for each in first
+            Rebuilt(name, tree, second[name])
+            for name, tree in ((str(package.descriptor.name), package.descriptor.tree) for package in first)
         )
 
     def recipe(self, name: str) -> Recipe:
@@ -223,7 +225,7 @@ class LocalBuilds:
         for content in files_beside(self._files, recipe.name).values():
             self._workshop.store.put_bytes(content)
         toolchain = self._toolchain(recipe.toolchain)
-        there = self._dependencies(recipe)
+        dependencies = self._dependencies(recipe)
         plan = pin(
             recipe,
             distribution=self._tree.distribution.domain,
@@ -237,31 +239,28 @@ class LocalBuilds:
                     package.descriptor.tree,
                     direct=package.descriptor.name.short in recipe.build_needs,
                 )
-                for package in there
+                for package in dependencies
             ],
         )
-        archives = tuple(package.as_dependency() for package in there)
+        archives = tuple(package.as_dependency() for package in dependencies)
         origins = source_origins(recipe, toolchain.debs, toolchain.lock)
         return BuildOrder(plan, recipe.digest, origins, recipe.limits, archives)
 
     def _dependencies(self, recipe: Recipe) -> tuple[BuiltPackage, ...]:
-        packages = {
-            package.descriptor.name.short: package
-            for need in self._graph.needed_for(self._graph.needs[recipe.name])
-            for package in self._outcomes[need].packages
-        }
+        packages = self._built(self._graph.needed_for(self._graph.needs[recipe.name]))
         members = [self._member(package) for package in packages.values()]
         found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
         return tuple(packages[member.name] for member in found)
 
     def _closed(self, roots: Iterable[str]) -> tuple[BuiltPackage, ...]:
-        packages = {
-            package.descriptor.name.short: package
-            for outcome in self._outcomes.values()
-            for package in outcome.packages
-        }
+        packages = self._built(self._outcomes)
         whole = PackageSet.of(self._member(package) for package in packages.values())
         return tuple(packages[member.name] for member in closure(whole, roots))
+
+    def _built(self, recipes: Iterable[str]) -> dict[str, BuiltPackage]:
+        """Return the packages that these recipes made, by short name."""
+        made = (package for recipe in recipes for package in self._outcomes[recipe].packages)
+        return {package.descriptor.name.short: package for package in made}
 
     def _member(self, package: BuiltPackage) -> Member:
         store = self._workshop.store

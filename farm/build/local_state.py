@@ -1,9 +1,8 @@
-"""Where local builds keep what they make: a directory of blobs, records of finished plans, and the worker's own key."""
+"""Where local builds keep their results: a directory of blobs, records of finished plans, and the key of this host."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.job import BuildOutcome
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
+from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LocalState:
-    """The directories of local builds. `host` is what may be shared with farms on this host: all of it is verified."""
+    """The directories of local builds. Farms on this host may share `host`: all of it is verified."""
 
     root: Path
     host: Path
@@ -43,7 +43,7 @@ class LocalState:
 
     @property
     def attempts(self) -> Path:
-        """Where attempts have their directories. Shared by the host's workers, so that any janitor sees all."""
+        """Where attempts have their directories; shared by the host's workers, so that every janitor sees all."""
         return self.host / "attempts"
 
     @property
@@ -52,26 +52,19 @@ class LocalState:
         return self.root / "keys" / "worker.pem"
 
     def outcome(self, plan: Digest) -> BuildOutcome | None:
-        """Return what a plan came to, if it was carried out here and all its blobs are still there."""
+        """Return the outcome of a plan, if it was built here and all its blobs are still there."""
         try:
             outcome = BuildOutcome.from_dict(json.loads(self._record(plan).read_bytes()))
         except (FileNotFoundError, ValueError, FarmError):
-            return None  # not built, or the record is of another time: building again mends it
+            return None  # not built, or the record has an old format: it is built again
         return outcome if all(self.store.has(digest) for digest in _blobs(outcome)) else None
 
     def record(self, plan: Digest, outcome: BuildOutcome) -> None:
-        """Write down what a plan came to; whole or not at all."""
-        path = self._record(plan)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-        with temporary.open("wb") as file:
-            file.write(canonical_json(outcome.to_dict()) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        """Record the outcome of a plan, completely or not at all."""
+        replace_file(self._record(plan), canonical_json(outcome.to_dict()) + b"\n")
 
     def write_log(self, name: str, log: Digest) -> Path:
-        """Write the log of an attempt as text for people, in place of an earlier one of that name; return its path."""
+        """Write the log of an attempt as text for people, replacing an earlier one of that name; return its path."""
         path = self.root / "logs" / f"{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as file, self.store.open(log) as records:

@@ -1,4 +1,4 @@
-"""A directory as a package: nothing is built, its files are the package's, and what it requires is found in them."""
+"""A directory as a package: nothing is built; its files are packed, and its requirements are found in them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,9 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 
-class NothingToPackError(FarmError):
-    """A directory has no file that could be in a package, or is none."""
-
-    code = "nothing-to-pack"
-
-
 @dataclass(frozen=True, slots=True)
 class PackedDirectory:
-    """A package in the store, the digest of the tree that it was made of, and its provenance, a blob."""
+    """A package in the store, the digest of the tree that it was made from, and the blob of its provenance."""
 
     package: BuiltPackage
     source: Digest
@@ -61,18 +55,18 @@ def pack(
     now: str,
     sensitive_files: Sequence[SensitiveFile] = (),
 ) -> PackedDirectory:
-    """Put what lies in a directory into the store as a package; what its `.farmignore` says is left out.
+    """Put the files of a directory into the store as a package, except those that its `.farmignore` names.
 
-    `bin`, `lib`, `share` and `etc` in it are linked into a root as those of every package. `signer` is the key of this
-    host, `now` in RFC 3339. Empty directories are left out. `sensitive_files` are declared as a recipe does.
-    Raises `NothingToPackError`, `IgnoreFileError`, `UnfitTreeError`, `TreeChangedError`, and what `make_packages` does.
+    Its `bin`, `lib`, `share` and `etc` are linked into a root like those of every package. `signer` is the key of this
+    host, `now` in RFC 3339. Empty directories are left out. `sensitive_files` are declared as in a recipe. Raises the
+    errors `nothing-to-pack` and `ignore-file`, `UnfitTreeError`, `TreeChangedError`, and what `make_packages` raises.
     """
     if not directory.is_dir():
-        raise NothingToPackError(f"{directory} is not a directory", remedy="Name the directory to pack.")
+        raise FarmError(f"{directory} is not a directory", remedy="Name the directory to pack.", code="nothing-to-pack")
     tree = digest_tree(directory, scan_own_tree(directory))
     layout = Layout(tuple((entry.path, entry) for entry in tree.entries if not isinstance(entry, Directory)))
     if not layout.files:
-        raise NothingToPackError(f"there is no file in {directory} to pack", remedy="Look at its .farmignore.")
+        raise FarmError(f"{directory} has no file to pack", remedy="Check its .farmignore.", code="nothing-to-pack")
     plan = _plan(name, version, revision, tree.tree_digest, platform=platform, license=license)
     plan = replace(plan, sensitive_files=tuple(sensitive_files))
     try:
@@ -92,7 +86,7 @@ def pack(
 def _plan(
     name: PackageName, version: Version, revision: int, tree: Digest, *, platform: Platform, license: str
 ) -> Plan:
-    """Return the plan of doing nothing with a tree, in no toolchain."""
+    """Return the plan of a package that is not built: no steps, an empty toolchain, and the tree as its source."""
     return Plan(
         name=name,
         version=version,

@@ -1,4 +1,4 @@
-"""Reading a directory of recipes into the mapping of path to content that `farm.core.recipe` checks."""
+"""Reads a directory of recipes into a mapping of path to content, which `farm.core.recipe` checks."""
 
 from __future__ import annotations
 
@@ -17,31 +17,24 @@ LARGEST_FILE = 1024 * 1024
 MOST_FILES = 100_000
 
 
-class UnreadableRecipesError(FarmError):
-    """A directory of recipes cannot be read, or holds what has no place in one."""
-
-    code = "unreadable-recipes"
-
-
 def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dict[str, bytes]:
-    """Return the content of all regular files below `root` by path, hidden ones left out. Links are not followed.
+    """Return the content of all regular files below `root` by path, without hidden ones. Links are not followed.
 
-    What `leave_out` names directly below `root` is passed over.
-
-    Raises `UnreadableRecipesError` for a missing directory, a link, a file over 1 MiB, or more than 100,000 files.
+    Names in `leave_out` directly below `root` are skipped. Raises the error `unreadable-recipes` for a missing
+    directory, a link, a file over 1 MiB, or more than 100,000 files.
     """
     files: dict[str, bytes] = {}
     try:
         for folder, folders, names in os.walk(root, onerror=_raise):
-            passed_over = leave_out if Path(folder) == root else ()
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in passed_over)
-            for name in sorted(name for name in names if not name.startswith(".") and name not in passed_over):
+            skipped = leave_out if Path(folder) == root else ()
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in skipped)
+            for name in sorted(name for name in names if not name.startswith(".") and name not in skipped):
                 path = Path(folder, name)
                 files[path.relative_to(root).as_posix()] = _read(path)
                 if len(files) > MOST_FILES:
-                    raise UnreadableRecipesError(f"{root} holds more than {MOST_FILES} files")
+                    raise _unreadable(f"{root} holds more than {MOST_FILES:,} files")
     except OSError as error:
-        raise UnreadableRecipesError(
+        raise _unreadable(
             f"cannot read the recipes in {root}: {error.strerror or error}",
             remedy="Name the directory with --recipes or FARM_RECIPES.",
         ) from error
@@ -49,9 +42,9 @@ def read_recipe_directory(root: Path, *, leave_out: Collection[str] = ()) -> dic
 
 
 def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
-    """Return the files of a tree with one recipe from a directory of its own, in place of the tree's of that name.
+    """Return the files of a tree, with the recipe of another directory in place of the tree's of that name.
 
-    Raises `UnreadableRecipesError`, also where the directory holds no recipe that says its name.
+    Raises the error `unreadable-recipes`, also where the directory has no recipe with a name.
     """
     own = read_recipe_directory(directory)
     place = f"packages/{_name_in(own, directory)}/"
@@ -60,30 +53,32 @@ def with_recipe(files: dict[str, bytes], directory: Path) -> dict[str, bytes]:
 
 
 def name_of_recipe(directory: Path) -> str:
-    """Return the name that a recipe in a directory of its own says. Raises `UnreadableRecipesError`."""
+    """Return the name of the recipe in a directory. Raises the error `unreadable-recipes`."""
     return _name_in(read_recipe_directory(directory), directory)
 
 
 def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
-    # Only where it belongs is read here: what else is wrong with it is said when the whole tree is loaded.
+    # Only its name is read here: other mistakes are reported when the whole tree is loaded.
     found = _NAME.search(own.get("recipe.yaml", b""))
     if found is None:
-        raise UnreadableRecipesError(
-            f"{directory} holds no recipe.yaml with a name", remedy="Name the directory that the recipe itself lies in."
+        raise _unreadable(
+            f"{directory} has no recipe.yaml with a name", remedy="Name the directory that contains the recipe."
         )
     return found[1].decode()
 
 
 def _read(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise UnreadableRecipesError(f"{path} is not a regular file", remedy="Put the file itself there.")
+        raise _unreadable(f"{path} is not a regular file", remedy="Replace it by the file itself.")
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
-        raise UnreadableRecipesError(
-            f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url."
-        )
+        raise _unreadable(f"{path} is larger than 1 MiB", remedy="Large files are sources: name them by url.")
     return content
+
+
+def _unreadable(message: str, remedy: str = "") -> FarmError:
+    return FarmError(message, remedy=remedy, code="unreadable-recipes")
 
 
 def _raise(error: OSError) -> None:

@@ -19,7 +19,7 @@ recipes_option = click.option(
 
 
 def read_tree(recipes: Path | None) -> RecipeTree:
-    """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `UnreadableRecipesError`."""
+    """Read and check the whole tree, and warn of what is outdated. Raises `RecipeError`, `unreadable-recipes`."""
     from farm.build.recipe_directory import read_recipe_directory
     from farm.core.policy.tree import load_tree
 

@@ -1,4 +1,4 @@
-"""What is to run in a sandbox, and how it ended: values only."""
+"""What to run in a sandbox, and how it ended. Values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from farm.core.recipe.recipe import Limits
+
+MB = 1 << 20
 BUILD_USER = 1000
 HOSTNAME = "farm"
 
@@ -17,7 +20,7 @@ Ending = Literal["exited", "time", "memory", "log", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """A file or directory of the host's at a path of the container's, read-only unless it says otherwise."""
+    """A file or directory of the host at a path of the container, read-only unless `writable`."""
 
     source: Path
     target: str
@@ -26,12 +29,12 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """An empty executable tmpfs of the container's own, `size` bytes at most; its pages count as memory."""
+    """An empty tmpfs in the container, of at most `size` bytes, which count as memory. Programs in it can run."""
 
     target: str
     size: int
     shared: bool = False
-    """Whether it has the mode of `/tmp` (1777) rather than the build user's own (0755)."""
+    """Whether its mode is 1777, as of `/tmp`, and not 0755."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,22 @@ class SandboxLimits:
     log: int
     processors: float = 0.0
 
+    @classmethod
+    def of(cls, limits: Limits, *, minutes: int | None = None, log_mb: int = 0) -> SandboxLimits:
+        """Return the limits of a recipe, with other `minutes` or another `log_mb` where these are given."""
+        return cls(
+            seconds=(limits.minutes if minutes is None else minutes) * 60,
+            memory=limits.memory_mb * MB,
+            processes=limits.processes,
+            log=(log_mb or limits.log_mb) * MB,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """What a reproducibility check changes on purpose; the plain values are what every build otherwise gets.
+    """What a reproducibility check changes on purpose; every other build gets the defaults.
 
-    `cpus` is a cpuset (`0`, `0-1`; empty: all of the machine's), `clock_offset` whole seconds that the clock is ahead.
+    `cpus` is a cpuset (`0`, `0-1`; empty: all), `clock_offset` the whole seconds that the clock is ahead.
     """
 
     hostname: str = HOSTNAME
@@ -61,8 +74,8 @@ class Variation:
 class SandboxSpec:
     """One command to run, starting in `workdir`.
 
-    `attempt` is the directory of the attempt that it is part of. By `labels` the janitor knows the container, whatever
-    became of its worker.
+    `attempt` is the directory of its attempt. The janitor recognizes the container by its `labels`, even when the
+    worker is gone.
     """
 
     command: tuple[str, ...]

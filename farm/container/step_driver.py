@@ -1,4 +1,4 @@
-"""The two ends of the step driver: what it is given (files), and what it says (lines, sorted by step).
+"""The step driver: the files that it reads, and its output, as lines by step.
 
 `driver.bash` runs inside the container. Values travel in NUL-separated files and never in a shell's text.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -29,25 +28,11 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MARK = b"\x1e"
 
 
-class UnusableStepError(FarmError):
-    """A step holds something that no process can be given: a NUL in a value, or an impossible variable name."""
+def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir: str) -> tuple[tuple[str, ...], Bind]:
+    """Write the driver and its steps, which start in `workdir`, into an empty directory; return command and bind.
 
-    code = "unusable-step"
-
-
-@dataclass(frozen=True, slots=True)
-class DriverScript:
-    """The driver as written for one attempt: the command that starts it, and the bind that it needs."""
-
-    command: tuple[str, ...]
-    bind: Bind
-
-
-def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir: str) -> DriverScript:
-    """Write the driver and its steps, which start in `workdir`, into an empty directory. Raises `UnusableStepError`.
-
-    `nonce` is a random text that marks the driver's own lines. A build that looks for it can find it; all that it gains
-    is to file lines of its own log under another of its own steps.
+    `nonce` is a random text that marks the driver's own lines. A build that looks for it can find it, and gains no more
+    than to assign lines of its log to another of its steps. Raises the error `unusable-step`.
     """
     (directory / "driver.bash").write_text(resources.files("farm.container").joinpath("driver.bash").read_text())
     for number, step in enumerate(steps):
@@ -57,15 +42,17 @@ def write_driver(directory: Path, steps: Sequence[Step], *, nonce: str, workdir:
         (place / "arguments").write_bytes(_separated(step, step.arguments))
         for name, _ in step.environment:
             if not _VARIABLE.fullmatch(name):
-                raise UnusableStepError(f"the step {step.name} sets {name!r}, which is no name of a variable")
+                raise FarmError(
+                    f"the step {step.name} sets {name!r}, which is not a variable name", code="unusable-step"
+                )
         (place / "environment").write_bytes(_separated(step, [f"{name}={value}" for name, value in step.environment]))
     _make_readable(directory)
     command = ("/usr/bin/bash", f"{DRIVER_PLACE}/driver.bash", nonce, f"{DRIVER_PLACE}/steps", workdir)
-    return DriverScript(command, Bind(directory, DRIVER_PLACE))
+    return command, Bind(directory, DRIVER_PLACE)
 
 
 class StepLog:
-    """Turns the driver's output into records, line by line; what is longer than a line may be is cut and says so."""
+    """Turns the driver's output into records, line by line; too long lines are cut, with a note."""
 
     def __init__(
         self,
@@ -83,7 +70,7 @@ class StepLog:
         self._cut: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._steps: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self.forks_refused = False
-        """Whether the kernel refused new processes to the step that failed."""
+        """Whether the kernel refused new processes to the failed step."""
 
     @property
     def step(self) -> str:
@@ -100,7 +87,7 @@ class StepLog:
         self._append(stream, rest)
 
     def close(self) -> None:
-        """Record the lines that were never ended."""
+        """Record unfinished lines."""
         for stream, partial in self._partial.items():
             if partial:
                 self._flush(stream)
@@ -134,7 +121,7 @@ class StepLog:
 
 def _separated(step: Step, values: Sequence[str]) -> bytes:
     if any("\0" in value for value in values):
-        raise UnusableStepError(f"the step {step.name} is given a value that holds a NUL character")
+        raise FarmError(f"the step {step.name} has a value with a NUL character", code="unusable-step")
     return b"".join(value.encode() + b"\0" for value in values)
 
 

@@ -99,8 +99,8 @@ class _Bench:
     def run_steps(self, count: int) -> None:
         steps = [Step(f"step {number}", "true\n", (), ()) for number in range(count)]
         with self.attempt("some-steps") as attempt:
-            driver = write_driver(attempt.subdirectory("driver"), steps, nonce="bench", workdir="/build")
-            self._run(attempt, driver.command, (*self.binds(attempt), driver.bind))
+            command, driver = write_driver(attempt.subdirectory("driver"), steps, nonce="bench", workdir="/build")
+            self._run(attempt, command, (*self.binds(attempt), driver))
 
     def _run(self, attempt: AttemptDirectory, command: tuple[str, ...], binds: tuple[Bind, ...]) -> None:
         spec = SandboxSpec(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from farm.build.attempt.attempt import build, run_test
-from farm.build.attempt.build_host import Workshop
+from farm.build.attempt.build import build
+from farm.build.attempt.package_test import run_test
+from farm.build.attempt.workshop import Workshop
 from farm.build.local_state import LocalState
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.toolchain import Toolchain

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.build.attempt.errors import StepFailedError
 from farm.core.package.facts import PackageFacts
 from farm.core.package.hardening import hardening_findings, producers_by_build_id
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from farm.core.plan.job import BuiltPackage
@@ -97,5 +97,5 @@ def test_a_format_from_outside_does_not_compile(local: Local) -> None:
         "packages/ways/recipe.yaml": (RECIPE + "      cc $CFLAGS -c -o x.o /sources/program.c\n").encode(),
         "packages/ways/program.c": PROGRAM.replace(b"puts(copy)", b"printf(copy)"),
     }
-    with pytest.raises(StepFailedError, match="format-security"):
+    with refuses("step-failed", match="format-security"):
         local.builds().build(["ways"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.build.attempt.errors import StepFailedError
+from farm.build.attempt.errors import BuildFailedError
 from farm.container.sandbox_spec import Variation
 from tests.build.local_builds import GREET, recipe_files
 
@@ -75,7 +75,7 @@ def test_the_tests_of_what_programs_run_with_ask_for_nothing(local: Local) -> No
 
 def test_a_failing_build_leaves_what_was_built_before_it(local: Local) -> None:
     local.files["packages/hello/hello.c"] = b"int main(void) { return undeclared; }\n"
-    with pytest.raises(StepFailedError, match="undeclared") as caught:
+    with pytest.raises(BuildFailedError, match="undeclared") as caught:
         local.builds().build(["hello"])
     assert caught.value.log is not None
     assert local.state.store.has(caught.value.log)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.container.log_record import LogRecord
-from farm.container.step_driver import LINE_BYTES, StepLog, UnusableStepError, write_driver
+from farm.container.step_driver import LINE_BYTES, StepLog, write_driver
 from farm.core.recipe.recipe import Step
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,8 @@ NONCE = "0123456789abcdef"
 
 def run_steps(directory: Path, *steps: Step) -> tuple[int, list[LogRecord], StepLog]:
     """Run the real driver with the machine's own bash."""
-    driver = write_driver(directory, steps, nonce=NONCE, workdir=str(directory / "work"))
-    command = [part.replace("/run/farm", str(directory)) for part in driver.command]
+    started, _ = write_driver(directory, steps, nonce=NONCE, workdir=str(directory / "work"))
+    command = [part.replace("/run/farm", str(directory)) for part in started]
     done = subprocess.run(command, capture_output=True, check=False, env={"PATH": os.environ["PATH"], "TOP": "1"})
     records: list[LogRecord] = []
     log = StepLog([step.name for step in steps], nonce=NONCE, sink=records.append, clock=lambda: 0.0)
@@ -91,7 +92,7 @@ def test_a_step_finds_no_input_to_wait_for(tmp_path: Path) -> None:
     ],
 )
 def test_what_no_process_can_be_given_is_refused(tmp_path: Path, step: Step) -> None:
-    with pytest.raises(UnusableStepError, match="one"):
+    with refuses("unusable-step", match="one"):
         write_driver(tmp_path, [step], nonce=NONCE, workdir="/")
 
 

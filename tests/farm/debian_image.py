@@ -105,9 +105,7 @@ def _download(packages: tuple[str, ...], pool: Path) -> None:
     tree = read_tree(RECIPES)
     suite = next(toolchain.suite for toolchain in tree.toolchains.values())
     apt = Apt.of_machine(Settings.from_environment().host / "toolchains" / "apt", suite)
-    debs: dict[PoolFile, LockedDeb] = {
-        PoolFile(deb.filename, deb.digest, deb.size): deb for deb in apt.resolve(packages)
-    }
+    debs: dict[PoolFile, LockedDeb] = {PoolFile(deb.filename, deb.digest): deb for deb in apt.resolve(packages)}
     assert not apt.download(debs, pool)
     for file, deb in debs.items():
         (pool / file.digest.hex).rename(pool / f"{deb.name}_{deb.architecture}.deb")

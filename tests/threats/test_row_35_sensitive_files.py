@@ -1,7 +1,7 @@
 """Row 35: a file that changes how others load or log in is refused when it is built, reported and signed.
 
 Or it is declared with a reason, and whoever gets it sees both. Which files these are is in
-tests/core/package/test_sensitive_files.py, what a build says in tests/build/test_harvest.py.
+tests/core/package/test_sensitive_files.py, what a build says in tests/build/test_capture_outputs.py.
 """
 
 from __future__ import annotations

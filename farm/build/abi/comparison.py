@@ -1,8 +1,8 @@
-"""Compares the interfaces of two builds of a library by libabigail's tools, in a sandbox, over their debug data.
+"""Compares the interfaces of two builds of a library with libabigail's tools, in a sandbox, by their debug data.
 
-`abidw` describes each of them: what it does not describe nobody can compare. `abidiff` prints for people and answers by
-the bits of its exit status (its manual, "Return values"). What is printed decides nothing; the bits do, and what is
-read from the descriptions where the bits are silent. Both read strangers' DWARF, and so run where strangers' code runs.
+`abidw` describes each library: what it does not describe cannot be compared. `abidiff` prints a report for people and
+answers by the bits of its exit status (its manual, "Return values"). The bits decide, and the descriptions where the
+bits are silent; the report decides nothing. Both tools read untrusted DWARF, and so run where untrusted code runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from farm.build.abi.interface_description import (
     UnreadableDescriptionError,
     regrouped,
 )
-from farm.build.abi.private_types import defined_names, is_told_of, suppression
+from farm.build.abi.private_types import defined_names, is_public, suppression
 from farm.build.abi.split_names import SplitNames
 from farm.build.attempt.errors import InvalidOrderError
 from farm.build.attempt.inputs import toolchain_root
-from farm.build.attempt.sign_result import attest, ended_run, time_now
 from farm.build.attempt.trial_sandbox import TrialSandbox
+from farm.build.attempt.workshop import time_now
 from farm.container.sandbox_spec import Bind
 from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import Link, Manifest
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.build.abi.interface_description import DeclaredType
-    from farm.build.attempt.build_host import Workshop
     from farm.build.attempt.log_keeper import LogSink
+    from farm.build.attempt.workshop import Workshop
     from farm.container.attempt_directory import AttemptDirectory
     from farm.container.sandbox_spec import SandboxResult
     from farm.core.plan.abi import AbiOrder, AbiSide
@@ -49,13 +49,13 @@ _ERROR, _USAGE, _CHANGE = 1, 2, 4
 because it is not set for most of the changes that break programs (`int` to `double`, members in another order)."""
 _MOST_STATUS = 15
 _CRASHES = frozenset(
-    128 + each for each in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+    128 + number for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 )
-"""Statuses of what stumbled over its input. SIGKILL is none of them: it may come from outside."""
+"""Exit statuses of a crash caused by the input. SIGKILL is not among them: it may come from outside."""
 _DIFF = (
     "abidiff",
     "--no-default-suppression",  # no file of the toolchain's says what does not count
-    "--no-added-syms",  # who was built against the old library cannot use them
+    "--no-added-syms",  # programs that were built against the old library cannot use them
 )
 _DESCRIBE = (
     "abidw",
@@ -73,10 +73,9 @@ def compare_interfaces(
     log: LogSink,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> AbiOutcome:
-    """Carry a comparison out, and sign what it came to. A changed interface is an outcome, not an error.
+    """Compare the libraries of an order, and sign the outcome. A changed interface is an outcome, not an error.
 
-    Raises `InvalidOrderError`, `BuildCancelledError`, and the errors of stores and sandbox for what the worker could
-    not do.
+    Raises `InvalidOrderError`, `BuildCancelledError`, and the errors of stores and sandbox for faults of the worker.
     """
     started = time_now()
     archives = tuple(
@@ -97,8 +96,8 @@ def compare_interfaces(
             tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
             len(names),
         )
-    statement = abi_statement(order, outcome, ended_run(workshop, attempt, started))
-    return replace(outcome, attestation=attest(workshop, statement))
+    statement = abi_statement(order, outcome, workshop.tester_run(attempt, started))
+    return replace(outcome, attestation=workshop.attest(statement))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """A comparison in its sandbox; `directory` takes files for it."""
+    """A comparison in its sandbox; `directory` is for files that it makes."""
 
     order: AbiOrder
     workshop: Workshop
@@ -121,7 +120,7 @@ class _Comparison:
     sandbox: TrialSandbox
 
     def carry_out(self) -> _Found:
-        """Describe both libraries, compare them, and compare anew the names that came to share their code with others.
+        """Describe both libraries, compare them, and compare again the names that now share their code with others.
 
         Raises `BuildCancelledError`.
         """
@@ -141,7 +140,7 @@ class _Comparison:
         return replace(found, not_compared=frozenset(lacking))
 
     def _describe(self, side: AbiSide) -> tuple[SandboxResult, InterfaceDescription | None]:
-        """Let a library be described; None for what came to no end, or is no description."""
+        """Describe a library; None if the tool failed, or its output is no description."""
         reader = DescriptionReader()
         result = self._run_abidw(side, reader.feed)
         if result.ending != "exited" or result.exit_code:
@@ -161,7 +160,7 @@ class _Comparison:
         if old.ending == new.ending == "exited" and old.exit_code == new.exit_code in _CRASHES:
             verdict, words = AbiVerdict.UNREADABLE, "both libraries"
         _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
-        return _Found(verdict, result.exit_code, f"{reason or 'what abidw says cannot be read'}, for {words}")
+        return _Found(verdict, result.exit_code, f"{reason or 'the output of abidw cannot be read'}, for {words}")
 
     def _suppressions(
         self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
@@ -176,10 +175,10 @@ class _Comparison:
     def _changed_classes(
         self, before: InterfaceDescription, after: InterfaceDescription, headers: _Headers | None
     ) -> tuple[str, ...]:
-        def is_public(declared: DeclaredType) -> bool:
-            return headers is None or is_told_of(declared, headers=headers.paths, names=headers.names)
+        def counts(declared: DeclaredType) -> bool:
+            return headers is None or is_public(declared, headers=headers.paths, names=headers.names)
 
-        changes = list(before.classes.changes(after.classes, is_public))
+        changes = list(before.classes.changes(after.classes, counts))
         for change in changes:
             self.sandbox.log.say(change)
         return tuple(f"  [C] {change}"[:MOST_LINE] for change in changes[:MOST_REPORT_LINES])
@@ -195,7 +194,7 @@ class _Comparison:
     def _compare_by_name(
         self, before: InterfaceDescription, after: InterfaceDescription, suppressions: tuple[Bind, ...]
     ) -> _Found:
-        """Compare the libraries by descriptions in which each name stands for itself."""
+        """Compare the libraries by descriptions with a declaration for every name of a piece of code."""
         binds = []
         for side, description, words in ((self.order.before, before, "old"), (self.order.after, after, "new")):
             file = self.directory / f"{words}.abi"
@@ -204,7 +203,7 @@ class _Comparison:
                 result = self._run_abidw(side, writer.feed)
             if result.ending != "exited" or result.exit_code or not writer.whole:
                 _, reason = judge(result, full=self.sandbox.log.full, tool="abidw")
-                reason = reason or "what abidw says cannot be written anew"
+                reason = reason or "the output of abidw cannot be rewritten"
                 return _Found(AbiVerdict.NOT_JUDGED, result.exit_code, f"{reason}, for the {words} library")
             binds.append(Bind(file, f"/{file.name}"))
         return self._compare(tuple(bind.target for bind in binds), suppressions, *binds)
@@ -226,7 +225,7 @@ class _Headers(NamedTuple):
 def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> _Headers | None:
     """Return the public headers of both builds.
 
-    None without headers of the old build, or with more than can be read: private types count like public ones then.
+    None without headers of the old build, or if they are too large: then private types count like public ones.
     """
     if not order.before.headers:
         return None
@@ -250,25 +249,25 @@ def _headers_of(order: AbiOrder, workshop: Workshop, root: tuple[Bind, ...]) -> 
 
 
 def judge(result: SandboxResult, *, full: bool = False, tool: str = "abidiff") -> tuple[AbiVerdict, str]:
-    """Return the verdict of an ended comparison, and where nothing was judged the reason in a sentence."""
+    """Return the verdict of a comparison that ended, and the reason if it is not judged."""
     if full or result.ending != "exited":
         ending = "log" if full else result.ending
         return AbiVerdict.NOT_JUDGED, f"the comparison reached its limit of {ending}"
-    # Any other number is no status of abidiff's: it crashed, or there is no such program.
+    # Any other number is no exit status of abidiff: it crashed, or is not installed.
     if result.exit_code & (_ERROR | _USAGE) or not 0 <= result.exit_code <= _MOST_STATUS:
         return AbiVerdict.NOT_JUDGED, f"{tool} ended with status {result.exit_code}"
     return (AbiVerdict.CHANGED if result.exit_code & _CHANGE else AbiVerdict.COMPATIBLE), ""
 
 
 class _Report:
-    """The first lines of what the tool prints, each cut to a bounded length, without the empty ones."""
+    """The first lines that the tool prints, each cut to a bounded length, without empty ones."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._rest = b""
 
     def feed(self, piece: bytes) -> None:
-        """Take what was printed."""
+        """Add output of the tool."""
         if len(self._lines) >= MOST_REPORT_LINES:
             return
         *whole, self._rest = (self._rest + piece).split(b"\n")

@@ -1,9 +1,9 @@
-"""Which types of a library its users cannot depend on: for the suppression file of `abidiff` (libabigail's manual).
+"""Private types of a library, which its users cannot depend on: for the suppression file of `abidiff`.
 
-Debug data name the file in which a type stands. `abidiff --headers-dir` takes each type for private that does not stand
-in a file of an installed header's name, and so loses public ones: those of sources that were joined into one file, and
-those of other packages' headers. Private is here what stands in the library's own sources, and of which no installed
-header of the build has either the file or a definition of that name.
+Debug data name the file that defines a type. `abidiff --headers-dir` takes every type for private that is not defined
+in a file with the name of an installed header, and so misses public ones: those of sources that were joined into one
+file, and those of other packages' headers. Here a type is private if the library's own sources define it, and no
+installed header of the build has that file name or defines that name.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _LONGEST_EXPRESSIONS = 100_000
 
 
 def is_own_source(path: str) -> bool:
-    """Say whether a path in debug data is of the sources that were built, and not of what is installed in the root."""
+    """Return whether a path in debug data is one of the built sources, and not of a file installed in the root."""
     return not path.startswith("/") or path.startswith(_SOURCES)
 
 
 def defined_names(header: str) -> set[str]:
-    """Return the names of types that a header may define; of those that it only declares (`struct shape;`) none.
+    """Return the names of the types that a header may define, without those that it only declares (`struct shape;`).
 
-    It is no compiler: in doubt, as about the arguments of macros, a name counts as defined.
+    This is no compiler: in doubt, as for arguments of macros, a name counts as defined.
     """
     text = _HIDDEN.sub(" ", header)
     found = {match[1] for match in _AFTER_BODY.finditer(text)}
@@ -57,16 +57,17 @@ def defined_names(header: str) -> set[str]:
     return set(filter(str.isidentifier, found))
 
 
-def is_told_of(each: DeclaredType, *, headers: Collection[str], names: Collection[str]) -> bool:
-    """Say whether a header says what is in a type: an installed one of the build, or one of another package."""
+def is_public(declared: DeclaredType, *, headers: Collection[str], names: Collection[str]) -> bool:
+    """Return whether a header defines a type: an installed one of the build, or one of another package."""
     bases = {posixpath.basename(header) for header in headers}
-    return not is_own_source(each.path) or posixpath.basename(each.path) in bases or _plain_name(each.name) in names
+    base = posixpath.basename(declared.path)
+    return not is_own_source(declared.path) or base in bases or _plain_name(declared.name) in names
 
 
 def suppression(
     before: InterfaceDescription, after: InterfaceDescription, *, headers: Collection[str], names: Collection[str]
 ) -> str:
-    """Return the suppression file for a comparison of two builds; empty where nothing is to be left out.
+    """Return the suppression file for a comparison of two builds; empty if it would suppress nothing.
 
     `headers` are the paths of the installed headers of both, of which there are some, `names` what they may define.
     """
@@ -77,7 +78,7 @@ def suppression(
         if (
             is_own_source(each.path)
             and posixpath.basename(each.path) not in bases
-            # What takes the place of a type that was public is no less so.
+            # A type that replaces a public one is public too.
             and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
         ):
             kept[each.kind].add(_SPECIAL.sub(".", each.name))
@@ -86,7 +87,7 @@ def suppression(
         return ""  # it cannot be written down
     lines = (
         line
-        # Without a kind a section is about typedefs too, and leaves out all that is behind one.
+        # Without a kind a section covers typedefs too, and suppresses all that they stand for.
         for kind, expression in expressions.items()
         for line in (
             "[suppress_type]",

@@ -1,7 +1,7 @@
-"""Writes libabigail's description of a library anew, so that each name of a piece of code stands for itself.
+"""Rewrites libabigail's description of a library so that every name of a piece of code has its own declaration.
 
-`abidiff` looks for code by all of its names together: code that gains or loses one is not found again, and is compared
-with nothing, however much has changed. In what is written here no name is another's, and each has its declaration.
+`abidiff` finds code by all its names together: code that gains or loses a name is not found again, and is compared with
+nothing, however much it has changed. In the rewritten description no two names share a declaration.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _DECLARATIONS = frozenset(("function-decl", "var-decl"))
 
 
 class SplitNames:
-    """Takes a description in pieces, one that was read before, and writes it to `out` with a declaration for each name.
+    """Reads a description in pieces, and writes it to `out` with a declaration for every name.
 
-    `names` has all names of a piece of code, by the one that it is described under. Members of classes are left as they
-    are: a class has each once.
+    `names` are all names of a piece of code, by the one that it is described under. Members of classes stay unchanged:
+    a class has each once.
     """
 
     def __init__(self, names: Mapping[str, Collection[str]], out: BinaryIO, *, most_bytes: int) -> None:
@@ -31,7 +31,7 @@ class SplitNames:
         self._out = out
         self._left = most_bytes
         self.whole = True
-        """Whether all was read, and is not longer than it may be."""
+        """Whether the description was readable, and not too long."""
         self._parents: list[str] = []
         self._repeated: tuple[int, dict[str, str]] | None = None  # how deep it stands, and its attributes
         self._inside: list[str] = []
@@ -40,7 +40,7 @@ class SplitNames:
         parser.EndElementHandler = self._end
 
     def feed(self, piece: bytes) -> None:
-        """Take a piece; what comes after an error, or is too long, is not looked at."""
+        """Read a piece; nothing is read after an error, or beyond `most_bytes`."""
         if self.whole:
             try:
                 self._parser.Parse(piece)
@@ -81,7 +81,7 @@ class SplitNames:
 
 
 def _renamed(attributes: Mapping[str, str], symbol: str) -> dict[str, str]:
-    """Return the attributes of a declaration for another of its symbols, of which people read the name too."""
+    """Return the attributes of a declaration for another of its symbols, with the name for people changed too."""
     old, new = attributes["elf-symbol-id"].partition("@")[0], symbol.partition("@")[0]
     names = {key: new for key in ("name", "mangled-name") if attributes.get(key) == old}
     return {**attributes, **names, "elf-symbol-id": symbol}

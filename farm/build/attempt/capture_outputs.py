@@ -1,4 +1,4 @@
-"""From what a build has installed to packages: looked over, laid out, captured, described."""
+"""From the files that a build installed to packages: scanned, laid out, captured, described."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MB = 1 << 20
 
 
-def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) -> tuple[BuiltPackage, ...]:
+def capture_packages(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) -> tuple[BuiltPackage, ...]:
     """Put the packages of a plan into the store, the main one first.
 
     `installed` is the tree under DESTDIR; no link in it is followed. Raises `UnfitTreeError`, `LayoutError`,
@@ -41,7 +41,10 @@ def harvest(plan: Plan, installed: Path, store: BlobStore, *, output_mb: int) ->
     layouts = lay_out(tree, rules=rules)
     empty = [package_name(plan.name.short, name) for name, layout in layouts.items() if not layout.files]
     if empty:
-        raise EmptyOutputError(empty)
+        raise EmptyOutputError(
+            f"nothing was installed for {', '.join(empty)}",
+            remedy="See that the steps install below $DESTDIR, and that the globs of the outputs match.",
+        )
     return make_packages(plan, layouts, installed, store)
 
 
@@ -54,7 +57,11 @@ def make_packages(
     """
     packages = tuple(_make_package(plan, name, layout, installed, store) for name, layout in layouts.items())
     declared = [file.path for package in packages for file in package.descriptor.sensitive_files]
-    unused = [each.path for each in plan.sensitive_files if not any(matches(each.path, path) for path in declared)]
+    unused = [
+        declaration.path
+        for declaration in plan.sensitive_files
+        if not any(matches(declaration.path, path) for path in declared)
+    ]
     if unused:
         raise UnusedDeclarationError(plan.name, unused)
     return packages

@@ -13,14 +13,14 @@ PREFIX = "/usr"
 OUTPUT = "/out"
 
 _EVERYWHERE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/usr/sbin", "TZ": "UTC"}
-# Plans of protocol 1 do not say what the compiler is told.
+# Plans of protocol 1 do not name the compiler's flags.
 _COMPILER_1 = f"-O2 -ffile-prefix-map={SOURCE_DIRECTORY}=. -ffile-prefix-map=/build=."
 
 
 def build_environment(plan: Plan, *, jobs: int) -> tuple[tuple[str, str], ...]:
-    """Return the variables of a build. What the plan sets stands before what is set here."""
+    """Return the variables of a build. Those of the plan take precedence."""
     constant = _EVERYWHERE | {
-        # autoconf writes the shell that it found into scripts; the one that every system has is this.
+        # autoconf writes the shell that it finds into scripts: this one is on every system.
         "CONFIG_SHELL": "/bin/sh",
         "DESTDIR": OUTPUT,
         "HOME": "/build",

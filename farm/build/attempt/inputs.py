@@ -1,4 +1,4 @@
-"""Brings together on the worker's host what an order names, and puts the root of its container together from it."""
+"""Fetches what an order names to the worker's host, and makes the root of its container."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from farm.build.attempt.copied_code import CopyableFiles, offer_of
+from farm.build.attempt.copied_code import CopyableFiles, copyable_files
 from farm.build.attempt.errors import InvalidOrderError
 from farm.container.environment import bind_packages, mount_alone, mount_links, render_links
 from farm.container.sandbox_spec import Bind
@@ -20,36 +20,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from farm.build.attempt.build_host import Workshop
-    from farm.build.sources.fetch import FetchedSource, SourceFetcher
+    from farm.build.attempt.log_keeper import LogKeeper
+    from farm.build.attempt.workshop import Workshop
+    from farm.build.sources.fetch import SourceFetcher
     from farm.core.names.digest import Digest
     from farm.core.plan.job import BuildOrder, DependencyArchive
 
 _LOG = logging.getLogger("farm.build")
 
 
-def fetch_sources(order: BuildOrder, workshop: Workshop) -> tuple[FetchedSource, ...]:
-    """See that the store holds every source of the plan; raises what `SourceFetcher.fetch` raises."""
+def fetch_sources(order: BuildOrder, workshop: Workshop, log: LogKeeper) -> tuple[Bind, ...]:
+    """Fetch every source of the plan into the store, and return their binds under `/sources`.
+
+    Raises `InvalidOrderError` for a source whose name is no file name, and what `SourceFetcher.fetch` raises.
+    """
     origins = {origin.digest: origin for origin in order.source_origins}
     fetcher = workshop.fetcher.anew()
-    fetched = []
+    binds = []
     for source in order.plan.sources:
+        if source.file in ("", ".", "..") or "/" in source.file or "\0" in source.file:
+            raise InvalidOrderError(f"the plan of {order.plan.name} has a source with the name {source.file!r}")
         origin = origins.get(source.digest)
         if origin is None or not (origin.url or origin.origins):
-            # A file beside the recipe or a package of the toolchain: a blob like any other.
+            # A file beside the recipe or a package of the toolchain: an ordinary blob.
             workshop.obtain(source.digest)
         try:
-            fetched.append(fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ()))
+            fetched = fetcher.fetch(source.digest, origin.url if origin else "", origin.origins if origin else ())
         except FarmError as error:
             error.place = error.place or Place(f"{order.plan.name}, source {source.file}")
             raise
-    return tuple(fetched)
+        log.say(f"source {source.file} {source.digest} from {fetched.origin}")
+        binds.append(Bind(fetched.path, f"{SOURCES_DIRECTORY}/{source.file}"))
+    return tuple(binds)
 
 
 def fetch_carried(order: BuildOrder, fetcher: SourceFetcher) -> Iterator[Digest]:
-    """Fetch what the order names besides the sources of its plan: it is published with them, and built from by nobody.
+    """Fetch the files that are published with the sources of a plan, and that nothing is built from.
 
-    What cannot be had stops no build; it is logged, and whoever asks for the sources is told that it is missing.
+    A file that cannot be fetched fails no build: it is logged, and shown as missing among the sources.
     """
     built_from = {source.digest for source in order.plan.sources}
     for origin in order.source_origins:
@@ -63,24 +71,13 @@ def fetch_carried(order: BuildOrder, fetcher: SourceFetcher) -> Iterator[Digest]
             yield origin.digest
 
 
-def bind_sources(order: BuildOrder, fetched: Sequence[FetchedSource]) -> tuple[Bind, ...]:
-    """Return the binds of the sources under `/sources`; raises `InvalidOrderError` for a name that is no file name."""
-    binds = []
-    for source, blob in zip(order.plan.sources, fetched, strict=True):
-        if source.file in ("", ".", "..") or "/" in source.file or "\0" in source.file:
-            raise InvalidOrderError(f"the plan of {order.plan.name} has a source with the name {source.file!r}")
-        binds.append(Bind(blob.path, f"{SOURCES_DIRECTORY}/{source.file}"))
-    return tuple(binds)
-
-
 def build_root(
     order: BuildOrder, workshop: Workshop, directory: Path
 ) -> tuple[tuple[Bind, ...], tuple[CopyableFiles, ...]]:
-    """Put together the root of a build: toolchain, dependencies, links. Makes mounts below `directory`.
+    """Make the root of a build from toolchain, dependencies and links. Makes mounts below `directory`.
 
-    Returns its binds, and of each dependency what there is to copy, in the order of the plan.
-
-    Raises `InvalidOrderError`, and what the stores and `compose` raise.
+    Returns its binds, and the files of each dependency that can be copied, in the order of the plan. Raises
+    `InvalidOrderError`, and what the stores and `compose` raise.
     """
     plan = order.plan
     if {(dependency.store, dependency.tree) for dependency in plan.dependencies} != {
@@ -91,19 +88,19 @@ def build_root(
     packages, described = _unpack(order.archives, workshop)
     composition = compose(described, toolchain.base, shadows=plan.shadows)
     manifests = {descriptor.store_path: manifest for descriptor, manifest in described}
-    offers = []
+    copyable = []
     for dependency in plan.dependencies:
-        offer = offer_of(dependency, manifests[dependency.store], packages[dependency.store])
-        if offer.files:
+        files = copyable_files(dependency, manifests[dependency.store], packages[dependency.store])
+        if files.files:
             packages[dependency.store] = mount_alone(directory / "alone" / dependency.store, packages[dependency.store])
-            offer = replace(offer, place=packages[dependency.store])
-        offers.append(offer)
+            files = replace(files, place=packages[dependency.store])
+        copyable.append(files)
     binds = (*mount_links(directory, composition.forest, toolchain.root), *bind_packages(packages))
-    return binds, tuple(offers)
+    return binds, tuple(copyable)
 
 
 def trial_root(closure: Sequence[DependencyArchive], workshop: Workshop, directory: Path) -> tuple[Bind, ...]:
-    """Put together the root of a package test: the closure, and nothing beneath it."""
+    """Make the root of a package test: the closure, and nothing below it."""
     packages, described = _unpack(closure, workshop)
     return (*render_links(directory, compose(described).forest), *bind_packages(packages))
 
@@ -111,7 +108,7 @@ def trial_root(closure: Sequence[DependencyArchive], workshop: Workshop, directo
 def toolchain_root(
     archives: Sequence[DependencyArchive], toolchain: Digest, workshop: Workshop, directory: Path
 ) -> tuple[Bind, ...]:
-    """Put together the root of a toolchain with packages beside it, none of which has links. Makes mounts there."""
+    """Make the root of a toolchain, with packages beside it that are not linked. Makes mounts below `directory`."""
     packages, _ = _unpack(archives, workshop)
     found = workshop.toolchains(toolchain)
     return (*mount_links(directory, compose((), found.base).forest, found.root), *bind_packages(packages))
@@ -128,13 +125,13 @@ def _unpack(
         if (descriptor.tree, descriptor.store_path) != (archive.tree, archive.store):
             raise InvalidOrderError(f"the descriptor {archive.descriptor} is not of {archive.store}, as the order says")
         described.append((descriptor, Manifest.from_json(workshop.store.read(archive.tree))))
-        packages[archive.store] = _ensure(archive, workshop)
+        packages[archive.store] = _unpacked(archive, workshop)
     return packages, described
 
 
-def _ensure(each: DependencyArchive, workshop: Workshop) -> Path:
+def _unpacked(package: DependencyArchive, workshop: Workshop) -> Path:
     def open_archive() -> BinaryIO:
-        workshop.obtain(each.archive.digest)
-        return workshop.store.open(each.archive.digest)
+        workshop.obtain(package.archive.digest)
+        return workshop.store.open(package.archive.digest)
 
-    return workshop.cache.ensure(each.store, each.tree, open_archive)
+    return workshop.cache.ensure(package.store, package.tree, open_archive)

@@ -1,4 +1,4 @@
-"""One test of a package: a command in a root of exactly the test's closure, and what it was expected to print."""
+"""One test of a package: a command in a root of exactly the test's closure, and its expected output."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.inputs import trial_root
-from farm.build.attempt.sign_result import attest, ended_run, time_now
 from farm.build.attempt.trial_sandbox import TrialSandbox
+from farm.build.attempt.workshop import time_now
 from farm.core.plan.job import TestOutcome
 from farm.trust.attestation.test_result import result_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.build.attempt.build_host import Workshop
     from farm.build.attempt.log_keeper import LogSink
+    from farm.build.attempt.workshop import Workshop
     from farm.container.attempt_directory import AttemptDirectory
     from farm.container.sandbox_spec import SandboxResult
     from farm.core.plan.job import TestOrder
@@ -38,9 +38,9 @@ def run_test(
     log: LogSink,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> TestOutcome:
-    """Run a test, and sign what it came to. A failed one is an outcome, not an error.
+    """Run a test, and sign its outcome. A failed test is an outcome, not an error.
 
-    Raises `BuildCancelledError`, and the errors of stores and sandbox for what the worker could not do.
+    Raises `BuildCancelledError`, and the errors of stores and sandbox for faults of the worker.
     """
     test, started = order.test, time_now()
     root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
@@ -56,16 +56,17 @@ def run_test(
         message = _failed_limit(order, result, full=sandbox.log.full) or verdict(test, result.exit_code, bytes(printed))
         sandbox.log.say(message or "passed")
         outcome = TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
-    statement = result_statement(order, outcome, ended_run(workshop, attempt, started))
-    return replace(outcome, attestation=attest(workshop, statement))
+    statement = result_statement(order, outcome, workshop.tester_run(attempt, started))
+    return replace(outcome, attestation=workshop.attest(statement))
 
 
 def verdict(test: Test, exit_code: int, printed: bytes) -> str:
-    """Return why a test failed, in a sentence; nothing when it passed. `printed` is its standard output."""
+    """Return why a test failed, in a sentence, or nothing if it passed. `printed` is its standard output."""
     if exit_code != test.exit:
         return f"it ended with status {exit_code}, not {test.exit}"
     if len(printed) > _MATCHED_BYTES:
-        return "it printed more than 1 MiB, which cannot be compared" if _compares(test) else ""
+        is_compared = test.prints is not None or test.matches is not None
+        return "it printed more than 1 MiB, which cannot be compared" if is_compared else ""
     text = printed.decode("utf-8", "replace").strip()
     if test.prints is not None and text != test.prints.strip():
         return f"it printed {text[:_SHOWN]!r}, not {test.prints.strip()[:_SHOWN]!r}"
@@ -78,10 +79,6 @@ def verdict(test: Test, exit_code: int, printed: bytes) -> str:
     return ""
 
 
-def _compares(test: Test) -> bool:
-    return test.prints is not None or test.matches is not None
-
-
 def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str:
     if full or result.ending == "log":
         return f"it reached the limit log-mb = {order.limits.log_mb}"
@@ -91,7 +88,7 @@ def _failed_limit(order: TestOrder, result: SandboxResult, *, full: bool) -> str
 
 
 def _search(pattern: str, text: str) -> bool | None:
-    """Search in a process of its own: a stranger's expression over a stranger's text can take for ever."""
+    """Search in a separate process: an untrusted expression on untrusted text may never finish."""
     command = [sys.executable, "-I", "-c", _SEARCH]
     try:
         done = subprocess.run(

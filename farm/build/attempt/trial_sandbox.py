@@ -1,33 +1,29 @@
-"""The sandbox in which something is tried that is built already: a test of a package, a comparison of two builds."""
+"""The sandbox for what is built already: a test of a package, a comparison of two builds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.build.attempt.constant_environment import trial_environment
 from farm.build.attempt.errors import BuildCancelledError
 from farm.build.attempt.log_keeper import LogKeeper
-from farm.container.sandbox_spec import SandboxLimits, SandboxSpec, Scratch
+from farm.container.sandbox_spec import MB, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from farm.build.attempt.build_host import Workshop
     from farm.build.attempt.log_keeper import LogSink
+    from farm.build.attempt.workshop import Workshop
     from farm.container.attempt_directory import AttemptDirectory
     from farm.container.sandbox_spec import Bind, SandboxResult, Stream
     from farm.core.recipe.recipe import Limits
 
-_MB = 1 << 20
-_RECORD_FACTOR = 4
-
 
 class TrialSandbox:
-    """Runs commands one after another over the same files, each in a container of its own; one log for all of them.
+    """Runs commands one after another on the same files, each in its own container, with one log for all.
 
-    `limits` are each command's. A context manager, within which `log` is to be committed.
+    `limits` apply to each command. A context manager, within which `log` must be committed.
     """
 
     def __init__(
@@ -43,7 +39,7 @@ class TrialSandbox:
         self._attempt = attempt
         self._limits = limits
         self._cancelled = cancelled
-        self.log = LogKeeper(workshop.store, log, most_bytes=limits.log_mb * _MB * _RECORD_FACTOR)
+        self.log = LogKeeper(workshop.store, log, limits)
 
     def run(
         self,
@@ -55,24 +51,18 @@ class TrialSandbox:
         minutes: int | None = None,
         unlogged_mb: int = 0,
     ) -> SandboxResult:
-        """Run a command, called `name` in the log, and give what it writes to standard output to `take`.
+        """Run a command, called `name` in the log, and pass its standard output to `take`.
 
-        With `unlogged_mb` that is not logged, and so much of it is taken. Raises `BuildCancelledError`.
+        With `unlogged_mb` the standard output is not logged, and may be that large. Raises `BuildCancelledError`.
         """
-        limits = self._limits
         spec = SandboxSpec(
             command=command,
             binds=binds,
-            limits=SandboxLimits(
-                (limits.minutes if minutes is None else minutes) * 60,
-                limits.memory_mb * _MB,
-                limits.processes,
-                (unlogged_mb or limits.log_mb) * _MB,
-            ),
+            limits=SandboxLimits.of(self._limits, minutes=minutes, log_mb=unlogged_mb),
             attempt=self._attempt.path,
             labels=tuple(self._attempt.labels.items()),
             environment=trial_environment(),
-            scratch=(Scratch("/tmp", limits.memory_mb * _MB // 4, shared=True),),  # noqa: S108
+            scratch=(Scratch("/tmp", self._limits.memory_mb * MB // 4, shared=True),),  # noqa: S108
             workdir="/tmp",  # noqa: S108
         )
         lines = StepLog([name], nonce=self._attempt.name, sink=self.log)
@@ -95,7 +85,5 @@ class TrialSandbox:
         self.log.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.log.__exit__(kind, error, trace)
+    def __exit__(self, *failure: Any) -> None:
+        self.log.__exit__(*failure)

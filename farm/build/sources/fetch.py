@@ -1,14 +1,15 @@
 """Fetches the sources of a build, by digest, before its container starts.
 
-The order is: the blob store; the farm's own store, if one is given; the origins in the recipe's order; the URL. Origins
-go before the URL, although the URL is the source's identity, because they are the cheap question: a Debian index is at
-hand and says without a download whether it has these very bytes, and a mirror near the worker answers where upstream
-may be slow, gone, or behind a firewall that drops packets (five seconds for each host, once in an attempt). Nothing is
-lost by it, since bytes count by their digest alone and never by where they came from.
+The order is: the blob store; the farm's own store, if there is one; the origins in the recipe's order; the URL. Origins
+come before the URL, although the URL identifies the source, because they are cheap to ask: a Debian index tells without
+a download whether it has these bytes, and a near mirror answers where upstream may be slow, gone, or behind a firewall
+that drops packets (five seconds for each host, once in an attempt). This is safe, since bytes count by their digest
+alone, and never by their origin.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from farm.core.recipe.recipe import Origin
     from farm.store.blobs import BlobStore
 
-__all__ = [
-    "Attempt",
-    "DownloadPolicy",
-    "FetchedSource",
-    "ForbiddenAddressError",
-    "SourceDigestMismatchError",
-    "SourceFetcher",
-    "SourceUnreachableError",
-]
-
 _COPY_BYTES = 1 << 20
 
 
@@ -46,7 +37,7 @@ _COPY_BYTES = 1 << 20
 class Attempt:
     """One origin that did not yield the source, and why.
 
-    `got` is the digest of what it had instead, if anything; `unanswered` says that it may have it all the same.
+    `got` is the digest of what it had instead, if anything; `unanswered`: it may have the source all the same.
     """
 
     origin: str
@@ -60,13 +51,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class FetchedSource:
-    """A source that is in the blob store now: where it came from, and which origins failed before that one.
+    """A source that is in the blob store now: its file `path`, its origin, and the origins that failed before."""
 
-    `path` is the blob's file; `size` is in bytes.
-    """
-
-    digest: Digest
-    size: int
     path: Path
     origin: str
     attempts: tuple[Attempt, ...] = ()
@@ -75,27 +61,22 @@ class FetchedSource:
 class SourceUnreachableError(FarmError):
     """No origin yielded the source; each is listed with its reason.
 
-    With `unanswered` some of them may have it: it is the network's or their trouble, and not the recipe's mistake.
+    `unanswered`: some of them may have it, so that the network or an origin is at fault, and not the recipe.
     """
 
     code = "source-unreachable"
 
     def __init__(self, digest: Digest, attempts: Sequence[Attempt]) -> None:
-        tried = "".join(f"\n  {attempt}" for attempt in attempts) or " it names no origin"
+        tried = "".join(f"\n  {attempt}" for attempt in attempts) or " the recipe names no origin"
         super().__init__(
             f"the source {digest} could not be fetched:{tried}",
-            remedy="Add an origin that this machine can reach (debian, pypi or url), or mend the URL.",
+            remedy="Add an origin that this machine can reach (debian, pypi or url), or correct the URL.",
         )
-        self.digest = digest
-        self.attempts = tuple(attempts)
         self.unanswered = any(attempt.unanswered for attempt in attempts)
 
 
 class SourceDigestMismatchError(FarmError):
-    """An origin serves other bytes than the recipe names, and no other origin has the right ones.
-
-    `origin`, `expected` and `got` are those of the first such origin; `attempts` lists all.
-    """
+    """An origin serves other bytes than the recipe names, and no other origin has the right ones."""
 
     code = "source-digest-mismatch"
 
@@ -107,14 +88,10 @@ class SourceDigestMismatchError(FarmError):
             + (f"\nand elsewhere:{others}" if others else ""),
             remedy="Find out why the bytes changed before you change sha256 in the recipe.",
         )
-        self.origin = culprit.origin
-        self.expected = expected
-        self.got = culprit.got
-        self.attempts = tuple(attempts)
 
 
 class SourceFetcher:
-    """Brings sources into a blob store. One instance serves one worker; it remembers hosts that cannot be reached.
+    """Fetches sources into a blob store. One instance serves one attempt; it remembers hosts that cannot be reached.
 
     `apt` serves `debian` origins (None: they fail with that reason). `farm_store` opens a blob of the farm's own
     store, or returns None.
@@ -135,23 +112,22 @@ class SourceFetcher:
         self._farm_store = farm_store
 
     def anew(self) -> SourceFetcher:
-        """Return one that knows nothing of what others met: each try of a job asks every host, or it were no try."""
+        """Return a fetcher that remembers no unreachable hosts: each attempt of a job asks every host."""
         return SourceFetcher(self._store, self._policy, apt=self._apt, farm_store=self._farm_store)
 
     def fetch(self, digest: Digest, url: str = "", origins: Sequence[Origin] = ()) -> FetchedSource:
-        """Make sure that the store holds the source `digest`, fetching it if needed.
+        """Fetch the source `digest` into the store, unless the store has it.
 
         Raises `ForbiddenAddressError`, `SourceDigestMismatchError` or `SourceUnreachableError`; the store is then
-        as it was.
+        unchanged.
         """
         if self._store.has(digest):
             return self._fetched(digest, "the blob store", ())
-        ways = self._ways(digest, url, origins)
         attempts: list[Attempt] = []
         forbidden: list[ForbiddenAddressError] = []
-        for name, way in ways:
+        for name, fetch in self._fetches(digest, url, origins):
             try:
-                way()
+                fetch()
             except BlobMismatchError as error:
                 attempts.append(Attempt(name, f"got {error.actual}", error.actual))
             except OtherBytesError as error:
@@ -169,20 +145,20 @@ class SourceFetcher:
             raise forbidden[0]
         raise SourceUnreachableError(digest, attempts)
 
-    def _ways(self, digest: Digest, url: str, origins: Sequence[Origin]) -> list[tuple[str, Callable[[], None]]]:
-        """Name the origins in order, each with what fetches from it. A bad URL is refused before any is asked."""
-        ways: list[tuple[str, Callable[[], None]]] = []
+    def _fetches(self, digest: Digest, url: str, origins: Sequence[Origin]) -> list[tuple[str, Callable[[], None]]]:
+        """Return the origins in order, each with what fetches from it. A bad URL is refused before any is asked."""
+        fetches: list[tuple[str, Callable[[], None]]] = []
         if self._farm_store is not None:
-            ways.append(("the farm's store", lambda: self._from_farm(digest)))
-        ways.extend(
-            (f"{origin.kind}: {origin.reference}", self._way(digest, origin.kind, origin.reference))
+            fetches.append(("the farm's store", lambda: self._from_farm(digest)))
+        fetches.extend(
+            (f"{origin.kind}: {origin.reference}", self._fetch_from(digest, origin.kind, origin.reference))
             for origin in origins
         )
         if url:
-            ways.append((url, self._way(digest, "url", url)))
-        return ways
+            fetches.append((url, self._fetch_from(digest, "url", url)))
+        return fetches
 
-    def _way(self, digest: Digest, kind: str, reference: str) -> Callable[[], None]:
+    def _fetch_from(self, digest: Digest, kind: str, reference: str) -> Callable[[], None]:
         if kind == "url":
             check_url(reference)
             return lambda: self._from_url(digest, reference)
@@ -219,9 +195,8 @@ class SourceFetcher:
 
     def _take(self, stream: BinaryIO, digest: Digest) -> None:
         with self._store.writer() as writer:
-            while chunk := stream.read(_COPY_BYTES):
-                writer.write(chunk)
+            shutil.copyfileobj(stream, writer, _COPY_BYTES)
             writer.commit(digest)
 
     def _fetched(self, digest: Digest, origin: str, attempts: Sequence[Attempt]) -> FetchedSource:
-        return FetchedSource(digest, self._store.size(digest), self._store.path(digest), origin, tuple(attempts))
+        return FetchedSource(self._store.path(digest), origin, tuple(attempts))

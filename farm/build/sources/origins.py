@@ -1,6 +1,6 @@
-"""Where the bytes of a source may come from, besides its URL: Debian's archives, and the Python package index.
+"""Origins of sources besides their URL: Debian's archives, and the Python package index.
 
-An origin is only a place: what it yields counts if it has the digest that the recipe names.
+What an origin yields counts only if it has the digest that the recipe names.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class OtherBytesError(OriginFailedError):
 def fetch_from_debian(apt: Apt, reference: str, digest: Digest, directory: Path) -> Path:
     """Fetch the file of a Debian source package that has `digest`; `reference` is `NAME` or `NAME=VERSION`.
 
-    All versions that the signed indices name are looked through, since the same tarball serves many of them; so a
-    wrong digest costs no download, and a `.dsc` that is gone does not matter. A version that has left the index is
-    looked for in the pool. Returns the file's path in `directory`. Raises `OriginFailedError`.
+    All versions in the signed indices are searched, since several share a tarball; so a wrong digest costs no download,
+    and a missing `.dsc` does not matter. A version that has left the index is looked for in the pool. Returns the
+    file's path in `directory`. Raises `OriginFailedError`.
     """
     name, _, version = reference.partition("=")
     packages = apt.sources_of(name)
@@ -71,13 +71,13 @@ def _explanation(packages: Sequence[SourcePackage], version: str) -> OriginFaile
             if _ORIG.search(file.path):
                 return OtherBytesError(file.digest, f"{Path(file.path).name} of version {package.version}")
     known = ", ".join(sorted({package.version for package in packages}))
-    return OriginFailedError(f"the archive has not the version {version or 'asked for'} (it has {known})")
+    return OriginFailedError(f"the archive does not have the version {version or 'asked for'}; it has {known}")
 
 
 def superseded_tarballs(packages: Sequence[SourcePackage], version: str, digest: Digest) -> Iterator[PoolFile]:
-    """Guess where in the pool the tarball of a version lies that no index names any more: it stays a while.
+    """Guess the place in the pool of the tarball of a version that no index names any more: it stays a while.
 
-    A native package (a version without a revision of Debian's) has one tarball, which is upstream's too.
+    A native package (a version without a Debian revision) has one tarball, which is upstream's too.
     """
     if not version or any(package.version == version for package in packages):
         return
@@ -101,7 +101,7 @@ def fetch_from_pypi(reference: str, destination: Path, *, max_bytes: int) -> str
     """
     match = _PYPI.fullmatch(reference)
     if not match:
-        raise OriginFailedError(f"{reference!r} is not of the form name==version")
+        raise OriginFailedError(f"{reference!r} does not have the form name==version")
     script = Path(__file__).with_name("pip_sdist.py")
     command = [_interpreter_with_pip(), "-I", str(script), match[1], match[2], str(destination), str(max_bytes)]
     try:
@@ -109,7 +109,7 @@ def fetch_from_pypi(reference: str, destination: Path, *, max_bytes: int) -> str
             command, check=False, capture_output=True, text=True, env=_pip_environment(), timeout=_PIP_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise OriginFailedError(f"pip was not done within {_PIP_SECONDS} s", unanswered=True) from error
+        raise OriginFailedError(f"pip did not finish within {_PIP_SECONDS} s", unanswered=True) from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
         raise OriginFailedError(lines[-1][:500], unanswered=done.returncode != _NONE_FOUND)
@@ -122,7 +122,7 @@ def _interpreter_with_pip() -> str:
         command = [interpreter, "-I", "-c", "import pip"]
         if interpreter and subprocess.run(command, check=False, capture_output=True).returncode == 0:
             return interpreter
-    raise OriginFailedError("no Python with pip is on this machine")
+    raise OriginFailedError("this machine has no Python with pip")
 
 
 def _pip_environment() -> dict[str, str]:

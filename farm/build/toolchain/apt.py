@@ -1,8 +1,8 @@
-"""A private apt: the machine's signed sources, in a state directory of the farm's own.
+"""A private apt: the machine's signed sources, in a state directory of the farm.
 
-The system's package lists, caches, dpkg status, pins and hooks are neither read nor written: of the machine's
-configuration only the sources, their keys, the credentials and the settings of the transport count. Everything that
-is learned from an index was signed; everything that is downloaded is asked for by sha256.
+The system's package lists, caches, dpkg status, pins and hooks are neither read nor written: only the sources, their
+keys, the credentials and the transport settings of the machine count. Every index is signed; everything is downloaded
+by sha256.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from farm.build.toolchain.apt_sources import machine_sources
 from farm.core.names.digest import Digest
 from farm.core.recipe.toolchain import LockedDeb
 from farm.errors import FarmError
+from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,9 +60,9 @@ Acquire::ForceHash "SHA256";
 
 
 class AptError(FarmError):
-    """apt failed; the message holds what it said.
+    """apt failed; the message holds its output.
 
-    Whether an index has a package is no error: what fails, unless a name is none, is apt for want of its mirror.
+    An index without a package is no error: except for an invalid name, apt fails because a mirror cannot be reached.
     """
 
     code = "apt-failed"
@@ -77,16 +78,15 @@ class AptError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class PoolFile:
-    """A file of a Debian archive: its path below the archive's root, its digest and its size in bytes (0: unknown)."""
+    """A file of a Debian archive: its path below the archive's root, and its digest."""
 
     path: str
     digest: Digest
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePackage:
-    """One version of a source package, as a signed index has it."""
+    """One version of a source package in a signed index."""
 
     name: str
     version: str
@@ -95,7 +95,7 @@ class SourcePackage:
 
 
 class Apt:
-    """apt in a directory of its own. Processes may share the directory; its commands take turns."""
+    """apt in its own directory, which processes may share: its commands take turns."""
 
     def __init__(self, state: Path, sources: Sequence[AptSource], settings: Sequence[str] = ()) -> None:
         """`settings` are lines of apt.conf(5). Nothing is written before the first command."""
@@ -114,7 +114,7 @@ class Apt:
 
     @property
     def archives(self) -> tuple[str, ...]:
-        """The roots of the archives, as URIs without a slash at the end, in the order of the sources."""
+        """The URIs of the archives' roots, without a slash at the end, in the order of the sources."""
         return tuple(dict.fromkeys(uri for source in self.sources for uri in source.uris))
 
     def refresh(self, *, max_age: float = _FRESH_FOR) -> None:
@@ -132,7 +132,7 @@ class Apt:
     def resolve(self, packages: Iterable[str]) -> tuple[LockedDeb, ...]:
         """Return the essential packages, `packages`, and all that they depend on, pinned, sorted by name.
 
-        apt itself is left out although it counts itself as essential: nothing is installed in a toolchain later.
+        apt itself is left out although it is essential: nothing is installed into a toolchain later.
         Raises `AptError`.
         """
         self.refresh()
@@ -146,9 +146,9 @@ class Apt:
         return tuple(sorted(debs.values()))
 
     def sources_of(self, name: str) -> tuple[SourcePackage, ...]:
-        """Return every version of a source package that the indices name; empty when there is none.
+        """Return every version of a source package in the indices.
 
-        Indices that cannot be renewed now serve as they are, since what they say of a digest does not age.
+        Indices that cannot be refreshed are used as they are, since the digests in them do not age.
         """
         try:
             if not self._offline:
@@ -165,11 +165,11 @@ class Apt:
         return tuple(_source_package(record) for record in _records(shown) if record.get("Package") == name)
 
     def download(self, files: Iterable[PoolFile], directory: Path) -> Mapping[PoolFile, tuple[str, ...]]:
-        """Fetch files into `directory`, each named by its digest's hex; return those that did not come, each with the
-        reason of every archive that was asked.
+        """Fetch files into `directory`, each named by its digest's hex; return those that failed, with the reason of
+        every archive.
 
-        Whatever lies there afterwards under such a name has that digest: apt checked it, and it is checked again here
-        (apt takes two requests for one URI for the same, whatever their digests).
+        Files that lie there afterwards have their digests: apt checked them, and they are checked again here (apt
+        treats two requests for one URI as the same, even with different digests).
         """
         self._write_configuration()
         missing: dict[PoolFile, tuple[str, ...]] = dict.fromkeys(files, ())
@@ -209,14 +209,12 @@ class Apt:
         for name in ("state/lists/partial", "cache/archives/partial", "log", "sources"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
         for path, text in (
-            (self.state / "status", ""),  # an empty dpkg status: whatever is installed here does not matter
+            (self.state / "status", ""),  # an empty dpkg status: what is installed on this machine does not matter
             (self.state / "sources" / "machine.sources", self._text),
             (self.state / "apt.conf", self._configuration),
         ):
             if not path.is_file() or path.read_text("utf-8") != text:
-                temporary = path.with_name(f".{path.name}.{os.getpid()}")
-                temporary.write_text(text, "utf-8")
-                temporary.replace(path)
+                replace_file(path, text.encode(), durable=False)
 
     def _run(self, what: str, command: Sequence[str]) -> str:
         done = self._spawn(command)
@@ -245,7 +243,7 @@ def _uri(archive: str, file: PoolFile) -> str:
 
 
 def _fault(path: Path, file: PoolFile) -> str:
-    """Say why the file at `path` is not the one that was wanted, and remove it then; empty when it is."""
+    """Return why the file at `path` is not the wanted one, and remove it; empty if it is."""
     try:
         with path.open("rb") as content:
             got = hashlib.file_digest(content, "sha256").hexdigest()
@@ -258,7 +256,7 @@ def _fault(path: Path, file: PoolFile) -> str:
 
 
 def _checked_name(name: str) -> str:
-    # Names come from recipes: none may be read by apt as an option, a pattern or a path.
+    # Names come from recipes: apt must not read one as an option, a pattern or a path.
     if not _NAME.fullmatch(name):
         raise AptError(f"look up {name!r}", "that is not the name of a Debian package", unanswered=False)
     return name
@@ -281,7 +279,7 @@ def _source_package(record: Mapping[str, str]) -> SourcePackage:
     for line in record.get("Checksums-Sha256", "").splitlines():
         fields = line.split()
         if len(fields) == 3:
-            files.append(PoolFile(f"{directory}/{fields[2]}", Digest.from_hex(fields[0]), int(fields[1])))
+            files.append(PoolFile(f"{directory}/{fields[2]}", Digest.from_hex(fields[0])))
     return SourcePackage(record["Package"], record["Version"], directory, tuple(files))
 
 

@@ -1,6 +1,6 @@
 """The machine's own signed apt sources, read from its files (sources.list(5), both formats).
 
-It decides which repositories may feed a toolchain. It reads files and runs nothing.
+It decides from which repositories a toolchain may be made. It reads files and runs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ONE_LINE = re.compile(r"(deb|deb-src)\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)\s*")
 _FIELD = re.compile(r"([A-Za-z0-9-]+):[ \t]*(.*)")
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
-# Options that would make apt take what no key has signed. `no` and an absent option mean: check the signature.
+# Options that make apt accept unsigned files. `no` and an absent option mean: check the signature.
 _UNSAFE = ("trusted", "allow-insecure", "allow-weak", "allow-downgrade-to-insecure")
 
 
@@ -32,13 +32,12 @@ class NoSignedSourceError(FarmError):
             f"{etc} has no signed deb source for the suite {suite} (unsigned and file: sources do not count)",
             remedy=f"Add a deb source for {suite}, signed by the Debian archive's key, to {etc}/sources.list.d.",
         )
-        self.suite = suite
 
 
 @dataclass(frozen=True, slots=True)
 class AptSource:
-    """One repository whose signature apt checks. `signed_by` is a keyring's path, an armoured key, or empty
-    (then apt's own trusted keys decide).
+    """One repository whose signature apt checks. `signed_by` is the path of a keyring, an armoured key, or empty, for
+    apt's own trusted keys.
     """
 
     uris: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""Makes a root filesystem of exactly the given Debian packages, and normalises it to what a manifest can say.
+"""Makes a root filesystem of exactly the given Debian packages, and normalises it to what a manifest can hold.
 
-It takes verified `.deb` files from a local directory and never speaks to a network. The packages' maintainer scripts
-run, as root, in a chroot: they are Debian's, from a signed index, and pinned by digest.
+It takes verified `.deb` files from a local directory and uses no network. The packages' maintainer scripts run as root
+in a chroot: they are Debian's, from a signed index, and pinned by digest.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from farm.core.recipe.toolchain import LockedDeb
 
-# What a root is made by; a change here makes other roots of the same lock, so it is part of their cache key.
+# How a root is made: with another number the same lock gives another root, so it is part of the cache key.
 ROOT_FORMAT = 1
 # 1980-01-01T00:00:00Z, the time that canonical archives give to everything.
 _MTIME_NANOSECONDS = 315532800 * 10**9
 # 2024-01-01T00:00:00Z: what maintainer scripts see as the time (password ages, compiled Python).
 _SOURCE_DATE_EPOCH = 1704067200
 _MAKING_SECONDS = 1800
-# The host's, the mirror's, and what only an installation tool would read: nothing is installed into a toolchain later.
+# Files of the host and of the mirror, and those that only installers read: nothing is installed into a toolchain later.
 _ALWAYS_REMOVED = (
     "dev/*",
     "proc/*",
@@ -53,38 +53,26 @@ _ALWAYS_REMOVED = (
 )
 
 
-class DebianRootError(FarmError):
-    """The packages could not be installed into a root; the message ends with what mmdebstrap said."""
-
-    code = "debian-root-failed"
-
-    def __init__(self, output: str) -> None:
-        super().__init__(
-            f"mmdebstrap could not make the toolchain's root: {output.strip()[-2000:]}",
-            remedy="See that mmdebstrap is installed, that this runs as root, and that the lock is complete.",
-        )
-
-
 def make_root(
     debs: Mapping[LockedDeb, Path], root: Path, *, work: Path, excludes: Iterable[str] = (), removes: Iterable[str] = ()
 ) -> None:
     """Install `debs` (verified files, by package) into `root`, which must not exist yet, and normalise it.
 
     `excludes` are dpkg's path-exclude patterns, `removes` globs relative to the root. `work` is an empty directory for
-    what is needed meanwhile; it needs hard links to the files to be possible, or room for copies. The same packages
-    give the same root. Raises `DebianRootError`.
+    temporary files, on the file system of the packages or with room for copies. The same packages give the same root.
+    Raises the error `debian-root-failed`.
     """
     repository = work / "repository"
     _make_repository(debs, repository)
     command = [
-        # Its mounts are seen by nobody else, and it dies as a whole: what is left of a killed one can be removed.
+        # Its mounts are private, and it dies as a whole: what a killed one leaves can be removed.
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--"),
         "mmdebstrap",
         "--quiet",
         "--mode=root",
         "--variant=essential",
         "--format=directory",
-        # All that it fetches are local, verified files; the unprivileged user could not read a private directory.
+        # It fetches only local, verified files; an unprivileged user could not read the private directory.
         '--aptopt=APT::Sandbox::User "root"',
         f"--include={','.join(sorted(deb.name for deb in debs))}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in excludes),
@@ -111,14 +99,14 @@ def make_root(
             timeout=_MAKING_SECONDS,
         )
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        raise DebianRootError(str(error)) from error
+        raise _failure(str(error)) from error
     if done.returncode != 0:
-        raise DebianRootError(done.stderr)
+        raise _failure(done.stderr)
     normalise_root(root, removes=removes)
 
 
 def normalise_root(root: Path, *, removes: Iterable[str] = ()) -> None:
-    """Reduce a root to what a manifest can say: files 0644 or 0755, directories 0755, links; owner 0, one fixed time.
+    """Reduce a root to what a manifest can hold: files 0644 or 0755, directories 0755, links; owner 0, one fixed time.
 
     Nodes, sockets and extended attributes go; set-id bits are cleared; hard links become files of their own. `root`
     itself is covered too.
@@ -130,9 +118,7 @@ def normalise_root(root: Path, *, removes: Iterable[str] = ()) -> None:
 
 
 def settle_root(root: Path) -> None:
-    """Give everything in `root` the owner, the mode and the time that a canonical archive of it would give, and
-    remove what it could not hold. Removes nothing else.
-    """
+    """Give everything in `root` the owner, mode and time of a canonical archive; remove what that cannot hold."""
     for directory, directories, files, descriptor in os.fwalk(root, topdown=False, follow_symlinks=False):
         for name in (*directories, *files):
             _normalise_entry(name, descriptor, Path(directory) / name)
@@ -145,7 +131,7 @@ def settle_root(root: Path) -> None:
 def _normalise_entry(name: str, directory: int, path: Path) -> None:
     status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if stat.S_ISDIR(status.st_mode):
-        return  # its own turn came before, bottom up
+        return  # the walk is bottom up: it was normalised before
     if stat.S_ISREG(status.st_mode):
         if status.st_nlink > 1:
             _break_hard_link(path)
@@ -172,7 +158,7 @@ def _drop_attributes(path: Path) -> None:
 
 
 def _matching(directory: Path, parts: Sequence[str]) -> Iterator[Path]:
-    """Give what a glob matches below `directory`. `Path.glob` would walk through links, out of the root."""
+    """Yield the matches of a glob below `directory`. `Path.glob` would follow links out of the root."""
     with os.scandir(directory) as entries:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     if parts[0] == "**":
@@ -214,5 +200,13 @@ def _control(path: Path) -> str:
     command: Sequence[str] = ["dpkg-deb", "--field", str(path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise DebianRootError(done.stderr)
+        raise _failure(done.stderr)
     return done.stdout.strip()
+
+
+def _failure(output: str) -> FarmError:
+    return FarmError(
+        f"mmdebstrap could not make the toolchain's root: {output.strip()[-2000:]}",
+        remedy="See that mmdebstrap is installed, that this runs as root, and that the lock is complete.",
+        code="debian-root-failed",
+    )

@@ -1,7 +1,8 @@
-"""The locked list of a toolchain's Debian packages: resolving it, fetching what it names, replacing it when it aged."""
+"""The lock of a toolchain's Debian packages: resolving it, fetching its packages, and replacing it when it has aged."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from farm.build.toolchain.apt import AptError, PoolFile
 from farm.core.recipe.toolchain import ToolchainLock
 from farm.errors import FarmError
+from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,35 +23,33 @@ _COPY_BYTES = 1 << 20
 
 
 class DebDroppedError(FarmError):
-    """The archives no longer have these locked versions, and the blob store does not hold them."""
+    """The archives have dropped these locked versions, and the blob store does not have them."""
 
     code = "deb-dropped"
 
     def __init__(self, toolchain: str, debs: Sequence[LockedDeb]) -> None:
         names = ", ".join(f"{deb.name} {deb.version}" for deb in debs)
         super().__init__(
-            f"the toolchain {toolchain} is locked to what the Debian mirror has dropped: {names}",
+            f"the toolchain {toolchain} is locked to packages that the Debian mirror has dropped: {names}",
             remedy=f"Run farm toolchain lock {toolchain}, or add a store that still holds these packages.",
         )
-        self.toolchain = toolchain
-        self.debs = tuple(debs)
 
 
 def resolve_lock(definition: ToolchainDefinition, apt: Apt) -> ToolchainLock:
-    """Pin a toolchain's packages, and all that they need, to what the signed indices have today.
+    """Lock a toolchain's packages, and all that they need, to the versions in the signed indices.
 
-    Nothing of this machine's own packages, pins or preferences has a say in it. Raises `AptError`.
+    The machine's own packages, pins and preferences do not count. Raises `AptError`.
     """
     return ToolchainLock(definition.name, apt.resolve(definition.packages))
 
 
 def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt], *, work: Path) -> None:
-    """Make sure that the store holds every package of the lock, verified. `apt` is called only if one is missing.
+    """Fetch the packages of the lock that the store lacks, verified. `apt` is called only if one is missing.
 
-    `work` is a directory for what arrives, until it is in the store. What arrived is kept there even when something
-    else did not. Raises `DebDroppedError`, or `AptError` when an archive could not be asked.
+    `work` is a directory for packages until they are in the store, which keeps those that arrived even when others did
+    not. Raises `DebDroppedError`, or `AptError` when an archive cannot be reached.
     """
-    missing = {PoolFile(deb.filename, deb.digest, deb.size): deb for deb in lock.debs if not store.has(deb.digest)}
+    missing = {PoolFile(deb.filename, deb.digest): deb for deb in lock.debs if not store.has(deb.digest)}
     if not missing:
         return
     with tempfile.TemporaryDirectory(prefix="debs-", dir=work) as directory:
@@ -65,10 +65,10 @@ def fetch_debs(lock: ToolchainLock, store: BlobStore, apt: Callable[[], Apt], *,
 
 
 def lock_in_force(lock: ToolchainLock, state: Path) -> ToolchainLock:
-    """Return the lock that replaces `lock` on this farm, if `relock` made one, and else `lock` itself.
+    """Return the lock that replaces `lock` on this farm, if `relock` made one, or else `lock` itself.
 
-    A replacement lies in the farm's state (`state`, a directory), never in the clone, and is named for the digest of
-    the very lock that it replaces: when the repository gets a newer lock, that one is in force again.
+    A replacement lies in the farm's state (`state`, a directory), never in the repository, and is named for the digest
+    of the lock that it replaces: when the repository gets a newer lock, that one is in force.
     """
     path = _replacement(lock, state)
     if not path.is_file():
@@ -77,14 +77,10 @@ def lock_in_force(lock: ToolchainLock, state: Path) -> ToolchainLock:
 
 
 def relock(definition: ToolchainDefinition, lock: ToolchainLock, apt: Apt, state: Path) -> ToolchainLock:
-    """Resolve anew within the suite, and put the result in force in place of `lock`; raises `AptError`."""
+    """Lock again within the suite, and put the result in force in place of `lock`; raises `AptError`."""
     apt.refresh(max_age=0)
     renewed = resolve_lock(definition, apt)
-    path = _replacement(lock, state)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    temporary.write_bytes(renewed.to_text())
-    temporary.replace(path)
+    replace_file(_replacement(lock, state), renewed.to_text())
     return renewed
 
 
@@ -94,6 +90,5 @@ def _replacement(lock: ToolchainLock, state: Path) -> Path:
 
 def _store(store: BlobStore, path: Path, file: PoolFile) -> None:
     with store.writer() as writer, path.open("rb") as content:
-        while chunk := content.read(_COPY_BYTES):
-            writer.write(chunk)
+        shutil.copyfileobj(content, writer, _COPY_BYTES)
         writer.commit(file.digest)

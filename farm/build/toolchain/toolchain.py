@@ -1,8 +1,8 @@
-"""Toolchains on this host: a root directory that is what its manifest says, made from a lock or out of blobs.
+"""Toolchains on this host: root directories that match their manifests, made from a lock or from blobs.
 
-Under `cache_dir` lie the roots, by tree digest (`c-<key>/root`), and records of which lock gave which tree
+`cache_dir` holds the roots, by tree digest (`c-<key>/root`), and records of the tree that each lock gave
 (`c-<key>.json`), so that the next start reads one small file. Roots are bound read-only into containers and never
-written to again. Only root can make one.
+written to again. Only the user root can make one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.debian_root import ROOT_FORMAT, make_root, settle_root
-from farm.build.toolchain.lock import DebDroppedError, fetch_debs, lock_in_force, relock, resolve_lock
+from farm.build.toolchain.lock import DebDroppedError, fetch_debs, lock_in_force, relock
 from farm.core.fileset.forest import BaseTree
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
@@ -28,6 +28,7 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.store.capture import Captured, capture_tree, digest_tree
+from farm.store.durable_file import replace_file
 from farm.store.scan import scan_tree
 from farm.store.unpack import PackageCache
 
@@ -38,39 +39,11 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 
-__all__ = [
-    "DebDroppedError",
-    "Toolchain",
-    "ToolchainMismatchError",
-    "ensure_toolchain",
-    "ensure_toolchain_within_suite",
-    "lock_in_force",
-    "relock",
-    "resolve_lock",
-    "restore_toolchain",
-    "verify_toolchain",
-]
-
-
-class ToolchainMismatchError(FarmError):
-    """A root is not the tree that it is recorded as: it was written to, or the record is another's."""
-
-    code = "toolchain-mismatch"
-
-    def __init__(self, root: Path, expected: Digest, actual: Digest) -> None:
-        super().__init__(
-            f"the toolchain at {root} should be the tree {expected} and is {actual}",
-            remedy=f"Stop the builds on this host, delete {root.parent} and start again.",
-        )
-        self.expected = expected
-        self.actual = actual
-
-
 @dataclass(frozen=True)
 class Toolchain:
-    """A toolchain on this host. `root` is the unpacked tree; manifest (a blob named by `tree`) and archive are in the
-    store. `lock` is what it was made of, Debian packages whose blobs the store has too; None if it was restored from
-    blobs.
+    """A toolchain on this host. `root` is the unpacked tree; manifest (the blob `tree`) and archive are in the store.
+
+    `lock` lists the Debian packages that it was made of, which the store has too; None if it was restored from blobs.
     """
 
     name: str
@@ -82,12 +55,12 @@ class Toolchain:
 
     @property
     def debs(self) -> Mapping[str, Digest]:
-        """The digests of its Debian packages by name; none where they are not known."""
+        """The digests of its Debian packages by name; none if they are not known."""
         return {deb.name: deb.digest for deb in self.lock.debs} if self.lock else {}
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What the root holds, read when it is first asked for; raises `MissingBlobError`, `CorruptBlobError`."""
+        """The manifest of the root, read when it is first used; raises `MissingBlobError`, `CorruptBlobError`."""
         return Manifest.from_json(self.store.read(self.tree))
 
     @cached_property
@@ -104,11 +77,12 @@ def ensure_toolchain(
     *,
     apt: Callable[[], Apt] | None = None,
 ) -> Toolchain:
-    """Return the toolchain of a lock, made first if it is not here yet: some 25 s, and `mmdebstrap`, and root.
+    """Return the toolchain of a lock; make it if it is missing, which takes some 25 s, `mmdebstrap` and the user root.
 
     Every package is verified by digest and kept as a blob. The same lock gives the same tree on any machine.
     `apt` makes the private apt that missing packages are fetched with; by default one over this machine's signed
-    sources, in `cache_dir/apt`. Raises `DebDroppedError`, `AptError`, `DebianRootError`.
+    sources, in `cache_dir/apt`. Raises `DebDroppedError`, `AptError`, and the error
+    `debian-root-failed`.
     """
     record = _Record(cache_dir, definition, lock)
     if toolchain := record.read(store):
@@ -134,23 +108,23 @@ def ensure_toolchain_within_suite(
     *,
     say: Callable[[str], None],
 ) -> Toolchain:
-    """Return the toolchain of the lock that is in force, and put a new one in force when that cannot be had any more.
+    """Return the toolchain of the lock in force; if its packages are gone, lock again within the suite first.
 
     Debian's mirrors drop superseded versions, so the repository's lock ages. When one of its packages is gone, the
-    definition is resolved anew within its suite, the result goes into `cache_dir/locks` and is in force there in place
-    of this very lock (see `lock_in_force`); the clone stays as it was. `say` is told so in a sentence. A farm that
-    does so has other plan digests than one that still has the old packages. Raises `AptError`, `DebianRootError`.
+    definition is resolved again within its suite, and the result replaces this very lock in `cache_dir/locks` (see
+    `lock_in_force`); the repository stays unchanged. `say` gets a sentence about it. A farm with a replaced lock has
+    other plan digests than one that still has the old packages. Raises `AptError`, and `debian-root-failed`.
     """
     try:
         return ensure_toolchain(definition, lock_in_force(lock, cache_dir), store, cache_dir)
     except DebDroppedError as error:
-        say(f"{error.message}. Locking {definition.name} anew within {definition.suite}, for this farm alone.")
+        say(f"{error.message}. Locking {definition.name} again within {definition.suite}, on this farm only.")
     renewed = relock(definition, lock, Apt.of_machine(cache_dir / "apt", definition.suite), cache_dir)
     return ensure_toolchain(definition, renewed, store, cache_dir)
 
 
 def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStore, cache_dir: Path) -> Toolchain:
-    """Return the toolchain `tree` out of its archive in the store, on a host that has only blobs: no apt, no Debian.
+    """Return the toolchain `tree` from its archive in the store, on a host without apt and Debian.
 
     Raises `MissingBlobError`, and what `PackageCache.ensure` raises when the archive is not that tree's.
     """
@@ -167,25 +141,25 @@ def restore_toolchain(name: str, tree: Digest, archive: BlobRef, store: BlobStor
             _move_home(made, home)
     toolchain = Toolchain(name, tree, archive, home / "root", None, store)
     if not store.has(tree):
-        store.put_bytes(_look_over(toolchain.root, tree).to_json())
+        store.put_bytes(check_root(toolchain.root, tree).to_json())
     return toolchain
 
 
-def verify_toolchain(toolchain: Toolchain) -> None:
-    """Read the whole root and compare it with its tree digest; raises `ToolchainMismatchError`."""
-    _look_over(toolchain.root, toolchain.tree)
-
-
-def _look_over(root: Path, tree: Digest) -> Manifest:
+def check_root(root: Path, tree: Digest) -> Manifest:
+    """Read a whole root, and return its manifest. Raises the error `toolchain-mismatch` if it is another tree."""
     manifest = digest_tree(root, scan_tree(root, absolute_links=True))
     if manifest.tree_digest != tree:
-        raise ToolchainMismatchError(root, tree, manifest.tree_digest)
+        raise FarmError(
+            f"the toolchain at {root} should be the tree {tree} and is {manifest.tree_digest}",
+            remedy=f"Stop the builds on this host, delete {root.parent} and start again.",
+            code="toolchain-mismatch",
+        )
     return manifest
 
 
 def _make(definition: ToolchainDefinition, lock: ToolchainLock, store: BlobStore, root: Path, work: Path) -> Captured:
     for deb in lock.debs:
-        store.verify(deb.digest)  # mmdebstrap reads the files beside the store's own check
+        store.verify(deb.digest)  # mmdebstrap reads the files without the store's check
     debs = {deb: store.path(deb.digest) for deb in lock.debs}
     make_root(debs, root, work=work, excludes=definition.excludes, removes=definition.removes)
     captured = capture_tree(root, scan_tree(root, absolute_links=True), store, prefix="")
@@ -194,17 +168,12 @@ def _make(definition: ToolchainDefinition, lock: ToolchainLock, store: BlobStore
 
 
 class _Record:
-    """Which tree a definition's lock gave, in a file that is written last."""
+    """The record of the tree that a definition's lock gave, a file that is written last."""
 
     def __init__(self, cache_dir: Path, definition: ToolchainDefinition, lock: ToolchainLock) -> None:
         # The packages asked for and the suite are in the lock's digest; the rest of the definition shapes the root.
         key = Digest.of_json(
-            {
-                "format": ROOT_FORMAT,
-                "lock": lock.digest,
-                "excludes": list(definition.excludes),
-                "removes": list(definition.removes),
-            }
+            {"format": ROOT_FORMAT, "lock": lock.digest, "excludes": definition.excludes, "removes": definition.removes}
         )
         self.path = cache_dir / f"{definition.name}-{key.store_key}.json"
         self._cache_dir = cache_dir
@@ -212,7 +181,7 @@ class _Record:
         self._name = definition.name
 
     def read(self, store: BlobStore) -> Toolchain | None:
-        """Return the recorded toolchain if all of it is here: the root, and its blobs in this store."""
+        """Return the recorded toolchain if it is complete: the root, and its blobs in this store."""
         try:
             value: dict[str, Any] = json.loads(self.path.read_bytes())
         except FileNotFoundError:
@@ -228,16 +197,14 @@ class _Record:
         )
 
     def write(self, captured: Captured) -> None:
-        """Record what the lock gave."""
+        """Record the tree that the lock gave."""
         value = {
             "archive": captured.archive.to_dict(),
             "diff-id": captured.diff_id,
             "lock": self._lock.digest,
             "tree": captured.tree,
         }
-        temporary = self.path.with_suffix(".new")
-        temporary.write_bytes(canonical_json(value) + b"\n")
-        temporary.replace(self.path)
+        replace_file(self.path, canonical_json(value) + b"\n")
 
 
 def _home(cache_dir: Path, name: str, tree: Digest) -> Path:
@@ -245,7 +212,7 @@ def _home(cache_dir: Path, name: str, tree: Digest) -> Path:
 
 
 def _move_home(made: Path, home: Path) -> None:
-    """Move a finished root to where it belongs; one of the same tree that is there already may be in use, and stays."""
+    """Move a finished root to its place; a root of the same tree that is there already may be in use, and stays."""
     made.chmod(0o755)
     if home.is_dir():
         rmtree(made)
@@ -255,7 +222,7 @@ def _move_home(made: Path, home: Path) -> None:
 
 @contextmanager
 def _workplace(cache_dir: Path, name: str) -> Iterator[Path]:
-    """Give an empty directory for the holder of the turn of that name, after removing what a killed one left."""
+    """Yield an empty directory to the holder of the lock of that name, after removing those of killed processes."""
     for left in cache_dir.glob(f"making-{name}-*"):
         rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache_dir) as directory:
@@ -265,9 +232,6 @@ def _workplace(cache_dir: Path, name: str) -> Iterator[Path]:
 @contextmanager
 def _turn(cache_dir: Path, name: str) -> Iterator[None]:
     cache_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(cache_dir / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with (cache_dir / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)

@@ -23,7 +23,7 @@ def differences(submitted: Recipes, tree: Path, known: Recipes) -> Iterator[str]
     """Yield lines that say how recipes, each the files of its directory by name, differ from those of a tree.
 
     `known` is what the farm calls current. Which files differ comes first, however much follows.
-    Raises `UnreadableRecipesError`.
+    Raises the error `unreadable-recipes`.
     """
     own = {name: _own(tree, name) for name in submitted}
     for name, files in sorted(submitted.items()):

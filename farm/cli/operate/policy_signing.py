@@ -16,7 +16,7 @@ def signed_policy(recipes: Path, earlier: SignedPolicy | None) -> SignedPolicy:
     """Return the policy of a directory of recipes, whose toolchains are made on this host where they are missing.
 
     What an `earlier` policy accepts of toolchains and steps stays accepted. Raises `RecipeError`,
-    `UnreadableRecipesError`, `InvalidSignedPolicyError`, and what making a toolchain raises.
+    the error `unreadable-recipes`, `InvalidSignedPolicyError`, and what making a toolchain raises.
     """
     from farm.build.recipe_directory import read_recipe_directory
     from farm.cli.local_builds import prepare_toolchains

@@ -39,7 +39,7 @@ def test_a_source_is_fetched_into_the_store_and_then_never_again(server: SourceS
     fetcher = SourceFetcher(store, HERE)
     url = server.serve("/a.tar.gz", b"tarball")
     fetched = fetcher.fetch(digest, url)
-    assert (fetched.origin, fetched.size, fetched.path.read_bytes()) == (url, 7, b"tarball")
+    assert (fetched.origin, fetched.path.read_bytes()) == (url, b"tarball")
     assert fetcher.fetch(digest, url).origin == "the blob store"
     assert server.requests == ["/a.tar.gz"]
 
@@ -61,8 +61,9 @@ def test_threat_14_other_bytes_are_refused_by_origin_expected_and_got(server: So
     url = server.serve("/a.tar.gz", b"swapped")
     with pytest.raises(SourceDigestMismatchError) as caught:
         SourceFetcher(store, HERE).fetch(Digest.of(b"genuine"), url)
+    expected, got = Digest.of(b"genuine"), Digest.of(b"swapped")
     error = caught.value
-    assert (error.origin, error.expected, error.got) == (url, Digest.of(b"genuine"), Digest.of(b"swapped"))
+    assert error.message == f"{url} serves other bytes than the recipe names: expected {expected}, got {got}"
     assert error.message == (
         f"{url} serves other bytes than the recipe names: expected {Digest.of(b'genuine')}, got {Digest.of(b'swapped')}"
     )
@@ -85,7 +86,7 @@ def test_an_unreachable_source_lists_every_origin_and_why(server: SourceServer, 
     lines = caught.value.message.splitlines()
     assert lines[0] == f"the source {Digest.of(b'x')} could not be fetched:"
     assert lines[1] == "  debian: jq: this worker has no apt sources"
-    assert lines[2] == "  pypi: nonsense: 'nonsense' is not of the form name==version"
+    assert lines[2] == "  pypi: nonsense: 'nonsense' does not have the form name==version"
     assert lines[3].startswith("  url: http://upstream.invalid/a: upstream.invalid cannot be reached: ")
     assert lines[4] == f"  {url}: the server answered with HTTP status 404"
     assert caught.value.remedy
@@ -124,12 +125,12 @@ def test_upstream_s_tarball_comes_from_debian_when_its_own_host_is_gone(store: B
 def test_debian_having_other_bytes_is_a_mismatch_found_without_a_download(store: BlobStore, apt: Apt) -> None:
     with pytest.raises(SourceDigestMismatchError, match=r"jq_1\.7\.1\.orig\.tar\.gz of version") as caught:
         SourceFetcher(store, HERE, apt=apt).fetch(Digest.of(b"no such tarball"), "", [Origin("debian", "jq")])
-    assert caught.value.got == JQ
+    assert f"got {JQ}" in caught.value.message
 
 
 @pytest.mark.toolchain
 def test_a_version_that_debian_has_not_is_named_with_those_that_it_has(store: BlobStore, apt: Apt) -> None:
-    with pytest.raises(SourceUnreachableError, match=r"has not the version 0\.1-1 \(it has 1\.7\.1"):
+    with pytest.raises(SourceUnreachableError, match=r"does not have the version 0\.1-1; it has 1\.7\.1"):
         SourceFetcher(store, HERE, apt=apt).fetch(Digest.of(b"x"), "", [Origin("debian", "jq=0.1-1")])
 
 

@@ -10,7 +10,7 @@ WANTED = Digest.of(b"openssl 3.5.6")
 
 
 def package(version: str, directory: str, *names: str) -> SourcePackage:
-    files = tuple(PoolFile(f"{directory}/{name}", Digest.of(name.encode()), 1) for name in names)
+    files = tuple(PoolFile(f"{directory}/{name}", Digest.of(name.encode())) for name in names)
     return SourcePackage("openssl", version, directory, files)
 
 

@@ -53,9 +53,9 @@ def test_what_is_no_package_name_never_reaches_apt(apt: Apt) -> None:
 
 def test_files_come_by_digest_and_a_wrong_digest_does_not_come(apt: Apt, tmp_path: Path) -> None:
     (make,) = [deb for deb in apt.resolve(["make"]) if deb.name == "make"]
-    right = PoolFile(make.filename, make.digest, make.size)
-    wrong = PoolFile(make.filename, Digest.of(b"something else"), make.size)
-    gone = PoolFile("pool/main/m/make-dfsg/make_0.1-1_amd64.deb", Digest.of(b"gone"), 1)
+    right = PoolFile(make.filename, make.digest)
+    wrong = PoolFile(make.filename, Digest.of(b"something else"))
+    gone = PoolFile("pool/main/m/make-dfsg/make_0.1-1_amd64.deb", Digest.of(b"gone"))
     failures = apt.download([right, wrong, gone], tmp_path)
     assert set(failures) == {wrong, gone}
     assert all("404" in reason for reason in failures[gone])

@@ -104,5 +104,5 @@ def test_stanzas_and_comments_are_told_apart(tmp_path: Path) -> None:
 def test_a_machine_without_the_suite_is_told_what_to_add(tmp_path: Path) -> None:
     with pytest.raises(NoSignedSourceError) as caught:
         sources(tmp_path, suite="forky", debian__sources=SIGNED)
-    assert caught.value.suite == "forky"
+    assert "for the suite forky" in caught.value.message
     assert "Add a deb source for forky" in caught.value.remedy

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.build.toolchain.apt import Apt, AptError
-from farm.build.toolchain.debian_root import DebianRootError
 from farm.build.toolchain.lock import DebDroppedError, fetch_debs, lock_in_force, relock, resolve_lock
 from farm.build.toolchain.toolchain import (
     Toolchain,
-    ToolchainMismatchError,
+    check_root,
     ensure_toolchain,
     ensure_toolchain_within_suite,
     restore_toolchain,
-    verify_toolchain,
 )
 from farm.core.names.digest import Digest
 from farm.core.recipe.toolchain import LockedDeb, ToolchainDefinition, ToolchainLock
 from farm.store.blobs import BlobStore
 from farm.store.errors import MissingBlobError
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +69,7 @@ def test_a_toolchain_is_whole_and_works(made: Toolchain) -> None:
 
 
 def test_the_root_is_what_the_manifest_says(made: Toolchain) -> None:
-    verify_toolchain(made)
+    check_root(made.root, made.tree)
     everything = [path.lstat() for path in made.root.rglob("*")]
     assert {status.st_uid for status in everything} == {0}
     files = {stat.S_IMODE(status.st_mode) for status in everything if stat.S_ISREG(status.st_mode)}
@@ -106,7 +105,7 @@ def test_a_host_with_blobs_alone_restores_the_same_root(made: Toolchain, tmp_pat
     blobs = BlobStore(tmp_path / "blobs")
     blobs.put_bytes(made.store.read(made.archive.digest))
     restored = restore_toolchain("tiny", made.tree, made.archive, blobs, tmp_path / "toolchains")
-    verify_toolchain(restored)
+    check_root(restored.root, restored.tree)
     assert restored.manifest == made.manifest
     for path in made.root.rglob("*"):
         other = (restored.root / path.relative_to(made.root)).lstat()
@@ -135,17 +134,16 @@ def test_a_root_that_was_written_to_is_found(made: Toolchain, tmp_path: Path) ->
     restored = restore_toolchain("tiny", made.tree, made.archive, made.store, tmp_path)
     make = restored.root / "usr/bin/make"
     make.write_bytes(make.read_bytes() + b"\0")
-    with pytest.raises(ToolchainMismatchError):
-        verify_toolchain(restored)
+    with refuses("toolchain-mismatch"):
+        check_root(restored.root, restored.tree)
 
 
 def test_a_package_that_the_mirror_dropped_is_named_with_the_remedy(
     lock: ToolchainLock, store: BlobStore, apt: Apt, tmp_path: Path
 ) -> None:
     aged = ToolchainLock("tiny", (*lock.debs, GONE))
-    with pytest.raises(DebDroppedError, match=r"zz-gone 1\.0-1") as caught:
+    with pytest.raises(DebDroppedError, match=r"dropped: zz-gone 1\.0-1$") as caught:
         fetch_debs(aged, store, lambda: apt, work=tmp_path)
-    assert caught.value.debs == (GONE,)
     assert "farm toolchain lock tiny" in caught.value.remedy
 
 
@@ -186,6 +184,6 @@ def test_a_replacement_is_for_the_very_lock_that_it_replaced(lock: ToolchainLock
 
 def test_a_failed_making_leaves_nothing(store: BlobStore, lock: ToolchainLock, apt: Apt, tmp_path: Path) -> None:
     incomplete = ToolchainLock("tiny", tuple(deb for deb in lock.debs if deb.name != "libc6"))
-    with pytest.raises(DebianRootError):
+    with refuses("debian-root-failed"):
         ensure_toolchain(DEFINITION, incomplete, store, tmp_path, apt=lambda: apt)
     assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.build.attempt.capture_outputs import harvest
+from farm.build.attempt.capture_outputs import capture_packages
 from farm.build.packing import pack
 from farm.core.names.declared import SensitiveFile
 from farm.core.names.package_name import PackageName
@@ -40,9 +40,9 @@ class Installed:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_bytes(content)
 
-    def harvested(self, *declared: SensitiveFile, **changes: object) -> dict[str, BuiltPackage]:
+    def captured(self, *declared: SensitiveFile, **changes: object) -> dict[str, BuiltPackage]:
         plan = replace(bare_plan("tool"), sensitive_files=declared, **changes)  # type: ignore[arg-type]
-        made = harvest(plan, self.root, self.store, output_mb=16)
+        made = capture_packages(plan, self.root, self.store, output_mb=16)
         return {each.descriptor.name.short: each for each in made}
 
 
@@ -55,7 +55,7 @@ def test_a_sensitive_file_is_refused_with_its_name_its_effect_and_how_to_declare
     installed.file("etc/passwd")
     installed.file("usr/lib/libtool.so", small_library({RUNPATH: "/tmp/lib"}))
     with pytest.raises(UndeclaredFilesError) as caught:
-        installed.harvested()
+        installed.captured()
     assert caught.value.message == (
         "dist.example.org/tool has 2 sensitive files that it does not declare:\n"
         "  etc/passwd: it says who may log in, or as whom\n"
@@ -64,13 +64,13 @@ def test_a_sensitive_file_is_refused_with_its_name_its_effect_and_how_to_declare
     )
     assert "sensitive-files: [{path: etc/passwd, reason: …}]" in caught.value.remedy
     with pytest.raises(UndeclaredFilesError, match=r"has a sensitive file.*\n  lib/libtool.so"):
-        installed.harvested(PASSWD)
+        installed.captured(PASSWD)
 
 
 def test_what_is_declared_is_taken_and_the_descriptor_names_each_file_with_the_reason(installed: Installed) -> None:
     installed.file("etc/pam.d/login")
     installed.file("etc/pam.d/su")
-    (tool,) = installed.harvested(SensitiveFile("etc/pam.d/*", "How to log in")).values()
+    (tool,) = installed.captured(SensitiveFile("etc/pam.d/*", "How to log in")).values()
     assert [file.to_dict() for file in tool.descriptor.sensitive_files] == [
         {"path": "etc/pam.d/login", "reason": "How to log in"},
         {"path": "etc/pam.d/su", "reason": "How to log in"},
@@ -80,16 +80,16 @@ def test_what_is_declared_is_taken_and_the_descriptor_names_each_file_with_the_r
 def test_what_is_declared_and_is_not_there_is_refused(installed: Installed) -> None:
     installed.file("etc/passwd")
     with pytest.raises(UnusedDeclarationError, match="does not have: etc/shadow"):
-        installed.harvested(PASSWD, SensitiveFile("etc/shadow", "Passwords"))
+        installed.captured(PASSWD, SensitiveFile("etc/shadow", "Passwords"))
     with pytest.raises(UnusedDeclarationError, match="does not have: bin/tool"):
-        installed.harvested(PASSWD, SensitiveFile("bin/tool", "No such thing"))
+        installed.captured(PASSWD, SensitiveFile("bin/tool", "No such thing"))
 
 
 def test_each_package_of_a_recipe_declares_its_own_files(installed: Installed) -> None:
     installed.file("etc/passwd")
     installed.file("etc/profile.d/tool.sh")
     outputs = (Output("login", ("etc/passwd",)),)
-    made = installed.harvested(PASSWD, SensitiveFile("etc/profile.d", "Completion"), outputs=outputs)
+    made = installed.captured(PASSWD, SensitiveFile("etc/profile.d", "Completion"), outputs=outputs)
     declared = {name: [file.path for file in package.descriptor.sensitive_files] for name, package in made.items()}
     assert declared == {"tool": ["etc/profile.d/tool.sh"], "tool-login": ["etc/passwd"]}
 
@@ -98,8 +98,8 @@ def test_a_link_that_a_recipe_declares_into_such_a_place_is_refused(installed: I
     installed.file("usr/share/tool/preload")
     links = (("etc/ld.so.preload", "share/tool/preload"),)
     with pytest.raises(UndeclaredFilesError, match=r"etc/ld\.so\.preload: every program"):
-        installed.harvested(links=links)
-    (tool,) = installed.harvested(SensitiveFile("etc/ld.so.preload", "It traces all"), links=links).values()
+        installed.captured(links=links)
+    (tool,) = installed.captured(SensitiveFile("etc/ld.so.preload", "It traces all"), links=links).values()
     assert [file.path for file in tool.descriptor.sensitive_files] == ["etc/ld.so.preload"]
 
 
