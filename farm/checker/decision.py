@@ -18,12 +18,11 @@ from farm.checker.builds.plans import Plans
 from farm.checker.builds.release_check import check_release
 from farm.checker.gates.gates import check_gates
 from farm.checker.gates.interfaces import check_interfaces
+from farm.checker.gates.move_gates import check_reports, check_transitions
 from farm.checker.gates.newest_tests import NewestTests, named_tests
 from farm.checker.gates.package_gates import Asked
-from farm.checker.gates.reports import check_reports
 from farm.checker.gates.test_results import SignedResults
 from farm.checker.gates.tests import AskedTests, ReleasedTests
-from farm.checker.gates.transitions import check_transitions
 from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
 from farm.checker.orders.version_moves import moves_of

@@ -44,7 +44,7 @@ def check_imported(
     faults = Faults()
     for taken in anew:
         earlier, brought = before.get(taken.distribution), by_release.get(taken.release)
-        with faults.of_all(taken.names):
+        with faults.of(*taken.names):
             known = signed.get(taken.distribution)
             if known is None or known != OtherDistribution(known.name, taken.address, taken.channel, taken.root):
                 raise RefusedReleaseError(

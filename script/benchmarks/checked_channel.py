@@ -43,8 +43,9 @@ from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.ceremony.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.ceremony.ceremony import found_repository, sign_policy
 from farm.trust.index.release_index import ReleaseEntry
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files, steps_texts
 
@@ -109,7 +110,7 @@ class CheckedChannel:
         files = {"channels/edge.yaml": b"gates: [proof]\n", **_STEPS}
         sign_policy(repository, keys, policy_of_files(files, [SignedToolchain("c", _TREE, _LOCK.digest)]), now)
         listed = self._prepare(self._listed(packages)).release
-        repository.publish(listed, online_signers(keys / "online"), datetime.now(UTC))
+        repository.publish(listed, read_signers(keys / "online"), datetime.now(UTC))
         self._newest = listed
 
     def next(self) -> Asked:

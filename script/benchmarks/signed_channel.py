@@ -26,8 +26,9 @@ from farm.store.capture import capture_tree
 from farm.store.scan import scan_tree
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.release_index import ReleaseEntry
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import BLOBS
 from farm.trust.metadata.repository import Repository
 
@@ -65,7 +66,7 @@ class SignedChannel:
             self.public, directory / "keys", [CHANNEL], [self._builder.public_key], datetime.now(UTC)
         )
         self.fingerprint = founded.fingerprint
-        self._signers = online_signers(founded.online)
+        self._signers = read_signers(founded.online)
         self._repository = Repository(self.public)
         self._store = PublicStore(self.public, self._built)
         self.newest: Release | None = None

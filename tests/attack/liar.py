@@ -29,8 +29,7 @@ from farm.server.recipes import recipes
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.attestation.test_result import result_statement
-from farm.trust.attestation.tester_statement import named_order
+from farm.trust.attestation.tester_results import named_order, result_statement
 from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS

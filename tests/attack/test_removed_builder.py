@@ -12,11 +12,11 @@ from farm.server.curation import ordering
 from farm.server.identities import identities
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import named_keys
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.index.tree import entries
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.attack.farm import NOT_REPRODUCED, key_of
 from tests.attack.scenario import CURATOR, ordered, recipe_with_test
@@ -46,7 +46,7 @@ def _remove(farm: AttackedFarm, name: str, *, instead: str) -> None:
     place, now = Repository(farm.public), datetime.now(UTC)
     edit = TargetsEdit(remove_builders=(key_of(name).public_key.keyid,), allow_builders=(key_of(instead).public_key,))
     draft = draft_targets(place, edit, now).signed_by(load_key(farm.folder / "keys/offline/targets"))
-    publish_draft(place, draft, online_signers(farm.folder / "keys/online"), now)
+    publish_draft(place, draft, read_signers(farm.folder / "keys/online"), now)
     with farm.application.writing() as unit:
         assert identities.revoke_worker(unit.session, name, now=unit.now)
     farm.hands.workers[name] = farm.hands.workers["again"]  # what it would have got, another gets

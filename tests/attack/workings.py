@@ -26,7 +26,7 @@ from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.submissions.submission import submit
 from farm.server.tables.states import Role
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.attestation.test_result import result_statement
+from farm.trust.attestation.tester_results import result_statement
 from farm.trust.index.imports import Import, ImportedPackage
 from tests.attack.editing import execute
 from tests.attack.liar import MALLORY, Liar

@@ -15,7 +15,7 @@ from farm.core.names.json_reader import InvalidRecordError
 from farm.core.plan.abi import RULE, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.core.plan.job import BlobRef, BuiltPackage, DependencyArchive
 from farm.core.recipe.recipe import Output
-from farm.trust.attestation.abi_result import verify_abi_result
+from farm.trust.attestation.tester_results import verify_abi_result
 from tests.build.conftest import LIMITS, Bench
 
 COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED

@@ -11,7 +11,7 @@ import pytest
 from farm.build.attempt.package_test import verdict
 from farm.core.plan.job import TestOrder
 from farm.core.recipe.recipe import Test
-from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_results import verify_test_result
 from tests.build.conftest import LIMITS
 
 if TYPE_CHECKING:

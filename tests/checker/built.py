@@ -37,12 +37,10 @@ from farm.core.sets.proof.closure import build_closure, from_toolchain
 from farm.core.sets.proof.interfaces import COMPARISON_LIMITS
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.abi_result import abi_statement
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
-from farm.trust.attestation.test_result import result_statement
-from farm.trust.attestation.tester_statement import TesterRun
+from farm.trust.attestation.tester_results import TesterRun, abi_statement, result_statement
 from farm.trust.index.release_index import ReleaseEntry
 from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain, policy_of_files, steps_texts

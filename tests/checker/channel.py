@@ -21,10 +21,11 @@ from farm.signing.reports import take_report
 from farm.trust.attestation.advisory_statement import words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, order_statement
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.ceremony.ceremony import found_repository, online_signers, sign_policy
+from farm.trust.ceremony.ceremony import found_repository, sign_policy
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORIES
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION, Builder
@@ -112,7 +113,7 @@ class Channel:
         """Ask for a release that was prepared."""
         sign(
             self.repository,
-            online_signers(self.keys / "online"),
+            read_signers(self.keys / "online"),
             self.decision,
             release,
             evidence,
@@ -219,7 +220,7 @@ def opened_channel(
     edit = TargetsEdit(tests=(("edge", needed),) if needed > 1 else (), operators=listed_operator)
     draft = draft_targets(Repository(public), edit, now)
     draft = draft.signed_by(load_key(keys / "offline" / "targets"))
-    publish_draft(Repository(public), draft, online_signers(keys / "online"), now)
+    publish_draft(Repository(public), draft, read_signers(keys / "online"), now)
     sign_policy(Repository(public), keys, builder.policy(), datetime.now(UTC))
     ledger = Ledger(folder / "ledger")
     decision = Decision(PinnedRepository(public, ledger), PublishedRecord(folder / "record"), ledger)

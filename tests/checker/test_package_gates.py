@@ -25,8 +25,9 @@ from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.provenance import ProvenanceError
-from farm.trust.ceremony.ceremony import online_signers, sign_policy
+from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION
 from tests.checker.channel import Channel, Clock, opened_channel
@@ -66,7 +67,7 @@ class TestAdvisories:
 
         listed = ListedAdvisory("EXAMPLE-2026-1", keep(document), ("zlib",))
         index = AdvisoryIndex(DISTRIBUTION, (listed,), keep(statements) if statements else None)
-        signers = online_signers(edge.keys / "online")
+        signers = read_signers(edge.keys / "online")
         stated = read_published(statements, DISTRIBUTION) if statements else ()
         words = (statement_word(each, DISTRIBUTION) for each in stated)
         edge.advise(Word("EXAMPLE-2026-1", listed.document.digest), *words)

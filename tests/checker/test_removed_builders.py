@@ -10,10 +10,10 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.refusing import refuses
@@ -53,7 +53,7 @@ class Removal:
         place, now = Repository(self.edge.public), self.edge.now
         draft = draft_targets(place, TargetsEdit(remove_builders=(self.stolen.public_key.keyid,)), now)
         draft = draft.signed_by(load_key(self.edge.keys / "offline" / "targets"))
-        publish_draft(place, draft, online_signers(self.edge.keys / "online"), now)
+        publish_draft(place, draft, read_signers(self.edge.keys / "online"), now)
 
     def build(self, name: str, revision: int = 1, needs: tuple[str, ...] = ()) -> Package:
         recipe = self.edge.builder.recipe(name, more=f"revision: {revision}\n", needs=needs)

@@ -20,12 +20,13 @@ from farm.signing.order_effects import NothingToEndError
 from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, ListedAdvisory, document_of
 from farm.trust.index.review_list import InvalidReviewListError, ReviewList
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORIES
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import DISTRIBUTION
@@ -84,7 +85,7 @@ class UnitOfWork:
 
     @property
     def _signers(self) -> Any:
-        return online_signers(self.channel.keys / "online")
+        return read_signers(self.channel.keys / "online")
 
     @property
     def _checks(self) -> ChecksHere:
@@ -246,7 +247,7 @@ def test_an_order_that_is_no_advice_is_not_taken(edge: Channel, said: dict[str, 
 
 def test_where_no_policy_is_signed_nothing_need_be_signed(tmp_path: Path) -> None:
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
-    repository, signers = Repository(tmp_path / "public"), online_signers(founded.online)
+    repository, signers = Repository(tmp_path / "public"), read_signers(founded.online)
     assert publish_advisories(repository, signers, ChecksHere(repository), AdvisoryIndex(DISTRIBUTION, ()).to_json())
     before, now = looked("jq", days=2), looked("zlib", days=1)
     for each in (before, now):
@@ -263,7 +264,7 @@ def _no_longer_an_operator(channel: Channel) -> None:
     edit = TargetsEdit(operators=(("bob", str(MALLORY.public_key.keyval["public"])),), remove_operators=("ann",))
     draft = draft_targets(Repository(channel.public), edit, datetime.now(UTC))
     draft = draft.signed_by(load_key(channel.keys / "offline" / "targets"))
-    publish_draft(Repository(channel.public), draft, online_signers(channel.keys / "online"), datetime.now(UTC))
+    publish_draft(Repository(channel.public), draft, read_signers(channel.keys / "online"), datetime.now(UTC))
 
 
 def test_what_advises_is_withdrawn_where_it_is_given(edge: Channel, unit: UnitOfWork) -> None:

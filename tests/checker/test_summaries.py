@@ -16,7 +16,7 @@ from farm.core.names.digest import Digest
 from farm.trust.attestation.check_results import MOST_PROVENANCES, Checked
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.release_summary import read_summary, summary_statement
-from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.delegation import role_of
 from farm.trust.metadata.repository import Repository
 from tests.checker.built import EDGE
@@ -109,7 +109,7 @@ def test_one_of_another_release_channel_or_key_is_none(edge: Channel) -> None:
     stranger = CryptoSigner.generate_ed25519()
     with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
         read_summary(sign_statement(statement(content), stranger), keys, second)
-    signer = next(each for each in online_signers(edge.keys / "online") if each.public_key.keyid in keys)
+    signer = next(each for each in read_signers(edge.keys / "online") if each.public_key.keyid in keys)
     said = statement(content)
     for changed in (
         said | {"predicateType": "https://slsa.dev/provenance/v1"},

@@ -15,10 +15,11 @@ from farm.signing.evidence import SignedTest
 from farm.store.errors import MissingBlobError
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.release_summary import evidence_of
-from farm.trust.ceremony.ceremony import online_signers, sign_policy
+from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import steps_texts
 from tests.checker.built import STEPS
@@ -194,7 +195,7 @@ class TestWhatHasPassedForTheBase:
         self.refused(edge, brought)
         edit = TargetsEdit(remove_testers=(TESTER.public_key.keyid,))
         draft = draft_targets(repository, edit, edge.now).signed_by(load_key(edge.keys / "offline" / "targets"))
-        publish_draft(repository, draft, online_signers(edge.keys / "online"), edge.now)
+        publish_draft(repository, draft, read_signers(edge.keys / "online"), edge.now)
         newer, png = builder.built["zlib"], ["png", "zlib"]
         now = [builder.test("zlib", ["zlib"], OTHER), builder.test("png", png, OTHER, passed=False)]
         builder.built["zlib"] = builder.ever[0]

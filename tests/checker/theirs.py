@@ -10,9 +10,10 @@ from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.plan.job import BlobRef
 from farm.server.pipeline.publication.publication import make_release
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.tree import entries
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.verification.release_proof import ShownRelease
 
@@ -87,7 +88,7 @@ class Theirs:
         )
         for blob in (*index, release.to_json()):
             self.blobs.put_bytes(blob)
-        Repository(self.public).publish(release, online_signers(self.folder / "keys" / "online"), self.now)
+        Repository(self.public).publish(release, read_signers(self.folder / "keys" / "online"), self.now)
         self.releases.append(release)
         self.held[release.digest] = packages
         return release

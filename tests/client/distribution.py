@@ -34,9 +34,10 @@ from farm.store.capture import capture_tree
 from farm.store.scan import scan_tree
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.ceremony.ceremony import Founded, found_repository, online_signers
+from farm.trust.ceremony.ceremony import Founded, found_repository
 from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.index.tree import entries
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.plan.values import bare_plan
 from workers.signer import sign
@@ -259,7 +260,7 @@ class SmallDistribution:
         )
         for blob in (*index, release.to_json()):
             self.keep(blob)
-        signers = online_signers(self.founded.online)
+        signers = read_signers(self.founded.online)
         if checked:
             evidence = self.keep(ReleaseEvidence().to_json())
             # Begun anew each time: what is published without a signer in between is in none.

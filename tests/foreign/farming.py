@@ -14,7 +14,8 @@ from farm.server.channels import releases
 from farm.server.federation.following import Following
 from farm.server.pipeline.pipeline import Pipeline
 from farm.store.blobs import BlobStore
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.foreign.neighbours import FIRST
 from tests.server.pipeline.conftest import EDGE, ReleasingFarm, Signer
@@ -49,7 +50,7 @@ class TakingFarm(ReleasingFarm):
         named = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
         farm.application = replace(farm.application, inputs=replace(farm.application.inputs, foreign=named))
         founded = found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
-        signer = Signer(Repository(folder / "public"), online_signers(founded.online))
+        signer = Signer(Repository(folder / "public"), read_signers(founded.online))
         with farm.application.writing() as unit:
             for channel in ("edge", "stable"):
                 releases.ensure_channel(unit.session, channel, "{}")

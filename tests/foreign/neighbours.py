@@ -13,10 +13,10 @@ from farm.core.names.digest import Digest
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import needs_of
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.review_list import ReviewList
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import ChecksHere
 from tests.client.distribution import SmallDistribution
@@ -91,7 +91,7 @@ def announce(there: SmallDistribution, *documents: bytes, statements: bytes = b"
     blob = there.keep(statements) if statements else None
     index = AdvisoryIndex(there.domain, tuple(sorted(listed)), blob)
     repository = Repository(there.public)
-    publish_advisories(repository, online_signers(there.founded.online), ChecksHere(repository), index.to_json())
+    publish_advisories(repository, read_signers(there.founded.online), ChecksHere(repository), index.to_json())
 
 
 def review(there: SmallDistribution, *packages: str, at: datetime | None = None) -> None:
@@ -100,7 +100,7 @@ def review(there: SmallDistribution, *packages: str, at: datetime | None = None)
     at = (at or datetime.now(UTC)).replace(microsecond=0)
     stated = tuple(Review(package, "https://tracker.example.net/", at) for package in sorted(packages))
     repository, content = Repository(there.public), ReviewList(there.domain, stated).to_json()
-    publish_reviews(repository, online_signers(there.founded.online), ChecksHere(repository), content)
+    publish_reviews(repository, read_signers(there.founded.online), ChecksHere(repository), content)
 
 
 def theirs(package: str, *, fixed: str, **members: Any) -> bytes:

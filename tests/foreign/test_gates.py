@@ -32,8 +32,8 @@ from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.pipeline.gates.soak import Soak
 from farm.trust.attestation.approval import ApprovalError, approval_statement
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.advisories.osv_documents import openvex, osv
 from tests.foreign.farming import TakingFarm
@@ -179,7 +179,7 @@ def test_a_list_that_contradicts_itself_keeps_the_update_away(
     document = theirs("say", fixed="")
     listed = ListedAdvisory("EXAMPLE-2026-1", first.keep(document), ("openssl",))
     content = AdvisoryIndex(FIRST, (listed,)).to_json()
-    signers = online_signers(first.founded.online)
+    signers = read_signers(first.founded.online)
     Repository(first.public).publish_advisories({"osv.json": content}, signers, datetime.now(UTC))
     assert taking.follow() == 0
     assert "the list says of EXAMPLE-2026-1 what the advisory does not" in caplog.text

@@ -15,7 +15,7 @@ import pytest
 
 from farm.client.repository.host import Host
 from farm.client.root.generations import Root
-from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 from tests.client.whole import leftovers, whole
@@ -50,7 +50,7 @@ class Subscriber:
 
     def expire(self) -> None:
         assert self.distribution.founded is not None
-        signers = online_signers(self.distribution.founded.online)
+        signers = read_signers(self.distribution.founded.online)
         Repository(self.distribution.public).refresh_timestamp(signers, datetime(2026, 1, 1, tzinfo=UTC))
 
     def holds(self, number: int, says: str) -> None:

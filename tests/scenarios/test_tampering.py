@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.tree import IndexTree
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 
@@ -133,7 +133,7 @@ def test_a_mirror_that_went_away_is_named(subscriber: Subscriber) -> None:
 
 def test_an_expired_timestamp_stops_what_is_new_and_keeps_what_is_there(subscriber: Subscriber) -> None:
     assert subscriber.distribution.founded is not None
-    signers = online_signers(subscriber.distribution.founded.online)
+    signers = read_signers(subscriber.distribution.founded.online)
     Repository(subscriber.distribution.public).refresh_timestamp(signers, datetime(2026, 1, 1, tzinfo=UTC))
     subscriber.refused("expired-timestamp")
 

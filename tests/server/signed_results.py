@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from farm.core.plan.abi import AbiOrder, AbiOutcome
 from farm.core.plan.job import TestOutcome
-from farm.trust.attestation.abi_result import abi_statement
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.attestation.test_result import result_statement
-from farm.trust.attestation.tester_statement import TesterRun
+from farm.trust.attestation.tester_results import TesterRun, abi_statement, result_statement
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner

@@ -12,10 +12,11 @@ from farm.core.names.digest import Digest
 from farm.signing.consistency import OtherRootError, PinnedRepository, PutBackError
 from farm.signing.entries import ChannelSeen, Released, RootPinned, Signing
 from farm.signing.ledger import Ledger, LedgerReader
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.ceremony.drafting import RoleEdit, TargetsEdit, draft_root, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import create_key, load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 
@@ -44,7 +45,7 @@ def new_root(channel: Channel, *edits: RoleEdit) -> None:
         for key in sorted((channel.keys / "offline").iterdir()):
             if key.name.startswith("root") and key.suffix == "":
                 draft = draft.signed_by(load_key(key))
-        publish_draft(repository, draft, online_signers(channel.keys / "online"), channel.now)
+        publish_draft(repository, draft, read_signers(channel.keys / "online"), channel.now)
 
 
 def kinds(channel: Channel) -> list[str]:
@@ -163,7 +164,7 @@ def test_who_gives_a_channel_other_keys_may_put_it_back(edge: Channel) -> None:
         edge.now,
     )
     draft = draft.signed_by(load_key(edge.keys / "offline" / "targets"))
-    publish_draft(Repository(edge.public), draft, online_signers(edge.keys / "online"), edge.now)
+    publish_draft(Repository(edge.public), draft, read_signers(edge.keys / "online"), edge.now)
     release(edge, "3.0")
     assert edge.released == 2
 
@@ -174,7 +175,7 @@ def test_targets_put_back_stop_signing(edge: Channel) -> None:
     snapshot = sorted((edge.public / "metadata").glob("*.snapshot.json"))
     draft = draft_targets(Repository(edge.public), TargetsEdit(), edge.now)
     draft = draft.signed_by(load_key(edge.keys / "offline" / "targets"))
-    publish_draft(Repository(edge.public), draft, online_signers(edge.keys / "online"), edge.now)
+    publish_draft(Repository(edge.public), draft, read_signers(edge.keys / "online"), edge.now)
     edge.repository.head()
     assert snapshot
     (edge.public / "metadata/timestamp.json").write_bytes(before)

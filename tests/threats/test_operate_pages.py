@@ -22,10 +22,9 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.signing.consistency import PinnedRepository, PutBackError
 from farm.signing.ledger import Ledger
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.release_index import Release
 from farm.trust.keys.key_files import load_public_key
-from farm.trust.keys.signers import signed
+from farm.trust.keys.signers import read_signers, signed
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force
 from farm.trust.untrusted_metadata import UntrustedMetadataError
@@ -102,7 +101,7 @@ class Farm:
             index=BlobRef(Digest.of(f"{channel} {number} {note}".encode()), 7),
             packages=1,
         )
-        self.repository.publish(release, online_signers(self.folder / "keys" / "online"), now)
+        self.repository.publish(release, read_signers(self.folder / "keys" / "online"), now)
         return release
 
     def look(self, state: Path, channel: str = "edge", public: Path | None = None) -> Release:
@@ -219,7 +218,7 @@ def test_the_key_of_the_timestamp_is_lost(founded: Farm) -> None:
 def test_online_keys_are_stolen(founded: Farm) -> None:
     """The thief has shown one subscriber a release that is numbered beyond all others."""
     newest = founded.publish()
-    stolen = online_signers(founded.folder / "keys" / "online")
+    stolen = read_signers(founded.folder / "keys" / "online")
     shutil.copytree(founded.folder / "public", founded.folder / "mirror")
     mirror = Mirror(founded.folder / "mirror")
     mirror.forge_release(replace(successor(newest), number=10**6), stolen, versions=EVER)

@@ -31,9 +31,10 @@ from farm.server.tables.states import JobState
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement, verify_provenance
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.server.small_farm import SmallFarm, recipe
@@ -133,7 +134,7 @@ def farm(database: Database, tmp_path: Path) -> KeyedFarm:
     keys = {name: CryptoSigner.generate_ed25519() for name in ("one", "two", "three")}
     builders = [key.public_key for key in keys.values()]
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], builders, datetime.now(UTC))
-    signer = _Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    signer = _Signer(Repository(tmp_path / "public"), read_signers(founded.online))
     with small.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
     pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer, gates=[Reproduced(ReproducedGate(2))])

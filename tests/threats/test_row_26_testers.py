@@ -19,10 +19,11 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import TestOrder, TestOutcome
 from farm.server.channels import candidates, releases
 from farm.server.pipeline.pipeline import Pipeline
-from farm.trust.ceremony.ceremony import allow_more_builders, found_repository, online_signers
+from farm.trust.ceremony.ceremony import allow_more_builders, found_repository
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.server.pipeline.conftest import EDGE, Signer
 from tests.server.signed_results import attested
@@ -61,7 +62,7 @@ class EdgeChannel:
         allow_more_builders(repository, keys, [], now, testers=[signer_of(worker).public_key for worker in workers])
         draft = draft_targets(repository, TargetsEdit(tests=(("edge", needed),)), now)
         draft = draft.signed_by(load_key(keys / "offline" / "targets"))
-        publish_draft(repository, draft, online_signers(keys / "online"), now)
+        publish_draft(repository, draft, read_signers(keys / "online"), now)
 
     def reports(self, worker: HandMadeWorker, lease: HeldLease, outcome: TestOutcome) -> None:
         """Report an outcome as the worker's protocol has it, with the blobs that it names."""
@@ -100,7 +101,7 @@ def channel(farm: RunningFarm, tmp_path: Path) -> EdgeChannel:
         datetime.now(UTC),
         testers=[signer_of(honest).public_key],
     )
-    signer = Signer(Repository(folder / "public"), online_signers(founded.online))
+    signer = Signer(Repository(folder / "public"), read_signers(founded.online))
     with farm.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
     pipeline = Pipeline(farm.application, EDGE, folder / "public", signer)

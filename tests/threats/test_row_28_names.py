@@ -27,7 +27,8 @@ from farm.server.pipeline.gates.policy_gates import Approvals, package_gate
 from farm.server.pipeline.gates.soak import Soak
 from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.advisories.osv_documents import osv
 from tests.server.pipeline.conftest import ReleasingFarm, Signer
@@ -81,7 +82,7 @@ class Lane:
 def lane(database: Database, directory: Path, source: str, *gates: PackageGate, tests: bool = False) -> Lane:
     farm = SmallFarm.open(database, directory)
     founded = found_repository(directory / "public", directory / "keys", [source, "stable"], [], datetime.now(UTC))
-    signer = Signer(Repository(directory / "public"), online_signers(founded.online))
+    signer = Signer(Repository(directory / "public"), read_signers(founded.online))
     with farm.application.writing() as unit:
         releases.ensure_channel(unit.session, source, "{}")
         releases.ensure_channel(unit.session, "stable", f'{{"from": "{source}"}}')

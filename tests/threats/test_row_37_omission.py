@@ -22,10 +22,10 @@ from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.server.tables.curation_rows import HoldRow, SignedOrderRow
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.ceremony.drafting import RoleEdit, draft_root
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.signer_process import running_signer
@@ -195,7 +195,7 @@ def test_what_is_published_put_back_and_an_older_root_stop_the_signer(edge: Chan
     draft = draft_root(Repository(edge.public), RoleEdit(), edge.now).signed_by(
         load_key(edge.keys / "offline" / "root")
     )
-    publish_draft(Repository(edge.public), draft, online_signers(edge.keys / "online"), edge.now)
+    publish_draft(Repository(edge.public), draft, read_signers(edge.keys / "online"), edge.now)
     edge.sign(jq(edge, "2.1"))
     newest = edge.public.rename(folder / "newest")
     timestamp = backup / "metadata" / "timestamp.json"

@@ -12,8 +12,9 @@ from securesystemslib.signer import CryptoSigner
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.trust.attestation.check_results import VerifiedRelease
-from farm.trust.ceremony.ceremony import Founded, found_repository, online_signers
+from farm.trust.ceremony.ceremony import Founded, found_repository
 from farm.trust.index.release_index import Release
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.verification.client_metadata import ChannelMetadata
 
@@ -66,7 +67,7 @@ class Published:
         )
         self.repository.publish(
             release,
-            online_signers(self.founded.online),
+            read_signers(self.founded.online),
             now or datetime.now(UTC),
             verified=self.verified(release) if checked else None,
         )

@@ -13,9 +13,9 @@ import pkcs11.util.ec
 import pytest
 from tuf.api.metadata import Metadata
 
-from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, online_signers
+from farm.trust.ceremony.ceremony import allow_more_builders, found_channels
 from farm.trust.keys.key_files import KeyFileError, create_key, load_public_key
-from farm.trust.keys.signers import SigningError, load_signer
+from farm.trust.keys.signers import SigningError, load_signer, read_signers
 from tests.trust.commands import CommandRunner
 from tests.trust.conftest import Published, found
 
@@ -124,7 +124,7 @@ def test_a_wrong_pin_is_told_and_changes_nothing(with_timestamp_in_hsm: Publishe
 def test_a_pin_that_others_can_read_is_refused(with_timestamp_in_hsm: Published, tmp_path: Path) -> None:
     (tmp_path / "keys/online/timestamp-hsm.pin").chmod(0o644)
     with pytest.raises((SigningError, KeyFileError), match="others can read it"):
-        with_timestamp_in_hsm.repository.refresh_timestamp(online_signers(tmp_path / "keys/online"), datetime.now(UTC))
+        with_timestamp_in_hsm.repository.refresh_timestamp(read_signers(tmp_path / "keys/online"), datetime.now(UTC))
 
 
 def test_a_token_that_is_not_there_is_told(hsm: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
 from farm.trust.attestation.release_summary import summary_path
-from farm.trust.ceremony.ceremony import CeremonyError, allow_more_builders, found_repository, online_signers
+from farm.trust.ceremony.ceremony import CeremonyError, allow_more_builders, found_repository
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.delegation import DelegationError
 from farm.trust.metadata.repository import StaleReleaseError
 from farm.trust.metadata.repository_files import RepositoryStateError
@@ -87,7 +88,7 @@ def test_metadata_that_is_gone_is_told_with_what_to_do_about_it(published: Publi
 def test_publishing_the_same_release_again_changes_nothing(published: Published) -> None:
     release = published.publish(1)
     before = sorted((published.root / "metadata").iterdir())
-    published.repository.publish(release, online_signers(published.founded.online), datetime.now(UTC))
+    published.repository.publish(release, read_signers(published.founded.online), datetime.now(UTC))
     assert sorted((published.root / "metadata").iterdir()) == before
 
 
@@ -105,7 +106,7 @@ def test_a_timestamp_signed_anew_is_accepted_again(tmp_path: Path) -> None:
     past = datetime.now(UTC) - timedelta(days=2)
     published = found(tmp_path, past)
     release = published.publish(1, now=past)
-    published.repository.refresh_timestamp(online_signers(published.founded.online), datetime.now(UTC))
+    published.repository.refresh_timestamp(read_signers(published.founded.online), datetime.now(UTC))
     assert published.client(tmp_path / "client").newest("edge")[0] == release
 
 
@@ -161,7 +162,7 @@ def test_a_channel_without_releases_for_long_is_signed_anew_before_it_expires(tm
     past = datetime.now(UTC) - timedelta(days=85)
     published = found(tmp_path, past)
     release = published.publish(1, now=past)
-    published.repository.refresh_timestamp(online_signers(published.founded.online), datetime.now(UTC))
+    published.repository.refresh_timestamp(read_signers(published.founded.online), datetime.now(UTC))
     assert published.client(tmp_path / "client").newest("edge")[0] == release
     assert published.repository.current("edge").channel.expires > datetime.now(UTC) + timedelta(days=80)
 

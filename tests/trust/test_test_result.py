@@ -14,10 +14,15 @@ from farm.core.names.digest import Digest
 from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
 from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcome
 from farm.core.recipe.recipe import Limits, Test
-from farm.trust.attestation.abi_result import ABI_RESULT, abi_statement, verify_abi_result
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
-from farm.trust.attestation.test_result import result_statement, verify_test_result
-from farm.trust.attestation.tester_statement import InvalidResultError
+from farm.trust.attestation.tester_results import (
+    ABI_RESULT,
+    InvalidResultError,
+    abi_statement,
+    result_statement,
+    verify_abi_result,
+    verify_test_result,
+)
 from tests.server.signed_results import envelope_of, run_by
 
 if TYPE_CHECKING:

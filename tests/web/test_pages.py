@@ -23,7 +23,7 @@ from farm.server.packages import packages
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_results import verify_test_result
 from farm.trust.layout import blob_path
 from tests.server.databases import BOTH, new_postgres_schema
 from tests.server.signed_results import attested

@@ -20,7 +20,7 @@ from farm.server.documents.archive_cache import ArchiveCache
 from farm.server.jobs.requests import wish_for_test
 from farm.server.packages import packages
 from farm.server.tables.states import AttemptState
-from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_results import verify_test_result
 from farm.trust.keys.key_files import load_public_key
 from tests.store.http.source_server import source_server
 from tests.workers.build_host import hosting, script

@@ -23,7 +23,8 @@ from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.submissions.owners import OwnershipTroubleError
 from farm.server.submissions.ownership import Ownership, ownership
-from farm.trust.ceremony.ceremony import found_channels, found_repository, online_signers, sign_policy
+from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_policy
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
@@ -61,7 +62,7 @@ class Running:
         file.write_text(text)
 
     def start(self) -> Channels:
-        signer = Signer(Repository(self.public), online_signers(self.keys / "online"))
+        signer = Signer(Repository(self.public), read_signers(self.keys / "online"))
 
         def build(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> Pipeline:
             return Pipeline(self.farm.application, policy, self.public, signer, gates=package_gates(policy, curators))

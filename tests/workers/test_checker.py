@@ -27,9 +27,9 @@ from farm.server.pipeline.publication.signer_client import (
     SignerUnreachableError,
 )
 from farm.trust.attestation.image_request import AskedImage
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.advisory_index import AdvisoryIndex
 from farm.trust.index.review_list import ReviewList
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository, StalePolicyError
 from tests.checker.built import DISTRIBUTION, EDGE
 from tests.checker.channel import Channel, opened_channel
@@ -147,7 +147,7 @@ def test_a_checker_that_hangs_holds_up_no_timestamp_and_gets_nothing_signed(chan
         refused: list[SignerRefusedError] = []
         asking = threading.Thread(target=lambda: refused.append(refusal(tmp_path, release, evidence)))
         asking.start()
-        Repository(channel.public).refresh_timestamp(online_signers(channel.keys / "online"), datetime.now(UTC))
+        Repository(channel.public).refresh_timestamp(read_signers(channel.keys / "online"), datetime.now(UTC))
         assert asking.is_alive()
         asking.join()
         assert "the checker has not answered within" in refused[0].message
@@ -315,7 +315,7 @@ def lying_checker(folder: Path, content: bytes | None, status: int = 200) -> Ite
 def test_what_was_checked_by_a_policy_of_before_is_not_signed(channel: Channel) -> None:
     release, evidence = next_release(channel, "zlib")
     verified = channel.decision.check(release, evidence)
-    repository, signers = Repository(channel.public), online_signers(channel.keys / "online")
+    repository, signers = Repository(channel.public), read_signers(channel.keys / "online")
     with pytest.raises(StalePolicyError) as stale:
         repository.publish(release, signers, datetime.now(UTC), verified=replace(verified, policy=Digest.of(b"before")))
     assert stale.value.remedy

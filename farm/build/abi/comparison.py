@@ -28,7 +28,7 @@ from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import Link, Manifest
 from farm.core.package.copyable import is_installed_header
 from farm.core.plan.abi import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOutcome, AbiVerdict
-from farm.trust.attestation.abi_result import abi_statement
+from farm.trust.attestation.tester_results import abi_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

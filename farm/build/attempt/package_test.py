@@ -12,7 +12,7 @@ from farm.build.attempt.inputs import trial_root
 from farm.build.attempt.trial_sandbox import TrialSandbox
 from farm.build.attempt.workshop import time_now
 from farm.core.plan.job import TestOutcome
-from farm.trust.attestation.test_result import result_statement
+from farm.trust.attestation.tester_results import result_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from farm.container.sandbox_spec import Variation
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.attestation.tester_statement import TesterRun
+from farm.trust.attestation.tester_results import TesterRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farm.checker.reading.change import ReleaseChange
-    from farm.checker.reading.published_identities import Stays
+    from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.names.digest import Digest
     from farm.core.plan.plan import Plan
     from farm.store.blobs import BlobStore
@@ -136,14 +136,14 @@ def _fits(came: Output, name: str, beside: Output | None) -> bool:
     return beside is None or beside.recipe != came.recipe or _is_of(beside, came)
 
 
-def stand_so(came: Output, name: str, beside: Output | None, channel: str, stays: Stays) -> bool:
+def stand_so(came: Output, name: str, beside: Output | None, channel: str, stays: PublishedRecord) -> bool:
     """Say whether the newest release of a channel has these two, as they are, side by side."""
     return _held(stays, channel, came.name) == came.package and _held(stays, channel, name) == (
         beside.package if beside else None
     )
 
 
-def _held(stays: Stays, channel: str, name: str) -> Digest | None:
+def _held(stays: PublishedRecord, channel: str, name: str) -> Digest | None:
     stay = stays.stay(channel, name)
     return stay.descriptor if stay is not None and stay.until is None else None
 

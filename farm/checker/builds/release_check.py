@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from farm.checker.reading.change import ReleaseChange
-    from farm.checker.reading.published_identities import PublishedIdentities
+    from farm.checker.reading.published_identities import PublishedRecord
     from farm.store.blobs import BlobStore
     from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
@@ -43,7 +43,7 @@ _SHOWN = 3
 
 
 def check_release(
-    change: ReleaseChange, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+    change: ReleaseChange, blobs: BlobStore, builders: AllowedBuilders, published: PublishedRecord
 ) -> None:
     """Check every package that is new in a release. All blobs must be in `blobs`.
 
@@ -72,7 +72,7 @@ def check_release(
 
 class _Check:
     def __init__(
-        self, release: Release, blobs: BlobStore, builders: AllowedBuilders, published: PublishedIdentities
+        self, release: Release, blobs: BlobStore, builders: AllowedBuilders, published: PublishedRecord
     ) -> None:
         self._release = release
         self._blobs = blobs

@@ -44,13 +44,13 @@ GOING: Mapping[GateKind, _Check] = MappingProxyType({
 """What is asked of each package that a release takes out."""
 
 OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
-"""What is asked of the whole set: by `sets`, `interfaces` and `tested` beside this."""
+"""What is asked of the whole set: by `farm.checker.sets`, and by `interfaces` and `tests` beside this."""
 
 OF_POLICIES = frozenset({GateKind.TRANSITION})
-"""What is asked of all that moves: by `transitions` beside this."""
+"""What is asked of all that moves: by `move_gates` beside this."""
 
 OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.OLDER, GateKind.FREEZE})
-"""What only curators may order, by the signer's ledger: in `orders` beside this."""
+"""What only curators may order, by the signer's ledger: in `farm.checker.orders`."""
 
 NOT_ASKED: Mapping[GateKind, str] = MappingProxyType({
     GateKind.BUILD: "what was not built has no provenance, so that it cannot be in a release",

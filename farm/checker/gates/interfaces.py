@@ -27,7 +27,7 @@ from farm.core.sets.proof.interfaces import (
     look_at_interfaces,
 )
 from farm.errors import FarmError
-from farm.trust.attestation.abi_result import verify_abi_result
+from farm.trust.attestation.tester_results import verify_abi_result
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:

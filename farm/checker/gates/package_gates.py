@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from farm.checker.builds.plans import Plans
     from farm.checker.reading.described import Described
     from farm.checker.reading.published_advisories import PublishedAdvisories
-    from farm.checker.reading.published_identities import Stays
+    from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
     from farm.core.package.facts import PackageFacts
@@ -67,7 +67,7 @@ class Asked:
     described: Described
     plans: Plans
     advisories: PublishedAdvisories
-    stays: Stays
+    stays: PublishedRecord
     now: datetime
     promoted: Collection[Digest] = ()
     taken_back: Collection[Digest] = ()

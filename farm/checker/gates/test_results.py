@@ -10,7 +10,7 @@ from farm.checker.reading.test_record import PassedTest
 from farm.core.names.digest import Digest
 from farm.core.plan.job import TestOrder
 from farm.errors import FarmError
-from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_results import verify_test_result
 from farm.trust.blob_limits import LARGEST_ENVELOPE
 
 if TYPE_CHECKING:

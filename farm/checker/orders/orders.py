@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from farm.checker.orders.order_coverage import Coverage, Releases
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.errors import FarmError
-from farm.trust.attestation.curator_order import EVERY_CHANNEL, NO_RELEASE, TOLERANCE, Act, read_order
+from farm.trust.attestation.curator_order import Act, read_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from farm.checker.builds.outputs import Outputs
@@ -90,7 +90,7 @@ class Orders:
         usable = self._usable(release, previous)
         for digest in named:
             if digest not in usable:
-                raise UnusableOrderError(self._why_not(digest, release, previous), remedy=_AGAIN)
+                raise UnusableOrderError(self._why_not(digest, release, previous), remedy=SIGN_AGAIN)
         coverage, faults = Coverage(self._releases, outputs, moves), Faults()
         # One that lets nothing of this come is not used up by it.
         used = {each: usable[each] for each in named if any(coverage.lets_come(usable[each], move) for move in moves)}
@@ -205,45 +205,6 @@ def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
         return False
 
 
-def check_brought(
-    envelope: bytes,
-    people: Mapping[str, str],
-    *,
-    newest: Callable[[str], Release | None],
-    blobs: BlobStore,
-    now: datetime,
-) -> CuratorOrder:
-    """Return an order that may be taken into the ledger; `newest` gives the newest release of a channel.
-
-    Raises `CuratorOrderError`, `InvalidEnvelopeError`, `UnusableOrderError`.
-    """
-    order = read_order(envelope, people)
-    current = newest(order.channel) if order.channel != EVERY_CHANNEL else None
-    releases = Releases(blobs)
-    if now >= order.expires:
-        raise UnusableOrderError(f"{order.told} was good until {order.expires:%Y-%m-%d %H:%M} UTC", remedy=_AGAIN)
-    if order.at > now + TOLERANCE:
-        raise UnusableOrderError(f"{order.told} is of {order.at:%Y-%m-%d %H:%M} UTC, which is to come", remedy=_AGAIN)
-    if not releases.is_ancestor(order.base, current):
-        raise UnusableOrderError(
-            f"{order.told} was given on the release {order.base}, which is neither the newest of {order.channel} nor "
-            "one before it",
-            remedy=_AGAIN,
-        )
-    if order.act in (Act.ROLLBACK, Act.PROMOTE):
-        _check_target(order, newest(order.origin or order.channel), releases)
-    return order
-
-
-def _check_target(order: CuratorOrder, newest: Release | None, releases: Releases) -> None:
-    """See that there was the release that an order is about: whoever gave it knows it from the farm alone."""
-    if order.target in (None, NO_RELEASE) or not releases.is_ancestor(order.target, newest):
-        raise UnusableOrderError(
-            f"{order.told} is about the release {order.target}, which {order.origin or order.channel} never had",
-            remedy=_AGAIN,
-        )
-
-
 def _packages(moves: Iterable[Move]) -> frozenset[Digest]:
     return frozenset(digest for move in moves if (digest := move.after or move.before))
 
@@ -266,4 +227,4 @@ def _unordered(release: Release, move: Move) -> RefusedReleaseError:
     )
 
 
-_AGAIN = "Give the order again."
+SIGN_AGAIN = "Give the order again."

@@ -12,21 +12,12 @@ from farm.trust.index.imports import imported_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Protocol
 
     from farm.checker.reading.change import ReleaseChange
+    from farm.checker.reading.published_identities import PublishedRecord
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
     from farm.trust.index.release_index import Release, ReleaseEntry
-
-    class LastHeld(Protocol):
-        """Knows what channels have held."""
-
-        def last_held(self, channel: str, name: str) -> PrintedIdentity | None:
-            """Return what a channel held last under a name; None when it never held any."""
-
-        def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
-            """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +41,12 @@ class Move:
         return "drops it" if self.after is None else "changes it"
 
 
-def moves_of(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> tuple[Move, ...]:
+def moves_of(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> tuple[Move, ...]:
     """Return what differs from the release before, own packages and those of other distributions."""
     return *_own(change, blobs, held), *_foreign(change.release, change.previous, held)
 
 
-def _own(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> Iterator[Move]:
+def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iterator[Move]:
     for entry in change.coming:
         was, now = change.was.get(entry.name), _identity(entry, blobs)
         last = held.last_held(change.release.channel, entry.name)
@@ -65,7 +56,7 @@ def _own(change: ReleaseChange, blobs: BlobStore, held: LastHeld) -> Iterator[Mo
         yield Move(entry.name, entry.descriptor.digest, None)
 
 
-def _foreign(release: Release, previous: Release | None, held: LastHeld) -> Iterator[Move]:
+def _foreign(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[Move]:
     """Packages of others are as old as the release of their distribution that they are taken of."""
     was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
     for name in sorted(was.keys() | now.keys()):

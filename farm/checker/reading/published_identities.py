@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.checker.reading.checker_record import PublishedRecordError, opened_record
 from farm.core.names.digest import Digest
@@ -77,26 +77,6 @@ class Stay:
     descriptor: Digest
     since: datetime
     until: datetime | None
-
-
-class Stays(Protocol):
-    """Knows since when channels hold what they hold."""
-
-    def channels_of(self, descriptor: Digest) -> frozenset[str]:
-        """Return the channels in which an own package was ever published."""
-
-    def stay(self, channel: str, name: str) -> Stay | None:
-        """Return the last stay of a package, by short name, of others by full name; None for what never was there."""
-
-
-class PublishedIdentities(Protocol):
-    """Knows what was published under which printed identity, in any channel of one repository."""
-
-    def trees_of(self, identity: PrintedIdentity) -> Collection[Digest]:
-        """Return the trees that were published; none for what never was, and more than one only from before."""
-
-    def highest_build(self, names: Iterable[str], version: str, revision: int) -> int:
-        """Return the highest build number under which one of these packages was published; 0 when none was."""
 
 
 class PublishedRecord:

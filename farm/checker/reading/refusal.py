@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from farm.errors import FarmError, lost_blobs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from farm.core.names.digest import Digest
 
@@ -37,16 +37,8 @@ class Faults:
         self._found: dict[str, FarmError] = {}
 
     @contextmanager
-    def of(self, package: str) -> Iterator[None]:
-        """Take what is raised within as a fault of a package."""
-        try:
-            yield
-        except FarmError as error:
-            self._found.setdefault(package, error)
-
-    @contextmanager
-    def of_all(self, packages: Iterable[str]) -> Iterator[None]:
-        """Take what is raised within as a fault of each of these packages."""
+    def of(self, *packages: str) -> Iterator[None]:
+        """Record what is raised within as a fault of these packages."""
         try:
             yield
         except FarmError as error:

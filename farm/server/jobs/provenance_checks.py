@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import SSlibKey
 
-from farm.trust.attestation.abi_result import verify_abi_result
 from farm.trust.attestation.provenance import ProvenanceError, describe, read_consumed, verify_provenance
-from farm.trust.attestation.test_result import verify_test_result
-from farm.trust.attestation.tester_statement import InvalidResultError
+from farm.trust.attestation.tester_results import InvalidResultError, verify_abi_result, verify_test_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

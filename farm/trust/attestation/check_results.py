@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
@@ -46,8 +46,17 @@ class Checked(StrEnum):
     TESTS = "FARM_TESTS_PASSED"
 
 
+class _Answer(Form):
+    __slots__ = ()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
+        return cls.read_json(content, InvalidAnswerError)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedRelease(Form, record="verified release"):
+class VerifiedRelease(_Answer, record="verified release"):
     """That a release may be signed, and what was looked at.
 
     `previous` is the release that was in force then, `policy` the signed document of builders and policy. `new` are the
@@ -67,11 +76,6 @@ class VerifiedRelease(Form, record="verified release"):
     rolled_back: tuple[Digest, ...] = ()
     returned: tuple[Digest, ...] = ()
 
-    @classmethod
-    def from_json(cls, content: bytes) -> VerifiedRelease:
-        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-        return cls.read_json(content, InvalidAnswerError)
-
     def check_about(self, release: Release) -> None:
         """See that this very release was looked at, on the one that it follows. Raises `InvalidAnswerError`."""
         if self.release != release.digest:
@@ -84,16 +88,11 @@ class VerifiedRelease(Form, record="verified release"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedOrder(Form, record="checked order"):
+class CheckedOrder(_Answer, record="checked order"):
     """That the envelope of the digest `asked` holds an `order`, so named, that the signer may write down."""
 
     asked: Digest
     order: Digest
-
-    @classmethod
-    def from_json(cls, content: bytes) -> CheckedOrder:
-        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, envelope: bytes, order: Digest) -> None:
         """See that this very order was looked at. Raises `InvalidAnswerError`."""
@@ -102,7 +101,7 @@ class CheckedOrder(Form, record="checked order"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedLists(Form, record="checked list"):
+class CheckedLists(_Answer, record="checked list"):
     """That a list of advisories, or of reviews, of the digest `asked` may be signed: on what is `published` by now.
 
     `reviews` is the content of the target `reviews.json` that goes with it, None where that stays. `published` are the
@@ -113,11 +112,6 @@ class CheckedLists(Form, record="checked list"):
     reviews: bytes | None
     published: Mapping[str, str]
 
-    @classmethod
-    def from_json(cls, content: bytes) -> CheckedLists:
-        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-        return cls.read_json(content, InvalidAnswerError)
-
     def check_about(self, content: bytes) -> None:
         """See that this very list was looked at. Raises `InvalidAnswerError`."""
         if self.asked != Digest.of(content):
@@ -125,17 +119,12 @@ class CheckedLists(Form, record="checked list"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedImage(Form, record="checked image"):
+class CheckedImage(_Answer, record="checked image"):
     """What an image that was `asked` for is: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
 
     asked: Digest
     image: Digest
     sbom: bytes
-
-    @classmethod
-    def from_json(cls, content: bytes) -> CheckedImage:
-        """Read what `to_json` gave. Raises `InvalidAnswerError`."""
-        return cls.read_json(content, InvalidAnswerError)
 
     def check_about(self, asked: AskedImage) -> None:
         """See that this very image was worked out. Raises `InvalidAnswerError`."""

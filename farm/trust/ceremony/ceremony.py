@@ -235,11 +235,6 @@ def list_operator(repository: Repository, keys: Path, name: str, public: str, no
     return True
 
 
-def online_signers(folder: Path) -> Signers:
-    """Read the online keys of a signer process: every private key in `folder`. Raises `KeyFileError`."""
-    return read_signers(folder)
-
-
 def online_keys(folder: Path, name: str) -> RoleKeys:
     """Return the public key of a role from the folder of online keys; it is made on first use."""
     link = folder / f"{name}.uri"
@@ -252,7 +247,7 @@ def _publish_here(repository: Repository, draft: Draft, keys: Path, now: datetim
     draft = _signed_by_all(draft, _offline_keys(keys))
     if any(quorum.missing for quorum in draft.quorums()):
         raise KeysAwayError(repository, keys, options)
-    publish_draft(repository, draft, online_signers(keys / "online"), now)
+    publish_draft(repository, draft, read_signers(keys / "online"), now)
 
 
 def _offline_keys(keys: Path) -> Signers:

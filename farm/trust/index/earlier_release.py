@@ -9,6 +9,8 @@ from farm.trust.index.release_index import Release
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from farm.trust.index.imports import Import
     from farm.trust.index.tree import Read
 
@@ -28,13 +30,12 @@ def pinned_release(newest: Release, pin: Import, read: Read) -> Release:
             pin, "mismatch", f"the repository is that of {newest.distribution}/{newest.channel}", "Tell its owner."
         )
     release = newest
-    for _ in range(MOST_STEPS):
+    for release in _back_from(newest, read):
         if release.digest == pin.release:
             return release
-        if release.number <= pin.number or release.previous is None:
+        if release.number <= pin.number:
             break
-        release = Release.from_json(read(BlobRef(release.previous, LARGEST_HEAD)))
-    else:
+    if release.number > pin.number and release.previous:
         raise _refused(pin, "missing", f"it is more than {MOST_STEPS} releases back", "Ask for a newer release.")
     if newest.number < pin.number:
         why, remedy = f"the newest that is signed there is release {newest.number}", "The mirror is stale: try another."
@@ -49,18 +50,26 @@ def numbered_release(newest: Release, number: int, read: Read) -> Release:
 
     Raises `UntrustedMetadataError`, `InvalidReleaseError`, and what `read` raises.
     """
-    release = newest
-    for _ in range(MOST_STEPS):
+    for release in _back_from(newest, read):
         if release.number == number:
             return release
-        if release.number < number or release.previous is None:
+        if release.number < number:
             break
-        release = Release.from_json(read(BlobRef(release.previous, LARGEST_HEAD)))
     raise UntrustedMetadataError(
         "missing",
         f"{newest.channel} has no release {number}",
         f"The newest that is signed is {newest.number}.",
     )
+
+
+def _back_from(newest: Release, read: Read) -> Iterator[Release]:
+    """Yield a release and those before it, `MOST_STEPS` at most."""
+    release = newest
+    for _ in range(MOST_STEPS):
+        yield release
+        if release.previous is None:
+            return
+        release = Release.from_json(read(BlobRef(release.previous, LARGEST_HEAD)))
 
 
 def _refused(pin: Import, reason: str, why: str, remedy: str) -> UntrustedMetadataError:

@@ -7,9 +7,10 @@ by whoever signs and again by every client. Pure: works on documents whose signa
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
 from farm.core.names.channel_name import faults_of_channel_names
 from farm.errors import FarmError
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from securesystemslib.signer import Key
-    from tuf.api.metadata import DelegatedRole, Delegations, Role, Root, Targets
+    from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role
 
+Document = TypeVar("Document", Root, Timestamp, Snapshot, Targets)
 OFFLINE_ROLES = ("root", "targets")
 ONLINE_ROLES = ("snapshot", "timestamp")
 TOP_ROLES = (*OFFLINE_ROLES, *ONLINE_ROLES)
@@ -38,6 +40,13 @@ class DelegationError(FarmError):
             remedy=remedy or "Do not sign it. Make it anew with `farm keys draft`, or ask who made it what for.",
             code=code,
         )
+
+
+def document_of(metadata: Metadata[Any], kind: type[Document], role: str) -> Document:
+    """Return the document in a file of metadata. Raises `DelegationError` when it is of another kind."""
+    if not isinstance(metadata.signed, kind):
+        raise DelegationError(f"{role} is {metadata.signed.type} metadata")
+    return metadata.signed
 
 
 def check_channel_names(names: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
@@ -18,15 +18,13 @@ from farm.store.durable_file import replace_file
 from farm.trust.index.release_index import Release
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, hashed_path, release_target
 from farm.trust.metadata.builders import read_builders
-from farm.trust.metadata.delegation import channels_of, delegated_roles
+from farm.trust.metadata.delegation import Document, channels_of, delegated_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from farm.trust.metadata.builders import AllowedBuilders
-
-_Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
 
 
 class RepositoryStateError(FarmError):
@@ -165,7 +163,7 @@ class RepositoryFiles:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _verified(self, name: str, kind: type[_Document], role: str, *delegators: Root | Targets) -> _Document:
+    def _verified(self, name: str, kind: type[Document], role: str, *delegators: Root | Targets) -> Document:
         """Read a document that one of `delegators` bears out; without any, a root that bears itself out."""
         content = self.read_metadata(name)
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuf.api.metadata import DelegatedRole, Delegations, Role, Root, TargetFile, Targets
 
 from farm.trust.layout import ADVISORIES, ADVISORIES_PATTERN, BUILDERS_TARGET, release_target
-from farm.trust.metadata.delegation import OFFLINE_ROLES, ONLINE_ROLES, TOP_ROLES
+from farm.trust.metadata.delegation import TOP_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,16 +74,3 @@ def delegated_role(name: str, keys: RoleKeys) -> DelegatedRole:
 def new_delegated(now: datetime) -> Targets:
     """Return version 1 of a delegated role's metadata: nothing signed yet."""
     return Targets(expires=expiry("", now))
-
-
-__all__ = [
-    "OFFLINE_ROLES",
-    "ONLINE_ROLES",
-    "RoleKeys",
-    "delegated_role",
-    "expiry",
-    "lifetime",
-    "new_delegated",
-    "new_root",
-    "new_targets",
-]

@@ -11,7 +11,7 @@ import fcntl
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tuf.api import exceptions as tuf_errors
 from tuf.api.metadata import Metadata, Root, Targets
@@ -24,10 +24,12 @@ from farm.trust.layout import ADVISORIES, BUILDERS_TARGET, METADATA, TARGETS, re
 from farm.trust.metadata.builders import read_builders
 from farm.trust.metadata.delegation import (
     DelegationError,
+    Document,
     check_delegated,
     check_root,
     check_targets,
     delegated_roles,
+    document_of,
     role_of,
 )
 from farm.trust.untrusted_metadata import UntrustedMetadataError
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """Bytes that a file of metadata or a signed target may have; the largest is the list of advisories."""
 _LOCKED_SECONDS = 0.02
-_Document = TypeVar("_Document", Root, Targets)
 
 
 class RepositoryReader(Protocol):
@@ -230,12 +231,9 @@ class _Session:
         """Return the ids of a delegated role's keys."""
         return tuple(sorted(role_of(self._targets, role).keyids))
 
-    def _document(self, role: str, kind: type[_Document]) -> _Document:
+    def _document(self, role: str, kind: type[Document]) -> Document:
         # python-tuf has verified what it keeps, and gives it out in no other way.
-        metadata: Metadata[Any] = Metadata.from_file(str(self._state / f"{role}.json"))
-        if not isinstance(metadata.signed, kind):
-            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
-        return metadata.signed
+        return document_of(Metadata.from_file(str(self._state / f"{role}.json")), kind, role)
 
 
 def check_fingerprint(root: bytes, fingerprint: Digest) -> None:

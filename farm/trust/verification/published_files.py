@@ -6,21 +6,19 @@ A mirror writes them anew, byte for byte, so that whoever reads it verifies the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.trust.layout import ADVISORIES, hashed_path
-from farm.trust.metadata.delegation import DelegationError, delegated_roles
+from farm.trust.metadata.delegation import Document, delegated_roles, document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
-
-_Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
 
 
 class PublishedMeanwhileError(FarmError):
@@ -82,12 +80,9 @@ class _Reading:
         self._state = state
         self.content: dict[str, bytes] = {}
 
-    def of(self, role: str, kind: type[_Document]) -> _Document:
+    def of(self, role: str, kind: type[Document]) -> Document:
         content = self.content[role] = (self._state / f"{role}.json").read_bytes()
-        metadata: Metadata[Any] = Metadata.from_bytes(content)
-        if not isinstance(metadata.signed, kind):
-            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
-        return metadata.signed
+        return document_of(Metadata.from_bytes(content), kind, role)
 
 
 def _targets(state: Path, document: Targets) -> dict[str, bytes]:

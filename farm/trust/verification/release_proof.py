@@ -8,7 +8,7 @@ digests are looked at as a client does. Whether they have expired is not: the re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
@@ -21,18 +21,22 @@ from farm.errors import FarmError
 from farm.trust.index.earlier_release import LARGEST_HEAD
 from farm.trust.index.release_index import InvalidReleaseError, Release
 from farm.trust.layout import release_target
-from farm.trust.metadata.delegation import DelegationError, check_delegated, check_root, check_targets, role_of
+from farm.trust.metadata.delegation import (
+    DelegationError,
+    Document,
+    check_delegated,
+    check_root,
+    check_targets,
+    role_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from farm.trust.index.imports import Import
 
-    class ReadWithin(Protocol):
-        """Brings the verified bytes of a blob."""
-
-        def __call__(self, digest: Digest, most: int) -> bytes:
-            """Return a blob of at most so many bytes. Raises a `FarmError`."""
+    ReadWithin = Callable[[Digest, int], bytes]
+    """Brings the verified bytes of a blob that has at most so many. Raises a `FarmError`."""
 
 
 MOST_HEADS = 1000
@@ -40,7 +44,6 @@ MOST_HEADS = 1000
 LARGEST_SHOWN = 64 << 20
 """Bytes of all documents for one release together."""
 _CLIENT = UpdaterConfig()  # what no client would read is no evidence either
-_Document = TypeVar("_Document", Root, Timestamp, Snapshot, Targets)
 
 
 class UnsignedAbroadError(FarmError):
@@ -182,7 +185,7 @@ class _Documents:
         return content
 
 
-def _signed(kind: type[_Document], content: bytes, above: Root | Targets, role: str) -> _Document:
+def _signed(kind: type[Document], content: bytes, above: Root | Targets, role: str) -> Document:
     metadata = Metadata[Any].from_bytes(content)
     if not isinstance(metadata.signed, kind):
         raise ValueError(f"{role} is {metadata.signed.type} metadata")  # noqa: TRY004  (of a document)

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from securesystemslib.exceptions import StorageError
 from tuf.api.exceptions import RepositoryError
@@ -22,7 +22,7 @@ from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.trust.layout import ADVISORIES, BUILDERS_TARGET
 from farm.trust.metadata.builders import read_builders
-from farm.trust.metadata.delegation import DelegationError, delegated_roles, role_of
+from farm.trust.metadata.delegation import DelegationError, delegated_roles, document_of, role_of
 from farm.trust.verification.channel_signers import read_signers
 from farm.trust.verification.last_verified import TOP_ROLES, metadata_ends
 from farm.trust.verification.seen_releases import SeenReleases
@@ -154,10 +154,7 @@ class KeptMetadata:
             raise NothingVerifiedError(channel) from error
 
     def _targets(self, role: str) -> Targets:
-        metadata: Metadata[Any] = Metadata.from_file(str(self._state / f"{role}.json"))
-        if not isinstance(metadata.signed, Targets):
-            raise DelegationError(f"{role} is {metadata.signed.type} metadata")
-        return metadata.signed
+        return document_of(Metadata.from_file(str(self._state / f"{role}.json")), Targets, role)
 
     def _target(self, targets: Targets, path: str) -> bytes | None:
         """Return a target as it was fetched; None where it was not, or has rotted since."""

@@ -19,10 +19,11 @@ from farm.cli.settings import Settings
 from farm.core.policy.tree import load_tree
 from farm.server.application import FarmSettings
 from farm.server.tables.session import Database
-from farm.trust.ceremony.ceremony import KeysAwayError, found_repository, online_signers
+from farm.trust.ceremony.ceremony import KeysAwayError, found_repository
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import create_key, load_key, load_or_create_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.delegation import DelegationError, channels_of
 from farm.trust.metadata.repository import Repository
 from web.settings import WebSettings
@@ -123,7 +124,7 @@ def test_a_worker_that_was_taken_from_the_testers_is_not_put_back(tmp_path: Path
     one, two = (load_or_create_key(home.worker(number) / "key").public_key for number in (1, 2))
     repository, offline = Repository(home.public), home.root / "keys" / "offline"
     draft = draft_targets(repository, TargetsEdit(remove_testers=(two.keyid,)), datetime.now(UTC))
-    signers = online_signers(home.root / "keys" / "online")
+    signers = read_signers(home.root / "keys" / "online")
     publish_draft(repository, draft.signed_by(load_key(offline / "targets")), signers, datetime.now(UTC))
     if not keys_are_here:
         offline.rename(tmp_path / "away")

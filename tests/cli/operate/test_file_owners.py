@@ -27,7 +27,7 @@ from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.store.blobs import BlobStore
 from farm.store.private_directory import NotOwnDirectoryError, own_state
-from farm.trust.ceremony.ceremony import online_signers
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.threats.killed import exit_status, fork
 
@@ -148,10 +148,10 @@ def test_a_farm_of_before_changes_hands_and_goes_on(home: FarmHome) -> None:
     with closing(sqlite3.connect(home.sqlite)) as database:
         assert database.execute("SELECT count(*) FROM trial").fetchone() == (2,)
     assert acting(users, "web", partial((home.root / "logs/1.jsonl").open, "a"))
-    assert acting(users, "signer", lambda: online_signers(home.root / "keys" / "online"))
+    assert acting(users, "signer", lambda: read_signers(home.root / "keys" / "online"))
     assert acting(users, "control", lambda: BlobStore(home.public / "blobs").put_bytes(b"published"))
     assert acting(users, "check", lambda: look_in_record(home))
-    assert not acting(users, "check", lambda: online_signers(home.root / "keys" / "online"))
+    assert not acting(users, "check", lambda: read_signers(home.root / "keys" / "online"))
     assert not acting(users, "check", (home.public / "summaries/x").touch)
     # What control and web make is there for the other, and what is published for all.
     blobs = BlobStore(home.root / "blobs")

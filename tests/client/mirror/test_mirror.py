@@ -28,7 +28,7 @@ from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.keys.signers import read_signers, signed
 from farm.trust.layout import blob_path
 from farm.trust.metadata.repository import Repository
@@ -225,7 +225,7 @@ def test_channels_of_one_distribution_share_a_mirror(tmp_path: Path) -> None:
     )
     stable = replace(distribution.publish(), channel="stable")
     distribution.keep(stable.to_json())
-    signers = online_signers(distribution.founded.online)
+    signers = read_signers(distribution.founded.online)
     Repository(distribution.public).publish(stable, signers, datetime.now(UTC))
     mirrorer = Mirrorer(distribution, str(distribution.public), tmp_path)
     mirrorer.host.subscriptions.subscribe(str(distribution.public), "stable", mirrorer.fingerprint)

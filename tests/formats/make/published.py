@@ -20,13 +20,13 @@ from farm.trust.attestation.advisory_statement import advisory_word, review_word
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.curator_order import Act
 from farm.trust.attestation.dsse import sign_statement
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.ceremony.drafting import RoleEdit, draft_root
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory, document_of
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.review_list import ReviewList
 from farm.trust.keys.key_files import create_key, load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.verification.release_proof import ShownRelease
 from tests.checker.channel import Channel, opened_channel
@@ -214,7 +214,7 @@ def _words(edge: Channel) -> None:
     keep = edge.builder.keep
     listed = ListedAdvisory(read_osv(document, "dist.example.org").id, keep(document), ("jq",))
     index = AdvisoryIndex("dist.example.org", (listed,), keep(document_of((statement,), "dist.example.org")))
-    signers, checks = online_signers(edge.keys / "online"), ChecksHere(edge.repository, ledger=edge.ledger)
+    signers, checks = read_signers(edge.keys / "online"), ChecksHere(edge.repository, ledger=edge.ledger)
     publish_advisories(edge.repository, signers, checks, index.to_json())
     publish_reviews(edge.repository, signers, checks, ReviewList("dist.example.org", (looked,)).to_json())
     tick()
@@ -226,7 +226,7 @@ def _new_root(edge: Channel) -> None:
     new = create_key(edge.keys / "offline" / "root-2")
     edit = RoleEdit("root", add=(new.public_key,), remove=(old.public_key.keyid,))
     draft = draft_root(repository, edit, edge.now).signed_by(old).signed_by(new)
-    publish_draft(repository, draft, online_signers(edge.keys / "online"), edge.now)
+    publish_draft(repository, draft, read_signers(edge.keys / "online"), edge.now)
 
 
 def _taken(edge: Channel, other: SmallDistribution) -> Import:

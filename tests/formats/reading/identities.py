@@ -21,7 +21,6 @@ from farm.core.plan.sbom import package_sbom
 from farm.core.plan.source_addresses import source_addresses
 from farm.core.policy.tree import load_tree
 from farm.core.recipe.recipe import Limits
-from farm.trust.attestation.abi_result import abi_statement, verify_abi_result
 from farm.trust.attestation.approval import approval_statement, read_approval
 from farm.trust.attestation.curator_order import kept_order, order_statement, read_order
 from farm.trust.attestation.dsse import open_envelope, sign_statement
@@ -29,8 +28,13 @@ from farm.trust.attestation.image_statement import check_image_statement, image_
 from farm.trust.attestation.provenance import BuildRun, build_statement, read_build, read_consumed
 from farm.trust.attestation.release_summary import read_summary, summary_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, read_submission, submission_statement
-from farm.trust.attestation.test_result import result_statement, verify_test_result
-from farm.trust.attestation.tester_statement import TesterRun
+from farm.trust.attestation.tester_results import (
+    TesterRun,
+    abi_statement,
+    result_statement,
+    verify_abi_result,
+    verify_test_result,
+)
 from farm.trust.metadata.signed_policy import steps_digest
 from tests.formats.keys import key, public
 from tests.formats.reading.documents import KINDS

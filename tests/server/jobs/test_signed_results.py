@@ -17,7 +17,7 @@ from farm.server.jobs.finishing import RefusedOutcomeError, finish_comparison, f
 from farm.server.jobs.requests import wish_for_comparison, wish_for_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.tester_statement import InvalidResultError
+from farm.trust.attestation.tester_results import InvalidResultError
 from tests.server.signed_results import attested
 from tests.server.small_farm import WORLD, SmallFarm, recipe
 

@@ -20,7 +20,8 @@ from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.pipeline import Pipeline
 from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
 from farm.trust.attestation.check_results import VerifiedRelease
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.server.small_farm import SmallFarm
@@ -178,7 +179,7 @@ class ReleasingFarm:
 def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
     farm = SmallFarm.open(database, tmp_path)
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge", "stable"], [], datetime.now(UTC))
-    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    signer = Signer(Repository(tmp_path / "public"), read_signers(founded.online))
     with farm.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
     return ReleasingFarm(farm, Pipeline(farm.application, EDGE, tmp_path / "public", signer), signer)

@@ -18,8 +18,8 @@ from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.server.pipeline.publication.publication import PublicStore
 from farm.store.blobs import BlobStore
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.release_index import Release, ReleaseEntry
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import sign_checked
 
@@ -37,7 +37,7 @@ def publish(public: Path, built: Path, keys: Path, order: dict[str, Any]) -> Non
     index = [store.read(Digest(each)) for each in order["index"]]
     put = [ReleaseEntry.from_json(store.read(Digest(each))) for each in order["put"]]
     PublicStore(public, store).bring(put, index, release)
-    sign_checked(Repository(public), online_signers(keys), keys.parent / "record", release)
+    sign_checked(Repository(public), read_signers(keys), keys.parent / "record", release)
 
 
 def die_at(number: int) -> None:

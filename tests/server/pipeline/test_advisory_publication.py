@@ -16,9 +16,10 @@ from farm.server.identities.access import Actor
 from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.pipeline.publishing.advisory_publication import AdvisoryPublication
 from farm.store.blobs import BlobStore
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 from farm.trust.index.review_list import InvalidReviewListError, ReviewList
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_target
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import ChecksHere
@@ -86,7 +87,7 @@ class Newsroom:
 def newsroom(database: Database, tmp_path: Path) -> Newsroom:
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], [], datetime.now(UTC))
     farm = SmallFarm.open(database, tmp_path)
-    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    signer = Signer(Repository(tmp_path / "public"), read_signers(founded.online))
     return Newsroom(farm, AdvisoryPublication(farm.application, tmp_path / "public", signer), signer)
 
 

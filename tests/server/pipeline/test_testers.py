@@ -40,12 +40,13 @@ from farm.server.tables.states import JobKind, JobState
 from farm.server.transaction.planning_inputs import ToolchainRef
 from farm.signing.evidence import ReleaseEvidence
 from farm.store.blobs import BlobStore
-from farm.trust.attestation.test_result import verify_test_result
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.attestation.tester_results import verify_test_result
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.ceremony.drafting import TargetsEdit, draft_targets
 from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.index.release_index import Release
 from farm.trust.keys.key_files import load_key
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import BLOBS
 from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
@@ -85,7 +86,7 @@ class TestedFarm:
 
     def __post_init__(self) -> None:
         self.repository = Repository(self.folder / "public")
-        self.signer = Signer(self.repository, online_signers(self.folder / "keys" / "online"))
+        self.signer = Signer(self.repository, read_signers(self.folder / "keys" / "online"))
         self.open()
 
     def open(self) -> None:

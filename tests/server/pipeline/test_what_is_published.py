@@ -34,8 +34,9 @@ from farm.server.pipeline.pipeline import Pipeline
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.ceremony.ceremony import found_repository, online_signers
+from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.release_index import Release
+from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
 from tests.server.pipeline.conftest import EDGE, Signer
@@ -120,7 +121,7 @@ def _publish(small: SmallFarm, tmp_path: Path, *recipes: dict[str, bytes]) -> Pu
     founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], keys, datetime.now(UTC))
     with small.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
-    signer = Signer(Repository(tmp_path / "public"), online_signers(founded.online))
+    signer = Signer(Repository(tmp_path / "public"), read_signers(founded.online))
     pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer)
     while pipeline.advance().state == "open":
         pass

@@ -27,9 +27,9 @@ from farm.server.tables.curation_rows import AdvisoryPackageRow, AdvisoryRow, Re
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.advisory_statement import Word, advisory_word, review_word, statement_word, words_to_sign
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrderError, kept_order
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.index.advisory_index import AdvisoryIndex
 from farm.trust.index.review_list import ReviewList
+from farm.trust.keys.signers import read_signers
 from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_target
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
@@ -73,7 +73,7 @@ class Signer:
 
     @property
     def _signers(self) -> Any:
-        return online_signers(self.channel.keys / "online")
+        return read_signers(self.channel.keys / "online")
 
     @property
     def _checks(self) -> ChecksHere:

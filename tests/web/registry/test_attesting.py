@@ -24,9 +24,8 @@ from farm.server.pipeline.publication.signer_client import (
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.image_request import AskedImage, UnsignableImageError
 from farm.trust.attestation.image_statement import check_image_statement, image_statement
-from farm.trust.ceremony.ceremony import online_signers
 from farm.trust.keys.key_files import load_public_key, public_pem
-from farm.trust.keys.signers import Signers
+from farm.trust.keys.signers import Signers, read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import ChecksHere
 from tests.checker.signer_process import checker_process, images_socket, signer_process
@@ -203,7 +202,7 @@ class SignedBy:
 
 def signing_with(distribution: SmallDistribution) -> tuple[Repository, Signers]:
     assert distribution.founded is not None
-    return Repository(distribution.public), online_signers(distribution.founded.online)
+    return Repository(distribution.public), read_signers(distribution.founded.online)
 
 
 def attesting(distribution: SmallDistribution, folder: Path) -> tuple[Attesting, ImageRecord, SignedBy]:

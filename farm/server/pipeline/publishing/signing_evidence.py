@@ -26,7 +26,7 @@ from farm.server.submissions.owners import signatures_of
 from farm.server.tables.evidence import TestEvidence
 from farm.server.tables.pipeline_states import ChangeState, RunState
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
-from farm.trust.attestation.tester_statement import named_order
+from farm.trust.attestation.tester_results import named_order
 from farm.trust.index.imports import imported_descriptors
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import IndexTree, difference

@@ -20,8 +20,7 @@ from farm.server.identities import identities
 from farm.server.jobs import attempts, jobs
 from farm.server.jobs.provenance_checks import key_of
 from farm.server.tables.states import ENDED, JobState
-from farm.trust.attestation.abi_result import verify_abi_result
-from farm.trust.attestation.test_result import verify_test_result
+from farm.trust.attestation.tester_results import verify_abi_result, verify_test_result
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
     from farm.server.tables.records import Attempt, Job
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
-    from farm.trust.attestation.abi_result import AbiResult
-    from farm.trust.attestation.test_result import TestResult
+    from farm.trust.attestation.tester_results import AbiResult, TestResult
     from farm.trust.metadata.builders import AllowedBuilders
 
 

@@ -1,15 +1,21 @@
-"""Reports of trouble, as the signer's ledger has them: with what is reported, no channel that soaks goes on."""
+"""The gates that look at what moves in a release: reports of trouble, and transitions.
+
+With a package that is reported, no channel that soaks goes on. The packages of a transition, by the channel's signed
+policy, move in one release or not at all; outputs of one build do so without a policy: `farm.checker.builds.outputs`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
+from farm.core.policy.channel import parted
 from farm.core.policy.gates.soak import SoakGate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from farm.checker.orders.orders import Permitted
     from farm.checker.orders.version_moves import Move
     from farm.core.policy.channel import ChannelPolicy
     from farm.signing.state import LedgerState
@@ -37,4 +43,23 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
                     f"Where the farm has no such report: `{close}`.",
                     code="reported",
                 )
+    faults.check()
+
+
+def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: Permitted) -> None:
+    """See that the packages of a transition move together, but for one that a promotion names without the others.
+
+    Raises `RefusedReleaseError`.
+    """
+    apart, faults = parted(policy.transitions, {each.name for each in moves}), Faults()
+    for move in moves:
+        for transition, other in apart.get(move.name, ()):
+            if not permitted.is_alone(move.name, move.after or move.before, other):
+                with faults.of(move.name):
+                    raise RefusedReleaseError(
+                        f"{move.name} comes or goes without {other}: by the transition {transition.name} of "
+                        f"{policy.name} both move in one release",
+                        remedy=f"Move {move.name} and {other} together, or have a policy signed without that.",
+                        code="parted-transition",
+                    )
     faults.check()
