@@ -207,7 +207,7 @@ def test_the_release_here_pins_the_release_over_there_by_its_digest(pair: Pair) 
     assert [(package["name"], package["version"]) for package in told["packages"]] == [(SAY, "1.0")]
     said_of_it = pair.here.run("release", "show", "edge", "1").done().output
     assert re.search(rf"^{SAY} +1\.0-1 +{told['packages'][0]['package']}$", said_of_it, re.MULTILINE)
-    assert f"takes of {THERE}: release 1 of edge, {over_there.digest}, under the root {pair.enrolled}" in said_of_it
+    assert f"imports of {THERE}: release 1 of edge, {over_there.digest}, under the root {pair.enrolled}" in said_of_it
 
 
 def test_a_subscriber_runs_both_and_verifies_each_against_its_own_root(pair: Pair, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_a_read_only_root_is_named_and_all_is_as_before(subscriber: Subscriber) 
         subprocess.run(["mount", "-o", "remount,bind,ro", subscriber.root], check=True)
         farm.run("upgrade", "--root", "root").refused("read-only-root")
         farm.run("list", "--root", "root").done()
-        assert "root is left as it is" in farm.run("gc").done().output
+        assert "root is unchanged" in farm.run("gc").done().output
         subscriber.as_before()
     farm.run("upgrade", "--root", "root").done()
 

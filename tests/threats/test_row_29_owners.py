@@ -76,9 +76,9 @@ def test_who_has_only_a_token_changes_nothing_and_is_told_whom_to_ask(shells: Pe
     shown = shells.run("mallory", "submit", place, "--wait", status=3)
     assert shown.splitlines() == [
         "a: waits for alice",
-        "submission 1 waits for its owners; one of each signs with `farm submission accept 1`",
+        "submission 1 waits: one owner of each recipe signs with `farm submission accept 1`",
     ]
-    assert "the farm knows nobody by that key" in shells.told
+    assert "the farm does not know this key" in shells.told
     assert shells.nothing_happened()
 
 
@@ -167,7 +167,7 @@ def test_a_farm_that_shows_an_owner_other_files_than_it_says_gets_no_signature(
 
     monkeypatch.setattr(FarmClient, "submission_contents", swapped)
     shells.run("alice", "submission", "accept", "1", "--yes", status=1)
-    assert "with other files than it says" in shells.told
+    assert "sent other files of submission" in shells.told
     assert shells.nothing_happened()
 
 
@@ -180,4 +180,4 @@ def test_rows_that_call_the_submitted_files_current_hide_no_change_from_an_owner
         session.connection().execute(text(row))
     shells.run("alice", "submission", "accept", "2", "--yes")
     assert "+  - run: make install FLAG=evil" in shells.told.splitlines()
-    assert "the farm calls another state of it current" in shells.told
+    assert "the farm's current version is different" in shells.told

@@ -195,6 +195,6 @@ def test_a_directory_of_ones_own_becomes_a_package_by_the_same_rule(simulator: S
         "mine.example.org/app has a sensitive file that it does not declare:\n      etc/hosts: it says where" in refused
     )
     assert "--sensitive-file 'etc/hosts=REASON'" in refused
-    assert "both have to be there" in host.run(*pack, "--sensitive-file", "etc/hosts=", status=2)
+    assert "is not PATH=REASON" in host.run(*pack, "--sensitive-file", "etc/hosts=", status=2)
     form = json.loads(host.run(*pack, "--sensitive-file", "etc/hosts=Names of our own", "--json"))
     assert form["sensitive-files"] == [{"path": "etc/hosts", "reason": "Names of our own"}]

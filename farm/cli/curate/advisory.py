@@ -1,4 +1,4 @@
-"""`farm advisory`: security advisories of the distribution, for curators."""
+"""`farm advisory`: the security advisories of a distribution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, styled, table
+from farm.cli.output import say, say_json, say_lines, styled, table, tell_table
 from farm.cli.remote import connect
 from farm.cli.sign_order import sign_words, tell_signed
 
@@ -24,13 +24,13 @@ _NOT_FOUND = 404
 _unknown_option = click.option(
     "--allow-unknown",
     is_flag=True,
-    help="Also for packages that nothing here has ever made, and advisories that are not here yet.",
+    help="Accept packages that this farm has never built, and advisories that it does not have yet.",
 )
 
 
 @click.group()
 def advisory() -> None:
-    """Look at and add security advisories of the farm at FARM_URL."""
+    """Show and add the security advisories of the farm at FARM_URL."""
 
 
 @advisory.command("add")
@@ -38,12 +38,13 @@ def advisory() -> None:
 @_unknown_option
 @json_option
 def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
-    """Add advisories from FILES, each one JSON document in OSV's form. Needs a token with the role curator.
+    """Add advisories from FILES, each a JSON document in the OSV format.
 
-    Where policy is signed, it signs them with your own key (`farm keys me`), and nobody else's word is published.
+    Needs the token of a curator. Where policy is signed, this signs the advisories with your own key (`farm keys me`);
+    unsigned ones are not published.
 
-    Files that were added before change nothing; a newer `modified` changes what is kept, `withdrawn` takes it back. One
-    about a package that no recipe has ever made is refused.
+    Adding a file again changes nothing. A newer `modified` replaces the advisory, `withdrawn` withdraws it. An advisory
+    on a package that no recipe has ever built is refused.
 
     \b
     Example:
@@ -51,7 +52,7 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
     """
     from farm.core.advisories.osv import read_json_object
 
-    # All are read before the first is sent, so that a broken one leaves nothing half done.
+    # All files are read before the first is sent: a broken one leaves nothing half done.
     documents = [read_json_object(path.read_bytes(), "the advisory", str(path)) for path in files]
     answers = []
     with connect() as farm:
@@ -67,7 +68,7 @@ def add(files: tuple[Path, ...], allow_unknown: bool, as_json: bool) -> int:
 
 
 def _sign_advisory(farm: CuratorClient, document: Mapping[str, Any]) -> bytes | None:
-    """Return the signed order; None where there is no key, or the farm has this very document and need not be told."""
+    """Return the signed order; None without a key, or where the farm has this very document already."""
     from farm.api.errors import RefusedRequestError
     from farm.trust.attestation.advisory_statement import advisory_word
 
@@ -90,7 +91,7 @@ def _added(answer: dict[str, Any]) -> list[str]:
 
 
 def _released(hit: dict[str, Any]) -> str:
-    return f"  it holds for {hit['package']} {hit['version']}, which is in {hit['channel']}"
+    return f"  affects {hit['package']} {hit['version']}, which is in {hit['channel']}"
 
 
 @advisory.command("vex")
@@ -98,11 +99,11 @@ def _released(hit: dict[str, Any]) -> str:
 @_unknown_option
 @json_option
 def vex(file: Path, allow_unknown: bool, as_json: bool) -> int:
-    """State with FILE, an OpenVEX document, whether advisories do harm here. Needs a token with the role curator.
+    """State with FILE, an OpenVEX document, whether advisories affect packages of this distribution.
 
-    The newest statement about a vulnerability in a package counts. `not_affected`, and `fixed` for the version that it
-    names, let the gate `advisories` and `farm audit` pass the package. Of packages and advisories that are not known
-    here nothing can be stated.
+    Needs the token of a curator. The newest statement about a vulnerability in a package counts. `not_affected`, and
+    `fixed` for the version that it names, let the package pass the gate `advisories` and `farm audit`. Statements about
+    packages and advisories that this farm does not know are refused.
 
     \b
     Example:
@@ -136,15 +137,20 @@ def _stated(content: bytes, distribution: str, file: Path) -> Iterator[Word]:
 
 @advisory.command("reviewed")
 @click.argument("packages", nargs=-1)
-@click.option("--source", default="", metavar="URL", help="What was read: the tracker, feed or page that lists them.")
+@click.option(
+    "--source",
+    default="",
+    metavar="URL",
+    help="Where you looked: the tracker, feed or page that lists vulnerabilities.",
+)
 @click.option("--at", default="", metavar="TIME", help="When, as 2026-11-20T10:00:00Z.  [default: now]")
 @json_option
 def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> int:
-    """State that PACKAGES were looked at for vulnerabilities in SOURCE, or list what was. Needs a token of a curator.
+    """State that PACKAGES were reviewed for vulnerabilities, or list the reviews.
 
-    Say it when every vulnerability that the source has of them is added as an advisory here. It is signed, with your
-    own key where policy is signed, and published: `farm audit` says of a package that nobody has looked at that no data
-    covers it.
+    Needs the token of a curator. State it once every vulnerability that the source lists for them has been added as an
+    advisory. Reviews are published, signed with your own key where policy is signed. For a package without a review,
+    `farm audit` reports that no data covers it.
 
     \b
     Examples:
@@ -153,9 +159,9 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
     """
 
     if bool(packages) != bool(source):
-        raise click.UsageError("Name packages and, with --source, what was read about them; or neither, to list.")
+        raise click.UsageError("Give packages and a --source; or neither, to list the reviews.")
     if at and not packages:
-        raise click.UsageError("--at says when packages were looked at: name them.")
+        raise click.UsageError("--at needs PACKAGES: it is the time of their review.")
     with connect() as farm:
         answer = _review(farm, packages, source, at) if packages else farm.reviews()
         status = tell_signed(farm, answer)
@@ -163,14 +169,14 @@ def reviewed(packages: tuple[str, ...], source: str, at: str, as_json: bool) -> 
         say_json(answer)
         return status
     rows = [(review["package"], review["at"], review["source"]) for review in answer["reviews"]]
-    say_lines(table(rows, ("PACKAGE", "LOOKED AT", "SOURCE")) if rows else ["nobody has stated to have looked"])
+    say_lines(table(rows, ("PACKAGE", "REVIEWED", "SOURCE")) if rows else ["no reviews"])
     if packages:
         say(f"{answer['new']} new review{'s' * (answer['new'] != 1)}")
     return status
 
 
 def _review(farm: CuratorClient, packages: tuple[str, ...], source: str, at: str) -> dict[str, Any]:
-    """State it, signed where there is a key: who signs a time says which."""
+    """Send a review, signed where there is a key: a signed one needs its time."""
     from farm.core.advisories.reviews import time_text
 
     said = at or time_text(datetime.now(UTC))
@@ -186,16 +192,16 @@ def _reviews(packages: Iterable[str], source: str, at: str, distribution: str) -
     try:
         when = datetime.fromisoformat(at)
     except ValueError:
-        return  # the farm says how a time is written
+        return  # the farm refuses the time, and says how to write one
     for package in packages:
         yield review_word(Review(PackageName.parse(package, within=distribution).inside(distribution), source, when))
 
 
 @advisory.command("list")
-@click.option("--package", default="", help="Only those that speak of this package.")
+@click.option("--package", default="", help="List only advisories on this package.")
 @json_option
 def list_advisories(package: str, as_json: bool) -> None:
-    """List advisories by id.
+    """List the advisories by ID.
 
     \b
     Example:
@@ -204,9 +210,6 @@ def list_advisories(package: str, as_json: bool) -> None:
 
     with connect() as farm:
         found = list(farm.advisories(package))
-    if as_json:
-        say_json(found)
-        return
     rows = [
         (
             each["id"],
@@ -216,7 +219,7 @@ def list_advisories(package: str, as_json: bool) -> None:
         )
         for each in found
     ]
-    say_lines(table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY")) if rows else ["no advisories"])
+    tell_table(rows, ("ADVISORY", "SEVERITY", "PACKAGES", "SUMMARY"), found, nothing="no advisories", as_json=as_json)
 
 
 def _state(form: Mapping[str, Any]) -> str:
@@ -228,7 +231,7 @@ def _state(form: Mapping[str, Any]) -> str:
 @click.argument("number", metavar="ID")
 @json_option
 def show(number: str, as_json: bool) -> None:
-    """Show the advisory ID, and which newest releases hold a package that it holds for.
+    """Show the advisory ID, and the affected packages in the newest releases.
 
     \b
     Example:
@@ -243,7 +246,7 @@ def show(number: str, as_json: bool) -> None:
     state = f"withdrawn {found['withdrawn']}" if found["withdrawn"] else found["severity"]
     say(styled(found["id"], bold=True) + f" ({state}): {found['summary']}")
     if found.get("unsigned"):
-        say("  not published: nobody has signed it. `farm advisory add` does, with the same file and your own key")
+        say("  not published: not signed. `farm advisory add` of the same file signs it with your own key")
     say(f"  packages: {', '.join(found['packages'])}")
     for hit in found["released"]:
         say(_released(hit))

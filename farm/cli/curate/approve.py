@@ -1,4 +1,4 @@
-"""`farm approve`: sign for packages that want into a channel or out of it, with the own key; or take that back."""
+"""`farm approve`: approve changes of a channel by a signature with the own key, or withdraw approvals."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 @click.argument("packages", nargs=-1)
 @own_key_options
 @click.option("--yes", is_flag=True, help="Sign without asking.")
-@click.option("--withdraw", is_flag=True, help="Take back what you have signed for PACKAGES.")
-@click.option("--why", help="The reason for --withdraw, for the audit trail.")
+@click.option("--withdraw", is_flag=True, help="Withdraw your approvals of PACKAGES.")
+@click.option("--why", help="The reason of --withdraw, for the audit trail.")
 @click.option(
     "--descriptor",
     multiple=True,
     metavar="DIGEST",
-    help="With --withdraw instead of PACKAGES: what you have signed for this build, though the farm does not show it.",
+    help="With --withdraw, instead of PACKAGES: the build to withdraw, also one that the farm does not show.",
 )
-@click.option("--after", metavar="DIGEST", help="The withdrawal after which you sign again, if the farm has lost it.")
+@click.option(
+    "--after", metavar="DIGEST", help="The withdrawal after which you approve again, if the farm has lost it."
+)
 @json_option
 def approve(
     *,
@@ -54,13 +56,14 @@ def approve(
     after: str | None,
     as_json: bool,
 ) -> int:
-    """Show what waits for approval on CHANNEL, or sign for it: for PACKAGES, or with --yes or --key for all that waits.
+    """Show the changes that wait for approval on CHANNEL, or approve them.
 
-    It signs with the key that `farm keys me` has made, or with --key. The key stays here. What is signed is the digest
-    of the descriptor that is shown, and whether it may come or go.
+    Approves PACKAGES; with --yes or --key and no PACKAGES, all changes that wait. Signs with the key that `farm keys
+    me` has made, or with --key; the key stays on this machine. The signature covers the digest of the descriptor that
+    is shown, and whether the package is added or removed.
 
     \b
-    Example:
+    Examples:
       farm approve stable
       farm approve stable jq
       farm approve stable jq --key alice.key --name alice
@@ -69,13 +72,11 @@ def approve(
     """
     if withdraw:
         if key is not None or after is not None:
-            raise click.UsageError(
-                "--withdraw takes neither --key nor --after: it signs with the key of `farm keys me`."
-            )
-        return _take_back(channel, packages, descriptor, name, why or "", as_json=as_json)
+            raise click.UsageError("--withdraw takes neither --key nor --after: it uses the key of `farm keys me`.")
+        return _withdraw_approvals(channel, packages, descriptor, name, why or "", as_json=as_json)
     if why is not None or descriptor:
-        raise click.UsageError("--why and --descriptor go with --withdraw.")
-    # A key that is there is no reason to sign all that waits: whoever only looks names neither packages nor a key.
+        raise click.UsageError("--why and --descriptor are options of --withdraw.")
+    # Having a key is no reason to approve everything: without packages or a key on the command line, only show.
     signs = bool(packages) or yes or key is not None or name is not None
     own = find_own_key(Settings.from_environment(), key, name) if signs else None
 
@@ -83,17 +84,17 @@ def approve(
         waiting = farm.in_question(channel)
         chosen = _chosen(waiting, packages, own.name if own else None)
         if own is None:
-            tell_result(_told(waiting, chosen), waiting, as_json=as_json)
+            tell_result(_lines(waiting, chosen), waiting, as_json=as_json)
             return 0
         if not chosen:
-            say(f"nothing on {channel} waits for {own.name}")
+            say(f"nothing on {channel} waits for an approval of {own.name}")
             return 0
         wanted = [_wanted(each, own.name, after) for each in chosen]
         signer = own.signer()
         distribution = str(farm.channel(channel).get("distribution", ""))
-        say_lines(_told(waiting, chosen), err=True)
+        say_lines(_lines(waiting, chosen), err=True)
         if distribution:
-            say(f"what you sign counts on {channel} of {distribution} alone", err=True)
+            say(f"the approval is valid for {channel} of {distribution} only", err=True)
         if not yes:
             _ask(len(chosen))
         answer = farm.approve(channel, _signed(wanted, distribution, channel, own.name, signer))
@@ -106,7 +107,7 @@ def approve(
 
 
 def _ask(count: int) -> None:
-    """Ask whether to sign; a no, or nobody who answers, is no interruption: it is told that nothing was signed."""
+    """Ask whether to sign. Raises `FarmError` for a no, and where nobody answers."""
     from farm.errors import FarmError
 
     try:
@@ -117,16 +118,16 @@ def _ask(count: int) -> None:
         raise FarmError("nothing was signed", remedy="Run it again, and answer y; or say --yes.")
 
 
-def _take_back(
+def _withdraw_approvals(
     channel: str, packages: tuple[str, ...], descriptors: tuple[str, ...], name: str | None, why: str, *, as_json: bool
 ) -> int:
     if descriptors:
         if packages or name is not None:
-            raise click.UsageError("--descriptor goes without PACKAGES, and with the name of `farm keys me`.")
+            raise click.UsageError("--descriptor takes no PACKAGES and no --name: it uses the name of `farm keys me`.")
         return _withdraw_with_signer(channel, descriptors, why, as_json=as_json)
     whose = name or own_name(Settings.from_environment())
     if not whose or not packages:
-        raise click.UsageError("--withdraw goes with PACKAGES, or --descriptor, and your name: see `farm keys me`.")
+        raise click.UsageError("--withdraw needs PACKAGES or --descriptor, and your name: see `farm keys me`.")
     return _withdraw(channel, packages, whose, why, as_json=as_json)
 
 
@@ -136,12 +137,12 @@ def _withdraw(channel: str, packages: tuple[str, ...], name: str, why: str, *, a
         answer = farm.withdraw(channel, curator=name, packages=packages, why=why, envelope=envelope)
         status = tell_signed(farm, answer)
     if status == 0:
-        tell_result(list(_told_withdrawn(answer, channel, name)), answer, as_json=as_json)
+        tell_result(list(_withdrawal_lines(answer, channel, name)), answer, as_json=as_json)
     return status
 
 
-def _told_withdrawn(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
-    # A farm of before tells of digests alone.
+def _withdrawal_lines(answer: dict[str, Any], channel: str, name: str) -> Iterator[str]:
+    # Older farms answer with digests only.
     for each in answer["withdrawn"]:
         yield f"the approval of {name} for {each.get('package', each['digest'])} on {channel} no longer counts"
     for label in answer.get("released", ()):
@@ -162,13 +163,13 @@ def _withdraw_with_signer(channel: str, descriptors: Iterable[str], why: str, *,
         )
         status = tell_signed(farm, answer)
     if status == 0:
-        said = [f"you have withdrawn what you signed for {digest} on {channel}" for digest in digests]
-        tell_result(said, answer, as_json=as_json)
+        lines = [f"your approval of {digest} on {channel} is withdrawn" for digest in digests]
+        tell_result(lines, answer, as_json=as_json)
     return status
 
 
 def _name_of(farm: CuratorClient, digest: Digest) -> str:
-    """Return the full name of a package, by its descriptor: or the digest, where the farm has none such."""
+    """Return the full name of a package by its descriptor; the digest, where the farm does not have it."""
     from farm.api.errors import RefusedRequestError
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
@@ -183,7 +184,7 @@ def _name_of(farm: CuratorClient, digest: Digest) -> str:
 
 
 def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...], name: str, why: str) -> bytes | None:
-    """Return the signed withdrawal; None where there is no key. What cannot be taken back the farm says."""
+    """Return the signed withdrawal; None without a key. The farm refuses what cannot be withdrawn."""
     if not can_sign():
         return None
     from farm.core.names.digest import Digest
@@ -197,7 +198,7 @@ def _sign_withdrawal(farm: CuratorClient, channel: str, packages: tuple[str, ...
 
 
 def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> list[dict[str, Any]]:
-    """Return what to sign for: what is named, or what lacks approvals and this curator's."""
+    """Return the changes to approve: those named, or those that still need approvals, without this curator's own."""
     from difflib import get_close_matches
 
     from farm.errors import FarmError
@@ -211,7 +212,7 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
         if asked not in known:
             near = get_close_matches(name, known, n=1)
             raise FarmError(
-                f"{name} wants neither into {waiting['channel']} nor out of it",
+                f"{name} is no pending change of {waiting['channel']}",
                 remedy=f"Did you mean {near[0]}?" if near else "",
             )
         wanted.add(asked)
@@ -223,14 +224,14 @@ def _chosen(waiting: dict[str, Any], names: Iterable[str], who: str | None) -> l
 
 
 def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return how packages are listed, by the full names that their descriptors give them."""
+    """Return the listed names of packages by their full names, which are in their descriptors."""
     from farm.core.package.descriptor import Descriptor
 
     return {str(Descriptor.from_json(str(each["descriptor"]).encode()).name): each["package"] for each in listed}
 
 
 def _descriptor(waiting: dict[str, Any]) -> Descriptor:
-    """Return the descriptor that is signed for; what the farm says of it must be what it says itself."""
+    """Return the descriptor to sign for; it must be of the package that the farm shows."""
     from farm.cli.curate.signed_descriptor import signed_descriptor
 
     content, version = str(waiting["descriptor"]).encode(), str(waiting["version"])
@@ -238,7 +239,7 @@ def _descriptor(waiting: dict[str, Any]) -> Descriptor:
 
 
 def _wanted(waiting: dict[str, Any], name: str, after: str | None) -> tuple[Descriptor, bool, Digest | None]:
-    """Return what is signed for: the descriptor, whether that goes, and after which withdrawal it is signed again."""
+    """Return what to sign for: the descriptor, whether it is removed, and the withdrawal that this comes after."""
     from farm.core.names.digest import Digest
 
     last = after or waiting.get("withdrawn", {}).get(name)
@@ -263,7 +264,7 @@ def _signed(
     ]
 
 
-def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
+def _lines(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
 
     if not chosen:
         return [f"nothing waits for approval on {waiting['channel']}"]
@@ -271,7 +272,7 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
         (
             each["package"],
             _version(each),
-            "goes" if each["removed"] else "comes",
+            "removed" if each["removed"] else "added",
             ", ".join(each["approved-by"]) or "-",
             each["digest"],
         )
@@ -280,18 +281,18 @@ def _told(waiting: dict[str, Any], chosen: list[dict[str, Any]]) -> list[Line]:
     people = f"{waiting['count']} of the group {waiting['of']}"
     headings = ("PACKAGE", "VERSION", "CHANGE", "APPROVED BY", "DESCRIPTOR")
     notes = [note for each in chosen if not each["removed"] for note in _sensitive(each)]
-    return [f"{waiting['channel']} asks for {people}", *table(rows, headings), *notes]
+    return [f"{waiting['channel']} needs approvals of {people}", *table(rows, headings), *notes]
 
 
 def _version(waiting: dict[str, Any]) -> str:
-    """Return what is printed of a version: with its build number, which no descriptor holds."""
+    """Return the version as it is printed, with the build number, which no descriptor holds."""
     build = waiting.get("build", FIRST_BUILD)
     version, _, revision = str(waiting["version"]).rpartition("-")
     return printed_version(version, int(revision), build)
 
 
 def _sensitive(waiting: dict[str, Any]) -> list[str]:
-    """Return a line for each reason that a package gives for its sensitive files: --json has all their paths."""
+    """Return a line for each reason that a package gives for its sensitive files; --json has all paths."""
     from farm.core.package.descriptor import Descriptor
 
     descriptor = Descriptor.from_json(str(waiting["descriptor"]).encode())

@@ -1,4 +1,4 @@
-"""`farm candidate`: what was at the gates of a channel, what they said, and another try of what was held back."""
+"""`farm candidate`: the candidates of a channel with their gates, and another try of what is held back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from farm.cli.channel_lines import say_trouble
 from farm.cli.options import json_option
-from farm.cli.output import Line, say, say_json, say_lines, table
+from farm.cli.output import Line, say, say_json, say_lines, table, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, reason_option, tell_order, wait_option
 from farm.cli.sign_order import can_sign, sign_act
 from farm.core.policy.gate_kind import gate_key
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 @click.group()
 def candidate() -> None:
-    """Look at candidates of a channel, or have what is held back tried again."""
+    """Show the candidates of a channel, and try again what is held back."""
 
 
 @candidate.command("list")
 @click.argument("channel")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100), help="At most so many.")
-@click.option("--before", type=number_type, help="Only candidates with a lower number.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 100), help="The most candidates to list."
+)
+@click.option("--before", type=number_type, help="List only candidates below this number.")
 @json_option
 def list_candidates(channel: str, limit: int, before: int | None, as_json: bool) -> None:
     """List the candidates of CHANNEL, newest first.
@@ -39,9 +41,6 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
 
     with connect() as farm:
         page = farm.candidates(channel, before=before, limit=limit)
-    if as_json:
-        say_json(page)
-        return
     say_trouble(channel, page)
     rows = [
         (
@@ -55,7 +54,7 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
         for each in page["candidates"]
     ]
     headings = ("CANDIDATE", "STATE", "SINCE (UTC)", "FROM", "HELD BACK", "")
-    say_lines(table(rows, headings) if rows else ["no candidates yet"])
+    tell_table(rows, headings, page, nothing="no candidates yet", as_json=as_json)
 
 
 @candidate.command("show")
@@ -63,7 +62,9 @@ def list_candidates(channel: str, limit: int, before: int | None, as_json: bool)
 @click.argument("number", type=number_type, required=False)
 @json_option
 def show(channel: str, number: int | None, as_json: bool) -> None:
-    """Show candidate NUMBER of CHANNEL, or the newest: its changes, gates, sets that were tried, and excuses.
+    """Show candidate NUMBER of CHANNEL, or the newest.
+
+    Shows its changes, the results of the gates, the sets that were tried, and the excuses.
 
     \b
     Example:
@@ -85,7 +86,7 @@ def show(channel: str, number: int | None, as_json: bool) -> None:
 @wait_option
 @json_option
 def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json: bool) -> int:
-    """Have what is held back from CHANNEL, or PACKAGES of it, looked at again; failed tests run anew.
+    """Try again what is held back from CHANNEL, or only PACKAGES; failed tests are repeated.
 
     \b
     Example:
@@ -98,7 +99,7 @@ def retry(channel: str, packages: tuple[str, ...], why: str, wait: bool, as_json
 
 
 def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], why: str) -> bytes | None:
-    """Return the signed order that lets these builds of packages in; None where none is named, or there is no key."""
+    """Return the signed order that admits these builds of packages; None without packages or a key."""
     if not packages or not can_sign():
         return None
     status = farm.channel(channel)
@@ -112,7 +113,7 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
 
 
 def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
-    """Show what is about to be signed for, after its descriptor: it may be older than what the channel has."""
+    """Say which build is about to be signed for, by its descriptor: the channel may have a newer one."""
     from farm.cli.curate.signed_descriptor import signed_descriptor
     from farm.core.names.printed_version import without_build
 
@@ -146,25 +147,25 @@ def _lines(found: dict[str, Any]) -> Iterator[Line]:
         (change["package"], _version(change["before"]), _version(change["after"]), _partners(change), change["state"])
         for change in found["changes"]
     ]
-    yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["it changes nothing"]
+    yield from table(rows, ("PACKAGE", "BEFORE", "AFTER", "MOVES WITH", "")) if rows else ["no changes"]
     if found["excuses"]:
         yield ""
         yield from excuse_blocks(found["excuses"])
 
 
 def gate_lines(gates: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each gate of a candidate, and for each test that was red before or is flaky."""
+    """Yield a line for each gate of a candidate, and for each test that had failed before or is flaky."""
     for gate in gates:
         yield f"  {gate_key(gate['gate'])}: {gate['state']}, {gate['summary']}"
         yield from ("    " + line for line in unblocking_lines(gate.get("detail", {})))
 
 
 def unblocking_lines(detail: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each test that failed and blocked nothing."""
+    """Yield a line for each test that failed and did not block the candidate."""
     for each in detail.get("already-red", ()):
-        yield f"red before already: {_test(each)}: {each.get('message', '')!s}"
+        yield f"failed before already: {_test(each)}: {each.get('message', '')!s}"
     for each in detail.get("flaky", ()):
-        yield f"flaky, in quarantine: {_test(each)}"
+        yield f"flaky, quarantined: {_test(each)}"
 
 
 def _test(each: dict[str, Any]) -> str:

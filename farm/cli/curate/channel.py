@@ -24,7 +24,9 @@ def channel() -> None:
 @click.argument("name", required=False)
 @json_option
 def show(name: str | None, as_json: bool) -> None:
-    """Show how channels stand: newest release, freeze, orders, the candidate at the gates, and what is held back.
+    """Show the state of channel NAME, or of all channels.
+
+    That is the newest release, freezes, holds, orders, the pending candidate, and the packages that are held back.
 
     \b
     Example:
@@ -53,16 +55,16 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
     yield from ("  " + line for line in halted_lines(status["channel"], status))
     yield from ("  " + line for line in unsigned_lines(status["channel"], status))
     for each in status["unfollowed"]:
-        told = f"since {clock(each['since'])}, so its updates do not come: {each['why']}"
-        yield f"  {each['distribution']} " + styled("is not followed", fg="red") + f" {told}"
+        since = f"since {clock(each['since'])}, and its updates do not arrive: {each['why']}"
+        yield f"  {each['distribution']} " + styled("cannot be followed", fg="red") + f" {since}"
     if frozen:
-        told = f"by {frozen['by']}: {frozen['why']}"
-        yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {told}"
+        reason = f"by {frozen['by']}: {frozen['why']}"
+        yield "  " + styled("frozen", fg="cyan") + f"{until_text(frozen['until'])} {reason}"
     for each in status["held"]:
-        yield f"  {each['package']} is held{until_text(each['until'])} {'by ' + each['by'] + ': ' + each['why']}"
+        yield f"  {each['package']} is held{until_text(each['until'])} by {each['by']}: {each['why']}"
     for order in status["orders"]:
-        yield f"  order {order['id']} of {order['ordered-by']} waits: {order['summary']}"
-    yield from ("  " + line for line in _astray_lines(status))
+        yield f"  order {order['id']} of {order['ordered-by']} is pending: {order['summary']}"
+    yield from ("  " + line for line in _undelivered_lines(status))
     if candidate:
         outcome = f", {in_brief(candidate['reason'])}" if candidate["reason"] else ""
         yield f"  candidate {candidate['id']} of {candidate['source']} is {candidate['state']}{outcome}"
@@ -74,12 +76,12 @@ def _lines(status: dict[str, Any]) -> Iterator[Line]:
         yield from excuse_blocks(status["excuses"], "    ")
 
 
-def _astray_lines(status: dict[str, Any]) -> Iterator[Line]:
-    """Say what has not come to the signer, which decides without it."""
+def _undelivered_lines(status: dict[str, Any]) -> Iterator[Line]:
+    """Yield the signed orders and the reports that the signer does not have, so that it decides without them."""
     for each in status.get("astray", ()):
-        told = f"is refused by the signer: {each['refused']}" if each["refused"] else "is not with the signer yet"
-        yield f"{each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(told, fg="red")
+        state = f"was refused by the signer: {each['refused']}" if each["refused"] else "has not reached the signer yet"
+        yield f"{each['act'].replace('-', ' ')} that {each['curator']} has signed " + styled(state, fg="red")
     for each in status.get("reports-astray", ()):
         yield f"report {each['id']} of {each['package']} {each['version']} " + styled(
-            "is not with the signer yet", fg="red"
+            "has not reached the signer yet", fg="red"
         )

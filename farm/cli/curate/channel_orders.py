@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines, table, tell_result
+from farm.cli.output import tell_result, tell_table
 from farm.cli.remote import (
     clock,
     connect,
@@ -110,12 +110,9 @@ def _show_holds(channel: str, as_json: bool) -> None:
 
     with connect() as farm:
         found = farm.channel(channel)["held"]
-    if as_json:
-        say_json(found)
-        return
     rows = [(held["package"], clock(held["at"]), clock(held["until"]), held["by"], held["why"]) for held in found]
     headings = ("PACKAGE", "SINCE (UTC)", "UNTIL", "BY", "WHY")
-    say_lines(table(rows, headings) if rows else [f"nothing is held on {channel}"])
+    tell_table(rows, headings, found, nothing=f"nothing is held on {channel}", as_json=as_json)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`farm channel excuses`: what is held back from channels, why, since when, and what would clear it."""
+"""`farm channel excuses`: the packages that are held back from channels, with the reasons."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("channel", required=False)
-@click.option("--cleared", is_flag=True, help="Also those that were cleared, newest first.")
+@click.option("--cleared", is_flag=True, help="Include those that were cleared, newest first.")
 @json_option
 def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
-    """Say what is held back from CHANNEL (from all without one): why, since when, and what would clear it.
+    """Show the packages that are held back from CHANNEL, why, since when, and what would clear it.
+
+    Without CHANNEL, shows those of all channels.
 
     \b
     Example:
@@ -37,7 +39,7 @@ def excuses(channel: str | None, cleared: bool, as_json: bool) -> None:
 
 
 def excuse_blocks(found: Iterable[dict[str, Any]], indent: str = "") -> Iterator[Line]:
-    """Yield the lines about excuses; packages that one reason holds back stand together."""
+    """Yield the lines about excuses; packages that are held back for the same reason are shown together."""
     same: dict[str, list[dict[str, Any]]] = {}
     for each in found:
         key = ("channel", "gate", "reason", "line", "job", "partners", "cleared-by")
@@ -71,7 +73,7 @@ def _facts(group: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         return
     yield "clears", first["remedy"]
     yield "until", clock(first["until"])
-    # A job is tried once for all that it holds back.
+    # A job is retried once for all packages that it holds back.
     others = [] if first["retry-job"] else [each["package"] for each in group[1:]]
     who = f"(needs the role {first['retry-needs']})"
     yield "retry", " ".join([first["retry"], *others, who]) if first["retry"] else ""

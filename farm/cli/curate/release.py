@@ -7,19 +7,19 @@ from typing import Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.remote import connect, number_type
 
 
 @click.group()
 def release() -> None:
-    """Look at the releases of the farm at FARM_URL."""
+    """Show the releases of channels of the farm at FARM_URL, and compare them."""
 
 
 @release.command("list")
 @click.argument("channel")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500), help="At most so many.")
-@click.option("--before", type=number_type, help="Only releases with a lower number.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500), help="The most releases to list.")
+@click.option("--before", type=number_type, help="List only releases below this number.")
 @json_option
 def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -> None:
     """List the releases of CHANNEL, newest first.
@@ -31,14 +31,13 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
 
     with connect() as farm:
         page = farm.releases(channel, before=before, limit=limit)
-    if as_json:
-        say_json(page)
-        return
     rows = [
         (str(each["number"]), _state(each), each["released-at"], str(each["packages"]), each["digest"])
         for each in page["releases"]
     ]
-    say_lines(table(rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST")) if rows else ["no releases yet"])
+    tell_table(
+        rows, ("RELEASE", "STATE", "MADE AT", "PACKAGES", "DIGEST"), page, nothing="no releases yet", as_json=as_json
+    )
 
 
 @release.command("show")
@@ -46,7 +45,9 @@ def list_releases(channel: str, limit: int, before: int | None, as_json: bool) -
 @click.argument("number", type=number_type)
 @json_option
 def show(channel: str, number: int, as_json: bool) -> None:
-    """Show the packages of release NUMBER of CHANNEL, what it has taken of others, and tests that blocked nothing.
+    """Show the packages of release NUMBER of CHANNEL.
+
+    Also shows the packages that it imports of other distributions, and the failed tests that did not block it.
 
     \b
     Example:
@@ -70,7 +71,7 @@ def show(channel: str, number: int, as_json: bool) -> None:
     say_lines(table(rows, ("PACKAGE", "VERSION", "DESCRIPTOR")))
     for each in found["imports"]:
         say(
-            f"takes of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
+            f"imports of {each['distribution']}: release {each['number']} of {each['channel']}, {each['release']}, "
             f"under the root {each['root']}"
         )
     for line in unblocking_lines(found["tests"]):
@@ -83,7 +84,7 @@ def show(channel: str, number: int, as_json: bool) -> None:
 @click.argument("new", type=number_type)
 @json_option
 def diff(channel: str, old: int, new: int, as_json: bool) -> None:
-    """Show by package what differs between releases OLD and NEW of CHANNEL.
+    """Show the packages that differ between releases OLD and NEW of CHANNEL.
 
     \b
     Example:
@@ -92,9 +93,6 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
 
     with connect() as farm:
         found = farm.release_changes(channel, old, new)
-    if as_json:
-        say_json(found)
-        return
     rows = [
         (
             change["package"],
@@ -104,7 +102,7 @@ def diff(channel: str, old: int, new: int, as_json: bool) -> None:
         for change in found["changes"]
     ]
     headings = ("PACKAGE", "CHANGE", f"RELEASE {old}", f"RELEASE {new}")
-    say_lines(table(rows, headings) if rows else [f"releases {old} and {new} hold the same packages"])
+    tell_table(rows, headings, found, nothing=f"releases {old} and {new} hold the same packages", as_json=as_json)
 
 
 def _state(release: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`farm channel report`: trouble with a package of a channel; it does not soak while the report is open."""
+"""`farm channel report`: problems of packages of a channel; a package does not soak while a report on it is open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say_json, say_lines, table, tell_result
+from farm.cli.output import tell_result, tell_table
 from farm.cli.remote import clock, connect, number_type
 from farm.cli.sign_order import can_sign, sign_act, tell_signed
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("channel", required=False)
 @click.argument("package", required=False)
-@click.option("--why", default="", help="What is wrong.")
+@click.option("--why", default="", help="The problem.")
 @click.option(
     "--resolve",
     type=number_type,
     multiple=True,
     metavar="NUMBER",
-    help="Close the report of this number; several times.",
+    help="Close the report of this number; may be repeated.",
 )
 @click.option(
     "--descriptor",
     multiple=True,
     metavar="DIGEST",
-    help="With CHANNEL, one for each --resolve: close what only the signer has.",
+    help="With CHANNEL, for each --resolve the package: close a report that only the signer has.",
 )
 @json_option
 def report(
@@ -43,25 +43,27 @@ def report(
     descriptor: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Report trouble with PACKAGE of CHANNEL, list the open reports of CHANNEL, or close some.
+    """Report a problem of PACKAGE in CHANNEL, list the open reports of CHANNEL, or close reports.
+
+    A package with an open report does not pass the gate `soak`.
 
     \b
-    Example:
+    Examples:
       farm channel report edge jq --why "segfaults on []"
       farm channel report edge
       farm channel report --resolve 3 --resolve 4
     """
     if descriptor:
         if len(resolve) != len(descriptor) or channel is None or package or why:
-            raise click.UsageError("--descriptor goes with CHANNEL, one for each --resolve, and with nothing else.")
+            raise click.UsageError("--descriptor takes CHANNEL, one --descriptor for each --resolve, and nothing else.")
         return _close_with_signer(channel, list(zip(resolve, descriptor, strict=True)), as_json=as_json)
     if resolve:
         if channel or why:
-            raise click.UsageError("--resolve takes a number and nothing else.")
+            raise click.UsageError("--resolve takes a number, and nothing else.")
         return _close(resolve, as_json=as_json)
     if channel is None:
         raise click.UsageError(
-            "Which channel? Write farm channel report CHANNEL, or farm channel report CHANNEL PACKAGE --why TEXT."
+            "Missing argument 'CHANNEL': farm channel report CHANNEL, or farm channel report CHANNEL PACKAGE --why …"
         )
     if package is None:
         _show_reports(channel, as_json)
@@ -70,8 +72,8 @@ def report(
         raise click.UsageError("Missing option '--why'.")
     with connect() as farm:
         answer = farm.report(channel, package, why=why)
-    said = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
-    tell_result([said], answer, as_json=as_json)
+    line = f"report {answer['id']}: {answer['package']} {answer['version']} on {answer['channel']}"
+    tell_result([line], answer, as_json=as_json)
     return 0
 
 
@@ -82,14 +84,14 @@ def _close(numbers: Sequence[int], *, as_json: bool) -> int:
             for number in numbers:
                 closed.append(farm.resolve(number, envelope=_sign_closing(farm, number)))  # noqa: PERF401
         finally:
-            # Of several, those before one that cannot be closed are closed.
+            # When one of several cannot be closed, those before it are closed.
             status = tell_signed(farm, *closed)
-            said = [
+            lines = [
                 f"report {each['id']} is closed: {each['package']} {each['version']} on {each['channel']}"
                 for each in closed
             ]
             if closed and status == 0:
-                tell_result(said, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
+                tell_result(lines, closed[0] if len(numbers) == 1 else closed, as_json=as_json)
     return status
 
 
@@ -104,13 +106,13 @@ def _close_with_signer(channel: str, wanted: Sequence[tuple[int, str]], *, as_js
             answers.append(farm.close_with_signer(channel, number, target, envelope=envelope))
         status = tell_signed(farm, *answers)
     if status == 0:
-        said = [f"report {number} on {channel} is closed with the signer: {target}" for number, target in targets]
-        tell_result(said, answers[0] if len(answers) == 1 else answers, as_json=as_json)
+        lines = [f"report {number} on {channel} is closed with the signer: {target}" for number, target in targets]
+        tell_result(lines, answers[0] if len(answers) == 1 else answers, as_json=as_json)
     return status
 
 
 def _sign_closing(farm: CuratorClient, number: int) -> bytes | None:
-    """Return the signed order that closes a report; None where there is no key, or no such report: the farm says so."""
+    """Return the signed order that closes a report; None without a key or such a report: the farm refuses that."""
     if not can_sign():
         return None
     from farm.core.names.digest import Digest
@@ -127,12 +129,9 @@ def _show_reports(channel: str, as_json: bool) -> None:
 
     with connect() as farm:
         found = farm.reports(channel)
-    if as_json:
-        say_json(found)
-        return
     rows = [
         (str(each["id"]), f"{each['package']} {each['version']}", clock(each["at"]), each["by"], each["why"])
         for each in found
     ]
-    headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "WHAT")
-    say_lines(table(rows, headings) if rows else [f"no open reports on {channel}"])
+    headings = ("REPORT", "PACKAGE", "SINCE (UTC)", "BY", "PROBLEM")
+    tell_table(rows, headings, found, nothing=f"no open reports on {channel}", as_json=as_json)

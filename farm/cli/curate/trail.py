@@ -1,4 +1,4 @@
-"""`farm channel trail`: who decided what on the farm, and what was refused."""
+"""`farm channel trail`: the audit trail of a farm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, read_since
 
 
@@ -19,13 +19,15 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
 
 
 @click.command()
-@click.option("--channel", default="", help="Only what is about this channel.")
-@click.option("--since", callback=_since, help="Only what happened since: 3d, 12h, or a date such as 2026-11-24.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="At most so many lines.")
-@click.option("--before", type=number_type, help="Only lines with a lower number.")
+@click.option("--channel", default="", help="Show only entries about this channel.")
+@click.option("--since", callback=_since, help="Show only entries since then: 3d, 12h, or a date such as 2026-11-24.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="The most entries to show.")
+@click.option("--before", type=number_type, help="Show only entries below this number.")
 @json_option
 def trail(channel: str, since: datetime | None, limit: int, before: int | None, as_json: bool) -> None:
-    """Show the audit trail, newest first: who did what, and what was refused. Needs a token of a curator.
+    """Show the audit trail: who did what, and which requests were refused, newest first.
+
+    Needs the token of a curator.
 
     \b
     Example:
@@ -34,9 +36,6 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
 
     with connect() as farm:
         page = farm.trail(channel=channel, since=since, before=before, limit=limit)
-    if as_json:
-        say_json(page)
-        return
     rows = [
         (
             str(each["number"]),
@@ -48,6 +47,6 @@ def trail(channel: str, since: datetime | None, limit: int, before: int | None, 
         )
         for each in page["trail"]
     ]
-    say_lines(table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", "")) if rows else ["nothing is written there"])
-    if page["next-before"]:
-        say(f"older lines: farm channel trail --before {page['next-before']}", err=True)
+    tell_table(rows, ("LINE", "AT (UTC)", "BY", "WHAT", "ABOUT", ""), page, nothing="no entries", as_json=as_json)
+    if page["next-before"] and not as_json:
+        say(f"older entries: farm channel trail --before {page['next-before']}", err=True)

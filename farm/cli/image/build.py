@@ -1,4 +1,4 @@
-"""`farm image build`: an image of packages, named one by one or in an image file."""
+"""`farm image build`: build an image of packages, or of an image file."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 @click.command("build", context_settings={"ignore_unknown_options": False})
 @click.argument("packages", nargs=-1)
 @click.option("-f", "--file", type=click.Path(path_type=Path, dir_okay=False), help="An image file, as image.yaml.")
-@click.option("--tag", help="What Docker calls it, as name:tag.  [default: FIRST-PACKAGE:farm, or DIRECTORY:farm]")
+@click.option("--tag", help="The name of the image, as name:tag.  [default: FIRST-PACKAGE:farm, or DIRECTORY:farm]")
 @output_option
-@click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
-@click.option("--entrypoint", multiple=True, help="One word of the entrypoint; repeat it for more.")
-@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
-@click.option("--port", "ports", multiple=True, metavar="PORT", help="A port that it listens on, as 8080 or 53/udp.")
+@click.option("--no-load", is_flag=True, help="Do not load the image into Docker.")
+@click.option("--entrypoint", multiple=True, help="A word of the entrypoint; may be repeated.")
+@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="Set an environment variable.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Set a label.")
+@click.option(
+    "--port", "ports", multiple=True, metavar="PORT", help="A port that the program listens on, as 8080 or 53/udp."
+)
 @click.option("--user", default="", help="The user and group to run as.  [default: 65534:65534]")
-@click.option("--local", is_flag=True, help="Take the packages from local builds of the recipes, not from a channel.")
+@click.option("--local", is_flag=True, help="Use local builds of the recipes instead of a channel.")
 @recipes_option
 @max_severity_option
 @channel_option
@@ -59,11 +61,11 @@ def build(
     channel: str,
     as_json: bool,
 ) -> None:
-    """Make an image of PACKAGES, or of an image file, with all that they need: a layer for each, and two small ones.
+    """Build an image of PACKAGES and what they need, or of an image file.
 
-    The packages come from the subscribed channel; from local builds with --local, or where nothing is subscribed.
-    The same set gives the same image, in whatever order it is named. Only layers that Docker lacks are sent to it.
-    What is said here comes before what the file says.
+    Each package is a layer; two small layers complete the image. The packages are of the subscribed channel; with
+    --local, or without a subscription, local builds of the recipes. The same set of packages gives the same image, in
+    any order. Only layers that Docker lacks are sent to it. Options override the image file.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`farm image diff`: what makes one image of another, by packages, files, symbols and advisories."""
+"""`farm image diff`: the differences between two images."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _MOST = 20
 @click.argument("new")
 @json_option
 def diff(old: str, new: str, as_json: bool) -> int:
-    """Show what makes the image NEW of the image OLD: packages, files, symbols of libraries, advisories.
+    """Show the differences between images OLD and NEW.
 
-    Each is named as for `farm image inspect`. Ends with status 0 when they are the same, and with 3 when they differ.
+    Compares packages, files, symbols of libraries, and advisories. Images are named as for `farm image inspect`. Exits
+    with status 0 when the images are the same, and with 3 when they differ.
 
     \b
     Example:
@@ -63,11 +64,11 @@ def _lines(found: ImageDiff) -> list[str]:
         lines.append(f"settings that differ: {', '.join(found.settings)}")
     lines += _block("files", [f"{file.change} {_path(file.package, file.path)}" for file in found.files])
     told = [f"{layer.change} {' '.join(layer.holds.split())[:200]} ({layer.diff_id})" for layer in found.layers]
-    lines += _block("layers that no package accounts for", told)
+    lines += _block("layers that are of no package", told)
     for symbol in found.symbols:
         lines += _symbols(symbol)
     if found.advisories is None:
-        lines.append("advisories: nothing can be known: no channel of these images publishes any")
+        lines.append("advisories: not known: no channel of these images publishes any")
     else:
         lines += _block(
             "advisories",

@@ -1,4 +1,4 @@
-"""`farm image inspect`: what an image holds, of which releases, and what it asks of its host."""
+"""`farm image inspect`: the packages of an image, their releases, and its needs of the host."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _MOST_FILES = 20
 @click.argument("image")
 @json_option
 def inspect(image: str, as_json: bool) -> None:
-    """Show the packages of IMAGE, their releases, overrides, what they ask of the host, and the files of its maker.
+    """Show the packages of IMAGE, their releases, overrides and own files.
 
-    IMAGE is a name in Docker, an OCI layout directory (DIR or DIR:TAG), or the digest of an image made here.
+    Also shows what the packages need of the host, and layers that are of no package. IMAGE is a name in Docker, an OCI
+    layout directory (DIR or DIR:TAG), or the digest of an image made here.
 
     \b
     Example:
@@ -59,8 +60,8 @@ def inspect(image: str, as_json: bool) -> None:
     try:
         parts = described.parts(known)
     except (DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError, UnknownArchiveError) as error:
-        # What the image says itself is there all the same.
-        say(f"what describes the packages is not on this host: {error.message}", err=True)
+        # What the image itself holds can be shown all the same.
+        say(f"the descriptors of the packages are not on this host: {error.message}", err=True)
         parts = ()
     foreign = _foreign(host, known, described, parts, own)
     needs = joint_needs(part.descriptor.host for part in parts) if parts else None
@@ -73,7 +74,7 @@ def inspect(image: str, as_json: bool) -> None:
 def _foreign(
     host: Host, known: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> Layers | None:
-    """Return the layers that no package accounts for; None where nobody here can tell."""
+    """Return the layers that are of no package; None where that is not known here."""
     from farm.client.image.accounting import foreign_layers
 
     if not parts and not known.kept:
@@ -81,7 +82,7 @@ def _foreign(
     try:
         return foreign_layers(host, known, described, parts, own)
     except FarmError as error:
-        say(f"which layers are of its packages cannot be told: {error.message}", err=True)
+        say(f"the layers cannot be matched with the packages: {error.message}", err=True)
         return None
 
 
@@ -141,7 +142,7 @@ def _lines(
         ),
         ("releases", ", ".join(str(release) for release in record.releases) or _no_release(record.packages)),
         ("asked for", " ".join(record.asked)),
-        ("runs", " ".join([*config.entrypoint, *config.command]) or "what it is told to"),
+        ("runs", " ".join([*config.entrypoint, *config.command]) or "no command"),
         ("user", config.user or "root"),
         ("ports", " ".join(config.ports) or "none"),
         ("host", _asked_of_host(needs)),
@@ -194,4 +195,4 @@ def _asked_of_host(needs: HostNeeds | None) -> str:
     if needs is None:
         return "not known here"
     asked = [f"Linux {needs.kernel}"] if needs.kernel else []
-    return ", ".join([*asked, *needs.features, *needs.capabilities, *needs.devices]) or "nothing particular"
+    return ", ".join([*asked, *needs.features, *needs.capabilities, *needs.devices]) or "nothing in particular"

@@ -1,4 +1,4 @@
-"""`farm image list`: the images that this host made."""
+"""`farm image list`: the images that were made on this host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.cli.settings import Settings
 @click.command("list")
 @json_option
 def list_images(as_json: bool) -> None:
-    """List the images that were made here, with their names, packages and releases.
+    """List the images that were made on this host.
 
     \b
     Example:

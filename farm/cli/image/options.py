@@ -25,7 +25,7 @@ output_option = click.option(
     "--output",
     type=click.Path(path_type=Path),
     callback=_absent,
-    help="Also write it as an OCI layout into a new directory.",
+    help="Also write the image as an OCI layout into a new directory.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`farm image push`: an image into a registry, sending only what that lacks."""
+"""`farm image push`: push an image to a registry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("push")
 @click.argument("image")
 @click.argument("reference", required=False)
-@click.option("--plain-http", is_flag=True, help="Speak HTTP, to a registry on this machine.")
+@click.option("--plain-http", is_flag=True, help="Use HTTP, for a registry on this machine.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -40,16 +40,17 @@ if TYPE_CHECKING:
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
-    help="Your private key, as `farm keys new` makes it: with it you sign what the image is made of.",
+    help="Your private key, as `farm keys new` makes it: signs the bill of materials of the image.",
 )
 @json_option
 def push(
     image: str, reference: str | None, plain_http: bool, config: Path | None, key: Path | None, as_json: bool
 ) -> None:
-    """Push IMAGE as REFERENCE (host/name:tag), its own name without one. Only blobs that the registry lacks are sent.
+    """Push IMAGE to a registry as REFERENCE (host/name:tag), or under its own name.
 
-    IMAGE is named as for `farm image inspect`, and was made here. Its bill of materials, release and provenance go with
-    it, as OCI referrers, and under the tags where cosign looks. You are who `docker login` says.
+    IMAGE is named as for `farm image inspect`, and was made here. Only blobs that the registry lacks are sent. The bill
+    of materials, release and provenance are attached as OCI referrers, and under the tags where cosign looks. Uses the
+    credentials of `docker login`.
 
     \b
     Examples:
@@ -113,7 +114,7 @@ def _signer(key: Path | None) -> Signer | None:
 
 
 def _attested(host: Host, kept: ImageRecord, target: RemoteReference, signer: Signer) -> Referrer:
-    """Return the user's own word on what an image is made of."""
+    """Return the bill of materials of an image, signed by the user."""
     from farm.client.image.evidence import attested_sbom, sbom_among
     from farm.trust.attestation.dsse import sign_statement
     from farm.trust.attestation.image_statement import image_statement
@@ -127,14 +128,14 @@ def _made_here(known: KnownImage) -> ImageRecord:
 
     if known.kept is None:
         raise FarmError(
-            f"{known.name} was not made on this host, which so does not know its blobs",
+            f"{known.name} was not made on this host, which does not have its blobs",
             remedy="Make it with `farm image build`, or copy it with skopeo.",
         )
     return known.kept
 
 
 def _holders(records: ImageRecords, target: RemoteReference) -> Callable[[Digest], Sequence[str]]:
-    """Return who says which repositories of the registry have a blob, as far as this host pushed it there."""
+    """Return a function that gives the repositories of the registry to which this host has pushed a blob."""
     from farm.oci.image_reference import RemoteReference
 
     found: dict[Digest, list[str]] = {}
@@ -148,7 +149,7 @@ def _holders(records: ImageRecords, target: RemoteReference) -> Callable[[Digest
 
 
 def _fetching(host: Host, kept: ImageRecord) -> Callable[[BlobRef], None]:
-    """Return what brings the archive of a package that this host has not any more."""
+    """Return a function that fetches the archive of a package that this host no longer has."""
     from farm.client.image.package_set import Described
 
     described = Described(host)

@@ -1,4 +1,4 @@
-"""`farm image remove`: forgetting images that were made here."""
+"""`farm image remove`: forget images that were made on this host."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.command("remove")
 @click.argument("images", nargs=-1)
-@click.option("--unnamed", is_flag=True, help="All images that have no name any more, as updates leave them.")
+@click.option("--unnamed", is_flag=True, help="Forget all images that no longer have a name, as updates leave them.")
 @json_option
 def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
-    """Forget IMAGES that were made here, by name or digest. `farm gc` then removes what nothing else needs.
+    """Forget IMAGES that were made on this host, by name or digest.
 
-    A name is taken off its image, which is forgotten with the last one; a digest means the image with all its names.
-    Docker, OCI layouts and registries keep what they have.
+    A name is removed from its image, which is forgotten with its last name; a digest forgets the image with all names.
+    `farm gc` then frees their space. Docker, OCI layouts and registries keep their copies.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def remove(images: tuple[str, ...], unnamed: bool, as_json: bool) -> None:
     from farm.client.image.records import ImageRecords
 
     if bool(images) == unnamed:
-        raise click.UsageError("Name images, or say --unnamed.")
+        raise click.UsageError("Name images, or use --unnamed.")
     records = ImageRecords(Settings.from_environment().state)
     names = [image.digest for image in records.all() if not image.names] if unnamed else list(dict.fromkeys(images))
     for name in names:
@@ -46,7 +46,7 @@ def _forget(records: ImageRecords, name: str) -> tuple[str, ImageRecord]:
     before = _found(records, name)
     left = records.forget(before, name if before.called(name) else "")
     if left:
-        return f"{name}: forgotten; the image is {' '.join(left.names)} still", before
+        return f"{name}: forgotten; the image is still named {' '.join(left.names)}", before
     return f"{name if before.called(name) else ' '.join(before.names) or before.digest}: forgotten", before
 
 

@@ -1,4 +1,4 @@
-"""`farm image update`: other builds of single packages into an image, proven, without making it anew."""
+"""`farm image update`: replace single packages of an image, proven, without building it again."""
 
 from __future__ import annotations
 
@@ -33,11 +33,16 @@ _MOST_COMMANDS = 200
 @click.command("update")
 @click.argument("image")
 @click.argument("packages", nargs=-1, required=True)
-@click.option("--to", default="newest", show_default=True, help="A version, as 3.5.4 or 3.5.4-1.")
-@click.option("--tag", help="What the new image is called.  [default: as the old one]")
+@click.option("--to", default="newest", show_default=True, help="The version to update to, as 3.5.4 or 3.5.4-1.")
+@click.option("--tag", help="The name of the new image.  [default: that of the old one]")
 @output_option
-@click.option("--override", default="", metavar="WHY", help="Put them in though the proof fails because of them.")
-@click.option("--no-load", is_flag=True, help="Do not load it into the Docker Engine.")
+@click.option(
+    "--override",
+    default="",
+    metavar="WHY",
+    help="Update even if the proof fails because of these packages; WHY is recorded.",
+)
+@click.option("--no-load", is_flag=True, help="Do not load the image into Docker.")
 @max_severity_option
 @channel_option
 @json_option
@@ -53,14 +58,15 @@ def update(
     channel: str,
     as_json: bool,
 ) -> None:
-    """Put other builds of PACKAGES into IMAGE: their layers and the small last ones change, nothing is built.
+    """Update PACKAGES of IMAGE to other builds.
 
-    What changes is proven together with all that depends on it. When the proof fails, the image stays as it is, and you
-    are told the symbol, who misses it, and which other packages would have to go with it. IMAGE is named as for `farm
-    image inspect`. An OCI layout is changed in place.
+    Replaces the layers of these packages and the last small layers; nothing is built. The new packages are proven
+    together with their dependents. When the proof fails, the image does not change, and the missing symbol, the package
+    that needs it, and the packages that would have to be updated too are shown. IMAGE is named as for `farm image
+    inspect`. An OCI layout is changed in place.
 
-    With --override they go in all the same where the proof fails because of them; the image records WHY, and what is
-    void. What `farm override` has chosen for this host goes in where it is named here.
+    With --override, updates even if the proof fails because of these packages; the image records WHY, and what is no
+    longer guaranteed. Overrides of this host (`farm override`) are used for PACKAGES that have one.
 
     \b
     Examples:

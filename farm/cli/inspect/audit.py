@@ -1,4 +1,4 @@
-"""`farm audit`: which advisories hold for what is installed, made, running, or held by a channel."""
+"""`farm audit`: the advisories that affect a root, images, running containers or a channel."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ FORMATS = ("table", "json", "sarif", "cyclonedx", "spdx")
 @click.command()
 @click.argument("images", nargs=-1)
 @click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
-@click.option("--running", is_flag=True, help="The containers and runs of farm's that are alive.")
+@click.option("--running", is_flag=True, help="Audit the running containers and runs of farm.")
 @channel_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 def audit(images: tuple[str, ...], root: Path | None, running: bool, channel: str, form: str) -> int:
-    """Say which signed advisories hold for IMAGES, a root, what is running, or a channel's newest release.
+    """Show the signed advisories that affect IMAGES, a root, or what is running.
 
-    Also for code that was linked into other packages. Says since when, in which release it is mended, and by which
-    command; and by which data it judged: whose list, how old, and in how many of the packages somebody has looked for
-    vulnerabilities. IMAGES are named as for `farm image inspect`.
+    Without these, audits the newest release of a channel. Code that is linked into other packages counts. Shows since
+    when a package is affected, the release that fixes it and the command to get it; and the data: whose list, its age,
+    and how many of the packages were reviewed for vulnerabilities. IMAGES are named as for `farm image inspect`.
 
-    Ends with status 3 when something was found; with 1 when it cannot be known: also of a local build, about which
-    nobody publishes advisories, where an image has layers that are not of the packages it names, or where something
-    lies over these in a container; with 4 when nothing was found and no data covers some package; with 0 when nothing
-    was found and all were looked at. Advisories that the distribution states to do no harm in a package are no finding.
+    Exits with status 3 when an advisory was found; with 1 when the answer is not known: for a local build, on which
+    nobody publishes advisories, for an image with layers that are not of its packages, or a container with something
+    mounted over them; with 4 when nothing was found and no data covers some package; with 0 when nothing was found and
+    all packages were reviewed. Advisories that do not affect a package, by a statement of the distribution, are not
+    findings.
 
     \b
     Examples:

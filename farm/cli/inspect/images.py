@@ -1,4 +1,4 @@
-"""`farm images`: which images there are on this host, and which of them hold a package."""
+"""`farm images`: the images on this host, and which of them hold a package."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--holding", "wanted", multiple=True, metavar="PACKAGE[<VERSION]", help="Only images that hold it; may be repeated."
+    "--holding",
+    "wanted",
+    multiple=True,
+    metavar="PACKAGE[<VERSION]",
+    help="List only images that hold this package; may be repeated.",
 )
 @json_option
 def images(wanted: tuple[str, ...], as_json: bool) -> None:
-    """List the images that were made here, and those of farm's in Docker, with their packages.
+    """List the images of this host with their packages, also those in Docker.
 
-    --holding takes a package, or a package with one of < <= = >= > and a version: 3.5.3, which is all its revisions, or
-    3.5.3-1. Code that was linked into another package counts. Nothing is fetched.
+    --holding takes a package, or a package with one of < <= = >= > and a version: 3.5.3, which means all its revisions,
+    or 3.5.3-1. Code that was linked into another package counts. Nothing is fetched.
 
     \b
     Examples:
@@ -43,7 +47,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     try:
         labelled = labelled_images(connect(settings.docker))
     except SandboxUnavailableError:
-        say("no Docker Engine answers: these are the images that were made here", err=True)
+        say("no Docker Engine is running: these are the images that were made here", err=True)
         labelled = []
     found = host_images(host, labelled)
     if asked:
@@ -51,7 +55,7 @@ def images(wanted: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         say_json([image.to_dict() for image in found])
         return
-    nothing = f"no image holds {' and '.join(wanted)}" if asked else "there are no images"
+    nothing = f"no image holds {' and '.join(wanted)}" if asked else "no images"
     say_lines(_table(found, "HOLDING" if asked else "PACKAGES") if found else [nothing])
 
 

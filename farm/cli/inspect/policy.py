@@ -1,4 +1,4 @@
-"""`farm policy check`: may a root or an image run, by a policy? For people, for CI, and for a cluster's admission."""
+"""`farm policy check`: check a root or an image against a policy, for people, CI, and admission to a cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOUND = 3
 
 @click.group()
 def policy() -> None:
-    """Say what may run on this host, and whether something may."""
+    """Check roots and images against the policy of this host."""
 
 
 @policy.command()
@@ -35,10 +35,11 @@ def policy() -> None:
 @policy_option
 @json_option
 def check(subject: str, as_json: bool) -> int:
-    """Say whether an image, or what a root holds, is what the policy accepts.
+    """Check an image or a root against the policy.
 
     IMAGE is a name in Docker, an OCI layout directory, or the digest of an image made here; ROOT a directory that farm
-    has installed into. Ends with status 0 when it may run, with 3 when it may not, and with 1 when it cannot be known.
+    has installed into. Exits with status 0 when it is allowed, with 3 when it is not, and with 1 when that is not
+    known.
 
     \b
     Examples:
@@ -65,7 +66,7 @@ def check(subject: str, as_json: bool) -> int:
             say(f"{violation.rule}: {violation.message}")
             say(f" help: {violation.remedy}")
     else:
-        say(f"{subject}: {counted(len(record.packages), 'package')}, all that {path} accepts")
+        say(f"{subject}: {counted(len(record.packages), 'package')}, all allowed by {path}")
     return FOUND if violations else 0
 
 
@@ -87,7 +88,7 @@ def _verdict(subject: str, record: SetRecord, path: Path, violations: Sequence[P
 def _set_of(
     subject: str, host: Host, settings: Settings
 ) -> tuple[SetRecord, Mapping[Digest, Descriptor], tuple[str, ...]]:
-    """Return what a root or an image holds, its descriptors, and the layers that nobody vouches for."""
+    """Return the set of a root or an image, its descriptors, and the layers that are of no package."""
     from farm.client.image.package_set import Described
     from farm.client.root.generations import Root
     from farm.client.root.installed_set import InstalledSet

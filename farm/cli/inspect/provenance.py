@@ -1,4 +1,4 @@
-"""`farm provenance`: the chain from a file or a package back to the sources and the toolchain, in words."""
+"""`farm provenance`: the chain from a file or a package back to its sources and toolchain."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ FOUND = 3
 
 @click.command()
 @click.argument("what", metavar="PACKAGE|PATH")
-@click.option(
-    "--root", type=click.Path(path_type=Path), help="The package of a directory that farm has installed into."
-)
-@click.option("--image", default="", help="The package of an image, named as for `farm image inspect`.")
+@click.option("--root", type=click.Path(path_type=Path), help="Trace the package as it is installed in this root.")
+@click.option("--image", default="", help="Trace the package as it is in an image, named as for `farm image inspect`.")
 @channel_option
-@click.option("--deep", is_flag=True, help="Go on with each package that it was built against.")
+@click.option("--deep", is_flag=True, help="Trace the packages that it was built against too.")
 @names_option
 @json_option
 def provenance(
     what: str, root: Path | None, image: str, channel: str, deep: bool, named: tuple[Path, ...], as_json: bool
 ) -> int:
-    """Say where a package comes from: release, builders, recipe, sources, toolchain, and what it was built against.
+    """Trace a package or a file back to its release, builders and sources.
 
-    PATH is a file in a root: then also whose file it is, and whether it is as signed. What was verified on this
-    machine stands apart from what others say. Ends with status 3 when something contradicts what is signed.
+    Shows the release, the builders, the recipe, the sources, the toolchain, and the packages it was built against.
+    PATH is a file in a root: shows its package too, and whether it is as signed. What was verified on this machine is
+    separate from what others claim. Exits with status 3 when something contradicts what is signed.
 
     \b
     Examples:
@@ -74,7 +73,7 @@ def _first(
     is_path = what.startswith(("/", "./", "../")) or ("/" in what and is_inside_root(Path(what)))
     if is_path:
         if root or image or channel:
-            raise click.UsageError("A path says itself where it lies: leave out --root, --image and --channel.")
+            raise click.UsageError("A path is in one root: leave out --root, --image and --channel.")
         return tracing.of_file(owner_of(Path(what)))
     if root:
         return tracing.of_set(Root(root.absolute()).installed().set, what, str(root))

@@ -1,4 +1,4 @@
-"""Where a package comes from, in words: what was verified on this machine and what others say, each under a heading."""
+"""The provenance of a package, in lines: what was verified on this machine, and what others claim."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from farm.trust.metadata.key_names import KeyNames
 
 _WIDTH = 11
-_OPENED = {"static": "code of it was linked in", "headers": "its headers were read", "unknown": "nobody watched"}
+_OPENED = {
+    "static": "code of it was linked in",
+    "headers": "its headers were read",
+    "unknown": "its use was not traced",
+}
 
 
 def provenance_lines(found: Provenance, names: KeyNames) -> list[Line]:
@@ -26,10 +30,10 @@ def provenance_lines(found: Provenance, names: KeyNames) -> list[Line]:
     lines += override_lines([found.placed] if found.placed else [])
     lines += _part("Verified on this machine, now:", _verified(found, names))
     if found.release:
-        lines += _part("Said by the builders, who signed it; nothing of it was repeated here:", _built(found, names))
-        lines += _part("Said by the distribution, in what the release names:", _declared(found))
+        lines += _part("Claimed and signed by the builders; not repeated here:", _built(found, names))
+        lines += _part("Claimed by the distribution, in documents that the release names:", _declared(found))
     elif found.toolchain:
-        lines += _part("Said by the build on this host; nobody signed it:", _inputs(found))
+        lines += _part("Claimed by the build on this host; not signed:", _inputs(found))
     if any(source.kind == "not-in-recipe" for source in found.sources):
         lines += [styled(f"CONTRADICTION: {contradiction}", fg="red") for contradiction in found.contradictions]
     return lines
@@ -57,7 +61,7 @@ def _verified(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
     files = f"{found.files} file{'s' if found.files != 1 else ''}"
     if found.release is None:
         yield "package", f"{found.descriptor}, with the tree {found.tree} of {files}"
-        yield "release", "none holds this very build: only its own digests were compared"
+        yield "release", "no release holds this build: only its own digests were compared"
         return
     yield from _release(found.release, names)
     yield "package", f"{found.descriptor}, with the tree {found.tree} of {files}: in this release"
@@ -65,7 +69,7 @@ def _verified(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
     since = found.release.signers.since if found.release.signers else {}
     for build in found.builds:
         version = since.get(build.run.builder)
-        when = f"allowed since version {version} of targets" if version else "allowed now; since when, nobody can tell"
+        when = f"allowed since version {version} of targets" if version else "allowed now; since when is not known"
         yield "built by", f"{_builder(build, found.release, names)}, {when}"
     yield "recipe", f"{found.recipe}: named by the release and by each of these builders"
     yield "plan", f"{found.plan}: named by the package, and signed by each of these builders"
@@ -89,15 +93,15 @@ def _release(release: SignedRelease, names: KeyNames) -> Iterator[tuple[str, str
 def _agreement(found: Provenance) -> str:
     count = len(found.builds)
     if count == 1:
-        return f"1 builder; {found.needed} {'is' if found.needed == 1 else 'are'} asked for"
-    return f"{count} builders, each by itself, who came to the same tree; {found.needed} asked for"
+        return f"1 builder; {found.needed} {'is' if found.needed == 1 else 'are'} required"
+    return f"{count} independent builders with the same tree; {found.needed} required"
 
 
 def _built(found: Provenance, names: KeyNames) -> Iterator[tuple[str, str]]:
     for build in found.builds:
         runtime = ", ".join(f"{name} {value}" for name, value in sorted(build.run.runtime.items()))
-        told = f"from {build.run.started} to {build.run.finished}{f' with {runtime}' if runtime else ''}"
-        yield "built", f"by {_builder(build, found.release, names)} {told}, log {build.run.log}"
+        when = f"from {build.run.started} to {build.run.finished}{f' with {runtime}' if runtime else ''}"
+        yield "built", f"by {_builder(build, found.release, names)} {when}, log {build.run.log}"
     taken = found.builds[0].taken_from if found.builds else {}
     yield from _inputs(found)
     for source in found.sources:
@@ -116,23 +120,25 @@ def _inputs(found: Provenance) -> Iterator[tuple[str, str]]:
 
 def _dependency(each: TracedDependency) -> str:
     held = f"{each.package}, in release {each.release.number} of {each.release.subscription}" if each.release else ""
-    where = held or "in no release that can be had"
+    where = held or "in no release that can be fetched"
     opened = "".join(f"; {_OPENED[kind]}" for kind in each.opened)
-    through = "" if each.direct else "; another of these needs it"
+    through = "" if each.direct else "; needed by another of these"
     return f"{each.name} {each.version}, {each.tree}: {where}{opened}{through}"
 
 
 def _declared(found: Provenance) -> Iterator[tuple[str, str]]:
     if found.unread:
-        yield "recipe", f"it could not be read: {found.unread}"
+        yield "recipe", f"not readable: {found.unread}"
         return
     for source in found.sources:
         yield "source", _address(source)
     if any(each.kind == "fetched" for each in found.sources):
-        yield "source", "no signature of their authors was checked: what counts is the digest in the recipe"
+        yield "source", "signatures of their authors are not checked: the digest in the recipe counts"
     if (toolchain := found.toolchain) and toolchain.name:
         lock = toolchain.lock
-        made_of = f", made of {len(lock.debs)} Debian packages: {lock.digest}" if lock else "; of what, it does not say"
+        made_of = (
+            f", made of {len(lock.debs)} Debian packages: {lock.digest}" if lock else "; its packages are not listed"
+        )
         yield "toolchain", f"{toolchain.name}{made_of}"
 
 

@@ -1,4 +1,4 @@
-"""`farm sbom`: what a package, or a whole release, consists of and was made from."""
+"""`farm sbom`: the software bill of materials of a package or of a release."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from farm.cli.subscriber import looking_host
 @click.command()
 @click.argument("package", required=False)
 @click.option(
-    "--root", type=click.Path(path_type=Path), help="The package of a directory that farm has installed into."
+    "--root", type=click.Path(path_type=Path), help="Print that of the package as it is installed in this root."
 )
 @channel_option
 def sbom(package: str | None, root: Path | None, channel: str) -> None:
-    """Print the bill of materials of PACKAGE as SPDX 2.3 JSON; without one, that of the whole release.
+    """Print the bill of materials of PACKAGE, or of the whole release, as SPDX 2.3.
 
-    It is the document that the signed index of the release names: sources, toolchain, dependencies, license. Of the
-    same release everybody gets the same bytes. With --root it is that of the build that is installed there.
+    It is the document that the signed index of the release names, with sources, toolchain, dependencies and license:
+    the same bytes for everybody. With --root it is that of the build that is installed there.
 
     \b
-    Example:
+    Examples:
       farm sbom jq > jq.spdx.json
       farm sbom jq --root /srv/tools
       farm sbom --channel edge > edge.spdx.json

@@ -1,4 +1,4 @@
-"""`farm source`: what a package of a channel was made of."""
+"""`farm source`: the sources of a package."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from farm.cli.subscriber import open_host
 
 @click.command()
 @click.argument("package")
-@click.option("--output", type=click.Path(path_type=Path), help="The directory to write to; by default the name.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="The directory to write to.  [default: the name of the package]"
+)
 @channel_option
 def source(package: str, output: Path | None, channel: str) -> int:
-    """Fetch all that PACKAGE was made of: its sources, its recipe and its plan, verified by digest.
+    """Fetch the sources, the recipe and the plan of PACKAGE, verified by digest.
 
-    The signed release names the recipe, and the builder's signed provenance the sources. Where these are binary
-    packages of Debian's, it says so, and fetches what Debian built them from, as the recipe names it by digest. Ends
-    with status 1 where some of that cannot be had.
+    The signed release names the recipe, and the signed provenance of the builder the sources. For sources that are
+    binary packages of Debian, fetches their source packages too, which the recipe names by digest. Exits with status 1
+    when some of them are not available.
 
     \b
     Example:
@@ -34,10 +36,10 @@ def source(package: str, output: Path | None, channel: str) -> int:
     written = write_sources(catalogue, package, directory, lambda path: say(f"  {path}", err=True))
     say(f"{directory}: {written.files} files and plan.json")
     for deb, made_of in written.debian:
-        of = f"built from {', '.join(made_of)}" if made_of else "whose source the recipe does not name"
-        say(f"sources/{deb} is a binary package of Debian's, {of}")
+        of = f"built from {', '.join(made_of)}" if made_of else "and the recipe does not name its source"
+        say(f"sources/{deb} is a binary package of Debian, {of}")
     if written.unread:
-        say(f"whether Debian's packages are among them is not known: {written.unread}", err=True)
+        say(f"it is not known whether binary packages of Debian are among them: {written.unread}", err=True)
     if written.missing:
-        say(f"not published, and so not here: {', '.join(written.missing)}", err=True)
+        say(f"not published, and therefore missing: {', '.join(written.missing)}", err=True)
     return 1 if written.missing or written.unread else 0

@@ -1,4 +1,4 @@
-"""`farm verify`: every byte of a root or an image against the signed index."""
+"""`farm verify`: compare every byte of a root, an image or the cache with the signed index."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _MOST_SHOWN = 50
 @click.command()
 @click.argument("image", default="")
 @click.option("--root", type=click.Path(path_type=Path), help="A directory that farm has installed into.")
-@click.option("--cache", is_flag=True, help="The packages that all roots and runs of this host share.")
-@click.option("--fix", is_flag=True, help="Bring damaged packages anew from their verified archives.")
+@click.option("--cache", is_flag=True, help="Verify the packages that roots and runs of this host share.")
+@click.option("--fix", is_flag=True, help="Restore damaged packages from their verified archives.")
 @json_option
 def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool) -> int:
-    """Read every byte of a root, an IMAGE or this host's cache, and compare it with what is signed.
+    """Compare every byte of a root, an IMAGE or the cache with what is signed.
 
-    Says which file of which package was altered, added or is missing; of an image, which layer. Ends with status 0 when
-    all is well or was mended, with 3 when something is not as it was signed, and with 1 when it cannot be known. IMAGE
-    is named as for `farm image inspect`.
+    Shows the files that were changed, added or removed, with their packages; of an image, the layers. Exits with status
+    0 when everything is as signed or was restored, with 3 when something differs, and with 1 when that is not known.
+    IMAGE is named as for `farm image inspect`.
 
     \b
     Examples:
@@ -45,9 +45,9 @@ def verify(image: str, root: Path | None, cache: bool, fix: bool, as_json: bool)
       farm verify --cache --fix
     """
     if [bool(image), bool(root), cache].count(True) != 1:
-        raise click.UsageError("Name an image, or a root with --root, or --cache.")
+        raise click.UsageError("Give an image, or a root with --root, or --cache.")
     if fix and image:
-        raise click.UsageError("An image is not mended: make it anew with `farm image build`.")
+        raise click.UsageError("Images are not repaired: build it again with `farm image build`.")
     settings = Settings.from_environment()
     with looking_host(settings) as host:
         found = _found(image, root, host, settings)
@@ -100,7 +100,7 @@ def _mend(root: Path | None, found: Verification, settings: Settings, *, as_json
     if as_json:
         say_json(after.to_dict() | last_verified_form(host) | {"mended": list(mended)})
     else:
-        say_lines([*(f"brought anew: {each}" for each in mended), *_lines(after)])
+        say_lines([*(f"restored: {each}" for each in mended), *_lines(after)])
     return FOUND if after.faults else 0
 
 
@@ -109,7 +109,7 @@ def _lines(found: Verification) -> Iterator[str]:
     count = len(found.faults)
     said = f"{count} {'thing is' if count == 1 else 'things are'} not as signed" if count else "all as signed"
     if not count and found.overrides:
-        said = "all as signed, but for what is overridden"
+        said = "all as signed, except overrides"
     packages = f"{found.packages} package{'s' if found.packages != 1 else ''}"
     yield f"{found.subject}: {packages}, {human_size(found.size)}: {said}"
     for fault in found.faults[:_MOST_SHOWN]:
@@ -118,4 +118,4 @@ def _lines(found: Verification) -> Iterator[str]:
         yield f"  and {count - _MOST_SHOWN} more: see --json"
     yield from override_lines(found.overrides)
     for unsigned in found.unsigned:
-        yield f"  {unsigned} was put there by the user: compared with its own descriptor, as no release holds it"
+        yield f"  {unsigned} was added by the user: compared with its own descriptor, as no release holds it"

@@ -8,7 +8,15 @@ import click
 
 from farm.cli.local_builds import local_builds
 from farm.cli.options import json_option
-from farm.cli.output import counted, human_size, say, say_document, say_json, say_lines, styled, table
+from farm.cli.output import (
+    counted,
+    human_size,
+    say,
+    say_document,
+    styled,
+    table,
+    tell_result,
+)
 from farm.cli.recipes_option import recipes_option
 
 if TYPE_CHECKING:
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
 
 names_argument = click.argument("names", nargs=-1)
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the builds' output as it comes.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print the output of builds as it arrives.")
 
 
 @click.command()
@@ -26,9 +34,9 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show the bu
 @verbose_option
 @json_option
 def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool, as_json: bool) -> None:
-    """Build the packages NAMES, and what they are built against, in hermetic containers.
+    """Build the packages NAMES, and the packages that they need, in hermetic containers.
 
-    What was built before from the same plan is kept. Needs root, and a Docker Engine.
+    A package that was built from the same plan before is not built again. Needs root and a Docker Engine.
 
     \b
     Example:
@@ -37,9 +45,6 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
 
     with local_builds(recipes, verbose=verbose) as (builds, every):
         packages = builds.build(_chosen(names, every, everything))
-    if as_json:
-        say_json([package.to_dict() for package in packages])
-        return
     rows = [
         (
             each.descriptor.name.short,
@@ -49,7 +54,11 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
         )
         for each in packages
     ]
-    say_lines(table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")))
+    tell_result(
+        table(rows, ("PACKAGE", "VERSION", "SIZE", "TREE")),
+        [package.to_dict() for package in packages],
+        as_json=as_json,
+    )
 
 
 @click.command()
@@ -58,9 +67,10 @@ def build(names: tuple[str, ...], recipes: Path | None, everything: bool, verbos
 @click.option("--all", "everything", is_flag=True, help="Test every recipe of the tree.")
 @verbose_option
 def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose: bool) -> int:
-    """Run the tests of recipes, each in a container that holds exactly the test's closure and no compiler.
+    """Run the tests of recipes NAMES in containers.
 
-    Ends with status 1 when a test failed.
+    The container of a test holds exactly the packages that the test needs, and no compiler. Exits with status 1 when a
+    test failed.
 
     \b
     Example:
@@ -83,24 +93,25 @@ def test(names: tuple[str, ...], recipes: Path | None, everything: bool, verbose
 @names_argument
 @recipes_option
 @click.option("--all", "everything", is_flag=True, help="Rebuild every recipe of the tree.")
-@click.option("--check", is_flag=True, required=True, help="Compare the second build with the first.")
-@click.option("--hostname", default="elsewhere", show_default=True, help="Host name of the second build.")
-@click.option("--cpus", default="0", show_default=True, help="Processors of the second build, as a cpuset.")
-@click.option("--days-ahead", default=400, show_default=True, help="How far its clock is ahead (needs faketime).")
+@click.option("--check", is_flag=True, required=True, help="Compare the second build with the first (required).")
+@click.option("--hostname", default="elsewhere", show_default=True, help="The host name of the second build.")
+@click.option("--cpus", default="0", show_default=True, help="The processors of the second build, as a cpuset.")
+@click.option("--days-ahead", default=400, show_default=True, help="How many days its clock is ahead (needs faketime).")
 @verbose_option
 def rebuild(
     names: tuple[str, ...],
     recipes: Path | None,
     everything: bool,
-    check: bool,  # noqa: ARG001  # the flag is there to be said; other modes may come
+    check: bool,  # noqa: ARG001  # required, as other modes may come
     hostname: str,
     cpus: str,
     days_ahead: int,
     verbose: bool,
 ) -> int:
-    """Build recipes a second time under other circumstances, in the opposite order, and compare the trees.
+    """Build recipes NAMES a second time in a different environment, and compare the results.
 
-    Ends with status 1 when a package differs.
+    The second build has another host name, other processors and another date, and goes in the opposite order. Exits
+    with status 1 when a package differs.
 
     \b
     Example:
@@ -124,9 +135,9 @@ def rebuild(
 @click.argument("name")
 @recipes_option
 def plan(name: str, recipes: Path | None) -> None:
-    """Print the plan of a recipe as canonical JSON: everything that decides what its build puts out.
+    """Print the plan of recipe NAME as canonical JSON: all inputs of its build.
 
-    Builds what the recipe needs first, because a plan names its dependencies by their trees.
+    Builds the packages that the recipe needs first, because a plan names them by the digests of their trees.
 
     \b
     Example:
@@ -138,5 +149,5 @@ def plan(name: str, recipes: Path | None) -> None:
 
 def _chosen(names: tuple[str, ...], every: tuple[str, ...], everything: bool) -> tuple[str, ...]:
     if everything == bool(names):
-        raise click.UsageError("Name packages, or say --all.")
+        raise click.UsageError("Name packages, or use --all.")
     return every if everything else names

@@ -1,4 +1,4 @@
-"""What a farm is building, for people who wait: what, for how long, what is left. Moves on a terminal only."""
+"""The progress of a farm's jobs for people who wait: what is at work, for how long, what is left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AT_WORK = ("leased", "running")
 
 @contextlib.contextmanager
 def board() -> Iterator[Callable[[Sequence[JobWire], int, int], None]]:
-    """Yield what shows the jobs as they are now, with how many of how many have ended."""
+    """Yield a function that shows jobs, and how many of how many have ended; on a terminal, in place."""
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text

@@ -1,4 +1,4 @@
-"""`farm jobs`, `farm log` and `farm retry`: what a farm builds and tests, and having it tried once more."""
+"""`farm jobs`, `farm log` and `farm retry`: the builds and tests of a farm, their logs, and another try."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, say_json, tell_table
 from farm.cli.remote import connect
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--state", help="Only jobs in this state: waiting, ready, running, set-aside, failed …")
-@click.option("--name", help="Only jobs of this recipe.")
-@click.option("--limit", default=30, show_default=True, help="At most so many.")
+@click.option("--state", help="List only jobs in this state: waiting, ready, running, set-aside, failed …")
+@click.option("--name", help="List only jobs of this recipe.")
+@click.option("--limit", default=30, show_default=True, help="The most jobs to list.")
 @json_option
 def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None:
-    """List builds and tests of the farm at FARM_URL, newest first.
+    """List the builds and tests of the farm at FARM_URL, newest first.
 
     \b
     Example:
@@ -30,9 +30,6 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
 
     with connect() as farm:
         page = farm.jobs(state=state, name=name, limit=limit)
-    if as_json:
-        say_json(page.model_dump(mode="json"))
-        return
     rows = [
         (
             str(job.id),
@@ -44,15 +41,21 @@ def jobs(state: str | None, name: str | None, limit: int, as_json: bool) -> None
         )
         for job in page.jobs
     ]
-    say_lines(table(rows, ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", "")) if rows else ["no jobs"])
+    tell_table(
+        rows,
+        ("JOB", "KIND", "NAME", "STATE", "SINCE (UTC)", ""),
+        page.model_dump(mode="json"),
+        nothing="no jobs",
+        as_json=as_json,
+    )
 
 
 @click.command()
 @click.argument("job", type=int)
-@click.option("--follow", "-f", is_flag=True, help="Stay and print lines as they come, until the job has ended.")
+@click.option("--follow", "-f", is_flag=True, help="Print lines as they arrive, until the job has ended.")
 @json_option
 def log(job: int, follow: bool, as_json: bool) -> None:
-    """Print the log of a job's newest attempt.
+    """Print the log of the newest attempt at JOB.
 
     \b
     Example:
@@ -68,12 +71,13 @@ def log(job: int, follow: bool, as_json: bool) -> None:
 @click.argument("numbers", metavar="JOB...", nargs=-1, required=True, type=int)
 @json_option
 def retry(numbers: tuple[int, ...], as_json: bool) -> int:
-    """Have builds, rebuilds and tests that failed, were cancelled or set aside tried again; failed ones as a new job.
+    """Try jobs again that failed, were cancelled or were set aside.
 
-    All that can be are; ends with status 1 when one cannot. A rebuild goes to a worker that has not built it yet.
+    A failed job is repeated as a new job; a rebuild goes to a worker that has not built it yet. Exits with status 1
+    when one of the jobs cannot be tried again; the others are.
 
     \b
-    Example:
+    Examples:
       farm retry 12
       farm retry 12 15 --json
     """
@@ -106,7 +110,7 @@ def _say_record(record: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _why(job: JobWire) -> str:
-    """Say in a line what went wrong with a job and when it is tried again; else which build it is, if not a first."""
+    """Return in a line what went wrong with a job and when it is tried again; else its build, if not the first."""
     if job.same_as:
         return f"{job.version}: same files as {job.same_as}, dropped"
     why = job.error.partition("\n")[0]
@@ -119,5 +123,5 @@ def _newest_attempt(farm: FarmClient, job: int) -> int:
 
     attempts = farm.job(job).attempts
     if not attempts:
-        raise FarmError(f"nobody has begun job {job} yet", remedy="Wait for a worker, or look at `farm jobs`.")
+        raise FarmError(f"no worker has begun job {job} yet", remedy="Wait for a worker, or look at `farm jobs`.")
     return attempts[-1].id

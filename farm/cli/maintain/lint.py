@@ -1,4 +1,4 @@
-"""`farm lint`: is a tree of recipes in order, each recipe and all of them together?"""
+"""`farm lint`: check a tree of recipes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @recipes_option
 @json_option
 def lint(recipes: Path | None, as_json: bool) -> None:
-    """Check all recipes, steps, toolchains and channels, and the graph of what is built from what.
+    """Check all recipes, steps, toolchains and channels of a tree, and their dependencies.
 
     \b
     Example:
@@ -40,6 +40,6 @@ def lint(recipes: Path | None, as_json: bool) -> None:
         return
     say(
         f"{len(tree.recipes)} recipes, {len(tree.steps.definitions)} steps, {len(tree.toolchains)} toolchains, "
-        f"{len(tree.channels)} channels: in order"
+        f"{len(tree.channels)} channels: OK"
     )
     say(f"build order: {' '.join(order)}")

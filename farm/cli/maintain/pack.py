@@ -1,4 +1,4 @@
-"""`farm pack`: a directory of the user's own as a package, for images and runs on this host."""
+"""`farm pack`: make a package of a directory, for images and runs on this host."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
-@click.option("--name", default="", help="Its full name, as mine.example.org/app.")
-@click.option("--version", default="", help="Its version, as 1.2.")
-@click.option("--summary", default="", help="What it is, in a line.")
+@click.option("--name", default="", help="The full name of the package, as mine.example.org/app.")
+@click.option("--version", default="", help="The version of the package, as 1.2.")
+@click.option("--summary", default="", help="A description in one line.")
 @click.option("--license", default="NOASSERTION", help="Its license, an SPDX expression.")
 @click.option(
     "--sensitive-file",
     "sensitive_files",
     multiple=True,
     metavar="PATH=REASON",
-    help="A file in it that changes how others load or log in (etc/passwd), and why it must be there. Repeatable.",
+    help="A file that changes how programs load or users log in (etc/passwd), and why; may be repeated.",
 )
-@click.option("--list", "list_them", is_flag=True, help="List what was packed here.")
-@click.option("--forget", metavar="NAME", default="", help="Forget a package; images that hold it keep it.")
+@click.option("--list", "list_them", is_flag=True, help="List the packages that were packed here.")
+@click.option("--forget", metavar="NAME", default="", help="Forget a package. Images that contain it keep it.")
 @json_option
 def pack(
     directory: Path | None,
@@ -54,11 +54,12 @@ def pack(
     forget: str,
     as_json: bool,
 ) -> None:
-    """Make a package of DIRECTORY, which image files and runs on this host take in by its full name.
+    """Make a package of DIRECTORY, for image files and runs on this host.
 
-    Nothing is built. `bin`, `lib`, `share` and `etc` in it become parts of the image as those of every package; the
-    whole directory can lie at a path under `imports`. What its programs require is found in them and proven with each
-    image. What .farmignore says is left out. Packed again with other files, it becomes the next revision.
+    Nothing is built. Image files and `farm run` take the package by its full name. Its `bin`, `lib`, `share` and `etc`
+    become parts of the image as those of every package; `imports` can put the whole directory at a path. The libraries
+    that its programs need are found in them, and proven with each image. Files that .farmignore names are left out.
+    Packing other files under the same version makes the next revision.
 
     \b
     Examples:
@@ -78,7 +79,7 @@ def pack(
         say(f"{forget} is forgotten")
     elif directory is not None:
         if not name or not version:
-            raise click.UsageError("A package has a --name, as mine.example.org/app, and a --version.")
+            raise click.UsageError("A package needs a --name, as mine.example.org/app, and a --version.")
         declared = [_sensitive_file(text) for text in sensitive_files]
         packing = partial(_packed, host, directory.absolute(), license=license, sensitive_files=declared)
         _pack(host, directory.absolute(), name, version, summary, packing, as_json=as_json)
@@ -90,7 +91,7 @@ def _sensitive_file(text: str) -> SensitiveFile:
 
     path, reason = name_and_value(text)
     if not path or not reason.strip():
-        raise click.UsageError(f"{text!r} is not PATH=REASON: both have to be there.")
+        raise click.UsageError(f"{text!r} is not PATH=REASON.")
     return SensitiveFile(path, reason.strip())
 
 
@@ -107,8 +108,8 @@ def _pack(
     full, own = PackageName.parse(name), OwnPackages(host)
     if any(full.distribution == subscription.distribution for subscription in host.subscriptions.all()):
         raise OwnPackageError(
-            f"{full} is a name of {full.distribution}, which this host follows: only its owner makes packages of it",
-            remedy="Give it a name of a domain of yours, as mine.example.org/app.",
+            f"{full} is a name of {full.distribution}, which this host follows: only its owner makes its packages",
+            remedy="Use a name in a domain of your own, as mine.example.org/app.",
         )
     with host.in_use():
         before = own.find(full)
@@ -142,7 +143,7 @@ def _pack(
 
 
 def _revised(packing: Callable[[int], PackedDirectory], version: str, before: BuiltHere | None) -> PackedDirectory:
-    """Pack a directory as the revision that it is: the next one where another of this version was packed before."""
+    """Pack a directory; as the next revision, where other files were packed under this version before."""
     known = before.entry if before and before.entry.version == version else None
     packed = packing(known.revision if known else 1)
     if known and packed.package.descriptor.digest != known.descriptor.digest:
@@ -192,4 +193,4 @@ def _list(host: Host, *, as_json: bool) -> None:
         (name, f"{each.entry.version}-{each.entry.revision}", each.place, each.entry.summary)
         for name, each in found.items()
     ]
-    say_lines(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else ["nothing was packed here"])
+    say_lines(table(rows, ("NAME", "VERSION", "PACKED FROM", "SUMMARY")) if rows else ["no packages were packed here"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.remote import connect
 
@@ -42,11 +42,14 @@ def copies(name: str, as_json: bool) -> None:
 
     with connect() as farm:
         found = farm.copies(name)
-    if as_json:
-        say_json(found.model_dump(mode="json"))
-        return
     rows = [(copy.recipe, _LINKED[copy.kind], copy.tree) for copy in found.copies]
-    say_lines(table(rows, ("RECIPE", "HOW", "TREE")) if rows else [f"no package is known to hold code of {name}"])
+    tell_table(
+        rows,
+        ("RECIPE", "HOW", "TREE"),
+        found.model_dump(mode="json"),
+        nothing=f"no package is known to hold code of {name}",
+        as_json=as_json,
+    )
 
 
 @package.command("owners")

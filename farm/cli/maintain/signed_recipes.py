@@ -1,4 +1,4 @@
-"""What `farm submit` and `farm submission` share: signing recipes with the own key, and telling whom they wait for."""
+"""What `farm submit` and `farm submission` share: signing recipes with the own key, and naming missing owners."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sign_recipes(recipes: Mapping[str, Mapping[str, bytes]], distribution: str, 
 
 
 def sign_digests(digests: Mapping[str, Digest], distribution: str, own: OwnKey, *, withdrawn: bool = False) -> bytes:
-    """Return an envelope in which the holder of a key signs recipes by their digests, or that they are not wanted."""
+    """Return an envelope in which the holder of a key signs recipes by their digests, or their withdrawal."""
     from farm.trust.attestation.dsse import sign_statement
     from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
 
@@ -48,9 +48,9 @@ def digests_of(recipes: Mapping[str, Mapping[str, bytes]]) -> dict[str, Digest]:
 
 
 def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
-    """Return the distribution that recipes in these directories are of, as their tree says; else as FARM_RECIPES does.
+    """Return the distribution that the tree of these directories names; else that of FARM_RECIPES.
 
-    What is signed for one is nothing to another. Raises `UnknownDistributionError`, `RecipeError`.
+    A signature for one distribution is not valid for another. Raises `UnknownDistributionError`, `RecipeError`.
     """
     # A recipe lies in TREE/packages/NAME.
     trees = [*(directory.resolve().parent.parent for directory in directories), settings.recipes]
@@ -58,13 +58,13 @@ def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
         if found := distribution_in(tree):
             return found
     raise UnknownDistributionError(
-        "nothing says for which distribution this would be signed: no distribution.yaml in the tree of the recipes",
-        remedy="Submit out of a tree with one, or name the tree in FARM_RECIPES.",
+        "the distribution to sign for is not known: there is no distribution.yaml in the tree of the recipes",
+        remedy="Submit from a tree that has one, or name the tree in FARM_RECIPES.",
     )
 
 
 def distribution_in(tree: Path) -> str:
-    """Return what the distribution of a tree of recipes is called; an empty text where it does not say."""
+    """Return the distribution that a tree of recipes names; empty where it names none."""
     from farm.core.policy.tree import DISTRIBUTION
     from farm.core.recipe.distribution import read_distribution
 
@@ -76,14 +76,14 @@ def distribution_in(tree: Path) -> str:
 
 
 def waiting_lines(taken: SubmissionWire) -> list[str]:
-    """Say that a submission waits, and for whom."""
+    """Return which owners a submission waits for, a line for each recipe, and how they accept it."""
     lines = [f"{unsigned.recipe}: waits for {whom(unsigned)}" for unsigned in taken.waits_for]
     return [
         *lines,
-        f"submission {taken.id} waits for its owners; one of each signs with `farm submission accept {taken.id}`",
+        f"submission {taken.id} waits: one owner of each recipe signs with `farm submission accept {taken.id}`",
     ]
 
 
 def whom(unsigned: UnsignedWire) -> str:
-    """Name those of whom one has to sign."""
+    """Return the owners of whom one has to sign."""
     return " or ".join(unsigned.owners)

@@ -1,4 +1,4 @@
-"""`farm submission`: submissions that wait for owners; shown, accepted by an owner's signature, or withdrawn."""
+"""`farm submission`: show submissions, accept them as an owner, or withdraw them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.remote import clock, connect, number_type
 from farm.cli.settings import Settings
@@ -35,10 +35,10 @@ class AlteredSubmissionError(FarmError):
 
 @click.group()
 def submission() -> None:
-    """Look at submissions, and as an owner of their recipes accept or refuse those that wait for one.
+    """Show submissions, and as an owner of their recipes accept or withdraw them.
 
     \b
-    Example:
+    Examples:
       farm submission list --waiting
       farm submission show 12
       farm submission accept 12
@@ -46,11 +46,11 @@ def submission() -> None:
 
 
 @submission.command("list")
-@click.option("--waiting", is_flag=True, help="Only those that wait for an owner.")
-@click.option("--limit", default=30, show_default=True, help="At most so many.")
+@click.option("--waiting", is_flag=True, help="List only submissions that wait for an owner.")
+@click.option("--limit", default=30, show_default=True, help="The most submissions to list.")
 @json_option
 def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
-    """List submissions to the farm at FARM_URL, newest first.
+    """List the submissions to the farm at FARM_URL, newest first.
 
     \b
     Example:
@@ -59,9 +59,6 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
 
     with _farm() as (farm, _):
         page = farm.submissions(state="waiting" if waiting else None, limit=limit)
-    if as_json:
-        say_json(page.model_dump(mode="json"))
-        return
     rows = [
         (
             str(record.id),
@@ -74,16 +71,16 @@ def list_submissions(waiting: bool, limit: int, as_json: bool) -> None:
         for record in page.submissions
     ]
     headings = ("SUBMISSION", "STATE", "SINCE (UTC)", "BY", "RECIPES", "WAITS FOR")
-    say_lines(table(rows, headings) if rows else ["no submissions"])
+    tell_table(rows, headings, page.model_dump(mode="json"), nothing="no submissions", as_json=as_json)
 
 
 @submission.command("show")
 @click.argument("number", type=number_type)
 @json_option
 def show(number: int, as_json: bool) -> None:
-    """Show a submission, who has signed it and whom it waits for, and how it differs from your own tree (FARM_RECIPES).
+    """Show submission NUMBER, its signatures, and its differences from your own tree.
 
-    A recipe that your tree does not have is shown whole.
+    Your own tree is FARM_RECIPES. A recipe that it does not have is shown in full.
 
     \b
     Example:
@@ -104,10 +101,10 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_json: bool) -> None:
-    """Sign submission NUMBER as an owner, after showing how it differs from your own tree (FARM_RECIPES).
+    """Sign submission NUMBER as an owner, after showing its differences from your own tree.
 
-    What is signed are the digests of the files that are shown, computed here: of the whole submission, for it is taken
-    whole, with the last signature that it lacks.
+    Your own tree is FARM_RECIPES. The signature covers the digests of the files that are shown, computed here, of the
+    whole submission: it is accepted as a whole, with the last signature that is missing.
 
     \b
     Example:
@@ -116,7 +113,9 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
     with _farm() as (farm, settings):
         own = find_own_key(settings, key, name)
         if own is None:
-            raise click.UsageError("There is no key to sign with: make one with `farm keys me`, or name it with --key.")
+            raise click.UsageError(
+                "There is no key to sign with: make one with `farm keys me`, or name one with --key."
+            )
         found = farm.submission_contents(number)
         say_lines(_sheet(found.submission), err=True)
         digests = _checked(found, settings)
@@ -152,10 +151,10 @@ def accept(*, number: int, key: Path | None, name: str | None, yes: bool, as_jso
 @click.option("--why", default="", help="The reason, for the audit trail.")
 @json_option
 def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_json: bool) -> None:
-    """Let submission NUMBER, which waits, come to nothing.
+    """Withdraw submission NUMBER, which waits for an owner.
 
-    Who has sent it, and whoever curates, needs only the token; an owner of one of its recipes signs with the own key.
-    With the signer, what people have signed of it counts until somebody whose orders count has withdrawn it, by key.
+    Its submitter and curators need only the token; an owner of one of its recipes signs with the own key. With the
+    signer, signatures on it stay valid until they are withdrawn with the key of somebody who may give orders.
 
     \b
     Example:
@@ -175,8 +174,8 @@ def withdraw(*, number: int, key: Path | None, name: str | None, why: str, as_js
         status = tell_signed(farm, {"signed": answer.signed} if answer.signed else {})
     if given and not answer.signed:
         say(
-            "where a policy is signed, the signatures on it still count with the signer: let somebody whose orders "
-            "count run this again, with the key of `farm keys me`",
+            "where policy is signed, the signatures on it stay valid with the signer: somebody who may give orders has "
+            "to run this again, with the key of `farm keys me`",
             err=True,
         )
     if as_json:
@@ -195,35 +194,35 @@ def _farm() -> Iterator[tuple[FarmClient, Settings]]:
 
 
 def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Digest]:
-    """Return the digests of the files that came; what the farm says of them must be what they are."""
+    """Return the digests of the files that the farm sent, which must be those that it says. Raises on a mismatch."""
     digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
-    told = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
-    if digests != told:
+    listed = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
+    if digests != listed:
         raise AlteredSubmissionError(
-            f"the farm shows submission {found.submission.id} with other files than it says",
+            f"the farm sent other files of submission {found.submission.id} than those it lists",
             remedy="Sign nothing; tell the operators of the farm.",
         )
     own = distribution_in(settings.recipes)
     if own and own != found.distribution:
         raise AlteredSubmissionError(
-            f"the farm says that it is {found.distribution}, and the recipes here are those of {own}",
+            f"the farm is that of {found.distribution}, but the recipes here are those of {own}",
             remedy="Name the tree of that distribution in FARM_RECIPES, or sign nothing.",
         )
     return digests
 
 
 def _signatures(found: SubmissionContents) -> list[bytes]:
-    """Return the envelopes in which this submission was signed; what the farm says of them must be about it."""
+    """Return the envelopes in which this submission was signed; each must be about its recipes."""
     from farm.core.names.canonical_json import canonical_json
     from farm.trust.attestation.submission_statement import shown_submission
 
-    told = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
+    listed = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
     given = [canonical_json(signature) for signature in found.signatures]
     for envelope in given:
         said = shown_submission(envelope).said
-        if said.distribution != found.distribution or not said.recipes.items() <= told.items():
+        if said.distribution != found.distribution or not said.recipes.items() <= listed.items():
             raise AlteredSubmissionError(
-                f"the farm shows submission {found.submission.id} with signatures on something else",
+                f"the farm sent signatures with submission {found.submission.id} that are on something else",
                 remedy="Sign nothing; tell the operators of the farm.",
             )
     return given
@@ -234,8 +233,8 @@ def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
         return {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
     except ValueError as error:
         raise AlteredSubmissionError(
-            f"a file of the submission did not come whole: {error}",
-            remedy="Sign nothing; see whether a farm is at FARM_URL.",
+            f"a file of the submission arrived damaged: {error}",
+            remedy="Sign nothing; check that FARM_URL is the farm's.",
         ) from error
 
 

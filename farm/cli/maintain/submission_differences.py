@@ -1,7 +1,7 @@
-"""How a submission differs from what the person who looks at it has: by digests, and then line by line.
+"""How a submission differs from the reader's own tree: by digests, and then line by line.
 
-It is compared with that person's own tree. What the farm calls current is what rows of its database say: whoever can
-write those could make a change look like none, so it shortens nothing that is shown here.
+The comparison never relies on what the farm calls current: that comes from its database, and whoever can write there
+could make a change look like none.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def differences(submitted: Recipes, tree: Path, known: Recipes) -> Iterator[str]:
-    """Yield lines that say how recipes, each the files of its directory by name, differ from those of a tree.
+    """Yield the differences between recipes, each the files of its directory by name, and those of a tree.
 
-    `known` is what the farm calls current. Which files differ comes first, however much follows.
+    `known` is what the farm calls current. The list of changed files comes first, then their lines.
     Raises the error `unreadable-recipes`.
     """
     own = {name: _own(tree, name) for name in submitted}
@@ -43,10 +43,10 @@ def _own(tree: Path, name: str) -> Files:
 
 def _against(name: str, tree: Path, own: Files, known: Files) -> str:
     if own:
-        older = "; the farm calls another state of it current" if known and known != own else ""
+        older = "; the farm's current version is different" if known and known != own else ""
         return f"{name}: compared with {tree}/packages/{name}{older}"
-    told = "the farm has one, which your tree lacks" if known else "it is new"
-    return f"{name}: all of it is shown, as there is none in {tree}/packages ({told})"
+    why = "the farm has it, your tree does not" if known else "it is new"
+    return f"{name}: shown in full, as it is not in {tree}/packages ({why})"
 
 
 def _changed(own: Files, files: Files) -> list[str]:
@@ -60,7 +60,7 @@ def _files(own: Files, files: Files) -> Iterator[str]:
         binary = ", binary" if any(each is not None and not _is_text(each) for each in (before, after)) else ""
         yield f"  {file}: {_digest(before)} -> {_digest(after)}{binary}"
     if not changed:
-        yield "  the same in every byte"
+        yield "  identical"
 
 
 def _digest(content: bytes | None) -> str:
@@ -76,7 +76,7 @@ def _is_text(content: bytes) -> bool:
 
 
 def _diff(file: str, before: bytes | None, after: bytes | None) -> Iterator[str]:
-    # Lines end with \n and nothing else, and are compared as bytes: what looks alike may not be so.
+    # Lines end with \n only, and are compared as bytes: texts that look alike may differ.
     old, new = ([] if each is None else each.split(b"\n") for each in (before, after))
     names = f"a/{file}".encode(), f"b/{file}".encode()
     for line in difflib.diff_bytes(difflib.unified_diff, old, new, *names, lineterm=b""):

@@ -1,4 +1,4 @@
-"""`farm submit`: send recipes to a farm, and follow what becomes of them."""
+"""`farm submit`: send recipes to a farm, and follow their builds and release."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
 _RELEASED_TESTS = "released-tests"
 _POLL_SECONDS = 0.5
 _WAITS = 3
-"""The exit status where a person has to do something before anything goes on."""
+"""The exit status while the submission waits for a person."""
 
 
 @click.command()
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--wait", is_flag=True, help="Stay until all builds have ended.")
-@click.option("--release", "channel", metavar="CHANNEL", help="Stay until CHANNEL has released them, or refused to.")
+@click.option("--wait", is_flag=True, help="Wait until all builds have ended.")
+@click.option(
+    "--release", "channel", metavar="CHANNEL", help="Wait until CHANNEL has released or refused the packages."
+)
 @own_key_options
-@click.option("--json", "as_json", is_flag=True, help="Print what was accepted as JSON, and do not stay.")
+@click.option("--json", "as_json", is_flag=True, help="Print the accepted submission as JSON, and do not wait.")
 def submit(
     *,
     directories: tuple[Path, ...],
@@ -51,14 +53,14 @@ def submit(
     name: str | None,
     as_json: bool,
 ) -> int:
-    """Submit the recipes in DIRECTORIES, all together or none, to the farm at FARM_URL with the token in FARM_TOKEN.
+    """Submit the recipes in DIRECTORIES to a farm, all together or none.
 
-    Signs them with your own key where there is one: see `farm keys me`. Where recipes have owners, those that no owner
-    has signed wait for one.
+    The farm is at FARM_URL; FARM_TOKEN has the token. The recipes are signed with your own key if you have one (`farm
+    keys me`). Where recipes have owners, those that no owner has signed wait for one.
 
-    Ends with status 1 when a build fails, when the channel refuses or holds back what was submitted, when its newest
-    tests fail on what the channel holds, when the channel is frozen, or when its file has to be mended. With --wait or
-    --release it ends with status 3 when the submission waits for an owner.
+    Exits with status 1 when a build fails, when the channel refuses or holds back a submitted package, when their new
+    tests fail on the released packages, when the channel is frozen, or when its file has errors. With --wait or
+    --release, exits with status 3 when the submission waits for an owner.
 
     \b
     Example:
@@ -98,7 +100,7 @@ def submit(
 def _signed(own: OwnKey, taken: SubmissionWire) -> str:
     if taken.signed_by:
         return f"signed as {taken.signed_by}"
-    return f"signed as {own.name} with {own.path}; the farm knows nobody by that key, and took it as unsigned"
+    return f"signed as {own.name} with {own.path}; the farm does not know this key: taken as unsigned"
 
 
 def _taken(accepted: AcceptedWire) -> str:
@@ -109,7 +111,7 @@ def _taken(accepted: AcceptedWire) -> str:
 
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
-    """Show the builds until all have ended or wait for a person; return whether one has not succeeded."""
+    """Show the builds until all have ended or wait for a person; return whether one did not succeed."""
     from farm.cli.maintain.build_board import board
 
     left = set(wanted)
@@ -125,7 +127,7 @@ def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
                     told[job.id] = job.error
                     say(f"{job.name} (job {job.id}) is tried again: {_shown(job)}", err=True)
             show([*jobs.values()], len(ended), len(wanted))
-            # A blocked job waits for a person: one that can still be unblocked is told by the one that blocks it.
+            # A blocked job waits for a person; the job that blocks it says why.
             if not left:
                 break
             time.sleep(_POLL_SECONDS)
@@ -140,7 +142,7 @@ def _shown(job: JobWire) -> str:
 
 
 def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -> int:
-    """Wait until the channel has decided about everything that is built, and say what became of what was sent."""
+    """Wait until the channel has decided about all built packages, and say what became of the submitted ones."""
     said, since, told = "", time.monotonic(), False
     shown: set[str] = set()
     while True:
@@ -150,7 +152,7 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
         if status["settled"]:
             return _say_outcome(channel, status, _not_held(farm, channel, status, submitted), submitted)
         if reason := waits_for_thaw(status):
-            say(f"{reason}; it is released once that ends", err=True)
+            say(f"{reason}; the release follows once the freeze ends", err=True)
             return 1
         now = candidate_line(status) or waiting_line(status)
         if now and now != said:
@@ -159,14 +161,14 @@ def _follow_channel(farm: FarmClient, channel: str, submitted: dict[str, int]) -
             shown |= passed_gates(status)
         if not told and waits_for_signer(status, time.monotonic() - since):
             told = True
-            say("the release waits for the signer; the farm's logs of signer and control say why", err=True)
+            say("the release waits for the signer; see the logs of the signer and of control", err=True)
         time.sleep(_POLL_SECONDS)
 
 
 def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted: dict[str, int]) -> set[str]:
-    """Return the recipes of which the newest release holds nothing that their jobs have built.
+    """Return the recipes whose packages, as their jobs have built them, are not in the newest release.
 
-    A job that only brought other tests has built what the job that answered it has.
+    A job that only had new tests counts with the packages of the job that answered it.
     """
     newest = status["newest"]
     members = farm.release(channel, newest["number"])["packages"] if newest else []
@@ -175,7 +177,7 @@ def _not_held(farm: FarmClient, channel: str, status: dict[str, Any], submitted:
 
 
 def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submitted: Collection[str]) -> int:
-    """Say what a channel that has decided did about what was submitted, and return the exit status."""
+    """Say what the channel decided about the submitted packages, and return the exit status."""
     newest, candidate = status["newest"], status["candidate"]
     red = [excuse for excuse in status["excuses"] if excuse["gate"] == _RELEASED_TESTS]
     held = [excuse for excuse in candidate["excuses"] if excuse["cleared-at"] is None] if candidate else []
@@ -186,7 +188,7 @@ def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submit
         number = f" (candidate {candidate['id']})" if candidate else ""
         say(styled(f"refused by {channel}", fg="red") + f"{number}:", err=True)
         _say_reasons(held or (candidate["excuses"] if candidate else ()))
-        say(f"{channel} stays as it was: {release}", err=True)
+        say(f"{channel} is unchanged: {release}", err=True)
     else:
         without = f", without {', '.join(sorted(missing))}" if missing else ""
         holds = f"{release} holds {', '.join(sorted(submitted))}"
@@ -195,7 +197,7 @@ def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submit
             say(styled(f"held back from {channel}:", fg="yellow"), err=True)
             _say_reasons(held)
     if red:
-        say(styled(f"the newest tests fail on what {channel} holds:", fg="yellow"), err=True)
+        say(styled(f"the new tests fail on the packages of {channel}:", fg="yellow"), err=True)
         _say_reasons(red)
     return int(bool(missing) or any(each["package"] in submitted for each in red))
 

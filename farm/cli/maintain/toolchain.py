@@ -1,4 +1,4 @@
-"""`farm toolchain`: the pinned roots that builds run in."""
+"""`farm toolchain`: the locked root directories that builds run in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from farm.cli.local_builds import definition_of, prepare_toolchains
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, table, tell_result
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 @click.group()
 def toolchain() -> None:
-    """Lock, make and list toolchains."""
+    """Lock, make and list the toolchains of a tree of recipes."""
 
 
 @toolchain.command("lock")
 @click.argument("name")
 @recipes_option
 def lock(name: str, recipes: Path | None) -> None:
-    """Pin the Debian packages of a toolchain to what the machine's signed sources have today.
+    """Lock the Debian packages of toolchain NAME to their present versions.
 
-    Writes toolchains/NAME.lock in the tree of recipes. What is built with another lock has other plans.
+    Takes the versions of the signed sources of this machine, and writes toolchains/NAME.lock in the tree of recipes.
+    Another lock gives other plans, so that everything is built again.
 
     \b
     Example:
@@ -41,7 +42,7 @@ def lock(name: str, recipes: Path | None) -> None:
 
     settings = Settings.from_environment()
     files = read_recipe_directory(recipes or settings.recipes)
-    # What is there may be what has to be mended.
+    # The present lock may be what is wrong.
     tree = load_tree({file: content for file, content in files.items() if file != f"toolchains/{name}.lock"})
     definition = definition_of(tree, name)
     apt = Apt.of_machine(settings.host / "toolchains" / "apt", definition.suite)
@@ -56,10 +57,10 @@ def lock(name: str, recipes: Path | None) -> None:
 @click.argument("names", nargs=-1)
 @recipes_option
 def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
-    """Make the toolchains NAMES (all of them without one), where they are not there yet: half a minute each, as root.
+    """Make the toolchains NAMES on this host, or all toolchains of the tree.
 
-    When the mirror has dropped a locked package, the toolchain is locked anew within its suite, for this host alone,
-    and you are told so.
+    Needs root, and about half a minute for each that is missing. When the mirror no longer has a locked package, the
+    toolchain is locked again within its suite, for this host only, with a note.
 
     \b
     Example:
@@ -73,7 +74,7 @@ def prepare(names: tuple[str, ...], recipes: Path | None) -> None:
 @recipes_option
 @json_option
 def list_toolchains(recipes: Path | None, as_json: bool) -> None:
-    """List the toolchains of a tree of recipes, and whether this host has made them.
+    """List the toolchains of a tree of recipes, with their locks.
 
     \b
     Example:
@@ -95,8 +96,5 @@ def list_toolchains(recipes: Path | None, as_json: bool) -> None:
                 "relocked": in_force != locked,
             }
         )
-    if as_json:
-        say_json(found)
-        return
     rows = [(str(e["name"]), str(e["suite"]), str(e["packages"]), str(e["lock"] or "not locked")) for e in found]
-    say_lines(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")))
+    tell_result(table(rows, ("NAME", "SUITE", "PACKAGES", "LOCK")), found, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`farm keys draft`, `sign` and `publish`: how root and targets change by the hands of several people."""
+"""`farm keys draft`, `sign` and `publish`: changes of root and targets that several people sign."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 @click.group("draft")
 def draft() -> None:
-    """Write the next version of root or targets into a file, for its key holders to sign.
+    """Write the next version of root or targets to a file, for its key holders to sign.
 
-    Without further options it is a renewal. A draft that nobody has signed yet is changed by drafting again.
+    Without further options, the draft is a renewal. Drafting again changes a draft that is not signed yet.
 
     \b
     Example:
@@ -40,10 +40,14 @@ def draft() -> None:
 
 def _edits(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--expires-days", "days", type=int, help="How long it is valid; a year if not said."),
-        click.option("--threshold", type=int, help="How many of its keys must sign for the role."),
-        click.option("--remove-key", "removed", multiple=True, help="A key that goes: a .pub file, or its id."),
-        click.option("--add-key", "added", multiple=True, type=_FILE, help="A .pub file of a key that comes."),
+        click.option("--expires-days", "days", type=int, help="How long the metadata is valid.  [default: a year]"),
+        click.option("--threshold", type=int, help="How many keys of the role must sign."),
+        click.option(
+            "--remove-key", "removed", multiple=True, help="Remove a key, a .pub file or its ID; may be repeated."
+        ),
+        click.option(
+            "--add-key", "added", multiple=True, type=_FILE, help="Add the key of a .pub file; may be repeated."
+        ),
         json_option,
         names_option,
         click.option("--repository", required=True, type=_FILE, help="The published directory."),
@@ -55,9 +59,9 @@ def _edits(function: Callable[..., None]) -> Callable[..., None]:
 @draft.command("root")
 @_edits
 @click.option(
-    "--role", default="root", show_default=True, help="Whose keys change: root, targets, snapshot, timestamp."
+    "--role", default="root", show_default=True, help="The role whose keys change: root, targets, snapshot, timestamp."
 )
-@click.option("--out", type=_FILE, default=Path("root.draft"), show_default=True, help="The draft's file.")
+@click.option("--out", type=_FILE, default=Path("root.draft"), show_default=True, help="The file of the draft.")
 def draft_root(
     repository: Path,
     named: tuple[Path, ...],
@@ -69,7 +73,7 @@ def draft_root(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Draft the next root: a renewal, or with other keys for one of the four roles that root names.
+    """Draft the next root: a renewal, or a change of the keys of a role.
 
     \b
     Example, when the key of the timestamp is lost:
@@ -86,29 +90,45 @@ def draft_root(
 
 @draft.command("targets")
 @_edits
-@click.option("--role", default="", help="The channel whose keys change with --add-key, --remove-key, --threshold.")
-@click.option("--add-channel", "channels", multiple=True, help="A channel that comes, with its --key.")
-@click.option("--key", "keys", multiple=True, type=_FILE, help="A .pub file for --add-channel.")
-@click.option("--remove-channel", "dropped", multiple=True, help="A channel that goes.")
-@click.option("--allow-builder", "allowed", multiple=True, type=_FILE, help="A worker's .pub file to accept.")
-@click.option("--remove-builder", "refused", multiple=True, help="A builder to accept no more: .pub file or key id.")
-@click.option("--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a channel.")
+@click.option("--role", default="", help="The channel for --add-key, --remove-key and --threshold.")
+@click.option("--add-channel", "channels", multiple=True, help="Add a channel, with its --key.")
+@click.option("--key", "keys", multiple=True, type=_FILE, help="The .pub file of the key for --add-channel.")
+@click.option("--remove-channel", "dropped", multiple=True, help="Remove a channel.")
+@click.option(
+    "--allow-builder", "allowed", multiple=True, type=_FILE, help="Accept the builds of the worker with this .pub file."
+)
+@click.option(
+    "--remove-builder", "refused", multiple=True, help="Accept no more builds of a worker: .pub file or key ID."
+)
+@click.option(
+    "--rebuilds", multiple=True, metavar="CHANNEL=N", help="How many builders must agree on a package of a channel."
+)
 @click.option(
     "--policy",
     type=_FOLDER,
     metavar="RECIPES",
-    help="A tree of recipes: its policies, curators, owners, toolchains and steps are to be signed.",
+    help="Sign the policies, curators, owners, toolchains and steps of this tree of recipes.",
 )
-@click.option("--retire-earlier", is_flag=True, help="With --policy: accept no earlier toolchains and steps any more.")
-@click.option("--allow-tester", "testers", multiple=True, type=_FILE, help="A worker's .pub file: its tests count.")
-@click.option("--remove-tester", "distrusted", multiple=True, help="A tester to believe no more: .pub file or key id.")
-@click.option("--tests", multiple=True, metavar="CHANNEL=N", help="How many testers must agree on a channel.")
+@click.option("--retire-earlier", is_flag=True, help="With --policy: stop accepting earlier toolchains and steps.")
 @click.option(
-    "--operator", "operators", multiple=True, metavar="NAME=KEY", help="Who may order what curators may: by public key."
+    "--allow-tester", "testers", multiple=True, type=_FILE, help="Accept the tests of the worker with this .pub file."
 )
-@click.option("--remove-operator", "dismissed", multiple=True, metavar="NAME", help="Who may order nothing any more.")
-@click.option("--for-root", type=_FILE, help="A draft of root: its keys of targets sign too.")
-@click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The draft's file.")
+@click.option(
+    "--remove-tester", "distrusted", multiple=True, help="Accept no more tests of a worker: .pub file or key ID."
+)
+@click.option("--tests", multiple=True, metavar="CHANNEL=N", help="How many testers must agree on a test of a channel.")
+@click.option(
+    "--operator",
+    "operators",
+    multiple=True,
+    metavar="NAME=KEY",
+    help="Allow a person to give the orders of curators: by public key.",
+)
+@click.option(
+    "--remove-operator", "dismissed", multiple=True, metavar="NAME", help="Stop allowing a person to give orders."
+)
+@click.option("--for-root", type=_FILE, help="A draft of root, whose keys of targets sign too.")
+@click.option("--out", type=_FILE, default=Path("targets.draft"), show_default=True, help="The file of the draft.")
 def draft_targets(
     repository: Path,
     named: tuple[Path, ...],
@@ -120,7 +140,7 @@ def draft_targets(
     as_json: bool,
     **asked: object,
 ) -> None:
-    """Draft the next targets: a renewal, or with other channels, keys of channels, builders, testers, or policy.
+    """Draft the next targets: a renewal, or changes of channels, workers or policy.
 
     \b
     Examples:
@@ -140,7 +160,7 @@ def draft_targets(
     made = next_targets(
         place,
         replace(
-            _targets_edit(**asked),  # type: ignore[arg-type]  # click's own values, by the names above
+            _targets_edit(**asked),  # type: ignore[arg-type]  # Click's values, by the names above
             policy=signed_policy(policy, None if retire_earlier else policy_in_force(place)) if policy else None,
         ),
         datetime.now(UTC),
@@ -173,7 +193,9 @@ def _targets_edit(
     from farm.trust.metadata.roles import RoleKeys
 
     if len(channels) > 1 and len(keys) != len(channels):
-        raise click.UsageError("Several channels at once need one --key each; add a channel of several keys by itself.")
+        raise click.UsageError(
+            "Several channels at once need one --key each; add a channel with several keys on its own."
+        )
     if bool(channels) != bool(keys):
         raise click.UsageError("--add-channel and --key go together: NAME, and the .pub file of its online key.")
     public = _public_keys(keys)
@@ -198,16 +220,21 @@ def _targets_edit(
 @click.argument("path", metavar="DRAFT", type=_FILE)
 @click.option("--key", required=True, type=_FILE, help="Your private key: a file, or a .uri file.")
 @names_option
-@click.option("--root-fingerprint", metavar="DIGEST", help="The root that you know, where it is not the key's last.")
-@click.option("--yes", is_flag=True, help="Sign without being asked.")
+@click.option(
+    "--root-fingerprint",
+    metavar="DIGEST",
+    help="The root that you know, if it is not the last one that this key has signed for.",
+)
+@click.option("--yes", is_flag=True, help="Sign without asking.")
 @json_option
 def sign(
     *, path: Path, key: Path, named: tuple[Path, ...], root_fingerprint: str | None, yes: bool, as_json: bool
 ) -> None:
-    """Show what DRAFT changes, ask, and add your signature to it. Needs neither network nor repository.
+    """Show the changes of DRAFT, ask, and add your signature.
 
-    Beside the key it keeps which root you have signed for. A draft that rests on another one is refused, unless the
-    keys of that root have signed the other as a later one, or you name its fingerprint.
+    Needs neither network nor repository. The root that you have signed for is remembered beside the key. A draft that
+    is based on another root is refused, unless the keys of the known root have signed it as a later one, or you give
+    its fingerprint.
 
     \b
     Example:
@@ -228,7 +255,7 @@ def sign(
     found.require_say(signer.public_key)
     known = KnownRoot.beside(key)
     known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
-    # Who signs sees what; a program that reads JSON reads what came of it.
+    # The signer sees the changes; a program that reads JSON gets the result.
     say_lines(draft_lines(found, names), err=as_json)
     if not yes:
         try:
@@ -236,7 +263,7 @@ def sign(
         except click.Abort:
             agreed = False
         if not agreed:
-            raise DraftError(f"{path} was not signed", remedy="Run it again, and answer y; or say --yes.")
+            raise DraftError(f"{path} was not signed", remedy="Run it again and answer y, or use --yes.")
     signed = found.signed_by(signer)
     _keep(known, found)
     replace_file(path, signed.to_json())
@@ -250,12 +277,12 @@ def sign(
 @click.command("publish")
 @click.argument("paths", metavar="DRAFT...", nargs=-1, required=True, type=_FILE)
 @click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
-@click.option("--online", required=True, type=_FILE, help="The folder of online keys.")
+@click.option("--online", required=True, type=_FILE, help="The directory of online keys.")
 @json_option
 def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bool) -> None:
-    """Put a draft in force that enough people have signed. Copies that were signed apart are joined.
+    """Publish a draft that enough people have signed.
 
-    It may be run again after it was cut off: what is done is left as it is.
+    Joins copies of a draft that were signed separately. Can be repeated after an interruption.
 
     \b
     Example:
@@ -271,7 +298,7 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
     for path in paths[1:]:
         found = found.joined(read_draft(path))
     if not online.is_dir():
-        raise KeyFileError(online, "it is no folder", "Name the folder of online keys: KEYS/online.")
+        raise KeyFileError(online, "it is not a directory", "Name the directory of online keys: KEYS/online.")
     place = Repository(repository)
     done = publish_draft(place, found, read_signers(online), datetime.now(UTC))
     print_of = Digest.of(place.read_metadata(f"{found.version}.root.json")) if found.role == "root" else None
@@ -281,7 +308,7 @@ def publish(paths: tuple[Path, ...], repository: Path, online: Path, as_json: bo
         return
     say(f"{found.role} version {found.version} is {'published already' if done.already else 'in force'}")
     for role in done.gap:
-        say(f"the old keys of {role} were not all here: a client in the middle of its check is told to try again")
+        say(f"not all old keys of {role} are here: a client that is just checking has to try again")
     if print_of:
         say(f"fingerprint   {print_of}" + ("  (announce it to subscribers)" if found.version == 1 else ""))
 
@@ -298,11 +325,11 @@ def read_draft(path: Path) -> Draft:
 
 
 def _keep(known: KnownRoot, draft: Draft) -> None:
-    """Remember the root that was signed for; a key may lie where nothing can be written, and signs all the same."""
+    """Remember the root that was signed for; the key may be where nothing can be written."""
     try:
         known.keep(draft)
     except OSError as error:
-        say(f"the root is not remembered: cannot write {known.path}: {error.strerror}", err=True)
+        say(f"warning: the root is not remembered: cannot write {known.path}: {error.strerror}", err=True)
 
 
 def _unsigned(path: Path) -> Draft | None:
@@ -344,13 +371,13 @@ def _operator(text: str) -> tuple[str, str]:
     except names.InvalidValueError as error:
         raise click.UsageError(f"--operator: {error.message} {error.remedy}") from error
     if not re.fullmatch(r"[0-9a-f]{64}", key):
-        raise click.UsageError("--operator takes NAME=KEY, with the 64 digits that `farm keys me` prints.")
+        raise click.UsageError("--operator takes NAME=KEY, with the 64 hexadecimal digits that `farm keys me` prints.")
     return name, key
 
 
 def _count(text: str, option: str) -> tuple[str, int]:
     channel, equals, count = text.partition("=")
-    # Digits of other scripts, and thousands of them, are no count: int() takes the ones and fails on the others.
+    # int() would take digits of other scripts, and fails on thousands of digits.
     if not equals or not channel or not (count.isascii() and count.isdigit() and len(count) < 16) or int(count) < 1:
         raise click.UsageError(f"{option} takes CHANNEL=N, not {text!r}.")
     return channel, int(count)

@@ -1,4 +1,4 @@
-"""`farm keys ledger`: what the signer has written down, each entry checked against the one before."""
+"""`farm keys ledger`: the ledger of the signer, each entry checked against the one before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.options import json_option
-from farm.cli.output import say, say_json, say_lines, table
+from farm.cli.output import say, tell_table
 from farm.cli.remote import clock
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @click.command("ledger")
 @click.argument("directory", metavar="DIRECTORY", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--now", is_flag=True, help="What is in force now, instead of how that came about.")
+@click.option("--now", is_flag=True, help="Show what is in force now, instead of the entries.")
 @json_option
 def ledger(directory: Path, now: bool, as_json: bool) -> None:
-    """List the signer's ledger in DIRECTORY: what was signed, ordered, reported, and which root it trusts.
+    """List the entries of the signer's ledger in DIRECTORY, after checking them.
 
-    Every entry is read and checked: a ledger that was changed is refused, with the entry where that begins; and one
-    that was cut short before the entry that ledger.state has counted to, which it does every 500 entries. It needs no
-    farm that runs, and changes nothing.
+    Entries are signatures, orders, reports, and the trusted root. A ledger that was changed is refused, with the first
+    entry that is wrong; so is one that ends before the entry recorded in ledger.state, every 500 entries. Changes
+    nothing, and does not need a running farm.
 
     \b
-    Example:
+    Examples:
       farm keys ledger /srv/farm/ledger
       farm keys ledger /srv/farm/ledger --now
     """
@@ -40,8 +40,10 @@ def ledger(directory: Path, now: bool, as_json: bool) -> None:
     reader = LedgerReader(directory)
     lines = list(reader.lines())
     if reader.torn:
-        told = f"half a line comes after entry {len(lines)}: a signer that was killed leaves that, and its next start"
-        say(f"{told} removes it; if the signer runs, it is just being written", err=True)
+        torn = (
+            f"there is half a line after entry {len(lines)}: it was left by a signer that was killed, whose next start"
+        )
+        say(f"{torn} removes it; or a running signer is just writing it", err=True)
     if now:
         _tell_now(lines, as_json=as_json)
     else:
@@ -50,16 +52,19 @@ def ledger(directory: Path, now: bool, as_json: bool) -> None:
 
 def _tell_entries(lines: Sequence[Line], *, as_json: bool) -> None:
 
-    came = dict(_came_of(lines))
-    if as_json:
-        say_json([_form(line, came) for line in lines])
-        return
+    came = dict(_outcomes(lines))
     rows = [(str(line.number), f"{line.at:%Y-%m-%d %H:%M}", line.entry.kind, _told(line, came)) for line in lines]
-    say_lines(table(rows, ("ENTRY", "AT (UTC)", "KIND", "WHAT")) if rows else ["the ledger is empty"])
+    tell_table(
+        rows,
+        ("ENTRY", "AT (UTC)", "KIND", "WHAT"),
+        [_form(line, came) for line in lines],
+        nothing="the ledger is empty",
+        as_json=as_json,
+    )
 
 
-def _came_of(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]:
-    """Give what came of orders, by their digests: `used-by` a release, or `withdrawn-by` a person."""
+def _outcomes(lines: Sequence[Line]) -> Iterator[tuple[Digest, tuple[str, str]]]:
+    """Yield the outcome of orders, by their digests: `used-by` a release, or `withdrawn-by` a person."""
     from farm.signing.entries import OrderTaken, Released, Signing
     from farm.trust.attestation.curator_order import Act
 
@@ -86,11 +91,8 @@ def _tell_now(lines: Sequence[Line], *, as_json: bool) -> None:
     for line in lines:
         state = state.after(line.entry, line.at)
     form = in_force(state, datetime.now(UTC))
-    if as_json:
-        say_json(form)
-        return
     rows = list(_rows_now(form))
-    say_lines(table(rows, ("IN FORCE", "WHAT")) if rows else ["the ledger is empty"])
+    tell_table(rows, ("IN FORCE", "WHAT"), form, nothing="the ledger is empty", as_json=as_json)
 
 
 def _rows_now(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -117,7 +119,7 @@ def _report_in_words(form: Mapping[str, Any]) -> str:
 
 
 def _order_in_words(form: Mapping[str, Any]) -> str:
-    """Say all that decides about an order, and by which name it is known."""
+    """Return an order in a line: everything that decides about it, and its digest."""
     told = [form["act"].replace("-", " ")]
     told += [str(form["number"])] if "number" in form else []
     told += [name if digest is None else f"{name} ({digest})" for name, digest in form.get("packages", {}).items()]
@@ -145,7 +147,7 @@ def _form(line: Line, came: Mapping[Digest, tuple[str, str]]) -> dict[str, Any]:
 
 
 def _told(line: Line, came: Mapping[Digest, tuple[str, str]]) -> str:
-    """Say in a few words what an entry is about."""
+    """Return an entry in a few words."""
     from farm.signing import entries
     from farm.signing.in_force import order_form
 

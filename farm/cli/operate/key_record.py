@@ -1,4 +1,4 @@
-"""`farm keys dns`: the TXT record by which subscribers find a distribution and its root."""
+"""`farm keys dns`: the DNS record by which subscribers find a distribution and its root."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from farm.cli.output import tell_result
 @click.command("dns")
 @click.argument("domain")
 @click.option("--repository", required=True, type=click.Path(path_type=Path), help="The published directory.")
-@click.option("--address", required=True, help="The http(s) URL under which subscribers reach it.")
-@click.option("--root", "version", type=int, default=1, show_default=True, help="Which version of root it names.")
+@click.option("--address", required=True, help="The http(s) URL of the directory for subscribers.")
+@click.option(
+    "--root", "version", type=int, default=1, show_default=True, help="The version of root that the record names."
+)
 @json_option
 def record(domain: str, repository: Path, address: str, version: int, as_json: bool) -> None:
-    """Print the DNS record that the owner of DOMAIN publishes, as a line for its zone file.
+    """Print the DNS record of a distribution, as a line for the zone file of DOMAIN.
 
-    It names the first root, from which every later one is verified, so it never has to change. Name a later one when
-    keys of an earlier one were stolen.
+    It names the first root, from which every later root is verified, so it does not change. Name a later root when keys
+    of an earlier one were stolen.
 
     \b
     Example:

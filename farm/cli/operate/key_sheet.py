@@ -1,4 +1,4 @@
-"""`farm keys show`: what a draft, a metadata file, a key or a whole repository says, in words."""
+"""`farm keys show`: a draft, a metadata file, a key or a repository, in lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @names_option
 @json_option
 def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
-    """Say what FILE is: a draft with who has signed and who has not, a metadata file, a key, a repository's directory.
+    """Show a draft and its signatures, a metadata file, a key, or a repository.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def show(path: Path, named: tuple[Path, ...], as_json: bool) -> None:
 
 
 def draft_lines(draft: Draft, names: KeyNames) -> list[str]:
-    """Return what a draft changes and who has signed it, for people who call keys by these names."""
+    """Return what a draft changes and who has signed it; `names` are the user's names of keys."""
     from farm.trust.ceremony.changes import changes_of
 
     lines = [f"draft of {draft.role}, version {draft.version}"]
@@ -79,7 +79,7 @@ def _look(path: Path, names: KeyNames) -> tuple[Any, list[str]]:
 
 
 def draft_sheet(draft: Draft, names: KeyNames) -> dict[str, Any]:
-    """Return the same as JSON values."""
+    """Return a draft, its changes and its signatures as JSON values."""
     from farm.trust.ceremony.changes import changes_of
 
     return {
@@ -111,7 +111,7 @@ def _metadata_sheet(name: str, content: bytes, names: KeyNames) -> dict[str, Any
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(content)
     except RepositoryError as error:
-        raise DraftError(f"{name} is no metadata: {error}") from error
+        raise DraftError(f"{name} is not a metadata file: {error}") from error
     signed = metadata.signed
     roles: list[dict[str, Any]] = []
     if isinstance(signed, Root):

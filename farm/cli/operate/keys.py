@@ -1,4 +1,4 @@
-"""`farm keys`: the keys of a distribution, its first metadata, and every later version of root and targets."""
+"""`farm keys`: the keys of a distribution, its first metadata, and the keys of people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.group(cls=VerbGroup, below="keys")
 def keys() -> None:
-    """Make the keys of a distribution, and change by many hands who may sign what.
+    """Make the keys of a distribution, and change who may sign what.
 
     \b
     Adding a channel, when two of three people must sign:
@@ -33,15 +33,26 @@ def keys() -> None:
 
 @keys.command("init")
 @click.option("--repository", required=True, type=_FILE, help="The directory to be published.")
-@click.option("--keys", "folder", required=True, type=_FILE, help="Where the keys go.")
-@click.option("--channel", "channels", multiple=True, default=["edge"], show_default=True, help="A channel to found.")
-@click.option("--builder", "builders", multiple=True, type=_FILE, help="A worker's .pub file: it builds and tests.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="The directory for the keys.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    default=["edge"],
+    show_default=True,
+    help="A channel of the distribution; may be repeated.",
+)
+@click.option(
+    "--builder", "builders", multiple=True, type=_FILE, help="The .pub file of a worker that builds and tests."
+)
 @click.option("--tester", "testers", multiple=True, type=_FILE, help="The .pub file of a worker that only tests.")
-@click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="A .pub file of who signs root.")
+@click.option("--root-key", "root_keys", multiple=True, type=_FILE, help="The .pub file of a person who signs root.")
 @click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
-@click.option("--targets-key", "targets_keys", multiple=True, type=_FILE, help="A .pub file of who signs targets.")
+@click.option(
+    "--targets-key", "targets_keys", multiple=True, type=_FILE, help="The .pub file of a person who signs targets."
+)
 @click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
-@click.option("--drafts", type=_FILE, default=Path(), help="Where the drafts go that these people sign.")
+@click.option("--drafts", type=_FILE, default=Path(), help="The directory for the drafts that these people sign.")
 @json_option
 def init(
     repository: Path,
@@ -56,11 +67,11 @@ def init(
     drafts: Path,
     as_json: bool,
 ) -> None:
-    """Make keys, and version 1 of all metadata. Overwrites nothing.
+    """Make the keys of a distribution, and version 1 of its metadata.
 
-    With --root-key and --targets-key the offline keys are other people's: their public keys are enough. Then root and
-    targets come as drafts, which they sign and you publish. Without, the offline keys are made too: carry KEYS/offline
-    away afterwards.
+    Overwrites nothing. With --root-key and --targets-key, the offline keys are those of other people, of whom only the
+    public keys are needed: root and targets are written as drafts, which they sign and you publish. Without these, the
+    offline keys are made too: move KEYS/offline to a safe place afterwards.
 
     \b
     Examples:
@@ -77,17 +88,19 @@ def init(
     now = datetime.now(UTC)
     if not root_keys and not targets_keys:
         if (root_threshold, targets_threshold) != (1, 1):
-            raise click.UsageError("A threshold needs --root-key and --targets-key: without, one key of each is made.")
+            raise click.UsageError(
+                "A threshold needs --root-key and --targets-key; without these, one key of each is made."
+            )
         founded = found_repository(repository, folder, channels, allowed, now, testers=testing)
         if as_json:
             _print({"offline": founded.offline, "online": founded.online, "fingerprint": founded.fingerprint})
             return
-        say(f"offline keys  {founded.offline}  (root, targets: carry them away)")
+        say(f"offline keys  {founded.offline}  (root, targets: move them to a safe place)")
         say(f"online keys   {founded.online}  (for the signer)")
         say(f"fingerprint   {founded.fingerprint}  (announce it to subscribers)")
         return
     if not root_keys or not targets_keys:
-        raise click.UsageError("Name both --root-key and --targets-key: no key may be of two roles.")
+        raise click.UsageError("Give both --root-key and --targets-key: a key cannot be of two roles.")
     offline = {
         "root": RoleKeys(tuple(load_public_key(path) for path in root_keys), root_threshold),
         "targets": RoleKeys(tuple(load_public_key(path) for path in targets_keys), targets_threshold),
@@ -107,15 +120,14 @@ def init(
 
 @keys.command("allow")
 @click.option("--repository", required=True, type=_FILE, help="The published directory.")
-@click.option("--keys", "folder", required=True, type=_FILE, help="Where all the keys are now.")
+@click.option("--keys", "folder", required=True, type=_FILE, help="The directory of all keys.")
 @click.argument("builders", nargs=-1, required=True, type=_FILE)
 @json_option
 def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: bool) -> None:
-    """Let clients accept what the workers with the keys BUILDERS (their .pub files) build, beside those of before.
+    """Accept the builds and tests of further workers, by their keys (.pub files) BUILDERS.
 
-    The results of their tests count from then on too. Needs the offline keys of targets in KEYS/offline, and the online
-    keys. Where they are with several people, or a worker is only to build, or only to test, use
-    `farm keys draft targets --allow-builder PUB --allow-tester PUB`.
+    Needs the offline key of targets in KEYS/offline, and the online keys. Where several people hold these keys, or a
+    worker is only to build or only to test, use `farm keys draft targets --allow-builder PUB --allow-tester PUB`.
 
     \b
     Example:
@@ -135,11 +147,13 @@ def allow(repository: Path, folder: Path, builders: tuple[Path, ...], as_json: b
 
 @keys.command("new")
 @click.argument("path", type=_FILE)
-@click.option("--uri", help="Where the key lies, if in an HSM or a key service: hsm:2?label=farm.")
-@click.option("--public", type=_FILE, help="Its public key, where it cannot be read from there.")
+@click.option("--uri", help="The URI of a key in an HSM or a key service: hsm:2?label=farm.")
+@click.option("--public", type=_FILE, help="Its public key, if it cannot be read from there.")
 @json_option
 def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None:
-    """Make one ed25519 key at PATH, with its public half at PATH.pub; or note at PATH.uri where a key is.
+    """Make an ed25519 key at PATH, or link to a key elsewhere by its --uri.
+
+    The public key is written to PATH.pub, the URI to PATH.uri.
 
     \b
     Examples:
@@ -151,7 +165,7 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
 
     if uri is None:
         if public is not None:
-            raise click.UsageError("--public goes with --uri.")
+            raise click.UsageError("--public is an option of --uri.")
         key: Key = create_key(path).public_key
     else:
         known = load_public_key(public) if public else None
@@ -163,13 +177,13 @@ def new(path: Path, uri: str | None, public: Path | None, as_json: bool) -> None
 
 
 @keys.command("me")
-@click.option("--name", help="Your name, as curators.yaml is to have it; else your login name, or as you said before.")
+@click.option("--name", help="Your name for curators.yaml.  [default: as given before, or your login name]")
 @json_option
 def me(name: str | None, as_json: bool) -> None:
-    """Make your own key, once, and print the line for curators.yaml.
+    """Make your own key, once, and print its line for curators.yaml.
 
-    `farm submit`, `farm submission`, `farm approve` and all that curators order sign with it from then on. It lies in
-    FARM_STATE/keys/me, for nobody else to read. FARM_KEY names another: a file, or a .uri file.
+    `farm submit`, `farm submission`, `farm approve` and the orders of curators are signed with it. It is in
+    FARM_STATE/keys/me, readable only for you. FARM_KEY names another key: a file, or a .uri file.
 
     \b
     Example:
@@ -185,16 +199,16 @@ def me(name: str | None, as_json: bool) -> None:
     if as_json:
         _print({"path": path, "name": whose, "key": public, "new": new})
         return
-    say(f"{'made' if new else 'there already'}: {path}", err=True)
-    say("for curators.yaml, below the group that you belong to:", err=True)
+    say(f"{'made' if new else 'exists already'}: {path}", err=True)
+    say("line for curators.yaml, below your group:", err=True)
     say(f"  {whose}: {public}")
 
 
 @keys.command("export")
 @click.argument("public", type=_FILE)
-@click.option("--pem", is_flag=True, help="As PEM, which cosign and openssl read.")
+@click.option("--pem", is_flag=True, help="Print PEM, for cosign and openssl.")
 def export(public: Path, pem: bool) -> None:
-    """Print a public key (a .pub file): as PEM, or as TUF's JSON.
+    """Print a public key (a .pub file) as TUF's JSON, or as PEM.
 
     \b
     Example:

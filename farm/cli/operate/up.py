@@ -1,4 +1,4 @@
-"""`farm up`: a whole farm on one machine, under one supervisor."""
+"""`farm up`: run a farm on one machine, under one supervisor."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 _PORT = 8460
 _FREE_PORTS = 1024
-"""From here on everybody may listen: ip(7)."""
+"""From here on any user may listen: ip(7)."""
 
 
 @click.command()
 @recipes_option
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="How many build workers.")
-@click.option("--port", default=_PORT, show_default=True, help="Where web pages and API answer, on the loopback.")
 @click.option(
-    "--vary", is_flag=True, help="Let builds see another host name, clock and processor: what must not matter."
+    "--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="The number of build workers."
 )
+@click.option("--port", default=_PORT, show_default=True, help="The port of the web pages and the API, on 127.0.0.1.")
+@click.option("--vary", is_flag=True, help="Vary the host name, clock and processor of builds, which must not matter.")
 @click.option(
     "--follow-every",
     "follow",
@@ -45,19 +45,18 @@ _FREE_PORTS = 1024
     show_default=True,
     metavar="SECONDS",
     type=click.IntRange(1, 86_400),
-    help="How often the distributions that recipes take packages of are looked at.",
+    help="How often to check the distributions that recipes import packages of.",
 )
-@click.option(
-    "--images/--no-images", default=True, show_default=True, help="Whether what is released can be pulled as images."
-)
+@click.option("--images/--no-images", default=True, show_default=True, help="Serve released packages as images.")
 @click.option("--database", default="", help="A PostgreSQL URL.  [default: SQLite in the farm's directory]")
 def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, images: bool, database: str) -> None:
-    """Run a farm: web, control, signer and checker, build workers and a private Redis; until Ctrl-C, SIGTERM or SIGHUP.
+    """Run a farm on this machine, until Ctrl-C, SIGTERM or SIGHUP.
 
-    Its directory is FARM_STATE. The first start makes toolchains, keys and database; needs root, for builds mount.
+    Starts web, control, signer, checker, build workers and a private Redis. The directory of the farm is FARM_STATE.
+    The first start makes toolchains, keys and database. Needs root, because builds mount.
 
     \b
-    Example:
+    Examples:
       farm up --workers 2
       FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
     """
@@ -68,14 +67,14 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
     from farm.cli.operate.supervisor import Supervisor
     from farm.cli.personal_key import operator_of
 
-    os.umask(0o022)  # what is made here for others is given to them to read; what is not, says so itself
+    os.umask(0o022)  # files for other users must be readable; secret ones set their own mode
     settings = Settings.from_environment()
     tree = read_tree(recipes)
     reached = (settings.docker, settings.allowed_networks, settings.web_bounds)
     home = FarmHome(settings.state, settings.host, port, database, *reached)
     check_directory(home)
     take_directory(home)
-    _refuse_taken(port)
+    _check_port(port)
     users = take_users(home, settings.users)
     made = prepare_toolchains(tree, settings)
     place = recipes or settings.recipes
@@ -115,9 +114,9 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
 def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program]:
     from farm.cli.operate.supervisor import Program
 
-    # Each program gets a bare environment: what it needs to know stands in its settings file.
+    # Each program gets a bare environment: all that it needs is in its settings file.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(home.run)}
-    # Where an HSM's library is, is for the signer alone to know.
+    # Only the signer knows where the library of an HSM is.
     token = {name: os.environ[name] for name in ("PYKCS11LIB", "SOFTHSM2_CONF") if name in os.environ}
     python = (sys.executable, "-m")
     for stale in (home.redis, home.signer, home.image_signer, home.checker):
@@ -162,13 +161,13 @@ def _programs(home: FarmHome, workers: int, start: ServiceStart) -> list[Program
 def _redis(home: FarmHome) -> tuple[str, ...]:
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        raise click.ClickException("There is no redis-server; script/bootstrap installs it.")
+        raise click.ClickException("redis-server is not installed; script/bootstrap installs it.")
     return (
         program,
         *("--port", "0"),
         *("--unixsocket", str(home.redis)),
-        *("--unixsocketperm", "770"),  # its directory keeps out who is not in control's group
-        # The database is the truth: what Redis forgets is rung again.
+        *("--unixsocketperm", "770"),  # its directory is open to the group of control only
+        # The database is authoritative: messages that Redis forgets are sent again.
         *("--save", ""),
         *("--appendonly", "no"),
         *("--maxmemory", "256mb"),
@@ -194,12 +193,12 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _refuse_taken(port: int) -> None:
+def _check_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise click.ClickException(
-                f"Port {port} is taken ({error.strerror}); choose another with --port."
+                f"port {port} is in use ({error.strerror}); choose another with --port"
             ) from error

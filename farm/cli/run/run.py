@@ -1,4 +1,4 @@
-"""`farm run`: packages of a channel in a late-bound container, without building an image."""
+"""`farm run`: run packages of a channel in a container, without building an image."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ if TYPE_CHECKING:
     "--with",
     "engine",
     type=click.Choice(("docker", "bubblewrap")),
-    help="What runs it.  [default: docker where an engine answers, else bubblewrap]",
+    help="The engine.  [default: docker if it is running, else bubblewrap]",
 )
-@click.option("--network", default="none", show_default=True, help="Docker's network mode; of bubblewrap none or host.")
-@click.option("--user", default="", help="The user and group to run as.  [default: the file's, or 65534:65534]")
+@click.option(
+    "--network", default="none", show_default=True, help="The network mode of Docker; with bubblewrap none or host."
+)
+@click.option("--user", default="", help="The user and group to run as.  [default: that of the file, or 65534:65534]")
 @click.option(
     "--mount",
     "mounts",
     multiple=True,
     callback=read_mounts,
     metavar="SOURCE:TARGET[:rw]",
-    help="A file or directory to see: read-only, unless :rw says that it can be written.",
+    help="Mount a file or directory of the host: read-only, or writable with :rw.",
 )
 @click.option(
     "--publish",
@@ -53,13 +55,11 @@ if TYPE_CHECKING:
     multiple=True,
     callback=read_ports,
     metavar="[IP:]HOST:CONTAINER[/udp]",
-    help="Publish a container port on the host: for Docker, with a --network.",
+    help="Publish a container port on the host (Docker only, with a --network).",
 )
-@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="An environment variable to set.")
-@click.option("--offline", is_flag=True, help="Ask no repository: run the last verified release, of what is here.")
-@click.option(
-    "--verbose", is_flag=True, help="Say which packages run, with what, and which privileges they are granted."
-)
+@click.option("--env", "environment", multiple=True, metavar="NAME=VALUE", help="Set an environment variable.")
+@click.option("--offline", is_flag=True, help="Use no network: run the last verified release.")
+@click.option("--verbose", is_flag=True, help="Print the packages, the engine, and the privileges granted.")
 @max_severity_option
 @channel_option
 def run(
@@ -76,11 +76,11 @@ def run(
     max_severity: str | None,
     channel: str,
 ) -> int:
-    """Run a command over PACKAGES, or over those of an image file, of the newest verified release.
+    """Run a command in a container that holds PACKAGES, or the packages of an image file.
 
-    PACKAGES end at `--`; the command follows. Without a command, the one that is called like the first package runs, or
-    what the file says. No image is made: packages, and the file's own directories, are mounted read-only. Ports that
-    the file names are published by --publish alone.
+    PACKAGES end at `--`; the command follows. Without a command, runs that of the image file, or the one named like the
+    first package. Packages are taken from the newest verified release, and no image is built: they, and the directories
+    that the file names, are mounted read-only. Only --publish publishes ports.
 
     \b
     Examples:

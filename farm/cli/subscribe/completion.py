@@ -1,4 +1,4 @@
-"""`farm completion`: what makes a shell complete verbs and options."""
+"""`farm completion`: the scripts by which shells complete verbs and options."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from farm.cli.output import say_document
 _KINDS = {"bash": BashComplete, "fish": FishComplete, "zsh": ZshComplete}
 SHELLS = tuple(_KINDS)
 VARIABLE = "_FARM_COMPLETE"
-"""Where Click looks for what a shell asks of it (`farm.cli.entry` knows it too)."""
+"""The variable by which a shell asks Click for completions (`farm.cli.entry` knows it too)."""
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print the script with which SHELL completes farm's verbs and options.
+    """Print the completion script for SHELL.
 
-    An installed farm brings these scripts in its `share` folder too, where bash and fish look by themselves.
+    An installed farm has these scripts in its `share` directory too, where bash and fish find them.
 
     \b
     Examples:

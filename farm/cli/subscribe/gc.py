@@ -1,4 +1,4 @@
-"""`farm gc`: old states of roots, and what of this host's cache nothing needs any more."""
+"""`farm gc`: remove old states of roots, and packages of the cache that nothing uses."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _KEEP = 3
     "roots",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Remove old states of this root only; may be repeated.  [default: of all]",
+    help="Remove old states of this root only; may be repeated.  [default: all roots]",
 )
 @click.option(
-    "--keep", type=click.IntRange(1), default=_KEEP, show_default=True, help="How many states of a root to keep."
+    "--keep", type=click.IntRange(1), default=_KEEP, show_default=True, help="How many states of each root to keep."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @json_option
 def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None:
-    """Remove old states of the roots of this host, and the packages and blobs that nothing needs then.
+    """Remove old states of roots, and cached packages that nothing uses.
 
-    The current state of a root always stays. What a root, an image or a run of the last 30 days refers to stays too.
-    Waits for others that install on this host, and they wait for it.
+    The current state of a root is never removed, nor anything that a root, an image, or a run of the last 30 days uses.
+    Waits for other farm commands that install on this host.
 
     \b
     Examples:
@@ -60,12 +60,12 @@ def gc(roots: tuple[Path, ...], keep: int, dry_run: bool, as_json: bool) -> None
 def _lines(found: Garbage, *, dry_run: bool) -> list[str]:
 
     lines = [f"{path}: generation {number}" for path, number in found.generations]
-    lines += [f"{path} is there no more: forgotten" for path in found.forgotten]
-    lines += [f"{path} is left as it is: {why}" for path, why in found.left]
+    lines += [f"{path} no longer exists: forgotten" for path in found.forgotten]
+    lines += [f"{path} is unchanged: {why}" for path, why in found.left]
     if found.building:
-        lines.append("something is being built on this host: packages of the cache are left for now")
+        lines.append("a build is running on this host: cached packages are kept for now")
     if found.links:
-        lines.append(f"links of runs that nobody started for 30 days: {found.links}")
+        lines.append(f"links of runs not started for 30 days: {found.links}")
     counts = [(len(found.generations), "generation"), (len(found.packages), "package"), (found.blobs, "blob")]
     what = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
     verb = "would be removed" if dry_run else "removed"

@@ -17,7 +17,7 @@ from farm.cli.subscriber import open_host
 @click.argument("packages", nargs=-1)
 @root_option
 @click.option(
-    "--locked", type=click.Path(path_type=Path), metavar="FILE", help="Install exactly what this lock file names."
+    "--locked", type=click.Path(path_type=Path), metavar="FILE", help="Install exactly the packages of a lock file."
 )
 @dry_run_option
 @max_severity_option
@@ -32,14 +32,14 @@ def install(
     channel: str,
     as_json: bool,
 ) -> None:
-    """Install PACKAGES, and all that they need, into a root directory.
+    """Install PACKAGES, and the packages that they need, into a root directory.
 
-    What was installed there before stays: the root's new state holds both. Nothing changes until everything has been
-    fetched, verified and proven to work together. With --locked the root holds exactly the packages that `farm lock`
-    has written down, of the releases that the file names.
+    Packages that are installed there already stay. Nothing changes until everything has been fetched, verified and
+    proven to work together. With --locked, the root holds exactly the packages of the lock file, of the releases that
+    it names.
 
     \b
-    Example:
+    Examples:
       farm install --root /srv/tools bash grep jq
       chroot /srv/tools jq -n '1+1'
       farm install --root /srv/tools --locked farm.lock
@@ -47,9 +47,9 @@ def install(
     from farm.client.root.installation import RootRequest, install_packages
 
     if bool(packages) == bool(locked):
-        raise click.UsageError("Name packages, or a lock file with --locked: one of the two.")
+        raise click.UsageError("Name packages, or a lock file with --locked, not both.")
     if locked and channel:
-        raise click.UsageError("A lock file names its channels: leave --channel away.")
+        raise click.UsageError("A lock file names its channels: leave out --channel.")
     request = RootRequest(root.absolute(), packages, locked, channel, policy_in_force(max_severity), dry_run)
     change = install_packages(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
     tell(root, change, dry_run=dry_run, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`farm list`: what a root holds, and which states of it are kept."""
+"""`farm list`: the packages of a root, and its generations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.option(
     "--root", required=True, type=click.Path(path_type=Path), help="A directory that farm has installed into."
 )
-@click.option("--generations", is_flag=True, help="List the states that are kept, each with what it changed.")
+@click.option("--generations", is_flag=True, help="List the states that are kept, with the changes of each.")
 @json_option
 def list_root(root: Path, generations: bool, as_json: bool) -> None:
-    """List the packages of a root: which were asked for, and from which release they are.
+    """List the packages of a root, with the release of each.
 
     \b
     Examples:

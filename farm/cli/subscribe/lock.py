@@ -1,4 +1,4 @@
-"""`farm lock`: a set of packages written down, so that it can be had again anywhere."""
+"""`farm lock`: write a lock file, from which the same set of packages can be installed anywhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from farm.cli.subscriber import open_host
 
 @click.command()
 @click.argument("packages", nargs=-1)
-@click.option("--root", type=click.Path(path_type=Path), help="Lock what this directory holds.")
+@click.option("--root", type=click.Path(path_type=Path), help="Lock the packages of this root.")
 @channel_option
 def lock(packages: tuple[str, ...], root: Path | None, channel: str) -> None:
-    """Print the set of PACKAGES, or what a root holds, as a lock file: JSON with each package's digest and its release.
+    """Print a lock file of PACKAGES and what they need, or of the packages of a root.
 
-    `farm install --locked` makes the same set of it on any host that follows the channel, however many releases later.
+    The file is JSON, with the digest and the release of each package. `farm install --locked` installs exactly these on
+    any host that follows the channel, also many releases later.
 
     \b
     Examples:
@@ -30,10 +31,10 @@ def lock(packages: tuple[str, ...], root: Path | None, channel: str) -> None:
     from farm.client.root.lock_file import lock_generation, lock_packages, write_lock
 
     if bool(packages) == bool(root):
-        raise click.UsageError("Name packages, or a directory with --root: one of the two.")
+        raise click.UsageError("Name packages, or a directory with --root, not both.")
     if root:
         if channel:
-            raise click.UsageError("A root knows its channel: leave --channel away.")
+            raise click.UsageError("A root has its channel: leave out --channel.")
         record = lock_generation(open_root(root).installed())
     else:
         record = lock_packages(open_host(Settings.from_environment()).catalogue_of(packages, channel), packages)

@@ -1,4 +1,4 @@
-"""`farm mirror`: a verified copy of a channel in a directory, for a web server or a disk that is carried over."""
+"""`farm mirror`: a verified copy of a channel in a directory, for a web server or a disk."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ if TYPE_CHECKING:
     "channels",
     multiple=True,
     metavar="DISTRIBUTION/CHANNEL",
-    help="A channel that this host follows; may be repeated, for channels of one distribution.",
+    help="A channel to mirror; may be repeated, for channels of one distribution.",
 )
-@click.option("--keep", type=click.IntRange(1), metavar="N", help="How many of the newest releases it holds; 1.")
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N", help="How many of the newest releases to hold.  [default: 1]"
+)
 @click.option(
     "--release",
     "releases",
     multiple=True,
     metavar="N|newest",
-    help="Hold release N besides the newest ones, for lock files; may be repeated. `newest`: no other any more.",
+    help="Also hold release N, for lock files; may be repeated. `newest` drops all such releases.",
 )
-@click.option("--with-sources/--without-sources", "sources", default=None, help="What packages were made of; with.")
-@click.option("--check", is_flag=True, help="Read through all that is there, and fetch anew what has rotted.")
+@click.option(
+    "--with-sources/--without-sources", "sources", default=None, help="Mirror the sources of packages.  [default: with]"
+)
+@click.option("--check", is_flag=True, help="Read all files of the mirror, and fetch damaged ones again.")
 @json_option
 def mirror(
     directory: Path,
@@ -49,11 +53,11 @@ def mirror(
     check: bool,
     as_json: bool,
 ) -> None:
-    """Make DIRECTORY a verified mirror of a channel, or bring the mirror that it is to what is newest.
+    """Make DIRECTORY a verified mirror of a channel, or update a mirror.
 
-    Any web server can serve it as it is, and `farm subscribe` takes it from a disk. All is verified from the pinned
-    root on. Readers see the old state until all of the new one is there. What is there is not fetched again; with
-    nothing new, a few small files are. What was asked for when it was made is remembered.
+    Any web server can serve the directory, and `farm subscribe` reads it from a disk. Everything is verified from the
+    pinned root on. Readers see the old state until the new one is complete. Only missing files are fetched. The options
+    are remembered for the next update.
 
     \b
     Examples:
@@ -70,7 +74,7 @@ def mirror(
     terms = MirrorTerms(_fetching, TerminalProgress().wait_for, check)
     made = mirror_channels(host, directory.absolute(), wanted, terms)
     for stale in made.stale:
-        warn(f"no news of {stale}: what was mirrored of it stays, and ends when its metadata does")
+        warn(f"{stale} could not be updated: its copy stays, and is valid until its metadata expires")
     tell_result(_words(directory, made), _form(directory, made), as_json=as_json)
 
 
@@ -80,7 +84,7 @@ def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
     if bad := [
         release for release in releases if release != "newest" and not (release.isascii() and release.isdigit())
     ]:
-        raise click.UsageError(f"{bad[0]!r} is no number of a release, nor `newest`.")
+        raise click.UsageError(f"{bad[0]!r} is neither a release number nor `newest`.")
     return tuple(sorted({int(release) for release in releases if release != "newest"}))
 
 
@@ -105,10 +109,10 @@ def _words(directory: Path, made: Mirrored) -> list[str]:
         lines.append(
             f"{directory}: release {release.number} of {release.distribution}/{release.channel}, {packages}{more}"
         )
-    lines += [f"of {pin}: {', '.join(package.name for package in pin.packages)}" for pin in made.imports]
+    lines += [f"imported from {pin}: {', '.join(package.name for package in pin.packages)}" for pin in made.imports]
     if made.missing_sources:
-        lines.append(f"their owner does not publish {made.missing_sources} files of sources")
-    lines.append(f"fetched {human_size(made.fetched)}; readers take it until {_time(made)}: mirror again before that")
+        lines.append(f"{made.missing_sources} source files are not published by their owner")
+    lines.append(f"fetched {human_size(made.fetched)}; valid until {_time(made)}: mirror again before that")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`farm override`: packages of one's own choice in place of a channel's, for this host, a root or an image file."""
+"""`farm override`: other builds in place of packages of a channel, for this host, a root or an image file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    root = click.option("--root", type=click.Path(path_type=Path), help="For this root alone.")
+    root = click.option("--root", type=click.Path(path_type=Path), help="For this root only.")
     file = click.option(
         "--image-file",
         "file",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="For this image file alone, as image.yaml.",
+        help="For this image file only, as image.yaml.",
     )
     return root(file(command))
 
@@ -44,9 +44,9 @@ class _Overrides(click.Group):
 
 @click.group(cls=_Overrides)
 def override() -> None:
-    """Let packages of your own stand in for a channel's, visibly, and list or remove these overrides.
+    """Use other builds in place of packages of a channel; list and remove these overrides.
 
-    `farm override PACKAGE=SOURCE` is `farm override add PACKAGE=SOURCE`.
+    `farm override PACKAGE=SOURCE` is short for `farm override add PACKAGE=SOURCE`.
 
     \b
     Example:
@@ -56,7 +56,7 @@ def override() -> None:
 
 @override.command()
 @click.argument("override", metavar="PACKAGE=SOURCE")
-@click.option("--why", required=True, help="The reason, which every listing shows.")
+@click.option("--why", required=True, help="The reason; all listings show it.")
 @_scope_options
 @recipes_option
 @channel_option
@@ -64,12 +64,12 @@ def override() -> None:
 def add(
     override: str, why: str, root: Path | None, file: Path | None, recipes: Path | None, channel: str, as_json: bool
 ) -> None:
-    """Let SOURCE stand in for PACKAGE wherever a set is made on this host, or for one root or image file alone.
+    """Use SOURCE in place of PACKAGE on this host, or for one root or image file only.
 
-    SOURCE is a directory with a recipe, which is built here as `farm build` does, beside the recipes of the tree that
-    --recipes names, a clone of the distribution's; the name of a package of that tree; or DISTRIBUTION/CHANNEL:PACKAGE,
-    a package of another subscription in whatever version its newest release has. Nothing that is installed changes
-    before the next install, upgrade or run.
+    SOURCE is one of: a directory with a recipe, which is built here like `farm build` does, with the other recipes of
+    the tree that --recipes names (a clone of the distribution's); the name of a package of that tree; or
+    DISTRIBUTION/CHANNEL:PACKAGE, the package of another subscription in the version of its newest release. Takes effect
+    with the next install, upgrade, run or image build.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def add(
     if not found or not package or not source:
         raise click.UsageError(f"{override!r} is not PACKAGE=SOURCE.")
     if not why.strip():
-        raise click.UsageError("--why is empty: say the reason.")
+        raise click.UsageError("--why is empty: give the reason.")
     host, scope = open_host(Settings.from_environment()), _scope(root, file)
     catalogue = _catalogue(host, root, file, channel, package)
     known_as = catalogue.known_as(package)
@@ -108,7 +108,7 @@ def add(
 @_scope_options
 @json_option
 def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
-    """List the overrides of this host, of its roots and of its image files; with an option only those of one.
+    """List the overrides of this host, or only those of one root or image file.
 
     What is void in a set because of them, and for which dependents, is shown where the set is: by `farm list --root`,
     `farm image inspect`, and by `farm run` on standard error.
@@ -123,8 +123,8 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
     wanted = _scope(root, file) if root or file else None
     found = [(scope, each) for scope, each in overrides.all() if wanted in (None, scope)]
     rows = [(str(scope), each.made_for, each.channel, str(each.source), each.why) for scope, each in found]
-    headings = ("FOR", "INSTEAD OF", "CHANNEL", "STANDS IN", "WHY")
-    lines = table(rows, headings) if rows else ["nothing is overridden"]
+    headings = ("FOR", "INSTEAD OF", "CHANNEL", "SOURCE", "WHY")
+    lines = table(rows, headings) if rows else ["no overrides"]
     tell_result(lines, [_form(scope, each) for scope, each in found], as_json=as_json)
 
 
@@ -134,7 +134,9 @@ def list_overrides(root: Path | None, file: Path | None, as_json: bool) -> None:
 @channel_option
 @json_option
 def remove(package: str, root: Path | None, file: Path | None, channel: str, as_json: bool) -> None:
-    """Take the override of PACKAGE away: the next install, upgrade, run or image has the channel's own again.
+    """Remove the override of PACKAGE.
+
+    The next install, upgrade, run or image build uses the build of the channel again.
 
     \b
     Example:
@@ -156,7 +158,7 @@ def _scope(root: Path | None, file: Path | None) -> Scope:
     from farm.client.override.overrides import Scope
 
     if root and file:
-        raise click.UsageError("Say --root or --image-file, not both.")
+        raise click.UsageError("Give --root or --image-file, not both.")
     if root:
         return Scope.of_root(root)
     return Scope.of_image_file(file) if file else Scope()

@@ -1,4 +1,4 @@
-"""`farm search` and `farm info`: what a subscribed channel holds."""
+"""`farm search` and `farm info`: the packages of subscribed channels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @channel_option
 @json_option
 def search(text: str, channel: str, as_json: bool) -> None:
-    """List packages whose name or summary contains TEXT, of every channel that this host follows; all without one.
+    """Search the subscribed channels for packages by name or summary.
+
+    Without TEXT, lists all packages.
 
     \b
     Example:
@@ -77,7 +79,7 @@ def _nothing(wanted: str, names: Iterable[str]) -> str:
 @channel_option
 @json_option
 def info(name: str, channel: str, as_json: bool) -> None:
-    """Show one package of a channel: what it provides and requires, and where it comes from, all verified.
+    """Show a package: version, license, needs, and the digests that identify it.
 
     \b
     Example:

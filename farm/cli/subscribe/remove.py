@@ -1,4 +1,4 @@
-"""`farm remove`: packages out of a root, with all that nothing else there needs."""
+"""`farm remove`: remove packages from a root."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 def remove(packages: tuple[str, ...], root: Path, dry_run: bool, as_json: bool) -> None:
-    """Take PACKAGES that were asked for out of a root, with all that nothing else there needs.
+    """Remove PACKAGES from a root, and the packages that only they need.
 
-    What stays is what it was: nothing is upgraded, and no network is needed. The state before is kept, and `farm gc`
-    frees its space when it is old.
+    Other packages do not change, and no network is used. The previous state is kept, until `farm gc` removes it.
 
     \b
     Example:

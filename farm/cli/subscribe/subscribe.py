@@ -1,4 +1,4 @@
-"""`farm subscribe`: pin a channel's root of trust, as DNS names it or as it is given by hand."""
+"""`farm subscribe`: follow a channel, and pin its root of trust by DNS or by a fingerprint."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("address", metavar="DOMAIN/CHANNEL | ADDRESS CHANNEL")
 @click.argument("channel", metavar="", required=False)
-@click.option("--fingerprint", help="sha256:… of the root metadata, as the owner announces it.")
+@click.option("--fingerprint", help="The sha256:… of the root metadata, as its owner announces it.")
 @mirror_option
 @priority_option
-@click.option("--resolver", metavar="HOST[:PORT]", help="The DNS server to ask (an IP address); or FARM_RESOLVER.")
+@click.option("--resolver", metavar="HOST[:PORT]", help="The DNS server to ask, an IP address (FARM_RESOLVER).")
 def subscribe(
     address: str,
     channel: str | None,
@@ -30,10 +30,10 @@ def subscribe(
     priority: int | None,
     resolver: str | None,
 ) -> None:
-    """Follow a channel: of a distribution by its domain, or of the repository at ADDRESS (a URL or a directory).
+    """Follow a channel, by the domain of its distribution or the address of its repository.
 
-    By its domain, the TXT record _farm.DOMAIN says where the repository is and which root it has. The root is pinned;
-    after that, nothing that DNS says counts any more.
+    For a domain, the TXT record _farm.DOMAIN names the repository and its root. ADDRESS is a URL or a directory, and
+    needs the --fingerprint of the root. The root is pinned on this host; DNS is not consulted again.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def _repository(
     root = Digest(fingerprint) if fingerprint else None
     if channel is not None:
         if root is None:
-            raise click.UsageError("An ADDRESS needs the --fingerprint of its root; or name DOMAIN/CHANNEL.")
+            raise click.UsageError("An ADDRESS needs the --fingerprint of its root. Or give DOMAIN/CHANNEL.")
         return channel, ByAddress(address, root)
     domain, _, name = address.rpartition("/")
     if not domain or not name or "/" in domain:

@@ -1,4 +1,4 @@
-"""`farm subscriptions` and `farm unsubscribe`: which channels this host follows, from where, and how to change that."""
+"""`farm subscriptions` and `farm unsubscribe`: list, change and end the subscriptions of this host."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ mirror_option = click.option(
     "mirrors",
     multiple=True,
     metavar="URL|DIR",
-    help="Take blobs from this mirror first; may be repeated, and the order counts.",
+    help="Fetch from this mirror first; may be repeated, in the order of preference.",
 )
 priority_option = click.option(
-    "--priority", type=int, metavar="N", help="A name that is in several channels is of the one with the highest; 0."
+    "--priority",
+    type=int,
+    metavar="N",
+    help="Of a package in several channels, the highest priority counts.  [default: 0]",
 )
 
 
@@ -33,7 +36,7 @@ priority_option = click.option(
 @json_option
 @click.pass_context
 def subscriptions(context: click.Context, as_json: bool) -> None:
-    """List the channels that this host follows, with what was verified of each last; `set` changes one.
+    """List the channels that this host follows, with the last verified release; `set` changes one.
 
     \b
     Examples:
@@ -55,10 +58,10 @@ def subscriptions(context: click.Context, as_json: bool) -> None:
 @subscriptions.command("set")
 @click.argument("name", metavar="DISTRIBUTION/CHANNEL")
 @mirror_option
-@click.option("--no-mirrors", is_flag=True, help="Take blobs from the owner's address alone.")
+@click.option("--no-mirrors", is_flag=True, help="Fetch from the owner's address only.")
 @priority_option
 def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, priority: int | None) -> None:
-    """Give a subscription other mirrors, in place of those that it has, or another priority.
+    """Replace the mirrors of a subscription, or change its priority.
 
     \b
     Examples:
@@ -66,7 +69,7 @@ def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, prio
       farm subscriptions set dist.example.org/stable --no-mirrors --priority 10
     """
     if bool(mirrors) == no_mirrors and (no_mirrors or priority is None):
-        raise click.UsageError("Say --mirror or --no-mirrors, or a --priority.")
+        raise click.UsageError("Give --mirror or --no-mirrors, or a --priority.")
     known = open_host(Settings.from_environment()).subscriptions
     given = mirrors if mirrors or no_mirrors else None
     changed = known.change(known.find(name), mirrors=given, priority=priority)
@@ -75,11 +78,11 @@ def set_subscription(name: str, mirrors: tuple[str, ...], no_mirrors: bool, prio
 
 @click.command()
 @click.argument("name", metavar="DISTRIBUTION/CHANNEL")
-@click.option("--force", is_flag=True, help="Also when roots are installed from it: these are not upgraded any more.")
+@click.option("--force", is_flag=True, help="Even if roots are installed from it; they are not upgraded any more.")
 def unsubscribe(name: str, force: bool) -> None:
-    """Follow a channel no more: forget the root that was pinned, and all that was verified from there.
+    """Stop following a channel, and forget its pinned root.
 
-    Refused while a root is installed from it. What is installed goes on working in any case.
+    Refused while a root is installed from it. Installed packages keep working in any case.
 
     \b
     Example:
@@ -93,11 +96,11 @@ def unsubscribe(name: str, force: bool) -> None:
     used = roots_from(host.state, str(subscription))
     if used and not force:
         raise SubscriptionError(
-            f"installed from {subscription}: {', '.join(map(str, used))}",
-            remedy="Remove these directories first; or say --force: they go on working, and are not upgraded any more.",
+            f"{subscription} is in use by {', '.join(map(str, used))}",
+            remedy="Remove these directories first; or use --force: they keep working, and are not upgraded any more.",
         )
     host.subscriptions.unsubscribe(subscription)
-    say(f"{subscription} is not followed any more")
+    say(f"unsubscribed from {subscription}")
 
 
 def _described(host: Host, subscription: Subscription) -> dict[str, Any]:

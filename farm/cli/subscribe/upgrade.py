@@ -1,4 +1,4 @@
-"""`farm upgrade`: what was asked for in a root, from the newest release of its channel."""
+"""`farm upgrade`: upgrade a root to the newest release of its channel."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @channel_option
 @json_option
 def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, as_json: bool) -> None:
-    """Bring all that was asked for in a root to the newest release of its channel.
+    """Upgrade the packages of a root to the newest release of its channel.
 
-    Says what changes before it does. Only what changed is fetched. The state before is kept: `farm rollback --root`
-    goes back to it.
+    Prints the changes before it makes them. Only changed packages are fetched. The previous state is kept: `farm
+    rollback --root` switches back to it.
 
     \b
     Examples:

@@ -51,7 +51,7 @@ def shell(
 def test_advisories_and_statements_are_told_in_words(shell: Shell) -> None:
     held = next(sample for sample in SAMPLES[:2] if sample.name == "zlib")
     assert shell.run("advisory", "add", "zlib.json") == (
-        f"EXAMPLE-2026-1: added, critical, zlib\n  it holds for zlib {held.version}-{held.revision}, which is in edge\n"
+        f"EXAMPLE-2026-1: added, critical, zlib\n  affects zlib {held.version}-{held.revision}, which is in edge\n"
     )
     said = "EXAMPLE-2026-1: not_affected in zlib\n"
     assert shell.run("advisory", "vex", "vex.json") == said + "1 new statement\n"
@@ -82,7 +82,7 @@ def test_what_is_not_known_here_is_refused_until_it_is_said_that_it_may_be(shell
 
 
 def test_what_was_looked_at_is_stated_and_listed(shell: Shell) -> None:
-    assert shell.run("advisory", "reviewed") == "nobody has stated to have looked\n"
+    assert shell.run("advisory", "reviewed") == "no reviews\n"
     words = ("advisory", "reviewed", "zlib", "--source", "https://tracker.example.net/zlib")
     assert shell.run(*words, "--at", "2024-11-20T10:00:00Z").split()[-6:] == [
         "zlib", "2024-11-20T10:00:00Z", "https://tracker.example.net/zlib", "1", "new", "review",

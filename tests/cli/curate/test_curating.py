@@ -147,7 +147,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
     assert "waits" not in shell.run("channel", "show", "stable")
     with shell.stocked.small.application.writing() as unit:
         foreign_troubles.set_troubles(unit.session, {"other.example": "not \x1b there"}, now=NOW)
-    told = r"other.example is not followed since 2026-11-24 12:00, so its updates do not come: not \x1b there"
+    told = r"other.example cannot be followed since 2026-11-24 12:00, and its updates do not arrive: not \x1b there"
     assert told in shell.run("channel", "show", "edge")
     assert "followed" not in shell.run("channel", "show", "stable")
     for verb in (["candidate", "list", "edge"], ["candidate", "show", "edge"]):
@@ -240,7 +240,7 @@ def test_a_candidate_is_listed_shown_and_tried_again(shell: Shell) -> None:
     assert told == shell.run("candidate", "show", "edge")
     assert "jq" in told
     assert "1.7.1-2" in told
-    assert r"red before already: glibc: locale (job 3): no \x1b[31mlocale" in told
+    assert r"failed before already: glibc: locale (job 3): no \x1b[31mlocale" in told
     assert {change["change"] for change in shell.json("candidate", "show", "edge")["changes"]} == {"version", "gone"}
     assert "look again at jq" in shell.run("candidate", "retry", "edge", "jq", "--why", "the disk was full")
     assert "is not done yet" in shell.run("candidate", "retry", "edge", "jq", status=1)
@@ -299,7 +299,7 @@ def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None
     assert "takes fresh builds" in shell.run("channel", "promote", "stable", "edge", status=1)
     assert "Did you mean jq?" in shell.run("channel", "promote", "edge", "stable", "jqq", status=1)
     assert "go back to release 1" in shell.run("channel", "rollback", "edge", "1", "--why", "jq is broken")
-    assert "order 3 of token:ann waits: go back to release 1" in shell.run("channel", "show", "edge")
+    assert "order 3 of token:ann is pending: go back to release 1" in shell.run("channel", "show", "edge")
     assert "is the newest of edge" in shell.run("channel", "rollback", "edge", "2", "--why", "x", status=1)
     shell.run("channel", "rollback", "edge", "1", status=2)
 
@@ -312,7 +312,7 @@ def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
     red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
     told = TestEvidence(3, already_red=(red,))
     shell.stocked.gate(released.candidate_id, "tests", "passed", "3 tests passed", told)
-    assert "red before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
+    assert "failed before already: glibc: locale (job 3): no " in shell.run("release", "show", "edge", "2")
     assert "red before" not in shell.run("release", "show", "edge", "1")
     assert shell.json("release", "show", "edge", "2")["tests"]["flaky"] == []
 
@@ -331,17 +331,17 @@ def test_orders_are_listed_and_one_that_waits_is_withdrawn(shell: Shell) -> None
 
 
 def test_approvals_are_shown_first_and_signed_here(shell: Shell) -> None:
-    assert "stable asks for 1 of the group curators" in shell.run("approve", "stable")
+    assert "stable needs approvals of 1 of the group curators" in shell.run("approve", "stable")
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []
     signing = ("--key", str(shell.key), "--name", "alice")
     full = "dist.example.org/jq"
     assert shell.run("approve", "stable", full, *signing, "--yes") == "alice has approved 1 package on stable\n"
     assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
-    assert shell.run("approve", "stable", *signing, "--yes") == "nothing on stable waits for alice\n"
+    assert shell.run("approve", "stable", *signing, "--yes") == "nothing on stable waits for an approval of alice\n"
     assert [package["approved-by"] for package in shell.json("approve", "stable")["packages"]] == [["alice"], ["alice"]]
     assert "asks for no approvals" in shell.run("approve", "edge", status=1)
     assert "Did you mean jq?" in shell.run("approve", "stable", "jqq", status=1)
-    assert "wants neither into" in shell.run("approve", "stable", "other.example/jq", status=1)
+    assert "is no pending change of" in shell.run("approve", "stable", "other.example/jq", status=1)
     shell.run("approve", "stable", "--name", "alice", status=2)
 
 
@@ -371,7 +371,7 @@ def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:
     shell.stocked.release("edge", [each for each in there if each.name != "jq"])
     assert [line.split()[:4] for line in shell.run("approve", "stable").splitlines()[1:]] == [
         ["PACKAGE", "VERSION", "CHANGE", "APPROVED"],
-        ["jq", "1.7.1-1", "goes", "-"],
+        ["jq", "1.7.1-1", "removed", "-"],
     ]
     signing = ("--key", str(shell.key), "--name", "alice")
     assert shell.run("approve", "stable", *signing, "--yes") == "alice has approved 1 package on stable\n"
@@ -414,7 +414,7 @@ def test_a_farm_that_shows_one_package_and_offers_another_gets_no_signature(
 
     monkeypatch.setattr(CuratorClient, "in_question", swapped)
     signing = ("--key", str(shell.key), "--name", "alice", "--yes")
-    assert "its descriptor says something else" in shell.run("approve", "stable", *signing, status=1)
+    assert "but the descriptor is of another package or version" in shell.run("approve", "stable", *signing, status=1)
     monkeypatch.undo()
 
 
@@ -449,7 +449,7 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     assert shell.json("channel", "trail")["trail"][0]["address"] == "127.0.0.1"
 
     assert len(shell.json("channel", "trail", "--since", "1h")["trail"]) == len(page["trail"]) + len(older)
-    assert shell.run("channel", "trail", "--since", "2999-01-01") == "nothing is written there\n"
+    assert shell.run("channel", "trail", "--since", "2999-01-01") == "no entries\n"
     assert "there is no channel 'nope'" in shell.run("channel", "trail", "--channel", "nope", status=1)
     assert "neither a length of time" in shell.run("channel", "trail", "--since", "soon", status=2)
 

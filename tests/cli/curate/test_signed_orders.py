@@ -194,7 +194,7 @@ def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
     said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
     assert said.startswith("order 1 to edge: withdrawn by token:ann: oops")
     rollback, withdrawal = ann.signer.taken
-    assert f"signing that the order {rollback.digest} permits nothing any more" in ann.told
+    assert f"signing the withdrawal of the order {rollback.digest}" in ann.told
     assert (withdrawal.act, withdrawal.channel, withdrawal.target, withdrawal.reason) == (
         Act.WITHDRAW_ORDER, "edge", rollback.digest, "oops",
     )  # fmt: skip
@@ -209,13 +209,13 @@ def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann:
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
-    assert f"good with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
+    assert f"valid with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
         "channel", "order", "list", "edge"
     )
     said = ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
-    assert said == "order 1 to edge: nothing to do; it is withdrawn from the signer too\n"
+    assert said == "order 1 to edge: nothing to do; it is withdrawn with the signer too\n"
     assert [each.act for each in ann.signer.taken] == [Act.ROLLBACK, Act.WITHDRAW_ORDER]
-    assert "good with the signer" not in ann.run("channel", "order", "list", "edge")
+    assert "valid with the signer" not in ann.run("channel", "order", "list", "edge")
 
 
 def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
@@ -223,7 +223,7 @@ def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
-    assert "good with the signer" not in ann.run("channel", "order", "list", "edge")
+    assert "valid with the signer" not in ann.run("channel", "order", "list", "edge")
     ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
     assert "order 1 is done: release 3" in ann.told
     assert len(ann.signer.taken) == 1
@@ -244,7 +244,7 @@ def test_a_retry_that_nobody_signed_is_withdrawn_by_nobodys_signature(ann: Shell
     ann.stocked.hold_back(candidate, Excuse(package="jq", version="1.7.1-1", gate="tests", reason="red"))
     ann.run("candidate", "retry", "edge")
     assert "withdrawn by token:ann" in ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops")
-    assert "nobody has signed order 1, says the farm" in ann.told
+    assert "the farm says that order 1 is unsigned" in ann.told
     assert not ann.signer.taken
 
 
@@ -270,7 +270,7 @@ def test_a_retry_that_is_shown_as_something_else_is_not_signed(
         candidate, Excuse(package=package, version=version, digest=digest, gate="older", reason="it is older")
     )
     ann.run("candidate", "retry", "edge", package, status=1)
-    assert f"the farm shows {package} {version}, and its descriptor says something else" in ann.told
+    assert f"the farm shows {package} {version}, but the descriptor is of another package or version" in ann.told
     assert not ann.signer.taken
 
 
@@ -342,7 +342,7 @@ def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: p
     ann.signer.state = "away"
     assert ann.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
     assert "the order is taken, and not with the signer yet" in ann.told
-    assert "freeze that ann has signed is not with the signer yet" in ann.run("channel", "show", "edge")
+    assert "freeze that ann has signed has not reached the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
     assert ann.json("channel", "thaw", "edge")["signed"]["act"] == "thaw"
     assert [each.act for each in ann.signer.taken] == [Act.FREEZE, Act.THAW]
@@ -353,7 +353,7 @@ def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
     ann.signer.state = "refuses"
     assert ann.run("channel", "freeze", "edge", "--why", "the fair", status=1) == ""
     assert "the signer refuses the order: it was given on another release. Give the order again." in ann.told
-    assert "freeze that ann has signed is refused by the signer" in ann.run("channel", "show", "edge")
+    assert "freeze that ann has signed was refused by the signer" in ann.run("channel", "show", "edge")
 
 
 def by_a_clock(monkeypatch: pytest.MonkeyPatch, module: str, wrong_by: timedelta) -> None:
@@ -408,13 +408,13 @@ def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     assert ann.run("channel", "hold", "edge", "jq", "--why", "it crashes", status=1) == ""
     assert f"hold jq on edge by bob of {hold.at:%Y-%m-%d %H:%M:%S} UTC is newer" in ann.told
     shown = ann.run("channel", "show", "edge")
-    assert shown.count("is refused by the signer") == 4
+    assert shown.count("was refused by the signer") == 4
     by_a_clock(monkeypatch, "farm.cli.sign_order", timedelta(minutes=4, seconds=30))
     assert ann.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
     assert ann.run("channel", "hold", "edge", "jq", "--lift") == "jq is no longer held on edge\n"
     assert not ann.signer.ledger.held("edge", "dist.example.org", freeze.at)
     assert ann.signer.ledger.frozen("edge", "dist.example.org", freeze.at) is None
-    assert "is refused by the signer" not in ann.run("channel", "show", "edge")
+    assert "was refused by the signer" not in ann.run("channel", "show", "edge")
 
 
 def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
@@ -492,7 +492,7 @@ def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(
         (kept,) = approvals.given_by(unit.session, "stable", "ann", "jq")
         approvals.withdraw_approval(unit.session, "stable", digest, "ann")  # as who has the database can
     said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
-    assert f"you have withdrawn what you signed for {digest} on stable" in said
+    assert f"your approval of {digest} on stable is withdrawn" in said
     (order,) = approver.signer.taken
     assert dict(order.packages) == {"jq": digest, str(unknown): unknown}
     people = {"ann": approver.json("keys", "me")["key"]}
@@ -516,7 +516,7 @@ def test_who_approves_again_tells_of_a_withdrawal_that_the_farm_has_lost(approve
 def test_an_order_that_only_the_signer_has_is_withdrawn_by_its_digest(ann: Shell) -> None:
     invented = from_another_machine(ann, Act.PROMOTE, later=timedelta(), target=Digest.of(b"a"), origin="lab")
     said = ann.run("channel", "order", "withdraw", "edge", "--order", invented.digest, "--why", "nobody gave it")
-    assert said == f"the order {invented.digest} permits nothing on edge any more\n"
+    assert said == f"the order {invented.digest} is withdrawn on edge\n"
     assert not ann.signer.ledger.usable("edge", Digest.of(b""), datetime.now(UTC))
     assert ann.run("channel", "order", "withdraw", "edge", "--order", invented.digest, "--why", "again", status=1) == ""
     assert "ann has withdrawn the order" in ann.told
@@ -532,7 +532,7 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
     with ann.stocked.small.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
-    assert "permits nothing" in ann.run(
+    assert "is withdrawn on edge" in ann.run(
         "channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops"
     )
 
@@ -540,7 +540,7 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
 def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> None:
     ann.signer.state = "ill"
     ann.run("channel", "freeze", "edge", "--why", "the fair")
-    assert "is not with the signer yet" in ann.run("channel", "show", "edge")
+    assert "has not reached the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
     deadline = time.monotonic() + 60
     while not ann.signer.taken and time.monotonic() < deadline:
@@ -597,7 +597,7 @@ def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(
         signed_orders.set_unsigned_words(unit.session, {Digest.of_json(json.loads(osv(fixed=""))): "EXAMPLE-2026-1"})
     assert "critical, unsigned" in ann.run("advisory", "list")
     assert ann.json("advisory", "list")[0]["unsigned"] is True
-    assert "not published: nobody has signed it" in ann.run("advisory", "show", "EXAMPLE-2026-1")
+    assert "not published: not signed" in ann.run("advisory", "show", "EXAMPLE-2026-1")
     (answer,) = ann.json("advisory", "add", str(tmp_path / "jq.json"))
     assert (answer["outcome"], answer["signed"]["act"]) == ("unchanged", "advise")
     assert [list(each.packages) for each in ann.signer.taken] == [["EXAMPLE-2026-1"]]
@@ -608,7 +608,7 @@ def test_what_advises_is_withdrawn_by_its_digest(ann: Shell, tmp_path: Path) -> 
     ann.run("advisory", "add", str(tmp_path / "jq.json"))
     (order,) = ann.signer.taken
     said = ann.run("channel", "order", "withdraw", "advisories", "--order", order.digest, "--why", "nobody gave it")
-    assert said == f"the order {order.digest} permits nothing on advisories any more\n"
+    assert said == f"the order {order.digest} is withdrawn on advisories\n"
     withdrawal = ann.signer.taken[-1]
     assert (withdrawal.act, withdrawal.channel, withdrawal.target) == (Act.WITHDRAW_ORDER, "advisories", order.digest)
     assert ann.signer.ledger.withdrawal(order) == withdrawal
@@ -632,7 +632,7 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
 def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) -> None:
     """The same person may be a curator of several, which take the same package of another."""
     approver.run("approve", "stable", "jq", "--yes")
-    assert "what you sign counts on stable of dist.example.org alone" in approver.told
+    assert "the approval is valid for stable of dist.example.org only" in approver.told
     with approver.stocked.small.application.reading() as unit:
         (given,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     people = {"ann": approver.json("keys", "me")["key"]}

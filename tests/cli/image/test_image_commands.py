@@ -360,8 +360,8 @@ def test_a_name_is_taken_off_an_image_which_goes_with_the_last(farm: Farm) -> No
     for name in ("x:latest", "team/x:1"):
         built(farm, name)
     assert farm("image", "remove", "x:1", "z:1").returncode == 1
-    assert farm("image", "remove", "x:1").stdout == "x:1: forgotten; the image is team/x:1 x:latest still\n"
-    assert farm("image", "remove", "x").stdout == "x: forgotten; the image is team/x:1 still\n"
+    assert farm("image", "remove", "x:1").stdout == "x:1: forgotten; the image is still named team/x:1 x:latest\n"
+    assert farm("image", "remove", "x").stdout == "x: forgotten; the image is still named team/x:1\n"
     assert [each["names"] for each in printed(farm, "image", "list", "--json")] == [["team/x:1"]]
     assert farm("image", "remove", "docker.io/team/x:1").stdout == "docker.io/team/x:1: forgotten\n"
     assert printed(farm, "image", "list", "--json") == []
@@ -391,7 +391,7 @@ def test_layers_of_others_are_told_and_no_update_takes_them_out(
     ]
     told = farm("image", "diff", "x:1", "oci")
     assert told.returncode == 3
-    assert "layers that no package accounts for: 1\n  added COPY a /a (sha256:" in told.stdout
+    assert "layers that are of no package: 1\n  added COPY a /a (sha256:" in told.stdout
     assert "  removed COPY a /a (sha256:" in farm("image", "diff", "oci", "x:1").stdout
     assert farm("image", "diff", "oci", "oci").returncode == 0
 
@@ -501,7 +501,7 @@ def test_what_a_package_of_ones_own_requires_is_proven_with_the_image(
         done = farm("image", "build", "say", "mine.example.org/app", "--no-load", "--policy", "policy.yaml")
         assert (done.returncode, message in done.stderr) == (1, True), done.stderr
     for arguments, status, message in (
-        (("app", "--name", "dist.example.org/app", "--version", "1"), 1, "only its owner makes packages of it"),
+        (("app", "--name", "dist.example.org/app", "--version", "1"), 1, "only its owner makes its packages"),
         (("app", "--name", "mine.example.org/app"), 2, "and a --version"),
         (("gone", "--name", "mine.example.org/app", "--version", "1"), 1, "is not a directory"),
         (("--forget", "mine.example.org/other"), 1, "There are mine.example.org/app, mine.example.org/bad."),

@@ -111,7 +111,7 @@ def test_an_audit_looks_at_one_kind_of_thing(farm: Farm) -> None:
 
 
 def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistribution, farm: Farm) -> None:
-    assert done(farm("images")) == "there are no images\n"
+    assert done(farm("images")) == "no images\n"
     done(farm("image", "build", "parse", "--tag", "api:1", "--no-load"))
     done(farm("image", "build", "say", "--tag", "web:1", "--no-load"))
     every = done(farm("images"))

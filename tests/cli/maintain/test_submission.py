@@ -88,7 +88,7 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert f"a: compared with {shells.tree}/packages/a" in sheet
     assert "-  - run: make install FLAG=" in sheet
     assert "+  - run: make install FLAG=x" in sheet
-    assert f"b: all of it is shown, as there is none in {shells.tree}/packages (it is new)" in sheet
+    assert f"b: shown in full, as it is not in {shells.tree}/packages (it is new)" in sheet
     assert "+name: b" in sheet
 
     half = shells.run("alice", "submission", "accept", "2", "--yes").splitlines()
@@ -138,7 +138,7 @@ def test_a_recipe_of_another_distribution_is_not_signed_unseen(shells: People) -
     assert "it is for other.example.org, and this is dist.example.org" in shells.told
     (shells.tree / "distribution.yaml").unlink()
     shells.run("alice", "submit", shells.recipe(A), status=1)
-    assert "nothing says for which distribution" in shells.told
+    assert "the distribution to sign for is not known" in shells.told
 
 
 def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: People) -> None:
@@ -162,7 +162,7 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
         signed_orders.set_who_orders(unit.session, {"alice": keys["alice"]})
     shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
     shells.run("bob", "submission", "withdraw", "1")  # as an owner, by a key whose orders count nothing
-    assert "the signatures on it still count with the signer" in shells.told
+    assert "the signatures on it stay valid with the signer" in shells.told
     assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "withdrawn"
     answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
     assert "not with the signer yet" in shells.told

@@ -34,7 +34,7 @@ def test_it_is_compared_with_the_own_tree_whatever_the_farm_calls_current(tmp_pa
     files = {"recipe": NEW, "new": b"z\n", "same": b"y\n"}
     shown = lines(tmp_path, files, known=files)
     assert shown[:4] == [
-        f"a: compared with {tmp_path}/packages/a; the farm calls another state of it current",
+        f"a: compared with {tmp_path}/packages/a; the farm's current version is different",
         f"  gone: {GONE} -> none",
         f"  new: none -> {ADDED}",
         f"  recipe: {Digest.of(OLD)} -> {Digest.of(NEW)}",
@@ -46,16 +46,16 @@ def test_it_is_compared_with_the_own_tree_whatever_the_farm_calls_current(tmp_pa
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("known", "told"), [(NEW, "the farm has one, which your tree lacks"), (None, "it is new")])
+@pytest.mark.parametrize(("known", "told"), [(NEW, "the farm has it, your tree does not"), (None, "it is new")])
 def test_where_there_is_nothing_of_ones_own_all_is_shown(tmp_path: Path, known: bytes | None, told: str) -> None:
     shown = lines(tmp_path, {"recipe": NEW}, {"recipe": known} if known else None)
-    assert shown[0] == f"a: all of it is shown, as there is none in {tmp_path}/packages ({told})"
+    assert shown[0] == f"a: shown in full, as it is not in {tmp_path}/packages ({told})"
     assert shown[-3:] == ["+name: a", "+run: evil", "+"]
 
 
 def test_what_is_the_same_is_said_to_be_so(tmp_path: Path) -> None:
     shown = lines(own(tmp_path, recipe=OLD), {"recipe": OLD}, {"recipe": OLD})
-    assert shown == [f"a: compared with {tmp_path}/packages/a", "  the same in every byte"]
+    assert shown == [f"a: compared with {tmp_path}/packages/a", "  identical"]
 
 
 @pytest.mark.parametrize(

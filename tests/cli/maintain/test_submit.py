@@ -133,7 +133,7 @@ def test_who_waits_for_a_channel_is_told_of_tests_that_fail_on_what_it_holds(sub
     assert submitting.submit(with_tests("a", "lenient"), recipe("b")) == (0, "edge: release 1 is published", [])
     status, out, told = submitting.submit(with_tests("a", "strict"), failing=("strict",))
     assert (status, out) == (1, "edge: release 1 is published")
-    assert told[0] == "the newest tests fail on what edge holds:"
+    assert told[0] == "the new tests fail on the packages of edge:"
     assert told[1].startswith("  release 1 of edge holds it: test 'strict' of a failed in job ")
     assert submitting.submit(recipe("b"))[:2] == (0, "edge: release 1 is published")
 
@@ -162,7 +162,7 @@ def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Su
 
     status, out, told = submitting.submit(with_tests("a", "strict"), failing=failing)
     assert (status, out) == (1, "edge: release 1 holds a")
-    assert told[-2] == "the newest tests fail on what edge holds:"
+    assert told[-2] == "the new tests fail on the packages of edge:"
     assert "'strict' of a failed in job " in told[-1]
 
     # Both together: the one that is out is told, and so are the tests of the other.

@@ -156,6 +156,6 @@ def test_half_a_line_is_told(record: Record) -> None:
     content = record.ledger.path.read_bytes()
     record.ledger.path.write_bytes(content[:-20])
     assert json.loads(record.shown("--json"))[-1]["report"] == 1
-    assert "half a line comes after entry 2" in record.told
+    assert "there is half a line after entry 2" in record.told
     Ledger(record.ledger.path.parent)  # as the signer at its start
     assert "half a line" not in record.shown() + record.told

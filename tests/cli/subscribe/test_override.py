@@ -77,7 +77,7 @@ def test_a_recipe_of_ones_own_stands_in_until_it_is_taken_back(farm: Command, tm
     assert subprocess.check_output(["chroot", tmp_path / "root", "/usr/bin/say"]) == b"patched\n"
     verified = farm("verify", "--root", "root").done().output
     assert "say 1.0.1-1 was put there by the user" in verified
-    assert "all as signed, but for what is overridden\n" in verified
+    assert "all as signed, except overrides\n" in verified
     assert {SAID, VOID} <= {*verified.splitlines()}
 
     ran = farm("run", "greet", "--", "say").done()
@@ -107,4 +107,4 @@ def test_a_directory_that_is_none_or_makes_another_package_is_refused(farm: Comm
     other = farm("override", "greet=./my-say", "--why", WHY)
     assert other.status == 1
     assert "my-say makes say, and not greet" in other.message
-    assert farm("override", "list").output == "nothing is overridden\n"
+    assert farm("override", "list").output == "no overrides\n"

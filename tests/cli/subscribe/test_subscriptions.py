@@ -92,10 +92,10 @@ def test_a_mirror_on_a_disk_is_followed_without_its_owner(
     subscribe(farm, distribution)
     printed = done(farm("mirror", "disk", "--channel", FIRST, "--without-sources"))
     assert printed.startswith(f"disk: release 1 of {FIRST}, 2 packages\nfetched ")
-    assert "; readers take it until 20" in printed
+    assert "; valid until 20" in printed
     again = json.loads(done(farm("mirror", "disk", "--json")))
     assert (again["fetched"], [release["number"] for release in again["releases"]]) == (0, [1])
-    assert "no number of a release" in farm("mirror", "disk", "--release", "edge").stderr
+    assert "neither a release number" in farm("mirror", "disk", "--release", "edge").stderr
     elsewhere = farm("mirror", "distribution")
     done(elsewhere, 1)
     assert "holds something that is no mirror" in elsewhere.stderr

@@ -114,8 +114,8 @@ def test_what_is_verified_and_what_is_said_stand_apart(host: Host, channel: Smal
     assert headings == [
         "dist.example.org/tool 1.0-1",
         "Verified on this machine, now:",
-        "Said by the builders, who signed it; nothing of it was repeated here:",
-        "Said by the distribution, in what the release names:",
+        "Claimed and signed by the builders; not repeated here:",
+        "Claimed by the distribution, in documents that the release names:",
     ]
     verified, built, said = (lines.index(heading) for heading in headings[1:])
 
@@ -123,14 +123,14 @@ def test_what_is_verified_and_what_is_said_stand_apart(host: Host, channel: Smal
         (number,) = [n for n, line in enumerate(lines) if text in line]
         return number
 
-    assert verified < part("2 builders, each by itself, who came to the same tree; 1 asked for") < built
+    assert verified < part("2 independent builders with the same tree; 1 required") < built
     assert verified < part(f"{channel.builder.public_key.keyid} worker-1, allowed since version 1 of targets") < built
     assert verified < part("2 of 3 in the plan are pinned by the recipe, with the same digest") < built
     assert built < part(f"from        tool-1.0.tar.gz {Digest.of(TARBALL)}") < said
     assert built < part("tool-1.0.tar.gz: https://mirror.example/tool-1.0.tar.gz") < said
     assert built < part("pack 1.3-1, in release 1 of dist.example.org/edge; code of it was linked in") < said
     assert said < part(f"tool-1.0.tar.gz is at {ADDRESS}, or debian:tool")
-    assert said < part("no signature of their authors was checked")
+    assert said < part("signatures of their authors are not checked")
     assert said < part("toolchain   full")
 
 
@@ -276,6 +276,6 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     assert [source.file for source in found.sources] == ["mine.c"]
     lines = [_plain(line) for line in provenance_lines(found, KeyNames())]
     assert lines[1].startswith("OVERRIDE: tool 9-1, built here, stands in for tool 1.0-1: a patch")
-    assert any("none holds this very build" in line for line in lines)
-    assert "Said by the build on this host; nobody signed it:" in lines
-    assert not any("Said by the builders" in line for line in lines)
+    assert any("no release holds this build" in line for line in lines)
+    assert "Claimed by the build on this host; not signed:" in lines
+    assert not any("Claimed and signed by the builders" in line for line in lines)

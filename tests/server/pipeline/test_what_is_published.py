@@ -319,9 +319,9 @@ def test_debians_binary_is_told_as_such_everywhere_and_what_debian_built_it_from
     assert (published.folder / "c/sources/libc6.deb").read_bytes() == DEB
     assert written.returncode == 1  # one file of it is nowhere
     assert written.stdout.splitlines()[1] == (
-        "sources/libc6.deb is a binary package of Debian's, built from glibc_2.41.orig.tar.xz, glibc_2.41-12.dsc"
+        "sources/libc6.deb is a binary package of Debian, built from glibc_2.41.orig.tar.xz, glibc_2.41-12.dsc"
     )
-    assert "not published, and so not here: glibc_2.41-12.dsc" in written.stderr
+    assert "not published, and therefore missing: glibc_2.41-12.dsc" in written.stderr
     provenance = published.farm("provenance", "c")
     assert f"libc6.deb: {purl}" in provenance.stdout, provenance.stderr
 
