@@ -12,7 +12,7 @@ from farm.build.attempt.errors import InvalidOrderError
 from farm.container.sandbox_spec import SandboxResult
 from farm.core.names.digest import Digest
 from farm.core.names.json_reader import InvalidRecordError
-from farm.core.plan.abi import RULE, AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.core.plan.abi import RULE, AbiOrder, AbiOutcome, AbiSide, AbiVerdict, UndescribedSymbols
 from farm.core.plan.job import BlobRef, BuiltPackage, DependencyArchive
 from farm.core.recipe.recipe import Output
 from farm.trust.attestation.tester_results import verify_abi_result
@@ -175,7 +175,7 @@ def test_an_order_and_an_outcome_are_read_as_they_were_written() -> None:
     before = AbiSide("lib/a.so", archive("a"), archive("a-debug"), (archive("a-dev"), archive("a")))
     order = AbiOrder(before, replace(before, headers=()), Digest.of(b"toolchain"), LIMITS)
     assert AbiOrder.from_dict(order.to_dict()) == order
-    outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "", ("area", "reach"), 7)
+    outcome = AbiOutcome(CHANGED, 4, Digest.of(b"log"), ("a line",), "", UndescribedSymbols(7, ("area", "reach")))
     assert AbiOutcome.from_dict(outcome.to_dict()) == outcome
     signed = replace(outcome, attestation=Digest.of(b"signed"))
     assert AbiOutcome.from_dict(signed.to_dict()) == signed
@@ -298,7 +298,7 @@ class TestWithRealLibraries:
         harmless += 'int shown(struct inner *) __attribute__((alias("hidden")));'
         after = self.side(self.package(bench, _ALIASES_HEADER, harmless, own_flags=_VERSIONED))
         outcome = self.compare(bench, before, after)
-        assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ())
+        assert (outcome.verdict, outcome.undescribed.names) == (COMPATIBLE, ())
         assert [line for line in bench.lines if line.startswith("[C]")] == []
         changed = harmless
         for old, new in _ALIAS_CHANGES:
@@ -308,7 +308,7 @@ class TestWithRealLibraries:
         bench.records.clear()
         after = self.side(self.package(bench, header, changed, own_flags=_VERSIONED))
         outcome = self.compare(bench, before, after)
-        assert (outcome.verdict, outcome.undescribed) == (CHANGED, ())
+        assert (outcome.verdict, outcome.undescribed.names) == (CHANGED, ())
         told = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
         # What has changed in a structure is told of one function alone.
         assert sorted(told) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
@@ -369,7 +369,7 @@ class TestWithRealLibraries:
         )
         outcome = self.compare(bench, before, after)
         assert outcome.verdict is COMPATIBLE
-        assert (outcome.undescribed, outcome.undescribed_count) == (("scale", "unit"), 2)
+        assert (outcome.undescribed.names, outcome.undescribed.count) == (("scale", "unit"), 2)
 
     def test_a_variable_that_a_header_declares_is_compared(self, bench: Bench) -> None:
         sides = []
@@ -379,14 +379,14 @@ class TestWithRealLibraries:
             sides.append(
                 self.side(self.package(bench, header, source, other='#include "shape.h"\nint f() { return unit; }'))
             )
-        assert self.compare(bench, sides[0], sides[0]).undescribed == ()
+        assert self.compare(bench, sides[0], sides[0]).undescribed.names == ()
         assert self.compare(bench, *sides).verdict is CHANGED
 
     def test_what_is_written_in_assembly_is_named_also_with_debug_data(self, bench: Bench) -> None:
         assembly = '__asm__(".globl scale; .type scale,@function; scale: ret");'
         before = self.side(self.package(bench, _C_HEADER, _C_SOURCE, other=assembly))
         outcome = self.compare(bench, before, before)
-        assert (outcome.verdict, outcome.undescribed) == (COMPATIBLE, ("scale",))
+        assert (outcome.verdict, outcome.undescribed.names) == (COMPATIBLE, ("scale",))
 
     def test_what_only_a_private_type_leads_to_is_private_with_or_without_a_name(self, bench: Bench) -> None:
         inside = (

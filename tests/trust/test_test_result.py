@@ -11,7 +11,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
-from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, UndescribedSymbols
 from farm.core.plan.job import BlobRef, DependencyArchive, TestOrder, TestOutcome
 from farm.core.recipe.recipe import Limits, Test
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
@@ -45,7 +45,7 @@ PASSED = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
 FAILED = TestOutcome(passed=False, exit=5, message="it ended with status 5, not 0", log=Digest.of(b"log"))
 SIDE = AbiSide("lib/libjq.so.1", JQ, package("jq-debug"), (package("jq-dev"),))
 COMPARISON = AbiOrder(replace(SIDE, package=package("jq-old")), SIDE, Digest.of(b"abi tools"), Limits())
-CHANGED = AbiOutcome(AbiVerdict.CHANGED, 4, Digest.of(b"log"), ("1 Changed",), "", ("f",), 1)
+CHANGED = AbiOutcome(AbiVerdict.CHANGED, 4, Digest.of(b"log"), ("1 Changed",), "", UndescribedSymbols(1, ("f",)))
 
 
 def test_a_statement_is_a_test_result_as_in_toto_has_it() -> None:

@@ -27,7 +27,14 @@ from farm.container.sandbox_spec import Bind
 from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.fileset.manifest import Link, Manifest
 from farm.core.package.copyable import is_installed_header
-from farm.core.plan.abi import MOST_LINE, MOST_REPORT_LINES, MOST_UNDESCRIBED, AbiOutcome, AbiVerdict
+from farm.core.plan.abi import (
+    MOST_LINE,
+    MOST_REPORT_LINES,
+    MOST_UNDESCRIBED,
+    AbiOutcome,
+    AbiVerdict,
+    UndescribedSymbols,
+)
 from farm.trust.attestation.tester_results import abi_statement
 
 if TYPE_CHECKING:
@@ -93,8 +100,7 @@ def compare_interfaces(
             sandbox.log.commit(),
             found.report,
             found.reason,
-            tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED]),
-            len(names),
+            UndescribedSymbols(len(names), tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED])),
         )
     statement = abi_statement(order, outcome, workshop.tester_run(attempt, started))
     return replace(outcome, attestation=workshop.attest(statement))

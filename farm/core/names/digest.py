@@ -10,7 +10,7 @@ from typing import Any
 from farm.core.names.canonical_json import canonical_json
 from farm.errors import FarmError
 
-_FORM = re.compile(r"sha256:[0-9a-f]{64}")
+_matches = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 
 
 class InvalidDigestError(FarmError):
@@ -34,9 +34,9 @@ class Digest(str):
         """Check `text`; raises `InvalidDigestError`."""
         if type(text) is cls:
             return text
-        if not isinstance(text, str) or not _FORM.fullmatch(text):
+        if not isinstance(text, str) or not _matches(text):
             raise InvalidDigestError(str(text))
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
     @classmethod
     def of(cls, content: bytes | memoryview) -> Digest:

@@ -79,36 +79,43 @@ class Form:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as JSON values."""
-        form = dict(self._options.constants)
-        for member in _members(type(self)):
-            value = getattr(self, member.field)
-            if not (member.is_omitted and value == member.default):
-                form[member.key] = member.write(value)
+        _, constants, _, written, omitted, _ = _shape(type(self))
+        form = dict(constants)
+        for field, key, write in written:
+            form[key] = write(getattr(self, field)) if write else getattr(self, field)
+        for field, key, write, default in omitted:
+            if (value := getattr(self, field)) != default:
+                form[key] = write(value) if write else value
         return form
 
     @classmethod
     def from_dict(cls, value: Any) -> Self:
         """Read what `to_dict` gave. Raises `InvalidRecordError`, and the errors of the text types in it."""
-        record = cls._options.record
+        record, constants, members, _, _, in_order = _shape(cls)
         if not isinstance(value, dict):
             raise InvalidRecordError(record, "", f"is a {type(value).__name__}, not an object")
-        found: dict[str, Any] = {}
-        taken = 0
-        for key, constant in cls._options.constants.items():
+        for key, constant in constants:
             if key not in value or type(value[key]) is not type(constant) or value[key] != constant:
                 why = f"is {value.get(key)!r:.100}, this farm reads {constant!r}"
                 raise InvalidRecordError(record, key, why, remedy="Upgrade the farm." if key == "format" else "")
-            taken += 1
-        for member in _members(cls):
-            if member.key in value:
-                taken += 1
-                found[member.field] = _read(member, value[member.key], record)
-            elif not member.is_omitted:
-                raise InvalidRecordError(record, member.key, "is missing")
-        if taken < len(value):
-            known = {member.key for member in _members(cls)} | cls._options.constants.keys()
+        found: dict[str, Any] = {}
+        key = ""
+        try:
+            for field, key, read, is_required in members:
+                if key in value:
+                    found[field] = read(value[key])
+                elif is_required:
+                    raise InvalidRecordError(record, key, "is missing")
+        except _MismatchError as error:
+            raise InvalidRecordError(record, key, str(error)) from None
+        except (AttributeError, KeyError, TypeError) as error:
+            # Values of other rooms read plain mappings and say so when one has another shape.
+            raise InvalidRecordError(record, key, f"has another shape than it should: {error}") from error
+        if len(constants) + len(found) < len(value):
+            known = {member.key for member in members} | dict(constants).keys()
             raise InvalidRecordError(record, min(value.keys() - known, key=str), "is not known")
-        made = cls(**found)
+        # By position is quicker than by name, which counts where a release has thousands of entries of six blobs.
+        made = cls(*found.values()) if in_order and len(found) == len(members) else cls(**found)
         made.check()
         return made
 
@@ -136,7 +143,8 @@ class Form:
 
 
 _Converter = Callable[[Any], Any]
-_Converters = tuple[_Converter, _Converter]
+_Converters = tuple[_Converter, _Converter | None]
+"""How a value is read from JSON, and how it is written: None where it is JSON already."""
 
 
 class _Options(NamedTuple):
@@ -150,57 +158,82 @@ class _Options(NamedTuple):
 class _Member(NamedTuple):
     field: str
     key: str
-    is_omitted: bool
-    default: Any
     read: _Converter
-    write: _Converter
+    is_required: bool
 
 
 class _MismatchError(Exception):
     """A value of JSON has another type than the field; the text says which."""
 
 
-def _members_of(cls: Any) -> tuple[_Member, ...]:
+class _Shape(NamedTuple):
+    """What is worked out of a class once: tables that are gone through for each value that is read or written.
+
+    `written` have field, key and writer of the members that are always there, `omitted` of the others, with the default
+    too. `in_order`: the members are the first arguments of the class's `__init__`.
+    """
+
+    record: str
+    constants: tuple[tuple[str, Any], ...]
+    members: tuple[_Member, ...]
+    written: tuple[tuple[str, str, _Converter | None], ...]
+    omitted: tuple[tuple[str, str, _Converter | None, Any], ...]
+    in_order: bool
+
+
+def _shape_of(cls: Any) -> _Shape:
     options, hints = cls._options, get_type_hints(cls, include_extras=True)
-    members = []
+    members: list[_Member] = []
+    written, omitted = [], []
     for field in fields(cls):
         if field.name in options.outside:
             continue
         key = options.keys.get(field.name, field.name.replace("_", "-"))
+        kind, is_required = hints[field.name], field.name not in options.omitted
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        members.append(
-            _Member(field.name, key, field.name in options.omitted, default, *_converters(hints[field.name]))
-        )
-    return tuple(members)
+        if default is None and not is_required:  # leaving the member out says it, and nothing else does
+            kind = _inside_optional(kind)
+        read, write = _converters(kind)
+        members.append(_Member(field.name, key, read, is_required))
+        if is_required:
+            written.append((field.name, key, write))
+        else:
+            omitted.append((field.name, key, write, default))
+    leading = [field.name for field in fields(cls) if not field.kw_only][: len(members)]
+    in_order = leading == [member.field for member in members]
+    constants = tuple(options.constants.items())
+    return _Shape(options.record, constants, tuple(members), tuple(written), tuple(omitted), in_order)
 
 
-_members: Callable[[Any], tuple[_Member, ...]] = cache(_members_of)
+_shape: Callable[[Any], _Shape] = cache(_shape_of)
 
 
-def _read(member: _Member, value: Any, record: str) -> Any:
-    try:
-        return member.read(value)
-    except _MismatchError as error:
-        raise InvalidRecordError(record, member.key, str(error)) from None
-    except (AttributeError, KeyError, TypeError) as error:
-        # Values of other rooms read plain mappings and say so when one has another shape.
-        raise InvalidRecordError(record, member.key, f"has another shape than it should: {error}") from error
+def _inside_optional(kind: Any) -> Any:
+    (inside,) = (argument for argument in get_args(kind) if argument is not NoneType)
+    return inside
 
 
 def _converters(kind: Any) -> _Converters:
     """Return how a value of this type is read from JSON, and how it is written."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Annotated, Literal):
-        return _word_of(arguments) if origin is Literal else _number_from(arguments[1].least), _as_is
+    if origin is Annotated:
+        return _number_from(arguments[1].least), None
+    if origin is Literal:
+        return _one_of({word: word for word in arguments}), None
     if origin in (Union, UnionType):
-        return _optional(*(argument for argument in arguments if argument is not NoneType))
+        return _optional(_inside_optional(kind))
+    return _container(origin, arguments) if origin else _plain(kind)
+
+
+def _container(origin: Any, arguments: tuple[Any, ...]) -> _Converters:
     if origin is tuple:
         return _list_of(arguments[0]) if arguments[1:] == (...,) else _fixed_list(arguments)
-    if origin is frozenset:
-        return _set_of(arguments[0])
-    if origin is not None:
-        return _object_of(arguments[1])
-    return _plain(kind)
+    return _set_of(arguments[0]) if origin is frozenset else _object_of(arguments[1])
+
+
+def _writing(kind: Any) -> tuple[_Converter, _Converter]:
+    read, write = _converters(kind)
+    return read, write or _as_is
 
 
 def _as_is(value: Any) -> Any:
@@ -217,11 +250,16 @@ def _of_type(kind: type) -> Callable[[Any], Any]:
     return read
 
 
+_read_text = _of_type(str)
+_read_list = _of_type(list)
+_read_object = _of_type(dict)
+
+
 def _number_from(least: int) -> Callable[[Any], int]:
     read_number = _of_type(int)
 
     def read(value: Any) -> int:
-        number: int = read_number(value)
+        number: int = value if type(value) is int else read_number(value)
         if number < least:
             raise _MismatchError(f"is {number}, below {least}")
         return number
@@ -230,31 +268,17 @@ def _number_from(least: int) -> Callable[[Any], int]:
 
 
 def _text_read_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    read_text = _of_type(str)
-
     def read(value: Any) -> Any:
-        text = read_text(value)
         try:
-            return parse(text)
+            return parse(value if isinstance(value, str) else _read_text(value))
         except ValueError as error:
-            raise _MismatchError(f"is {text!r:.100}: {error}") from error
+            raise _MismatchError(f"is {value!r:.100}: {error}") from error
 
     return read
 
 
-def _word_of(words: tuple[Any, ...]) -> Callable[[Any], Any]:
+def _one_of(by_value: Mapping[Any, Any]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
-        if not isinstance(value, str) or value not in words:
-            raise _MismatchError(f"is {value!r:.100}, not one of {', '.join(words)}")
-        return value
-
-    return read
-
-
-def _one_of(kind: type[Enum]) -> Callable[[Any], Enum]:
-    by_value = {member.value: member for member in kind}
-
-    def read(value: Any) -> Enum:
         if not isinstance(value, str | int) or value not in by_value:
             raise _MismatchError(f"is {value!r:.100}, not one of {', '.join(map(str, by_value))}")
         return by_value[value]
@@ -266,28 +290,25 @@ def _optional(kind: Any) -> _Converters:
     read, write = _converters(kind)
     return (
         lambda value: None if value is None else read(value),
-        lambda value: None if value is None else write(value),
+        (lambda value: None if value is None else write(value)) if write else None,
     )
 
 
 def _list_of(kind: Any) -> _Converters:
     read, write = _converters(kind)
-    read_list = _of_type(list)
-    return lambda value: tuple(map(read, read_list(value))), lambda value: list(map(write, value))
+    return lambda value: tuple(map(read, _read_list(value))), (lambda value: list(map(write, value))) if write else list
 
 
 def _set_of(kind: Any) -> _Converters:
-    read, write = _converters(kind)
-    read_list = _of_type(list)
-    return lambda value: frozenset(map(read, read_list(value))), lambda value: sorted(map(write, value))
+    read, write = _writing(kind)
+    return lambda value: frozenset(map(read, _read_list(value))), lambda value: sorted(map(write, value))
 
 
 def _fixed_list(kinds: tuple[Any, ...]) -> _Converters:
-    readers, writers = zip(*map(_converters, kinds), strict=True)
-    read_list = _of_type(list)
+    readers, writers = zip(*map(_writing, kinds), strict=True)
 
     def read(value: Any) -> tuple[Any, ...]:
-        if len(read_list(value)) != len(readers):
+        if len(_read_list(value)) != len(readers):
             raise _MismatchError(f"has an item of {len(value)} parts, not {len(readers)}")
         return tuple(reader(part) for reader, part in zip(readers, value, strict=True))
 
@@ -301,19 +322,18 @@ def _named_tuple(kind: Any) -> _Converters:
 
 
 def _object_of(kind: Any) -> _Converters:
-    read, write = _converters(kind)
-    read_object = _of_type(dict)
+    read, write = _writing(kind)
     return (
-        lambda value: {key: read(item) for key, item in read_object(value).items()},
+        lambda value: {key: read(item) for key, item in _read_object(value).items()},
         lambda value: {key: write(item) for key, item in value.items()},
     )
 
 
 _PLAIN: Mapping[Any, _Converters] = {
-    Any: (_as_is, _as_is),
-    int: (_number_from(0), _as_is),
-    str: (_of_type(str), _as_is),
-    bool: (_of_type(bool), _as_is),
+    Any: (_as_is, None),
+    int: (_number_from(0), None),
+    str: (_read_text, None),
+    bool: (_of_type(bool), None),
     bytes: (_text_read_by(str.encode), bytes.decode),
     datetime: (_text_read_by(datetime.fromisoformat), datetime.isoformat),
 }
@@ -325,7 +345,7 @@ def _plain(kind: Any) -> _Converters:
     if hasattr(kind, "from_dict"):
         return kind.from_dict, kind.to_dict
     if issubclass(kind, Enum):
-        return _one_of(kind), lambda value: value.value
+        return _one_of({member.value: member for member in kind}), lambda value: value.value
     if issubclass(kind, tuple):  # a named one
         return _named_tuple(kind)
-    return _text_read_by(getattr(kind, "parse", kind)), _as_is if issubclass(kind, str) else str
+    return _text_read_by(getattr(kind, "parse", kind)), None if issubclass(kind, str) else str

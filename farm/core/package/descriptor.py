@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form, Minimum
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
@@ -28,7 +29,7 @@ class InvalidDescriptorError(FarmError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descriptor:
+class Descriptor(Form, record="descriptor", keys={"license": "licence"}, omitted={"sensitive_files"}):
     """What a set, a client and a person must know of a package without opening it. Every tuple is sorted and unique.
 
     `requires` and `provides` are capabilities (`farm.core.package.capabilities`), `links` pairs of a path in the root
@@ -39,7 +40,7 @@ class Descriptor:
     # Not slotted, so that its digest, by which everything knows it, is worked out once.
     name: PackageName
     version: Version
-    revision: int
+    revision: Annotated[int, Minimum(1)]
     platform: Platform
     tree: Digest
     diff_id: Digest
@@ -63,31 +64,22 @@ class Descriptor:
         sensitive = sorted(set(self.sensitive_files), key=lambda file: (file.path, file.reason))
         object.__setattr__(self, "sensitive_files", tuple(sensitive))
 
+    def check(self) -> None:
+        """Refuse a sensitive file without a reason. Raises `InvalidDescriptorError`."""
+        if not all(file.reason.strip() for file in self.sensitive_files):
+            raise InvalidDescriptorError("a sensitive file is declared without a reason")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the descriptor as its canonical JSON spells it."""
-        sensitive = [file.to_dict() for file in self.sensitive_files]
-        return ({"sensitive-files": sensitive} if sensitive else {}) | {
-            "format": FORMAT if sensitive else _FIRST_FORMAT,
-            "name": str(self.name),
-            "version": str(self.version),
-            "revision": self.revision,
-            "platform": str(self.platform),
-            "tree": self.tree,
-            "diff-id": self.diff_id,
-            "facts": self.facts,
-            "plan": self.plan,
-            "licence": self.license,
-            "requires": self.requires,
-            "provides": self.provides,
-            "links": self.links,
-            "replaces": self.replaces,
-            "plugins": [plugin.to_dict() for plugin in self.plugins],
-            "host": self.host.to_dict(),
-        }
+        return super().to_dict() | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON (RFC 8785), of which the package's identity is the digest."""
-        return canonical_json(self.to_dict())
+    @classmethod
+    def from_dict(cls, value: Any) -> Descriptor:
+        """Read what `to_dict` gave, from its canonical bytes alone, so that none is taken that would encode otherwise.
+
+        Raises `InvalidDescriptorError`.
+        """
+        return cls.from_json(canonical_json(value))
 
     @classmethod
     def from_json(cls, data: bytes) -> Descriptor:
@@ -96,54 +88,22 @@ class Descriptor:
         Raises `InvalidDescriptorError`.
         """
         try:
-            document = json.loads(data)
-            if document["format"] not in (_FIRST_FORMAT, FORMAT):
+            form = json.loads(data)
+            number = form.pop("format")
+            if number not in (_FIRST_FORMAT, FORMAT):
                 raise InvalidDescriptorError(
-                    f"this descriptor has format {document['format']!r:.100}, this farm reads up to format {FORMAT}",
+                    f"this descriptor has format {number!r:.100}, this farm reads up to format {FORMAT}",
                     remedy="Upgrade the farm.",
                 )
-            descriptor = cls._from_dict(document)
+            descriptor = super().from_dict(form)
             canonical = descriptor.to_json()
         except InvalidDescriptorError:
             raise
         except (FarmError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise InvalidDescriptorError(f"this is not a descriptor: {error!r:.200}") from error
+            raise InvalidDescriptorError(f"this is not a descriptor: {error!s:.200}") from error
         if canonical != data:
             raise InvalidDescriptorError("this descriptor is not in canonical form")
         return descriptor
-
-    @classmethod
-    def _from_dict(cls, document: dict[str, Any]) -> Descriptor:
-        """Make the value; unknown members and wrong order show when it is encoded again, wrong types are told here."""
-        revision, host = document["revision"], document["host"]
-        if type(revision) is not int or revision < 1:
-            raise InvalidDescriptorError(f"the revision {revision!r:.100} is not a number from 1 on")
-        return cls(
-            name=PackageName.parse(document["name"]),
-            version=Version(document["version"]),
-            revision=revision,
-            platform=Platform.parse(document["platform"]),
-            tree=Digest(document["tree"]),
-            diff_id=Digest(document["diff-id"]),
-            facts=Digest(document["facts"]),
-            plan=Digest(document["plan"]),
-            license=_text(document["licence"]),
-            requires=_texts(document["requires"]),
-            provides=_texts(document["provides"]),
-            links=tuple((_text(path), _text(target)) for path, target in document["links"]),
-            replaces=_texts(document["replaces"]),
-            plugins=tuple(Plugin(_text(item["path"]), _text(item["loader"])) for item in document["plugins"]),
-            host=HostNeeds(
-                _text(host["kernel"]),
-                _texts(host["features"]),
-                _texts(host["capabilities"]),
-                _texts(host["devices"]) if "devices" in host else (),
-            ),
-            sensitive_files=tuple(
-                SensitiveFile(_text(item["path"]), _reason(item["reason"]))
-                for item in document.get("sensitive-files", ())
-            ),
-        )
 
     @cached_property
     def digest(self) -> Digest:
@@ -164,21 +124,3 @@ class Descriptor:
     def sort_key(self) -> tuple[PackageName, Version, int]:
         """Order by name, then version, then revision: the last of one name is the newest."""
         return self.name, self.version, self.revision
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InvalidDescriptorError(f"{value!r:.100} is not a text")
-    return value
-
-
-def _reason(value: Any) -> str:
-    if not _text(value).strip():
-        raise InvalidDescriptorError("a sensitive file is declared without a reason")
-    return _text(value)
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list):
-        raise InvalidDescriptorError(f"{values!r:.100} is not a list")
-    return tuple(map(_text, values))

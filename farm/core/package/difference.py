@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from farm.core.fileset.manifest import Directory
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ _IN_WORDS: Mapping[Change, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class FileDifference:
+class FileDifference(Form, record="difference of a file"):
     """A path of a package, and what became of it in the second build."""
 
     path: str
@@ -40,7 +41,7 @@ class FileDifference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackageDifference:
+class PackageDifference(Form, record="difference of a package"):
     """How the second build of the package `name` (short) differs from the first; a tree is None where there was none.
 
     `count` files, links or directories differ, and `files` are the first of them: by path, directories last. `members`
@@ -66,29 +67,6 @@ class PackageDifference:
         more = self.count - 1
         others = f", and {more} more file{'s' if more > 1 else ''}" if more else ""
         return f"{self.files[0].summary} in {self.name}{others}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "count": self.count,
-            "files": [{"change": file.change, "path": file.path} for file in self.files],
-            "first": self.first,
-            "members": list(self.members),
-            "name": self.name,
-            "second": self.second,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> PackageDifference:
-        """Read what `to_dict` gave; raises `KeyError`, `TypeError`, `ValueError`, `InvalidDigestError`."""
-        return cls(
-            name=value["name"],
-            first=None if value["first"] is None else Digest(value["first"]),
-            second=None if value["second"] is None else Digest(value["second"]),
-            count=value["count"],
-            files=tuple(FileDifference(file["path"], _change(file["change"])) for file in value["files"]),
-            members=tuple(value["members"]),
-        )
 
 
 def difference_of(
@@ -127,9 +105,3 @@ def _own_members(descriptor: Descriptor, *, alike: bool) -> dict[str, Any]:
     """Return what a descriptor says besides the digests of the files; the facts follow from those unless `alike`."""
     follows = {"tree", "diff-id"} if alike else {"tree", "diff-id", "facts"}
     return {key: value for key, value in descriptor.to_dict().items() if key not in follows}
-
-
-def _change(value: object) -> Change:
-    if value not in get_args(Change):
-        raise ValueError(f"{value!r} is no change of a file")
-    return cast("Change", value)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form, Minimum
 from farm.core.names.json_reader import InvalidRecordError, Record
 from farm.core.plan.job import DependencyArchive
 from farm.core.recipe.recipe import Limits
@@ -139,79 +140,45 @@ class AbiOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class AbiOutcome:
+class UndescribedSymbols(Form, record="symbols that were not compared"):
+    """How many symbols of the old library were not compared, and the first of them.
+
+    Debug data do not describe them on both sides, or describe them as names of different code and tell too little.
+    """
+
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse more or longer names than an outcome may carry. Raises `InvalidRecordError`."""
+        if len(self.names) > min(MOST_UNDESCRIBED, self.count) or any(len(name) > MOST_LINE for name in self.names):
+            raise InvalidRecordError("outcome of a comparison", "undescribed", "is longer than it may be")
+
+
+@dataclass(frozen=True, slots=True)
+class AbiOutcome(Form, record="outcome of a comparison", omitted={"undescribed", "attestation"}):
     """What a comparison came to.
 
     `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
-    was judged. `exit` is the tool's status, `log` the blob of all that it printed. `undescribed` are symbols of the old
-    library that were not compared, because debug data do not describe them on both sides, or describe them as names of
-    different code and tell too little: the first of `undescribed_count`. `attestation` is the worker's signed statement
-    of all this; workers of before it was asked for made none.
+    was judged. `exit` is the tool's status, `log` the blob of all that it printed. `attestation` is the worker's signed
+    statement of all this; workers of before it was asked for made none.
     """
 
     verdict: AbiVerdict
-    exit: int
+    exit: Annotated[int, Minimum(-255)]
     log: Digest
     report: tuple[str, ...] = ()
     reason: str = ""
-    undescribed: tuple[str, ...] = ()
-    undescribed_count: int = 0
+    undescribed: UndescribedSymbols = UndescribedSymbols()
     attestation: Digest | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON values; without `undescribed` and `attestation` where there are none."""
-        known: dict[str, Any] = {
-            "exit": self.exit,
-            "log": self.log,
-            "reason": self.reason,
-            "report": list(self.report),
-            "verdict": self.verdict.value,
-        }
-        if self.attestation:
-            known["attestation"] = self.attestation
-        if self.undescribed_count:
-            known["undescribed"] = {"count": self.undescribed_count, "names": list(self.undescribed)}
-        return known
-
-    @classmethod
-    def from_dict(cls, value: Any) -> AbiOutcome:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        undescribed, attested = (isinstance(value, dict) and each in value for each in ("undescribed", "attestation"))
-        record = Record(value, "outcome of a comparison")
-        count, names = record.read("undescribed", _undescribed) if undescribed else (0, ())
-        outcome = cls(
-            verdict=record.read("verdict", _verdict),
-            exit=record.number("exit", minimum=-255),
-            log=record.digest("log"),
-            report=record.texts("report"),
-            reason=record.text("reason"),
-            undescribed=names,
-            undescribed_count=count,
-            attestation=record.digest("attestation") if attested else None,
-        )
-        record.end()
-        if len(outcome.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in outcome.report):
+    def check(self) -> None:
+        """Refuse a longer report than an outcome may carry. Raises `InvalidRecordError`."""
+        if len(self.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in self.report):
             raise InvalidRecordError("outcome of a comparison", "report", "is longer than a report may be")
-        return outcome
 
 
 def _headers(value: Any) -> tuple[DependencyArchive, ...]:
     # One is written as it was when there was one at most.
     each = value if isinstance(value, list) else [value]
     return tuple(map(DependencyArchive.from_dict, each))
-
-
-def _undescribed(value: Any) -> tuple[int, tuple[str, ...]]:
-    record = Record(value, "symbols that were not compared")
-    count, names = record.number("count"), record.texts("names")
-    record.end()
-    if len(names) > min(MOST_UNDESCRIBED, count) or any(len(name) > MOST_LINE for name in names):
-        raise InvalidRecordError("outcome of a comparison", "undescribed", "is longer than it may be")
-    return count, names
-
-
-def _verdict(value: Any) -> AbiVerdict:
-    try:
-        return AbiVerdict(value)
-    except ValueError:
-        raise TypeError(f"{str(value)[:100]!r} is no verdict") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from farm.core.names.form import Form
 from farm.core.names.json_reader import InvalidRecordError, Record
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedFiles:
+class OpenedFiles(Form, record=_RECORD):
     """How many files of one kind were opened, and the first of them in the order of their paths."""
 
     count: int = 0
@@ -35,19 +36,10 @@ class OpenedFiles:
         ordered = sorted(set(paths))
         return cls(len(ordered), tuple(ordered[:MOST_PATHS]))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"count": self.count, "first": list(self.first)}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> OpenedFiles:
-        """Read what `to_dict` gave; raises `InvalidRecordError`."""
-        record = Record(value, _RECORD)
-        opened = cls(record.number("count"), record.texts("first"))
-        record.end()
-        if len(opened.first) != min(opened.count, MOST_PATHS):
+    def check(self) -> None:
+        """Refuse another number of paths than is counted. Raises `InvalidRecordError`."""
+        if len(self.first) != min(self.count, MOST_PATHS):
             raise InvalidRecordError(_RECORD, "first", "lists another number of paths than it counts")
-        return opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,13 @@ It holds all that decides what a build puts out, and nothing else: no URL, origi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
-from farm.core.names.form import Form
-from farm.core.names.json_reader import Record
+from farm.core.names.form import Form, Minimum
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
@@ -66,7 +64,7 @@ class PlannedDependency(Form, record="dependency of a plan"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive_files"}):
     """Everything that decides the output of one build.
 
     Order matters in `sources` (patches apply in turn), `steps`, `outputs` and `sensitive_files` (the first match wins).
@@ -75,7 +73,7 @@ class Plan:
 
     name: PackageName
     version: Version
-    revision: int
+    revision: Annotated[int, Minimum(1)]
     platform: Platform
     toolchain: Digest
     sources: tuple[PlannedSource, ...]
@@ -92,7 +90,7 @@ class Plan:
     environment: tuple[tuple[str, str], ...]
     source_epoch: int
     sensitive_files: tuple[SensitiveFile, ...] = ()
-    protocol: int = PROTOCOL
+    protocol: Annotated[int, Minimum(1)] = PROTOCOL
 
     def __post_init__(self) -> None:
         for field in ("links", "replaces", "requires", "shadows", "environment"):
@@ -112,78 +110,24 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as its canonical JSON spells it."""
-        sensitive = [file.to_dict() for file in self.sensitive_files]
-        return ({"sensitive-files": sensitive} if sensitive else {}) | {
-            "dependencies": [dependency.to_dict() for dependency in self.dependencies],
-            "environment": [list(pair) for pair in self.environment],
-            "format": FORMAT if sensitive else _FIRST_FORMAT,
-            "host": self.host.to_dict(),
-            "licence": self.license,
-            "links": [list(pair) for pair in self.links],
-            "name": str(self.name),
-            "outputs": [output.to_dict() for output in self.outputs],
-            "platform": str(self.platform),
-            "plugins": [plugin.to_dict() for plugin in self.plugins],
-            "protocol": self.protocol,
-            "replaces": list(self.replaces),
-            "requires": list(self.requires),
-            "revision": self.revision,
-            "shadows": list(self.shadows),
-            "source-epoch": self.source_epoch,
-            "sources": [source.to_dict() for source in self.sources],
-            "steps": [step.to_dict() for step in self.steps],
-            "toolchain": self.toolchain,
-            "version": str(self.version),
-        }
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON (RFC 8785)."""
-        return canonical_json(self.to_dict())
+        return Form.to_dict(self) | {"format": FORMAT if self.sensitive_files else _FIRST_FORMAT}
 
     @classmethod
     def from_dict(cls, value: Any) -> Plan:
         """Read what `to_dict` gave. Raises `InvalidPlanError`, `InvalidRecordError`, errors of `farm.core.names`."""
-        record = Record({"sensitive-files": [], **value} if isinstance(value, dict) else value, "plan")
-        if (number := record.number("format")) not in (_FIRST_FORMAT, FORMAT):
+        form = dict(value) if isinstance(value, dict) else {}
+        number = form.pop("format", None)
+        if type(number) is not int or number not in (_FIRST_FORMAT, FORMAT):
             raise InvalidPlanError(
-                f"this plan has format {number}, this farm reads up to format {FORMAT}", remedy="Upgrade the farm."
+                f"this plan has format {number!r:.100}, this farm reads up to format {FORMAT}",
+                remedy="Upgrade the farm.",
             )
-        plan = cls(
-            name=PackageName.parse(record.text("name")),
-            version=Version(record.text("version")),
-            revision=record.number("revision", minimum=1),
-            platform=Platform.parse(record.text("platform")),
-            toolchain=record.digest("toolchain"),
-            sources=record.each("sources", PlannedSource.from_dict),
-            dependencies=record.each("dependencies", PlannedDependency.from_dict),
-            steps=record.each("steps", Step.from_dict),
-            outputs=record.each("outputs", Output.from_dict),
-            links=record.pairs("links"),
-            replaces=record.texts("replaces"),
-            plugins=record.each("plugins", Plugin.from_dict),
-            host=record.read("host", HostNeeds.from_dict),
-            requires=record.texts("requires"),
-            license=record.text("licence"),
-            shadows=record.texts("shadows"),
-            environment=record.pairs("environment"),
-            source_epoch=record.number("source-epoch"),
-            sensitive_files=record.each("sensitive-files", SensitiveFile.from_dict),
-            protocol=record.number("protocol", minimum=1),
-        )
-        record.end()
-        return plan
+        return super(Plan, cls).from_dict(form)
 
     @classmethod
     def from_json(cls, content: bytes) -> Plan:
         """Read canonical JSON; what does not encode to the same bytes again is refused. Raises as `from_dict`."""
-        try:
-            value = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise InvalidPlanError(f"this is not a plan: {error}") from error
-        plan = cls.from_dict(value)
-        if plan.to_json() != content:
-            raise InvalidPlanError("this plan is not in canonical form", remedy="Write plans with Plan.to_json.")
-        return plan
+        return cls.read_json(content, InvalidPlanError, canonical=True)
 
 
 def _refuse_twice(what: str, names: list[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from farm.core.files.duration import duration_text
+from farm.core.names.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,15 +19,11 @@ Rebuild: TypeAlias = Literal["static-consumers", "interface-changed", "always"]
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Form, record="transition"):
     """Packages that a curator declared to move together: all of them reach a channel in one release, or none."""
 
     name: str
     packages: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the transition as plain values."""
-        return {"name": self.name, "packages": list(self.packages)}
 
 
 def parted(

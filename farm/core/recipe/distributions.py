@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.core.files import values
 from farm.core.files.document import parse
@@ -11,6 +11,7 @@ from farm.core.files.fields import Fields, read_parsed
 from farm.core.files.problems import quoted
 from farm.core.files.values import InvalidValueError
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 
 if TYPE_CHECKING:
@@ -23,17 +24,13 @@ KEYS = ("address", "channel", "root")
 
 
 @dataclass(frozen=True, slots=True)
-class OtherDistribution:
+class OtherDistribution(Form, record="distribution"):
     """Another distribution by its DNS name, at an http(s) URL. `root` is the fingerprint of its root metadata."""
 
     name: str
     address: str
     channel: str
     root: Digest
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"address": self.address, "channel": self.channel, "name": self.name, "root": self.root}
 
 
 class UnknownDistributionError(InvalidValueError):

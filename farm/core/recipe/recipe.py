@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ OriginKind: TypeAlias = Literal["debian", "pypi", "url"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Form, record="origin"):
     """Another place where the bytes of a source may come from.
 
     `kind` is `debian` (reference: a source package, `jq` or `jq=1.7.1-6`), `pypi` (`name==version`) or `url`.
@@ -32,15 +33,6 @@ class Origin:
 
     kind: OriginKind
     reference: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the origin as plain values."""
-        return {"kind": self.kind, "reference": self.reference}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Origin:
-        """Read what `to_dict` wrote; `KeyError` when it is something else."""
-        return cls(value["kind"], str(value["reference"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +93,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class Output(Form, record="output"):
     """A part of the installed files that becomes a package of its own, `<recipe>-<name>`.
 
     `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does.
@@ -110,18 +102,9 @@ class Output:
     name: str
     paths: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the output as plain values for canonical JSON."""
-        return {"name": self.name, "paths": list(self.paths)}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Output:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
-        return cls(str(value["name"]), tuple(value["paths"]))
-
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Test(Form, record="test"):
     """One test of the built packages, run in an image of exactly their closure and `needs`.
 
     Either `run` (text for `/bin/sh -eu`, so `needs` names a shell) or `command` (an argument vector). `exit` is the
@@ -140,18 +123,9 @@ class Test:
     needs: tuple[str, ...] = ()
     minutes: int = 5
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the test as plain values for canonical JSON."""
-        return {**asdict(self), "command": list(self.command), "needs": list(self.needs)}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Test:
-        """Read what `to_dict` wrote; `TypeError` or `KeyError` when it is something else."""
-        return cls(**{**value, "command": tuple(value["command"]), "needs": tuple(value["needs"])})
-
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Form, record="limits", keys={"memory_mb": "memory_mb", "output_mb": "output_mb", "log_mb": "log_mb"}):
     """Bounds of one attempt: wall time, memory and output in MiB, processes, and MiB of log."""
 
     minutes: int = 30
@@ -159,15 +133,6 @@ class Limits:
     output_mb: int = 2048
     processes: int = 512
     log_mb: int = 64
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the limits as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> Limits:
-        """Read what `to_dict` wrote; `TypeError` when it is something else."""
-        return cls(**value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,5 +55,5 @@ def test_a_blob_of_a_negative_size_is_refused():
 
 
 def test_a_value_of_another_room_that_is_malformed_is_named_by_its_key():
-    with pytest.raises(InvalidRecordError, match="build order: 'limits' has another shape than it should"):
+    with pytest.raises(InvalidRecordError, match="limits: 'minutes' is missing"):
         BuildOrder.from_dict({**BUILD.to_dict(), "limits": {"hours": 1}})

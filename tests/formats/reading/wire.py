@@ -255,6 +255,7 @@ class _Tape:
         expected = self.exchanges.pop(0)
         assert _unsigned(_request(request)) == _unsigned(expected["request"])
         if "farm-signature" in request.headers:
+            assert request.headers["farm-body"] == Digest.of(request.read())
             _check_signature(request.method, request.url.raw_path.decode(), _request(request)["headers"])
         answer = expected["answer"]
         return httpx.Response(answer["status"], headers=answer["headers"], content=_content(answer["body"]))
@@ -313,7 +314,9 @@ def _check_signature(method: str, target: str, headers: dict[str, str]) -> Signe
 
 
 def _unsigned(request: dict[str, Any]) -> dict[str, Any]:
-    headers = {name: each for name, each in request["headers"].items() if name not in ("farm-nonce", "farm-signature")}
+    # The digest of the body follows from the order of its members, which says nothing.
+    varying = ("farm-nonce", "farm-signature", "farm-body")
+    headers = {name: each for name, each in request["headers"].items() if name not in varying}
     return {**request, "headers": headers}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from farm.core.names.digest import Digest
 from farm.core.package.elf.details import ElfDetails
-from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiVerdict
+from farm.core.plan.abi import AbiOrder, AbiOutcome, AbiVerdict, UndescribedSymbols
 from farm.core.plan.job import BlobRef, TestOutcome
 from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gate_kind import GateKind
@@ -102,8 +102,7 @@ class Shapes:
                         log=Digest.of(b"log"),
                         report=report,
                         reason=reason,
-                        undescribed=undescribed,
-                        undescribed_count=len(undescribed),
+                        undescribed=UndescribedSymbols(len(undescribed), undescribed),
                     )
                     finish_comparison(self.farm.application, holder, outcome)
                 else:

@@ -214,11 +214,11 @@ class Interfaces:
         """Say what of a library was not compared though it was looked at."""
         if self._lacking.get(pair):
             yield self._lacking[pair]
-        if outcome.undescribed_count:
-            shown = outcome.undescribed[:_SHOWN_SYMBOLS]
-            more = outcome.undescribed_count - len(shown)
+        if outcome.undescribed.count:
+            shown = outcome.undescribed.names[:_SHOWN_SYMBOLS]
+            more = outcome.undescribed.count - len(shown)
             names = ", ".join(shown) + (f" and {more} more" if more else "")
-            yield f"debug data do not tell enough of {outcome.undescribed_count} of its symbols: {names}"
+            yield f"debug data do not tell enough of {outcome.undescribed.count} of its symbols: {names}"
 
     def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
         """See to an answer for each pair: a comparison, done or wished for, or why there can be none."""
