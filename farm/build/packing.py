@@ -13,7 +13,7 @@ from farm.core.package.sensitive_files import UndeclaredFilesError
 from farm.core.plan.plan import Plan, PlannedSource
 from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH
 from farm.errors import FarmError
-from farm.oci.own_tree import scan_own_tree
+from farm.oci.own_files import scan_own_tree
 from farm.store.capture import digest_tree
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement

@@ -1,7 +1,7 @@
-"""What cosign 2 looks for beside an image: not referrers, but tags named after its digest (its SIGNATURE_SPEC.md).
+"""The tags, named after an image's digest, where cosign 2 looks instead of referrers (its SIGNATURE_SPEC.md).
 
-`sha256-….att` leads to a manifest whose layers are attestations, `sha256-….sbom` to one with a bill of materials. Both
-are manifests as `farm.oci.referrers` makes them, so that a registry which lists referrers lists them too. Pure.
+`sha256-….att` is a manifest whose layers are attestations, `sha256-….sbom` one with a bill of materials. Both are
+manifests as `farm.oci.referrers` makes them, so that a registry that lists referrers lists them too. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SIGNATURE = "dev.cosignproject.cosign/signature"
-"""The annotation by which cosign knows a layer as signed; empty where the signature is in the envelope."""
+"""The annotation of a signed layer; empty if the signature is in the envelope."""
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 SPDX = "application/spdx+json"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -34,31 +34,31 @@ def cosign_tag(image: Digest, kind: str) -> str:
 
 
 def parse_cosign_tag(tag: str) -> tuple[Digest, str] | None:
-    """Return the image and the kind of what a tag means, None where it is no such tag."""
+    """Return the image and the kind that a tag names, None if it is no such tag."""
     found = _TAG.fullmatch(tag)
     return (Digest.from_hex(found[1]), found[2]) if found else None
 
 
 def envelope_annotations(predicate_type: str) -> dict[str, str]:
-    """Return what cosign wants to be said of an envelope."""
+    """Return the annotations that cosign needs on an envelope."""
     return {SIGNATURE: "", "predicateType": predicate_type}
 
 
-def attestations_manifest(referrers: Iterable[bytes], there: bytes | None = None) -> bytes | None:
-    """Return the manifest of all attestations among these referrers' manifests, each once; None without any.
+def attestations_manifest(referrers: Iterable[bytes], existing: bytes | None = None) -> bytes | None:
+    """Return the manifest of all attestations in these referrers' manifests, each once; None without any.
 
-    `there` is the manifest that a registry has already: what others attested stays. Of more than cosign reads, the
-    last are left out, so that it reads the others: those are provenance, which is about packages.
+    `existing` is the manifest that the registry has: attestations of others are kept. Beyond the number of layers that
+    cosign reads, the last are left out: these are provenance, which is about packages.
     """
     found = [form for form in map(_read, referrers) if _envelopes(form)]
     if not found:
         return None
-    listed = [*_envelopes(_read(there or b"{}")), *(layer for each in found for layer in _envelopes(each))]
+    listed = [*_envelopes(_read(existing or b"{}")), *(layer for form in found for layer in _envelopes(form))]
     layers = {layer["digest"]: layer for layer in listed}.values()
     last = sorted(layers, key=lambda layer: layer["annotations"].get("predicateType") == PROVENANCE)
     # Without a subject: where referrers are listed, these layers are listed already.
-    said = {name: value for name, value in found[0].items() if name not in ("annotations", "subject")}
-    return canonical_json({**said, "artifactType": ENVELOPE, "layers": last[:MOST_LAYERS]})
+    manifest = {name: value for name, value in found[0].items() if name not in ("annotations", "subject")}
+    return canonical_json({**manifest, "artifactType": ENVELOPE, "layers": last[:MOST_LAYERS]})
 
 
 def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
@@ -69,7 +69,7 @@ def sbom_manifest(referrers: Iterable[bytes]) -> bytes | None:
 
 def _envelopes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     listed = form.get("layers") or ()
-    return [each for each in listed if isinstance(each, dict) and SIGNATURE in (each.get("annotations") or {})]
+    return [layer for layer in listed if isinstance(layer, dict) and SIGNATURE in (layer.get("annotations") or {})]
 
 
 def _read(manifest: bytes) -> dict[str, Any]:

@@ -1,41 +1,31 @@
-"""An OCI image of a composition: the same packages, links and configuration give the same image, in whatever order."""
+"""An OCI image of a composition: the same packages, links and configuration give the same image, in any order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.oci.description_layer import DESCRIPTION, description_layer
-from farm.oci.grouped_layer import grouped_layer, held_by
 from farm.oci.image_config import ImageConfig, configuration
-from farm.oci.layer import MANIFEST, TAR, TAR_ZSTD, Layer
-from farm.oci.layer_plan import layer_plan
-from farm.oci.links_layer import links_layer
+from farm.oci.layer import MANIFEST, TAR, TAR_ZSTD, Layer, content_descriptor, put_blob
+from farm.oci.package_layers import grouped_layer, held_by, layer_plan
+from farm.oci.root_layers import DESCRIPTION, description_layer, links_layer
+from farm.store.decompress import archive_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from farm.core.names.digest import Digest
     from farm.core.sets.composition.compose import Composition
-    from farm.oci.package_archive import PackageArchive
+    from farm.oci.package_layers import PackageArchive
     from farm.store.blobs import BlobStore
+
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LINKS = "links"
-"""What the layer of links is said to hold."""
-
-
-class PackageArchiveError(FarmError):
-    """The archives that are given are not those of the composition."""
-
-    code = "package-archive"
-
-    def __init__(self, store: str, why: str) -> None:
-        super().__init__(f"the image cannot be made: {store}: {why}")
-        self.store = store
+"""The content of the layer of links, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +38,17 @@ class OciImage:
 
     @property
     def image_id(self) -> Digest:
-        """The digest of the configuration: what Docker's graph-driver store calls the image."""
+        """The digest of the configuration, by which Docker's graph-driver store names the image."""
         return self.config.digest
 
     @property
     def digest(self) -> Digest:
-        """The digest of the manifest: what registries, and Docker's containerd store, call the image."""
+        """The digest of the manifest, by which registries, and Docker's containerd store, name the image."""
         return self.manifest.digest
 
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
-        """All that the image is made of."""
+        """All blobs of the image."""
         return (self.manifest, self.config, *(layer.blob for layer in self.layers))
 
     @property
@@ -77,12 +67,12 @@ def image_from(
     known: Iterable[Layer] = (),
     description: Mapping[str, bytes] | None = None,
 ) -> OciImage:
-    """Make the image of a composition, and put what is computed of it into the store: layers, configuration, manifest.
+    """Make the image of a composition, and store what it adds: layers, configuration, manifest.
 
-    `archives` are those of the composition's packages, in any order, their blobs in the store. `files` is a layer of
-    the user's own, put over the links; `known` are layers made here before, which are not made again; `description`
-    are files by path that say what the image is, in a last layer. Raises
-    `PackageArchiveError` when an archive is missing, left over, or not the composition's.
+    `archives` are those of the composition's packages, in any order, with their blobs in the store. `files` is a layer
+    of the user's own files, over the links; `known` are layers made here before, which are not made again;
+    `description` are files by path that describe the image, in the last layer. Raises the error `package-archive` when
+    an archive is missing, left over, or not the composition's.
     """
     layers = _package_layers(_matched(composition, archives), store, known)
     layers.append(_plain_layer(store, links_layer(composition.forest), LINKS))
@@ -90,15 +80,15 @@ def image_from(
         layers.append(files)
     if description:
         layers.append(_plain_layer(store, description_layer(description), DESCRIPTION))
-    config_blob = _put(store, configuration(config, layers))
-    return OciImage(config_blob, _put(store, manifest_of(config_blob, layers)), tuple(layers))
+    config_blob = put_blob(store, configuration(config, layers))
+    return OciImage(config_blob, put_blob(store, manifest_of(config_blob, layers)), tuple(layers))
 
 
 def manifest_of(config: BlobRef, layers: Sequence[Layer]) -> bytes:
     """Return the manifest of an image (OCI image specification, manifest.md)."""
     return canonical_json(
         {
-            "config": {"digest": config.digest, "mediaType": CONFIG, "size": config.size},
+            "config": content_descriptor(config, CONFIG),
             "layers": [layer.descriptor() for layer in layers],
             "mediaType": MANIFEST,
             "schemaVersion": 2,
@@ -110,16 +100,20 @@ def _matched(composition: Composition, archives: Iterable[PackageArchive]) -> li
     by_store = {archive.store: archive for archive in archives}
     for package in composition.packages:
         if package.store not in by_store:
-            raise PackageArchiveError(package.store, "its archive is missing")
+            raise _not_of_composition(package.store, "its archive is missing")
         if by_store[package.store].diff_id != package.diff_id:
-            raise PackageArchiveError(package.store, f"its archive is not {package.diff_id}")
+            raise _not_of_composition(package.store, f"its archive is not {package.diff_id}")
     for store in sorted(by_store.keys() - {package.store for package in composition.packages}):
-        raise PackageArchiveError(store, "it is not in the composition")
+        raise _not_of_composition(store, "it is not in the composition")
     return list(by_store.values())
 
 
+def _not_of_composition(store: str, why: str) -> FarmError:
+    return FarmError(f"the image cannot be made: {store}: {why}", code="package-archive")
+
+
 def _package_layers(archives: list[PackageArchive], store: BlobStore, known: Iterable[Layer]) -> list[Layer]:
-    # What a layer holds are store paths, which name the packages' trees: so the same words are the same layer.
+    # A layer is described by its store paths, which name the packages' trees: the same words mean the same layer.
     made = {layer.holds: layer for layer in known if layer.media_type == TAR and store.has(layer.blob.digest)}
     layers = []
     for group in layer_plan(archives):
@@ -131,9 +125,36 @@ def _package_layers(archives: list[PackageArchive], store: BlobStore, known: Ite
 
 
 def _plain_layer(store: BlobStore, content: bytes, holds: str) -> Layer:
-    blob = _put(store, content)
+    blob = put_blob(store, content)
     return Layer(blob.digest, blob, TAR, holds)
 
 
-def _put(store: BlobStore, document: bytes) -> BlobRef:
-    return BlobRef(store.put_bytes(document), len(document))
+def plain_image(image: OciImage, store: BlobStore) -> OciImage:
+    """Return the image with uncompressed layers, all in the store, for engines that should not decompress them.
+
+    Its configuration, and so its id in Docker, stays; its manifest is another. Uncompressed layers in the store are not
+    read. Raises `BlobMismatchError` if an archive does not match its layer's diff_id.
+    """
+    compressed = [layer for layer in image.layers if layer.media_type == TAR_ZSTD]
+    for layer in compressed:
+        _unpack(layer, store)
+    return with_plain_layers(image, {layer.diff_id: store.size(layer.diff_id) for layer in compressed}, store)
+
+
+def with_plain_layers(image: OciImage, sizes: Mapping[Digest, int], store: BlobStore) -> OciImage:
+    """Return the image with uncompressed layers, of which only the sizes are known, by diff_id."""
+    layers = tuple(
+        replace(layer, blob=BlobRef(layer.diff_id, sizes[layer.diff_id]), media_type=TAR)
+        if layer.media_type == TAR_ZSTD
+        else layer
+        for layer in image.layers
+    )
+    return OciImage(image.config, put_blob(store, manifest_of(image.config, layers)), layers)
+
+
+def _unpack(layer: Layer, store: BlobStore) -> None:
+    if not store.has(layer.diff_id):
+        with store.open(layer.blob.digest) as compressed, store.writer() as writer:
+            for piece in archive_chunks(compressed):
+                writer.write(piece)
+            writer.commit(layer.diff_id)

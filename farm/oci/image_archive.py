@@ -1,4 +1,4 @@
-"""An image on its way out: as one tar that Docker and OCI tools both load."""
+"""An image as one tar that both Docker and OCI tools load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from farm.core.fileset.manifest import File
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.oci.image_reference import check_reference
-from farm.oci.layer import TAR_ZSTD
+from farm.oci.layer import TAR_ZSTD, blob_pieces
 from farm.oci.layout import LAYOUT, image_index, index_entry
 from farm.store.decompress import archive_chunks
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from farm.oci.layer import Layer
     from farm.store.blobs import BlobStore
 
-_PIECE = 1 << 20
-
 
 def image_archive(
     image: OciImage,
@@ -31,11 +29,11 @@ def image_archive(
     without: frozenset[Digest] = frozenset(),
     plain: bool = False,
 ) -> Iterator[bytes]:
-    """Give a tar that is a docker-archive and, where nothing is left out or unpacked, an OCI layout too.
+    """Yield a tar that is a docker-archive and, unless layers are left out or uncompressed, an OCI layout too.
 
-    `reference` (`name:tag`) is what the image will be called. The layers whose diff_ids are in `without` are named
-    and not sent, for an engine that has them. `plain` sends layers uncompressed, for an engine that had better not
-    decompress them itself. Raises `InvalidReferenceError`, and what reading a blob raises.
+    `reference` (`name:tag`) will be the name of the image. The layers whose diff_ids are in `without` are named and not
+    sent, for an engine that has them. `plain` sends layers uncompressed, for an engine that should not decompress them.
+    Raises the error `invalid-image-reference`, and what reading a blob raises.
     """
     check_reference(reference)
     sent = [layer for layer in image.layers if layer.diff_id not in without]
@@ -50,14 +48,14 @@ def image_archive(
         yield writer.header(File(name, len(document), Digest.of(document)))
         yield document + writer.padding(len(document))
     for blob in sent_documents:
-        yield from _member(writer, blob.digest, blob.size, _pieces(store, blob.digest))
+        yield from _member(writer, blob.digest, blob.size, blob_pieces(store, blob.digest))
     for layer in {layer.diff_id: layer for layer in sent}.values():
         if plain and layer.media_type == TAR_ZSTD:
-            # The size stands before the content: it is read twice rather than kept anywhere.
+            # The size comes before the content, which is read twice rather than kept.
             size = sum(len(piece) for piece in _plain_pieces(store, layer))
             yield from _member(writer, layer.diff_id, size, _plain_pieces(store, layer))
         else:
-            yield from _member(writer, layer.blob.digest, layer.blob.size, _pieces(store, layer.blob.digest))
+            yield from _member(writer, layer.blob.digest, layer.blob.size, blob_pieces(store, layer.blob.digest))
     yield writer.trailer()
 
 
@@ -65,12 +63,6 @@ def _member(writer: ArchiveWriter, digest: Digest, size: int, pieces: Iterator[b
     yield writer.header(File(_blob_path(digest), size, digest))
     yield from pieces
     yield writer.padding(size)
-
-
-def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
-    with store.open(digest) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
 
 
 def _plain_pieces(store: BlobStore, layer: Layer) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""How a container image is to be run, and the configuration document that says so. Pure."""
+"""How a container image is run, and the configuration document for it. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from farm.oci.layer import Layer
 
 CREATED = "1980-01-01T00:00:00Z"
-"""The one time in every image: that of the archives' files. An image is as old as nothing."""
+"""The time in every image, which is that of the archives' files: no image has a time of its own."""
 _PATH = ("PATH", "/usr/bin:/usr/sbin")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What a runtime is told: the process, its environment as (name, value), user, directory, labels, ports, volumes.
+    """The settings for a runtime: process, environment as (name, value), user, directory, labels, ports, volumes.
 
-    `ports` are spelt `8080/tcp`, `volumes` are absolute paths.
+    `ports` are written `8080/tcp`, `volumes` are absolute paths.
     """
 
     platform: Platform
@@ -37,13 +37,13 @@ class ImageConfig:
 
     @property
     def search_path(self) -> str:
-        """The directories, parted by colons, in which a runtime looks for a command."""
+        """The directories, separated by colons, in which a runtime looks for a command."""
         return dict([_PATH, *self.environment])["PATH"]
 
     @classmethod
     def of(cls, platform: Platform, settings: Mapping[str, Any]) -> ImageConfig:
-        """Take it back out of the `config` of a configuration document, or what Docker shows of it."""
-        pairs = (each.partition("=") for each in settings.get("Env") or ())
+        """Read the `config` of a configuration document, or what Docker shows of it."""
+        pairs = (variable.partition("=") for variable in settings.get("Env") or ())
         return cls(
             platform=platform,
             entrypoint=tuple(settings.get("Entrypoint") or ()),

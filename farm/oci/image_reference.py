@@ -13,29 +13,6 @@ _REFERENCE = re.compile(
 )
 
 
-class InvalidReferenceError(FarmError):
-    """A text is no name for an image."""
-
-    code = "invalid-image-reference"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text[:200]!r} is not a name for an image", remedy="Write it as name:tag or host/name:tag, lower-case."
-        )
-
-
-class NoRegistryError(FarmError):
-    """The name of an image says no registry to push it to."""
-
-    code = "no-registry"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text[:200]!r} names no registry",
-            remedy="Write it as host/name:tag, with docker.io for Docker Hub.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class RemoteReference:
     """An image in a registry: `host` with its port where it has one, the repository's name, and the tag."""
@@ -46,11 +23,15 @@ class RemoteReference:
 
     @classmethod
     def parse(cls, text: str) -> RemoteReference:
-        """Read `host/name:tag`; raises `InvalidReferenceError`, `NoRegistryError`."""
+        """Read `host/name:tag`; raises the errors `invalid-image-reference` and `no-registry`."""
         check_reference(text)
         host, slash, rest = text.partition("/")
         if not slash or not _is_host(host):
-            raise NoRegistryError(text)
+            raise FarmError(
+                f"{text[:200]!r} names no registry",
+                remedy="Write it as host/name:tag, with docker.io for Docker Hub.",
+                code="no-registry",
+            )
         name, _, tag = rest.rpartition(":")
         return cls(host, name, tag)
 
@@ -59,13 +40,17 @@ class RemoteReference:
 
 
 def check_reference(text: str) -> None:
-    """See that a text is a name with a tag, or empty; raises `InvalidReferenceError`."""
+    """Check that a text is a name with a tag, or empty; raises the error `invalid-image-reference`."""
     if text and not _REFERENCE.fullmatch(text):
-        raise InvalidReferenceError(text)
+        raise FarmError(
+            f"{text[:200]!r} is not a name for an image",
+            remedy="Write it as name:tag or host/name:tag, lower-case.",
+            code="invalid-image-reference",
+        )
 
 
 def full_name(reference: str) -> str:
-    """Say in full what Docker leaves out of a familiar name (distribution/reference, `ParseNormalizedNamed`)."""
+    """Return a familiar name with what Docker leaves out of it (distribution/reference, `ParseNormalizedNamed`)."""
     reference = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
     first, slash, _ = reference.partition("/")
     if not slash:

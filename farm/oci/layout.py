@@ -1,13 +1,12 @@
 """OCI layout directories (image-layout.md): an image with its referrers, written, read and changed in place.
 
-The index names images and nothing else: scanners refuse a layout that names two manifests, and engines take a list of
-referrers for an image. What refers to the images is named by a layout in the layout, `referrers`, over the same blobs.
+The index lists only images: scanners refuse a layout with two manifests, and engines take a list of referrers for an
+image. Referrers are listed by a layout inside the layout, `referrers`, over the same blobs.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from farm.core.names.digest import Digest, InvalidDigestError
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
 from farm.oci.image_reference import check_reference, full_name
-from farm.oci.layer import MANIFEST
+from farm.oci.layer import MANIFEST, content_descriptor, put_blob
 from farm.oci.referrers import INDEX, referrers_index, referrers_tag
+from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 LAYOUT = canonical_json({"imageLayoutVersion": "1.0.0"})
 REF_NAME = "org.opencontainers.image.ref.name"
 REFERRERS = "referrers"
-"""The layout in a layout that names what refers to its images."""
+"""The layout inside a layout that lists the referrers of its images."""
 _CONTAINERD_NAME = "io.containerd.image.name"
 _PIECE = 1 << 20
 _LARGEST_DOCUMENT = 8 << 20
 
 
 class LayoutError(FarmError):
-    """A directory is no OCI layout, or not one that holds the image that is meant."""
+    """A directory is not an OCI layout, or lacks the wanted image."""
 
     code = "oci-layout"
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutImage:
-    """An image in a layout: its manifest and configuration, verified, and the name that its index has for it."""
+    """An image in a layout: its manifest and configuration, verified, and its name in the index."""
 
     manifest: BlobRef
     manifest_json: bytes
@@ -65,8 +65,8 @@ def write_layout(
 ) -> None:
     """Write the image as an OCI layout into a new directory, its index last.
 
-    `annotations` stand at the image's descriptor in the index. Raises `FileExistsError` where the directory exists,
-    `InvalidReferenceError`, and what reading a blob raises.
+    `annotations` are for the image's descriptor in the index. Raises `FileExistsError` if the directory exists, the
+    error `invalid-image-reference`, and what reading a blob raises.
     """
     check_reference(reference)
     directory.mkdir(parents=True)
@@ -75,7 +75,7 @@ def write_layout(
     entry = index_entry(image, reference, annotations or {})
     if referrers:
         _write_referrers(directory, [entry, _referrers_entry(image, store, referrers)])
-    _replace(directory / "index.json", image_index([entry]))
+    replace_file(directory / "index.json", image_index([entry]))
 
 
 def update_layout(
@@ -88,9 +88,9 @@ def update_layout(
     referrers: Sequence[Referrer] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> None:
-    """Put the image into a layout in place of another, which is the last step, and one rename.
+    """Replace an image in a layout, by one rename as the last step.
 
-    Blobs of the other one stay; a layer that is there already is not written again.
+    Blobs of the old image stay; existing layers are not written again.
     """
     check_reference(reference)
     index = _read_index(directory)
@@ -99,22 +99,22 @@ def update_layout(
     entry = index_entry(image, reference, annotations or {})
     kept = other.left(index)
     beside = other.left(_read_index(directory / REFERRERS)) if (directory / REFERRERS).is_dir() else []
-    # In layouts of before, lists of referrers stand among the images.
-    beside += [each for each in kept if _is_list(each)]
-    images = [each for each in kept if not _is_list(each)]
+    # Older layouts list referrers among the images.
+    beside += filter(_is_list, kept)
+    images = [line for line in kept if not _is_list(line)]
     if referrers:
         beside += [entry, _referrers_entry(image, store, referrers)]
     if beside:
         _write_referrers(directory, beside)
-    _replace(directory / "index.json", image_index([*images, entry]))
+    replace_file(directory / "index.json", image_index([*images, entry]))
 
 
 def read_layout(directory: Path, tag: str = "") -> LayoutImage:
-    """Return the one image of a layout, or that of a tag; raises `LayoutError`."""
+    """Return the only image of a layout, or that of a tag; raises `LayoutError`."""
     images = [
-        each
-        for each in _read_index(directory)
-        if each.get("mediaType") == MANIFEST and (not tag or tag in (_name(each), each.get("digest")))
+        line
+        for line in _read_index(directory)
+        if line.get("mediaType") == MANIFEST and (not tag or tag in (_name(line), line.get("digest")))
     ]
     if len(images) != 1:
         tags = ", ".join(sorted(_name(image) or str(image.get("digest")) for image in images))
@@ -133,14 +133,13 @@ def read_layout(directory: Path, tag: str = "") -> LayoutImage:
 
 
 def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> None:
-    """Take blobs out of a layout into a store that lacks them, verified. Raises `LayoutError`, `BlobMismatchError`."""
+    """Copy blobs of a layout into a store that lacks them, verified. Raises `LayoutError`, `BlobMismatchError`."""
     for blob in blobs:
         if store.has(blob.digest):
             continue
         try:
             with _path(directory, blob.digest).open("rb") as source, store.writer() as writer:
-                while piece := source.read(_PIECE):
-                    writer.write(piece)
+                shutil.copyfileobj(source, writer, _PIECE)
                 writer.commit(blob.digest)
         except FileNotFoundError:
             raise LayoutError(f"{directory} lacks the blob {blob.digest}") from None
@@ -148,51 +147,41 @@ def take_blobs(directory: Path, blobs: Iterable[BlobRef], store: BlobStore) -> N
 
 def index_entry(image: OciImage, reference: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the line of an image in an `index.json`."""
-    said = dict(annotations or {})
+    named = dict(annotations or {})
     if reference:
         # containerd takes the full name from its own annotation, OCI tools the tag from theirs.
-        said |= {_CONTAINERD_NAME: full_name(reference), REF_NAME: reference.rpartition(":")[2]}
-    entry: dict[str, Any] = {"digest": image.digest, "mediaType": MANIFEST, "size": image.manifest.size}
-    return entry | ({"annotations": said} if said else {})
+        named |= {_CONTAINERD_NAME: full_name(reference), REF_NAME: reference.rpartition(":")[2]}
+    return content_descriptor(image.manifest, MANIFEST) | ({"annotations": named} if named else {})
 
 
 def _referrers_entry(image: OciImage, store: BlobStore, referrers: Sequence[Referrer]) -> dict[str, Any]:
-    """Return the line of the list of an image's referrers, under the tag for it; the list is put into the store."""
-    listed = referrers_index([referrer.descriptor() for referrer in referrers])
-    return {
-        "annotations": {REF_NAME: referrers_tag(image.digest)},
-        "digest": store.put_bytes(listed),
-        "mediaType": INDEX,
-        "size": len(listed),
-    }
+    """Return the index line of the list of an image's referrers, under its tag; the list is stored."""
+    listed = put_blob(store, referrers_index([referrer.descriptor() for referrer in referrers]))
+    return content_descriptor(listed, INDEX) | {"annotations": {REF_NAME: referrers_tag(image.digest)}}
 
 
 def _write_referrers(directory: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write the layout in the layout: the images, so that it stands by itself, and the lists of what refers to them."""
+    """Write the layout inside the layout: the images, so that it is complete, and the lists of their referrers."""
     inner = directory / REFERRERS
     inner.mkdir(exist_ok=True)
     if not (inner / "blobs").is_symlink():
         (inner / "blobs").symlink_to("../blobs")
-    _replace(inner / "oci-layout", LAYOUT)
-    _replace(inner / "index.json", image_index(entries))
+    replace_file(inner / "oci-layout", LAYOUT)
+    replace_file(inner / "index.json", image_index(entries))
 
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """Which lines of an index give way to a new image: those of some digests, their lists, and who has its tag."""
+    """The lines of an index that a new image replaces: those of some digests, their lists, and the one with its tag."""
 
     digests: tuple[Digest, ...]
     reference: str
 
     def left(self, index: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the lines that stay."""
-        names = {_name(each) for each in index if each.get("digest") in self.digests}
+        names = {_name(line) for line in index if line.get("digest") in self.digests}
         names |= {referrers_tag(digest) for digest in self.digests} | {self.reference.rpartition(":")[2]}
-        return [
-            each
-            for each in index
-            if each.get("digest") not in self.digests and (not _name(each) or _name(each) not in names)
-        ]
+        return [line for line in index if line.get("digest") not in self.digests and _name(line) not in names - {""}]
 
 
 def _is_list(entry: Mapping[str, Any]) -> bool:
@@ -225,22 +214,13 @@ def image_index(entries: Sequence[Mapping[str, Any]]) -> bytes:
     return canonical_json({"manifests": list(entries), "mediaType": INDEX, "schemaVersion": 2})
 
 
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with temporary.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def _read_index(directory: Path) -> list[dict[str, Any]]:
     try:
         with (directory / "index.json").open("rb") as file:
             listed = json.loads(file.read(_LARGEST_DOCUMENT))["manifests"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LayoutError(f"{directory} is no OCI layout: {error!s:.200}") from error
-    return [each for each in listed if isinstance(each, dict)]
+        raise LayoutError(f"{directory} is not an OCI layout: {error!s:.200}") from error
+    return [line for line in listed if isinstance(line, dict)]
 
 
 def _blob(directory: Path, digest: Digest) -> bytes:
@@ -249,7 +229,7 @@ def _blob(directory: Path, digest: Digest) -> bytes:
         raise LayoutError(f"{directory} lacks the blob {digest}")
     content = path.read_bytes()
     if Digest.of(content) != digest:
-        raise LayoutError(f"in {directory} the blob {digest} holds something else")
+        raise LayoutError(f"in {directory} the blob {digest} has other content")
     return content
 
 
@@ -262,7 +242,7 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 
 def _reference(entry: Mapping[str, Any]) -> str:
-    """Return the name of an image, empty where it has none; other tools write only its tag down."""
+    """Return the name of an image, empty if it has none; other tools record only its tag."""
     full = str((entry.get("annotations") or {}).get(_CONTAINERD_NAME, ""))
     name = full.removeprefix("docker.io/").removeprefix("library/")
     return name or (f"image:{_name(entry)}" if _name(entry) else "")

@@ -25,7 +25,7 @@ _PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push came to: the layers that were sent, how many the registry had, and all bytes of blobs sent."""
+    """The result of a push: the layers sent, the number that the registry had, and all bytes of blobs sent."""
 
     layers_sent: tuple[BlobRef, ...]
     layers_there: int
@@ -42,9 +42,9 @@ def push_image(
     others: Callable[[Digest], Sequence[str]] = lambda _digest: (),
     fetch: Callable[[BlobRef], None] = lambda _blob: None,
 ) -> Pushed:
-    """Bring an image into a repository under a tag.
+    """Push an image to a repository under a tag.
 
-    `others` says which repositories of the registry may have a blob, `fetch` brings a blob that the store lacks.
+    `others` returns the repositories of the registry that may have a blob, `fetch` fetches a blob that the store lacks.
     Raises `RegistryError`, and what reading a blob raises.
     """
     layers = list(dict.fromkeys(layer.blob for layer in image.layers))
@@ -76,8 +76,9 @@ def push_image(
 
 
 def _list_by_tag(repository: Repository, subject: Digest, referrers: Sequence[Referrer]) -> None:
-    """List referrers under the tag that a registry without a list of its own has (distribution-spec, "Referrers Tag
-    Schema"), beside those that are listed there already.
+    """List referrers under the tag for registries without the referrers API, beside those that are listed there.
+
+    The specification is distribution-spec, "Referrers Tag Schema".
     """
     tag = referrers_tag(subject)
     there = repository.manifest(tag)
@@ -87,7 +88,7 @@ def _list_by_tag(repository: Repository, subject: Digest, referrers: Sequence[Re
 
 
 def _tag_for_cosign(repository: Repository, image: Digest, referrers: Sequence[bytes]) -> None:
-    """Put what refers to an image where cosign looks for it. What others have attested or attached there stays."""
+    """Put the referrers of an image where cosign looks for them; those of others are kept."""
     tag = cosign_tag(image, ATTESTATIONS)
     there = repository.manifest(tag)
     attested = attestations_manifest(referrers, there)
@@ -102,6 +103,6 @@ def _tag_for_cosign(repository: Repository, image: Digest, referrers: Sequence[b
 def _listed(content: bytes | None) -> list[dict[str, Any]]:
     try:
         form = json.loads(content or b"{}")
-        return [each for each in form.get("manifests", ()) if isinstance(each, dict) and "digest" in each]
+        return [line for line in form.get("manifests", ()) if isinstance(line, dict) and "digest" in line]
     except (ValueError, AttributeError, TypeError):
         return []

@@ -1,6 +1,6 @@
-"""What stands beside an image without being part of it: manifests whose `subject` it is (image-spec 1.1, manifest.md).
+"""Referrers: manifests beside an image whose `subject` it is (image-spec 1.1, manifest.md).
 
-So a bill of materials or a release can be attached to an image whose digest is that of its packages alone.
+With them a bill of materials or a release can be attached to an image whose digest covers its packages alone.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.canonical_json import canonical_json
-from farm.core.plan.job import BlobRef
-from farm.oci.layer import MANIFEST
+from farm.oci.layer import MANIFEST, content_descriptor, put_blob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
+    from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -26,7 +26,7 @@ _EMPTY = b"{}"
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """One document of a referrer: its blob, its media type, and the name of the file that a tool makes of it."""
+    """One document of a referrer: its blob, its media type, and the file name that tools give it."""
 
     blob: BlobRef
     media_type: str
@@ -35,17 +35,13 @@ class Attached:
 
     def descriptor(self) -> dict[str, Any]:
         """Return the content descriptor."""
-        return {
-            "annotations": {TITLE: self.title, **self.annotations},
-            "digest": self.blob.digest,
-            "mediaType": self.media_type,
-            "size": self.blob.size,
-        }
+        annotations = {TITLE: self.title, **self.annotations}
+        return content_descriptor(self.blob, self.media_type) | {"annotations": annotations}
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """A manifest in the store that refers to an image, of what type it is, and all blobs that it names."""
+    """A manifest in the store that refers to an image, its type, and all blobs that it names."""
 
     manifest: BlobRef
     artifact_type: str
@@ -53,14 +49,9 @@ class Referrer:
     blobs: tuple[BlobRef, ...]
 
     def descriptor(self) -> dict[str, Any]:
-        """Return it as it stands in a list of referrers (distribution-spec, "Listing Referrers")."""
-        return {
-            "annotations": dict(self.annotations),
-            "artifactType": self.artifact_type,
-            "digest": self.manifest.digest,
-            "mediaType": MANIFEST,
-            "size": self.manifest.size,
-        }
+        """Return its descriptor in a list of referrers (distribution-spec, "Listing Referrers")."""
+        kind = {"annotations": dict(self.annotations), "artifactType": self.artifact_type}
+        return content_descriptor(self.manifest, MANIFEST) | kind
 
 
 def attach(
@@ -70,26 +61,26 @@ def attach(
     annotations: Mapping[str, str],
     store: BlobStore,
 ) -> Referrer:
-    """Make a referrer to the image whose manifest is `subject`, of documents that are in the store."""
-    empty = BlobRef(store.put_bytes(_EMPTY), len(_EMPTY))
+    """Make a referrer to the image with the manifest `subject`, of documents in the store."""
+    empty = put_blob(store, _EMPTY)
     content = canonical_json(
         {
             "annotations": dict(annotations),
             "artifactType": artifact_type,
-            "config": {"digest": empty.digest, "mediaType": _EMPTY_TYPE, "size": empty.size},
+            "config": content_descriptor(empty, _EMPTY_TYPE),
             "layers": [document.descriptor() for document in documents],
             "mediaType": MANIFEST,
             "schemaVersion": 2,
-            "subject": {"digest": subject.digest, "mediaType": MANIFEST, "size": subject.size},
+            "subject": content_descriptor(subject, MANIFEST),
         }
     )
-    manifest = BlobRef(store.put_bytes(content), len(content))
+    manifest = put_blob(store, content)
     blobs = dict.fromkeys([empty, *(document.blob for document in documents)])
     return Referrer(manifest, artifact_type, annotations, tuple(blobs))
 
 
 def referrers_tag(subject: Digest) -> str:
-    """Return the tag under which the referrers to an image are listed where nothing else lists them."""
+    """Return the tag for the list of an image's referrers, in registries without the referrers API."""
     return f"sha256-{subject.hex}"
 
 

@@ -1,7 +1,6 @@
-"""One repository of a registry, over the OCI distribution protocol (distribution-spec 1.1): what it has, and pushing.
+"""One repository of a registry, over the OCI distribution protocol (distribution-spec 1.1): looking and pushing.
 
-Whoever pushes asks first: a blob that is there is not sent, and one that another repository of the registry has is
-mounted from there.
+A blob that the repository has is not sent, and one that another repository of the registry has is mounted from there.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import httpcore
 
 from farm import __version__
 from farm.errors import FarmError
-from farm.oci.layer import MANIFEST
+from farm.oci.layer import MANIFEST, blob_pieces
 from farm.oci.referrers import INDEX
 from farm.oci.registry_credentials import DOCKER_HUB, Credentials
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     _Content = bytes | tuple[BlobStore, Digest] | None
 
 _HUB_HOST = "registry-1.docker.io"
-_PIECE = 1 << 20
 _LARGEST_MANIFEST = 8 << 20
 _TIMEOUT = {"connect": 30.0, "pool": 30.0, "read": 120.0, "write": 120.0}
 _FAILURES = (
@@ -49,14 +47,14 @@ _CHALLENGE = re.compile(r'([A-Za-z]+)="([^"]*)"')
 
 
 class RegistryError(FarmError):
-    """A registry refused something, or cannot be reached."""
+    """A registry refused a request, or cannot be reached."""
 
     code = "registry"
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a registry answered; the names of headers are in lower case."""
+    """The answer of a registry; the names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,9 +69,9 @@ class _Answer:
 
 
 class Repository:
-    """One repository. `plain_http` speaks HTTP, which is for registries on this machine or in a test.
+    """One repository. `plain_http` uses HTTP, for registries on this machine or in a test.
 
-    `connect` opens the connections for a URL: it knows the proxies and whose certificates are believed.
+    `connect` opens the connections for a URL, with the proxies and certificates for it.
     """
 
     def __init__(
@@ -102,18 +100,18 @@ class Repository:
             pool.close()
 
     def has_blob(self, digest: Digest) -> bool:
-        """Say whether the repository has a blob."""
+        """Return whether the repository has a blob."""
         response = self._send("HEAD", f"/v2/{self._name}/blobs/{digest}")
-        # A registry that keeps blobs elsewhere says where: so it has it.
+        # A registry that redirects to the blob has it.
         return response.is_elsewhere or self._found(response, f"the blob {digest}")
 
     def has_manifest(self, reference: str) -> bool:
-        """Say whether it has a manifest, by digest or tag."""
+        """Return whether it has a manifest, by digest or tag."""
         response = self._send("HEAD", f"/v2/{self._name}/manifests/{reference}", headers={"Accept": _ACCEPTED})
         return self._found(response, f"the manifest {reference}")
 
     def manifest(self, reference: str) -> bytes | None:
-        """Return a manifest by digest or tag, or None. What it says is not verified."""
+        """Return a manifest by digest or tag, or None. It is not verified."""
         response = self._send("GET", f"/v2/{self._name}/manifests/{reference}", headers={"Accept": _ACCEPTED})
         if not self._found(response, f"the manifest {reference}"):
             return None
@@ -154,9 +152,9 @@ class Repository:
         headers: Mapping[str, str] | None = None,
         content: _Content = None,
     ) -> _Answer:
-        """Send a request; once more with what the registry asks for, when it does not know us."""
+        """Send a request; again with the credentials that the registry asks for, if it does."""
         address = self._url(url)
-        # A registry may hand uploads to another host, which has no business with our token.
+        # A registry may redirect uploads to another host, which must not get our token.
         ours = address.hostname == urlsplit(self._base).hostname
         for attempt in range(2):
             authorization = self._authorization if ours else ""
@@ -174,14 +172,14 @@ class Repository:
         return response
 
     def _url(self, text: str) -> SplitResult:
-        """Return the parts of a URL, as a registry writes it, as they go into requests. Raises `RegistryError`."""
+        """Return the parts of a URL that a registry sent. Raises `RegistryError`."""
         try:
             url = urlsplit(quote(urljoin(self._base, text), safe=_OF_A_URL))
             there = url.port != 0 and url.hostname
         except ValueError:
             there = None
         if not there or url.scheme not in ("http", "https"):
-            raise RegistryError(f"{self._what}: the registry names {text[:200]!r}, which is no HTTP address")
+            raise RegistryError(f"{self._what}: the registry sent {text[:200]!r}, which is not an HTTP address")
         return url
 
     def _ask(
@@ -191,7 +189,7 @@ class Repository:
         headers: Mapping[str, str],
         content: _Content,
     ) -> _Answer:
-        """Send one request. Raises httpcore's errors (`_FAILURES`), and `RegistryError` for more than is believed."""
+        """Send one request. Raises httpcore's errors (`_FAILURES`), and `RegistryError` for a too large answer."""
         host = url.netloc.rpartition("@")[2]
         sent = {"Host": host, "Accept-Encoding": "identity", "User-Agent": f"farm/{__version__}", **headers}
         if method in ("POST", "PUT"):
@@ -212,7 +210,7 @@ class Repository:
             return _Answer(response.status, dict(names), bytes(body))
 
     def _pool(self, url: SplitResult) -> httpcore.ConnectionPool:
-        """Return the connections for a URL: another host may be behind another proxy."""
+        """Return the connections for a URL: another host may have another proxy."""
         with self._connecting:
             place = url.scheme, url.netloc
             if place not in self._pools:
@@ -236,7 +234,7 @@ class Repository:
     def _token(self, challenge: Mapping[str, str]) -> str:
         """Ask for a token (distribution's "Token Authentication Specification")."""
         if not challenge.get("realm"):
-            raise RegistryError(f"{self._what}: the registry asks for a token, and does not say whose")
+            raise RegistryError(f"{self._what}: the registry asks for a token, and does not name a token server")
         realm = self._url(challenge["realm"])
         if realm.scheme != "https" and not self._plain:
             raise RegistryError(f"{self._what}: the registry asks for the password over {realm.scheme}")
@@ -267,7 +265,7 @@ class Repository:
             raise RegistryError(f"{self._what}: {realm.hostname} gives no token: {response.status}") from error
 
     def _refusal(self) -> RegistryError:
-        who = f"{self._credentials.username!r}" if self._credentials.username else "a stranger"
+        who = f"{self._credentials.username!r}" if self._credentials.username else "an anonymous user"
         return RegistryError(
             f"{self._what}: the registry does not let {who} push", remedy="Log in with `docker login` first."
         )
@@ -294,13 +292,7 @@ def _with_query(url: SplitResult, values: Mapping[str, str]) -> SplitResult:
 
 
 def _body(content: _Content) -> bytes | Iterator[bytes] | None:
-    return _pieces(*content) if isinstance(content, tuple) else content
-
-
-def _pieces(store: BlobStore, digest: Digest) -> Iterator[bytes]:
-    with store.open(digest) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
+    return blob_pieces(*content) if isinstance(content, tuple) else content
 
 
 def _answer(response: _Answer) -> str:

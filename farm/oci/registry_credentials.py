@@ -1,4 +1,4 @@
-"""Who a person is to a registry, as `docker login` and `podman login` have written it down."""
+"""Credentials for a registry, as `docker login` and `podman login` store them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CredentialsError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A name and a password, or an identity token; all of them empty for nobody in particular."""
+    """A name and a password, or an identity token; all are empty for an anonymous user."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -46,13 +46,13 @@ class Credentials:
 
 
 def credentials_for(host: str, file: Path) -> Credentials:
-    """Return what Docker's `config.json` has for a registry: nobody where it has nothing. Raises `CredentialsError`."""
+    """Return the credentials for a registry in Docker's `config.json`, or empty ones. Raises `CredentialsError`."""
     try:
         form = json.loads(file.read_bytes())
     except FileNotFoundError:
         return Credentials()
     except (OSError, ValueError) as error:
-        raise CredentialsError(f"{file} cannot be read: {error}", remedy="Mend it, or log in anew.") from error
+        raise CredentialsError(f"{file} cannot be read: {error}", remedy="Correct it, or log in again.") from error
     if not isinstance(form, dict):
         return Credentials()
     keys = [host, f"https://{host}", f"http://{host}", *([_HUB_KEY] if host == DOCKER_HUB else [])]
@@ -72,24 +72,24 @@ def _stored(file: Path, entry: Mapping[str, Any]) -> Credentials:
         try:
             username, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise CredentialsError(f"{file} has an `auth` that is not base64", remedy="Log in anew.") from error
+            raise CredentialsError(f"{file} has an `auth` that is not base64", remedy="Log in again.") from error
     return Credentials(username, password, str(entry.get("identitytoken", "")))
 
 
 def _ask(helper: str, server: str) -> Credentials:
     """Ask a credential helper (docker-credential-helpers, "get")."""
     if not _HELPER.fullmatch(helper):
-        raise CredentialsError(f"{helper[:80]!r} is no name of a credential helper")
+        raise CredentialsError(f"{helper[:80]!r} is not the name of a credential helper")
     command = [f"docker-credential-{helper}", "get"]
     try:
         done = subprocess.run(command, input=server.encode(), capture_output=True, check=False, timeout=_HELPER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CredentialsError(f"{command[0]} cannot be asked: {error}", remedy="Log in without it.") from error
+        raise CredentialsError(f"{command[0]} cannot be run: {error}", remedy="Log in without it.") from error
     if done.returncode:  # it has nothing for this server
         return Credentials()
     try:
         form = json.loads(done.stdout)
         user, secret = str(form["Username"]), str(form["Secret"])
     except (ValueError, KeyError, TypeError) as error:
-        raise CredentialsError(f"{command[0]} answered what nobody can read") from error
+        raise CredentialsError(f"{command[0]} gave an unreadable answer") from error
     return Credentials(identity_token=secret) if user == _TOKEN_USER else Credentials(user, secret)

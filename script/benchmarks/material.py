@@ -12,7 +12,7 @@ from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.package.descriptor import Descriptor
-from farm.oci.package_archive import PackageArchive
+from farm.oci.package_layers import PackageArchive
 from farm.store.capture import capture_tree
 from farm.store.scan import scan_tree
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farm.client.image.records import ImageRecord
     from farm.client.image.replacement import ImageUpdate
     from farm.client.repository.host import Host
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
     from tests.client.distribution import SmallDistribution
 
 NOW = "2026-01-02T03:04:05Z"

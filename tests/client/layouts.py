@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.image.records import ImageRecords
 from farm.core.names.digest import Digest
-from farm.oci.layer import TAR, TAR_GZIP
-from farm.oci.layer_content import layer_content
+from farm.oci.layer import TAR, TAR_GZIP, layer_content
 from farm.oci.layout import write_layout
-from farm.oci.own_layer import own_files
+from farm.oci.own_files import own_files
 from tests.client.images import build
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from farm.core.fileset.forest import ForestPackage, build_forest
 from farm.core.fileset.manifest import File, Manifest
 from farm.core.names.digest import Digest
 from farm.core.sets.composition.compose import ComposedPackage, Composition
-from farm.oci.package_archive import PackageArchive
+from farm.oci.package_layers import PackageArchive
 from farm.store.archive_blob import ArchiveBlob
 
 if TYPE_CHECKING:

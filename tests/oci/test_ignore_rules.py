@@ -9,9 +9,9 @@ import pytest
 
 from farm.cli.rendering import say_error
 from farm.client.run.user_mounts import own_mounts
-from farm.oci.ignore_rules import IgnoreFileError, IgnoreRules
-from farm.oci.own_layer import OwnFilesError, own_files
+from farm.oci.own_files import IgnoreRules, OwnFilesError, own_files
 from farm.store.blobs import BlobStore
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,10 +92,10 @@ def test_too_many_files_to_hide_one_by_one_are_refused_with_what_helps(tmp_path:
 
 def test_a_bad_pattern_is_shown_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tree(tmp_path / "one", "a", rules="*.pyc\n!\n")
-    with pytest.raises(IgnoreFileError) as caught:
+    with refuses("ignore-file") as caught:
         IgnoreRules.of(folder)
     say_error(caught.value)
     assert f"{folder}/.farmignore:2:1" in capsys.readouterr().err
     (folder / ".farmignore").write_bytes(b"\xff")
-    with pytest.raises(IgnoreFileError, match="cannot read"):
+    with refuses("ignore-file", match="cannot read"):
         IgnoreRules.of(folder)

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from farm.core.names.digest import Digest
 from farm.core.names.platform import Platform
 from farm.core.plan.job import BlobRef
-from farm.oci.image import OciImage, PackageArchiveError, image_from
+from farm.oci.image import OciImage, image_from
 from farm.oci.image_config import ImageConfig
 from farm.oci.layer import TAR, Layer
-from farm.oci.layer_plan import GROUPS, MOST_PACKAGE_LAYERS
+from farm.oci.package_layers import GROUPS, MOST_PACKAGE_LAYERS
 from farm.store.blobs import BlobStore
 from tests.oci.packages import TinyPackage, composition, package
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,12 +163,12 @@ def test_the_users_own_files_lie_on_top(store: BlobStore) -> None:
 
 def test_archives_that_are_not_the_compositions_are_refused(store: BlobStore) -> None:
     one, two = some_packages(store, 2)
-    with pytest.raises(PackageArchiveError, match="missing"):
+    with refuses("package-archive", match="missing"):
         image_from(composition([one, two]), [one.archive], CONFIG, store)
-    with pytest.raises(PackageArchiveError, match="not in the composition"):
+    with refuses("package-archive", match="not in the composition"):
         image_from(composition([one]), [one.archive, two.archive], CONFIG, store)
     other = replace(one.archive, diff_id=Digest.of(b"other"))
-    with pytest.raises(PackageArchiveError, match=one.archive.store):
+    with refuses("package-archive", match=one.archive.store):
         image_from(composition([one]), [other], CONFIG, store)
 
 

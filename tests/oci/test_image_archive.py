@@ -17,11 +17,11 @@ from farm.core.names.platform import Platform
 from farm.oci.image import OciImage, image_from
 from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
-from farm.oci.image_reference import InvalidReferenceError
 from farm.oci.layout import write_layout
 from farm.store.blobs import BlobStore
 from farm.store.errors import CorruptBlobError
 from tests.oci.packages import composition, package
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,9 +90,9 @@ def test_a_rotten_blob_ends_the_archive(image: OciImage, store: BlobStore) -> No
 
 @pytest.mark.parametrize("reference", ["jq", "JQ:1", "jq:", "a//b:1", "../jq:1", "jq:1\n", 'jq:1"', "/jq:1"])
 def test_what_is_no_name_is_refused(image: OciImage, store: BlobStore, tmp_path: Path, reference: str) -> None:
-    with pytest.raises(InvalidReferenceError):
+    with refuses("invalid-image-reference"):
         b"".join(image_archive(image, store, reference=reference))
-    with pytest.raises(InvalidReferenceError):
+    with refuses("invalid-image-reference"):
         write_layout(image, store, tmp_path / "layout", reference=reference)
 
 

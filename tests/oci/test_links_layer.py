@@ -9,7 +9,7 @@ import pytest
 
 from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import InvalidManifestError
-from farm.oci.links_layer import links_layer
+from farm.oci.root_layers import links_layer
 
 
 def members(layer: bytes) -> dict[str, tarfile.TarInfo]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.oci.own_layer import OwnFilesError, own_files, read_own_layer
-from farm.oci.own_tree import scan_own_tree
+from farm.oci.own_files import OwnFilesError, own_files, read_own_layer, scan_own_tree
 from farm.store.blobs import BlobStore
 from farm.store.errors import UnfitTreeError
 
@@ -63,8 +62,8 @@ def test_what_no_image_holds_is_refused(store: BlobStore, tmp_path: Path) -> Non
     os.mkfifo(folder / "pipe")
     with pytest.raises(UnfitTreeError) as caught:
         own_files([(folder, "app")], store)
-    assert caught.value.message == f"{folder} holds what can be in no image or package:\n  'pipe': it is a fifo"
-    assert f"Remove it, or leave it out with a line in {folder}/.farmignore" in caught.value.remedy
+    assert caught.value.message == f"{folder} has files that no image or package can hold:\n  'pipe': it is a fifo"
+    assert f"Remove them, or leave them out with a line in {folder}/.farmignore" in caught.value.remedy
     (folder / ".farmignore").write_text("pipe\n")
     own_files([(folder, "app")], store)
     with pytest.raises(OwnFilesError, match="not a directory"):
@@ -77,7 +76,7 @@ def test_a_link_out_of_a_directory_can_be_in_an_image_and_in_no_package(tmp_path
     assert "out" in scan_own_tree(folder, absolute_links=True).by_path
     with pytest.raises(UnfitTreeError) as caught:
         scan_own_tree(folder)
-    assert "links to places in it can be in one" in caught.value.remedy
+    assert "links to places in it are allowed" in caught.value.remedy
 
 
 def test_the_layer_says_what_it_holds(store: BlobStore, tmp_path: Path) -> None:

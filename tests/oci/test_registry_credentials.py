@@ -50,5 +50,5 @@ def test_a_helper_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for form in ({"credsStore": "here"}, {"credHelpers": {"r.example": "here"}}):
         assert credentials_for("r.example", written(tmp_path, form)) == Credentials("u@r.example", "s")
-    with pytest.raises(CredentialsError, match="no name of a credential helper"):
+    with pytest.raises(CredentialsError, match="not the name of a credential helper"):
         credentials_for("r.example", written(tmp_path, {"credsStore": "../x"}))

@@ -14,8 +14,8 @@ from farm.client.image.evidence import RELEASES, attested_sbom
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.oci.cosign import ATTESTATIONS, attestations_manifest, sbom_manifest
-from farm.oci.description_layer import DESCRIPTION
 from farm.oci.layer import TAR_ZSTD
+from farm.oci.root_layers import DESCRIPTION
 from farm.server.pipeline.publication.signer_client import SignerRefusedError
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.attestation.image_statement import check_image_statement

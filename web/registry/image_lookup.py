@@ -16,8 +16,8 @@ from farm.core.names.digest import Digest
 from farm.core.sets.composition.compose import compose
 from farm.core.sets.members.set_record import SetRecord
 from farm.errors import FarmError
-from farm.oci.description_layer import DESCRIPTION
-from farm.oci.plain_image import plain_image
+from farm.oci.image import plain_image
+from farm.oci.root_layers import DESCRIPTION
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import Refusal, RegistryError
 from web.registry.image_cache import ImageCache

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from farm.core.names.declared import HostNeeds
     from farm.core.names.digest import Digest
     from farm.core.sets.members.set_record import PlacedPackage
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
 
     Layers = tuple[tuple[Digest, str], ...]
 

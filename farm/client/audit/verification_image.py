@@ -16,7 +16,7 @@ from farm.client.image.accounting import layer_faults, own_faults, worked_out
 from farm.client.image.package_set import Described
 from farm.client.image.user_layer import own_files_of
 from farm.core.names.digest import Digest
-from farm.oci.layer_content import layer_content
+from farm.oci.layer import layer_content
 from farm.store.errors import MissingBlobError, UndecodableArchiveError
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from farm.client.image.user_layer import own_files_of, read_own_files
 from farm.client.repository.earlier_releases import entry_of
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.errors import FarmError
-from farm.oci.description_layer import DESCRIPTION
-from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
-from farm.oci.own_layer import HOLDS, is_own
+from farm.oci.own_files import HOLDS, is_own
+from farm.oci.package_layers import MOST_PACKAGE_LAYERS
+from farm.oci.root_layers import DESCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from farm.client.image.user_layer import LayerSource
     from farm.client.repository.host import Host
     from farm.core.names.digest import Digest
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
 
 
 def unaccounted(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from farm.client.override.packed_packages import without_own
 from farm.client.repository.catalogue import UnknownPackageError
 from farm.core.subscriber.image_file import unknown_packages
-from farm.oci.own_layer import OwnFiles, OwnFilesError, own_files
+from farm.oci.own_files import OwnFiles, OwnFilesError, own_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection

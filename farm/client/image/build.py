@@ -111,7 +111,7 @@ def build_image(
 ) -> BuiltImage:
     """Make an image of packages, with all that they need, and record it on this host.
 
-    Raises `RecipeError` for an image file, `InvalidReferenceError`, `OwnFilesError`, `RefusedByPolicyError`,
+    Raises `RecipeError` for an image file, `invalid-image-reference`, `OwnFilesError`, `RefusedByPolicyError`,
     `NoSuchCommandError`, and what building, verifying, fetching, `make_image` and loading raise.
     """
     image_file = read_image_file(request.file.read_bytes(), str(request.file)) if request.file else None

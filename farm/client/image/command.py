@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.core.sets.composition.compose import Composition
     from farm.core.subscriber.image_file import AskedName
     from farm.oci.image_config import ImageConfig
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
 
 _MOST_NAMED = 10
 

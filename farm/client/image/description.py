@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from farm.client.image.sbom import set_sbom
-from farm.oci.description_layer import OS_RELEASE, SET_SBOM
+from farm.oci.root_layers import OS_RELEASE, SET_SBOM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -22,7 +22,7 @@ from farm.oci.image import OciImage
 from farm.oci.image_config import ImageConfig, configuration
 from farm.oci.layer import Layer
 from farm.oci.layout import read_layout
-from farm.oci.own_layer import HOLDS
+from farm.oci.own_files import HOLDS
 from farm.store.errors import CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:

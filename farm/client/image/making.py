@@ -19,7 +19,7 @@ from farm.core.sets.members.set_record import SetRecord, read_builds
 from farm.core.subscriber.image_file import PathImport
 from farm.errors import FarmError
 from farm.oci.image import image_from
-from farm.oci.package_archive import PackageArchive
+from farm.oci.package_layers import PackageArchive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from farm.oci.image import OciImage
     from farm.oci.image_config import ImageConfig
     from farm.oci.layer import Layer
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
     from farm.store.blobs import BlobStore
 
 RECORD, SET, FILES, REPLACES, IMPORTS = "farm.record", "farm.set", "farm.files", "farm.replaces", "farm.imports"
@@ -78,7 +78,7 @@ def make_image(
     layer that describes them: for one of those `described` is false. `composed` is called with how the packages make
     one root before an archive is read: to judge that, or to bring the archives.
     Raises the errors `own-file-conflict`, `import-conflict`, `path-import` and `two-builds`, `ForestConflictError`,
-    `PackageArchiveError`.
+    the error `package-archive`.
     """
     composition = composition_of(parts, own, replaces, imports)
     composed(composition)

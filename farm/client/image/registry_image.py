@@ -13,8 +13,8 @@ from farm.client.image.defaults import plain_config
 from farm.client.image.making import make_image
 from farm.client.image.sbom import image_sbom
 from farm.core.fileset.archive import ArchiveWriter
-from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
-from farm.oci.plain_image import with_plain_layers
+from farm.oci.image import with_plain_layers
+from farm.oci.package_layers import MOST_PACKAGE_LAYERS
 from farm.trust.attestation.image_request import UnsignableImageError
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
-    from farm.oci.own_layer import OwnFiles
+    from farm.oci.own_files import OwnFiles
 
 NEWEST = "newest"
 

@@ -23,7 +23,7 @@ from farm.core.plan.sbom import (
 )
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import OpenSetError, needs_of
-from farm.oci.own_layer import HOLDS
+from farm.oci.own_files import HOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from farm.client.image.making import files_in
 from farm.core.fileset.manifest import Manifest
 from farm.core.plan.job import BlobRef
-from farm.oci.layer import TAR, Layer
-from farm.oci.layer_content import layer_content
+from farm.oci.layer import TAR, Layer, layer_content
 from farm.oci.layout import take_blobs
-from farm.oci.own_layer import HOLDS, OwnFiles, OwnFilesError, read_own_layer
+from farm.oci.own_files import HOLDS, OwnFiles, OwnFilesError, read_own_layer
 from farm.store.errors import CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from farm.core.fileset.forest import Forest
 from farm.core.fileset.manifest import Directory, Link, Manifest
 from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.sets.composition.compose import Composition
-from farm.oci.ignore_rules import IgnoreRules
-from farm.oci.own_layer import OwnFilesError, placed_entries
+from farm.oci.own_files import IgnoreRules, OwnFilesError, placed_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -78,7 +77,7 @@ def own_mounts(
     What `imports` asks for is seen at its path too: below `/usr` and `/etc` as a link, elsewhere bound from where
     `unpacked` says that the package's directory is. Files keep the modes that they have here; what is ignored is not
     shown. Raises the errors `own-file-conflict`, `import-conflict` and `path-import`,
-    `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, and what `compose` raises.
+    `OwnFilesError`, the error `ignore-file`, `UnfitTreeError`, and what `compose` raises.
     """
     directories = [(each.absolute(), at) for each, at in directories]
     rules = {each: IgnoreRules.of(each) for each, _ in directories if each.is_dir()}

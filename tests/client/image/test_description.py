@@ -25,11 +25,11 @@ from farm.container.sandbox import connect
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.sets.members.set_record import PlacedPackage, SetRecord
-from farm.oci.description_layer import OS_RELEASE, SET_SBOM
 from farm.oci.image_archive import image_archive
 from farm.oci.layout import image_index, index_entry, read_layout, update_layout, write_layout
-from farm.oci.own_layer import own_files
+from farm.oci.own_files import own_files
 from farm.oci.referrers import referrers_index, referrers_tag
+from farm.oci.root_layers import OS_RELEASE, SET_SBOM
 from tests.client.images import NOW, build, subscribe, update
 from tests.oci.syft import needs_syft, syft
 

@@ -25,7 +25,7 @@ from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.oci.image_archive import image_archive
 from farm.oci.layout import write_layout
-from farm.oci.own_layer import OwnFiles, own_files
+from farm.oci.own_files import OwnFiles, own_files
 from tests.client.images import build, subscribe, update
 from tests.container.other_engines import containerd, needs_containerd, needs_podman, podman
 from tests.oci.packages import printing_program

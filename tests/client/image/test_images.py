@@ -22,9 +22,9 @@ from farm.client.repository.earlier_releases import NoSuchVersionError
 from farm.client.repository.host import Host
 from farm.core.names.digest import Digest
 from farm.core.sets.members.set_record import SetRecord
-from farm.oci.layer_plan import MOST_PACKAGE_LAYERS
 from farm.oci.layout import read_layout, update_layout, write_layout
-from farm.oci.own_layer import own_files
+from farm.oci.own_files import own_files
+from farm.oci.package_layers import MOST_PACKAGE_LAYERS
 from farm.store.blobs import BlobStore
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe, update

@@ -16,9 +16,8 @@ from farm.core.fileset.imports import expand
 from farm.core.fileset.manifest import Link, Manifest
 from farm.core.sets.composition.additions import compose_with, place_imports
 from farm.core.subscriber.image_file import PathImport
-from farm.oci.description_layer import OS_RELEASE, SET_SBOM
 from farm.oci.layer import TAR_ZSTD
-from farm.oci.links_layer import ALWAYS
+from farm.oci.root_layers import ALWAYS, OS_RELEASE, SET_SBOM
 from farm.store.decompress import archive_chunks
 from tests.client.images import build, subscribe, update
 

@@ -17,7 +17,7 @@ from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.container.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
-from farm.oci.own_layer import own_files
+from farm.oci.own_files import own_files
 from farm.store.errors import CorruptBlobError
 from tests.client.images import build, subscribe, update
 

@@ -161,7 +161,7 @@ def test_a_password_is_taken_from_where_docker_login_wrote_it(host: Host, image:
     with running_registry(
         tmp_path / "registry", {"htpasswd": {"realm": "here", "path": str(tmp_path / "htpasswd")}}
     ) as registry:
-        with pytest.raises(RegistryError, match="does not let a stranger push") as caught:
+        with pytest.raises(RegistryError, match="does not let an anonymous user push") as caught:
             push(host, image, f"{registry.host}/tools:1")
         assert "docker login" in caught.value.remedy
         logged_in(tmp_path / "config.json", registry.host, "alice", "wrong")

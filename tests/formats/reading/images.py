@@ -18,7 +18,7 @@ from farm.core.subscriber.image_file import PathImport
 from farm.oci.cosign import cosign_tag, parse_cosign_tag
 from farm.oci.image_config import ImageConfig
 from farm.oci.layout import read_layout, write_layout
-from farm.oci.own_layer import own_files
+from farm.oci.own_files import own_files
 from farm.trust.attestation.image_request import AskedImage
 from farm.trust.metadata.repository import Repository
 from workers.checked_images import make_image as released_image

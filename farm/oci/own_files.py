@@ -1,12 +1,13 @@
-"""The user's own directories as one layer: the same files give the same layer, whoever has them and wherever.
+"""The user's own directories, as they go into images and packages: the same files give the same layer on any machine.
 
-Modes are 0644 and 0755, there is no owner and no time, what is ignored is left out, and the tar is not compressed,
-because what compressing gives differs from one version of zstd to the next.
+`.git` is left out, and what the `.farmignore` at the top of a directory names, in the syntax of `.gitignore`. Modes are
+0644 and 0755, there is no owner and no time, and the tar is not compressed, because versions of zstd differ.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,56 +16,136 @@ from typing import TYPE_CHECKING, BinaryIO
 from farm.core.fileset.archive import ArchiveWriter
 from farm.core.fileset.manifest import Directory, Entry, File, InvalidManifestError, Link, Manifest
 from farm.core.names.digest import Digest
+from farm.core.names.root_places import MERGED
 from farm.core.plan.job import BlobRef
-from farm.errors import FarmError
-from farm.oci.ignore_rules import IgnoreRules
+from farm.errors import FarmError, Place
 from farm.oci.layer import TAR, Layer
-from farm.oci.links_layer import ALWAYS
-from farm.oci.own_tree import scan_own_tree
+from farm.oci.root_layers import ALWAYS, FOR_EVERYBODY
 from farm.store.capture import digest_tree
-from farm.store.errors import TreeChangedError
+from farm.store.errors import TreeChangedError, UnfitTreeError
+from farm.store.scan import scan_tree
 from farm.store.tree_reader import PIECE, TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pathspec import GitIgnoreSpec
+
     from farm.store.blobs import BlobStore
 
+
+FILE = ".farmignore"
+_NEVER = frozenset({".git"})
+_LARGEST = 1 << 20
+
+
+class IgnoreRules:
+    """The rules of one directory. `met` are the paths that were left out; those of directories end with a slash."""
+
+    def __init__(self, lines: list[str], file: str) -> None:
+        """Raises the error `ignore-file`, which names `file` and the line."""
+        self._spec = _spec(lines, file) if lines else None
+        self.met: set[str] = set()
+
+    @classmethod
+    def of(cls, directory: Path) -> IgnoreRules:
+        """Read the rules of a directory, if it has any. Raises the error `ignore-file`."""
+        path = directory / FILE
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            if len(content) > _LARGEST:
+                raise FarmError(
+                    f"{path} has more than {_LARGEST:,} bytes",
+                    remedy="Write fewer, wider rules.",
+                    code="ignore-file",
+                )
+            return cls(content.decode().splitlines(), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise FarmError(
+                f"cannot read {path}: {error}",
+                remedy="Write it in UTF-8, with a pattern on each line.",
+                code="ignore-file",
+            ) from error
+
+    def leaves_out(self, path: str) -> bool:
+        """Return whether a path is left out, and remember it; that of a directory ends with a slash.
+
+        Paths below a directory that is left out are not asked for.
+        """
+        name = path.rstrip("/").rpartition("/")[2]
+        found = name in _NEVER or path == FILE or bool(self._spec and self._spec.match_file(path))
+        if found:
+            self.met.add(path)
+        return found
+
+
+def _spec(lines: list[str], file: str) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # takes a tenth of a second to load
+
+    for number, line in enumerate(lines, 1):
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error) as error:
+            raise FarmError(
+                f"{line[:100]!r} is not a pattern ({error})",
+                remedy="Write patterns as in .gitignore.",
+                place=Place(file, number, 1),
+                code="ignore-file",
+            ) from error
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def scan_own_tree(directory: Path, rules: IgnoreRules | None = None, *, absolute_links: bool = False) -> Manifest:
+    """Scan a directory, as `scan_tree` does; `rules` are those of its `.farmignore` unless given.
+
+    Raises `UnfitTreeError`, in words for the owner of the files, and the error `ignore-file`.
+    """
+    rules = rules or IgnoreRules.of(directory)
+    try:
+        return scan_tree(directory, absolute_links=absolute_links, leaves_out=rules.leaves_out)
+    except UnfitTreeError as error:
+        links = "links" if absolute_links else "links to places in it"
+        raise UnfitTreeError(
+            error.problems,
+            what=f"{directory} has files that no image or package can hold",
+            remedy=f"Remove them, or leave them out with a line in {directory / FILE}: only files, directories and "
+            f"{links} are allowed.",
+        ) from error
+
+
 HOLDS = "own files"
-_MERGED = ("bin", "sbin", "lib", "lib64")
 _NOT_OURS = ("packages", "dev", "proc", "sys")
-# Their mode is 1777, which no FileSet holds; the layer of links makes them.
-_FOR_EVERYBODY = frozenset({"tmp", "var/tmp"})
 
 
 class OwnFilesError(FarmError):
-    """A directory of the user's cannot go into an image."""
+    """A directory of the user cannot go into an image."""
 
     code = "own-files"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
-    """The user's files as they lie in an image: `manifest` relative to its root, and the layer that holds them."""
+    """The user's files in an image: `manifest` relative to its root, and the layer that holds them."""
 
     manifest: Manifest
     layer: Layer
 
 
 def own_files(directories: Sequence[tuple[Path, str]], store: BlobStore) -> OwnFiles:
-    """Put directories, each with its path in the image, into the store as one layer.
+    """Store directories, each with its path in the image, as one layer.
 
     An empty path is the image's root. `bin`, `sbin`, `lib` and `lib64` there are those below `/usr`, as in every image.
-    Raises `OwnFilesError`, `IgnoreFileError`, `UnfitTreeError`, `TreeChangedError`.
+    Raises `OwnFilesError`, the error `ignore-file`, `UnfitTreeError`, `TreeChangedError`.
     """
     found = placed_entries(directories, digest_tree)
     manifest = Manifest.of((placed for _, _, placed in found.values()), absolute_links=True)
     with ExitStack() as stack, store.writer() as writer:
-        readers = {each: stack.enter_context(TreeReader(each)) for each in {source for source, _, _ in found.values()}}
+        sources = {source for source, _, _ in found.values()}
+        readers = {source: stack.enter_context(TreeReader(source)) for source in sources}
         archive = ArchiveWriter("")
         for entry in manifest.entries:
-            if isinstance(entry, Directory) and entry.path in _FOR_EVERYBODY:
+            if isinstance(entry, Directory) and entry.path in FOR_EVERYBODY:
                 continue
             writer.write(archive.header(entry))
             if isinstance(entry, File):
@@ -83,13 +164,13 @@ def placed_entries(
     look: Callable[[Path, Manifest], Manifest] = lambda _path, tree: tree,
     rules: Callable[[Path], IgnoreRules] = IgnoreRules.of,
 ) -> dict[str, tuple[Path, str, Entry]]:
-    """Return every entry by its path in the image, with the directory that it is from and its path there.
+    """Return every entry by its path in the image, with its directory and its path there.
 
-    `look` completes what was found in a directory: without it no digest is known. `rules` are those by which some of a
-    directory is left out. Raises as `own_files`.
+    `look` completes the manifest of a directory: without it digests are unknown. `rules` reads the rules by which files
+    of a directory are left out. Raises as `own_files`.
     """
     found: dict[str, tuple[Path, str, Entry]] = {}
-    for directory, at in sorted(directories, key=lambda each: (each[1], str(each[0]))):
+    for directory, at in sorted(directories, key=lambda placed: (placed[1], str(placed[0]))):
         if not directory.is_dir():
             raise OwnFilesError(f"{directory} is not a directory", remedy="Name a directory under `files`.")
         tree = scan_own_tree(directory, rules(directory), absolute_links=True)
@@ -114,7 +195,7 @@ def _check_free(directory: Path, path: str, placed: Entry, found: Mapping[str, t
     if placed.path in found:
         raise OwnFilesError(
             f"/{placed.path} is in {found[placed.path][0]} and in {directory}",
-            remedy="Keep one of them: order never decides.",
+            remedy="Keep one of them: their order does not decide.",
         )
 
 
@@ -126,13 +207,13 @@ def _place(directory: Path, at: str, path: str) -> str:
             f"{directory}/{path} would lie at /{placed}, and /{top} is not for own files",
             remedy="Move it elsewhere, as below /srv or /app.",
         )
-    if top in _MERGED and rest:
+    if top in MERGED and rest:
         return f"usr/{placed}"
-    return f"usr/{top}" if top in _MERGED else placed
+    return f"usr/{top}" if top in MERGED else placed
 
 
 def _content(reader: TreeReader, path: str, entry: File) -> Iterator[bytes]:
-    """Give the content of a file, which must be as it was when the manifest was made."""
+    """Yield the content of a file, which must not have changed since the manifest was made."""
     hasher = hashlib.sha256()
     for piece in [reader.read(path, entry.size)] if entry.size <= PIECE else reader.pieces(path, entry.size):
         hasher.update(piece)
@@ -142,14 +223,14 @@ def _content(reader: TreeReader, path: str, entry: File) -> Iterator[bytes]:
 
 
 def is_own(path: str) -> bool:
-    """Say whether a user's own file may lie at a path of an image: it hides nothing of the packages or the links."""
+    """Return whether a file of the user may lie at a path of an image: it hides no package and no link."""
     top, *below = path.split("/")
-    # OCI image specification, layer.md: a file of this prefix takes away what lies in the layers below.
-    return top not in (*_NOT_OURS, *_MERGED) and not any(part.startswith(".wh.") for part in (top, *below))
+    # OCI image specification, layer.md: a file with this prefix removes files of the layers below.
+    return top not in (*_NOT_OURS, *MERGED) and not any(part.startswith(".wh.") for part in (top, *below))
 
 
 def read_own_layer(stream: BinaryIO) -> Manifest:
-    """Return the manifest of a layer of own files from the layer itself. Raises `OwnFilesError` where it is none."""
+    """Return the manifest of a layer of own files. Raises `OwnFilesError` if it is not such a layer."""
     entries: list[Entry] = []
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -170,7 +251,7 @@ def read_own_layer(stream: BinaryIO) -> Manifest:
                     )
                 else:
                     raise OwnFilesError(
-                        f"the layer of own files has {path[:200]!r}, which is no file, directory or link"
+                        f"the layer of own files has {path[:200]!r}, which is not a file, directory or link"
                     )
         return Manifest.of(entries, absolute_links=True)
     except (tarfile.TarError, InvalidManifestError) as error:
