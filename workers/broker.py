@@ -1,7 +1,7 @@
 """The configuration that all Celery programs of the farm share. Redis only wakes; the database decides.
 
-Only JSON is read, only registered tasks run, nobody is obeyed who merely can write to Redis: no remote control, no
-events, no results. A message that comes twice, late or never changes nothing.
+Only JSON is read, and only registered tasks run. Being able to write to Redis gives no control: there is no remote
+control, no events, no results. A message that comes twice, late or never changes nothing.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ def worker_arguments(name: str, queue: str, *, concurrency: int) -> list[str]:
 
 
 def log_to_stderr() -> None:
-    """Let this process say on standard error what the farm does; of libraries only what goes wrong."""
+    """Log to standard error what the farm does, and the warnings of libraries."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("farm").setLevel(logging.INFO)
 
 
 def say_when_ready(name: str) -> None:
-    """Let this process log when its worker takes messages."""
+    """Log when this process's worker begins to take messages."""
 
-    def say(**_: object) -> None:
+    def log_ready(**_: object) -> None:
         logging.getLogger("farm.worker").info("%s is ready.", name)
 
-    signals.worker_ready.connect(say, weak=False)
+    signals.worker_ready.connect(log_ready, weak=False)

@@ -1,13 +1,14 @@
 """The build worker: woken by Celery, it claims jobs over the farm's HTTP API, builds and tests, and reports.
 
-`python -m workers.build --settings FILE`. It holds no database URL, and Redis tells it nothing but that there may be
-work. It needs root, for it mounts; see `farm.container.mounts`.
+`python -m workers.build --settings FILE`. It has no database URL; a message from Redis tells it only that there may be
+work. It needs root, because it mounts; see `farm.container.mounts`.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 import signal
 import sys
@@ -15,9 +16,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from celery import signals
+try:
+    from celery import signals
+except ModuleNotFoundError:
+    sys.stderr.write("error: workers.build needs farm[worker]\n help: pip install 'farm[worker]'\n")
+    sys.exit(os.EX_UNAVAILABLE)
 
-from farm.api.wire import LARGEST_NUMBER
+from farm.api.wire import BUILD_WAKE, LARGEST_NUMBER
 from farm.api.worker_client import WorkerClient
 from farm.container.janitor import Janitor
 from farm.container.sandbox import connect
@@ -33,38 +38,31 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-WAKE = "farm.build.wake"
 _LOG = logging.getLogger("farm.worker")
 
 
-class InvalidWakeError(FarmError):
-    """A message that should wake a worker does not name a job."""
-
-    code = "invalid-wake"
-
-
 def build_app(broker: str, work: Callable[[int], object]) -> Celery:
-    """Return the application whose one task wakes the worker. What a message says is a hint and nothing more."""
+    """Return the application whose one task wakes the worker. The job that a message names is a hint, nothing more."""
     app = celery_app("farm-build", broker, BUILD_QUEUE)
 
-    @app.task(name=WAKE)
+    @app.task(name=BUILD_WAKE)
     def wake(job_id: object) -> None:
         if type(job_id) is not int or not 0 < job_id <= LARGEST_NUMBER:
-            raise InvalidWakeError(f"{str(job_id)[:100]!r} is not the number of a job")
+            raise FarmError(f"{str(job_id)[:100]!r} is not the number of a job", code="invalid-wake")
         work(job_id)
 
     return app
 
 
 def every(seconds: float, stop: threading.Event, do: Callable[[], object], name: str) -> threading.Thread:
-    """Do something again and again in a thread of its own until `stop` is set. Trouble is logged, and ends nothing."""
+    """Repeat something in a thread of its own until `stop` is set. An error is logged and ends nothing."""
 
     def run() -> None:
-        # Workers that started together must not ask together for ever.
+        # Workers that started together must not keep asking at the same moment.
         while not stop.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311
             try:
                 do()
-            except Exception:  # noqa: BLE001  # a timer outlives whatever one of its turns runs into
+            except Exception:  # noqa: BLE001  # one failed turn must not end the timer
                 _LOG.exception("%s failed", name)
 
     thread = threading.Thread(target=run, name=name, daemon=True)
@@ -92,29 +90,29 @@ def run(settings: BuildSettings) -> None:
     client = WorkerClient(settings.farm, settings.name, key)
     engine = connect(settings.docker)
     workshop = open_workshop(settings, client, engine, signer)
-    unit = BuildLoop(client, workshop, settings.toolchains)
+    loop = BuildLoop(client, workshop, settings.toolchains)
     janitor = Janitor(engine, workshop.attempts)
     janitor.sweep()
-    # Celery hears of signals later: until then one waits until the container of the check is cleared up.
-    asked = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    # Celery handles signals only once it runs. One that comes earlier waits until the check has removed its container.
+    stop_requested = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop_requested.set())
     check_mounts(workshop)
-    if asked.is_set():
+    if stop_requested.is_set():
         return
 
     def stop(**_: object) -> None:
-        unit.stop()
+        loop.stop()
 
     signals.worker_shutting_down.connect(stop, weak=False)
     say_when_ready(settings.name)
-    every(settings.sweep_seconds, unit.stopping, janitor.sweep, "janitor")
-    every(settings.idle_seconds, unit.stopping, unit.work_if_idle, "idle timer")
+    every(settings.sweep_seconds, loop.stopping, janitor.sweep, "janitor")
+    every(settings.idle_seconds, loop.stopping, loop.work_if_idle, "idle timer")
     try:
-        app = build_app(settings.broker, unit.work)
+        app = build_app(settings.broker, loop.work)
         app.worker_main(worker_arguments(f"build-{settings.name}", BUILD_QUEUE, concurrency=1))
     finally:
-        unit.stop()
-        unit.work()  # waits until what was at work has let go
+        loop.stop()
+        loop.work()  # returns once the job at work has been given back
         client.close()
 
 

@@ -1,7 +1,7 @@
-"""One build worker's loop: claim, carry out, report. One job at a time, whoever woke it.
+"""One build worker's loop: claim a job, carry it out, report. One job at a time.
 
-What the build did wrong is reported as its failure; what went wrong here gives the job back; when the lease is lost,
-everything is dropped.
+A fault of the build is reported as its failure; trouble of this worker gives the job back; when the lease is lost, the
+result is dropped.
 """
 
 from __future__ import annotations
@@ -46,25 +46,25 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.worker")
 _TRY_AGAIN_SECONDS = 1.0
-# After trouble of its own a worker leaves jobs to others, ever longer: one with a broken disk would try them all.
+# After trouble of its own a worker pauses, longer each time: one with a broken disk would try every job.
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
-# Looking whether it is over costs little.
+# Checking whether the trouble is over costs little.
 _LONGEST_UNFIT_SECONDS = 60.0
 _JITTER = 0.25
-_NOT_BELIEVED = 422
-"""The status of a report that is not the outcome of what was leased."""
+_REPORT_REFUSED = 422
+"""The status with which the farm refuses a report: it is not the outcome of what was leased."""
 _FARM_IN_TROUBLE = 500
-"""From this status on, it is the farm that could not take a report."""
+"""From this status on, the farm failed to take a report."""
 _LONGEST_REPORT_SECONDS = 300.0
-"""So long a farm in trouble is told again and again what came of a job, before that is given back."""
-# What a maintainer has to mend; all else is nobody's fault who wrote a recipe, and the job is another's to try.
+"""How long a report is sent again to a farm that fails, before the job is given back."""
+# What a maintainer has to fix. Nothing else is the recipe's fault: another worker may try the job.
 _RECIPES_FAULT = (BuildFailedError, InvalidOrderError, SourceDigestMismatchError, ForbiddenAddressError)
 
 
 @dataclass
 class BuildLoop:
-    """Where one worker works. `toolchains` is the host's cache of toolchain roots."""
+    """The loop of one worker. `toolchains` is the host's cache of toolchain roots."""
 
     client: WorkerClient
     workshop: Workshop
@@ -76,12 +76,12 @@ class BuildLoop:
     _unfit: bool = False
 
     def work(self, hint: int | None = None) -> int:
-        """Work until nothing is left to do, first at the hinted job; return how many jobs that were."""
+        """Work until nothing is left to do, beginning with the hinted job; return how many jobs were done."""
         with self._one_at_a_time:
             return self._until_idle(hint)
 
     def work_if_idle(self) -> int:
-        """Work, unless it is at work already. A lost message does not matter when this is called now and then."""
+        """Work, unless a job is at work already. Called from time to time, it makes up for lost messages."""
         if not self._one_at_a_time.acquire(blocking=False):
             return 0
         try:
@@ -90,7 +90,7 @@ class BuildLoop:
             self._one_at_a_time.release()
 
     def stop(self) -> None:
-        """Let go of what is at work, soon: its container is stopped and its job given back."""
+        """Stop soon: the container at work is stopped, and its job given back."""
         self.stopping.set()
 
     def _until_idle(self, hint: int | None) -> int:
@@ -99,7 +99,7 @@ class BuildLoop:
             try:
                 lease = self.client.claim(hint)
             except FarmError as error:
-                _LOG.warning("no work: %s", error)
+                _LOG.warning("no job could be claimed: %s", error)
                 return done
             if lease is None:
                 return done
@@ -109,9 +109,9 @@ class BuildLoop:
         return done
 
     def _is_fit(self) -> bool:
-        """Say whether this worker can take a job: it is not pausing, its engine answers, its disks take something.
+        """Say whether this worker can take a job: it is not pausing, its engine answers, its disks can be written.
 
-        After it was not so, a whole container is tried first.
+        After trouble, a whole container is tried first.
         """
         if time.monotonic() < self._not_before:
             return False
@@ -124,11 +124,11 @@ class BuildLoop:
         except (FarmError, OSError) as error:
             self._unfit = True
             self._pause_longer(_LONGEST_UNFIT_SECONDS)
-            _LOG.warning("no work is taken, for %.0f s: %s", self._pause, error)
+            _LOG.warning("no jobs are taken for %.0f s: %s", self._pause, error)
             return False
         if self._unfit:
             self._unfit, self._pause = False, 0.0
-            _LOG.info("work is taken again")
+            _LOG.info("jobs are taken again")
         return True
 
     def _carry_out(self, lease: HeldLease) -> None:
@@ -147,15 +147,15 @@ class BuildLoop:
             _LOG.exception("job %d, attempt %d: not reported: %s", lease.job, lease.attempt, error)
             self._unfit = True
             self._pause_longer()
-            # If this does not get through either, the lease runs out by itself.
+            # If this fails too, the lease expires by itself.
             with suppress(FarmError):
-                told = f"it was not reported: {type(error).__name__}: {error}"
-                self.client.release(lease, error=told, trouble=trouble_of(error) or Trouble.WORKER)
+                message = f"it was not reported: {type(error).__name__}: {error}"
+                self.client.release(lease, error=message, trouble=trouble_of(error) or Trouble.WORKER)
         else:
             _LOG.info("job %d, attempt %d: ended", lease.job, lease.attempt)
 
     def _report_of(self, lease: HeldLease, directory: AttemptDirectory, keeper: LeaseKeeper) -> Callable[[], None]:
-        """Do the work and return what remains to be told to the farm."""
+        """Do the work, and return the call that reports it to the farm."""
         client = self.client
         with LogForwarder(client, lease, lambda: keeper.lost) as log:
             try:
@@ -182,13 +182,13 @@ class BuildLoop:
     def _given_back(
         self, lease: HeldLease, error: Exception, trouble: Trouble, log: LogForwarder
     ) -> Callable[[], None]:
-        told = str(error) if isinstance(error, FarmError) else f"{type(error).__name__}: {error}"
-        if trouble is not Trouble.ORIGIN:  # that is of this source; others may be had
+        message = str(error) if isinstance(error, FarmError) else f"{type(error).__name__}: {error}"
+        if trouble is not Trouble.ORIGIN:  # only this source cannot be fetched
             self._unfit = trouble in OF_ONE_WORKER
             self._pause_longer()
-        _LOG.exception("job %d: given back, for trouble with: %s", lease.job, trouble)
-        _say(log, f"this is no fault of the job, which is tried again ({trouble}): {told}")
-        return lambda: self.client.release(lease, error=told, trouble=trouble)
+        _LOG.exception("job %d: given back, trouble: %s", lease.job, trouble)
+        _say(log, f"this is no fault of the job, which is tried again ({trouble}): {message}")
+        return lambda: self.client.release(lease, error=message, trouble=trouble)
 
     def _work_at(
         self, lease: HeldLease, directory: AttemptDirectory, log: LogForwarder, cancelled: Callable[[], bool]
@@ -208,7 +208,7 @@ class BuildLoop:
         blobs = [
             blob.digest for package in built.packages for blob in (package.archive, package.manifest, package.facts)
         ]
-        # The farm keeps every source that it has used: mirrors forget them.
+        # The farm keeps every source that it has used: mirrors drop them.
         sources = [source.digest for source in plan.plan.sources]
         sources += fetch_carried(plan, workshop.fetcher.anew())
         return lambda: self._finish(lease, [*sources, *blobs, built.provenance, built.log], built.to_dict())
@@ -219,7 +219,7 @@ class BuildLoop:
         self.client.finish(lease, outcome)
 
     def _persistently(self, keeper: LeaseKeeper, lease: HeldLease, report: Callable[[], None]) -> None:
-        """Tell the farm, again and again for as long as the lease lives; give the job back when it is not believed."""
+        """Report until the farm takes it or the lease is lost; give the job back when the farm refuses the report."""
         deadline = time.monotonic() + _LONGEST_REPORT_SECONDS
         while True:
             try:
@@ -231,18 +231,18 @@ class BuildLoop:
             except LeaseGoneError:
                 raise
             except RefusedRequestError as error:
-                if error.status == _NOT_BELIEVED:
+                if error.status == _REPORT_REFUSED:
                     self._pause_longer()
                     _LOG.error("job %d: the farm refuses the report: %s", lease.job, error)  # it says all
-                    told = f"the farm refused the report: {error.message}"
-                    return self.client.release(lease, error=told, trouble=Trouble.WORKER)
+                    message = f"the farm refused the report: {error.message}"
+                    return self.client.release(lease, error=message, trouble=Trouble.WORKER)
                 if error.status < _FARM_IN_TROUBLE or keeper.lost:
                     raise
                 _LOG.warning("the report waits: %s", error)
                 if time.monotonic() > deadline:
                     self._pause_longer()
-                    told = f"the farm could not take the report: {error.message}"
-                    return self.client.release(lease, error=told, trouble=Trouble.STORE)
+                    message = f"the farm could not take the report: {error.message}"
+                    return self.client.release(lease, error=message, trouble=Trouble.STORE)
             time.sleep(_TRY_AGAIN_SECONDS)
 
     def _pause_longer(self, longest: float = _LONGEST_PAUSE_SECONDS) -> None:

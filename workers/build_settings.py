@@ -1,4 +1,4 @@
-"""The settings of one build worker. It is told no database, no token and no key but its own."""
+"""The settings of one build worker. They name no database, no token, and no key but its own."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class InvalidWorkerSettingsError(FarmError):
-    """A file of settings is not what it should be."""
+    """A settings file cannot be read, or has another form."""
 
     code = "invalid-worker-settings"
-    exit_status = os.EX_CONFIG  # to be started again would not help
+    exit_status = os.EX_CONFIG  # starting again would not help
 
 
 class BuildSettings(BaseModel):
-    """What a build worker is told. Paths are absolute.
+    """The settings file of a build worker. Paths are absolute.
 
     `blobs` is its own store. `packages`, `toolchains` and `attempts` are best shared by all workers of a host;
-    `attempts` must be, since each looks after what the others left behind there. `owner` is what this farm's janitors
-    tell their own containers by (empty: the farm's URL). `docker` is the engine's URL (empty: the default), `runtime`
+    `attempts` must be, because each cleans up what the others left there. `owner` marks this farm's containers for its
+    janitors (empty: the farm's URL). `docker` is the engine's URL (empty: the default), `runtime`
     an OCI runtime it knows, `suite` the Debian suite for `debian` origins (empty: none). `allowed_networks` are private
     networks (`10.0.0.0/8`) that sources may be fetched from. `hostname`, `cpus` and `clock_offset` vary what builds
     see, for checks of reproducibility.
@@ -61,5 +61,5 @@ class BuildSettings(BaseModel):
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise InvalidWorkerSettingsError(
-                f"these are no settings of a build worker: {error}", place=Place(str(path))
+                f"the settings of a build worker are invalid: {error}", place=Place(str(path))
             ) from error

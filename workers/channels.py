@@ -1,35 +1,130 @@
-"""The channels of the farm: a pipeline for each whose file can be followed, by the policy that it says now."""
+"""The channels of the farm: a pipeline for each whose file can be followed, by the policy that is in force now.
+
+Read again whenever a file changes: those of channels, curators and owners, and what the keys of targets have signed.
+"""
 
 from __future__ import annotations
 
 import logging
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from farm.core.files.document import MAXIMUM_BYTES
+from farm.core.policy.curators import CURATORS
+from farm.core.policy.owners import OWNERS
+from farm.core.policy.policies import CHANNELS, Policies, is_channel, read_policies
 from farm.core.policy.strictness import bounded
 from farm.errors import FarmError
 from farm.server.curation import signed_orders
 from farm.server.submissions.policies_in_force import in_force, take_up
 from farm.trust.attestation.curator_order import LONGEST_LIFETIME
+from farm.trust.layout import METADATA
+from farm.trust.metadata.delegation import channels_of
+from farm.trust.metadata.repository import Repository
+from farm.trust.metadata.signed_policy import policy_in_force, who_may_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
 
     from farm.core.policy.channel import ChannelPolicy
-    from farm.core.policy.policies import Policies
     from farm.server.pipeline.pipeline import Pipeline
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
-    from workers.channel_files import ChannelFiles, Stamp
-    from workers.signed_targets import SignedTargets
+    from farm.trust.metadata.signed_policy import SignedPolicy
 
 _LOG = logging.getLogger("farm.server")
 
 Build: TypeAlias = "Callable[[ChannelPolicy, Mapping[str, Mapping[str, str]]], Pipeline]"
 """Makes the pipeline of a policy; the second are the public keys of curators, by name, by group."""
+_NEWEST = f"{METADATA}/timestamp.json"
+
+FileStamp: TypeAlias = tuple[str, int, int, int]
+"""Path, inode, size and time of change of a file; zeros where there is none."""
+Stamp: TypeAlias = tuple[FileStamp, ...]
+
+
+class ChannelFiles:
+    """The files of channels, curators and owners in a directory of recipes; a check for changes is one `stat` each."""
+
+    def __init__(self, recipes: Path) -> None:
+        self._recipes = recipes
+
+    def stamp(self) -> Stamp:
+        """Return a stamp that changes when a file does."""
+        return tuple(stamp_of(self._recipes, path) for path in self._paths())
+
+    def read(self) -> Policies:
+        """Return what they say now; a file that cannot be read is the trouble of its channel."""
+        files: dict[str, bytes] = {}
+        unreadable: dict[str, str] = {}
+        for path in self._paths():
+            try:
+                files[path] = self._read(path)
+            except OSError as error:
+                unreadable[path] = f"cannot be read: {error.strerror or error}"
+        return read_policies(files, unreadable)
+
+    def _paths(self) -> list[str]:
+        folder = self._recipes / CHANNELS
+        names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        channels = [f"{CHANNELS}/{name}" for name in names if not name.startswith(".")]
+        found = [path for path in channels if is_channel(path)]
+        return [*found, *(name for name in (CURATORS, OWNERS) if (self._recipes / name).exists())]
+
+    def _read(self, path: str) -> bytes:
+        file = self._recipes / path
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise OSError(None, "it is not a regular file", str(file))
+        with file.open("rb") as opened:
+            # One byte beyond the limit, so that the reader refuses it.
+            return opened.read(MAXIMUM_BYTES + 1)
+
+
+def stamp_of(folder: Path, path: str) -> FileStamp:
+    """Return a stamp that changes when the file at a path below `folder` does."""
+    try:
+        found = (folder / path).lstat()
+    except OSError:
+        return path, 0, 0, 0
+    return path, found.st_ino, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
+
+
+class SignedTargets:
+    """What the keys of targets have signed, read from the published directory at each call."""
+
+    def __init__(self, repository: Path) -> None:
+        self._repository = Repository(repository)
+
+    def stamp(self) -> FileStamp:
+        """Return a stamp that changes with each signature."""
+        return stamp_of(self._repository.root, _NEWEST)
+
+    def channels(self) -> tuple[str, ...] | None:
+        """Return the channels that a role signs for; None where the repository cannot be read."""
+        try:
+            return channels_of(self._repository.head().targets)
+        except FarmError:
+            return None
+
+    def who_orders(self) -> Mapping[str, str] | None:
+        """Return whose orders count: public keys by name; None while no policy is signed, so that no order need be.
+
+        Raises `FarmError` where that cannot be read.
+        """
+        policy = policy_in_force(self._repository)
+        return None if policy is None else who_may_order(self._repository.builders(), policy)
+
+    def policy(self) -> SignedPolicy | None:
+        """Return the signed policy, None where there is none. Raises `FarmError` where it cannot be read."""
+        policy = policy_in_force(self._repository)
+        if policy:
+            _ = policy.policies  # read now, so that a fault in its files is raised here
+        return policy
 
 
 class Channels:
-    """For one thread. `build` makes pipelines; `signed` says what the keys of targets have signed."""
+    """The pipelines of the farm's channels, for one thread. `build` makes a pipeline."""
 
     def __init__(self, application: Application, files: ChannelFiles, build: Build, signed: SignedTargets) -> None:
         self._application = application
@@ -44,24 +139,24 @@ class Channels:
         self._keep_up()
 
     def pipelines(self) -> list[Pipeline]:
-        """Look at the files, and return the pipelines of the channels that can go on, in the order of their names."""
+        """Read what has changed, and return the pipelines of the channels that can go on, by name."""
         self._keep_up()
         return [pipeline for _, pipeline in self._pipelines.values()]
 
     def _keep_up(self) -> None:
         stamp = (*self._files.stamp(), self._signed.stamp())
-        # What has changed is read once it has been at rest for a turn: an editor may be in the middle of it.
+        # A change is read once the files have been at rest for a turn: an editor may still be writing.
         resting, self._seen = stamp == self._seen, stamp
         if not resting or (stamp == self._taken and self._lacking(self._undelegated) == self._undelegated):
             return
         try:
             signed = self._signed.policy()
         except FarmError as error:
-            # Files by themselves may ask for less than what is signed. It is tried again at each turn.
+            # Without it, files could ask for less than what is signed. It is tried again at each turn.
             self._taken = None
             if self._unread != (stamp, error.message):
                 self._unread = stamp, error.message
-                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # the message says it all
+                _LOG.error("what the keys of targets have signed cannot be read: %s", error)  # no trace needed
                 self._take_up(_waiting(self._files.read()))
             return
         said = self._files.read()
@@ -76,7 +171,7 @@ class Channels:
         kept = self._pipelines
         self._pipelines = {}
         for name, policy in said.policies.items():
-            # What a pipeline has read of its channel is kept for as long as its policy stays the same.
+            # A pipeline, with what it has read of its channel, is kept while its policy stays the same.
             policy_now = (policy, in_force(policy, said.curators))
             before = kept.get(name)
             if before is not None and before[0] == policy_now:
@@ -95,18 +190,18 @@ class Channels:
             _LOG.error("submissions are refused: %s", line)
 
     def _take_up_people(self, unit: UnitOfWork) -> None:
-        """Let those order whom targets name; as long as that cannot be read, those of before."""
+        """Record whose orders count, as targets say; while that cannot be read, nothing changes."""
         try:
             people = self._signed.who_orders()
         except FarmError as error:
-            _LOG.error("whose orders count cannot be read: %s", error)  # the message says it all
+            _LOG.error("whose orders count cannot be read: %s", error)  # no trace needed
         else:
             if people != signed_orders.who_orders(unit.session):
                 signed_orders.set_who_orders(unit.session, people)
                 signed_orders.bring_again(unit.session, unit.now - LONGEST_LIFETIME)
 
     def _without_roles(self, said: Policies) -> Policies:
-        """Let channels wait that nobody could sign for: they have come since the keys were made."""
+        """Let channels wait that no role signs for: they were added after the keys were made."""
         self._undelegated = self._lacking(said.policies)
         why = "no role signs for this channel yet. Start `farm up` again, or add it with `farm keys draft targets`."
         waiting = {name: (f"channels/{name}.yaml: {why}",) for name in self._undelegated}
@@ -117,7 +212,7 @@ class Channels:
         if not names:
             return ()
         delegated = self._signed.channels()
-        # A repository that does not say changes nothing.
+        # A repository that cannot be read changes nothing.
         lacking = set(self._undelegated) if delegated is None else set(names) - set(delegated)
         return tuple(sorted(lacking & set(names)))
 
@@ -126,7 +221,7 @@ _UNREAD = "what the keys of targets have signed cannot be read: control's log sa
 
 
 def _waiting(said: Policies) -> Policies:
-    """Let all channels wait, and submissions: nobody can say within what files count."""
+    """Let all channels and submissions wait: the bounds within which files count cannot be read."""
     troubles = dict.fromkeys(said.policies, (_UNREAD,)) | dict(said.troubles)
     owners_troubles = said.owners_troubles or (_UNREAD,)
     return replace(said, policies={}, troubles=dict(sorted(troubles.items())), owners_troubles=owners_troubles)

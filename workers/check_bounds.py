@@ -1,4 +1,4 @@
-"""What a check may cost: seconds and memory. What exceeds it ends, and with it the process where nothing else helps."""
+"""What a check may cost: seconds and memory. A check that takes longer ends the process."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 _GRACE = 5.0
-"""Seconds that Python code has to end the process, before a thread outside the interpreter ends it."""
+"""Seconds for Python code to end the process, before a thread outside the interpreter ends it."""
 
 
 class Deadline:
-    """Ends the process when what runs in it takes too long, and says on standard error where it was.
+    """Ends the process when a check takes too long, and writes to standard error where each thread was.
 
-    A thread of Python does so, which may read the stacks of the others. Where a loop in a library's C code never lets
-    it have its turn, one of `faulthandler` does, a little later: it would read stacks that change under it (and crash)
-    if anything but that loop were running.
+    A Python thread does so, which can safely read the stacks of the others. Where a loop in a library's C code never
+    releases the interpreter, a thread of `faulthandler` does it a little later: it may read the stacks only because
+    nothing but that loop runs.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -34,7 +34,7 @@ class Deadline:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Allow what is done within the time."""
+        """Limit the time of the block."""
         timer = threading.Timer(self._seconds, self._end)
         timer.daemon = True
         with self._lock:
@@ -58,13 +58,13 @@ class Deadline:
         sys.stderr.write(f"Timeout: a check has not ended within {self._seconds:g} s. Where each thread was:\n")
         sys.stderr.flush()
         faulthandler.dump_traceback(all_threads=True)
-        os._exit(1)  # not an exception: no code of a check can hold this one up
+        os._exit(1)  # not an exception, which code of a check could catch
 
 
 def bound_memory(mebibytes: int) -> None:
-    """Let this process have no more address space than so much: beyond it Python raises `MemoryError`."""
+    """Limit the address space of this process: beyond it Python raises `MemoryError`."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     wanted = mebibytes << 20
-    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)  # who started it may have set a lower one
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)  # the parent may have set a lower one
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

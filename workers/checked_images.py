@@ -1,7 +1,7 @@
-"""Works out what an image of released packages is: asked for by the signer, which reads nothing of it itself.
+"""Computes the image that released packages make, for the signer, which reads no package itself.
 
-The checker runs it for each image: `python -m workers.checked_images REPOSITORY LEDGER SECONDS` reads the question from
-standard input, and writes to standard output what the image is, or why there is none.
+The checker runs it for each image: `python -m workers.checked_images REPOSITORY LEDGER SECONDS` reads an `AskedImage`
+from standard input, and writes a `CheckedImage` or a refusal to standard output.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:
-    """Return what an image of published packages is.
+    """Return the image of published packages.
 
     Raises `UnsignableImageError`, `RepositoryStateError`, and what verifying packages and making images raise.
     """
@@ -56,14 +56,14 @@ def make_image(repository: Repository, asked: AskedImage) -> CheckedImage:
 
 
 def _refuse_foreign(pin: Import) -> Catalogue:
-    raise UnsignableImageError(f"the set holds packages of {pin.distribution}, which this farm does not hand on")
+    raise UnsignableImageError(f"the set holds packages of {pin.distribution}, which this farm does not republish")
 
 
 def main() -> None:
     """Answer one question; ends with status 3 where the answer is a refusal."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     repository, ledger = map(Path, sys.argv[1:3])
-    # Whoever has started this waits no longer, or is gone: no loop in a library's code holds this up.
+    # By then nobody waits for the answer. A loop in a library's C code cannot delay this.
     faulthandler.dump_traceback_later(float(sys.argv[3]), exit=True)
     try:
         asked = AskedImage.from_json(sys.stdin.buffer.read())

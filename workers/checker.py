@@ -1,7 +1,7 @@
 """The checker: parses, proves and reads archives for the signer, in a process of its own user that holds no key.
 
-It reads what is published and what the signer has written down, keeps a record of what was published, and answers on a
-Unix socket that only the signer's user can reach whether something may be signed. It writes nothing but that record.
+It reads what is published and the signer's ledger, keeps a record of what was published, and answers on a Unix socket,
+which only the signer's user can reach, whether something may be signed. It writes nothing but that record.
 Run it with
 `python -m workers.checker --repository DIR --ledger DIR --record DIR --socket PATH [--memory MIB] [--seconds N]
 [--image-seconds N]`.
@@ -62,19 +62,19 @@ _Found = TypeVar("_Found")
 
 
 class FailedCheckError(FarmError):
-    """The checker has met something that it was not made for."""
+    """A check ended in an unexpected error."""
 
     code = "failed-check"
 
     def __init__(self, error: Exception) -> None:
         super().__init__(
-            f"the check ended in an error of its own: {type(error).__name__}: {error!s:.300}",
-            remedy="The checker's log (log/checker.log) says where. What it was given may have been made for that.",
+            f"the check ended in an unexpected error: {type(error).__name__}: {error!s:.300}",
+            remedy="The checker's log (log/checker.log) says where. Its input may have been made to cause that.",
         )
 
 
 class Checks:
-    """Looks at what the signer is asked for, within bounds: one thing at a time, and one image beside it."""
+    """Checks what the signer is asked to sign, within bounds: one thing at a time, and one image beside it."""
 
     def __init__(
         self,
@@ -93,16 +93,16 @@ class Checks:
         self._one, self._one_image = threading.Lock(), threading.Lock()
 
     def prepare(self) -> None:
-        """Learn what was published before, which takes long after a start: who asks meanwhile waits.
+        """Read what was published before, which takes long after a start; requests wait meanwhile.
 
-        Where it cannot, no release may be signed either, and the reason is said again for each.
+        Where that fails, each release is refused with the reason.
         """
         try:
             if self._repository.exists():
                 self._decision.prepare()
         except (FarmError, OSError) as error:
-            _LOG.error("what was published cannot be read: %s", error)  # the message says it all
-        except Exception:  # noqa: BLE001  # a check says it again, and ends in a refusal
+            _LOG.error("what was published cannot be read: %s", error)  # no trace needed
+        except Exception:  # noqa: BLE001  # each check then reports it as a refusal
             _LOG.exception("what was published cannot be read")
             self._decision = self._new_decision()
 
@@ -113,31 +113,31 @@ class Checks:
             try:
                 return self._bounded(lambda: self._decision.check(release, Digest(evidence)))
             except FailedCheckError:
-                # What it remembers may be half of something: it is found out again.
+                # What it remembers may be incomplete: it is read again.
                 self._decision = self._new_decision()
                 raise
 
     def order(self, envelope: bytes) -> _Answer:
-        """Look at a curator's order. Raises as `checked_order`, `FailedCheckError`."""
+        """Check a curator's order. Raises as `checked_order`, `FailedCheckError`."""
         with self._one:
             return self._bounded(lambda: checked_order(self._repository, envelope, datetime.now(UTC)))
 
     def advisories(self, content: bytes) -> _Answer:
-        """Look at a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
+        """Check a list of advisories. Raises as `checked_advisories`, `FailedCheckError`."""
         with self._one:
             return self._bounded(
                 lambda: checked_advisories(self._repository, content, self._ledger.state(), datetime.now(UTC))
             )
 
     def reviews(self, content: bytes) -> _Answer:
-        """Look at a record of looking. Raises as `checked_reviews`, `FailedCheckError`."""
+        """Check a list of reviews. Raises as `checked_reviews`, `FailedCheckError`."""
         with self._one:
             return self._bounded(
                 lambda: checked_reviews(self._repository, content, self._ledger.state(), datetime.now(UTC))
             )
 
     def image(self, content: bytes) -> _Answer:
-        """Have it worked out what an image is, in a process of its own. Raises as `ImageProcess.make`."""
+        """Compute an image, in a process of its own. Raises as `ImageProcess.make`."""
         asked = AskedImage.from_json(content)
         with self._one_image:
             return self._images.make(asked)
@@ -160,8 +160,7 @@ def checker_app(checks: Checks) -> FastAPI:
     """Return the checker's HTTP application.
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, `POST /orders`, `POST /advisories`,
-    `POST /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and the
-    reason why not.
+    `POST /reviews` and `POST /images`: each answers with a value of `check_results`, or with status 409 and why not.
     """
     app = refusing_app("farm checker", _LOG)
 

@@ -1,4 +1,4 @@
-"""How the signer asks the checker, over a Unix socket. Whether the answer is about what was asked, the signer sees."""
+"""How the signer asks the checker, over a Unix socket. The signer itself sees that the answer is about its question."""
 
 from __future__ import annotations
 
@@ -26,20 +26,14 @@ if TYPE_CHECKING:
 LONGEST_CHECK = 900.0
 """Seconds that a check may take: the first after a start costs what the channel holds."""
 _MORE = 1.1
-"""How much longer it is waited for than the checker gives itself: that says in its log where it was."""
+"""How much longer the client waits than the checker gives itself: the checker's log then says where it was."""
 _LARGEST_ANSWER = 64 << 20
 
 
 class NoCheckerError(FarmError):
-    """Nobody listens where the checker should: nothing can be said of what was asked, and it may be asked again."""
+    """The checker does not listen: nothing is known about what was asked, and the signer may ask again."""
 
     code = "no-checker"
-
-
-class CheckBrokenError(FarmError):
-    """The checker began to look at something, and did not come to an end: that is not signed."""
-
-    code = "check-broken"
 
 
 class CheckerClient:
@@ -52,7 +46,8 @@ class CheckerClient:
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release.
 
-        Raises `RefusedByCheckerError`, `CheckBrokenError`, `NoCheckerError`, `InvalidAnswerError`.
+        Raises the checker's refusal, `NoCheckerError`, `InvalidAnswerError`, and `FarmError` (`check-broken`) when the
+        checker did not finish.
         """
         return VerifiedRelease.from_json(self._ask(f"/releases?evidence={evidence}", release.to_json()))
 
@@ -84,26 +79,27 @@ class CheckerClient:
         try:
             connection.request("POST", path, content)
             answer = connection.getresponse()
-            told = answer.read(_LARGEST_ANSWER + 1)
+            received = answer.read(_LARGEST_ANSWER + 1)
         except TimeoutError as error:
             raise _broken(f"has not answered within {self.deadline:.0f} seconds") from error
         except (OSError, http.client.HTTPException) as error:
-            raise _broken("ended while it looked at it") from error
+            raise _broken("ended during the check") from error
         finally:
             connection.close()
-        if len(told) > _LARGEST_ANSWER:
+        if len(received) > _LARGEST_ANSWER:
             raise InvalidAnswerError(f"it has more than {_LARGEST_ANSWER} bytes")
         if answer.status == http.client.CONFLICT:
-            raise read_refusal(told)
+            raise read_refusal(received)
         if answer.status != http.client.OK:
-            raise _broken(f"failed at it (status {answer.status})")
-        return told
+            raise _broken(f"failed (status {answer.status})")
+        return received
 
 
-def _broken(why: str) -> CheckBrokenError:
-    return CheckBrokenError(
+def _broken(why: str) -> FarmError:
+    return FarmError(
         f"nothing was signed, because the checker {why}",
-        remedy="Its log says what it was at (log/checker.log). What it is given may have been made to break it.",
+        remedy="See its log (log/checker.log) for what it was checking: that may have been made to break it.",
+        code="check-broken",
     )
 
 

@@ -1,8 +1,8 @@
-"""The control worker: sends what lies in the outbox, takes back expired leases, rings again, tidies up.
+"""The control worker: sends the outbox, takes back expired leases, wakes workers again, and takes channels forward.
 
-`python -m workers.control --settings FILE`. Any number of them may run: all that they do may be done twice. Only one at
-a time should have a repository and a signer in its settings: two would test and publish the same candidates, of whom
-the slower is refused each time.
+`python -m workers.control --settings FILE`. Any number may run: everything they do may be done twice. Only one at a
+time should have a repository and a signer in its settings: two would test and publish the same candidates, and the
+slower one would be refused each time.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ from farm.server.pipeline.publishing.lost_blobs import BlobWatch
 from farm.server.tables.pipeline_states import StepState
 from farm.store.http.address_guard import AddressGuard
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE, celery_app, log_to_stderr, say_when_ready, worker_arguments
-from workers.channel_files import ChannelFiles
-from workers.channels import Channels
-from workers.signed_targets import SignedTargets
+from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,12 +48,12 @@ if TYPE_CHECKING:
     from farm.trust.verification.client_metadata import RepositoryReader
 
 _LOG = logging.getLogger("farm.server")
-_RING_EXPIRES = 3600
+_MESSAGE_EXPIRES = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """Something that a control worker does every `seconds`, under the name of a task."""
+    """What a control worker runs every `seconds`, under the name of a task."""
 
     task: str
     seconds: float
@@ -63,7 +61,7 @@ class PeriodicTask:
 
 
 def periodic_tasks(application: Application, send: Callable[[OutboxMessage], None]) -> tuple[PeriodicTask, ...]:
-    """Return what keeps the farm going; `send` gives a message to the broker."""
+    """Return the tasks that every control worker has; `send` gives a message to the broker."""
     return (
         PeriodicTask("farm.control.dispatch", 0.5, lambda: upkeep.dispatch(application, send)),
         PeriodicTask("farm.server.jobs.leases", 2.0, lambda: upkeep.take_back_expired(application)),
@@ -72,10 +70,10 @@ def periodic_tasks(application: Application, send: Callable[[OutboxMessage], Non
     )
 
 
-def release_duties(
+def release_tasks(
     application: Application, settings: FarmSettings, following: Following | None
 ) -> tuple[PeriodicTask, ...]:
-    """Return what takes every channel forward, and lets clients see advisories, where there is a signer to sign."""
+    """Return the tasks that take channels forward and publish advisories; none without a repository and a signer."""
     if settings.repository is None or settings.signer is None:
         return ()
     repository, signer = settings.repository, SignerClient(settings.signer)
@@ -89,18 +87,18 @@ def release_duties(
     turn = threading.Lock()
 
     def advance() -> None:
-        # A candidate may take longer than the clock's next tick: then that tick has nothing to do.
+        # A candidate may take longer than one tick: the next tick then does nothing.
         if not turn.acquire(blocking=False):
             return
         try:
-            publication.advance()  # first: what it publishes is asked for at the gates
+            publication.advance()  # first: the gates ask for what it publishes
             advance_all(channels.pipelines())
         finally:
             turn.release()
 
     watch = BlobWatch(application, repository)
     return (
-        # While the signer has a release looked at, it answers nobody else.
+        # The signer answers nothing else while a release is being checked.
         PeriodicTask("farm.control.orders", 0.5, BackgroundTask(delivery.deliver)),
         PeriodicTask("farm.control.advance", 1.0, advance),
         PeriodicTask("farm.control.blobs", 10.0, BackgroundTask(watch.look)),
@@ -112,9 +110,9 @@ def _nothing_unseen(_unit: UnitOfWork) -> tuple[str, ...]:
 
 
 def following_of(application: Application, settings: FarmSettings) -> Following | None:
-    """Return what follows other distributions, where the recipes name any.
+    """Return what follows other distributions; None where the recipes name none.
 
-    Where their names lead is for their owners to say: not into this farm's own network, unless its operator allows it.
+    Their owners choose what their names resolve to: private networks are refused unless the operator allows them.
     """
     if not application.inputs.foreign:
         return None
@@ -129,7 +127,7 @@ def following_of(application: Application, settings: FarmSettings) -> Following 
 
 
 def following_tasks(following: Following | None) -> tuple[PeriodicTask, ...]:
-    """Return what follows other distributions: by the clock, and at once what is newly required of them."""
+    """Return the tasks that follow other distributions."""
     if following is None:
         return ()
     return (
@@ -139,14 +137,14 @@ def following_tasks(following: Following | None) -> tuple[PeriodicTask, ...]:
 
 
 class BackgroundTask:
-    """Does something in a thread of its own, unless it is under way: who answers slowly keeps no other duty waiting."""
+    """Runs something in a thread of its own, unless it is still running: a slow answer delays no other task."""
 
     def __init__(self, run: Callable[[], object]) -> None:
         self._run = run
         self.thread: threading.Thread | None = None
 
     def __call__(self) -> None:
-        """Begin, if nothing is under way."""
+        """Start it, unless it is still running."""
         if self.thread is None or not self.thread.is_alive():
             self.thread = threading.Thread(target=self._logged, daemon=True)
             self.thread.start()
@@ -154,29 +152,29 @@ class BackgroundTask:
     def _logged(self) -> None:
         try:
             self._run()
-        except Exception:  # noqa: BLE001  # nobody waits for this thread: what it says would be lost
-            _LOG.exception("a duty beside the others broke off")
+        except Exception:  # noqa: BLE001  # nothing waits for this thread: its error would be lost
+            _LOG.exception("a background task failed")
 
 
 class Advancing(Protocol):
-    """The pipeline of one channel, as its duty sees it."""
+    """The pipeline of one channel, as its task sees it."""
 
     @property
     def channel(self) -> str:
         """The channel's name."""
 
     def advance(self) -> Step:
-        """Do the next step that can be done now."""
+        """Do the next possible step."""
 
 
 def advance_all(pipelines: Sequence[Advancing]) -> None:
-    """Take every channel a step forward: what goes wrong with one is logged, and keeps none of the others back."""
+    """Take every channel a step forward. An error of one channel is logged, and the others go on."""
     for pipeline in pipelines:
         try:
             step = pipeline.advance()
         except FarmError as error:
-            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # it says it all
-        except Exception:  # noqa: BLE001  # whatever it is, it goes to the log, and the other channels go on
+            _LOG.error("%s does not go forward: %s %s", pipeline.channel, error, error.remedy)  # no trace needed
+        except Exception:  # noqa: BLE001  # the other channels go on
             _LOG.exception("%s does not go forward", pipeline.channel)
         else:
             if step.state in (StepState.RELEASED, StepState.REFUSED):
@@ -184,30 +182,30 @@ def advance_all(pipelines: Sequence[Advancing]) -> None:
 
 
 def sender(app: Celery) -> Callable[[OutboxMessage], None]:
-    """Return what sends a message of the outbox. It does not try again by itself: the outbox does."""
+    """Return what sends a message of the outbox. It does not retry: the outbox does."""
 
-    def send(ring: OutboxMessage) -> None:
-        app.send_task(ring.task, args=[ring.job_id], queue=BUILD_QUEUE, expires=_RING_EXPIRES, retry=False)
+    def send(message: OutboxMessage) -> None:
+        app.send_task(message.task, args=[message.job_id], queue=BUILD_QUEUE, expires=_MESSAGE_EXPIRES, retry=False)
 
     return send
 
 
 def control_app(broker: str, add: Callable[[Celery], Sequence[PeriodicTask]]) -> Celery:
-    """Return the application with its duties registered and on the clock."""
+    """Return the application with its tasks registered and scheduled."""
     app = celery_app("farm-control", broker, CONTROL_QUEUE)
     schedule: dict[str, Any] = {}
-    for duty in add(app):
-        app.task(name=duty.task)(_without_arguments(duty.run))
-        # What could not run before it is due again need not run any more.
-        options = {"queue": CONTROL_QUEUE, "expires": max(2 * duty.seconds, 5)}
-        schedule[duty.task] = {"task": duty.task, "schedule": duty.seconds, "options": options}
+    for periodic in add(app):
+        app.task(name=periodic.task)(_without_arguments(periodic.run))
+        # A turn that is late by a whole period is skipped.
+        options = {"queue": CONTROL_QUEUE, "expires": max(2 * periodic.seconds, 5)}
+        schedule[periodic.task] = {"task": periodic.task, "schedule": periodic.seconds, "options": options}
     app.conf.beat_schedule = schedule
     return app
 
 
 def run(app: Celery, name: str) -> None:
     """Run worker and clock until a signal ends them."""
-    # The clock is a thread: a process of its own would outlive a killed worker. Its memory needs no file.
+    # The clock is a thread: a separate process would outlive a killed worker. It keeps its state in memory.
     clock = Service(app, max_interval=1, scheduler_cls=Scheduler)
     threading.Thread(target=clock.start, name="clock", daemon=True).start()
     say_when_ready(name)
@@ -228,14 +226,14 @@ def main(arguments: list[str] | None = None) -> int:
         settings = FarmSettings.read(options.settings)
         if not settings.broker:
             raise InvalidSettingsError(
-                "control sends its messages by Redis, and the settings name none",
-                remedy="Say where it is: broker.",
+                "the settings name no `broker`, and control sends its messages through Redis",
+                remedy="Set `broker` to the URL of Redis.",
                 place=Place(str(options.settings)),
             )
         application = open_application(settings, read_recipe_directory(settings.recipes, leave_out=CHANGING))
         following = following_of(application, settings)
         publishing = (
-            *release_duties(application, settings, following),
+            *release_tasks(application, settings, following),
             *following_tasks(following),
         )
     except FarmError as error:
@@ -248,7 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _without_arguments(run: Callable[[], object]) -> Callable[[], None]:
-    """Return a task's body: a message that brings arguments is refused, and results stay here."""
+    """Return a task's body: a message with arguments is refused, and no result is returned."""
 
     def body() -> None:
         run()

@@ -1,6 +1,6 @@
-"""Whether a worker can work: its engine answers and sees its mounts, its disks take what is written.
+"""Whether a worker can work: its engine answers and sees its mounts, and its disks can be written.
 
-And what it is that went wrong, when something did: told by the types of errors and by the system's numbers for them.
+And which trouble an error is, judged by its type and by the system's error number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from farm.build.attempt.workshop import Workshop
 
@@ -30,24 +29,10 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _MB = 1 << 20
 
 
-class MountsNotSeenError(FarmError):
-    """The Docker Engine does not see what this process mounts: every build would fail."""
-
-    code = "mounts-not-seen"
-
-    def __init__(self, attempts: Path, said: str) -> None:
-        super().__init__(
-            f"the Docker Engine does not see what this worker mounts below {attempts}{said and f': {said}'}",
-            remedy="Run the worker on the engine's own machine and in its mount namespace: not under `ip netns exec`, "
-            "`unshare --mount` or a service with PrivateMounts or PrivateTmp "
-            "(`nsenter --target $(pidof dockerd) --mount` enters it), and name the engine of this machine.",
-        )
-
-
 def check_mounts(workshop: Workshop) -> None:
-    """Start a program that lies in a fresh mount of this process's. Raises `MountsNotSeenError`.
+    """Start a program from a mount that this process has just made: without that, every build would fail.
 
-    Raises `SandboxUnavailableError` too, where the engine cannot start anything.
+    Raises `FarmError` (`mounts-not-seen`), and `SandboxUnavailableError` where the engine cannot start anything.
     """
     with AttemptDirectory.make(workshop.attempts, f"check-{secrets.token_hex(8)}") as attempt:
         volume = OutputVolume.mount(attempt.subdirectory("out"), limit_mb=8, owner=BUILD_USER)
@@ -61,15 +46,22 @@ def check_mounts(workshop: Workshop) -> None:
             attempt=attempt.path,
             labels=tuple(attempt.labels.items()),
         )
-        said = bytearray()
-        result = workshop.sandbox.run(spec, on_output=lambda _, piece: said.extend(piece))
+        output = bytearray()
+        result = workshop.sandbox.run(spec, on_output=lambda _, piece: output.extend(piece))
         if result.exit_code or result.ending != "exited":
-            lines = said.decode("utf-8", "replace").strip().splitlines()
-            raise MountsNotSeenError(workshop.attempts.path, lines[-1] if lines else "")
+            lines = output.decode("utf-8", "replace").strip().splitlines()
+            last = f": {lines[-1]}" if lines else ""
+            raise FarmError(
+                f"the Docker Engine does not see what this worker mounts below {workshop.attempts.path}{last}",
+                remedy="Run the worker on the engine's own machine and in its mount namespace: not under "
+                "`ip netns exec`, `unshare --mount` or a service with PrivateMounts or PrivateTmp "
+                "(`nsenter --target $(pidof dockerd) --mount` enters it), and name the engine of this machine.",
+                code="mounts-not-seen",
+            )
 
 
 def trouble_of(error: Exception) -> Trouble:
-    """Return what an error is that ended an attempt and is not the job's own; NONE where it is the recipe's."""
+    """Return which trouble ended an attempt; NONE where the recipe is to blame."""
     if isinstance(error, SourceUnreachableError):
         return Trouble.ORIGIN if error.unanswered else Trouble.NONE
     for cause in _causes(error):

@@ -1,6 +1,6 @@
-"""Has images worked out for the checker, each in a process of its own: one that takes too long ends that alone.
+"""Computes images for the checker, each in a process of its own: one that takes too long ends only that process.
 
-What the checker has proven of releases is in its memory, and strangers have images asked for.
+Strangers can ask for images, and the checker keeps what it has proven about releases in its own memory.
 """
 
 from __future__ import annotations
@@ -21,19 +21,7 @@ if TYPE_CHECKING:
     from farm.trust.attestation.image_request import AskedImage
 
 _MORE = 1.1
-"""How much longer it is waited for than the process gives itself: that says in the log where it was."""
-
-
-class BrokenImageError(FarmError):
-    """An image was not worked out: the process that was at it took too long, or ended by itself."""
-
-    code = "broken-image"
-
-    def __init__(self, asked: AskedImage, why: str) -> None:
-        super().__init__(
-            f"the image of {', '.join(asked.packages)} of release {asked.number} of {asked.channel} {why}",
-            remedy="The checker's log (log/checker.log) may say where it was.",
-        )
+"""How much longer this waits than the process gives itself: the log then says where it was."""
 
 
 class ImageProcess:
@@ -52,20 +40,19 @@ class ImageProcess:
         self._seconds = seconds
 
     def make(self, asked: AskedImage) -> CheckedImage:
-        """Return what an image is. Raises `BrokenImageError`, `RefusedByCheckerError`, `InvalidAnswerError`."""
+        """Return the image. Raises the process's refusal, `InvalidAnswerError`, and `FarmError` (`broken-image`)."""
         try:
             ended = self._run(asked.to_json())
         except subprocess.TimeoutExpired as error:
-            raise BrokenImageError(asked, f"has not been worked out within {self._seconds:g} seconds") from error
+            raise _broken(asked, f"was not computed within {self._seconds:g} seconds") from error
         if ended.returncode == REFUSED_EXIT:
             raise read_refusal(ended.stdout)
         if ended.returncode:
-            told = f"was not worked out, or not in time: its process ended with status {ended.returncode}"
-            raise BrokenImageError(asked, told)
+            raise _broken(asked, f"was not computed in time: its process ended with status {ended.returncode}")
         return CheckedImage.from_json(ended.stdout)
 
     def _run(self, question: bytes) -> subprocess.CompletedProcess[bytes]:
-        # What is half made goes with the folder, though nobody tidies up who is killed.
+        # A killed process leaves its files behind; they go with the folder.
         with TemporaryDirectory(prefix="farm-images-") as folder:
             return subprocess.run(
                 self._command,
@@ -75,3 +62,11 @@ class ImageProcess:
                 env=os.environ | {"TMPDIR": folder},
                 check=False,
             )
+
+
+def _broken(asked: AskedImage, why: str) -> FarmError:
+    return FarmError(
+        f"the image of {', '.join(asked.packages)} of release {asked.number} of {asked.channel} {why}",
+        remedy="The checker's log (log/checker.log) may say where it was.",
+        code="broken-image",
+    )

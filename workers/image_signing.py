@@ -1,8 +1,8 @@
-"""What the signer says of the images that the farm's registry serves: which packages a digest stands for.
+"""Signs which packages an image of the farm's registry consists of.
 
-Nobody tells it a digest but the checker, which works it out from what is published and signed; what it signs with the
-keys of the channel is a bill of materials of that digest, and never anything else. It listens on a socket of its own,
-which takes no other message, because the registry's process speaks with strangers.
+The digest comes from the checker, which computes it from what is published and signed. What is signed with the keys of
+the channel is a bill of materials of that digest, and nothing else. The application has a socket of its own, which
+takes no other request, because the registry's process talks to strangers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def image_signer_app(repository: Repository, signers: Signers, checker: Checker)
     @app.post("/images")
     async def sign(request: Request) -> Response:
         asked = AskedImage.from_json(await body(request, _LARGEST_QUESTION))
-        # One at a time. This application has an event loop of its own, so nothing but the next image waits for it.
+        # One at a time: this application has an event loop of its own, so only the next image waits.
         return Response(sign_image(repository, signers, checker, asked), media_type=_JSON)
 
     return app
@@ -61,7 +61,7 @@ def sign_image(repository: Repository, signers: Signers, checker: Checker, asked
     try:
         statement = image_statement(made.image, name, made.sbom)
     except (ValueError, RecursionError) as error:
-        raise UnsignableImageError(f"its bill of materials is none: {error}") from error
+        raise UnsignableImageError(f"its bill of materials is invalid: {error}") from error
     envelope = sign_statement(
         statement, *signers.signing(asked.channel, role_of(published.head.targets, asked.channel))
     )

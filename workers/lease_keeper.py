@@ -1,4 +1,4 @@
-"""Keeps one lease alive by heartbeats while the work goes on, and says when it is lost."""
+"""Keeps one lease alive by heartbeats while the work goes on, and notices when it is lost."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TRY_AGAIN_SECONDS = 1.0
 
 
 class LeaseKeeper:
-    """A context manager that beats in a thread of its own.
+    """A context manager that sends heartbeats from a thread of its own.
 
-    A lease is lost when the farm says so, and also when it has run out without a word: a worker that was stopped or
-    cut off for so long must not go on, whatever the farm would say.
+    A lease is lost when the farm says so, and also when it has expired without an answer: a worker that was stopped or
+    disconnected for that long must not go on.
     """
 
     def __init__(self, client: WorkerClient, lease: HeldLease, attempt: AttemptDirectory) -> None:
@@ -52,7 +52,7 @@ class LeaseKeeper:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0  # the first one tells the farm that the work has begun
+        pause = 0.0  # the first heartbeat says that the work has begun
         while not self._done.wait(pause):
             if self.lost:
                 self._gone.set()

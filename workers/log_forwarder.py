@@ -1,6 +1,6 @@
 """Forwards the log of one attempt to the farm in small pieces, soon enough to be followed live.
 
-Nothing is lost while the farm cannot be reached: what waits is kept, up to a bound, and then the build is slowed down.
+Nothing is lost while the farm is unreachable: lines wait in memory, up to a limit; beyond it the build is slowed down.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _TRY_AGAIN_SECONDS = 1.0
 
 
 class LogForwarder:
-    """A context manager that takes records, from any thread, and sends them from its own.
+    """A context manager that takes records from any thread, and sends them from its own.
 
-    `lost` says that the lease is gone, so that nobody will take them any more. Leaving the context waits until all is
-    sent, or nobody takes it.
+    `lost` says whether the lease is gone: then the farm takes no more of them. Leaving the context waits until all
+    records are sent or refused.
     """
 
     def __init__(self, client: WorkerClient, lease: HeldLease, lost: Callable[[], bool]) -> None:
@@ -46,7 +46,7 @@ class LogForwarder:
         self._thread = threading.Thread(target=self._run, name=f"log-{lease.attempt}", daemon=True)
 
     def __call__(self, record: LogRecord) -> None:
-        """Take a record; waits while too many are on their way."""
+        """Take a record; waits while too many are unsent."""
         values = record.to_dict()
         values["text"] = values["text"][:LONGEST_TEXT].encode("utf-8", "replace").decode()
         line = encode_record(values)
@@ -66,7 +66,7 @@ class LogForwarder:
         self.close()
 
     def close(self) -> None:
-        """Send what waits, and end."""
+        """Send what is left, and stop."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -92,14 +92,14 @@ class LogForwarder:
         return bytes(self._waiting[:end])
 
     def _send(self, piece: bytes) -> bool:
-        """Send a piece and forget it; False when it must be sent again."""
+        """Send a piece and drop it; False when it must be sent again."""
         try:
             self._client.append_log(self._lease, self._offset, piece)
         except FarmUnreachableError as error:
             _LOG.warning("the log waits: %s", error)
             return False
         except LogOffsetRefusedError as error:
-            # An answer was lost on its way: part of this, in whole lines, is there already.
+            # An answer was lost: the farm has the first lines of this piece already.
             taken = error.size - self._offset
             if not 0 < taken <= len(piece):
                 self._refused = True

@@ -1,9 +1,9 @@
 """The signer: the one process that holds online keys, and nothing else: no database, no Docker, no network.
 
-It listens on a Unix socket. What it signs has been checked by another process, which holds no key (`workers.checker`):
-it takes a yes for these very bytes, and parses no package, recipe or advisory itself. The timestamp is signed anew by
-the clock. What was signed, ordered and reported it keeps in a ledger, and believes no root but that which it pins.
-Which key signs for which role is said by root and targets; a key may lie in an HSM. Run it with
+It listens on a Unix socket. What it signs was checked by another process, which holds no key (`workers.checker`): it
+takes the checker's yes for exactly these bytes, and parses no package, recipe or advisory itself. It renews the
+timestamp every six hours. What was signed, ordered and reported is in its ledger, and it trusts only the root that it
+pins. Root and targets say which key signs for which role; a key may be in an HSM. Run it with
 `python -m workers.signer --repository DIR --keys DIR --socket PATH [--checker PATH] [--ledger DIR]`.
 """
 
@@ -56,13 +56,7 @@ EXPIRY_NOTICE = timedelta(days=45)
 _LARGEST_RELEASE = 4 * 1024 * 1024
 _LARGEST_LIST = 16 * 1024 * 1024
 _MOST_CONNECTIONS = 64
-"""Who connects is control alone; each may send a list while others do."""
-
-
-class StaleListsError(FarmError):
-    """Lists of advisories are other ones by now than those that a new list was compared with."""
-
-    code = "stale-lists"
+"""Only control connects; lists may arrive at the same time."""
 
 
 def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker, ledger: Ledger) -> FastAPI:
@@ -70,7 +64,7 @@ def signer_app(repository: PinnedRepository, signers: Signers, checker: Checker,
 
     `POST /releases?evidence=DIGEST` with a release's canonical JSON, the digest being of a blob in the repository;
     `POST /orders` with the envelope of a curator's order, `POST /reports` with a report of trouble; `POST /advisories`
-    with a list of them, `POST /reviews` with a record of looking; `GET /health`.
+    with a list of them, `POST /reviews` with a list of reviews; `GET /health`.
     """
     app = refusing_app("farm signer", _LOG, NoCheckerError, StalePolicyError)
 
@@ -116,9 +110,9 @@ def sign(
     *,
     ledger: Ledger,
 ) -> dict[str, object]:
-    """Have one release checked, and publish it. Raises what the checker refuses with, and as `Repository.publish`.
+    """Have one release checked, and publish it. Raises the checker's refusal, and as `Repository.publish`.
 
-    What is published already is not looked at again: whoever asks has not heard the answer.
+    A release that is published already is not checked again: the client has missed the answer.
     """
     repository.check_releases()
     told = {"release": release.digest, "number": release.number}
@@ -128,7 +122,7 @@ def sign(
     verified.check_about(release)
 
     def write_down() -> None:
-        # Before anybody sees it: of a signer that is cut off it is known then what it has used the orders for.
+        # Before it is published: if the signer ends now, its ledger says what the orders were used for.
         ledger.append(
             Signing(
                 channel=release.channel,
@@ -148,9 +142,9 @@ def sign(
 
 
 def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, envelope: bytes) -> Digest:
-    """Have an order checked, and write it down, unless that was done; return its name.
+    """Have an order checked and write it into the ledger, unless it is there; return its digest.
 
-    Raises what the checker and `check_effect` refuse with, and `CuratorOrderError`, `InvalidEnvelopeError`,
+    Raises the refusals of the checker and of `check_effect`, and `CuratorOrderError`, `InvalidEnvelopeError`,
     `LedgerError`.
     """
     repository.check_releases()
@@ -163,9 +157,9 @@ def take_order(repository: PinnedRepository, checker: Checker, ledger: Ledger, e
 
 
 def publish_advisories(repository: Repository, signers: Signers, checker: Checker, content: bytes) -> bool:
-    """Have the list of advisories checked, and publish it; False when it is published already.
+    """Have a list of advisories checked, and publish it; False when it is published already.
 
-    Raises what the checker refuses with, `StaleListsError`, and as `Repository.publish_advisories`.
+    Raises the checker's refusal, `FarmError` (`stale-lists`), and as `Repository.publish_advisories`.
     """
     checked = checker.check_advisories(content)
     checked.check_about(content)
@@ -176,7 +170,7 @@ def publish_advisories(repository: Repository, signers: Signers, checker: Checke
 
 
 def publish_reviews(repository: Repository, signers: Signers, checker: Checker, content: bytes) -> bool:
-    """Have it checked which packages were looked at, and publish that; False when it is published already.
+    """Have a list of reviews checked, and publish it; False when it is published already.
 
     Raises as `publish_advisories`.
     """
@@ -184,7 +178,7 @@ def publish_reviews(repository: Repository, signers: Signers, checker: Checker, 
     checked.check_about(content)
     changed = _publish_lists(repository, signers, checked, {})
     if changed:
-        _LOG.info("signed which packages were looked at")
+        _LOG.info("signed the list of reviews")
     return changed
 
 
@@ -193,14 +187,16 @@ def _publish_lists(
 ) -> bool:
     def check(targets: Mapping[str, TargetFile]) -> None:
         if {path: target.hashes["sha256"] for path, target in targets.items()} != checked.published:
-            raise StaleListsError("other lists of advisories were published meanwhile", remedy="Ask again.")
+            raise FarmError(
+                "other lists of advisories were published meanwhile", remedy="Ask again.", code="stale-lists"
+            )
 
     wanted = dict(documents) | ({} if checked.reviews is None else {REVIEW_LIST: checked.reviews})
     return repository.publish_advisories(wanted, signers, datetime.now(UTC), check=check)
 
 
 def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: threading.Event) -> None:
-    """Sign the timestamp anew, now and every six hours, until `stop` is set; sooner again when it fails."""
+    """Renew the timestamp now and every six hours, until `stop` is set; after a failure sooner."""
     while True:
         period = TIMESTAMP_PERIOD
         try:
@@ -210,10 +206,10 @@ def keep_timestamp_fresh(repository: PinnedRepository, signers: Signers, stop: t
             _keep_public_keys(repository)
             warn_of_expiry(repository, now)
         except (FarmError, OSError) as error:
-            _LOG.error("the timestamp could not be signed: %s", error)  # the message says it all
+            _LOG.error("the timestamp could not be signed: %s", error)  # no trace needed
             period = RETRY_PERIOD
         except Exception:  # noqa: BLE001
-            # A key service's library raises what it likes, and a thread that ended here would lock clients out.
+            # A key service's library may raise anything, and clients are locked out if this thread ends.
             _LOG.exception("the timestamp could not be signed")
             period = RETRY_PERIOD
         if stop.wait(period):
@@ -224,19 +220,19 @@ def _keep_public_keys(repository: Repository) -> None:
     try:
         repository.refresh_public_keys()
     except (FarmError, OSError) as error:
-        _LOG.error("the public keys could not be written as files: %s", error)  # clients go on without them
+        _LOG.error("the public keys could not be written as files: %s", error)  # clients do not need them
 
 
 def warn_of_expiry(repository: Repository, now: datetime) -> None:
-    """Log when root or targets end soon: only people with offline keys can renew them."""
+    """Log when root or targets expire soon: only people with offline keys can renew them."""
     head = repository.head()
     for role, expires in (("root", head.root.expires), ("targets", head.targets.expires)):
         if expires - now < EXPIRY_NOTICE:
-            _LOG.warning("%s ends at %s: renew it with `farm keys draft %s`", role, expires.isoformat(), role)
+            _LOG.warning("%s expires at %s: renew it with `farm keys draft %s`", role, expires.isoformat(), role)
 
 
 def serve_images(repository: Repository, signers: Signers, checker: Checker, path: Path) -> None:
-    """Answer the registry in a thread and an event loop of its own, so that no release waits for an image."""
+    """Answer the registry from a thread with an event loop of its own, so that no release waits for an image."""
     app = image_signer_app(repository, signers, checker)
     config = uvicorn.Config(app, uds=str(path), log_level="warning", limit_concurrency=_MOST_CONNECTIONS)
     server = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""What signer and checker have in common: they answer on Unix sockets, in folders that keep others out."""
+"""HTTP on Unix sockets, as signer and checker share it: in folders that keep other users out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UNAVAILABLE = 503
 
 
 def refusing_app(title: str, log: Logger, *passing: type[FarmError]) -> FastAPI:
-    """Return an application that answers an error for people with its parts, and logs it.
+    """Return an application that logs a `FarmError` and answers with its parts.
 
-    Those of the kinds `passing` are no refusals: it may be asked again.
+    Status 409 is a refusal; an error of the types `passing` is answered with 503: the client may ask again.
     """
     app = FastAPI(title=title, openapi_url=None)
 
@@ -37,34 +37,34 @@ def refusing_app(title: str, log: Logger, *passing: type[FarmError]) -> FastAPI:
 
 
 async def body(request: Request, largest: int) -> bytes:
-    """Return what was sent. Raises `FarmError` when it is more than `largest` bytes."""
+    """Return the body of a request. Raises `FarmError` when it is larger than `largest` bytes."""
     content = b""
     async for chunk in request.stream():
         content += chunk
         if len(content) > largest:
-            raise FarmError(f"what is to be signed has at most {largest} bytes")
+            raise FarmError(f"the body is larger than {largest} bytes")
     return content
 
 
 def private_folder(folder: Path, whose: str) -> None:
-    """Make the folder of a socket, or see that it keeps others out: everybody may connect to the socket itself.
+    """Make the folder of a socket, or check that it keeps others out: the socket itself is open to everybody.
 
     Raises `FarmError`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A group may get in: that of the program that asks, where it runs as a user of its own.
+    # A group may enter: that of the client, where it runs as a user of its own.
     if folder.stat().st_mode & 0o007:
         raise FarmError(
-            f"everybody can get into {folder}, where the {whose} listens",
-            remedy=f"Run `chmod o= {folder}`, or name a folder of its own with --socket.",
+            f"every user can enter {folder}, where the {whose} listens",
+            remedy=f"Run `chmod o= {folder}`, or choose a private folder with --socket.",
         )
 
 
 def listen(path: Path) -> socket.socket:
-    """Listen on a Unix socket: from now on who connects waits, until what has to be done before is done."""
+    """Listen on a Unix socket: from now on clients can connect, and wait until the program is ready to answer."""
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
-    path.chmod(0o666)  # its folder keeps out who has no business with it
+    path.chmod(0o666)  # its folder keeps other users out
     listening.listen(16)
     return listening

@@ -1,4 +1,4 @@
-"""Puts a build worker's workshop together: engine, stores, fetcher, key, and a farm to obtain blobs from."""
+"""Assembles what a build worker works with: engine, stores, fetcher, key, and the farm as a source of blobs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _restore(workshop: Workshop, offered: ToolchainWire, cache: Path) -> Toolcha
     try:
         return restore_toolchain(offered.name, tree, archive, workshop.store, cache)
     except MissingBlobError:
-        # Only now: where workers share the cache of the farm's own host, nothing of it has to be fetched.
+        # Only now: workers that share the cache of the farm's own host need not fetch it.
         workshop.obtain(archive.digest)
         return restore_toolchain(offered.name, tree, archive, workshop.store, cache)
 

@@ -17,6 +17,8 @@ RoleText = Literal["build", "test"]
 """What a worker is enrolled for; one that may test may compare."""
 Omitted = Field(exclude_if=lambda value: not value)
 """Of a field that programs of before do not know: nothing is said of it while there is nothing to say."""
+BUILD_WAKE = "farm.build.wake"
+"""The task that wakes a build worker; its one argument is the number of a job."""
 LARGEST_NUMBER = 2**31 - 1
 """What a numbered row's key can be at most: PostgreSQL keeps it in four bytes."""
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]

@@ -43,9 +43,7 @@ from farm.trust.metadata.repository import Repository
 from tests.server.signed_results import attested
 from tests.server.small_farm import WORLD, Clock, SmallFarm, archive_of
 from tests.server.submissions.owned_farm import send, signed
-from workers.channel_files import ChannelFiles
-from workers.channels import Channels
-from workers.signed_targets import SignedTargets
+from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -62,7 +62,7 @@ def test_an_engine_that_goes_away_costs_no_job_and_its_worker_says_so(host: Host
         given_back = host.job(job).job
         assert given_back.state == "ready"
         assert "Docker Engine" in given_back.error
-        eventually(lambda: host.says_worker("one", "no work is taken"), what="the worker says so")
+        eventually(lambda: host.says_worker("one", "no jobs are taken"), what="the worker says so")
         assert len(host.attempts(job)) == 1, "while its engine is away a worker takes nothing"
 
         # Elsewhere it goes on.
@@ -73,7 +73,7 @@ def test_an_engine_that_goes_away_costs_no_job_and_its_worker_says_so(host: Host
             ("two", AttemptState.SUCCEEDED, Trouble.NONE),
         ]
         door.open()
-        eventually(lambda: host.says_worker("one", "work is taken again"), seconds=90, what="the worker goes on")
+        eventually(lambda: host.says_worker("one", "jobs are taken again"), seconds=90, what="the worker goes on")
 
 
 def test_a_full_disk_costs_no_job(host: Host, tmp_path: Path) -> None:

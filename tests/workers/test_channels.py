@@ -30,9 +30,7 @@ from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
 from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.server.pipeline.conftest import Signer
 from tests.server.small_farm import TOOLCHAIN, SmallFarm, recipe
-from workers.channel_files import ChannelFiles
-from workers.channels import Channels
-from workers.signed_targets import SignedTargets
+from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

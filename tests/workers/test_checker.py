@@ -169,7 +169,7 @@ def test_a_check_that_does_not_end_ends_the_checker_which_says_where_it_was(chan
         with checker_process(tmp_path, channel.public, "--seconds", "0.001") as checker:  # none ends within that
             told = refusal(tmp_path, release, evidence)
             assert checker.wait() == 1
-        assert "the checker ended while it looked at it" in told.message
+        assert "the checker ended during the check" in told.message
         assert (told.said, dict(told.by_package)) == ("check-broken", {})  # no package is blamed, all is asked again
         log = (tmp_path / "workers.checker.log").read_text()
         assert "Timeout" in log
@@ -189,7 +189,7 @@ def test_an_image_that_takes_too_long_ends_nothing_but_itself(channel: Channel, 
         checker_process(tmp_path, channel.public, "--image-seconds", "0.001") as checker,
         signer_process(tmp_path, channel.public),
     ):
-        with pytest.raises(SignerRefusedError, match=r"has not been worked out within 0\.001 seconds"):
+        with pytest.raises(SignerRefusedError, match=r"was not computed within 0\.001 seconds"):
             ImageSignerClient(images_socket(tmp_path)).attest(image)
         asked(tmp_path).sign(*next_release(channel, "jq"))
         assert checker.poll() is None
@@ -278,8 +278,8 @@ def test_an_answer_that_is_none_signs_nothing(channel: Channel, tmp_path: Path) 
         for status, content, why in (
             (200, b"[" * 100_000, "this is not a valid verified release"),
             (409, b"not JSON", "it is no refusal"),
-            (500, b"", "failed at it"),
-            (200, None, "ended while it looked at it"),
+            (500, b"", "failed (status 500)"),
+            (200, None, "ended during the check"),
         ):
             with lying_checker(tmp_path, content, status):
                 assert why in refusal(tmp_path, release, evidence).message

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -14,7 +17,7 @@ from farm.server.pipeline.publication.signer_client import LONGEST_SIGNING
 from farm.server.tables.pipeline_states import StepState
 from workers import control
 from workers.checker_client import CheckerClient
-from workers.control import advance_all, release_duties
+from workers.control import advance_all, release_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,8 +73,15 @@ def test_orders_that_wait_for_the_signer_keep_no_other_duty_waiting(
     monkeypatch.setattr(control, "Channels", lambda *_parts: None)  # there are none
     places = dict.fromkeys(("blobs", "logs", "recipes", "repository"), tmp_path)
     settings = FarmSettings(database="", toolchains=(), signer=tmp_path / "signer.sock", **places)
-    periodic_tasks = {duty.task: duty for duty in release_duties(cast("Application", None), settings, None)}
+    periodic_tasks = {duty.task: duty for duty in release_tasks(cast("Application", None), settings, None)}
     periodic_tasks["farm.control.orders"].run()
     assert not brought.is_set()
     answered.set()
     assert brought.wait(30)
+
+
+def test_a_build_worker_without_its_extra_says_what_to_install() -> None:
+    run = "import runpy, sys; sys.modules['celery'] = None; runpy.run_module('workers.build', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (os.EX_UNAVAILABLE, "")
+    assert ended.stderr == "error: workers.build needs farm[worker]\n help: pip install 'farm[worker]'\n"

@@ -33,14 +33,15 @@ from farm.container.attempts_root import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.sandbox import Sandbox, connect
 from farm.core.names.platform import Platform
-from workers.fitness import MountsNotSeenError, check_mounts
+from farm.errors import FarmError
+from workers.fitness import check_mounts
 
 engine = connect()
 image = EmptyImage.of(Platform.parse("linux/amd64")).ensure(engine)
 root = AttemptsRoot.open(Path(sys.argv[1]), "tests")
 try:
     check_mounts(SimpleNamespace(attempts=root, sandbox=Sandbox(engine, image, worker="tests")))
-except MountsNotSeenError as error:
+except FarmError as error:
     print(error.message, error.remedy)
 else:
     print("all is seen")

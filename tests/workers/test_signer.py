@@ -55,7 +55,7 @@ def test_a_folder_that_everybody_gets_into_is_refused(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("error: everybody can get into signer, where the signer listens. Run `chmod o= signer`")
+    assert line.startswith("error: every user can enter signer, where the signer listens. Run `chmod o= signer`")
 
 
 def test_a_record_that_cannot_be_filled_is_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,12 +15,12 @@ import pytest
 import redis as redis_client
 from celery import Celery
 
+from farm.api.wire import BUILD_WAKE
 from farm.core.plan.trouble import Trouble
 from farm.server.tables.states import JobState
 from tests.server.small_farm import recipe
 from tests.workers.programs import eventually, program
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE
-from workers.build import WAKE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,14 +109,14 @@ def test_forged_messages_change_nothing(
     struck = tmp_path / "struck"
     forged = [
         ("os.system", json.dumps([["touch /tmp/x"], {}, {}]).encode(), "application/json"),
-        (WAKE, pickle.dumps(((_Bomb(struck),), {}, {})), "application/x-python-serialize"),
-        (WAKE, b"not json at all", "application/json"),
-        (WAKE, b"yaml: [", "application/x-yaml"),
+        (BUILD_WAKE, pickle.dumps(((_Bomb(struck),), {}, {})), "application/x-python-serialize"),
+        (BUILD_WAKE, b"not json at all", "application/json"),
+        (BUILD_WAKE, b"yaml: [", "application/x-yaml"),
         *(
-            (WAKE, json.dumps([arguments, {}, {}]).encode(), "application/json")
+            (BUILD_WAKE, json.dumps([arguments, {}, {}]).encode(), "application/json")
             for arguments in ([], ["1; DROP TABLE job"], [-1], [2**70], [None], [1.5], [True], [[1]], [1, 2])
         ),
-        (WAKE, json.dumps([[], {"job_id": {"a": 1}}, {}]).encode(), "application/json"),
+        (BUILD_WAKE, json.dumps([[], {"job_id": {"a": 1}}, {}]).encode(), "application/json"),
     ]
     for task, body, content_type in forged:
         _push(redis, task=task, body=body, content_type=content_type)

@@ -13,6 +13,7 @@ from sqlalchemy import literal_column
 from sqlalchemy.orm import aliased
 from sqlmodel import and_, col, delete, exists, func, not_, or_, select, update
 
+from farm.api.wire import BUILD_WAKE
 from farm.core.names.digest import Digest
 from farm.server.tables.job_rows import AttemptRow, JobExclusionRow, JobNeedRow, JobRow, OutboxRow
 from farm.server.tables.package_rows import PackageRow
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
 
-BUILD_WAKE = "farm.build.wake"
 REBUILD_PRIORITY = 1
 """What is wanted for the first time goes before what is built once more."""
 

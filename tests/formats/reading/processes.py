@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from farm.api.wire import BUILD_WAKE
 from farm.checker.reading.published_identities import PublishedRecord
 from farm.cli.operate.farm_home import FarmHome
 from farm.container.attempt_directory import attempt_name, written_lease
@@ -21,7 +22,6 @@ from farm.core.names.printed_version import PrintedIdentity
 from farm.errors import FarmError
 from farm.server.application import FarmSettings
 from farm.server.identities.identities import token_digest
-from farm.server.jobs.jobs import BUILD_WAKE
 from farm.server.pipeline.publication.signer_client import (
     ImageSignerClient,
     SignerClient,
@@ -36,7 +36,6 @@ from farm.trust.metadata.repository import Repository
 from tests.formats import kept
 from tests.formats.reading.documents import KINDS
 from workers.broker import celery_app
-from workers.build import WAKE
 from workers.build_settings import BuildSettings
 from workers.checker import checker_app
 from workers.checker_client import NoCheckerError
@@ -207,7 +206,7 @@ def names() -> dict[str, Any]:
     app = celery_app("formats", "memory://", "farm-formats")
     asked = ("task_serializer", "accept_content", "task_acks_late", "timezone")
     return {
-        "wake": [BUILD_WAKE, WAKE],
+        "wake": [BUILD_WAKE, BUILD_WAKE],
         "celery": {name: getattr(app.conf, name) for name in asked},
         "lease": token_digest("token"),
         "attempt": attempt_name("token"),
