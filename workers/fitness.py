@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from farm.api.errors import FarmUnreachableError, RefusedRequestError
 from farm.build.sources.fetch import SourceUnreachableError
 from farm.container.attempt_directory import AttemptDirectory
-from farm.container.host_binaries import bind_init
-from farm.container.output_volume import OutputVolume
+from farm.container.environment import OutputVolume
 from farm.container.sandbox import SandboxLostError, SandboxUnavailableError
 from farm.container.sandbox_spec import BUILD_USER, Bind, SandboxLimits, SandboxSpec
+from farm.container.sandbox_view import bind_init
 from farm.core.plan.trouble import Trouble
 from farm.errors import FarmError
 

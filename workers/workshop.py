@@ -13,7 +13,7 @@ from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
 from farm.build.toolchain.toolchain import restore_toolchain
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.sandbox import Sandbox
 from farm.container.sandbox_spec import Variation

@@ -19,8 +19,7 @@ from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.apt import Apt
 from farm.build.toolchain.apt_sources import NoSignedSourceError
 from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
-from farm.container.attempt_directory import AttemptDirectory
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptDirectory, AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.janitor import Janitor
 from farm.container.sandbox import Sandbox, connect

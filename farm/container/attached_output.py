@@ -25,17 +25,11 @@ _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 _CHUNK = 1 << 16
 
 
-class BrokenStreamError(FarmError):
-    """The engine sent a frame that its interface does not know."""
-
-    code = "broken-stream"
-
-
 class AttachedOutput:
-    """Reads whole or partial frames as they come, and gives back control when nothing comes."""
+    """Reads complete or partial frames as they arrive, and returns control when none arrives."""
 
     def __init__(self, attached: io.RawIOBase) -> None:
-        # A descriptor of our own: closing that of the client's would leave the connection open.
+        # Our own descriptor: closing the client's would leave the connection open.
         self._socket = socket.socket(fileno=os.dup(attached.fileno()))
         self._socket.settimeout(None)
         self._selector = selectors.DefaultSelector()
@@ -46,7 +40,7 @@ class AttachedOutput:
         self.ended = False
 
     def wait(self, seconds: float) -> bytes:
-        """Return the next bytes of the socket; nothing when none came within `seconds` or the stream ended."""
+        """Return the next bytes of the socket; nothing if none came within `seconds`, or the stream ended."""
         if self.ended or not self._selector.select(max(seconds, 0.0)):
             return b""
         try:
@@ -57,7 +51,7 @@ class AttachedOutput:
         return received
 
     def pieces(self, received: bytes) -> Iterator[tuple[Stream, bytes]]:
-        """Take bytes of the socket apart into pieces of either stream; raises `BrokenStreamError`."""
+        """Divide bytes of the socket into pieces of either stream; raises the error `broken-stream`."""
         at = 0
         while at < len(received):
             if self._left == 0:
@@ -69,7 +63,9 @@ class AttachedOutput:
                 number, self._left = _HEADER.unpack(self._header)
                 self._header = b""
                 if number not in _STREAMS:
-                    raise BrokenStreamError(f"the Docker Engine sent a frame of the unknown stream {number}")
+                    raise FarmError(
+                        f"the Docker Engine sent a frame of the unknown stream {number}", code="broken-stream"
+                    )
                 self._stream = _STREAMS[number]
                 continue
             piece = received[at : at + self._left]
@@ -78,7 +74,7 @@ class AttachedOutput:
             yield self._stream, piece
 
     def close(self) -> None:
-        """Hang up; the engine then throws away what else the container says. May be called again."""
+        """Disconnect; the engine then discards further output of the container. May be called again."""
         self._selector.close()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,9 @@
-"""An attempt's own directory on its worker's host: mount points, scripts, and the proof that its owner still lives.
+"""The directories of attempts on a host: mount points, scripts, and the proof that the owner of each still lives.
 
-The directory is locked for as long as the owner's process exists; the kernel drops the lock whatever kills the
-process. `lease.json` holds whose it is and when the lease ends, on the host's clock; each heartbeat writes it anew.
-From these the janitor of the host, whichever of the farm's workers runs it, knows what is abandoned.
+A directory is locked for as long as the owner's process exists; the kernel drops the lock however that ends.
+`lease.json` holds its farm and the end of its lease, on the host's clock; each heartbeat rewrites it. From these the
+janitor of the host, which every worker runs, knows what is abandoned. Several farms may share one Docker Engine, and
+one directory of attempts: none touches the attempts of another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
@@ -19,30 +21,64 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.container.attempts_root import LABEL_LEASE
 from farm.container.host_clock import HostTime, host_time
 from farm.container.mounts import unmount_below
 from farm.errors import FarmError
+from farm.store.durable_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
-    from farm.container.attempts_root import AttemptsRoot
+
+LABEL_OWNER = "farm.owner"
+"""The farm that owns a container. Containers of farm's first versions have none, and are never removed."""
+LABEL_ATTEMPTS = "farm.attempts"
+"""The identity of the directory that contains those of attempts."""
+LABEL_LEASE = "farm.lease"
+"""The name of the attempt, which is that of its directory."""
+IDENTITY = ".identity"
+"""The file with the identity. The path of a directory may differ between processes; this file is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsRoot:
+    """The directory `path` of attempts, used by the farm `owner` (its directory or address), with its `identity`."""
+
+    path: Path
+    owner: str
+    identity: str
+
+    @classmethod
+    def open(cls, path: Path, owner: str) -> AttemptsRoot:
+        """Make the directory and its identity if they are missing. Raises `OSError`."""
+        path.mkdir(parents=True, exist_ok=True)
+        file = path / IDENTITY
+        if not file.exists():
+            _make_identity(file)
+        return cls(path, owner, file.read_text().strip())
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of every container of this farm's attempts here."""
+        return {LABEL_OWNER: self.owner, LABEL_ATTEMPTS: self.identity}
+
+
+def _make_identity(file: Path) -> None:
+    """Write the file completely or not at all; of several writers at once, the first wins."""
+    with tempfile.NamedTemporaryFile("w", prefix=f"{IDENTITY}-", dir=file.parent) as writing:
+        writing.write(f"{secrets.token_hex(16)}\n")
+        writing.flush()
+        with suppress(FileExistsError):
+            os.link(writing.name, file)
+
 
 NEW = ".new-"
-"""What the name of a directory begins with that is being made."""
-
-
-class AttemptDirectoryError(FarmError):
-    """An attempt's directory cannot be made, because the same lease is at work on this host already."""
-
-    code = "attempt-directory"
+"""The prefix of directories that are being made."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenLease:
-    """What is written in an attempt's directory: the farm whose it is, and when its lease ends, if that was said."""
+    """The lease in an attempt's directory: its farm, and when it ends, if it does."""
 
     owner: str
     until: HostTime | None
@@ -60,49 +96,49 @@ class AttemptDirectory:
     def make(cls, root: AttemptsRoot, token: str, *, seconds: float | None = None) -> AttemptDirectory:
         """Make and lock the directory of a lease that ends in so many seconds (None: with this process).
 
-        Only the owner may enter it: a volume below that a build fills stays out of other users' reach. It is named for
-        the token's digest, because a build sees the name among its mounts and must not learn the token.
-        Raises `AttemptDirectoryError`.
+        Only the owner may enter it, so that other users cannot reach a volume that a build fills. Its name is the
+        digest of the token, because a build sees the name among its mounts and must not learn the token. Raises the
+        error `attempt-directory` if the lease has a directory on this host already.
         """
         path = root.path / attempt_name(token)
-        # While a directory is not locked yet, no janitor may take it for one whose owner is gone.
+        # A janitor must not take a directory that is not locked yet for an abandoned one.
         with _opened(root.path) as making:
             fcntl.flock(making, fcntl.LOCK_SH)
-            unborn = Path(tempfile.mkdtemp(prefix=NEW, dir=root.path))
-            lock = os.open(unborn, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            unnamed = Path(tempfile.mkdtemp(prefix=NEW, dir=root.path))
+            lock = os.open(unnamed, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        directory = cls(root, unborn, lock)
+        directory = cls(root, unnamed, lock)
         try:
             directory.extend(seconds)
-            # Locked before it has its name, under which the containers know it.
-            unborn.rename(path)
+            # It is locked before it gets the name by which containers are labelled.
+            unnamed.rename(path)
         except OSError as error:
             directory.close()
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-            raise AttemptDirectoryError(f"the attempt {path.name} is at work on this host already") from error
+            raise FarmError(
+                f"the attempt {path.name} is already running on this host", code="attempt-directory"
+            ) from error
         directory.path = path
         return directory
 
     @property
     def name(self) -> str:
-        """What the attempt is called in labels, logs and provenance."""
+        """The name of the attempt in labels, logs and provenance."""
         return self.path.name
 
     @property
     def labels(self) -> dict[str, str]:
-        """By what its containers are known."""
+        """The labels of its containers."""
         return {**self._root.labels, LABEL_LEASE: self.name}
 
     def extend(self, seconds: float | None) -> None:
-        """Write down that the lease ends in so many seconds, as a heartbeat does; None: with this process."""
+        """Record that the lease ends in so many seconds, as a heartbeat does; None: with this process."""
         lease: dict[str, object] = {"owner": self._root.owner}
         if seconds is not None:
             until = host_time(seconds)
             lease |= {"clock": until.clock, "until": until.seconds}
-        temporary = self.path / "lease.json.new"
-        temporary.write_text(json.dumps(lease))
-        temporary.replace(self.path / "lease.json")
+        replace_file(self.path / "lease.json", json.dumps(lease).encode(), durable=False)
 
     def subdirectory(self, name: str) -> Path:
         """Make a directory in it."""
@@ -111,7 +147,7 @@ class AttemptDirectory:
         return path
 
     def close(self) -> None:
-        """Unmount what is mounted in it, remove it, and let go of the lock."""
+        """Unmount what is mounted in it, remove it, and release the lock."""
         try:
             clear(self.path)
         finally:
@@ -120,19 +156,17 @@ class AttemptDirectory:
     def __enter__(self) -> AttemptDirectory:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 def attempt_name(token: str) -> str:
-    """Return the public name of the attempt that holds the lease `token`."""
+    """Return the public name of the attempt with the lease `token`."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 def written_lease(path: Path) -> WrittenLease | None:
-    """Return what is written in an attempt's directory; None where that is nothing, or of farm's first versions."""
+    """Return the lease in an attempt's directory; None if there is none, or it is of farm's first versions."""
     try:
         lease = json.loads((path / "lease.json").read_text())
         owner, clock, until = lease["owner"], lease.get("clock"), lease.get("until")
@@ -145,7 +179,7 @@ def written_lease(path: Path) -> WrittenLease | None:
 
 
 def take_over(path: Path) -> int | None:
-    """Lock the directory of an owner that is gone and return the lock's descriptor; None while the owner lives."""
+    """Lock the directory of an owner that has ended, and return the lock's descriptor; None while the owner lives."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -160,7 +194,7 @@ def take_over(path: Path) -> int | None:
 
 @contextmanager
 def none_being_made(root: Path) -> Iterator[bool]:
-    """Keep directories from being made below `root` meanwhile; False where one is being made this moment."""
+    """Prevent directories from being made below `root` meanwhile; False if one is being made right now."""
     with _opened(root) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -173,7 +207,7 @@ def none_being_made(root: Path) -> Iterator[bool]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """Open a directory; its lock, if it gets one, lasts as long as this."""
+    """Open a directory, whose lock, if it gets one, lasts as long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -182,7 +216,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def clear(path: Path) -> None:
-    """Unmount what is mounted at or below a directory and remove it; never removes through a mount."""
+    """Unmount everything at or below a directory, and remove it; nothing is removed through a mount."""
     if not path.exists():
         return
     unmount_below(path)

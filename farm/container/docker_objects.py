@@ -1,9 +1,10 @@
-"""What a Docker Engine has that bears farm's label: images, and containers that run. Looks only."""
+"""The images and running containers of a Docker Engine that have farm's label. Reads only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 LABEL = "farm.set"
-"""The label that every image and every late-bound container has."""
+"""The label of every image and every late-bound container."""
 _ATTEMPTS = 3
 _ADDED = 1
 # `docker run --init` shows a program of the engine's there, for which it adds an empty file.
@@ -22,7 +23,7 @@ _PLACES_OF_INIT = (("/sbin/docker-init", _ADDED), ("/usr/sbin/docker-init", _ADD
 
 @dataclass(frozen=True, slots=True)
 class ContainerMount:
-    """What a container sees at `target`: of its host at `source`, or of a volume, or (`source` empty) a fresh tmpfs."""
+    """A mount of a container at `target`: of `source` on its host, of a volume, or (`source` empty) a fresh tmpfs."""
 
     source: str
     target: str
@@ -31,10 +32,9 @@ class ContainerMount:
 
 @dataclass(frozen=True, slots=True)
 class LabelledContainer:
-    """A container that runs. `image` is what it was started as, `image_id` what that was.
+    """A running container. `image` is the name of the image that it was started from, `image_id` that image's id.
 
-    `changed` are the paths that are others than in its image, by what was written in it; without the directories on
-    the way to them.
+    `changed` are the paths that were written since, without the directories above them.
     """
 
     id: str
@@ -48,7 +48,7 @@ class LabelledContainer:
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """An image: `id` is what the engine calls it, `names` what people do."""
+    """An image: its `id` in the engine, and its `names` for people."""
 
     id: str
     names: tuple[str, ...]
@@ -56,8 +56,8 @@ class LabelledImage:
 
 
 def running_containers(client: docker.APIClient) -> list[LabelledContainer]:
-    """Return the containers that run, by name."""
-    return sorted(_containers(client), key=lambda each: each.name)
+    """Return the running containers, by name."""
+    return sorted(_containers(client), key=attrgetter("name"))
 
 
 def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
@@ -73,15 +73,15 @@ def _containers(client: docker.APIClient) -> Iterator[LabelledContainer]:
             image=str(listed.get("Image", "")),
             image_id=str(shown.get("Image", "")),
             labels=config.get("Labels") or {},
-            mounts=tuple(sorted(_mounts(shown), key=lambda each: each.target)),
+            mounts=tuple(sorted(_mounts(shown), key=attrgetter("target"))),
             changed=_changed(changes),
         )
 
 
 def _inspected(client: docker.APIClient, name: str) -> tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]] | None:
-    """Return what the engine shows of a container, and what was written in it; None where it does not run any more.
+    """Return what the engine shows of a container, and the changes in it; None if it no longer runs.
 
-    Of one that is being removed the engine shows nothing, or says with any status what it has not found.
+    While a container is being removed, the engine answers with any status.
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -94,14 +94,14 @@ def _inspected(client: docker.APIClient, name: str) -> tuple[Mapping[str, Any], 
 
 
 def _mounts(shown: Mapping[str, Any]) -> Iterator[ContainerMount]:
-    for each in shown.get("Mounts") or ():
-        yield ContainerMount(str(each.get("Source", "")), str(each.get("Destination", "")), bool(each.get("RW")))
+    for mount in shown.get("Mounts") or ():
+        yield ContainerMount(str(mount.get("Source", "")), str(mount.get("Destination", "")), bool(mount.get("RW")))
     for target in (shown.get("HostConfig") or {}).get("Tmpfs") or {}:
         yield ContainerMount("", str(target), writable=True)
 
 
 def _changed(changes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return what was changed without the directories that it lies in, which are listed as changed with it."""
+    """Return the changed paths without the directories above them, which the engine lists too."""
     kinds = {str(change["Path"]): change["Kind"] for change in changes}
     found = sorted(kinds, key=lambda path: path.split("/"))
     return tuple(
@@ -116,10 +116,10 @@ def labelled_images(client: docker.APIClient) -> list[LabelledImage]:
     found: list[dict[str, Any]] = client.images(filters={"label": LABEL})
     images = (
         LabelledImage(
-            id=str(each["Id"]),
-            names=tuple(sorted(name for name in each.get("RepoTags") or () if name != "<none>:<none>")),
-            labels=each.get("Labels") or {},
+            id=str(image["Id"]),
+            names=tuple(sorted(name for name in image.get("RepoTags") or () if name != "<none>:<none>")),
+            labels=image.get("Labels") or {},
         )
-        for each in found
+        for image in found
     )
-    return sorted(images, key=lambda each: (each.names, each.id))
+    return sorted(images, key=attrgetter("names", "id"))

@@ -1,6 +1,6 @@
 """The one constant image that every sandbox and every late-bound run starts from: mount points and root links.
 
-Its content and its id are known before it is loaded, and checked after: nothing in it ever needs trusting.
+Its content and its id are known before it is loaded, and checked after: it never needs to be trusted.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import docker
 import docker.errors
 
-from farm.container.empty_root import DIRECTORIES, LINKS
 from farm.core.fileset.archive import ArchiveWriter
 from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.root_places import MOUNT_POINTS, ROOT_LINKS
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ TAG = "farm/empty:1"
 _CREATED = "1980-01-01T00:00:00Z"
 
 
-class EmptyImageError(FarmError):
-    """The Docker Engine holds something else under the empty image's name, or would not take the image."""
-
-    code = "empty-image"
-
-
 @dataclass(frozen=True, slots=True)
 class EmptyImage:
     """The image as bytes: its config, its one layer, and the archive that `docker load` takes."""
@@ -44,9 +38,9 @@ class EmptyImage:
 
     @classmethod
     def of(cls, platform: Platform) -> EmptyImage:
-        """Make the image of a platform; the same bytes always."""
-        entries: list[Entry] = [Directory(name) for name in DIRECTORIES]
-        entries += [Link(name, target) for name, target in LINKS]
+        """Make the image of a platform: always the same bytes."""
+        entries: list[Entry] = [Directory(name) for name in MOUNT_POINTS]
+        entries += [Link(name, target) for name, target in ROOT_LINKS]
         layer = b"".join(ArchiveWriter("").archive(Manifest.of(entries), _no_content))
         config = {
             "architecture": platform.architecture,
@@ -75,9 +69,9 @@ class EmptyImage:
         return b"".join(ArchiveWriter("").archive(manifest, lambda file: (contents[file.path],)))
 
     def ensure(self, client: docker.APIClient) -> str:
-        """See that the engine has the image under its tag, and return the id by which containers name it.
+        """Load the image into the engine unless it is there, and return the id by which containers name it.
 
-        A tag that names another image is not used but loaded anew. Raises `EmptyImageError`.
+        If the tag names another image, this one is loaded again. Raises the error `empty-image`.
         """
         for load in (True, False):
             try:
@@ -88,12 +82,14 @@ class EmptyImage:
                 return str(found["Id"])
             if load:
                 self._load(client)
-        raise EmptyImageError(
-            f"the Docker Engine holds another image as {TAG}", remedy=f"Remove it with `docker rmi {TAG}`."
+        raise FarmError(
+            f"the Docker Engine has another image with the tag {TAG}",
+            remedy=f"Remove it with `docker rmi {TAG}`.",
+            code="empty-image",
         )
 
     def is_it(self, found: Mapping[str, object]) -> bool:
-        """Say whether what an engine shows of an image is this one, and nothing else under its name."""
+        """Return whether what an engine shows of an image is exactly this image."""
         root = found.get("RootFS")
         return isinstance(root, dict) and root.get("Layers") == [Digest.of(self.layer)] and not _settings(found)
 
@@ -101,13 +97,13 @@ class EmptyImage:
         for event in client.load_image(io.BytesIO(self.archive())):  # type: ignore[no-untyped-call]
             # The engine answers 200 and reports the failure in the body.
             if "error" in event:
-                raise EmptyImageError(f"the Docker Engine did not load {TAG}: {event['error']}")
+                raise FarmError(f"the Docker Engine did not load {TAG}: {event['error']}", code="empty-image")
 
 
 def _settings(found: Mapping[str, object]) -> dict[str, object]:
     config = found.get("Config")
-    asked = ("Cmd", "Entrypoint", "User", "Volumes", "WorkingDir")
-    return {key: config[key] for key in asked if config.get(key)} if isinstance(config, dict) else {}
+    names = ("Cmd", "Entrypoint", "User", "Volumes", "WorkingDir")
+    return {key: config[key] for key in names if config.get(key)} if isinstance(config, dict) else {}
 
 
 def _no_content(file: File) -> tuple[bytes, ...]:

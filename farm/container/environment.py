@@ -1,18 +1,21 @@
-"""The file system that a build, a test or a late-bound run sees, put together from a composition on the host.
+"""The file system that a build, a test or a late-bound run sees, made from a composition on the host.
 
-No image is made for it: the packages are bound from the host's cache, and one directory of links gives them their
-places under `/usr` and `/etc`; in a build it lies over the toolchain. Cheap to make, and gone with its directory.
+No image is made for it: the packages are bound from the host's cache, and a directory of links puts them in `/usr` and
+`/etc`; in a build it lies over the toolchain. A build installs into a bounded volume that the host mounts, and reads
+only once the container has stopped: a volume of the container would be gone with it, a directory of the disk unbounded.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.container.mounts import mount_overlay
+from farm.container.mounts import mount_overlay, mount_tmpfs
 from farm.container.sandbox_spec import BUILD_USER, Bind
 from farm.container.sandbox_view import HOST_FILES
 from farm.core.fileset.archive import MTIME
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +23,10 @@ if TYPE_CHECKING:
 
     from farm.core.fileset.forest import Forest
 
+
 _TOPS = ("usr", "etc")
 _OPEN = 0o755
-# The binds are read-only, so what the sandbox mounts something on must be there before.
+# The binds are read-only, so that the sandbox's mount points must exist before.
 _MOUNT_POINTS = {f"etc/{name}": content for name, content in HOST_FILES.items()}
 _BUILD_ACCOUNTS = {
     "etc/passwd": f"root:x:0:0::/root:/usr/bin/sh\nbuilder:x:{BUILD_USER}:{BUILD_USER}::/build:/usr/bin/sh\n",
@@ -37,7 +41,7 @@ def render_links(directory: Path, forest: Forest) -> tuple[Bind, ...]:
 
 
 def are_rendered(directory: Path, forest: Forest) -> bool:
-    """Return whether a directory still holds what `render_links` wrote there for this forest, and nothing else."""
+    """Return whether a directory still holds exactly what `render_links` wrote there for this forest."""
     links, places = dict(forest.links), {*_TOPS, *forest.directories}
     files = {name for name in _MOUNT_POINTS if name not in links}
     found: set[str] = set()
@@ -77,20 +81,20 @@ def mount_links(directory: Path, forest: Forest, toolchain: Path) -> tuple[Bind,
 
 
 def bind_packages(packages: Mapping[str, Path]) -> tuple[Bind, ...]:
-    """Return the binds of unpacked packages, given by the last part of their store path."""
+    """Return the binds of unpacked packages, which are by the last part of their store path."""
     return tuple(Bind(path, f"/packages/{store}") for store, path in sorted(packages.items()))
 
 
 def mount_alone(directory: Path, package: Path) -> Path:
-    """Mount a package of the host's cache once more, read-only, and return where: nothing else on the host uses that.
+    """Mount a package of the host's cache again, read-only, for one build alone, and return where.
 
-    What is opened there was opened through this mount, so that a watch on it hears of no other build. Makes mounts
-    below the empty `directory`, which its owner unmounts. Raises `MountError`, `OSError`.
+    A watch on it sees only files that were opened through this mount, and none of another build. Makes mounts below the
+    empty `directory`, which its owner unmounts. Raises `MountError`, `OSError`.
     """
     nothing, target = directory / "nothing", directory / "package"
     for path in (nothing, target):
         path.mkdir(parents=True)
-    # Bound a second time it would be the same inodes. An overlay has its own; one of a single layer is refused.
+    # A second bind would have the same inodes. An overlay has its own, but needs two layers.
     mount_overlay(target, (nothing, package))
     return target
 
@@ -103,13 +107,13 @@ def _write(directory: Path, forest: Forest, files: Mapping[str, str]) -> None:
         os.utime(directory / link, (MTIME, MTIME), follow_symlinks=False)
     for name, content in files.items():
         path = directory / name
-        # A set may bring its own: where that is a link, the mount lands on what it points at.
+        # A set may have its own: if that is a link, the mount covers its target.
         if not path.is_symlink():
             path.write_text(content)
             path.chmod(0o644)
             os.utime(path, (MTIME, MTIME))
     for name in (*_TOPS, *forest.directories):
-        (directory / name).chmod(_OPEN)  # whatever the umask: another user may be the one that runs
+        (directory / name).chmod(_OPEN)  # whatever the umask: another user may run it
     for parent, _, _ in os.walk(directory, topdown=False):
         os.utime(parent, (MTIME, MTIME))
 
@@ -124,3 +128,47 @@ def _is_link_to(item: os.DirEntry[str], target: str | None) -> bool:
 
 def _is_file(item: os.DirEntry[str]) -> bool:
     return item.is_file(follow_symlinks=False)
+
+
+_INODE_BYTES = 4096
+_FEWEST_INODES = 16_384
+
+
+class OutputFullError(FarmError):
+    """A build filled its output volume."""
+
+    code = "output-limit"
+
+    def __init__(self, what: str, limit_mb: int) -> None:
+        super().__init__(
+            f"the build filled its output volume: no {what} left of output-mb = {limit_mb}",
+            remedy="Install less, or raise limits.output-mb in the recipe.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputVolume:
+    """A mounted tmpfs of `limit_mb` MiB that belongs to the build user."""
+
+    path: Path
+    limit_mb: int
+
+    @classmethod
+    def mount(cls, path: Path, *, limit_mb: int, owner: int) -> OutputVolume:
+        """Mount a volume on the directory `path`, whose parent only root may enter.
+
+        It has an inode for each 4 KiB, and at least 16,384. Raises `MountError`.
+        """
+        if path.parent.stat().st_mode & 0o077:
+            raise PermissionError(f"{path.parent} must have mode 0700: other users could reach what a build writes")
+        size = limit_mb * 1024 * 1024
+        mount_tmpfs(path, size=size, inodes=max(size // _INODE_BYTES, _FEWEST_INODES), owner=owner)
+        return cls(path, limit_mb)
+
+    def check_not_full(self) -> None:
+        """Raise `OutputFullError` if the volume is full: installed files may be truncated."""
+        state = os.statvfs(self.path)
+        if state.f_bfree == 0:
+            raise OutputFullError("space", self.limit_mb)
+        if state.f_ffree == 0:
+            raise OutputFullError("file entries", self.limit_mb)

@@ -1,7 +1,7 @@
-"""Notes which files of some directories are opened, by whomever: inotify(7). It never looks into a file itself.
+"""Watches which files of some directories any process opens (inotify(7)). It never reads a file itself.
 
-The kernel tells of an opened file at once and loses nothing without saying so. Of reading it tells only what goes
-through read(2): a linker that maps an archive reads it unseen, which is why opening is what counts here.
+The kernel reports an opened file at once, and reports when it has lost events. It reports reading only through read(2),
+and a linker maps archives: so opening is what counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
 # <sys/inotify.h>
 _IN_OPEN, _IN_ONLYDIR, _IN_DONT_FOLLOW = 0x20, 0x0100_0000, 0x0200_0000
@@ -25,16 +24,16 @@ _IN_UNMOUNT, _IN_Q_OVERFLOW, _IN_IGNORED, _IN_ISDIR = 0x2000, 0x4000, 0x8000, 0x
 _LOST = _IN_UNMOUNT | _IN_Q_OVERFLOW | _IN_IGNORED
 _EVENT = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _QUEUE_BYTES = 1 << 18
-# The kernel keeps 16,384 events unless it is told otherwise: in so short a time nobody opens as many files.
+# The kernel keeps 16,384 events by default: in so short a time no build opens as many files.
 _PAUSE_MILLISECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The files that were opened, each its directory as it was given and its name.
+    """The files that were opened, below the directories as they were given.
 
-    `is_complete` is false when something may be missing: the machine had no watch left, or events came faster than
-    they were taken.
+    `is_complete` is false when some may be missing: the machine had no watch left, or events came faster than they
+    were read.
     """
 
     files: frozenset[Path]
@@ -42,7 +41,7 @@ class Opened:
 
 
 class OpenWatch:
-    """Watches what lies directly in each of `directories`, from `with` until `end`."""
+    """Watches the files directly in `directories`, from `with` until `end`."""
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self._directories = tuple(directories)
@@ -73,13 +72,11 @@ class OpenWatch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def end(self) -> Opened:
-        """Stop watching, and return all that was opened until now. What is asked again is told again."""
+        """Stop watching, and return the files opened until now; a second call returns the same."""
         if self._thread is not None:
             os.write(self._stop[1], b".")
             self._thread.join()
@@ -97,9 +94,9 @@ class OpenWatch:
             stopping = False
             while not stopping:
                 something.poll()
-                # Not at each event: that would take a compiler's processor from it a thousand times a second.
+                # Not at each event, which would interrupt a compiler a thousand times a second.
                 stopping = bool(stop.poll(_PAUSE_MILLISECONDS))
-                # After the word to stop too: what had happened before it is in the queue by now.
+                # Also when stopping: events from before are in the queue by now.
                 self._take_all()
         except OSError:
             self._complete = False
@@ -118,7 +115,7 @@ class OpenWatch:
 
 
 def _events(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Give watch, mask and name of each event."""
+    """Yield watch, mask and name of each event."""
     at = 0
     while at < len(content):
         watch, mask, _, length = _EVENT.unpack_from(content, at)

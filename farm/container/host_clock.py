@@ -1,7 +1,7 @@
-"""The one clock that all processes of a host share and nobody can set: how long its kernel has run.
+"""The clock that all processes of a host share and nobody can set: the uptime of its kernel.
 
-Two times of it can be compared when they are of the same clock, and of no other: another boot, or another namespace,
-counts from elsewhere. The time of day may be stepped, in one program or on the whole host, and decides nothing here.
+Two times can be compared only if they are of the same clock: another boot, or another namespace, starts elsewhere. The
+time of day may be changed, for one program or the whole host, and decides nothing here.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ class HostTime:
     seconds: float
 
     def is_before(self, other: HostTime) -> bool:
-        """Say whether this is earlier, as far as that can be known: never of times of different clocks."""
+        """Return whether this is earlier, which is False for times of different clocks."""
         return self.clock == other.clock and self.seconds < other.seconds
 
 
 def host_time(seconds_from_now: float = 0.0) -> HostTime:
     """Return the time on this host's clock, so many seconds from now."""
-    # From the kernel's file: a preloaded library that shows a program another time does not reach it.
+    # From the kernel's file, which a preloaded library that fakes the time does not change.
     uptime = Path("/proc/uptime").read_text().split()[0]
     return HostTime(_clock(), float(uptime) + seconds_from_now)
 
 
 def _clock() -> str:
     namespaces = []
-    for kind in ("time", "pid"):  # containers are shown a start of their own
-        with suppress(OSError):  # a kernel that does not have them
+    for kind in ("time", "pid"):  # containers have a boot time of their own
+        with suppress(OSError):  # the kernel does not have them
             namespaces.append(str(Path(f"/proc/self/ns/{kind}").readlink()))
     return " ".join([Path("/proc/sys/kernel/random/boot_id").read_text().strip(), *namespaces])

@@ -1,8 +1,8 @@
-"""Removes from a host what one farm's attempts left behind: containers, mounts and directories nobody owns any more.
+"""Removes abandoned containers, mounts and directories of one farm's attempts from a host.
 
-Every worker runs it, for all of its farm's workers on the host: one that was stopped (SIGSTOP) cannot clean up after
-itself. Other farms may share the engine, and the directory of attempts too: what is theirs is never touched. That an
-owner is gone is seen by its lock, and that its lease has ended by the clock of the host, which nobody can set.
+Every worker runs it for all workers of its farm on the host: a stopped one (SIGSTOP) cannot clean up. Other farms may
+share the engine, and the directory of attempts: theirs is never touched. The lock of an attempt tells whether its owner
+lives, and the host's clock, which nobody can set, whether its lease has ended.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import docker
 import docker.errors
 
-from farm.container.attempt_directory import NEW, clear, none_being_made, take_over, written_lease
-from farm.container.attempts_root import LABEL_LEASE
+from farm.container.attempt_directory import LABEL_LEASE, NEW, clear, none_being_made, take_over, written_lease
 from farm.container.host_clock import host_time
 from farm.container.sandbox import SandboxUnavailableError
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from farm.container.attempts_root import AttemptsRoot
+    from farm.container.attempt_directory import AttemptsRoot
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -34,35 +33,35 @@ State = Literal["running", "expired", "abandoned"]
 
 @dataclass(frozen=True, slots=True)
 class CleanupResult:
-    """What a sweep removed: the ids of containers, and the names of attempts whose directories were abandoned."""
+    """What a sweep removed: the ids of containers, and the names of attempts with abandoned directories."""
 
     containers: tuple[str, ...]
     directories: tuple[str, ...]
 
 
 class Janitor:
-    """Sweeps one host after one farm. `root` is where that farm's workers make their attempts' directories."""
+    """Cleans up one host for one farm. `root` is where its workers make the directories of their attempts."""
 
     def __init__(self, client: docker.APIClient, root: AttemptsRoot) -> None:
         self._client = client
         self._root = root
 
     def sweep(self) -> CleanupResult:
-        """Remove what is abandoned, containers first. Safe at any moment, and by several at once.
+        """Remove what is abandoned, containers first. Safe at any time, and by several processes at once.
 
-        The directory of an owner that lives is left to it, even when its lease has ended: only its container goes.
-        Raises `SandboxUnavailableError`.
+        A living owner keeps its directory, even when its lease has ended: only its container is removed. Raises
+        `SandboxUnavailableError`.
         """
         return CleanupResult(self._sweep_containers(), self._sweep_directories())
 
     def _sweep_containers(self) -> tuple[str, ...]:
         removed = []
         try:
-            # The engine itself leaves out what lacks one of these: another farm's, another directory's, old ones.
+            # The engine filters by all of these: it leaves out containers of other farms, directories and versions.
             wanted = [f"{label}={value}" for label, value in self._root.labels.items()]
             for container in self._client.containers(all=True, filters={"label": wanted}):
                 if self.is_orphan(container["Labels"]):
-                    # Another janitor may be removing it too (409), or have done so (404).
+                    # Another janitor may be removing it (409), or have removed it (404).
                     with suppress(docker.errors.APIError):
                         self._client.remove_container(container["Id"], force=True, v=True)
                         removed.append(container["Id"])
@@ -71,13 +70,13 @@ class Janitor:
         return tuple(removed)
 
     def is_orphan(self, labels: Mapping[str, str]) -> bool:
-        """Decide by a container's labels whether it must go: it is this farm's here, and its attempt is over."""
+        """Return whether a container must be removed, by its labels: it is this farm's, and its attempt is over."""
         name = labels.get(LABEL_LEASE, "")
         own = all(labels.get(label) == value for label, value in self._root.labels.items())
         return own and bool(_NAME.fullmatch(name)) and self.state(self._root.path / name) != "running"
 
     def state(self, path: Path) -> State:
-        """Tell how the attempt in a directory below the root stands."""
+        """Return the state of the attempt with a directory below the root."""
         lock = take_over(path)
         if lock is not None:
             os.close(lock)
@@ -90,11 +89,11 @@ class Janitor:
 
     def _sweep_directories(self) -> tuple[str, ...]:
         paths = sorted(self._root.path.iterdir()) if self._root.path.is_dir() else []
-        unborn = [path for path in paths if path.name.startswith(NEW)]
-        removed = [path.name for path in paths if path not in unborn and self._clear_abandoned(path)]
-        if unborn:
+        unnamed = [path for path in paths if path.name.startswith(NEW)]
+        removed = [path.name for path in paths if path not in unnamed and self._clear_abandoned(path)]
+        if unnamed:
             with none_being_made(self._root.path) as free:
-                removed += [path.name for path in unborn if free and self._clear_abandoned(path)]
+                removed += [path.name for path in unnamed if free and self._clear_abandoned(path)]
         return tuple(removed)
 
     def _clear_abandoned(self, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What this machine's kernel is: its release, and which options it was built with, as far as it says."""
+"""This machine's kernel: its release, and the options that it was built with, as far as they are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from farm.core.sets.needs.host import Kernel
 
 _SET = re.compile(rb"^(CONFIG_[A-Z0-9_]+)=(.)", re.MULTILINE)
-# A file system that is listed is there; one that is not may be a module that nobody has loaded.
+# A listed file system is there; another may be a module that is not loaded.
 _FILE_SYSTEMS = {
     "btrfs": "CONFIG_BTRFS_FS", "ext4": "CONFIG_EXT4_FS", "fuse": "CONFIG_FUSE_FS", "overlay": "CONFIG_OVERLAY_FS",
     "squashfs": "CONFIG_SQUASHFS", "tmpfs": "CONFIG_TMPFS", "xfs": "CONFIG_XFS_FS", "bpf": "CONFIG_BPF_SYSCALL",
@@ -19,7 +19,7 @@ _FILE_SYSTEMS = {
 
 
 def this_kernel(root: Path = Path("/")) -> Kernel:
-    """Read it. `root` is where `/proc` and `/boot` are looked for."""
+    """Return this machine's kernel. `root` is where `/proc` and `/boot` are looked for."""
     release = os.uname().release
     config = _config(root, release)
     if config is not None:

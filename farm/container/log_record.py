@@ -1,4 +1,4 @@
-"""One line of a build's log, as it is kept, sent and shown."""
+"""One line of a build's log, as it is stored, sent and shown."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SAYS_ERROR = re.compile(r"(?:^|[\s:])(?:fatal |internal )?error\b\s*(?:\[[^\]]*
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A line: when it came (Unix time, seconds), on which stream, in which step. `stream` `farm` is the worker itself.
+    """A line: its time (Unix time, seconds), stream and step. The stream `farm` is the worker itself.
 
-    The text is as the build wrote it, control characters included: whoever shows it makes it inert.
+    The text is as the build wrote it, with control characters: escape them before showing it.
     """
 
     time: float
@@ -26,7 +26,7 @@ class LogRecord:
 
     @property
     def severity(self) -> Severity:
-        """What is said on stderr is a warning; on either stream a line that calls itself an error is one."""
+        """`warning` for lines on stderr; `error` for lines on either stream that call themselves one."""
         if self.stream != "farm" and _SAYS_ERROR.search(self.text):
             return "error"
         return "warning" if self.stream == "stderr" else "info"

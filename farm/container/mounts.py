@@ -1,7 +1,6 @@
-"""The mounts that farm makes on its host: bounded tmpfs volumes, read-only overlays, and a stage of one process's own.
-The only place that mounts.
+"""The mounts that farm makes on its host: bounded tmpfs volumes, read-only overlays, and a process's private view.
 
-Straight to mount(2), so that no option is read by another program's rules on the way. Needs root.
+The only place that mounts. It calls mount(2) itself, so that no other program interprets options. Needs root.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class MountError(FarmError):
-    """The kernel refused a mount or unmount; `target` is the place, `number` the errno."""
+    """The kernel refused a mount or unmount with the errno `number`."""
 
     code = "mount-failed"
 
@@ -49,16 +48,16 @@ def mount_tmpfs(target: Path, *, size: int, inodes: int, owner: int) -> None:
 
 
 def mount_overlay(target: Path, layers: Sequence[Path]) -> None:
-    """Mount directories over one another, the first one on top, read-only; two layers at least."""
+    """Mount directories over one another, the first on top, read-only; at least two."""
     lower = ":".join(_escape(layer) for layer in layers)
     _mount("overlay", target, "overlay", _MS_RDONLY | _MS_NOSUID | _MS_NODEV, f"lowerdir={lower}")
 
 
 def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
-    """Show files and directories below `stage`, where everybody can walk to them, and return where each is.
+    """Mount files and directories below `stage`, where every user can reach them, and return where each is.
 
-    Only this process sees it, and those that it starts: it leaves the mount namespace of its host for good, and what
-    was at `stage` is hidden to it. Raises `MountError`, `OSError`.
+    Only this process and its children see them: it leaves the mount namespace of its host for good, and what was at
+    `stage` is hidden. Raises `MountError`, `OSError`.
     """
     _leave_namespace(stage, _MS_PRIVATE)
     held = {source: os.open(source, os.O_PATH | os.O_CLOEXEC) for source in sources}
@@ -75,11 +74,11 @@ def show_privately(stage: Path, sources: Iterable[Path]) -> dict[Path, Path]:
 
 
 def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Path) -> None:
-    """Show files and directories where they are, and nothing else of the directories `closed` around them.
+    """Keep files and directories visible where they are, and hide all else of the directories `closed` around them.
 
-    Only this process sees it so, and those that it starts: it leaves the mount namespace of its host for good. What is
-    unmounted on the host goes here too; what is mounted at or below `leave_out` is let go of at once, for it would be
-    kept from going. Raises `MountError`, `OSError`.
+    Only this process and its children see it so: it leaves the mount namespace of its host for good. What is unmounted
+    on the host is unmounted here too; mounts at or below `leave_out` are unmounted here at once, or they would stay in
+    use. Raises `MountError`, `OSError`.
     """
     passed = {Path(place) for source in sources for place, _ in way(str(source))}
     links = {place: place.readlink() for place in passed if place.is_symlink()}
@@ -91,7 +90,7 @@ def show_in_place(closed: Sequence[Path], sources: Iterable[Path], leave_out: Pa
         for directory in closed:
             _mount("tmpfs", directory, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
         for source, descriptor in held.items():
-            if not source.exists():  # else it is there, with what it lies in
+            if not source.exists():  # otherwise it is visible in a source above it
                 source.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 _show(descriptor, source)
         for place, target in links.items():
@@ -122,7 +121,7 @@ def _is_below(path: Path, directories: Iterable[Path]) -> bool:
 
 
 def unmount(target: Path) -> None:
-    """Unmount; a place still in use is detached at once and goes when its last user does."""
+    """Unmount; a place that is still in use is detached, and ends with its last user."""
     for flags in (_UMOUNT_NOFOLLOW, _UMOUNT_NOFOLLOW | _MNT_DETACH):
         if _library().umount2(os.fsencode(target), flags) == 0:
             return
@@ -130,7 +129,7 @@ def unmount(target: Path) -> None:
 
 
 def mounts_below(directory: Path) -> tuple[Path, ...]:
-    """Return the mount points at or below a directory, the last mounted first (so in an order to unmount in)."""
+    """Return the mount points at or below a directory, the last mounted first, in the order to unmount them."""
     root = str(directory.resolve())
     found = []
     with Path("/proc/self/mountinfo").open("rb") as table:
@@ -143,7 +142,7 @@ def mounts_below(directory: Path) -> tuple[Path, ...]:
 
 
 def unmount_below(directory: Path) -> None:
-    """Unmount whatever is mounted at or below a directory."""
+    """Unmount everything at or below a directory."""
     for point in mounts_below(directory):
         unmount(point)
 

@@ -1,7 +1,7 @@
 """The sandbox: one command in one hardened container, from creation to removal. The only place that runs containers.
 
 No network, no capabilities, no new privileges, a read-only root, an unprivileged user, the default seccomp profile, own
-pid and ipc namespaces, and a bound on time, memory, processes and output. It decides nothing about what is run.
+pid and ipc namespaces, and limits of time, memory, processes and output. It decides nothing about the command.
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.types import LogConfig, Mount, Ulimit
 
 from farm.container.attached_output import AttachedOutput
-from farm.container.host_binaries import FAKETIME_PLACE, INIT_PLACE, bind_faketime, bind_init
 from farm.container.sandbox_spec import SandboxResult
-from farm.container.sandbox_view import MASKED_PATHS, READONLY_PATHS, fixed_files
+from farm.container.sandbox_view import (
+    FAKETIME_PLACE,
+    INIT_PLACE,
+    MASKED_PATHS,
+    READONLY_PATHS,
+    bind_faketime,
+    bind_init,
+    fixed_files,
+)
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ _ENGINE_FAILURES = (docker.errors.DockerException, requests.exceptions.RequestEx
 
 
 class SandboxUnavailableError(FarmError):
-    """The Docker Engine cannot be reached, or refuses to make or start the container: no fault of what was to run."""
+    """The Docker Engine cannot be reached, or refuses to make or start the container: not the fault of the command."""
 
     code = "sandbox-unavailable"
 
@@ -50,7 +57,7 @@ class SandboxUnavailableError(FarmError):
 
 
 class SandboxLostError(FarmError):
-    """The container was removed while it ran, by the janitor of an expired lease or by hand: its outcome is unknown."""
+    """The container was removed while it ran, by the janitor of an expired lease or by hand: its result is unknown."""
 
     code = "sandbox-lost"
 
@@ -59,11 +66,11 @@ class SandboxLostError(FarmError):
 
 
 class Sandbox:
-    """Runs commands in containers of one constant empty image; what is in them comes from read-only binds.
+    """Runs commands in containers of one constant empty image, with their files in read-only binds.
 
-    `image` is the image's id, `worker` a name that the containers are labelled with, `runtime` an OCI runtime that the
-    engine knows (empty: its default). For recipes from strangers gVisor's `runsc`, which the engine must know with
-    the arguments `--network=none --platform=systrap`.
+    `image` is the image's id, `worker` a label of the containers, `runtime` an OCI runtime of the engine (empty: its
+    default). For untrusted recipes use gVisor's `runsc`, which the engine must have with the arguments
+    `--network=none --platform=systrap`.
     """
 
     def __init__(self, client: docker.APIClient, image: str, *, worker: str, runtime: str = "") -> None:
@@ -78,7 +85,7 @@ class Sandbox:
             self._client.ping()
 
     def describe(self) -> dict[str, str]:
-        """Return which engine and runtime run the containers, for the provenance. Raises `SandboxUnavailableError`."""
+        """Return the engine and runtime of the containers, for provenance. Raises `SandboxUnavailableError`."""
         with _engine("tell its version"):
             version = self._client.version()["Version"]
             return {"docker": version, "runtime": self.runtime or self._client.info()["DefaultRuntime"]}
@@ -92,8 +99,8 @@ class Sandbox:
     ) -> SandboxResult:
         """Run a command to its end and remove the container.
 
-        `on_output` gets each piece of output as it comes; a slow one slows the command down and loses nothing.
-        `cancelled` is asked twice a second. Raises `SandboxUnavailableError`, `SandboxLostError`.
+        `on_output` is called with each piece of output as it comes; while it runs, the command waits.
+        `cancelled` is called twice a second. Raises `SandboxUnavailableError`, `SandboxLostError`.
         """
         with self._container(spec) as container:
             output = self._attach(container)
@@ -106,7 +113,7 @@ class Sandbox:
                 output.close()
             seconds = time.monotonic() - started
             exit_code, out_of_memory = self._end(container, spec.attempt.name)
-        # Docker tells of the kill even where the main process went on and succeeded without its child.
+        # Docker reports the kill even if the main process went on and succeeded without its child.
         if ending == "exited" and out_of_memory:
             ending = "memory"
         return SandboxResult(exit_code, ending, seconds, log)
@@ -118,12 +125,12 @@ class Sandbox:
         try:
             yield container
         finally:
-            # What cannot be removed now is the janitor's: it knows the container by its labels.
+            # If it cannot be removed now, the janitor removes it by its labels.
             with suppress(*_ENGINE_FAILURES):
                 self._client.remove_container(container, force=True, v=True)
 
     def _attach(self, container: str) -> AttachedOutput:
-        # Before the start: whoever attaches to a container that has ended hangs for ever.
+        # Before the start: attaching to a container that has ended hangs for ever.
         with _engine("attach to the container"):
             parameters = {"stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
             return AttachedOutput(self._client.attach_socket(container, parameters))
@@ -155,14 +162,14 @@ class Sandbox:
                 next_question = now + _WATCH_SECONDS
                 ending = "cancelled" if cancelled() else "exited"
             if ending != "exited":
-                # The engine ends no container whose output someone is attached to and does not read: let go first.
+                # The engine does not end a container while a client is attached and does not read: disconnect first.
                 output.close()
                 self._kill(container)
                 break
         return ending, log
 
     def _kill(self, container: str) -> None:
-        # It may have ended, or have been removed, this very moment.
+        # It may just have ended, or been removed.
         with suppress(docker.errors.APIError), _engine("kill the container"):
             self._client.kill(container)
 
@@ -171,7 +178,7 @@ class Sandbox:
             self._client.wait(container, timeout=_END_SECONDS)
             state = self._client.inspect_container(container)["State"]
             if state["ExitCode"] == _KILLED and not state["OOMKilled"]:
-                # Killed from inside, or as the first half of being removed: then it is gone in a moment.
+                # It was killed from inside, or is being removed: then it is gone in a moment.
                 time.sleep(_REMOVAL_SECONDS)
                 state = self._client.inspect_container(container)["State"]
                 if state["Status"] in ("removing", "dead"):
@@ -191,7 +198,7 @@ class Sandbox:
                 "LD_PRELOAD": FAKETIME_PLACE,
                 "FAKETIME": f"{spec.variation.clock_offset:+d}",
                 "DONT_FAKE_MONOTONIC": "1",
-                # Shared memory wants semaphores, on which a program was seen to wait for ever.
+                # Shared memory uses semaphores, on which a program was seen to wait for ever.
                 "FAKETIME_DISABLE_SHM": "1",
             }
         mounts = [
@@ -207,7 +214,7 @@ class Sandbox:
             "environment": environment,
             "labels": {LABEL_WORKER: self._worker, **dict(spec.labels)},
             "network_disabled": True,
-            # Else the client adds the proxy settings of the caller's ~/.docker/config.json to the environment.
+            # Otherwise the client adds the proxy settings of the caller's ~/.docker/config.json to the environment.
             "use_config_proxy": False,
             "host_config": self._host_config(spec, mounts),
         }
@@ -218,7 +225,7 @@ class Sandbox:
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
-            # By name: an engine can be set up to confine nothing unless it is told.
+            # By name: an engine can be configured to confine nothing by default.
             security_opt=["no-new-privileges", "seccomp=builtin"],
             ipc_mode="private",
             mounts=mounts,
@@ -258,7 +265,7 @@ def _engine(doing: str) -> Iterator[None]:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return what the system said, where that is what the libraries have wrapped; else their own words."""
+    """Return the system's error, if the libraries have wrapped one; otherwise their own message."""
     cause: BaseException | None = error
     while cause is not None:
         if type(cause).__module__ == "builtins" and isinstance(cause, OSError) and cause.strerror:

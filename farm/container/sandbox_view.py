@@ -1,17 +1,18 @@
 """What a sandbox shows of its machine: the same on every host.
 
-Where the kernel would tell of the real processor, memory or network, a fixed file lies over it or the path is masked.
-uname(2), mountinfo and the cpuid instruction remain.
+Files of the kernel about the real processor, memory or network are masked, or hidden by fixed files. uname(2),
+mountinfo and the cpuid instruction remain. Two files come from the host: Docker's init, and libfaketime for another
+clock.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import shutil
+from pathlib import Path
 
 from farm.container.sandbox_spec import HOSTNAME, Bind
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from farm.errors import FarmError
 
 # Docker's own list (which naming any path replaces) first, then ours.
 MASKED_PATHS = (
@@ -54,9 +55,9 @@ HOST_FILES = {
     "resolv.conf": "",
     "hostname": f"{HOSTNAME}\n",
 }
-"""The files under `/etc` that Docker would write by itself."""
+"""The files in `/etc` that Docker would write itself."""
 
-# runc allows a mount over these few files of /proc only.
+# runc allows mounts over only these files of /proc.
 _PROC_FILES = {
     "cpuinfo": (
         "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 15\nmodel name\t: x86-64\n"
@@ -86,3 +87,36 @@ def fixed_files(directory: Path) -> tuple[Bind, ...]:
         path.chmod(0o644)
         binds.append(Bind(path, target))
     return tuple(binds)
+
+
+INIT_PLACE = "/run/init"
+FAKETIME_PLACE = "/run/libfaketime.so.1"
+
+# Where Docker's packages install programs that users do not call.
+_ENGINE_DIRECTORIES = ("/usr/libexec/docker", "/usr/local/libexec/docker")
+_FAKETIME_PATTERN = "usr/lib/*/faketime/libfaketime.so.1"
+
+
+def bind_init() -> Bind:
+    """Return the bind of Docker's static init (tini), which reaps the processes that a build leaves.
+
+    The engine's own `Init` setting would mount it in `/sbin`, which the bind of `/usr` then covers. Raises the error
+    `host-binary-missing`.
+    """
+    path = shutil.which("docker-init", path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_ENGINE_DIRECTORIES)))
+    if path is None:
+        raise _missing("docker-init", "docker.io")
+    return Bind(Path(path).resolve(), INIT_PLACE)
+
+
+def bind_faketime() -> Bind:
+    """Return the bind of libfaketime. Raises the error `host-binary-missing`."""
+    for library in sorted(Path("/").glob(_FAKETIME_PATTERN)):
+        return Bind(library.resolve(), FAKETIME_PLACE)
+    raise _missing("libfaketime", "libfaketime")
+
+
+def _missing(name: str, package: str) -> FarmError:
+    return FarmError(
+        f"{name} is not installed", remedy=f"Install the Debian package {package}.", code="host-binary-missing"
+    )

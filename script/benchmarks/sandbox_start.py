@@ -12,8 +12,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.container.attempt_directory import AttemptDirectory
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptDirectory, AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.environment import mount_links
 from farm.container.sandbox import Sandbox, connect

@@ -16,8 +16,7 @@ from farm.build.attempt.workshop import Workshop
 from farm.build.local_state import LocalState
 from farm.build.sources.fetch import SourceFetcher
 from farm.build.toolchain.toolchain import Toolchain
-from farm.container.attempt_directory import AttemptDirectory
-from farm.container.attempts_root import IDENTITY, AttemptsRoot
+from farm.container.attempt_directory import IDENTITY, AttemptDirectory, AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.sandbox import Sandbox, connect
 from farm.core.fileset.manifest import Manifest

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.container.empty_image import TAG, EmptyImage, EmptyImageError
+from farm.container.empty_image import TAG, EmptyImage
 from farm.container.environment import are_rendered, bind_packages, mount_links, render_links
 from farm.core.fileset.forest import Forest
 from farm.core.names.digest import Digest
 from farm.core.names.platform import Platform
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,5 +135,5 @@ class TestTheEmptyImageInDocker:
     def test_is_refused_by_the_reason_that_the_engine_gives(self, client: docker.APIClient) -> None:
         whole, layer = EmptyImage.of(AMD64), b"this is no layer" * 64
         broken = EmptyImage(whole.config.replace(Digest.of(whole.layer).encode(), Digest.of(layer).encode()), layer)
-        with pytest.raises(EmptyImageError, match="did not load"):
+        with refuses("empty-image", match="did not load"):
             broken.ensure(client)

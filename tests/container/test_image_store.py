@@ -11,7 +11,7 @@ import docker
 import docker.errors
 import pytest
 
-from farm.container.image_store import ImageLoadError, ImageStore, present_layers, uses_containerd
+from farm.container.image_store import ImageStore, present_layers, uses_containerd
 from farm.core.names.digest import Digest
 from farm.core.names.platform import Platform
 from farm.oci.image import OciImage, image_from
@@ -19,6 +19,7 @@ from farm.oci.image_archive import image_archive
 from farm.oci.image_config import ImageConfig
 from farm.store.blobs import BlobStore
 from tests.oci.packages import TinyPackage, composition, package, printing_program
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -147,14 +148,14 @@ def test_an_error_in_the_body_of_a_good_answer_is_an_error(bench: Workbench) -> 
             data.replace(b'"blobs/sha256/' + image.layers[0].blob.digest.hex.encode(), b'"blobs/sha256/' + b"0" * 64)
         ]
 
-    with pytest.raises(ImageLoadError, match="no such file"):
+    with refuses("image-load", match="no such file"):
         bench.images.load(image, broken, reference=REFERENCE)
 
 
 @pytest.mark.docker
 def test_an_image_that_turns_out_to_be_another_is_an_error(bench: Workbench) -> None:
     image, other = (bench.image([bench.package(name)], f"/usr/bin/{name}") for name in ("one", "two"))
-    with pytest.raises(ImageLoadError, match=str(image.image_id)):
+    with refuses("image-load", match=str(image.image_id)):
         bench.images.load(image, partial(bench.archive, other), reference=REFERENCE)
 
 
@@ -166,7 +167,7 @@ def test_a_containerd_store_is_sent_everything(bench: Workbench, monkeypatch: py
     bench.load(bench.image(packages, "/usr/bin/one"))
     monkeypatch.setattr(bench.images, "_containerd", True)
     image = bench.image(packages, "/usr/bin/two")
-    with pytest.raises(ImageLoadError, match=str(image.digest)):
+    with refuses("image-load", match=str(image.digest)):
         bench.load(image)  # a graph driver names it by its configuration
     assert len(bench.blobs_sent()) == len(image.layers) + 2
     found: dict[str, Any] = bench.client.inspect_image(REFERENCE)  # type: ignore[no-untyped-call]

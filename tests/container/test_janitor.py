@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from farm.container.attempt_directory import NEW, AttemptDirectory, AttemptDirectoryError, attempt_name
-from farm.container.attempts_root import IDENTITY, AttemptsRoot
+from farm.container.attempt_directory import IDENTITY, NEW, AttemptDirectory, AttemptsRoot, attempt_name
 from farm.container.host_clock import host_time
 from farm.container.janitor import Janitor
 from farm.container.mounts import mounts_below
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,9 @@ WORKER = """
 import sys
 from pathlib import Path
 from farm.container.attempt_directory import AttemptDirectory
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptsRoot
 from farm.container.environment import mount_links
-from farm.container.output_volume import OutputVolume
+from farm.container.environment import OutputVolume
 from farm.container.sandbox import Sandbox, SandboxLostError, connect
 from farm.container.sandbox_spec import Bind, SandboxLimits, SandboxSpec
 from farm.core.fileset.forest import Forest
@@ -57,7 +57,7 @@ with AttemptDirectory.make(AttemptsRoot.open(root, "one farm"), token, seconds=l
 SWEEP = """
 import sys
 from pathlib import Path
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptsRoot
 from farm.container.janitor import Janitor
 from farm.container.sandbox import connect
 
@@ -142,7 +142,7 @@ def test_one_lease_is_at_work_once_on_a_host(tmp_path: Path) -> None:
     root = AttemptsRoot.open(tmp_path, "tests")
     with (
         AttemptDirectory.make(root, "lease-token"),
-        pytest.raises(AttemptDirectoryError, match=attempt_name("lease-token")),
+        refuses("attempt-directory", match=attempt_name("lease-token")),
     ):
         AttemptDirectory.make(root, "lease-token")
     assert [path.name for path in tmp_path.iterdir()] == [IDENTITY]

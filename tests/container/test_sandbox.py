@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.container.output_volume import OutputFullError, OutputVolume
+from farm.container.environment import OutputFullError, OutputVolume
 from farm.container.sandbox import Sandbox, SandboxLostError, SandboxUnavailableError
 from farm.container.sandbox_spec import BUILD_USER, Bind, Variation
 from tests.container.conftest import TOKEN

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from farm.container.attempts_root import IDENTITY, LABEL_ATTEMPTS
+from farm.container.attempt_directory import IDENTITY, LABEL_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

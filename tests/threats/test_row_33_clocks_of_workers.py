@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.container.host_binaries import bind_faketime
+from farm.container.sandbox_view import bind_faketime
 from tests.server.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script

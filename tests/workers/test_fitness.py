@@ -29,7 +29,7 @@ CHECK = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptsRoot
 from farm.container.empty_image import EmptyImage
 from farm.container.sandbox import Sandbox, connect
 from farm.core.names.platform import Platform

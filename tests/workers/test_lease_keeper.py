@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.container.attempt_directory import AttemptDirectory, written_lease
-from farm.container.attempts_root import AttemptsRoot
+from farm.container.attempt_directory import AttemptDirectory, AttemptsRoot, written_lease
 from farm.container.host_clock import host_time
 from farm.server.jobs import attempts
 from farm.server.jobs.requests import cancel

@@ -13,7 +13,7 @@ from farm.build.attempt.errors import BuildCancelledError, BuildFailedError, Emp
 from farm.build.attempt.inputs import build_root, fetch_sources
 from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.workshop import time_now
-from farm.container.output_volume import OutputFullError, OutputVolume
+from farm.container.environment import OutputFullError, OutputVolume
 from farm.container.sandbox_spec import BUILD_USER, MB, Bind, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog, write_driver
 from farm.core.package.elf.file import InvalidElfError

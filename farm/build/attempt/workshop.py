@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from farm.build.sources.fetch import SourceFetcher
     from farm.build.toolchain.toolchain import Toolchain
-    from farm.container.attempt_directory import AttemptDirectory
-    from farm.container.attempts_root import AttemptsRoot
+    from farm.container.attempt_directory import AttemptDirectory, AttemptsRoot
     from farm.container.sandbox import Sandbox
     from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore

@@ -77,8 +77,8 @@ def _image(name: str, host: Host, settings: Settings) -> Verification:
     from farm.cli.image_opening import opened
     from farm.cli.progress import looking
     from farm.client.audit.verification_image import verify_image
+    from farm.container.image_store import saved_digests
     from farm.container.sandbox import connect
-    from farm.container.saved_image import saved_digests
 
     known, _, engine = opened(name, settings, host, certainly=True)
     in_docker = engine and not known.directory and engine.inspect(name)

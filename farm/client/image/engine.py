@@ -26,7 +26,7 @@ def docker_images(address: str) -> EngineImages | None:
 def load_into_docker(image: OciImage, store: BlobStore, reference: str, address: str) -> Loaded:
     """Load an image of the store under a name, sending what the engine lacks.
 
-    Raises `SandboxUnavailableError`, `ImageLoadError`, and what reading a blob raises.
+    Raises `SandboxUnavailableError`, the error `image-load`, and what reading a blob raises.
     """
     archive = partial(image_archive, image, store, reference=reference)
     return ImageStore(connect(address)).load(image, archive, reference=reference)

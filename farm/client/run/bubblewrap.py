@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from farm.client.run.late_binding import ENVIRONMENT, mounts
 from farm.client.run.start_failure import unstartable
-from farm.container.empty_root import DIRECTORIES, LINKS
 from farm.container.mounts import MountError, show_privately
 from farm.container.sandbox_spec import HOSTNAME
+from farm.core.names.root_places import MOUNT_POINTS, ROOT_LINKS
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def bubblewrap_command(
 def _root(options: RunOptions) -> list[str]:
     """Return the words for what the empty image has and a runtime adds: mount points, `/proc`, `/dev`, `/tmp`."""
     words = []
-    for name in DIRECTORIES:
+    for name in MOUNT_POINTS:
         words += ["--dir", f"/{name}"]
-    for name, target in LINKS:
+    for name, target in ROOT_LINKS:
         words += ["--symlink", target, f"/{name}"]
     words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     for device in options.devices:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from farm.container.empty_root import LINKS
+from farm.core.names.root_places import MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PACKAGES, _OWN = "/packages", ".own"
 _LINKED = ("usr", "etc")
 """What a late-bound run has mounted from its directory of links."""
-_OF_PACKAGES = ("packages", "usr", *(name for name, _ in LINKS))
+_OF_PACKAGES = ("packages", "usr", *MERGED)
 _MOST_TOLD = 10
 
 

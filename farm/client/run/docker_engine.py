@@ -49,7 +49,7 @@ class DockerEngine:
         return low_ports, "Docker grants it to root alone: add --user 0, or --with bubblewrap"
 
     def start(self, run: LateBoundRun) -> int:
-        """Become `docker run`; does not return. Raises `EmptyImageError`."""
+        """Become `docker run`; does not return. Raises the error `empty-image`."""
         _, line = self._image_and_line(run)
         sys.stdout.flush()
         os.execvp(line[0], line)  # noqa: S606

@@ -7,7 +7,12 @@ HOMES = ("bin", "sbin", "lib", "libexec", "include", "share")
 """The directories of a package that are linked into `/usr`; its `etc` is linked into `/etc`."""
 
 TAKEN = ("bin", "dev", "etc", "lib", "lib64", "packages", "proc", "sbin", "sys", "usr")
-"""What is there already, links of packages among it: what is mounted over it, or below, hides those."""
+"""Places that a root has already, with links of packages: mounts over or below them would hide those."""
 
 LINKED = ("bin", "include", "lib", "lib32", "lib64", "libexec", "libx32", "sbin", "share")
-"""The directories of `/usr` in which an extra link of a package may lie: `/usr/local` is for who keeps a machine."""
+"""The directories of `/usr` in which an extra link of a package may lie: `/usr/local` is the administrator's."""
+
+MOUNT_POINTS = ("build", "dev", "etc", "out", "packages", "proc", "run", "sources", "sys", "tmp", "usr", "var")
+"""The directories of the root that every sandbox and every late-bound run starts from; `ROOT_LINKS` are its links."""
+
+ROOT_LINKS = tuple((name, f"usr/{name}") for name in MERGED)

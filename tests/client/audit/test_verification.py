@@ -17,9 +17,8 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.audit.verification_root import CannotMendError, mend_root, verify_root
 from farm.client.image.known_image import open_image
 from farm.client.root.generations import Root
-from farm.container.image_store import EngineImages, ImageStore
+from farm.container.image_store import EngineImages, ImageStore, saved_digests
 from farm.container.sandbox import connect
-from farm.container.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
 from tests.client.images import build, subscribe
 from tests.client.installing import install

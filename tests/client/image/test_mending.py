@@ -13,9 +13,8 @@ from farm.client.audit.verification_image import verify_image
 from farm.client.image.known_image import LostImageError, open_image
 from farm.client.image.mending import mend_image, with_mending
 from farm.client.image.user_layer import own_files_of
-from farm.container.image_store import EngineImages, ImageStore
+from farm.container.image_store import EngineImages, ImageStore, saved_digests
 from farm.container.sandbox import connect
-from farm.container.saved_image import saved_digests
 from farm.oci.image_archive import image_archive
 from farm.oci.own_files import own_files
 from farm.store.errors import CorruptBlobError
