@@ -27,7 +27,7 @@ from farm.core.plan.abi import AbiOrder
 from farm.core.plan.job import BuildOrder, TestOrder
 from farm.core.plan.trouble import OF_ONE_WORKER, Trouble
 from farm.errors import FarmError
-from farm.store.free_space import check_disks
+from farm.store.disk_space import check_disks
 from farm.store.http.address_guard import ForbiddenAddressError
 from workers.fitness import check_mounts, trouble_of
 from workers.lease_keeper import LeaseKeeper

@@ -105,8 +105,8 @@ class LocalBuilds:
     ) -> None:
         """Connect to Docker, and clean up after killed attempts.
 
-        Raises `SandboxUnavailableError`, and `NotOwnDirectoryError` where other users could change the packages that
-        builds use.
+        Raises `SandboxUnavailableError`, and `FarmError` (`not-own-directory`) where other users could change the
+        packages that builds use.
         """
         check_own(state.packages.parent)
         self._tree = tree

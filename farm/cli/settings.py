@@ -46,7 +46,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """What this user keeps. Raises `NotOwnDirectoryError` where others could change it, before it is read."""
+        """What this user keeps. Raises `FarmError` (`not-own-directory`) where others could change it."""
         from farm.store.private_directory import own_state
 
         own_state(self.state_place, self.host_place)
@@ -54,7 +54,7 @@ class Settings:
 
     @property
     def host(self) -> Path:
-        """What all farms and roots of this user share. Raises `NotOwnDirectoryError` where others could change it."""
+        """What all farms and roots of this user share. Raises `FarmError` (`not-own-directory`) as `state` does."""
         from farm.store.private_directory import check_own
 
         check_own(self.host_place)

@@ -22,6 +22,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from farm.core.names.digest import Digest
+from farm.store.durable_file import sync_folder
 from farm.store.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class BlobStore:
         digest = Digest.of(content)
         with suppress(MissingBlobError, CorruptBlobError):
             if self.size(digest) == len(content) and self.read(digest) == content:
-                _flush_directory(self.path(digest).parent)  # another writer may have renamed it this very moment
+                sync_folder(self.path(digest).parent)  # another writer may have renamed it this very moment
                 return digest
         with self.writer() as writer:
             writer.write(content)
@@ -127,7 +128,7 @@ class BlobStore:
                 while piece := source.read(_BUFFER):
                     writer.write(piece)
                 writer.commit(digest)
-        _flush_directory(place.parent)
+        sync_folder(place.parent)
 
     def _status(self, digest: Digest) -> os.stat_result | None:
         try:
@@ -214,11 +215,11 @@ class BlobWriter:
         final = self._store.path(digest)
         if not final.parent.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
-            _flush_directory(final.parent.parent)
-            _flush_directory(final.parent.parent.parent)
+            sync_folder(final.parent.parent)
+            sync_folder(final.parent.parent.parent)
         _take_place(self._temporary, final)
         if durable:
-            _flush_directory(final.parent)
+            sync_folder(final.parent)
         self._file.close()
         return digest
 
@@ -276,11 +277,3 @@ def _names(directory: Path) -> list[str]:
         return [path.name for path in directory.iterdir()]
     except FileNotFoundError:
         return []
-
-
-def _flush_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

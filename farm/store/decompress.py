@@ -1,18 +1,27 @@
-"""Undoing the compression around an archive, in bounded memory whatever the stream says."""
+"""Undoing the compression around an archive, in bounded memory whatever the stream says: its bytes, or their digest."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+import hashlib
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
+from farm.core.fileset.archive_limits import ArchiveLimits
+from farm.core.names.digest import Digest
 from farm.store.errors import UndecodableArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from farm.store.blobs import BlobStore
+
 LARGEST_WINDOW = 128 << 20
 """Bytes of history that a stream may ask a reader to keep (what `zstd -d` takes without being told)."""
+_LARGEST = 2 * ArchiveLimits().total_bytes
+"""Bytes of an archive as it is unpacked: all its files, and as much again for its headers."""
+_WINDOW = 16 << 20
+"""Bytes of history for a stream that passes by: archives of farm ask for 2 MiB, and many may pass at once."""
 _PIECE = 128 << 10  # small enough to be hashed and written while it is in the processor's cache
 
 
@@ -32,3 +41,59 @@ def archive_chunks(compressed: BinaryIO) -> Iterator[bytes]:
             if not piece:
                 return
             yield piece
+
+
+class PassingArchive:
+    """Works out what a stream of zstd holds while it is written somewhere else, in bounded memory.
+
+    A stream that is none, or that asks for more than is given to a passer-by, has no digest here; that is no fault.
+    """
+
+    def __init__(self) -> None:
+        self._hash = _Hash()
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        out = cast("IO[bytes]", self._hash)  # of which nothing but `write` is asked
+        self._stream: zstandard.ZstdDecompressionWriter | None = decompressor.stream_writer(out, closefd=False)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes of the compressed stream."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(piece)
+        except (zstandard.ZstdError, UndecodableArchiveError):
+            self._stream = None
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest of all that has come out so far; None when nothing has."""
+        return self._hash.digest if self._stream is not None and self._hash.size else None
+
+
+def unpacked_digest(store: BlobStore, archive: Digest) -> Digest:
+    """Return the digest of what an archive of the store holds, which is read through for that.
+
+    Raises `MissingBlobError`, `CorruptBlobError`, `UndecodableArchiveError`.
+    """
+    hashed = _Hash()
+    with store.open(archive) as stream:
+        for piece in archive_chunks(stream):
+            hashed.write(piece)
+    return hashed.digest
+
+
+class _Hash:
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, piece: bytes) -> int:
+        self.size += len(piece)
+        if self.size > _LARGEST:
+            raise UndecodableArchiveError(f"it holds more than {_LARGEST} bytes")
+        self._hash.update(piece)
+        return len(piece)
+
+    @property
+    def digest(self) -> Digest:
+        return Digest.from_hex(self._hash.hexdigest())

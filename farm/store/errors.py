@@ -91,21 +91,6 @@ class TreeChangedError(FarmError):
         self.path = path
 
 
-class UnpackMismatchError(FarmError):
-    """An archive is sound, but holds another tree than the one that was asked for."""
-
-    code = "unpack-mismatch"
-
-    def __init__(self, store: str, expected: Digest, actual: Digest) -> None:
-        super().__init__(
-            f"the archive of {store} holds the tree {actual}, not {expected}",
-            remedy="Do not use this archive: fetch it again from another place.",
-        )
-        self.store = store
-        self.expected = expected
-        self.actual = actual
-
-
 class UndecodableArchiveError(FarmError):
     """The zstd stream around an archive is malformed, ends early, or asks for more memory than it may."""
 

@@ -25,10 +25,8 @@ _NOT_BELIEVED = ("blobs", "host", "links", "log", "logs", "public/blobs", "publi
 """What in a state is verified whenever it is read, or is for people to read; and the cache, which has its own guard."""
 
 
-class NotOwnDirectoryError(FarmError):
-    """Others than this user and root can change what lies in a directory, and would so decide what this user runs."""
-
-    code = "not-own-directory"
+NOT_OWN = "not-own-directory"
+"""The code of the error: others than this user and root can change what this user runs."""
 
 
 def make_own(host: Path) -> None:
@@ -41,7 +39,7 @@ def make_own(host: Path) -> None:
 def check_own(host: Path) -> None:
     """See that nobody but this user and root may write to a host's cache, or to what leads to it.
 
-    Raises `NotOwnDirectoryError`.
+    Raises `FarmError` (`not-own-directory`).
     """
     for place in (host, *(host / name for name in _CACHES)):
         if found := weakness(str(place), os.geteuid()):
@@ -59,7 +57,7 @@ def own_state(state: Path, host: Path | None = None) -> None:
 
     The host's cache may lie in it, and has its own guard; and a farm, whose programs own what `users.json` says that
     they do: they believe none of it without looking, and no verb believes it. A state that is not there is made, for
-    this user alone: so nobody else makes it first, and nobody gets into it. Raises `NotOwnDirectoryError`.
+    this user alone: so nobody else makes it first, and nobody gets into it. Raises `FarmError` (`not-own-directory`).
     """
     with suppress(OSError):  # who writes there is told, and who only looks finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,23 +83,23 @@ def _given(state: Path) -> dict[str, tuple[int, int]]:
     return {place: (user, group) for place, (user, group) in given.items()}
 
 
-def _refused(
-    found: tuple[str, int, str], what: str, variable: str, *, of_another: str, changed: str
-) -> NotOwnDirectoryError:
+def _refused(found: tuple[str, int, str], what: str, variable: str, *, of_another: str, changed: str) -> FarmError:
     """Return the error about a place; `what` could be changed there, and `changed` says how to look for it."""
     place, owner, writers = found
     told = what.format(user=_name(os.geteuid()))
     if not writers:
-        return NotOwnDirectoryError(
+        return FarmError(
             f"{place} belongs to {_name(owner)}, who could change {told}",
             remedy=f"Let {variable} name a directory of this user's own: {of_another}. "
             f"If you put it there yourself, look at it, and take it over: `chown {_name(os.geteuid())} {place}`.",
+            code=NOT_OWN,
         )
     taking = "setfacl --remove-all" if writers == LISTED else "chmod go-w"
-    return NotOwnDirectoryError(
+    return FarmError(
         f"{writers} may write to {place}, and could change {told}",
         remedy=f"Take the right from them: `{taking} {place}`, then {changed}. "
         f"Or let {variable} name another directory.",
+        code=NOT_OWN,
     )
 
 

@@ -27,6 +27,45 @@ def open_root(root: Path | int) -> int:
     return os.open(root, _DIRECTORY)
 
 
+class OpenDirectories:
+    """The directories from a tree's root down to the last one used, held open: no link is followed between them.
+
+    Going through paths in their order opens each directory once. `descriptor` is the current one's.
+    """
+
+    def __init__(self, root: Path | int) -> None:
+        self.root = open_root(root)
+        # From the root down, as (path with slash, descriptor).
+        self._chain: list[tuple[str, int]] = [("", self.root)]
+        self._current = ""
+        self.descriptor = self.root
+
+    def close(self) -> None:
+        """Close them all."""
+        for _, descriptor in self._chain:
+            os.close(descriptor)
+
+    def enter(self, path: str) -> str:
+        """Make the directory of `path` the current one, and return the last component. Raises `TreeChangedError`."""
+        cut = path.rfind("/") + 1
+        if path[:cut] != self._current:
+            self._go_to(path[:cut])
+        return path[cut:]
+
+    def _go_to(self, directory: str) -> None:
+        while not directory.startswith(self._chain[-1][0]):
+            os.close(self._chain.pop()[1])
+        path, descriptor = self._chain[-1]
+        for name in directory[len(path) :].split("/")[:-1]:
+            path += name + "/"
+            try:
+                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
+            except OSError as error:
+                raise TreeChangedError(path, f"it was a directory ({error.strerror})") from error
+            self._chain.append((path, descriptor))
+        self._current, self.descriptor = path, descriptor
+
+
 class TreeReader:
     """Opens the files of a tree relative to directories that it holds open: cheapest in the order of the paths.
 
@@ -34,11 +73,7 @@ class TreeReader:
     """
 
     def __init__(self, root: Path | int) -> None:
-        self._root = open_root(root)
-        # The open directories from the root down to the last one used, as (path with slash, descriptor).
-        self._chain: list[tuple[str, int]] = [("", self._root)]
-        self._base = ""
-        self._descriptor = self._root
+        self._directories = OpenDirectories(root)
 
     def __enter__(self) -> TreeReader:
         return self
@@ -46,8 +81,7 @@ class TreeReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _, descriptor in self._chain:
-            os.close(descriptor)
+        self._directories.close()
 
     def read(self, path: str, size: int) -> bytes:
         """Return the content of a file of `size` bytes, at most `PIECE`: one open, one read, one close."""
@@ -82,27 +116,11 @@ class TreeReader:
             os.close(descriptor)
 
     def _open(self, path: str) -> int:
-        cut = path.rfind("/") + 1
-        if path[:cut] != self._base:
-            self._go_to(path[:cut])
+        name = self._directories.enter(path)
         try:
-            return os.open(path[cut:], _FILE, dir_fd=self._descriptor)
+            return os.open(name, _FILE, dir_fd=self._directories.descriptor)
         except OSError as error:
             raise TreeChangedError(path, f"it was a file ({error.strerror})") from error
-
-    def _go_to(self, base: str) -> None:
-        """Make `base` (with its slash) the current directory, by way of the nearest one that is open."""
-        while not base.startswith(self._chain[-1][0]):
-            os.close(self._chain.pop()[1])
-        path, descriptor = self._chain[-1]
-        for name in base[len(path) :].split("/")[:-1]:
-            path += name + "/"
-            try:
-                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
-            except OSError as error:
-                raise TreeChangedError(path, f"it was a directory ({error.strerror})") from error
-            self._chain.append((path, descriptor))
-        self._base, self._descriptor = path, descriptor
 
 
 def _resized(path: str, size: int) -> TreeChangedError:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from farm.core.fileset.archive import MTIME
+from farm.store.tree_reader import OpenDirectories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TIMES = (MTIME * 10**9, MTIME * 10**9)
 
@@ -26,15 +26,12 @@ class TreeWriter:
     """
 
     def __init__(self, root: Path) -> None:
-        descriptor = os.open(root, _DIRECTORY)
-        # The open directories from the root down to the last one used, as (path with slash, descriptor).
-        self._chain: list[tuple[str, int]] = [("", descriptor)]
-        self._base, self._descriptor = "", descriptor
-        self._directories: list[str] = []
+        self._open = OpenDirectories(root)
+        self._made: list[str] = []
         self._file = -1
-        self._masked = _hides_modes(descriptor)
+        self._masked = _hides_modes(self._open.root)
         if self._masked:
-            os.fchmod(descriptor, 0o755)
+            os.fchmod(self._open.root, 0o755)
 
     def __enter__(self) -> TreeWriter:
         return self
@@ -44,34 +41,33 @@ class TreeWriter:
     ) -> None:
         try:
             if error is None:
-                root = self._chain[0][1]
-                for path in reversed(self._directories):
+                root = self._open.root
+                for path in reversed(self._made):
                     os.utime(path, ns=_TIMES, dir_fd=root, follow_symlinks=False)
                 os.utime(root, ns=_TIMES)
         finally:
             if self._file >= 0:
                 os.close(self._file)
-            for _, descriptor in self._chain:
-                os.close(descriptor)
+            self._open.close()
 
     def directory(self, path: str, /) -> None:
         """Make a directory."""
-        name = self._enter(path)
-        os.mkdir(name, 0o755, dir_fd=self._descriptor)
+        name = self._open.enter(path)
+        os.mkdir(name, 0o755, dir_fd=self._open.descriptor)
         if self._masked:
-            os.chmod(name, 0o755, dir_fd=self._descriptor)  # noqa: S103 - as above
-        self._directories.append(path)
+            os.chmod(name, 0o755, dir_fd=self._open.descriptor)  # noqa: S103 - as above
+        self._made.append(path)
 
     def link(self, path: str, target: str, /) -> None:
         """Make a symbolic link."""
-        name = self._enter(path)
-        os.symlink(target, name, dir_fd=self._descriptor)
-        os.utime(name, ns=_TIMES, dir_fd=self._descriptor, follow_symlinks=False)
+        name = self._open.enter(path)
+        os.symlink(target, name, dir_fd=self._open.descriptor)
+        os.utime(name, ns=_TIMES, dir_fd=self._open.descriptor, follow_symlinks=False)
 
     def file(self, path: str, size: int, executable: bool, /) -> TreeWriter:  # noqa: ARG002, FBT001 - the protocol's
         """Begin a file; the content comes through `write`, then `close`."""
         mode = 0o555 if executable else 0o444
-        self._file = os.open(self._enter(path), _FILE, mode, dir_fd=self._descriptor)
+        self._file = os.open(self._open.enter(path), _FILE, mode, dir_fd=self._open.descriptor)
         if self._masked:
             os.fchmod(self._file, mode)
         return self
@@ -90,21 +86,6 @@ class TreeWriter:
             os.utime(descriptor, ns=_TIMES)
         finally:
             os.close(descriptor)
-
-    def _enter(self, path: str) -> str:
-        """Make the directory of `path` the current one, and return the last component."""
-        cut = path.rfind("/") + 1
-        if path[:cut] != self._base:
-            base = path[:cut]
-            while not base.startswith(self._chain[-1][0]):
-                os.close(self._chain.pop()[1])
-            at, descriptor = self._chain[-1]
-            for name in base[len(at) :].split("/")[:-1]:
-                at += name + "/"
-                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
-                self._chain.append((at, descriptor))
-            self._base, self._descriptor = at, descriptor
-        return path[cut:]
 
 
 def _hides_modes(root: int) -> bool:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from farm.core.fileset.archive_limits import ArchiveLimits
 from farm.core.fileset.archive_reader import STORE_ROOT, read_archive
+from farm.errors import FarmError
 from farm.store.capture import digest_tree
 from farm.store.decompress import archive_chunks
-from farm.store.errors import TreeChangedError, UnfitTreeError, UnpackMismatchError
+from farm.store.errors import TreeChangedError, UnfitTreeError
 from farm.store.scan import scan_tree
 from farm.store.tree_stamp import looks_unpacked
 from farm.store.tree_writer import TreeWriter
@@ -70,8 +71,8 @@ class PackageCache:
         `tree` is what must come out of it; `prefix` is where the tree lies in the archive, `packages/<store>` unless
         told; `absolute_links` as in `Manifest`. With `look`, the manifest of the tree, a package that does not look as
         it was unpacked is exchanged; what has it mounted keeps the old one. Of several callers at once, one unpacks and
-        the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `UnpackMismatchError`, and what
-        reading the archive raises; the package is then not in the cache, or as it was.
+        the others wait. Raises `InvalidArchiveError`, `UndecodableArchiveError`, `FarmError` (`unpack-mismatch`), and
+        what reading the archive raises; the package is then not in the cache, or as it was.
         """
         final = self.path(store)
         record = str(tree) + (_ABSOLUTE_LINKS if absolute_links else "")
@@ -154,7 +155,11 @@ class PackageCache:
                 archive_chunks(archive), prefix=prefix, limits=self._limits, sink=sink, absolute_links=absolute_links
             )
         if manifest.tree_digest != tree:
-            raise UnpackMismatchError(store, tree, manifest.tree_digest)
+            raise FarmError(
+                f"the archive of {store} holds the tree {manifest.tree_digest}, not {tree}",
+                remedy="Do not use this archive: fetch it again from another place.",
+                code="unpack-mismatch",
+            )
 
     def _set_aside(self, store: str) -> None:
         place = self.path(store)

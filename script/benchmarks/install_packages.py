@@ -5,8 +5,10 @@ All unpack the same archives, `farm`'s own, but for dpkg, pacman and ostree, whi
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,6 @@ from farm.client.root.generations import write_forest
 from farm.core.fileset.forest import ForestPackage, build_forest
 from farm.store.blobs import BlobStore
 from farm.store.unpack import PackageCache
-from farm.store.unpack_many import UnpackRequest, ensure_many
 from script.benchmarks.debian_pool import pack_deb
 from script.benchmarks.material import write_packages
 from script.benchmarks.measurement import interleave, run
@@ -67,6 +68,11 @@ def measure(ground: Ground, rounds: int) -> Iterator[Table]:
     yield Table(f"{NUMBER}. {TITLE[0].upper()}{TITLE[1:]}", _FLOOR, tuple(measured), goals, note, processor=True)
 
 
+def _unpack(cache: PackageCache, store: BlobStore, package: SamplePackage) -> None:
+    captured = package.captured
+    cache.ensure(package.store, captured.tree, partial(store.open, captured.archive.digest))
+
+
 class _Bench:
     """The packages in every contender's form, and a directory `out` that is empty before each turn."""
 
@@ -78,13 +84,11 @@ class _Bench:
         self.debs: list[Path] = []
         self._store = store
         self._packages = packages
-        self._wanted = [
-            UnpackRequest(package.store, package.captured.tree, partial(store.open, package.captured.archive.digest))
-            for package in packages
-        ]
 
     def unpack(self) -> None:
-        ensure_many(PackageCache(self.out), self._wanted)
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(mp_context=context) as pool:
+            list(pool.map(partial(_unpack, PackageCache(self.out), self._store), self._packages))
 
     def forest(self) -> Forest:
         return build_forest(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.store.durable_file import replace_file
-from farm.store.private_directory import NotOwnDirectoryError, check_own, make_own, own_state
+from farm.store.private_directory import check_own, make_own, own_state
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ def test_what_is_not_there_is_nobodys(tmp_path: Path) -> None:
 def test_where_others_may_write_nothing_is_used(made: Path, name: str, mode: int, who: str) -> None:
     os.chown(made / name, -1, OTHERS)
     (made / name).chmod(mode)
-    with pytest.raises(NotOwnDirectoryError) as refused:
+    with refuses("not-own-directory") as refused:
         check_own(made)
     assert refused.value.message.startswith(f"{who} may write to {made / name}, and could change")
     assert f"chmod go-w {made / name}" in refused.value.remedy
@@ -57,7 +58,7 @@ def test_where_others_may_write_nothing_is_used(made: Path, name: str, mode: int
 @pytest.mark.parametrize("name", ["", "packages", "blobs"])
 def test_what_belongs_to_another_is_not_used(made: Path, name: str) -> None:
     os.chown(made / name, 65533, -1)
-    with pytest.raises(NotOwnDirectoryError) as refused:
+    with refuses("not-own-directory") as refused:
         check_own(made)
     assert refused.value.message == f"{made / name} belongs to user 65533, who could change what root runs from it"
     assert "FARM_HOST" in refused.value.remedy
@@ -84,7 +85,7 @@ def test_a_state_is_made_for_its_user_alone(state: Path) -> None:
 def test_nobody_else_may_write_to_a_state_nor_to_what_leads_there(state: Path, tmp_path: Path, name: str) -> None:
     (state / "subscriptions").mkdir()
     (tmp_path / name).chmod(0o757)
-    with pytest.raises(NotOwnDirectoryError) as refused:
+    with refuses("not-own-directory") as refused:
         own_state(state)
     told = f"everybody may write to {tmp_path / name}, and could change whom {USER} trusts and what runs"
     assert refused.value.message == told
@@ -109,7 +110,7 @@ def test_nobody_else_may_write_to_anything_in_a_state_however_deep(filled: Path,
     place = filled / name
     os.chown(place, -1, OTHERS)
     place.chmod(place.stat().st_mode | mode)
-    with pytest.raises(NotOwnDirectoryError) as refused:
+    with refuses("not-own-directory") as refused:
         own_state(filled)
     assert f"may write to {place}, and could change whom {USER} trusts" in refused.value.message
     assert f"chmod go-w {place}" in refused.value.remedy
@@ -119,7 +120,7 @@ def test_nobody_else_may_write_to_anything_in_a_state_however_deep(filled: Path,
 @pytest.mark.parametrize("name", BELOW)
 def test_nothing_in_a_state_belongs_to_another_however_deep(filled: Path, name: str) -> None:
     os.chown(filled / name, 65533, -1)
-    with pytest.raises(NotOwnDirectoryError, match=f"{name} belongs to user 65533"):
+    with refuses("not-own-directory", match=f"{name} belongs to user 65533"):
         own_state(filled)
 
 
@@ -130,7 +131,7 @@ def test_what_a_link_in_a_state_leads_to_counts_too(filled: Path, tmp_path: Path
     (filled / "keys" / "gone").symlink_to("nowhere")
     own_state(filled)
     (tmp_path / "stick" / "root.key").chmod(0o666)
-    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/keys/online/root.key"):
+    with refuses("not-own-directory", match=r"everybody may write to .*/keys/online/root.key"):
         own_state(filled)
 
 
@@ -141,11 +142,11 @@ def test_what_is_verified_when_it_is_read_is_not_looked_through(filled: Path, na
     (filled / name / "x").chmod(0o666)
     own_state(filled)
     (filled / name).chmod(0o777)
-    with pytest.raises(NotOwnDirectoryError, match=f"everybody may write to .*/{name},"):
+    with refuses("not-own-directory", match=f"everybody may write to .*/{name},"):
         own_state(filled)
     (filled / name).chmod(0o755)
     (filled / "public/metadata/x").chmod(0o666)
-    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/public/metadata/x,"):
+    with refuses("not-own-directory", match=r"everybody may write to .*/public/metadata/x,"):
         own_state(filled)
 
 
@@ -153,9 +154,9 @@ def test_a_cache_in_a_state_has_its_own_guard(filled: Path) -> None:
     (filled / "cache" / "packages").mkdir(parents=True)
     (filled / "cache" / "packages").chmod(0o777)
     own_state(filled, filled / "cache")
-    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+    with refuses("not-own-directory", match="everybody may write to"):
         own_state(filled)
-    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+    with refuses("not-own-directory", match="everybody may write to"):
         check_own(filled / "cache")
 
 
@@ -173,7 +174,7 @@ def test_a_sticky_directory_may_lead_to_a_state_and_be_none(state: Path) -> None
     state.parent.chmod(0o1777)
     own_state(state)
     state.chmod(0o1777)
-    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+    with refuses("not-own-directory", match="everybody may write to"):
         own_state(state)
 
 
@@ -183,7 +184,7 @@ def test_nothing_that_leads_to_a_state_belongs_to_another(state: Path, tmp_path:
     state.parent.chmod(0o1777)
     (state / "subscriptions").mkdir()
     os.chown(tmp_path / name, 65533, -1)
-    with pytest.raises(NotOwnDirectoryError, match=f"{name} belongs to user 65533"):
+    with refuses("not-own-directory", match=f"{name} belongs to user 65533"):
         own_state(state)
 
 
@@ -192,11 +193,11 @@ def test_a_link_of_anothers_leads_to_no_state_of_ones_own(state: Path, tmp_path:
     (tmp_path / "link").symlink_to(state)
     own_state(tmp_path / "link")
     os.chown(tmp_path / "link", 65533, -1, follow_symlinks=False)
-    with pytest.raises(NotOwnDirectoryError, match="link belongs to user 65533"):
+    with refuses("not-own-directory", match="link belongs to user 65533"):
         own_state(tmp_path / "link")
     (tmp_path / "good").symlink_to(state)
     state.chmod(0o777)
-    with pytest.raises(NotOwnDirectoryError, match="everybody may write to"):
+    with refuses("not-own-directory", match="everybody may write to"):
         own_state(tmp_path / "good")
 
 
@@ -212,13 +213,13 @@ def test_each_link_on_the_way_counts_where_it_lies(state: Path, tmp_path: Path, 
     own_state(tmp_path / "better")
     os.chown(strange, 65533, -1)
     for way in ("better", "good", "strange/link", "strange/../above/state"):
-        with pytest.raises(NotOwnDirectoryError, match=f"{strange} belongs to user 65533"):
+        with refuses("not-own-directory", match=f"{strange} belongs to user 65533"):
             own_state(tmp_path / way)
-        with pytest.raises(NotOwnDirectoryError, match=f"{strange} belongs to user 65533"):
+        with refuses("not-own-directory", match=f"{strange} belongs to user 65533"):
             check_own(tmp_path / way)
     os.chown(strange, 0, -1)
     os.chown(strange / "link", 65533, -1, follow_symlinks=False)
-    with pytest.raises(NotOwnDirectoryError, match=f"{strange}/link belongs to user 65533"):
+    with refuses("not-own-directory", match=f"{strange}/link belongs to user 65533"):
         own_state(tmp_path / "better")
 
 
@@ -229,7 +230,7 @@ def test_a_link_in_a_sticky_directory_is_for_nobody_else_to_change(state: Path, 
     (tmp_path / "good").symlink_to("all/link")
     own_state(tmp_path / "good")
     (tmp_path / "all").chmod(0o777)
-    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/all,"):
+    with refuses("not-own-directory", match=r"everybody may write to .*/all,"):
         own_state(tmp_path / "good")
 
 
@@ -248,7 +249,7 @@ def test_a_link_in_a_state_leads_to_no_directory_that_others_may_write_to(
     own_state(state)
     os.chown(tmp_path / "others", -1, OTHERS)
     (tmp_path / "others").chmod(0o755 | mode)
-    with pytest.raises(NotOwnDirectoryError, match=r"may write to .*/others,"):
+    with refuses("not-own-directory", match=r"may write to .*/others,"):
         own_state(state)
 
 
@@ -270,7 +271,7 @@ def test_who_may_write_by_an_access_list_is_somebody_else(state: Path, name: str
     if who in {"reader", "root", "masked"}:
         own_state(state)
         return
-    with pytest.raises(NotOwnDirectoryError) as refused:
+    with refuses("not-own-directory") as refused:
         own_state(state)
     place = (state / name) if name else state
     assert refused.value.message.startswith(f"somebody in its access list may write to {place}, and could change")
@@ -285,7 +286,7 @@ def test_who_logs_in_with_a_group_is_in_it(state: Path, monkeypatch: pytest.Monk
     own_state(state)
     mallory = pwd.struct_passwd(("mallory", "x", 65533, me.pw_gid, "", "/", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwall", lambda: [me, mallory])
-    with pytest.raises(NotOwnDirectoryError, match="its group may write"):
+    with refuses("not-own-directory", match="its group may write"):
         own_state(state)
 
 
@@ -297,7 +298,7 @@ def test_a_group_of_the_users_own_is_nobody_else(state: Path, monkeypatch: pytes
     own_state(state)
     for name, members in ((me.pw_name, ["mallory"]), ("users", [])):
         monkeypatch.setattr(grp, "getgrgid", lambda _number, n=name, m=members: group_of(group, n, m))
-        with pytest.raises(NotOwnDirectoryError, match="its group may write"):
+        with refuses("not-own-directory", match="its group may write"):
             own_state(state)
 
 

@@ -89,7 +89,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
         asked.append(request.path)
         request.send_error(404)
 
-    monkeypatch.setattr("farm.store.full_disk.free_bytes", lambda _place: archive.size - 1)
+    monkeypatch.setattr("farm.store.disk_space.free_bytes", lambda _place: archive.size - 1)
     with serving(simulator.public, {archive.digest.hex[2:]: note}) as url:
         downloads = Downloads(HttpReader(url), BlobStore(tmp_path / "blobs"))
         with pytest.raises(OSError, match="MB are still to come") as caught:

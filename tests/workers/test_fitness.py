@@ -18,7 +18,7 @@ from farm.core.names.digest import Digest
 from farm.core.plan.trouble import Trouble
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
-from farm.store.free_space import DiskTroubleError, check_disks
+from farm.store.disk_space import DiskTroubleError, check_disks
 from workers.fitness import trouble_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from farm.api.signing import UnsignedRequestError
 from farm.api.wire import Number  # noqa: TC001  (FastAPI reads the annotations of a route)
 from farm.core.names.digest import Digest
 from farm.server.jobs.leases import require_lease
-from farm.store.unpacked import PassingArchive
+from farm.store.decompress import PassingArchive
 from web.auth import ApplicationHere, WorkerCall, settings_of, signed_call, whole_call
 from web.problems import BodyTooLargeError
 from web.receiving import pieces

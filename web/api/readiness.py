@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from farm.store.free_space import DiskTroubleError, check_disks
+from farm.store.disk_space import DiskTroubleError, check_disks
 from web.auth import ApplicationHere
 from web.problems import NotReadyError
 

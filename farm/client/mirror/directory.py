@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
+from farm.store.disk_space import full_disk_named
 from farm.store.durable_file import replace_file
-from farm.store.full_disk import full_disk_named
 from farm.store.locks import no_progress, take_lock
 from farm.trust.layout import BLOBS, IMPORTS, METADATA, TARGETS
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
+from farm.store.disk_space import FULL, check_room, full_disk_named
 from farm.store.errors import BlobMismatchError, CorruptBlobError, MissingBlobError
-from farm.store.full_disk import FULL, check_room, full_disk_named
 from farm.store.partial import PartialWriter, partial_size
 from farm.trust.layout import blob_path
 

@@ -21,8 +21,8 @@ from farm.core.names.digest import Digest
 from farm.core.sets.composition.compose import compose
 from farm.errors import FarmError
 from farm.store.blobs import BlobStore
+from farm.store.disk_space import full_disk_named
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.store.full_disk import full_disk_named
 from farm.store.known_places import KnownPlaces
 from farm.store.locks import no_progress
 from farm.store.private_directory import check_own, make_own
@@ -71,7 +71,7 @@ class Host:
         """Let `farm gc` remove nothing until the end of the block.
 
         Hold it from looking for packages until what needs them is recorded: a generation, an image, a run. Raises
-        `NotOwnDirectoryError` where others could change what is used.
+        `FarmError` (`not-own-directory`) where others could change what is used.
         """
         check_own(self.shared)
         make_own(self.shared)

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from farm.client.root.generation import Generation
 from farm.errors import FarmError
+from farm.store.disk_space import full_disk_named
 from farm.store.durable_file import replace_file, sync_folder
 from farm.store.flush import flush_file_system
-from farm.store.full_disk import full_disk_named
 from farm.store.locks import no_progress, take_lock
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ both names, unless one of them declares that it replaces the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from farm.core.fileset import rules
 from farm.core.fileset.archive_reader import STORE_ROOT
@@ -15,9 +15,11 @@ from farm.core.fileset.manifest import Directory, Link, Manifest
 from farm.errors import FarmError, in_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from farm.core.fileset.manifest import Entry
+
+_Party = TypeVar("_Party")
 
 BASE = "the base"
 """What the toolchain or image beneath a forest is called where it is a party to a conflict."""
@@ -98,19 +100,6 @@ class ForestConflictError(FarmError):
         self.conflicts = conflicts
 
 
-class InvalidExtraLinkError(FarmError):
-    """A package asks for a link that cannot be made."""
-
-    code = "invalid-extra-link"
-
-    def __init__(self, package: ForestPackage, link: str, why: str) -> None:
-        super().__init__(
-            f"{package} asks for the link {link[:300]!r}: {why}", remedy="Mend the entry under `links:` in the recipe."
-        )
-        self.owner = package.owner
-        self.link = link
-
-
 @dataclass(frozen=True, slots=True)
 class Forest:
     """Directories and links, sorted by path, relative to the root; targets are absolute."""
@@ -143,6 +132,18 @@ def build_forest(packages: Sequence[ForestPackage], base: BaseTree | None = None
     for package in packages:
         ground.add_claims(package)
     return ground.grow()
+
+
+def prevailing(parties: Sequence[_Party], replaces: Callable[[_Party, _Party], bool]) -> _Party | None:
+    """Return the one party that replaces all the others and is replaced by none of them; None where there is no such.
+
+    This is the one rule for what several packages claim, a path or a capability.
+    """
+    for one in parties:
+        others = [other for other in parties if other is not one]
+        if all(replaces(one, other) and not replaces(other, one) for other in others):
+            return one
+    return None
 
 
 class _Ground:
@@ -193,7 +194,7 @@ class _Ground:
         links, conflicts = {}, []
         for path, claims in self._claims.items():
             parties = {claim.owner for claim in claims} | self._directories.get(path, set())
-            winner = None if path in self._directories else self._winner(claims)
+            winner = None if path in self._directories else prevailing(claims, self._beats)
             if path in self._base.directories:
                 conflicts.append(Conflict(path, (*self._told(parties), BASE)))
             elif winner is None:
@@ -225,9 +226,9 @@ class _Ground:
         top, _, rest = link.partition("/")
         place = f"usr/{link}" if top in _MERGED else link
         if rules.path_fault(link) or not rest or not place.startswith(("usr/", "etc/")):
-            raise InvalidExtraLinkError(package, link, "a link lies below /usr or /etc")
+            raise _invalid_link(package, link, "a link must be below /usr or /etc")
         if path not in package.manifest.by_path:
-            raise InvalidExtraLinkError(package, link, f"the package has no {path!r}")
+            raise _invalid_link(package, link, f"the package has no {path!r}")
         above = rules.parent(place)
         while above:
             self._directories.setdefault(above, set()).add(package.owner)
@@ -235,18 +236,8 @@ class _Ground:
             above = rules.parent(above)
         return place
 
-    def _winner(self, claims: list[Claim]) -> Claim | None:
-        """Return the one claim whose package replaces those of all the others, and is replaced by none of them."""
-        if len(claims) == 1:
-            return claims[0]
-        for claim in claims:
-            others = [other.owner for other in claims if other is not claim]
-            if all(self._beats(claim.owner, other) and not self._beats(other, claim.owner) for other in others):
-                return claim
-        return None
-
-    def _beats(self, one: str, other: str) -> bool:
-        return self._names[other] in self._replaces[one]
+    def _beats(self, one: Claim, other: Claim) -> bool:
+        return self._names[other.owner] in self._replaces[one.owner]
 
     def _only_owner(self, path: str) -> str | None:
         """Return the one package whose directory this is, where a link to that directory can stand for it."""
@@ -255,6 +246,11 @@ class _Ground:
         if len(owners) != 1 or not below_top or path in self._rigid or path in self._base.directories:
             return None
         return next(iter(owners))
+
+
+def _invalid_link(package: ForestPackage, link: str, why: str) -> FarmError:
+    message = f"{package} has an invalid extra link {link[:300]!r}: {why}"
+    return FarmError(message, remedy="Correct the entry under `links:` in the recipe.", code="invalid-extra-link")
 
 
 def _place(path: str) -> str:

@@ -18,7 +18,7 @@ from farm.core.recipe.toolchain import MissingLockError, ToolchainDefinition, To
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.recipe.recipe import Recipe
@@ -54,11 +54,6 @@ class RecipeTree:
         if lock is None:
             raise MissingLockError(toolchain)
         return lock
-
-    def runtime_of(self, recipes: Iterable[str]) -> tuple[str, ...]:
-        """Return the packages that what these recipes build runs with beyond what they name: see the toolchains."""
-        toolchains = {self.recipes[name].toolchain for name in recipes}
-        return tuple(sorted({package for name in toolchains for package in self.toolchains[name].runtime}))
 
 
 def load_tree(files: Mapping[str, bytes]) -> RecipeTree:

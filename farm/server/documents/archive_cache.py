@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from farm.store.unpacked import unpacked_digest
+from farm.store.decompress import unpacked_digest
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest

@@ -26,9 +26,10 @@ from farm.cli.operate.file_owners import bring_database, hand_over, hand_over_si
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.store.blobs import BlobStore
-from farm.store.private_directory import NotOwnDirectoryError, own_state
+from farm.store.private_directory import own_state
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
+from tests.refusing import refuses
 from tests.threats.killed import exit_status, fork
 
 if TYPE_CHECKING:
@@ -268,17 +269,17 @@ def test_the_verbs_of_root_go_on_and_strangers_are_refused_as_before(home: FarmH
         place.exists() or place.touch()
         previous = place.stat().st_uid
         os.chown(place, owner, -1)
-        with pytest.raises(NotOwnDirectoryError, match=f"{name} belongs to user {owner}"):
+        with refuses("not-own-directory", match=f"{name} belongs to user {owner}"):
             own_state(home.root)
         os.chown(place, previous, -1)
         if name == "policy.yaml":
             place.unlink()
     os.chown(home.sqlite.parent, -1, 65533)
-    with pytest.raises(NotOwnDirectoryError, match=r"its group may write to .*/database"):
+    with refuses("not-own-directory", match=r"its group may write to .*/database"):
         own_state(home.root)
     os.chown(home.sqlite.parent, -1, users.gid("store"))
     home.users.chmod(0o666)
-    with pytest.raises(NotOwnDirectoryError, match=r"everybody may write to .*/users.json"):
+    with refuses("not-own-directory", match=r"everybody may write to .*/users.json"):
         own_state(home.root)
 
 
@@ -309,6 +310,7 @@ from farm.cli.operate.farm_home import FarmHome
 from farm.cli.operate.farm_users import take_users
 from farm.cli.operate.file_owners import hand_over
 from farm.errors import FarmError
+from tests.refusing import refuses
 home = FarmHome(Path(sys.argv[1]), Path(sys.argv[1]), 1)
 try:
     users = take_users(home, sys.argv[2])

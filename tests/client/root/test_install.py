@@ -21,7 +21,6 @@ from farm.client.root.generations import RootError
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import InvalidPackageNameError
 from farm.errors import FarmError
-from farm.store.private_directory import NotOwnDirectoryError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.provenance import ProvenanceError
 from tests.client.distribution import SmallDistribution
@@ -102,7 +101,7 @@ def test_from_a_cache_that_others_may_write_to_nothing_is_taken(
     subscribe(host, distribution)
     install(host, tmp_path / "one", "alone")
     host.cache.root.chmod(0o1777)
-    with pytest.raises(NotOwnDirectoryError):
+    with refuses("not-own-directory"):
         install(host, tmp_path / "two", "alone")
     assert not (tmp_path / "two").exists()
 

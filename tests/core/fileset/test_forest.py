@@ -13,11 +13,11 @@ from farm.core.fileset.forest import (
     Forest,
     ForestConflictError,
     ForestPackage,
-    InvalidExtraLinkError,
     build_forest,
 )
 from farm.core.fileset.manifest import Directory, Entry, File, Link, Manifest
 from farm.core.names.digest import Digest
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     import random
@@ -127,7 +127,7 @@ def test_extra_links_lie_where_they_say_and_keep_their_directory_open() -> None:
     ],
 )
 def test_an_extra_link_that_cannot_be_is_refused(link: str, path: str) -> None:
-    with pytest.raises(InvalidExtraLinkError, match="x-1-aaaa"):
+    with refuses("invalid-extra-link", match="x-1-aaaa"):
         build_forest([_package("x", "bin/x", links=((link, path),))])
 
 

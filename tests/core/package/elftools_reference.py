@@ -14,6 +14,7 @@ from elftools.elf.segments import InterpSegment
 
 from farm.core.package.elf.details import CopiedSymbol, DlopenNote, ElfDetails
 from farm.core.package.elf.facts import ElfFacts, ImportedSymbol, Symbol, VersionNeed
+from tests.core.package.symbols import with_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def reference_facts(path: Path) -> ElfFacts | None:
             version_needs=tuple(needed.values()),
             details=_details(elf, tags, interpreters, needed),
         )
-        return facts.with_symbols(exports, imports).canonical()
+        return with_symbols(facts, exports, imports).canonical()
 
 
 def _machine(elf: ELFFile) -> str:

@@ -23,6 +23,7 @@ from farm.core.package.facts import (
 )
 from farm.core.package.gather import gather_facts
 from farm.core.package.python_facts import PythonDistribution
+from tests.core.package.symbols import with_symbols
 from tests.core.package.trees import tree
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,25 +33,25 @@ FACTS = PackageFacts(
     elf=(
         ElfFile(
             "lib/libz.so.1",
-            ElfFacts(
-                soname="libz.so.1",
-                needed=("libc.so.6",),
-                rpath=("", "y"),
-                runpath=("$ORIGIN",),
-                version_definitions=("V1",),
-                version_needs=(VersionNeed("libc.so.6", "GLIBC_2.14"),),
-                details=ElfDetails(
-                    kind="pie",
-                    audit=("a.so",),
-                    filters=("f.so",),
-                    auxiliaries=("x.so",),
-                    dlopen=(DlopenNote(("libo.so.1",), "o", "required"),),
-                    copies=(CopiedSymbol("v", "V1", "libv.so", 4),),
-                    hardening=("relro",),
-                    build_id="ab",
+            with_symbols(
+                ElfFacts(
+                    soname="libz.so.1",
+                    needed=("libc.so.6",),
+                    rpath=("", "y"),
+                    runpath=("$ORIGIN",),
+                    version_definitions=("V1",),
+                    version_needs=(VersionNeed("libc.so.6", "GLIBC_2.14"),),
+                    details=ElfDetails(
+                        kind="pie",
+                        audit=("a.so",),
+                        filters=("f.so",),
+                        auxiliaries=("x.so",),
+                        dlopen=(DlopenNote(("libo.so.1",), "o", "required"),),
+                        copies=(CopiedSymbol("v", "V1", "libv.so", 4),),
+                        hardening=("relro",),
+                        build_id="ab",
+                    ),
                 ),
-            )
-            .with_symbols(
                 exports=(
                     Symbol("plain"),
                     Symbol("a", "V1"),
@@ -59,8 +60,7 @@ FACTS = PackageFacts(
                     Symbol("d", "V1", "function", hidden=True, later=True, protected=True),
                 ),
                 imports=(ImportedSymbol("w", weak=True), ImportedSymbol("m", "GLIBC_2.14", "libc.so.6", False, "tls")),
-            )
-            .canonical(),
+            ).canonical(),
         ),
     ),
     commands=("jq",),
@@ -168,11 +168,11 @@ class TestGathering:
         assert caught.value.path == "lib/libbroken.so"
 
     def test_the_order_of_symbols_in_the_file_changes_nothing(self) -> None:
-        one = ElfFacts().with_symbols(
-            exports=(Symbol("b"), Symbol("a")), imports=(ImportedSymbol("d"), ImportedSymbol("c"))
+        one = with_symbols(
+            ElfFacts(), exports=(Symbol("b"), Symbol("a")), imports=(ImportedSymbol("d"), ImportedSymbol("c"))
         )
-        other = ElfFacts().with_symbols(
-            exports=(Symbol("a"), Symbol("b")), imports=(ImportedSymbol("c"), ImportedSymbol("d"))
+        other = with_symbols(
+            ElfFacts(), exports=(Symbol("a"), Symbol("b")), imports=(ImportedSymbol("c"), ImportedSymbol("d"))
         )
         assert one.canonical() == other.canonical()
 

@@ -55,10 +55,6 @@ def test_a_tree_is_read_whole() -> None:
     assert list(tree.recipes) == ["jq"]
 
 
-def test_what_a_package_runs_with_is_its_toolchains_word() -> None:
-    assert load_tree(FILES).runtime_of(["jq"]) == ("jq",)
-
-
 def test_the_problems_of_all_files_come_together() -> None:
     found = problems(
         distribution_yaml=b"domain: Example\n",

@@ -14,6 +14,7 @@ from farm.core.package.facts import DanglingLink, ElfFile, PackageFacts, PkgConf
 from farm.core.package.python_facts import PythonDistribution
 from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
+from tests.core.package.symbols import with_symbols
 
 
 def elf(
@@ -40,7 +41,7 @@ def elf(
     else:
         kind = "pie" if copies else "library"
         about = ElfDetails(**{"kind": kind, "copies": tuple(CopiedSymbol(*copy) for copy in copies)} | details)
-    return ElfFacts(
+    facts = ElfFacts(
         soname=soname,
         needed=tuple(needs),
         rpath=tuple(rpath),
@@ -49,7 +50,9 @@ def elf(
         version_definitions=tuple(defines),
         version_needs=tuple(VersionNeed(*text.split("@")) for text in demands),
         details=about,
-    ).with_symbols(
+    )
+    return with_symbols(
+        facts,
         exports=[Symbol(*export.split("@")) if isinstance(export, str) else export for export in exports],
         imports=[
             *(ImportedSymbol(*each.split("@")) if isinstance(each, str) else each for each in imports),

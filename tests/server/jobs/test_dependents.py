@@ -13,6 +13,7 @@ from farm.server.channels import releases
 from farm.server.jobs import jobs
 from farm.server.tables.states import JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
+from tests.core.package.symbols import with_symbols
 from tests.server.small_farm import SmallFarm, recipe
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_a_symbol_that_is_exported_as_something_else_is_another_interface(
     strict: SmallFarm, before: Symbol, after: Symbol
 ) -> None:
     for flag, symbol in (("x", before), ("y", after)):
-        library = ElfFacts(soname="libc.so.1").with_symbols(exports=[symbol])
+        library = with_symbols(ElfFacts(soname="libc.so.1"), exports=[symbol])
         strict.shape("c", "1.0", {"lib/libc.so.1": library})
         strict.submit(recipe("c", flag=flag))
         assert strict.build_all() == ["c", "b"]

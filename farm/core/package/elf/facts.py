@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from farm.core.package.elf.details import EXECUTABLE, PIE, ElfDetails, number, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 FUNCTION, OBJECT, TLS, UNTYPED = "function", "object", "tls", ""
 _CLASSES = frozenset((FUNCTION, OBJECT, TLS, UNTYPED))
@@ -137,24 +137,6 @@ class ElfFacts:
             for name in names
         )
 
-    def with_symbols(self, exports: Iterable[Symbol] = (), imports: Iterable[ImportedSymbol] = ()) -> ElfFacts:
-        """Return the same facts with these symbols in place of their own."""
-        exported: dict[Symbol, list[Symbol]] = {}
-        for symbol in exports:
-            exported.setdefault(symbol._replace(name="", size=0), []).append(symbol)
-        imported: dict[tuple[str, str, bool, str], list[str]] = {}
-        for wanted in imports:
-            key = (wanted.library, wanted.version, wanted.weak, wanted.symbol_class)
-            imported.setdefault(key, []).append(wanted.name)
-        return replace(
-            self,
-            exported=tuple(_group_of(common, symbols) for common, symbols in exported.items()),
-            imported=tuple(
-                ImportGroup(library, version, weak, tuple(names), symbol_class)
-                for (library, version, weak, symbol_class), names in imported.items()
-            ),
-        )
-
     def canonical(self) -> ElfFacts:
         """Return the same facts with their symbols sorted, so that relinking in another order changes nothing."""
         details = self.details
@@ -213,13 +195,6 @@ class ElfFacts:
             ),
             details=None if old else ElfDetails.from_dict(value),
         )
-
-
-def _group_of(common: Symbol, symbols: list[Symbol]) -> ExportGroup:
-    _, version, symbol_class, hidden, later, protected, _ = common
-    sizes = tuple(symbol.size for symbol in symbols) if symbol_class in _SIZED else ()
-    names = tuple(symbol.name for symbol in symbols)
-    return ExportGroup(version, names, symbol_class, hidden, later, protected, sizes)
 
 
 _EXPORT_FIELDS = ("version", "names", "class", "hidden", "later", "protected", "sizes")

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from farm.core.fileset.forest import prevailing
 from farm.core.package.interpreter import interpreter_capability
 from farm.core.package.package_capability import exact_package
 from farm.core.sets.members.member import is_imported
@@ -85,11 +86,8 @@ class CapabilityIndex:
 
     def prevailing(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the one of `names` that replaces all the others and is replaced by none, or else all of them."""
-        for one in names:
-            others = [name for name in names if name != one]
-            if all(self._beats(one, other) and not self._beats(other, one) for other in others):
-                return (one,)
-        return names
+        found = prevailing(names, lambda one, other: other in self._replaces.get(one, _NONE))
+        return names if found is None else (found,)
 
     def nearest(self, capability: str, labels: Mapping[str, Member]) -> str:
         """Return a clause that names the nearest capability (the same name with other numbers), or nothing.
@@ -106,9 +104,6 @@ class CapabilityIndex:
             return ""
         provider = labels[self._providers[near[-1]][0]].label
         return f"; the nearest is {near[-1].partition(':')[2]} of {provider}"
-
-    def _beats(self, one: str, other: str) -> bool:
-        return other in self._replaces.get(one, _NONE)
 
 
 def required_files(member: Member) -> dict[str, str]:

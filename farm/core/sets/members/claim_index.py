@@ -1,6 +1,6 @@
 """Which members claim which paths of the root: finds conflicts at a cost in proportion to the changed paths.
 
-It decides as `farm.core.fileset.forest.build_forest` does, over all members of a set at once.
+It decides by the rule of `farm.core.fileset.forest`, over all members of a set at once.
 """
 
 from __future__ import annotations

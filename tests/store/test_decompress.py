@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from zstandard import ZstdCompressionParameters, ZstdCompressor
 
 from farm.core.names.digest import Digest
-from farm.store import unpacked
+from farm.store import decompress
 from farm.store.blobs import BlobStore
+from farm.store.decompress import PassingArchive, unpacked_digest
 from farm.store.errors import UndecodableArchiveError
-from farm.store.unpacked import PassingArchive, unpacked_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_what_is_no_archive_has_no_digest_and_harms_nobody(stream: bytes) -> Non
 def test_what_asks_for_too_much_memory_or_never_ends_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = ZstdCompressionParameters(window_log=27, enable_ldm=True)
     assert passing(ZstdCompressor(compression_params=wide).compressobj().compress(bytes(1 << 20))) is None
-    monkeypatch.setattr(unpacked, "_LARGEST", 1000)
+    monkeypatch.setattr(decompress, "_LARGEST", 1000)
     archive = ZstdCompressor().compress(bytes(1001))
     assert passing(archive) is None
     store = BlobStore(tmp_path)

@@ -1,19 +1,27 @@
-"""Saying which disk is full: the system's own error names a temporary file of no meaning, or nothing.
+"""Whether a disk has room: looked at before anything is fetched, tried by writing, and named when it is full.
 
-And saying it before anything is fetched, where the sizes are known.
+The system's own error about a full disk names a temporary file of no meaning, or nothing.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
+import shutil
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from farm.errors import FarmError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+_LEAST_FREE = 64 << 20
+"""With fewer free bytes than that nothing can be begun."""
+_MB = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """No space, or none that this user may use."""
 
@@ -49,3 +57,31 @@ def free_bytes(place: Path) -> int | None:
         # A file system without a size, as some networks have, is not full.
         return found.f_bavail * found.f_frsize if found.f_blocks else None
     return None
+
+
+class DiskTroubleError(FarmError):
+    """A disk is full, or does not take what is written."""
+
+    code = "disk-trouble"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"nothing can be written in {path}: {reason}",
+            remedy="Free some space or repair the disk; work then goes on by itself.",
+        )
+
+
+def check_disks(paths: Iterable[Path]) -> None:
+    """Write something in each directory, and see that there is room for more. Raises `DiskTroubleError`."""
+    for path in paths:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path) as probe:
+                probe.write(secrets.token_bytes(4096))
+                probe.flush()
+                os.fsync(probe.fileno())
+            free = shutil.disk_usage(path).free
+        except OSError as error:
+            raise DiskTroubleError(path, error.strerror or str(error)) from error
+        if free < _LEAST_FREE:
+            raise DiskTroubleError(path, f"{free // _MB} MB are free")
