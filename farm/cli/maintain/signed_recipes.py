@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 
-class UnknownDistributionError(FarmError):
-    """Nobody says for which distribution recipes are to be signed."""
-
-    code = "unknown-distribution"
-
-
 def sign_recipes(recipes: Mapping[str, Mapping[str, bytes]], distribution: str, own: OwnKey) -> bytes:
     """Return an envelope in which the holder of a key signs recipes, each the files of its directory by name.
 
@@ -50,16 +44,17 @@ def digests_of(recipes: Mapping[str, Mapping[str, bytes]]) -> dict[str, Digest]:
 def distribution_of(settings: Settings, directories: Iterable[Path]) -> str:
     """Return the distribution that the tree of these directories names; else that of FARM_RECIPES.
 
-    A signature for one distribution is not valid for another. Raises `UnknownDistributionError`, `RecipeError`.
+    A signature for one distribution is not valid for another. Raises the error `unknown-distribution`, `RecipeError`.
     """
     # A recipe lies in TREE/packages/NAME.
     trees = [*(directory.resolve().parent.parent for directory in directories), settings.recipes]
     for tree in trees:
         if found := distribution_in(tree):
             return found
-    raise UnknownDistributionError(
+    raise FarmError(
         "the distribution to sign for is not known: there is no distribution.yaml in the tree of the recipes",
         remedy="Submit from a tree that has one, or name the tree in FARM_RECIPES.",
+        code="unknown-distribution",
     )
 
 

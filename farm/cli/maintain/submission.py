@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 
-class AlteredSubmissionError(FarmError):
-    """What a farm shows of a submission is not what it says that it is."""
-
-    code = "altered-submission"
-
-
 @click.group()
 def submission() -> None:
     """Show submissions, and as an owner of their recipes accept or withdraw them.
@@ -198,15 +192,17 @@ def _checked(found: SubmissionContents, settings: Settings) -> Mapping[str, Dige
     digests = digests_of({name: _files(each.files) for name, each in found.recipes.items()})
     listed = {recipe.name: recipe.recipe for recipe in found.submission.recipes}
     if digests != listed:
-        raise AlteredSubmissionError(
+        raise FarmError(
             f"the farm sent other files of submission {found.submission.id} than those it lists",
             remedy="Sign nothing; tell the operators of the farm.",
+            code="altered-submission",
         )
     own = distribution_in(settings.recipes)
     if own and own != found.distribution:
-        raise AlteredSubmissionError(
+        raise FarmError(
             f"the farm is that of {found.distribution}, but the recipes here are those of {own}",
             remedy="Name the tree of that distribution in FARM_RECIPES, or sign nothing.",
+            code="altered-submission",
         )
     return digests
 
@@ -221,9 +217,10 @@ def _signatures(found: SubmissionContents) -> list[bytes]:
     for envelope in given:
         said = shown_submission(envelope).said
         if said.distribution != found.distribution or not said.recipes.items() <= listed.items():
-            raise AlteredSubmissionError(
+            raise FarmError(
                 f"the farm sent signatures with submission {found.submission.id} that are on something else",
                 remedy="Sign nothing; tell the operators of the farm.",
+                code="altered-submission",
             )
     return given
 
@@ -232,9 +229,10 @@ def _files(encoded: Mapping[str, str]) -> dict[str, bytes]:
     try:
         return {name: base64.b64decode(text, validate=True) for name, text in encoded.items()}
     except ValueError as error:
-        raise AlteredSubmissionError(
+        raise FarmError(
             f"a file of the submission arrived damaged: {error}",
             remedy="Sign nothing; check that FARM_URL is the farm's.",
+            code="altered-submission",
         ) from error
 
 

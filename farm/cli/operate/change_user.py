@@ -18,12 +18,6 @@ from farm.container.mounts import show_in_place
 from farm.errors import FarmError, plain_text
 
 
-class ClosedPathError(FarmError):
-    """What a program of the farm uses is closed to its user."""
-
-    code = "closed-path"
-
-
 def main() -> NoReturn:
     """Become the command; ends only when that cannot be."""
     parser = argparse.ArgumentParser(prog="farm.cli.operate.change_user", description=__doc__)
@@ -53,14 +47,15 @@ def main() -> NoReturn:
 def closed_to(paths: list[Path], uid: int, groups: set[int]) -> tuple[Path, ...]:
     """Return the directories at which a user who walks to these paths is stopped, each the first on its way.
 
-    Raises `ClosedPathError` for a path that is closed itself.
+    Raises the error `closed-path` for a path that is closed itself.
     """
     closed: dict[Path, None] = {}
     for path in (Path(os.path.realpath(each)) for each in paths):
         if path.is_dir() and not _may_pass(path.stat(), uid, groups):
-            raise ClosedPathError(
+            raise FarmError(
                 f"{path} is closed to user {uid}, as which a program of the farm runs",
                 remedy=f"Open it: `chmod -R go+rX {path}`. It is no secret: code and recipes lie there.",
+                code="closed-path",
             )
         stops = (place for place in reversed(path.parents) if not _may_pass(place.stat(), uid, groups))
         if first := next(stops, None):

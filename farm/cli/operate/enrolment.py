@@ -25,16 +25,10 @@ if TYPE_CHECKING:
 _TOKEN_DAYS = 365
 
 
-class AdmissionError(FarmError):
-    """The farm's database did not take its workers."""
-
-    code = "admission"
-
-
 def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
     """Enrol workers by name and public key; and make the administrator's token, where there is none.
 
-    Raises `AdmissionError`.
+    Raises the error `admission`.
     """
     from farm.store.durable_file import replace_file
 
@@ -49,9 +43,11 @@ def admit(home: FarmHome, start: ServiceStart, keys: Mapping[str, str]) -> None:
     )
     answer: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
     if "error" in answer:
-        raise AdmissionError(answer["error"], remedy=answer["remedy"])
+        raise FarmError(answer["error"], remedy=answer["remedy"], code="admission")
     if done.returncode != 0:
-        raise AdmissionError(f"the workers could not be enrolled: {done.stderr.strip() or f'status {done.returncode}'}")
+        raise FarmError(
+            f"the workers could not be enrolled: {done.stderr.strip() or f'status {done.returncode}'}", code="admission"
+        )
     if answer["token"]:
         previous = os.umask(0o077)
         try:

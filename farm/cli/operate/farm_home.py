@@ -1,31 +1,21 @@
-"""The directory of one farm on one machine: where everything lies, and how it is founded; twice changes nothing.
-
-Each program of the farm gets a settings file with what it needs to know and nothing else: build workers are told no
-database, web no signer and no Redis, and only the signer is told where the online keys are.
-"""
+"""The directory of one farm on one machine: the paths in it, whether it can be used, and taking it for one process."""
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from farm.cli.operate.enrolment import admit
-from farm.cli.operate.farm_users import ServiceStart
-from farm.cli.operate.file_owners import bring_database, hand_over, hand_over_signing
+from farm.errors import FarmError
 from farm.store.private_directory import USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from securesystemslib.signer import Key
-
-    from farm.build.toolchain.toolchain import Toolchain
-    from farm.cli.operate.farm_users import FarmUsers
-    from farm.core.policy.tree import RecipeTree
+_LONGEST_SOCKET_PATH = 107
+"""Bytes; the kernel's limit for the address of a Unix socket."""
+_SPECIAL_IN_URLS = "?#%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,181 +125,43 @@ class FarmHome:
         return Digest.of((self.public / "metadata" / "1.root.json").read_bytes())
 
 
-def found(
-    home: FarmHome,
-    tree: RecipeTree,
-    recipes: Path,
-    toolchains: Sequence[Toolchain],
-    workers: int,
-    *,
-    vary: bool,
-    follow: int = 60,
-    images: bool = True,
-    users: FarmUsers | None = None,
-    operator: tuple[str, str] | None = None,
-) -> list[str]:
-    """Make directories, keys, settings, metadata and database where they are missing; bring settings up to date.
+def check_directory(home: FarmHome) -> None:
+    """Refuse a directory whose path the database's URL or a socket cannot hold."""
+    root = str(home.root)
+    if special := [url for url in _SPECIAL_IN_URLS if url in root]:
+        raise FarmError(
+            f"the path of the farm's directory must not have {' or '.join(special)} in it, for URLs: {root}",
+            remedy="Name a directory without them in FARM_STATE.",
+            code="unusable-directory",
+        )
+    excess = max(len(os.fsencode(path)) for path in (home.redis, home.signer, home.image_signer)) - _LONGEST_SOCKET_PATH
+    if excess > 0:
+        raise FarmError(
+            f"the path of the farm's directory is too long for the sockets below it, by {excess} bytes: {root}",
+            remedy="Name a directory with a shorter path in FARM_STATE.",
+            code="unusable-directory",
+        )
 
-    What is for one of `users` alone is given to that user; without, all of it is for whoever founds the farm.
 
-    With `vary` the builds of each worker see what they must not depend on: another host name, one processor of their
-    own, a clock 400 days ahead. Other distributions are looked at every `follow` seconds. `images` says whether what is
-    released can be pulled as images. `operator` is who founds it, by name and public key. Returns what has come to be
-    signed of policies, a line for each.
+def take_directory(home: FarmHome) -> int:
+    """Hold the directory for this process; refused while another process runs a farm there. Makes only `run`.
+
+    The file descriptor that is returned holds it; left open, it does so until the process ends, however it ends.
     """
-    _make_directories(home, users)
-    offered = [_share(home, toolchain) for toolchain in toolchains]
-    both = {
-        "database": home.database,
-        "blobs": str(home.root / "blobs"),
-        "logs": str(home.root / "logs"),
-        "recipes": str(recipes.absolute()),
-        "toolchains": offered,
-        "repository": str(home.public),
-    }
-    web = {"images": images, "image_signer": str(home.image_signer), "web": dict(home.web_bounds)}
-    _write(home.web_settings, both | web, users.gid("web") if users else None)
-    _write(home.control_settings, both | _control_settings(home, follow), users.gid("control") if users else None)
-    (home.run / "farm.json").unlink(missing_ok=True)  # of before, when both were told everything
-    suites = sorted({definition.suite for definition in tree.toolchains.values()})
-    for number in range(1, workers + 1):
-        folder = home.worker(number)
+    for folder in (home.root, home.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own = _worker_settings(home, number, suites[0] if suites else "")
-        _write(folder / "settings.json", own | (_variation(number) if vary else {}))
-    keys = _worker_keys(home, workers)
-    _sign_builders(home, tree, [key.public_key for key in keys.values()])
-    signed = _sign_policy(home, recipes, toolchains)
-    if operator is not None:
-        signed += _list_operator(home, *operator)
-    if users is not None:
-        hand_over_signing(home, users)
-    start = ServiceStart.of(home, users, recipes)
-    admit(home, start, {name: str(key.public_key.keyval["public"]) for name, key in keys.items()})
-    return signed
-
-
-def _make_directories(home: FarmHome, users: FarmUsers | None) -> None:
-    for folder in (home.root, home.run, home.root / "keys"):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if users is not None:
-        hand_over(home, users)
-    bring_database(home, users)
-    for folder in (home.ledger, home.record, home.root / "blobs"):
-        folder.mkdir(exist_ok=True, mode=0o700)
-    for socket in (home.redis, home.signer, home.image_signer, home.checker):
-        socket.parent.mkdir(mode=0o700, exist_ok=True)
-
-
-def _control_settings(home: FarmHome, follow: int) -> dict[str, Any]:
-    """Return what control is told and web is not."""
-    return {
-        "broker": home.broker,
-        "signer": str(home.signer),
-        "foreign": str(home.root / "foreign"),
-        "follow_seconds": follow,
-        "allowed_networks": list(home.allowed_networks),
-    }
-
-
-def _worker_settings(home: FarmHome, number: int, suite: str) -> dict[str, Any]:
-    return {
-        "farm": home.url,
-        "broker": home.broker,
-        "name": f"worker-{number}",
-        "key": str(home.worker(number) / "key"),
-        "blobs": str(home.host / "blobs"),
-        "packages": str(home.host / "packages"),
-        "toolchains": str(home.host / "toolchains"),
-        "attempts": str(home.host / "attempts"),
-        "owner": str(home.root.absolute()),
-        "suite": suite,
-        "docker": home.docker,
-        "allowed_networks": list(home.allowed_networks),
-        "jobs": os.cpu_count() or 1,
-    }
-
-
-def _variation(number: int) -> dict[str, Any]:
-    processor = (number - 1) % (os.cpu_count() or 1)
-    return {"hostname": f"elsewhere-{number}", "cpus": str(processor), "clock_offset": 400 * 86_400, "jobs": 1}
-
-
-def _worker_keys(home: FarmHome, workers: int) -> dict[str, Any]:
-    from farm.trust.keys.key_files import load_or_create_key
-
-    return {f"worker-{n}": load_or_create_key(home.worker(n) / "key") for n in range(1, workers + 1)}
-
-
-def _sign_builders(home: FarmHome, tree: RecipeTree, builders: Sequence[Key]) -> None:
-    """Hold the first ceremony, or bring builders and channels up to the workers and recipes that there are now."""
-    from farm.core.policy.gates.reproduced import ReproducedGate
-    from farm.trust.ceremony.ceremony import allow_more_builders, found_channels, found_repository
-    from farm.trust.metadata.repository import Repository
-
-    repository, keys, channels = Repository(home.public), home.root / "keys", sorted(tree.channels)
-    rebuilds = {
-        name: gate.agree
-        for name, policy in tree.channels.items()
-        for gate in policy.gates
-        if isinstance(gate, ReproducedGate)
-    }
-    if repository.exists():
-        known = repository.builders()
-        # Who was taken from the list of testers, and builds still, is not put back.
-        testers = [key for key in builders if known.testers is None or key.keyid not in known]
-        allow_more_builders(repository, keys, builders, datetime.now(UTC), testers=testers)
-    else:
-        found_repository(home.public, keys, channels, builders, datetime.now(UTC), testers=builders)
-    found_channels(repository, keys, channels, datetime.now(UTC), rebuilds)
-
-
-def _sign_policy(home: FarmHome, recipes: Path, toolchains: Sequence[Toolchain]) -> list[str]:
-    """Have the policy of the recipes signed where the keys for that are here; return what is to be said of it."""
-    from farm.build.recipe_directory import read_recipe_directory
-    from farm.cli.operate.policy_signing import policy_with
-    from farm.trust.ceremony.ceremony import sign_policy
-    from farm.trust.metadata.repository import Repository
-    from farm.trust.metadata.signed_policy import policy_in_force
-
-    repository = Repository(home.public)
-    policy = policy_with(read_recipe_directory(recipes), toolchains, policy_in_force(repository))
-    return sign_policy(repository, home.root / "keys", policy, datetime.now(UTC))
-
-
-def _list_operator(home: FarmHome, name: str, public: str) -> list[str]:
-    """Let who starts the farm order what curators may, where the keys for that are here; return what is to be said."""
-    from farm.trust.ceremony.ceremony import list_operator
-    from farm.trust.metadata.repository import Repository
-
-    listed = list_operator(Repository(home.public), home.root / "keys", name, public, datetime.now(UTC))
-    return [f"{name} may order what curators may, with the key of `farm keys me`"] if listed else []
-
-
-def _share(home: FarmHome, toolchain: Toolchain) -> dict[str, Any]:
-    """Put a toolchain's blobs into the farm's store, for workers elsewhere; return how settings name it."""
-    from farm.core.plan.job import BlobRef
-    from farm.server.transaction.planning_inputs import ToolchainRef
-    from farm.store.blobs import BlobStore
-
-    store = BlobStore(home.root / "blobs")
-    for digest in (toolchain.tree, toolchain.archive.digest, *toolchain.debs.values()):
-        if not store.has(digest):
-            store.share(toolchain.store, digest)
-    manifest = BlobRef(toolchain.tree, toolchain.store.size(toolchain.tree))
-    lock = store.put_bytes(toolchain.lock.to_text()) if toolchain.lock else None
-    return ToolchainRef(toolchain.name, toolchain.tree, toolchain.archive, manifest, toolchain.debs, lock).to_dict()
-
-
-def _write(path: Path, settings: dict[str, Any], group: int | None = None) -> None:
-    """Write a file of settings for nobody else; and for a group, to read. A database's password may stand in it."""
-    from farm.store.durable_file import replace_file
-
-    previous = os.umask(0o077)
+    lock = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        replace_file(path, (json.dumps(settings, indent=1) + "\n").encode())
-    finally:
-        os.umask(previous)
-    if group is not None:
-        os.chown(path, 0, group)
-        path.chmod(0o640)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        process = os.read(lock, 32).decode().strip()
+        os.close(lock)
+        known = f" (process {process})" if process else ""
+        raise FarmError(
+            f"a farm is running in this directory{known}",
+            remedy="Stop it first, or name another directory in FARM_STATE.",
+            code="farm-running",
+        ) from error
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock

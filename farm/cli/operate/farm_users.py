@@ -36,12 +36,6 @@ _FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFDFFFF, 16
 """Numbers that neither distributions nor containers nor systemd give away (systemd.io/UIDS-GIDS), in blocks."""
 
 
-class UsersError(FarmError):
-    """The programs of a farm cannot run as users of their own."""
-
-    code = "users"
-
-
 @dataclass(frozen=True, slots=True)
 class FarmUser:
     """Whom a program runs as: numbers of a user, of its group, and of the other groups that it is in."""
@@ -80,7 +74,7 @@ def take_users(home: FarmHome, prefix: str) -> FarmUsers | None:
     """Return the users of a farm: those that it has; else accounts by `prefix`, or numbers of its own.
 
     None where who starts it is not root, and all its programs are that user's. What they are is kept by
-    `keep_users`. Raises `UsersError` where they are others now than the farm's files belong to.
+    `keep_users`. Raises the error `users` where they are others now than the farm's files belong to.
     """
     if os.geteuid() != 0:
         return None
@@ -175,9 +169,10 @@ def _is_taken(number: int) -> bool:
 
 def _numbered(first: int) -> FarmUsers:
     if not _is_mapped(first):
-        raise UsersError(
+        raise FarmError(
             f"this user namespace has no user {first}, as which a program of this farm would run",
             remedy="Make accounts for them, and name their prefix in FARM_USERS: see `Users` in docs/operate.md.",
+            code="users",
         )
     groups = {name: first + at for name, at in _GROUPS.items()}
     return _users({name: (first + at, first + at) for name, at in _SERVICES.items()}, groups, first)
@@ -194,17 +189,19 @@ def _named(prefix: str) -> FarmUsers:
         found = {name: pwd.getpwnam(f"{prefix}-{name}") for name in _SERVICES}
     except KeyError as error:
         accounts = ", ".join(f"{prefix}-{name}" for name in _SERVICES)
-        raise UsersError(
+        raise FarmError(
             f"FARM_USERS is {prefix}, and there is no such account: {error.args[0]}",
             remedy=f"Make the users {accounts}, each with a group of its name, and the groups {prefix} and "
             f"{prefix}-{STORE}, as docs/operate.md says. Without FARM_USERS no accounts are needed.",
+            code="users",
         ) from error
     numbers = {name: (account.pw_uid, account.pw_gid) for name, account in found.items()}
     given = [0, *groups.values(), *(gid for _, gid in numbers.values())]
     if len({uid for uid, _ in numbers.values()} | {0}) <= len(numbers) or len(set(given)) < len(given):
-        raise UsersError(
+        raise FarmError(
             f"the accounts {prefix}-… are not separate: two have one number, or one group, or root's",
             remedy="Give each a number and a group of its own, as docs/operate.md says.",
+            code="users",
         )
     return _users(numbers, groups)
 
@@ -223,7 +220,8 @@ def _check_unchanged(home: FarmHome, now: dict[str, Any], kept: dict[str, Any]) 
     for kind in ("users", "groups"):
         for name, before in kept[kind].items():
             if name in now[kind] and now[kind][name] != before:
-                raise UsersError(
+                raise FarmError(
                     f"what {name} has in {home.root} belongs to {before}, and would belong to {now[kind][name]} now",
                     remedy="Start the farm with the FARM_USERS of before. To change users, see docs/operate.md.",
+                    code="users",
                 )

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from farm.cli.operate.farm_users import EVERY, ROOT, STORE, UsersError, keep_users
+from farm.cli.operate.farm_users import EVERY, ROOT, STORE, keep_users
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ _PLACES = (
 
 
 def hand_over(home: FarmHome, users: FarmUsers) -> None:
-    """Make the directories of a farm, and give each with what lies in it to whom it is for. Raises `UsersError`."""
+    """Make the directories of a farm, and give each with its contents to its owner. Raises the error `users`."""
     given = {place.path: (users.uid(place.owner), users.gid(place.group)) for place in _PLACES if place.is_given}
     given |= dict.fromkeys(_SQLITE, (users.uid("control"), users.gid(STORE)))
     given[_LOCK] = (users.uid("signer"), users.gid("signer"))
@@ -99,9 +100,10 @@ def bring_database(home: FarmHome, users: FarmUsers | None) -> None:
     if not (home.root / "farm.db").exists():
         return
     if home.sqlite.exists():
-        raise UsersError(
+        raise FarmError(
             f"there are two databases: {home.sqlite}, and {home.root / 'farm.db'} of before",
             remedy="Move the one that is not to be used out of the farm's directory.",
+            code="users",
         )
     for name in _SQLITE:
         path = home.root / name
@@ -135,10 +137,11 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
     with _opened(path, follow=True) as folder:
         found = os.fstat(folder)
         if found.st_uid not in (0, uid):
-            raise UsersError(
+            raise FarmError(
                 f"{path} belongs to user {found.st_uid}, and not to the farm",
                 remedy=f"If {home.users.name} was lost, which says who is who, bring it back from a backup. Else see "
                 f"what it is, and where it comes from; then `chown -R root:root {path}`.",
+                code="users",
             )
         # Its group is changed last: with that, what is within has changed hands.
         if found.st_gid != gid:
@@ -151,9 +154,10 @@ def _settle(home: FarmHome, place: _Place, users: FarmUsers) -> None:
 def _check_closed(path: Path, found: os.stat_result) -> None:
     """Refuse to give what others could have put there: root would give them what was never theirs."""
     if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != 0):
-        raise UsersError(
+        raise FarmError(
             f"others than root may write to {path}: everybody, or group {found.st_gid}",
             remedy=f"See what lies there, then take the right from them: `chmod go-w {path}`.",
+            code="users",
         )
 
 

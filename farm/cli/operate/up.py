@@ -61,9 +61,9 @@ def up(recipes: Path | None, workers: int, port: int, vary: bool, follow: int, i
       FARM_TOKEN=$(cat ~/.local/state/farm/keys/admin.token) farm submit recipes/packages/zlib --wait
     """
     from farm.cli.local_builds import prepare_toolchains
-    from farm.cli.operate.farm_directory import check_directory, take_directory
-    from farm.cli.operate.farm_home import FarmHome, found
+    from farm.cli.operate.farm_home import FarmHome, check_directory, take_directory
     from farm.cli.operate.farm_users import ServiceStart, take_users
+    from farm.cli.operate.founding import found
     from farm.cli.operate.supervisor import Supervisor
     from farm.cli.personal_key import operator_of
 

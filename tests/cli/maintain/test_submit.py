@@ -151,7 +151,7 @@ def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Su
     submitting.submit(with_tests("a", "lenient"), recipe("b"))
     status, out, told = submitting.submit(with_tests("b", "broken", version="2.0"), failing=failing)
     assert (status, told[0], told[-1]) == (
-        1, "refused by edge (candidate 2):", "edge stays as it was: release 1"
+        1, "refused by edge (candidate 2):", "edge is unchanged: release 1"
     )  # fmt: skip
     assert out.startswith("b: unchanged, job ")
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.operate.farm_directory import FarmRunningError, UnusableDirectoryError, check_directory, take_directory
-from farm.cli.operate.farm_home import FarmHome
+from farm.cli.operate.farm_home import FarmHome, check_directory, take_directory
+from tests.refusing import refuses
 
 HOLD = """\
 import sys, time
 from pathlib import Path
-from farm.cli.operate.farm_directory import take_directory
+from farm.cli.operate.farm_home import take_directory
 from farm.cli.operate.farm_home import FarmHome
+from tests.refusing import refuses
 take_directory(FarmHome(Path(sys.argv[1]), Path(sys.argv[1]), 8460))
 print("held", flush=True)
 time.sleep(600)
@@ -35,7 +36,7 @@ def test_a_second_farm_in_a_directory_is_refused_until_the_first_has_ended(tmp_p
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
         before = sorted(root.rglob("*"))
-        with pytest.raises(FarmRunningError) as caught:
+        with refuses("farm-running") as caught:
             take_directory(home(root, port=8461))
         assert caught.value.message == f"a farm is running in this directory (process {first.pid})"
         assert caught.value.exit_status == 1
@@ -55,11 +56,11 @@ def test_what_is_made_is_for_nobody_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["what?", "number#1", "100%"])
 def test_a_path_that_means_something_else_in_a_url_is_refused(name: str) -> None:
-    with pytest.raises(UnusableDirectoryError, match=r"must not have . in it, for URLs"):
+    with refuses("unusable-directory", match=r"must not have . in it, for URLs"):
         check_directory(home(Path("/srv") / name / "farm"))
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_refused() -> None:
     check_directory(home(Path("/" + "x" * 83)))
-    with pytest.raises(UnusableDirectoryError, match="too long for the sockets below it, by 1 bytes"):
+    with refuses("unusable-directory", match="too long for the sockets below it, by 1 bytes"):
         check_directory(home(Path("/" + "x" * 84)))

@@ -13,8 +13,8 @@ import click
 import pytest
 
 from farm.build.recipe_directory import read_recipe_directory
-from farm.cli.operate.enrolment import AdmissionError
-from farm.cli.operate.farm_home import FarmHome, found
+from farm.cli.operate.farm_home import FarmHome
+from farm.cli.operate.founding import found
 from farm.cli.settings import Settings
 from farm.core.policy.tree import load_tree
 from farm.server.application import FarmSettings
@@ -26,6 +26,7 @@ from farm.trust.keys.key_files import create_key, load_key, load_or_create_key
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.delegation import DelegationError, channels_of
 from farm.trust.metadata.repository import Repository
+from tests.refusing import refuses
 from web.settings import WebSettings
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -71,7 +72,7 @@ def test_web_is_told_neither_of_the_signer_nor_of_redis(tmp_path: Path) -> None:
 def test_a_database_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://somebody@/farm?host={tmp_path}"
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460, database_url=url)
-    with pytest.raises(AdmissionError, match="the farm's database cannot be used: connection") as caught:
+    with refuses("admission", match="the farm's database cannot be used: connection") as caught:
         found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
     assert "farm up --database" in caught.value.remedy
     assert not home.token.exists()

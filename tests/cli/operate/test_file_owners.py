@@ -20,9 +20,10 @@ import pytest
 
 from farm.build.recipe_directory import read_recipe_directory
 from farm.checker.reading.published_identities import PublishedRecord
-from farm.cli.operate.farm_home import FarmHome, found
-from farm.cli.operate.farm_users import FarmUsers, UsersError, take_users
+from farm.cli.operate.farm_home import FarmHome
+from farm.cli.operate.farm_users import FarmUsers, take_users
 from farm.cli.operate.file_owners import bring_database, hand_over, hand_over_signing
+from farm.cli.operate.founding import found
 from farm.core.names.digest import Digest
 from farm.core.policy.tree import load_tree
 from farm.store.blobs import BlobStore
@@ -256,7 +257,7 @@ def look_in_record(home: FarmHome) -> None:
 
 def test_what_others_could_have_put_there_is_not_given_away(home: FarmHome) -> None:
     (home.root / "logs").chmod(0o777)
-    with pytest.raises(UsersError, match=r"others than root may write to .*/logs: everybody") as caught:
+    with refuses("users", match=r"others than root may write to .*/logs: everybody") as caught:
         give(home)
     assert "chmod go-w" in caught.value.remedy
 
