@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import docker
     from securesystemslib.signer import CryptoSigner
 
-    from farm.api.wire import ToolchainWire
     from farm.api.worker_client import HeldLease, WorkerClient
+    from farm.api.worker_wire import ToolchainWire
     from farm.build.toolchain.toolchain import Toolchain
     from workers.build_settings import BuildSettings
 

@@ -1,7 +1,7 @@
-"""Reads the answers of a farm: what is not as this program needs it is told, and goes no further.
+"""Reads and checks the answers of a farm.
 
-Answers with models of their own are checked by them (`farm.api.wire`). Of all others a shape says what is needed of
-them: what an answer has besides is left alone, so that a farm may say more than this program knows.
+Answers with models are checked by these (`farm.api.wire`). All others are checked against a shape, which names the
+members that this program needs. Further members are ignored, so that a newer farm may answer more.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     import httpx
 
 Shape: TypeAlias = "type | Mapping[str, Shape] | list[Shape] | Maybe | Absent"
-"""A type; the members of an object; what each item of a list is; what may be null; what may be missing."""
+"""A type; the members of an object; the items of a list; a value that may be null; a member that may be missing."""
 _Model = TypeVar("_Model", bound=wire.Wire)
 _KINDS = {str: "text", int: "a number", bool: "true or false", datetime: "a time"}
 
 
 class Maybe(NamedTuple):
-    """It may be null."""
+    """A value that may be null."""
 
     shape: Shape
 
 
 class Absent(NamedTuple):
-    """It may be missing."""
+    """A member that may be missing."""
 
     shape: Shape
 
@@ -186,7 +186,7 @@ def read_answer(response: httpx.Response, shape: Mapping[str, Shape]) -> dict[st
     try:
         answer = json.loads(response.content)
     except (ValueError, RecursionError) as error:
-        raise InvalidAnswerError(response.request, "", "it is no JSON") from error
+        raise InvalidAnswerError(response.request, "", "it is not JSON") from error
     for field, why in _faults(answer, shape, ""):
         raise InvalidAnswerError(response.request, field, why)
     found: dict[str, Any] = answer
@@ -204,7 +204,7 @@ def read_model(response: httpx.Response, model: type[_Model]) -> _Model:
 
 
 def _faults(value: Any, shape: Shape, field: str) -> Iterator[tuple[str, str]]:
-    """Yield the fields that are not as their shape says, and what they should be."""
+    """Yield the fields that do not match their shape, and what they should be."""
     if isinstance(shape, Maybe | Absent):
         if value is not None or isinstance(shape, Absent):
             yield from _faults(value, shape.shape, field)

@@ -1,8 +1,8 @@
-"""The JSON by which curators decide about channels, as pydantic models."""
+"""The JSON of the decisions of curators, as pydantic models."""
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  (pydantic reads the annotations at run time)
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
@@ -17,13 +17,13 @@ MOST_ENVELOPES = 1000
 
 
 class SignedRequest(Wire):
-    """What a curator asks for, with the order as a DSSE envelope (JSON) that is signed with the curator's own key."""
+    """A request of a curator; `envelope` is a DSSE envelope (JSON) with the order, signed with their own key."""
 
     envelope: Annotated[dict[str, Any] | None, Omitted] = None
 
 
 class FreezeRequest(SignedRequest):
-    """A curator lets a channel publish nothing, until a time or until it is thawed; also in place of a freeze."""
+    """Freeze a channel, until a time or until it is thawed; with `replace` also in place of a freeze."""
 
     why: Why
     until: datetime | None = None
@@ -31,7 +31,7 @@ class FreezeRequest(SignedRequest):
 
 
 class HoldRequest(SignedRequest):
-    """A curator keeps a package where it is, until a time or until the hold is lifted."""
+    """Hold a package at its present build, until a time or until the hold is lifted."""
 
     package: Name
     why: Why
@@ -39,28 +39,28 @@ class HoldRequest(SignedRequest):
 
 
 class ReportRequest(Wire):
-    """Somebody reports trouble with a package."""
+    """Report a problem of a package."""
 
     package: Name
     why: Why
 
 
 class ClosingRequest(SignedRequest):
-    """A curator closes a report that only the signer has: of a package by its descriptor."""
+    """Close a report that only the signer has, by the descriptor of its package."""
 
     descriptor: Digest
 
 
 class SignedDocument(SignedRequest):
-    """An advisory in OSV's form, or an OpenVEX document, with the order by which a curator says what is in it."""
+    """An advisory in the OSV format, or an OpenVEX document, with the signed order of a curator."""
 
     document: dict[str, Any]
 
 
 class ReviewRequest(SignedRequest):
-    """A curator states that packages were looked at for vulnerabilities in a source: now, or at a time before.
+    """State that packages were reviewed for vulnerabilities listed by a source: now, or at an earlier time.
 
-    Who signs that names the time.
+    A signed statement needs the time.
     """
 
     packages: tuple[Name, ...] = Field(min_length=1, max_length=MOST_PACKAGES)
@@ -69,13 +69,13 @@ class ReviewRequest(SignedRequest):
 
 
 class ApprovalsRequest(Wire):
-    """DSSE envelopes (JSON) with approvals, each signed by a curator; all are taken or none."""
+    """DSSE envelopes (JSON) with approvals, each signed by a curator; all are accepted or none."""
 
     envelopes: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_ENVELOPES)
 
 
 class WithdrawalRequest(SignedRequest):
-    """The approvals that `curator` has given these packages are to count no more; all are taken back or none."""
+    """Withdraw the approvals of these packages by `curator`; all of them or none."""
 
     curator: Name
     packages: tuple[Name, ...] = Field(min_length=1, max_length=MOST_PACKAGES)
@@ -83,9 +83,9 @@ class WithdrawalRequest(SignedRequest):
 
 
 class UnknownWithdrawalRequest(SignedRequest):
-    """Approvals of who signs `envelope` are to count no more, also such that the farm does not know.
+    """Withdraw approvals of the signer of `envelope`, also approvals that the farm does not know.
 
-    `packages` are descriptors, by names as the envelope has them.
+    `packages` are descriptors, by the names in the envelope.
     """
 
     packages: dict[str, Digest] = Field(min_length=1, max_length=MOST_PACKAGES)
@@ -93,20 +93,20 @@ class UnknownWithdrawalRequest(SignedRequest):
 
 
 class UnknownOrderRequest(SignedRequest):
-    """An order is to let nothing through any more, also one that the farm does not know: `order` is its digest."""
+    """Withdraw an order by its digest, also an order that the farm does not know."""
 
     order: Digest
     why: Why
 
 
 class OrderWithdrawalRequest(SignedRequest):
-    """A curator takes back an order that is not done, or that no release has used."""
+    """Withdraw an order that is not done, or that no release has used."""
 
     why: Why
 
 
 class PromoteRequest(SignedRequest):
-    """A curator wants what the newest release of another channel holds, or some packages of it."""
+    """Order the newest release of another channel, or some packages of it, through the gates."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -117,7 +117,7 @@ class PromoteRequest(SignedRequest):
 
 
 class RollbackRequest(SignedRequest):
-    """A curator wants a new release with the packages of an older one."""
+    """Order a new release with the packages of an older one."""
 
     kind: Literal["rollback"] = "rollback"
     number: Number
@@ -125,7 +125,7 @@ class RollbackRequest(SignedRequest):
 
 
 class RetryRequest(SignedRequest):
-    """A curator wants what is held back, or some packages of it, looked at again."""
+    """Order another try of what is held back, or of some packages of it."""
 
     kind: Literal["retry"] = "retry"
     packages: tuple[Name, ...] = Field(default=(), max_length=MOST_PACKAGES)

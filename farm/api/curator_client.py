@@ -27,12 +27,12 @@ class CuratorClient(FarmClient):
         replace: bool = False,
         envelope: bytes | None = None,
     ) -> dict[str, Any]:
-        """Let a channel publish nothing; with `replace` also in place of the freeze that there is."""
+        """Freeze a channel; with `replace` also in place of the freeze in force."""
         body = {"why": why, "until": _time(until), "replace": replace} | signed(envelope)
         return self._act("PUT", f"{channel_path(channel)}/freeze", answers.FROZEN, body)
 
     def thaw(self, channel: str, *, envelope: bytes | None = None) -> dict[str, Any]:
-        """Let a frozen channel go on."""
+        """End the freeze of a channel."""
         return self._act("DELETE", f"{channel_path(channel)}/freeze", answers.DONE, signed(envelope) or None)
 
     def hold(
@@ -44,33 +44,33 @@ class CuratorClient(FarmClient):
         until: datetime | None = None,
         envelope: bytes | None = None,
     ) -> dict[str, Any]:
-        """Keep a package where it is in a channel."""
+        """Hold a package of a channel at its present build."""
         body = {"package": package, "why": why, "until": _time(until)} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/holds", answers.HELD, body)
 
     def lift(self, channel: str, package: str, *, envelope: bytes | None = None) -> dict[str, Any]:
-        """Let a held package go on."""
+        """End the hold of a package."""
         path = f"{channel_path(channel)}/holds/{segment(package)}"
         return self._act("DELETE", path, answers.DONE, signed(envelope) or None)
 
     def in_question(self, channel: str) -> dict[str, Any]:
-        """Return what wants into a channel that asks for approvals, and who has approved it."""
+        """Return the changes that wait for approval on a channel, and who has approved them."""
         return self._get_json(f"{channel_path(channel)}/approvals", answers.IN_QUESTION)
 
     def approve(self, channel: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
-        """Send signed approvals; all are taken or none."""
+        """Send signed approvals; all are accepted or none."""
         body = {"envelopes": [json.loads(envelope) for envelope in envelopes]}
         return self._act("POST", f"{channel_path(channel)}/approvals", answers.APPROVED, body)
 
     def withdraw(
         self, channel: str, *, curator: str, packages: Sequence[str], why: str = "", envelope: bytes | None = None
     ) -> dict[str, Any]:
-        """Take back what a curator has signed for packages; for all of them or for none."""
+        """Withdraw the approvals of packages by a curator; all of them or none."""
         body = {"curator": curator, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/approvals/withdrawals", answers.WITHDRAWN, body)
 
     def revocable(self, channel: str, *, curator: str, package: str) -> list[dict[str, Any]]:
-        """Return what a curator has signed for builds of a package, and can take back."""
+        """Return the approvals of a package that a curator can withdraw."""
         path = f"{channel_path(channel)}/approvals/revocable"
         found: list[dict[str, Any]] = self._get_json(path, answers.REVOCABLE, curator=curator, package=package)[
             "approvals"
@@ -80,21 +80,21 @@ class CuratorClient(FarmClient):
     def withdraw_approvals_with_signer(
         self, channel: str, packages: Mapping[str, Digest], *, why: str, envelope: bytes | None
     ) -> dict[str, Any]:
-        """Have the signer count approvals no more, also such that the farm does not know."""
+        """Withdraw approvals with the signer, also approvals that the farm does not know."""
         path = f"{channel_path(channel)}/approvals/withdraw-with-signer"
         return self._act("POST", path, answers.DONE, {"packages": dict(packages), "why": why} | signed(envelope))
 
     def withdraw_order_with_signer(
         self, channel: str, order: Digest, *, why: str, envelope: bytes | None
     ) -> dict[str, Any]:
-        """Have the signer let nothing through by an order, also one that the farm does not know."""
+        """Withdraw an order with the signer, also one that the farm does not know."""
         path = f"{channel_path(channel)}/orders/withdraw-with-signer"
         return self._act("POST", path, answers.DONE, {"order": order, "why": why} | signed(envelope))
 
     def reports(
         self, channel: str, *, closed: bool = False, before: int | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return the last open reports of a channel, those below the number `before`; with `closed` all of these."""
+        """Return the newest open reports of a channel, below the number `before`; with `closed` also closed ones."""
         query = {"closed": "true" if closed else None, "before": before, "limit": limit}
         found: list[dict[str, Any]] = self._get_json(f"{channel_path(channel)}/reports", answers.REPORTS, **query)[
             "reports"
@@ -102,7 +102,7 @@ class CuratorClient(FarmClient):
         return found
 
     def report(self, channel: str, package: str, *, why: str) -> dict[str, Any]:
-        """Report trouble with a package of a channel's newest release."""
+        """Report a problem of a package in the newest release of a channel."""
         return self._act("POST", f"{channel_path(channel)}/reports", answers.REPORT, {"package": package, "why": why})
 
     def resolve(self, number: int, *, envelope: bytes | None = None) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class CuratorClient(FarmClient):
         why: str = "",
         envelope: bytes | None = None,
     ) -> dict[str, Any]:
-        """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
+        """Order the newest release of `origin`, or some packages of it, through the gates of a channel."""
         body = {"kind": "promote", "from": origin, "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
@@ -141,7 +141,7 @@ class CuratorClient(FarmClient):
     def retry_held(
         self, channel: str, *, packages: Sequence[str] = (), why: str = "", envelope: bytes | None = None
     ) -> dict[str, Any]:
-        """Order what is held back, or some packages of it, to the gates again."""
+        """Order another try of what is held back, or of some packages of it."""
         body = {"kind": "retry", "packages": list(packages), "why": why} | signed(envelope)
         return self._act("POST", f"{channel_path(channel)}/orders", answers.ORDER, body)
 
@@ -159,17 +159,17 @@ class CuratorClient(FarmClient):
         return self._get_json("/api/v1/trail", answers.TRAIL, **query)
 
     def withdraw_order(self, channel: str, number: int, *, why: str, envelope: bytes | None = None) -> dict[str, Any]:
-        """Take back an order that is not done, or that no release has used."""
+        """Withdraw an order that is not done, or that no release has used."""
         path = f"{channel_path(channel)}/orders/{number}/withdraw"
         return self._act("POST", path, answers.ORDER, {"why": why} | signed(envelope))
 
     def add_advisory(
         self, document: Mapping[str, Any], *, allow_unknown: bool = False, envelope: bytes | None = None
     ) -> dict[str, Any]:
-        """Add an advisory in OSV's form, or a newer state of one; returns what came of it, and what is hit.
+        """Add an advisory in the OSV format, or a newer version of one; returns the outcome and the affected packages.
 
-        With `allow_unknown` it may speak of packages that nothing has ever made; so may statements. In `envelope` the
-        sender signs what is said, here as below.
+        With `allow_unknown` it may be about packages that were never built; so may statements. The sender signs the
+        document in `envelope`, here and below.
         """
         path = f"/api/v1/advisories{_asking(allow_unknown=allow_unknown)}"
         return self._act("POST", path, answers.ADDED_ADVISORY, _beside(document, envelope))
@@ -177,27 +177,27 @@ class CuratorClient(FarmClient):
     def state(
         self, document: Mapping[str, Any], *, allow_unknown: bool = False, envelope: bytes | None = None
     ) -> dict[str, Any]:
-        """Add what an OpenVEX document states; returns how much of it is new."""
+        """Add the statements of an OpenVEX document; returns how many are new."""
         path = f"/api/v1/vex{_asking(allow_unknown=allow_unknown)}"
         return self._act("POST", path, answers.STATED, _beside(document, envelope))
 
     def review(
         self, packages: Sequence[str], source: str, at: str = "", *, envelope: bytes | None = None
     ) -> dict[str, Any]:
-        """State that packages were looked at for vulnerabilities, now or `at` a time; returns how much of it is new."""
+        """State that packages were reviewed for vulnerabilities, now or `at` a time; returns how many are new."""
         form = {"packages": list(packages), "source": source, "at": at or None} | signed(envelope)
         return self._act("POST", "/api/v1/reviews", answers.REVIEWED, form)
 
     def reviews(self, package: str = "") -> dict[str, Any]:
-        """Return which packages were looked at, against what and when; or of one package."""
+        """Return the reviews of all packages, or of one."""
         return self._get_json("/api/v1/reviews", answers.REVIEWS, package=package or None)
 
     def advisory(self, number: str) -> dict[str, Any]:
-        """Return one advisory, and which newest releases it hits."""
+        """Return an advisory, and the newest releases that it affects."""
         return self._get_json(f"/api/v1/advisories/{segment(number)}", answers.ADVISORY)
 
     def advisories(self, package: str = "") -> Iterator[dict[str, Any]]:
-        """Yield all advisories by id, or those that speak of one package."""
+        """Yield all advisories by ID, or those on one package."""
         after: str | None = None
         while True:
             page = self._get_json("/api/v1/advisories", answers.ADVISORIES, package=package or None, after=after)
@@ -212,7 +212,7 @@ def _time(at: datetime | None) -> str | None:
 
 
 def _beside(document: Mapping[str, Any], envelope: bytes | None) -> dict[str, Any]:
-    """Return the body with a document: as it is, which every farm reads, or beside what its sender has signed."""
+    """Return the body with a document: as it is, which every farm reads, or with the envelope of its sender."""
     return dict(document) if envelope is None else {"document": dict(document)} | signed(envelope)
 
 

@@ -1,4 +1,4 @@
-"""What an answer of the farm that is no success becomes on the client's side."""
+"""The errors of the clients: no answer, an answer that cannot be read, and a refusal."""
 
 from __future__ import annotations
 
@@ -16,49 +16,17 @@ if TYPE_CHECKING:
 
 
 class FarmUnreachableError(FarmError):
-    """The farm did not answer: no connection, or it broke off."""
+    """The farm did not answer: there was no connection, or it broke."""
 
     code = "farm-unreachable"
 
     def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"the farm at {url} does not answer: {why}", remedy="See whether `farm up` runs there.")
+        super().__init__(f"the farm at {url} does not answer: {why}", remedy="Check that `farm up` runs there.")
         self.url = url
-
-
-class InvalidFarmUrlError(FarmError):
-    """A text is not the address of a farm."""
-
-    code = "invalid-farm-url"
-
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(
-            f"{url[:200]!r} is not the address of a farm: {why}", remedy="Set FARM_URL as http://HOST:PORT."
-        )
-        self.url = url
-
-
-class NoSuchChannelError(FarmError):
-    """A name that no path of the API can hold: no channel can be called so."""
-
-    code = "not-found"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no channel {name[:100]!r}", remedy="`farm channel show` lists them.")
-
-
-class InvalidTokenError(FarmError):
-    """A text cannot be a token. It is not repeated: it may be a secret with a typing error."""
-
-    code = "invalid-token"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the token holds characters that no token has", remedy="Set FARM_TOKEN to the token as it was issued."
-        )
 
 
 class InvalidAnswerError(FarmError):
-    """What answered is no farm, or one that this program does not understand; `field` is the first at fault."""
+    """The answer is not of a farm, or of one that this program does not understand; `field` is the first wrong one."""
 
     code = "invalid-answer"
 
@@ -68,13 +36,13 @@ class InvalidAnswerError(FarmError):
         what = f"{field[:200]!r}: {why}" if field else why
         super().__init__(
             f"the farm at {farm} answered {route} with what this program cannot read: {what}",
-            remedy="See whether a farm is at FARM_URL; if so, use the program of the farm's own version.",
+            remedy="Check that FARM_URL is that of a farm; if so, use the same version of this program as the farm.",
         )
         self.field = field
 
 
 class RefusedRequestError(FarmError):
-    """The farm refused a request: `status` is HTTP's, `problems` are those of submitted recipes, `detail` is data."""
+    """The farm refused a request, with an HTTP status; `problems` are those of submitted recipes, `detail` is data."""
 
     code = "refused-request"
 
@@ -90,15 +58,15 @@ class RefusedRequestError(FarmError):
 
 
 class LeaseGoneError(RefusedRequestError):
-    """The farm does not take this worker's word about an attempt any more."""
+    """The lease of an attempt has ended: the farm accepts no more reports about it."""
 
 
 class LogOffsetRefusedError(RefusedRequestError):
-    """A piece of log did not fit; `size` is where the farm's log ends."""
+    """A piece of log was sent for another offset than the end of the farm's log, which is `size`."""
 
     @property
     def size(self) -> int:
-        """The offset to go on from."""
+        """The offset to continue from."""
         return int(self.detail.get("size", 0))
 
 
@@ -106,7 +74,7 @@ _BY_CODE = {"lease-lost": LeaseGoneError, "log-offset": LogOffsetRefusedError}
 
 
 def raise_for(response: httpx.Response) -> None:
-    """Raise a `RefusedRequestError` for an answer that is no success; its body must have been read."""
+    """Raise a `RefusedRequestError` for an unsuccessful answer, whose body must have been read."""
     if response.is_success:
         return
     try:

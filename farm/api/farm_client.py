@@ -1,4 +1,4 @@
-"""The API for people's programs: submit recipes, follow jobs and logs, look packages up."""
+"""The client of the API for people: submit recipes, follow jobs and logs, look up packages and channels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from farm.api import answers, wire
+from farm.api import answers, submission_wire, wire
 from farm.api.errors import (
     FarmUnreachableError,
     InvalidAnswerError,
-    InvalidFarmUrlError,
-    InvalidTokenError,
-    NoSuchChannelError,
     raise_for,
 )
 from farm.api.log_lines import FIELDS
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,21 +30,30 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class FarmClient:
-    """A connection to a farm at `url`, in the name of the holder of `token` (empty: of nobody). A context manager.
+    """A connection to the farm at `url` with a token (empty: anonymous). A context manager.
 
-    Raises `InvalidFarmUrlError`, `InvalidTokenError`; every method raises `FarmUnreachableError`,
-    `InvalidAnswerError`, or `RefusedRequestError` with what the farm says.
+    Raises the errors `invalid-farm-url` and `invalid-token`; every method raises `FarmUnreachableError`,
+    `InvalidAnswerError`, or `RefusedRequestError` with the answer of the farm.
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = 60.0) -> None:
         if not _TOKEN.fullmatch(token):
-            raise InvalidTokenError
+            # The token is not repeated: it may be a secret with a typing error.
+            raise FarmError(
+                "the token holds characters that no token has",
+                remedy="Set FARM_TOKEN to the token as it was issued.",
+                code="invalid-token",
+            )
         self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             self._client = httpx.Client(base_url=self._url, headers=headers, timeout=timeout)
         except (httpx.InvalidURL, ValueError) as error:
-            raise InvalidFarmUrlError(url, str(error)) from error
+            raise FarmError(
+                f"{url[:200]!r} is not the address of a farm: {error}",
+                remedy="Set FARM_URL as http://HOST:PORT.",
+                code="invalid-farm-url",
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -62,42 +69,44 @@ class FarmClient:
 
     def submit(
         self, recipes: Mapping[str, Mapping[str, bytes]], *, envelope: bytes | None = None
-    ) -> wire.SubmissionWire:
+    ) -> submission_wire.SubmissionWire:
         """Submit recipes by name, each the files of its directory by name; in `envelope` the submitter signs them."""
         encoded = {
             name: {file: base64.b64encode(content).decode("ascii") for file, content in files.items()}
             for name, files in recipes.items()
         }
-        return self._post("/api/v1/submissions", wire.SubmissionWire, {"recipes": encoded} | signed(envelope))
+        return self._post(
+            "/api/v1/submissions", submission_wire.SubmissionWire, {"recipes": encoded} | signed(envelope)
+        )
 
     def signed_order(self, digest: str) -> dict[str, Any]:
-        """Return an order that was signed, and whether the signer has it."""
+        """Return a signed order, and whether the signer has it."""
         return self._get_json(f"/api/v1/signed-orders/{segment(digest)}", answers.SIGNED_ORDER)
 
     def submissions(
         self, *, state: str | None = None, before: int | None = None, limit: int = 50
-    ) -> wire.SubmissionPage:
+    ) -> submission_wire.SubmissionPage:
         """Return one page of submissions, newest first."""
-        return self._get("/api/v1/submissions", wire.SubmissionPage, state=state, before=before, limit=limit)
+        return self._get("/api/v1/submissions", submission_wire.SubmissionPage, state=state, before=before, limit=limit)
 
-    def submission_contents(self, number: int) -> wire.SubmissionContents:
+    def submission_contents(self, number: int) -> submission_wire.SubmissionContents:
         """Return a submission with its files."""
-        return self._get(f"/api/v1/submissions/{number}/recipes", wire.SubmissionContents)
+        return self._get(f"/api/v1/submissions/{number}/recipes", submission_wire.SubmissionContents)
 
-    def accept(self, number: int, envelope: bytes) -> wire.SubmissionWire:
+    def accept(self, number: int, envelope: bytes) -> submission_wire.SubmissionWire:
         """Send an owner's signature on recipes of a submission that waits."""
-        return self._post(f"/api/v1/submissions/{number}/accept", wire.SubmissionWire, signed(envelope))
+        return self._post(f"/api/v1/submissions/{number}/accept", submission_wire.SubmissionWire, signed(envelope))
 
     def withdraw_submission(
         self, number: int, *, envelope: bytes | None = None, order: bytes | None = None, why: str = ""
-    ) -> wire.SubmissionProgress:
-        """Let a submission that waits come to nothing; an owner signs that in `envelope`, for the signer in `order`."""
+    ) -> submission_wire.SubmissionProgress:
+        """Withdraw a submission that waits; an owner signs that in `envelope`, and for the signer in `order`."""
         body = signed(envelope) | {"why": why} | ({"order": json.loads(order)} if order is not None else {})
-        return self._post(f"/api/v1/submissions/{number}/withdraw", wire.SubmissionProgress, body)
+        return self._post(f"/api/v1/submissions/{number}/withdraw", submission_wire.SubmissionProgress, body)
 
-    def submission(self, number: int) -> wire.SubmissionProgress:
-        """Return how far a submission is."""
-        return self._get(f"/api/v1/submissions/{number}", wire.SubmissionProgress)
+    def submission(self, number: int) -> submission_wire.SubmissionProgress:
+        """Return the progress of a submission."""
+        return self._get(f"/api/v1/submissions/{number}", submission_wire.SubmissionProgress)
 
     def jobs(
         self, *, before: int | None = None, limit: int = 50, state: str | None = None, name: str | None = None
@@ -110,7 +119,7 @@ class FarmClient:
         return self._get(f"/api/v1/jobs/{job_id}", wire.JobDetail)
 
     def copies(self, package: str) -> wire.CopiesWire:
-        """Return who holds code of a package."""
+        """Return the recipes whose packages hold code of a package."""
         return self._get(f"/api/v1/packages/{quote(package, safe='')}/copies", wire.CopiesWire)
 
     def cancel(self, job_id: int) -> wire.JobWire:
@@ -126,7 +135,7 @@ class FarmClient:
         return self._get(f"/api/v1/jobs/{job_id}/log", wire.LogPageWire, offset=offset)
 
     def log_records(self, job_id: int) -> Iterator[dict[str, Any]]:
-        """Yield the records of the log of a job's newest attempt, as far as it has come."""
+        """Yield the present records of the log of a job's newest attempt."""
         offset = 0
         while True:
             page = self.log(job_id, offset=offset)
@@ -138,7 +147,7 @@ class FarmClient:
     def follow(self, attempt_id: int, *, offset: int = 0) -> Iterator[dict[str, Any]]:
         """Yield the records of an attempt's log from `offset` on, as they come, until the attempt has ended.
 
-        What is there already comes in pages, which are cheaper than an event for each record.
+        Present records are fetched in pages, which are cheaper than an event for each record.
         """
         while True:
             page = self._get(f"/api/v1/attempts/{attempt_id}/log", wire.LogPageWire, offset=offset)
@@ -169,7 +178,7 @@ class FarmClient:
         return self._get(f"/api/v1/packages/{segment(name)}", wire.PackagePage)
 
     def channel(self, name: str) -> dict[str, Any]:
-        """Return how a channel stands, as `farm.server.pipeline.candidates.status` spells it."""
+        """Return the state of a channel, in the form of `farm.server.pipeline.candidates.status`."""
         return self._get_json(channel_path(name), answers.STATUS)
 
     def distribution(self) -> str:
@@ -178,7 +187,7 @@ class FarmClient:
         return str(page.get("distribution", ""))
 
     def channels(self) -> list[dict[str, Any]]:
-        """Return how every channel stands."""
+        """Return the states of all channels."""
         found: list[dict[str, Any]] = self._get_json("/api/v1/channels", answers.STATUSES)["channels"]
         return found
 
@@ -199,11 +208,11 @@ class FarmClient:
         return self._get_json(f"{channel_path(channel)}/candidates", answers.CANDIDATES, before=before, limit=limit)
 
     def candidate(self, channel: str, number: int) -> dict[str, Any]:
-        """Return one candidate: also what it changes, and all that its gates said."""
+        """Return one candidate, with its changes and the results of its gates."""
         return self._get_json(f"{channel_path(channel)}/candidates/{number}", answers.CANDIDATE)
 
     def excuses(self, channel: str, *, cleared: bool = False) -> list[dict[str, Any]]:
-        """Return why packages are held back from a channel; with `cleared` also what no longer is."""
+        """Return the excuses of a channel; with `cleared` also those that were cleared."""
         path = f"{channel_path(channel)}/excuses"
         told = self._get_json(path, answers.EXCUSES, cleared="true" if cleared else None)
         found: list[dict[str, Any]] = told["excuses"]
@@ -215,7 +224,7 @@ class FarmClient:
         return self._post("/api/v1/workers", wire.WorkerWire, request.model_dump())
 
     def issue_token(self, name: str, role: str, *, days: int = 90) -> wire.TokenWire:
-        """Make a token for somebody."""
+        """Issue a token for a person."""
         return self._post("/api/v1/tokens", wire.TokenWire, {"name": name, "role": role, "days": days})
 
     def _get(self, path: str, model: type[_Model], **query: object) -> _Model:
@@ -240,7 +249,7 @@ class FarmClient:
 
     def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         with self._reaching():
-            # Escapes keep what a terminal gave that is no UTF-8: the farm says what is wrong with it.
+            # Escapes keep arguments that are not UTF-8: the farm says what is wrong with them.
             content = None if body is None else json.dumps(body).encode()
             response = self._client.request(method, path, content=content, headers=_JSON if content else None)
         raise_for(response)
@@ -255,7 +264,7 @@ class FarmClient:
 
 
 def signed(envelope: bytes | None) -> dict[str, Any]:
-    """Return the part of a request that has what the sender has signed; nothing for nothing."""
+    """Return the member of a request with a signed envelope; none without an envelope."""
     return {"envelope": json.loads(envelope)} if envelope is not None else {}
 
 
@@ -265,17 +274,19 @@ def _record(response: httpx.Response, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidAnswerError(response.request, "", "a record of the log is no JSON") from error
     if not isinstance(record, dict) or not all(isinstance(record.get(field), str) for field in FIELDS):
-        raise InvalidAnswerError(response.request, "", "a record of the log is none")
+        raise InvalidAnswerError(response.request, "", "a record of the log has another shape")
     return record
 
 
 def segment(name: str) -> str:
-    """Return a name as one segment of a path, whatever it holds."""
+    """Return a name, quoted, as one segment of a path."""
     return quote(name, safe="", errors="surrogateescape")
 
 
 def channel_path(name: str) -> str:
-    """Return the path of a channel; raises `NoSuchChannelError` for what would lead elsewhere."""
+    """Return the path of a channel. Raises the error `not-found` for a name that would lead elsewhere."""
     if "/" in name or name in ("", ".", ".."):
-        raise NoSuchChannelError(name)
+        raise FarmError(
+            f"there is no channel {name[:100]!r}", remedy="`farm channel show` lists them.", code="not-found"
+        )
     return f"/api/v1/channels/{segment(name)}"

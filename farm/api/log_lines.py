@@ -27,16 +27,16 @@ def encode_record(record: Mapping[str, Any]) -> bytes:
         values = {field: record[field] for field in FIELDS}
         return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except (KeyError, ValueError, TypeError) as error:
-        raise InvalidLogError(f"this is no record of log: {error}") from error
+        raise InvalidLogError(f"not a log record: {error}") from error
 
 
 def check_lines(piece: bytes) -> None:
-    """Check that bytes are whole records in exactly the form of `encode_record`, so that readers need not doubt it.
+    """Check that bytes are whole records in exactly the form of `encode_record`, so that readers can rely on it.
 
     Raises `InvalidLogError`.
     """
     if piece and not piece.endswith(b"\n"):
-        raise InvalidLogError("a piece of log ends inside a line", remedy="Send whole lines.")
+        raise InvalidLogError("a piece of log ends within a line", remedy="Send whole lines.")
     for line in piece.split(b"\n")[:-1]:
         _check(line)
 
@@ -45,12 +45,12 @@ def _check(line: bytes) -> None:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidLogError(f"a line of log is no JSON: {error}") from error
+        raise InvalidLogError(f"a line of log is not JSON: {error}") from error
     if not isinstance(values, dict) or tuple(values) != FIELDS:
-        raise InvalidLogError(f"a record of log has the fields {', '.join(FIELDS)}, in this order")
+        raise InvalidLogError(f"a log record has the fields {', '.join(FIELDS)}, in this order")
     if not all(isinstance(value, str) for value in values.values()):
-        raise InvalidLogError("a field of a record of log is no text")
+        raise InvalidLogError("a field of a log record is not a string")
     if values["severity"] not in SEVERITIES or len(values["text"]) > LONGEST_TEXT:
-        raise InvalidLogError("a record of log has an unknown severity or too long a text")
+        raise InvalidLogError("a log record has an unknown severity, or its text is too long")
     if encode_record(values) != line + b"\n":
-        raise InvalidLogError("a record of log is not in its canonical form")
+        raise InvalidLogError("a log record is not in its canonical form")

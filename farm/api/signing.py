@@ -1,7 +1,7 @@
-"""Signed requests: how a worker proves that a request is its own, whole, fresh, and sent once.
+"""Signed requests: how a worker proves that a request is its own, complete, recent, and sent once.
 
 An ed25519 signature covers method, path with query, digest of the body, time and nonce. The farm refuses a time that is
-not near its own and a nonce that it has seen. Pure but for the key: time and nonce are given.
+not near its own, and a nonce that it has seen. Pure but for the key: time and nonce are given.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LONGEST = 200
 
 
 class UnsignedRequestError(FarmError):
-    """A request that only workers may send bears no signature, or one that is not the named worker's."""
+    """A request that only workers may send has no signature, or one that is not of the named worker."""
 
     code = "unsigned-request"
 
@@ -75,17 +75,17 @@ class SignedRequest:
         try:
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(signature), self.message)
         except (InvalidSignature, ValueError) as error:
-            raise UnsignedRequestError(f"the signature is not that of worker {self.worker!r}") from error
+            raise UnsignedRequestError(f"the signature is not of worker {self.worker!r}") from error
 
 
 def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[SignedRequest, str]:
-    """Return what the headers of a request say was signed, and the signature. Raises `UnsignedRequestError`."""
+    """Return the signed request that the headers describe, and the signature. Raises `UnsignedRequestError`."""
     try:
         values = {
             name: headers[name] for name in (WORKER_HEADER, TIME_HEADER, NONCE_HEADER, BODY_HEADER, SIGNATURE_HEADER)
         }
         if any(not value.isascii() or not value.isprintable() or len(value) > _LONGEST for value in values.values()):
-            raise UnsignedRequestError("a header of the signature holds what has no place in it")
+            raise UnsignedRequestError("a header of the signature has invalid characters, or is too long")
         request = SignedRequest(
             worker=values[WORKER_HEADER],
             method=method,
@@ -106,5 +106,5 @@ def read_signed(method: str, target: str, headers: Mapping[str, str]) -> tuple[S
 
 def _whole_seconds(text: str) -> int:
     if not text.isdecimal() or len(text) > 12:
-        raise ValueError(f"{text[:20]!r} is no time in whole seconds")
+        raise ValueError(f"{text[:20]!r} is not a time in whole seconds")
     return int(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 
-from farm.api import wire
+from farm.api import wire, worker_wire
 from farm.api.answers import read_model
 from farm.api.errors import FarmUnreachableError, raise_for
 from farm.api.signing import SignedRequest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 KINDS: tuple[wire.JobKindText, ...] = ("build", "test", "comparison")
-"""What this program can be leased."""
+"""The kinds of jobs that this program can do."""
 _PIECE = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0, read=60.0, pool=None)
 
@@ -41,7 +41,7 @@ class HeldLease:
     deadline: float
     kind: wire.JobKindText
     order: dict[str, Any]
-    toolchain: wire.ToolchainWire | None
+    toolchain: worker_wire.ToolchainWire | None
 
 
 class WorkerClient:
@@ -63,12 +63,12 @@ class WorkerClient:
         self._client.close()
 
     def claim(self, job: int | None = None) -> HeldLease | None:
-        """Ask for work, preferably for this job; None when there is none."""
+        """Ask for a job, preferably this one; None when there is none."""
         asked = time.monotonic()
-        response = self._send("POST", "/api/v1/worker/claims", wire.ClaimRequest(job=job, kinds=KINDS))
+        response = self._send("POST", "/api/v1/worker/claims", worker_wire.ClaimRequest(job=job, kinds=KINDS))
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
-        lease = read_model(response, wire.LeaseWire)
+        lease = read_model(response, worker_wire.LeaseWire)
         return HeldLease(
             attempt=lease.attempt,
             job=lease.job,
@@ -84,12 +84,12 @@ class WorkerClient:
         """Extend the lease; return its new end on the monotonic clock."""
         asked = time.monotonic()
         response = self._send("POST", f"{_attempt(lease)}/heartbeat", None, lease=lease)
-        return asked + read_model(response, wire.ExtendedWire).seconds
+        return asked + read_model(response, worker_wire.ExtendedWire).seconds
 
     def append_log(self, lease: HeldLease, offset: int, piece: bytes) -> int:
         """Append whole lines of log at `offset`; return the log's size. Raises `LogOffsetRefusedError` too."""
         response = self._send("POST", f"{_attempt(lease)}/log?offset={offset}", piece, lease=lease)
-        return read_model(response, wire.AppendedWire).size
+        return read_model(response, worker_wire.AppendedWire).size
 
     def has_blob(self, digest: Digest) -> bool:
         """Say whether the farm has a blob."""
@@ -102,9 +102,9 @@ class WorkerClient:
         return True
 
     def fetch_blob(self, digest: Digest, store: BlobStore, *, size: int | None = None) -> None:
-        """Bring a blob of the farm's into a store of one's own, verified. Raises `BlobMismatchError`.
+        """Fetch a blob of the farm into a store, verified. Raises `BlobMismatchError`.
 
-        `size` is how many bytes it may have at most; without it, as many as the farm says.
+        `size` is the most bytes that it may have; without it, as many as the farm sends.
         """
         request = self._request("GET", f"/api/v1/worker/blobs/{digest}", b"")
         with self._reaching():
@@ -117,13 +117,13 @@ class WorkerClient:
                     for piece in response.iter_bytes(_PIECE):
                         writer.write(piece)
                         if size is not None and writer.size > size:
-                            break  # commit refuses what is not whole
+                            break  # commit refuses an incomplete blob
                     writer.commit(digest)
             finally:
                 response.close()
 
     def upload_blob(self, lease: HeldLease, digest: Digest, store: BlobStore) -> None:
-        """Send a blob to the farm, unless it has it."""
+        """Send a blob to the farm, unless it has it already."""
         if self.has_blob(digest):
             return
         with store.open(digest) as stream:
@@ -138,17 +138,20 @@ class WorkerClient:
     def finish(self, lease: HeldLease, outcome: dict[str, Any]) -> None:
         """Report a finished build, test or comparison."""
         self._send(
-            "POST", f"{_attempt(lease)}/finish", wire.FinishRequest(kind=lease.kind, outcome=outcome), lease=lease
+            "POST",
+            f"{_attempt(lease)}/finish",
+            worker_wire.FinishRequest(kind=lease.kind, outcome=outcome),
+            lease=lease,
         )
 
     def fail(self, lease: HeldLease, *, code: str, message: str) -> None:
         """Report that the build failed."""
-        request = wire.FailRequest(code=code, message=message[:20_000])
+        request = worker_wire.FailRequest(code=code, message=message[:20_000])
         self._send("POST", f"{_attempt(lease)}/fail", request, lease=lease)
 
     def release(self, lease: HeldLease, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
-        """Give the job back; in trouble, say what it is and of what kind."""
-        request = wire.ReleaseRequest(error=error[:20_000], trouble=trouble)
+        """Give the job back; with the error and its kind, if there was trouble."""
+        request = worker_wire.ReleaseRequest(error=error[:20_000], trouble=trouble)
         self._send("POST", f"{_attempt(lease)}/release", request, lease=lease)
 
     def _send(
@@ -187,7 +190,7 @@ class WorkerClient:
 
     def _check(self, response: httpx.Response) -> None:
         if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            # The farm is there and has no room for this now: as good as away, and to be asked again.
+            # The farm is overloaded: handle it like one that is away, and ask again.
             raise FarmUnreachableError(self._url, "it is busy with other requests")
         raise_for(response)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from farm.api import wire
+from farm.api import submission_wire, wire
 from farm.errors import FarmError
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
@@ -39,8 +39,8 @@ Anybody = Annotated[Token, Depends(require(Role.MAINTAINER, Role.CURATOR))]
 
 @router.post("/submissions", status_code=201)
 def create(
-    request: Request, application: ApplicationHere, token: Maintainer, body: wire.SubmissionRequest
-) -> wire.SubmissionWire:
+    request: Request, application: ApplicationHere, token: Maintainer, body: submission_wire.SubmissionRequest
+) -> submission_wire.SubmissionWire:
     """Take recipes, all together or none: 422 tells every problem of every file. They may have to wait for owners."""
     recipes = {name: _decoded(name, files) for name, files in body.recipes.items()}
     taken = submit(
@@ -60,21 +60,21 @@ def create(
 @router.get("/submissions")
 def listed(
     application: ApplicationHere,
-    state: wire.SubmissionStateText | None = None,
+    state: submission_wire.SubmissionStateText | None = None,
     before: wire.Number | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> wire.SubmissionPage:
+) -> submission_wire.SubmissionPage:
     """Return submissions, newest first."""
     with application.reading() as unit:
         wanted = SubmissionState(state) if state else None
         found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=limit + 1)
         views = view_submissions(unit, found[:limit])
     next_before = found[limit - 1].id if len(found) > limit else None
-    return wire.SubmissionPage(submissions=tuple(_record(view) for view in views), next_before=next_before)
+    return submission_wire.SubmissionPage(submissions=tuple(_record(view) for view in views), next_before=next_before)
 
 
 @router.get("/submissions/{number}")
-def progress(application: ApplicationHere, number: wire.Number) -> wire.SubmissionProgress:
+def progress(application: ApplicationHere, number: wire.Number) -> submission_wire.SubmissionProgress:
     """Return the jobs that a submission made."""
     with application.reading() as unit:
         found = jobs.list_jobs(unit.session, submission=number, limit=2000)
@@ -84,23 +84,23 @@ def progress(application: ApplicationHere, number: wire.Number) -> wire.Submissi
         raise NotFoundError(f"there is no submission {number} that made jobs")
     made = tuple(reversed(forms))
     if record.state is SubmissionState.TAKEN:
-        return wire.SubmissionProgress(id=number, jobs=made)
-    return wire.SubmissionProgress(id=number, jobs=made, state=record.state.value)
+        return submission_wire.SubmissionProgress(id=number, jobs=made)
+    return submission_wire.SubmissionProgress(id=number, jobs=made, state=record.state.value)
 
 
 @router.get("/submissions/{number}/recipes")
-def contents(application: ApplicationHere, token: Anybody, number: wire.Number) -> wire.SubmissionContents:  # noqa: ARG001
+def contents(application: ApplicationHere, token: Anybody, number: wire.Number) -> submission_wire.SubmissionContents:  # noqa: ARG001
     """Return a submission with its files, for whoever is to sign it, and those of what is current here."""
     with application.reading() as unit:
         view = find_submission(unit, number)
         heads = recipes.heads(unit.session, [recipe.name for recipe in view.recipes])
         current = {name: recipes.revision(unit.session, head.current).files for name, head in heads.items()}
         envelopes = envelopes_of(unit, number)
-    return wire.SubmissionContents(
+    return submission_wire.SubmissionContents(
         distribution=application.inputs.distribution,
         submission=_record(view),
         recipes={
-            recipe.name: wire.SubmittedFilesWire(
+            recipe.name: submission_wire.SubmittedFilesWire(
                 files=_encoded(application.recipes.files(recipe.files)),
                 current=_encoded(application.recipes.files(current[recipe.name]) if recipe.name in current else {}),
             )
@@ -112,8 +112,12 @@ def contents(application: ApplicationHere, token: Anybody, number: wire.Number) 
 
 @router.post("/submissions/{number}/accept")
 def accept(
-    request: Request, application: ApplicationHere, token: Anybody, number: wire.Number, body: wire.AcceptRequest
-) -> wire.SubmissionWire:
+    request: Request,
+    application: ApplicationHere,
+    token: Anybody,
+    number: wire.Number,
+    body: submission_wire.AcceptRequest,
+) -> submission_wire.SubmissionWire:
     """Take an owner's signature on a submission that waits; with the last that it lacks it is taken."""
     envelope = json.dumps(body.envelope).encode()
     return _taken(waiting_submissions.accept(application, actor_of(request, token), number, envelope))
@@ -125,8 +129,8 @@ def withdraw(
     application: ApplicationHere,
     token: Anybody,
     number: wire.Number,
-    body: wire.SubmissionWithdrawalRequest,
-) -> wire.SubmissionProgress:
+    body: submission_wire.SubmissionWithdrawalRequest,
+) -> submission_wire.SubmissionProgress:
     """Let a submission that waits come to nothing."""
     with application.writing() as unit:
         waiting_submissions.withdraw(
@@ -139,15 +143,15 @@ def withdraw(
             why=body.why,
         )
         kept = signed_order_kept(unit, _envelope(body.order))
-    return wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
+    return submission_wire.SubmissionProgress(id=number, jobs=(), state="withdrawn", signed=kept)
 
 
-def _taken(taken: Submission) -> wire.SubmissionWire:
-    return wire.SubmissionWire(
+def _taken(taken: Submission) -> submission_wire.SubmissionWire:
+    return submission_wire.SubmissionWire(
         id=taken.id,
         trace=taken.trace,
         accepted=tuple(
-            wire.AcceptedWire(
+            submission_wire.AcceptedWire(
                 name=accepted.revision.name,
                 recipe=accepted.revision.digest,
                 job=wire.JobWire.model_validate(accepted.job),
@@ -160,22 +164,24 @@ def _taken(taken: Submission) -> wire.SubmissionWire:
     )
 
 
-def _record(view: SubmissionView) -> wire.SubmissionRecordWire:
-    return wire.SubmissionRecordWire(
+def _record(view: SubmissionView) -> submission_wire.SubmissionRecordWire:
+    return submission_wire.SubmissionRecordWire(
         id=view.record.id,
         state=view.record.state.value,
         submitted_by=view.record.submitted_by,
         submitted_at=view.record.submitted_at,
         recipes=tuple(
-            wire.SubmittedRecipeWire(name=recipe.name, recipe=recipe.digest, signed_by=view.signed_by[recipe.name])
+            submission_wire.SubmittedRecipeWire(
+                name=recipe.name, recipe=recipe.digest, signed_by=view.signed_by[recipe.name]
+            )
             for recipe in view.recipes
         ),
         waits_for=_unsigned(view.waits_for),
     )
 
 
-def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[wire.UnsignedWire, ...]:
-    return tuple(map(wire.UnsignedWire.model_validate, waits_for))
+def _unsigned(waits_for: Iterable[Unsigned]) -> tuple[submission_wire.UnsignedWire, ...]:
+    return tuple(map(submission_wire.UnsignedWire.model_validate, waits_for))
 
 
 def _envelope(form: dict[str, Any] | None) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from farm.api import wire
+from farm.api import wire, worker_wire
 from farm.core.plan.abi import AbiOutcome
 from farm.core.plan.job import BuildOutcome, TestOutcome
 from farm.server.jobs import leases
@@ -27,34 +27,36 @@ Call = Annotated[WorkerCall, Depends(whole_call)]
 
 
 @router.post("/claims", response_model=None, status_code=201)
-def create_claim(application: ApplicationHere, call: Call, body: wire.ClaimRequest) -> wire.LeaseWire | Response:
+def create_claim(
+    application: ApplicationHere, call: Call, body: worker_wire.ClaimRequest
+) -> worker_wire.LeaseWire | Response:
     """Give the worker a job that it may do, or answer 204 when there is none."""
     lease = claim(application, call.worker, hint=body.job, known=[JobKind(kind) for kind in body.kinds])
     if lease is None:
         return Response(status_code=204)
-    return wire.LeaseWire(
+    return worker_wire.LeaseWire(
         attempt=lease.attempt.id,
         job=lease.job.id,
         kind=lease.job.kind.value,
         token=lease.token,
         seconds=application.lease_policy.lease.total_seconds(),
         order=lease.order.to_dict(),
-        toolchain=wire.ToolchainWire.model_validate(lease.toolchain) if lease.toolchain else None,
+        toolchain=worker_wire.ToolchainWire.model_validate(lease.toolchain) if lease.toolchain else None,
     )
 
 
 @router.post("/attempts/{attempt_id}/heartbeat")
-def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> wire.ExtendedWire:
+def beat(application: ApplicationHere, call: Call, attempt_id: wire.Number) -> worker_wire.ExtendedWire:
     """Extend the lease; 409 when it is lost."""
     with application.writing() as unit:
         heartbeat(unit, call.holder(attempt_id))
-    return wire.ExtendedWire(seconds=application.lease_policy.lease.total_seconds())
+    return worker_wire.ExtendedWire(seconds=application.lease_policy.lease.total_seconds())
 
 
 @router.post("/attempts/{attempt_id}/log")
 async def append_log(
     request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, offset: wire.Offset
-) -> wire.AppendedWire:
+) -> worker_wire.AppendedWire:
     """Append whole records at `offset`; 409 tells the right offset when that is another."""
     piece = await request.body()
     return await run_in_threadpool(_append, application, call, attempt_id, offset, piece)
@@ -62,7 +64,7 @@ async def append_log(
 
 @router.post("/attempts/{attempt_id}/finish", status_code=204)
 def finish(
-    request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.FinishRequest
+    request: Request, application: ApplicationHere, call: Call, attempt_id: wire.Number, body: worker_wire.FinishRequest
 ) -> None:
     """Report a finished build, test or comparison."""
     holder, kind = call.holder(attempt_id), JobKind(body.kind)
@@ -77,13 +79,17 @@ def finish(
 
 
 @router.post("/attempts/{attempt_id}/fail", status_code=204)
-def report_failure(application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.FailRequest) -> None:
+def report_failure(
+    application: ApplicationHere, call: Call, attempt_id: wire.Number, body: worker_wire.FailRequest
+) -> None:
     """Report that the build failed."""
     fail(application, call.holder(attempt_id), code=body.code, message=body.message)
 
 
 @router.post("/attempts/{attempt_id}/release", status_code=204)
-def release(application: ApplicationHere, call: Call, attempt_id: wire.Number, body: wire.ReleaseRequest) -> None:
+def release(
+    application: ApplicationHere, call: Call, attempt_id: wire.Number, body: worker_wire.ReleaseRequest
+) -> None:
     """Give the job back."""
     with application.planning() as unit:
         leases.release(unit, call.holder(attempt_id), error=body.error, trouble=body.trouble)
@@ -91,11 +97,11 @@ def release(application: ApplicationHere, call: Call, attempt_id: wire.Number, b
 
 def _append(
     application: Application, call: WorkerCall, attempt_id: int, offset: int, piece: bytes
-) -> wire.AppendedWire:
+) -> worker_wire.AppendedWire:
     with application.reading() as unit:
         attempt = require_lease(unit, call.holder(attempt_id))
         job = find_job(unit, attempt.job_id)
         limits = limits_of(unit, job)
     # The worker counts the text of the build; here are its JSON too, and the worker's own words.
     limit = 8 * limits.log_mb * (1 << 20) + (1 << 20)
-    return wire.AppendedWire(size=application.logs.append(attempt_id, offset, piece, limit=limit))
+    return worker_wire.AppendedWire(size=application.logs.append(attempt_id, offset, piece, limit=limit))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from farm.api.wire import SubmissionWire, UnsignedWire
+    from farm.api.submission_wire import SubmissionWire, UnsignedWire
     from farm.cli.personal_key import OwnKey
     from farm.cli.settings import Settings
     from farm.core.names.digest import Digest

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import SubmissionContents, SubmissionRecordWire
+    from farm.api.submission_wire import SubmissionContents, SubmissionRecordWire
     from farm.cli.output import Line
     from farm.core.names.digest import Digest
 

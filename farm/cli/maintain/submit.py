@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from farm.api.farm_client import FarmClient
-    from farm.api.wire import AcceptedWire, JobWire, SubmissionWire
+    from farm.api.submission_wire import AcceptedWire, SubmissionWire
+    from farm.api.wire import JobWire
     from farm.cli.personal_key import OwnKey
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
