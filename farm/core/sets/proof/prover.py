@@ -30,14 +30,13 @@ from farm.core.sets.linking.symbols import opens, prove_file
 from farm.core.sets.members.capability_index import CapabilityIndex, moved_capabilities, required_files
 from farm.core.sets.members.claim_index import ClaimIndex
 from farm.core.sets.members.search_path import winds
-from farm.core.sets.needs.other_needs import Surroundings, asking, note_others, offered, prove_others, wanted
+from farm.core.sets.needs.other_needs import Surroundings, needing, note_others, offered, prove_others, wanted
 from farm.core.sets.needs.start_needs import offered_loaders, prove_start, wanted_loaders
 from farm.core.sets.proof.proof import Proof, ProofScope
 from farm.core.sets.proof.replacement import Replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
 
     from farm.core.package.elf.details import DlopenNote
     from farm.core.sets.findings.note import Note
@@ -65,16 +64,17 @@ class Prover:
 
     `change` checks only what the change affects: members that require what changed, members that load a library that
     lost something (through any number of others), and members that have a problem already. `checked` is the number of
-    members that the last change had to check.
+    members that the last change had to check. `capabilities` and `libraries` tell what members provide and require, and
+    which files the loader finds, at present.
     """
 
     def __init__(self, members: Iterable[Member] = ()) -> None:
         self._members: dict[str, Member] = {}
         self._files: dict[str, tuple[LinkedFile, ...]] = {}
-        self._capabilities = CapabilityIndex()
-        self._claims = ClaimIndex(self._capabilities.prevailing)
-        self._libraries = LibraryIndex(self._capabilities.serving, self._claims.having)
-        self._around = Surroundings(self._capabilities)
+        self.capabilities = CapabilityIndex()
+        self._claims = ClaimIndex(self.capabilities.prevailing)
+        self.libraries = LibraryIndex(self.capabilities.serving, self._claims.having)
+        self._around = Surroundings(self.capabilities)
         self._wanting: defaultdict[str, set[str]] = defaultdict(set)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
@@ -85,24 +85,9 @@ class Prover:
         self.change(add=members)
 
     @property
-    def names(self) -> AbstractSet[str]:
-        """The short names of the members, as a live view."""
-        return self._members.keys()
-
-    @property
     def members(self) -> Mapping[str, Member]:
         """The members by short name, as a live view."""
         return MappingProxyType(self._members)
-
-    @property
-    def capabilities(self) -> CapabilityIndex:
-        """Which members provide and require what now."""
-        return self._capabilities
-
-    @property
-    def libraries(self) -> LibraryIndex:
-        """Which file the loader finds for which other now."""
-        return self._libraries
 
     @property
     def proof(self) -> Proof:
@@ -137,8 +122,8 @@ class Prover:
     def _add(self, name: str, member: Member) -> None:
         files = linked_files(member)
         self._members[name], self._files[name] = member, files
-        self._capabilities.add(member)
-        self._libraries.add(member, files)
+        self.capabilities.add(member)
+        self.libraries.add(member, files)
         self._claims.add(member)
         self._around.add(member)
         for key in (*wanted(member), *wanted_loaders(member)):
@@ -148,8 +133,8 @@ class Prover:
         self._scope = self._scope.plus(ProofScope.of(member))
 
     def _remove(self, name: str, member: Member) -> None:
-        self._capabilities.remove(member)
-        self._libraries.remove(member, self._files[name])
+        self.capabilities.remove(member)
+        self.libraries.remove(member, self._files[name])
         self._claims.remove(member)
         self._around.remove(member)
         for key in (*wanted(member), *wanted_loaders(member)):
@@ -173,22 +158,22 @@ class Prover:
             before, after = old.get(name), new.get(name)
             same_rank = before is not None and after is not None and (before.replaces == after.replaces)
             for capability in moved_capabilities(before, after):
-                touched |= self._capabilities.requirers(capability)
+                touched |= self.capabilities.requirers(capability)
             offers = {
                 key for member in (before, after) if member for key in (*offered(member), *offered_loaders(member))
             }
-            touched |= asking(offers, self._wanting, self._members)
+            touched |= needing(offers, self._wanting, self._members)
             was, now = old_files.get(name, ()), self._files.get(name, ())
             lost.compare(was, now, same_rank=same_rank)
             lost.compare_paths(before, after, (*was, *now))
             lost.commands |= self._changed_commands(before, after, was, now, same_rank=same_rank)
         touched |= self._loading(lost.names, lost.commands)
-        if lost.imported and self._libraries.shared(lost.imported):
+        if lost.imported and self.libraries.shared(lost.imported):
             touched |= self._loading(lost.importing, set())
         if lost.gained:
             users = self._loading(lost.gaining, set()) - touched
             gained = {symbol.name for symbol in lost.gained}
-            shared = self._libraries.shared(gained)
+            shared = self.libraries.shared(gained)
             touched |= {
                 name
                 for name in users
@@ -199,7 +184,7 @@ class Prover:
     def _meets(self, name: str, names: set[str]) -> bool:
         """Return whether the order in which files with these names are loaded may matter to a member."""
         files = self._files[name]
-        surveys = (self._libraries.survey((file,)) for file in files if file.is_program)
+        surveys = (self.libraries.survey((file,)) for file in files if file.is_program)
         return any(file.loaders for file in files) or any(
             survey.opens or not names.isdisjoint(survey.shared) for survey in surveys
         )
@@ -219,7 +204,7 @@ class Prover:
         return {
             command
             for command in left.keys() | right.keys()
-            if self._libraries.loaded_by(command)
+            if self.libraries.loaded_by(command)
             and not (same_rank and command in left and command in right and _alike(left[command], right[command]))
         }
 
@@ -228,9 +213,9 @@ class Prover:
 
         def users(names: Iterable[str], commands: Iterable[str]) -> Iterator[str]:
             for name in names:
-                yield from self._libraries.needing(name)
+                yield from self.libraries.needing(name)
             for command in commands:
-                yield from self._libraries.loaded_by(command)
+                yield from self.libraries.loaded_by(command)
 
         def users_of(member: str) -> Iterator[str]:
             names = {name for file in self._files[member] for name in file.all_names}
@@ -241,13 +226,15 @@ class Prover:
     def _check(self, member: Member) -> None:
         name = member.name
         self._unsettled.discard(name)
-        findings = {file: prove_file(file, self._libraries, self._label) for file in self._files[name]}
+        findings = {file: prove_file(file, self.libraries, self._label) for file in self._files[name]}
         found = findings.values()
         problems: list[Problem] = list(self._unmet(member, findings))
         problems += (problem for of_file in found for problem in of_file.problems)
         problems += prove_others(member, self._around, self._label)
         problems += prove_start(member, self._providing)
-        notes = [*(note for of_file in found for note in of_file.notes), *self._recommended(member)]
+        notes = [note for of_file in found for note in of_file.notes]
+        for file, note in self._not_opened(member, "recommended"):
+            notes.append(MissingRecommended(name, file.path, note.sonames, note.feature))
         notes += note_others(member, self._around)
         _keep(self._problems, name, problems)
         _keep(self._notes, name, notes)
@@ -259,11 +246,12 @@ class Prover:
         # A file can need what the descriptor does not say: a library for another machine, or one that it does not find.
         looking: dict[str, LinkedFile] = {}
         lacking = [(name, file) for file, of_file in findings.items() for name in of_file.lacking]
-        for name, file in (*lacking, *self._unopened(member)):
+        lacking += [(note.sonames[0], file) for file, note in self._not_opened(member, "required")]
+        for name, file in lacking:
             looking.setdefault(f"soname:{name}", file)
         unmet = set(looking)
         for capability in member.requires:
-            providers = self._capabilities.providers(capability)
+            providers = self.capabilities.providers(capability)
             if len(providers) == 1 or capability in own:
                 continue
             if providers:
@@ -279,19 +267,19 @@ class Prover:
                 continue
             file_path = by.path if by else needing.get(capability, "")
             kind = _UNMET.get(capability.partition(":")[0], UnmetRequirement) if file_path else UnmetRequirement
-            providers = self._capabilities.providers(capability)
+            providers = self.capabilities.providers(capability)
             nearest = (
                 self._why_not(capability, providers[0], by)
                 if by and providers
-                else self._capabilities.nearest(capability, self._members)
+                else self.capabilities.nearest(capability, self._members)
             )
             yield kind(member.label, capability, file_path, nearest)
 
     def _blocked(self, member: Member, capability: str, by: LinkedFile) -> NoLibrary | None:
         """Return the problem that a file finds something else where it looks for a library, if that is so."""
         name = capability.partition(":")[2]
-        levels = ("", *self._libraries.levels_above(by))
-        opened = (self._libraries.opened(name, by, level=level) for level in levels)
+        levels = ("", *self.libraries.levels_above(by))
+        opened = (self.libraries.opened(name, by, level=level) for level in levels)
         found = next((opening for opening in opened if opening is not None and not opening.loadable), None)
         if found is None:
             return None
@@ -308,38 +296,30 @@ class Prover:
         name = capability.partition(":")[2]
         machines = {file.machine for file in self._files[provider] if name in file.names}
         why = "is not where it looks" if by.machine in machines else "is for another machine"
-        found = self._libraries.find(name, by)
+        found = self.libraries.find(name, by)
         if found is not None and found.details.only_at_start:
             why = "is not to be opened by what runs already"
         return f"; that of {self._label(provider)} {why}"
 
-    def _unopened(self, member: Member) -> Iterator[tuple[str, LinkedFile]]:
-        for file, note in self._may_open(member):
-            if note.priority == "required" and not self._opens(file, note.sonames):
-                yield note.sonames[0], file
-
-    def _recommended(self, member: Member) -> Iterator[Note]:
-        for file, note in self._may_open(member):
-            if note.priority == "recommended" and not self._opens(file, note.sonames):
-                yield MissingRecommended(member.name, file.path, note.sonames, note.feature)
-
-    def _may_open(self, member: Member) -> Iterator[tuple[LinkedFile, DlopenNote]]:
+    def _not_opened(self, member: Member, priority: str) -> Iterator[tuple[LinkedFile, DlopenNote]]:
+        """Yield the notes of this priority in files of a member of which no library can be opened."""
         for file in self._files[member.name]:
             for note in file.details.dlopen:
-                yield file, note
+                if note.priority == priority and not self._opens(file, note.sonames):
+                    yield file, note
 
     def _opens(self, file: LinkedFile, sonames: tuple[str, ...]) -> bool:
-        found = (self._libraries.find(soname, file) for soname in sonames)
+        found = (self.libraries.find(soname, file) for soname in sonames)
         if any(library is not None and not library.details.only_at_start for library in found):
             return True
-        if not any(map(self._libraries.has, sonames)):
+        if not any(map(self.libraries.has, sonames)):
             return False
         # It depends on what loads the file.
         self._unsettled.add(file.owner)
-        return opens(file, sonames, self._libraries)
+        return opens(file, sonames, self.libraries)
 
     def _providing(self, capability: str) -> tuple[Member, ...]:
-        return tuple(self._members[name] for name in self._capabilities.providers(capability))
+        return tuple(self._members[name] for name in self.capabilities.providers(capability))
 
     def _label(self, name: str) -> str:
         return self._members[name].label

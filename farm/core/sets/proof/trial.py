@@ -14,54 +14,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from farm.core.sets.findings.problem import Problem
-    from farm.core.sets.linking.library_index import LibraryIndex
-    from farm.core.sets.members.capability_index import CapabilityIndex
     from farm.core.sets.members.member import Member
     from farm.core.sets.proof.proof import Proof
 
 
 class TrialSet:
-    """A base set under changes: mutable, and always exactly `base + changes` of the last `place`."""
+    """A base set under changes: mutable, and always exactly `base + placed`, the changes of the last `place`.
+
+    `members` are the members now, by short name, `capabilities` and `libraries` their indexes.
+    """
 
     def __init__(self, base: Iterable[Member]) -> None:
-        self._base = {member.name: member for member in base}
-        self._prover = Prover(self._base.values())
-        self._placed: dict[str, Member | None] = {}
+        self.base = {member.name: member for member in base}
+        self.placed: Mapping[str, Member | None] = {}
+        self._prover = Prover(self.base.values())
+        self.members = self._prover.members
+        self.capabilities = self._prover.capabilities
+        self.libraries = self._prover.libraries
         self._known = self._prover.proof.problems
-        self._base_provides = Counter(capability for member in self._base.values() for capability in member.provides)
-
-    @property
-    def members(self) -> Mapping[str, Member]:
-        """The members now, by short name."""
-        return self._prover.members
-
-    @property
-    def capabilities(self) -> CapabilityIndex:
-        """Which members provide and require what now."""
-        return self._prover.capabilities
-
-    @property
-    def libraries(self) -> LibraryIndex:
-        """Which file the loader finds for which other now."""
-        return self._prover.libraries
-
-    @property
-    def placed(self) -> Mapping[str, Member | None]:
-        """The changes that were placed last."""
-        return self._placed
-
-    @property
-    def base(self) -> Mapping[str, Member]:
-        """The members of the base."""
-        return self._base
+        self._base_provides = Counter(capability for member in self.base.values() for capability in member.provides)
 
     def place(self, changes: Mapping[str, Member | None]) -> None:
         """Make the set `base + changes`, whatever was placed before."""
         add: list[Member] = []
         remove: list[str] = []
-        for name in self._placed.keys() | changes.keys():
-            wanted = changes[name] if name in changes else self._base.get(name)
-            if wanted is self._prover.members.get(name):
+        for name in self.placed.keys() | changes.keys():
+            wanted = changes[name] if name in changes else self.base.get(name)
+            if wanted is self.members.get(name):
                 continue
             if wanted is None:
                 remove.append(name)
@@ -69,7 +48,7 @@ class TrialSet:
                 add.append(wanted)
         if add or remove:
             self._prover.change(add=add, remove=remove)
-        self._placed = dict(changes)
+        self.placed = dict(changes)
 
     def provided_by_base(self, capability: str) -> bool:
         """Return whether a member of the base provides it."""
@@ -77,13 +56,13 @@ class TrialSet:
 
     def accept(self) -> None:
         """Make the set as it is now the base."""
-        for name, member in self._placed.items():
-            old = self._base.pop(name, None)
+        for name, member in self.placed.items():
+            old = self.base.pop(name, None)
             self._base_provides.subtract(old.provides if old else ())
             if member is not None:
-                self._base[name] = member
+                self.base[name] = member
                 self._base_provides.update(member.provides)
-        self._placed = {}
+        self.placed = {}
         self._known = self._prover.proof.problems
 
     @property
@@ -105,7 +84,7 @@ class TrialSet:
         """
 
         def users(name: str) -> Iterator[str]:
-            member = self.members.get(name) or self._base.get(name)
+            member = self.members.get(name) or self.base.get(name)
             for capability in (*member.provides, *kept_by(member)) if member else ():
                 providers = self.capabilities.providers(capability)
                 if name in providers or not providers:
