@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,6 +152,18 @@ DISTRIBUTION = frozenset(
     for name in ("curl_image", "distribution", "gates", "interfaces", "live_log", "oracle", "reproducible")
 )
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
+
+
+_MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
+"""A file system in memory, and how much of it a run wants: what tests write is flushed to a disk thousands of times."""
+
+
+def pytest_configure() -> None:
+    """Have temporary folders in memory where there is room, as these tests wait for the disk otherwise."""
+    if _MEMORY.is_dir():
+        system = os.statvfs(_MEMORY)
+        if system.f_bavail * system.f_frsize >= _NEEDED and not system.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
