@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,10 +147,11 @@ _LONG = (
     "workers/test_log_forwarder.py",
 )
 """Folders and files of tests that need nothing but Python, and more of it than the fast tests have time for."""
+_LONG_PLACES = frozenset(_HERE / place for place in _LONG)
 
 
 DISTRIBUTION = frozenset(
-    f"tests/farm/test_{name}.py"
+    f"tests/distribution/test_{name}.py"
     for name in ("curl_image", "distribution", "gates", "interfaces", "live_log", "oracle", "reproducible")
 )
 """Files of tests that need the whole distribution, which takes long to make: one process makes it, and first."""
@@ -166,15 +169,28 @@ def pytest_configure() -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not read long tests for a run that leaves them out: reading takes as long as a quarter of the fast tests."""
+    return True if _is_long(collection_path) and _leaves_long_out(config.option.markexpr) else None
+
+
+@functools.cache
+def _leaves_long_out(expression: str) -> bool:
+    """Whether `-m expression` selects no long test, whatever other marks it has."""
+    return re.fullmatch(r"not \([\w ]*\blong\)", expression) is not None and "and" not in expression
+
+
+@functools.cache
+def _is_long(path: Path) -> bool:
+    return not _LONG_PLACES.isdisjoint((path, *path.parents))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is long; put first what keeps a process longest."""
-    places = {_HERE / place for place in _LONG}
-    files = {item.path for item in items}
-    long = {path for path in files if not places.isdisjoint((path, *path.parents))}
     for item in items:
-        if item.path in long:
+        if _is_long(item.path):
             item.add_marker(pytest.mark.long)
-    items.sort(key=lambda item: (item.location[0] not in DISTRIBUTION, item.path.parent.name != "farm"))
+    items.sort(key=lambda item: (item.location[0] not in DISTRIBUTION, item.path.parent.name != "distribution"))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,7 +12,7 @@ from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import MISSING, NESTED, Message
-from tests.server.submissions.owned_farm import ALICE
+from tests.farms.people import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

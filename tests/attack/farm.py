@@ -12,8 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
 from farm.core.fileset.manifest import File, Manifest
@@ -40,14 +38,16 @@ from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
 from farm.trust.metadata.repository import Repository
+from tests.farms.people import send, signed
+from tests.farms.small import WORLD, Clock, SmallFarm, archive_of, key_of
 from tests.server.signed_results import attested
-from tests.server.small_farm import WORLD, Clock, SmallFarm, archive_of
-from tests.server.submissions.owned_farm import send, signed
 from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from securesystemslib.signer import CryptoSigner
 
     from farm.core.plan.job import BuildOutcome
     from farm.core.plan.plan import Plan
@@ -66,11 +66,6 @@ _ROUNDS = 12
 
 WORKERS = ("builder", "again", "tester", "mallory")
 """The enrolled workers; all but the last are on the signed lists."""
-
-
-def key_of(worker: str) -> CryptoSigner:
-    """Return the key of a worker, as `SmallFarm.enrol` makes it."""
-    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(worker.encode()).hex)))
 
 
 def own_keys() -> dict[str, CryptoSigner]:

@@ -35,8 +35,8 @@ from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS
 from farm.trust.metadata.repository import Repository
 from tests.attack.farm import FAILS, key_of
+from tests.farms.small import archive_of
 from tests.server.signed_results import run_by
-from tests.server.small_farm import archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,7 +22,7 @@ from farm.trust.attestation.dsse import sign_statement
 from tests.attack.liar import MALLORY
 from tests.attack.message import NESTED, Message
 from tests.attack.scenario import ordered, signed_order
-from tests.server.submissions.owned_farm import ALICE
+from tests.farms.people import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

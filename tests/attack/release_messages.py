@@ -24,8 +24,8 @@ from tests.attack.liar import MALLORY
 from tests.attack.message import MISSING, NESTED, Message
 from tests.attack.scenario import PARTED, RELEASED, recipe_with_test
 from tests.attack.workings import stranger_of
-from tests.server.small_farm import archive_of
-from tests.server.submissions.owned_farm import signed
+from tests.farms.people import signed
+from tests.farms.small import archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

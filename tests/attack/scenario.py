@@ -38,8 +38,8 @@ from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedToolchain, policy_of_files, steps_texts
 from tests.attack.farm import FAILS, AttackedFarm, Hands
 from tests.core.advisories.osv_documents import openvex, osv
-from tests.server.small_farm import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
-from tests.server.submissions.owned_farm import ALICE, curators
+from tests.farms.people import ALICE, curators
+from tests.farms.small import LOCK, TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

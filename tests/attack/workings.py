@@ -31,8 +31,8 @@ from farm.trust.index.imports import Import, ImportedPackage
 from tests.attack.editing import execute
 from tests.attack.liar import MALLORY, Liar
 from tests.attack.scenario import recipe_with_test
+from tests.farms.people import signed
 from tests.server.signed_results import run_by
-from tests.server.submissions.owned_farm import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

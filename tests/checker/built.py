@@ -44,7 +44,7 @@ from farm.trust.attestation.tester_results import TesterRun, abi_statement, resu
 from farm.trust.index.release_index import ReleaseEntry
 from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain, policy_of_files, steps_texts
-from tests.server.small_farm import archive_of
+from tests.farms.small import archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -12,11 +12,11 @@ import pytest
 from farm.server.application import FarmSettings
 from farm.server.federation import imported
 from farm.server.pipeline.pipeline import Pipeline
-from tests.foreign.farming import TakingFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.importing import ImportingFarm
+from tests.farms.releasing import EDGE
+from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.pipeline.conftest import EDGE
-from tests.server.small_farm import recipe
 from workers.control import BackgroundTask, PeriodicTask, following_of, following_tasks
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def test_what_breaks_off_beside_the_others_is_in_the_log_and_is_begun_again(capl
 def test_the_clock_follows_and_fetches(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
-    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
-    application = taking.farm.application
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
+    application = taking.application
     follow, archives = following_tasks(following_of(application, settings))
     run(follow)
     with application.writing() as unit:
@@ -103,9 +103,9 @@ def test_a_name_that_leads_into_the_farms_own_network_is_not_followed_unless_it_
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
-    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
-    application = taking.farm.application
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
+    application = taking.application
     following = following_of(application, settings.model_copy(update={"allowed_networks": ()}))
     assert following is not None
     assert following.keep_up() == 0
@@ -118,7 +118,7 @@ def test_a_name_that_leads_into_the_farms_own_network_is_not_followed_unless_it_
 def test_a_farm_that_takes_nothing_of_others_follows_nobody(
     neighbours: Neighbours, database: Database, settings: FarmSettings, tmp_path: Path
 ) -> None:
-    application = TakingFarm.beside(neighbours, database, tmp_path / "farm").farm.application
+    application = ImportingFarm.beside(neighbours, database, tmp_path / "farm").application
     alone = replace(application, inputs=replace(application.inputs, foreign={}))
     assert following_of(alone, settings) is None
     assert following_tasks(None) == ()
@@ -127,38 +127,38 @@ def test_a_farm_that_takes_nothing_of_others_follows_nobody(
 def test_others_are_looked_at_by_the_clock_and_at_once_for_what_is_newly_required(
     neighbours: Neighbours, database: Database, tmp_path: Path
 ) -> None:
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
     following = taking.following
     assert following is not None
-    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/say]\n"))
+    taking.submit(recipe("web", more=f"requires: [{FIRST}/say]\n"))
     assert following.keep_up() == 1
     neighbours.first.package("say", {"bin/say": "louder"}, version="2.0")
     neighbours.first.publish()
     assert following.keep_up() == 0  # it is not time yet
-    taking.farm.submit(recipe("other"))
+    taking.submit(recipe("other"))
     assert following.keep_up() == 0  # and that asks for nothing
-    taking.farm.submit(recipe("more", more=f"requires: [{FIRST}/openssl]\n"))
+    taking.submit(recipe("more", more=f"requires: [{FIRST}/openssl]\n"))
     assert following.keep_up() == 1
     neighbours.first.package("say", {"bin/say": "loudest"}, version="3.0")
     neighbours.first.publish()
-    taking.farm.clock.passes(59)
+    taking.clock.passes(59)
     assert following.keep_up() == 0
-    taking.farm.clock.passes(1)
+    taking.clock.passes(1)
     assert following.keep_up() == 1
 
 
 def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     neighbours: Neighbours, database: Database, tmp_path: Path
 ) -> None:
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
     following = taking.following
     assert following is not None
     taking.pipeline = Pipeline(
-        taking.farm.application, EDGE, tmp_path / "farm" / "public", taking.signer, unseen=following.unseen
+        taking.application, EDGE, tmp_path / "farm" / "public", taking.signer, unseen=following.unseen
     )
-    taking.farm.shape("web", "1.0", {}, requires=(f"{FIRST}/openssl",))
-    taking.farm.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
-    taking.farm.build_all_but_tests()
+    taking.shape("web", "1.0", {}, requires=(f"{FIRST}/openssl",))
+    taking.submit(recipe("web", more=f"requires: [{FIRST}/openssl]\n"))
+    taking.build_all_but_tests()
     step = taking.pipeline.advance()
     assert (step.state, step.message) == ("waiting", f"{FIRST}/openssl is being looked for")
     following.keep_up()
@@ -166,9 +166,9 @@ def test_a_candidate_waits_until_what_it_requires_was_looked_for(
     assert taking.excuses() == {}
     # Who cannot be reached was looked for all the same: then the proof says what is lacking.
     neighbours.first.public.rename(tmp_path / "gone")
-    taking.farm.shape("more", "1.0", {}, requires=(f"{FIRST}/unused",))
-    taking.farm.submit(recipe("more", more=f"requires: [{FIRST}/unused]\n"))
-    taking.farm.build_all_but_tests()
+    taking.shape("more", "1.0", {}, requires=(f"{FIRST}/unused",))
+    taking.submit(recipe("more", more=f"requires: [{FIRST}/unused]\n"))
+    taking.build_all_but_tests()
     assert taking.pipeline.advance().state == "waiting"
     following.keep_up()
     taking.decide()

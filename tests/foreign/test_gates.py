@@ -36,11 +36,11 @@ from farm.trust.index.advisory_index import AdvisoryIndex, ListedAdvisory
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.core.advisories.osv_documents import openvex, osv
-from tests.foreign.farming import TakingFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.importing import ImportingFarm
+from tests.farms.releasing import EDGE
+from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.pipeline.conftest import EDGE
-from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,26 +58,26 @@ STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
 
 
 @pytest.fixture
-def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
     """A farm whose package `web` wants `openssl` and `say` of the neighbour, which has been looked at."""
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
-    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.shape("web", "1.0", {}, requires=(SSL,))
     files = recipe("web", more=f"requires: [{SSL}]\n")
-    taking.farm.submit({path: content.replace(b"MIT", b"0BSD") for path, content in files.items()})
+    taking.submit({path: content.replace(b"MIT", b"0BSD") for path, content in files.items()})
     taking.follow()
     return taking
 
 
-def gated(taking: TakingFarm, *gates: PackageGate) -> str:
+def gated(taking: ImportingFarm, *gates: PackageGate) -> str:
     taking.pipeline = taking.channel(EDGE, gates=gates)
     return taking.decide()
 
 
-def held(taking: TakingFarm) -> dict[str, tuple[str, str]]:
+def held(taking: ImportingFarm) -> dict[str, tuple[str, str]]:
     return {name: (excuse.gate, excuse.reason) for name, excuse in taking.excuses().items()}
 
 
-def test_a_license_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: TakingFarm) -> None:
+def test_a_license_that_the_channel_denies_keeps_out_what_is_taken_and_what_needs_it(taking: ImportingFarm) -> None:
     assert gated(taking, package_gate(LicensesGate(deny=("MIT",)))) == "refused"
     gate, reason = held(taking)[SSL]
     assert (gate, reason) == ("licences", "it is licensed MIT, and the policy denies MIT")
@@ -88,51 +88,51 @@ def test_a_license_that_the_channel_denies_keeps_out_what_is_taken_and_what_need
 
 
 def test_what_is_taken_may_ask_no_more_of_the_host_than_the_channel_promises(
-    taking: TakingFarm, monkeypatch: pytest.MonkeyPatch
+    taking: ImportingFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asking = HostNeeds(capabilities=("CAP_NET_ADMIN",))
-    member = type(taking.farm.application.packages).member
+    member = type(taking.application.packages).member
 
     def wanting(shelf: Any, package: Any) -> Any:
         found = member(shelf, package)
         return replace(found, descriptor=replace(found.descriptor, host=asking)) if package.name == SAY else found
 
-    monkeypatch.setattr(type(taking.farm.application.packages), "member", wanting)
+    monkeypatch.setattr(type(taking.application.packages), "member", wanting)
     assert gated(taking, package_gate(HostGate(HostNeeds()))) == "refused"
     assert held(taking)[SAY][1] == "it needs CAP_NET_ADMIN of its host, more than the policy promises"
 
 
-def test_an_own_advisory_may_name_a_package_that_is_taken(taking: TakingFarm) -> None:
-    with taking.farm.application.writing() as unit:
+def test_an_own_advisory_may_name_a_package_that_is_taken(taking: ImportingFarm) -> None:
+    with taking.application.writing() as unit:
         add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-2"))
     assert gated(taking, package_gate(AdvisoriesGate("high"))) == "refused"
     gate, reason = held(taking)[SAY]
     assert (gate, reason) == ("advisories", "EXAMPLE-2026-1 (critical): A crafted document overflows the stack")
     assert taking.excuses()[SAY].remedy.startswith(f"Wait for {SAY} 1.0-2 or newer: that is tried by itself; or state")
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
     assert taking.excuses() == {}
 
 
-def test_who_adds_an_advisory_hears_which_channels_have_taken_it(taking: TakingFarm) -> None:
+def test_who_adds_an_advisory_hears_which_channels_have_taken_it(taking: ImportingFarm) -> None:
     taking.decide()
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         advisory, _ = add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-2"))
         assert released_with(unit, advisory) == [Hit("edge", SAY, "1.0-1")]
         mended, _ = add_advisory(unit, ANN, osv(package=SAY, fixed="1.0-1", id="EXAMPLE-2026-2"))
         assert released_with(unit, mended) == []
 
 
-def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: TakingFarm) -> None:
-    with taking.farm.application.writing() as unit:
+def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: ImportingFarm) -> None:
+    with taking.application.writing() as unit:
         with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
             add_advisory(unit, ANN, osv(package="third.example/x"))
         with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
             add_statements(unit, ANN, openvex(product="third.example/x"))
 
 
-def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_what_its_own_distribution_says_about_a_package_counts(taking: ImportingFarm, neighbours: Neighbours) -> None:
     """Its list is verified as its releases are, and is read without a new release too."""
     gate = package_gate(AdvisoriesGate("high"))
     announce(neighbours.first, theirs("unused", fixed=""), theirs("say", fixed="1.0-2", id="EXAMPLE-2026-2"))
@@ -153,16 +153,18 @@ def test_what_its_own_distribution_says_about_a_package_counts(taking: TakingFar
     assert taking.excuses() == {}
 
 
-def test_what_is_stated_here_counts_against_what_is_said_there(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_what_is_stated_here_counts_against_what_is_said_there(taking: ImportingFarm, neighbours: Neighbours) -> None:
     announce(neighbours.first, theirs("say", fixed=""))
     taking.follow()
     assert gated(taking, package_gate(AdvisoriesGate("high"))) == "refused"
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=SAY))
     assert taking.decide() == "idle"
 
 
-def test_another_says_nothing_about_packages_that_are_not_its_own(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_another_says_nothing_about_packages_that_are_not_its_own(
+    taking: ImportingFarm, neighbours: Neighbours
+) -> None:
     announce(neighbours.first, their_own_web())
     taking.follow()
     assert gated(taking, package_gate(AdvisoriesGate("low"))) == "idle"
@@ -172,7 +174,7 @@ def test_another_says_nothing_about_packages_that_are_not_its_own(taking: Taking
 
 
 def test_a_list_that_contradicts_itself_keeps_the_update_away(
-    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+    taking: ImportingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = neighbours.first
     assert first.founded is not None
@@ -185,13 +187,13 @@ def test_a_list_that_contradicts_itself_keeps_the_update_away(
     assert "the list says of EXAMPLE-2026-1 what the advisory does not" in caplog.text
 
 
-def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_it_soaks_on_the_channel_that_it_comes_from(taking: ImportingFarm, neighbours: Neighbours) -> None:
     assert taking.decide() == "idle"
     stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
     assert stable.advance().state == "refused"
     (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
-    assert (excuse.gate, excuse.until) == ("soak", taking.farm.clock.now + timedelta(hours=4))
-    taking.farm.clock.passes(4 * 3600)
+    assert (excuse.gate, excuse.until) == ("soak", taking.clock.now + timedelta(hours=4))
+    taking.clock.passes(4 * 3600)
     assert until_still(stable) == "released"
     first = taking.taken("stable").release
     # What comes later soaks from then on.
@@ -199,26 +201,26 @@ def test_it_soaks_on_the_channel_that_it_comes_from(taking: TakingFarm, neighbou
     neighbours.first.publish()
     taking.follow()
     taking.decide()
-    taking.farm.clock.passes(3 * 3600)
+    taking.clock.passes(3 * 3600)
     assert until_still(stable) == "refused"
-    taking.farm.clock.passes(3600)
+    taking.clock.passes(3600)
     assert until_still(stable) == "released"
     assert taking.taken("stable").release == taking.taken().release != first
 
 
-def test_that_it_is_taken_no_more_soaks_as_well(taking: TakingFarm) -> None:
+def test_that_it_is_taken_no_more_soaks_as_well(taking: ImportingFarm) -> None:
     assert taking.decide() == "idle"
     stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
-    taking.farm.clock.passes(4 * 3600)
+    taking.clock.passes(4 * 3600)
     assert until_still(stable) == "released"
-    taking.farm.shape("web", "2.0", {})
-    taking.farm.submit(recipe("web", version="2.0"))
+    taking.shape("web", "2.0", {})
+    taking.submit(recipe("web", version="2.0"))
     taking.decide()
-    taking.farm.clock.passes(4 * 3600 - 60)
+    taking.clock.passes(4 * 3600 - 60)
     assert until_still(stable) == "refused"
     (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
     assert (excuse.gate, excuse.reason.partition(" since ")[0]) == ("soak", "edge has been without it")
-    taking.farm.clock.passes(60)
+    taking.clock.passes(60)
     assert until_still(stable) == "released"
     assert excuses_on(taking, "stable") == []
 
@@ -232,41 +234,41 @@ def until_still(pipeline: Pipeline) -> str:
     return state
 
 
-def excuses_on(taking: TakingFarm, channel: str) -> list[Any]:
-    with taking.farm.application.reading() as unit:
+def excuses_on(taking: ImportingFarm, channel: str) -> list[Any]:
+    with taking.application.reading() as unit:
         return [each.excuse for each in excuses.standing(unit.session, channel)]
 
 
-def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: TakingFarm) -> None:
+def test_trouble_with_it_can_be_reported_and_breaks_its_soak(taking: ImportingFarm) -> None:
     taking.decide()
     stable = taking.channel(STABLE, gates=[Soak(SoakGate(timedelta(hours=4)), "edge")])
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         made = report(unit, ANN, "edge", SSL, why="it forgets its certificates")
         with pytest.raises(NotInQuestionError):
             report(unit, ANN, "edge", f"{FIRST}/unused", why="it is not there")
     assert (made.name, made.version) == (SSL, "3.0-1")
-    taking.farm.clock.passes(4 * 3600)
+    taking.clock.passes(4 * 3600)
     assert until_still(stable) == "refused"
     (excuse,) = [each for each in excuses_on(taking, "stable") if each.package == SSL]
     assert "ann reported trouble with it on edge: it forgets its certificates" in excuse.reason
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         resolve(unit, ANN, made.id)
     assert until_still(stable) == "released"
 
 
-def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> None:
+def test_it_is_approved_by_its_full_name_and_its_digest(taking: ImportingFarm) -> None:
     key = CryptoSigner.generate_ed25519()
     people = {"alice": str(key.public_key.keyval["public"])}
-    taking.farm.application = replace(
-        taking.farm.application, inputs=replace(taking.farm.application.inputs, curators={"curators": people})
+    taking.application = replace(
+        taking.application, inputs=replace(taking.application.inputs, curators={"curators": people})
     )
     policy = '{"gates": [{"count": 1, "gate": "approvals", "of": "curators"}]}'
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", policy)
     assert gated(taking, Approvals(ApprovalsGate("curators", 1), people)) == "refused"
     assert held(taking)[SSL][0] == "approvals"
     assert taking.excuses()[SSL].remedy == f"Let alice sign: `farm approve edge {SSL}`."
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         waiting = in_question(unit, "edge")
         assert [each.package.name for each in waiting] == ["web", SSL, SAY]
         descriptors = [Descriptor.from_json(unit.blobs.read(each.package.digest)) for each in waiting]
@@ -296,6 +298,6 @@ def test_it_is_approved_by_its_full_name_and_its_digest(taking: TakingFarm) -> N
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]
 
 
-def test_nobody_here_is_asked_to_build_it_again(taking: TakingFarm) -> None:
+def test_nobody_here_is_asked_to_build_it_again(taking: ImportingFarm) -> None:
     assert gated(taking, Reproduced(ReproducedGate(1))) == "idle"
     assert [package.name for package in taking.taken().packages] == ["openssl", "say"]

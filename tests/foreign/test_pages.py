@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from farm.server.curation import holds
-from tests.foreign.farming import TakingFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.importing import ImportingFarm
+from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 
@@ -28,25 +28,25 @@ PROMISE = "Clients fetch and verify these with their own distribution, from the 
 
 
 @pytest.fixture
-def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
     """A farm that took openssl, and then refused another one that broke a test."""
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
-    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.shape("web", "1.0", {}, requires=(SSL,))
     more = f"requires: [{SSL}]\ntests:\n  - name: of web\n    command: [/usr/bin/web]\n"
-    taking.farm.submit(recipe("web", more=more))
+    taking.submit(recipe("web", more=more))
     taking.follow()
     taking.decide()
     neighbours.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n"}, version="3.1")
     neighbours.first.publish()
     taking.follow()
     assert taking.decide(failing=("of web",)) == "refused"
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         holds.add_hold(unit.session, "edge", SSL, reason="not yet", held_by="ann", now=unit.now)
     return taking
 
 
-def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking: TakingFarm) -> None:
-    with TestClient(create_app(taking.farm.application)) as browser:
+def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking: ImportingFarm) -> None:
+    with TestClient(create_app(taking.application)) as browser:
         channel = page(browser, "/channels/edge")
         assert "/packages/other" not in channel
         assert SSL in channel
@@ -59,11 +59,11 @@ def test_foreign_packages_are_named_and_lead_to_no_page_that_is_not_there(taking
         assert browser.get("/api/v1/channels/edge").json()["excuses"][0]["package"] == SSL
 
 
-def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_release_says_of_which_releases_it_has_taken_what(taking: ImportingFarm, neighbours: Neighbours) -> None:
     first = neighbours.first
     assert first.founded is not None
     pin = taking.taken()
-    with TestClient(create_app(taking.farm.application)) as browser:
+    with TestClient(create_app(taking.application)) as browser:
         told = browser.get("/api/v1/channels/edge/releases/1").json()
         assert [package["name"] for package in told["packages"]] == ["web"]
         (taken,) = told["imports"]
@@ -90,10 +90,10 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: TakingFarm, 
         assert f"{SSL} new version 3.0-1 3.2-1" in text_of(page(browser, "/channels/edge/releases/2"))
 
 
-def test_a_release_that_takes_nothing_says_nothing_of_it(taking: TakingFarm) -> None:
-    taking.farm.shape("web", "2.0", {})
-    taking.farm.submit(recipe("web", version="2.0"))
+def test_a_release_that_takes_nothing_says_nothing_of_it(taking: ImportingFarm) -> None:
+    taking.shape("web", "2.0", {})
+    taking.submit(recipe("web", version="2.0"))
     assert taking.decide() == "idle"
-    with TestClient(create_app(taking.farm.application)) as browser:
+    with TestClient(create_app(taking.application)) as browser:
         assert browser.get("/api/v1/channels/edge/releases/2").json()["imports"] == []
         assert "other distributions" not in page(browser, "/channels/edge/releases/2")

@@ -25,11 +25,11 @@ from farm.server.tables.pipeline_states import OrderKind
 from farm.trust.index.tree import IndexTree
 from tests.client.distribution import SmallDistribution
 from tests.core.sets.values import elf
-from tests.foreign.farming import TakingFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.importing import ImportingFarm
+from tests.farms.releasing import EDGE
+from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.pipeline.conftest import EDGE
-from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,13 +48,13 @@ STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
 
 
 @pytest.fixture
-def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
-    return TakingFarm.beside(neighbours, database, tmp_path / "farm")
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
+    return ImportingFarm.beside(neighbours, database, tmp_path / "farm")
 
 
-def submit_web(taking: TakingFarm, *, version: str = "1.0", more: str = REQUIRES) -> None:
-    taking.farm.shape("web", version, {}, requires=(SSL,) if SSL in more else ())
-    taking.farm.submit(recipe("web", version=version, more=more))
+def submit_web(taking: ImportingFarm, *, version: str = "1.0", more: str = REQUIRES) -> None:
+    taking.shape("web", version, {}, requires=(SSL,) if SSL in more else ())
+    taking.submit(recipe("web", version=version, more=more))
 
 
 def update(neighbours: Neighbours, version: str, *, interpreter: str = "say", **files: str) -> None:
@@ -67,12 +67,12 @@ def update(neighbours: Neighbours, version: str, *, interpreter: str = "say", **
     neighbours.first.publish()
 
 
-def names(taking: TakingFarm, channel: str = "edge") -> list[str]:
+def names(taking: ImportingFarm, channel: str = "edge") -> list[str]:
     return [package.name for package in taking.taken(channel).packages]
 
 
 def test_what_a_recipe_requires_of_another_distribution_is_pinned(
-    taking: TakingFarm, neighbours: Neighbours, tmp_path: Path
+    taking: ImportingFarm, neighbours: Neighbours, tmp_path: Path
 ) -> None:
     submit_web(taking)
     assert taking.follow() == 1
@@ -84,7 +84,7 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     assert (pin.distribution, pin.number, pin.release) == (FIRST, 1, released.digest)
     assert [(package.name, package.needs) for package in pin.packages] == [("openssl", (SAY,)), ("say", ())]
     assert pin.address == neighbours.address
-    blobs = taking.farm.application.blobs
+    blobs = taking.application.blobs
     entry = IndexTree(taking.blob, taking.head().index).entry("web")
     assert entry is not None
     assert entry.needs == (SSL,)
@@ -97,7 +97,7 @@ def test_what_a_recipe_requires_of_another_distribution_is_pinned(
     assert not blobs.has(neighbours.first.entries["openssl"][0].archive.digest)  # no test wanted it
 
 
-def test_before_it_was_followed_the_package_is_held_back_for_what_it_lacks(taking: TakingFarm) -> None:
+def test_before_it_was_followed_the_package_is_held_back_for_what_it_lacks(taking: ImportingFarm) -> None:
     submit_web(taking)
     assert taking.decide() == "refused"
     assert f"requires the package {SSL}" in taking.excuses()["web"].reason
@@ -107,23 +107,23 @@ def test_before_it_was_followed_the_package_is_held_back_for_what_it_lacks(takin
     assert names(taking) == ["openssl", "say"]
 
 
-def test_what_an_own_package_provides_is_not_taken(taking: TakingFarm) -> None:
+def test_what_an_own_package_provides_is_not_taken(taking: ImportingFarm) -> None:
     submit_web(taking)
-    taking.farm.shape("talk", "1.0", {"bin/say": elf()})
-    taking.farm.submit(recipe("talk"))
+    taking.shape("talk", "1.0", {"bin/say": elf()})
+    taking.submit(recipe("talk"))
     taking.follow()
     assert taking.decide() == "idle"
-    with taking.farm.application.reading() as unit:
+    with taking.application.reading() as unit:
         found = imported.newest_release(unit.session, FIRST, "edge", taking.taken().root)
         assert found is not None
         assert set(imported.packages_of(unit.session, found.id)) == {SSL, SAY}
     assert [(package.name, package.needs) for package in taking.taken().packages] == [("openssl", ("talk",))]
 
 
-def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_test_gets_the_archives_of_foreign_packages(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking, more=WITH_TEST)
     taking.follow()
-    taking.farm.build_all_but_tests()
+    taking.build_all_but_tests()
     step = taking.pipeline.advance()
     assert f"the archive of {SSL} 3.0-1, {SAY} 1.0-1 is being fetched" in step.message
     assert taking.run_tests() == 0
@@ -132,13 +132,15 @@ def test_a_test_gets_the_archives_of_foreign_packages(taking: TakingFarm, neighb
     there: list[dict[str, str]] = []
     taking.decide(judge=lambda _name, with_it: there.append(with_it) or True)
     assert there == [{"openssl": "3.0", "say": "1.0", "web": "1.0"}]
-    assert taking.farm.application.blobs.has(neighbours.first.entries["openssl"][0].archive.digest)
+    assert taking.application.blobs.has(neighbours.first.entries["openssl"][0].archive.digest)
     assert names(taking) == ["openssl", "say"]
 
 
-def test_what_is_required_in_one_version_only_keeps_the_pin_on_it(taking: TakingFarm, neighbours: Neighbours) -> None:
-    taking.farm.shape("web", "1.0", {}, requires=(f"{SSL}=3.0",))
-    taking.farm.submit(recipe("web", more=f"requires: [{SSL} = 3.0]\n"))
+def test_what_is_required_in_one_version_only_keeps_the_pin_on_it(
+    taking: ImportingFarm, neighbours: Neighbours
+) -> None:
+    taking.shape("web", "1.0", {}, requires=(f"{SSL}=3.0",))
+    taking.submit(recipe("web", more=f"requires: [{SSL} = 3.0]\n"))
     taking.follow()
     assert taking.decide() == "idle"
     entry = IndexTree(taking.blob, taking.head().index).entry("web")
@@ -152,14 +154,14 @@ def test_what_is_required_in_one_version_only_keeps_the_pin_on_it(taking: Taking
         f"the set has {SSL} 3.1-1"
     )
     assert taking.taken().number == 1
-    taking.farm.shape("web", "2.0", {}, requires=(f"{SSL}=3.1-1",))
-    taking.farm.submit(recipe("web", version="2.0", more=f"requires: [{SSL} = 3.1-1]\n"))
+    taking.shape("web", "2.0", {}, requires=(f"{SSL}=3.1-1",))
+    taking.submit(recipe("web", version="2.0", more=f"requires: [{SSL} = 3.1-1]\n"))
     assert taking.decide() == "idle"
     assert taking.taken().number == 2
     assert taking.excuses() == {}
 
 
-def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_an_update_over_there_becomes_a_candidate_here(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking, more=WITH_TEST)
     taking.follow()
     taking.decide()
@@ -168,7 +170,7 @@ def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neigh
     assert taking.decide() == "idle"
     assert taking.signer.signed == [1, 2]
     assert taking.taken().number == 2
-    with taking.farm.application.reading() as unit:
+    with taking.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
         assert [(each.name, each.state) for each in candidates.changes_of(unit.session, latest.id)] == [
@@ -178,13 +180,13 @@ def test_an_update_over_there_becomes_a_candidate_here(taking: TakingFarm, neigh
 
 
 def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     submit_web(taking)
     taking.follow()
     taking.decide()
-    taking.farm.shape("clash", "1.0", {"bin/shout": elf()})
-    taking.farm.submit(recipe("clash"))
+    taking.shape("clash", "1.0", {"bin/shout": elf()})
+    taking.submit(recipe("clash"))
     taking.decide()
     update(neighbours, "3.1", **{"bin/shout": "mine"})
     taking.follow()
@@ -194,7 +196,7 @@ def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
     assert excuse.remedy.startswith(f"Tell the owner of {FIRST}")
     assert taking.taken().number == 1
     # Own packages go on meanwhile, upon the older pin.
-    taking.farm.submit(recipe("more"))
+    taking.submit(recipe("more"))
     taking.decide()
     assert "more" in taking.released()
     assert taking.taken().number == 1
@@ -208,7 +210,7 @@ def test_an_update_that_breaks_the_proof_is_held_and_the_older_pin_stays(
 
 
 def test_an_update_that_breaks_a_test_is_held_and_names_the_foreign_package(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     submit_web(taking, more=WITH_TEST)
     taking.follow()
@@ -223,10 +225,10 @@ def test_an_update_that_breaks_a_test_is_held_and_names_the_foreign_package(
     assert taking.taken().number == 1
 
 
-def test_all_that_is_taken_of_a_distribution_moves_as_one(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_all_that_is_taken_of_a_distribution_moves_as_one(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking)
-    taking.farm.shape("clash", "1.0", {"bin/shout": elf()})
-    taking.farm.submit(recipe("clash"))
+    taking.shape("clash", "1.0", {"bin/shout": elf()})
+    taking.submit(recipe("clash"))
     taking.follow()
     taking.decide()
     neighbours.first.package("say", {"bin/say": "\x7fnewer"}, version="2.0")
@@ -239,7 +241,7 @@ def test_all_that_is_taken_of_a_distribution_moves_as_one(taking: TakingFarm, ne
 
 
 def test_a_release_that_changes_nothing_here_is_pinned_with_the_next(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     submit_web(taking)
     taking.follow()
@@ -249,12 +251,12 @@ def test_a_release_that_changes_nothing_here_is_pinned_with_the_next(
     taking.follow()
     assert taking.decide() == "idle"
     assert taking.signer.signed == [1]
-    taking.farm.submit(recipe("more"))
+    taking.submit(recipe("more"))
     taking.decide()
     assert taking.taken().number == 2
 
 
-def test_what_is_required_no_more_is_taken_no_more(taking: TakingFarm) -> None:
+def test_what_is_required_no_more_is_taken_no_more(taking: ImportingFarm) -> None:
     submit_web(taking)
     taking.follow()
     taking.decide()
@@ -264,7 +266,7 @@ def test_what_is_required_no_more_is_taken_no_more(taking: TakingFarm) -> None:
     assert taking.signer.signed == [1, 2]
 
 
-def test_another_channel_takes_what_its_source_has(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_another_channel_takes_what_its_source_has(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking)
     taking.follow()
     taking.decide()
@@ -279,7 +281,7 @@ def test_another_channel_takes_what_its_source_has(taking: TakingFarm, neighbour
     assert stable.advance().state == "idle"
 
 
-def test_a_farm_that_starts_again_goes_on_with_what_it_had(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_farm_that_starts_again_goes_on_with_what_it_had(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking)
     taking.follow()
     taking.decide()
@@ -292,7 +294,7 @@ def test_a_farm_that_starts_again_goes_on_with_what_it_had(taking: TakingFarm, n
 
 
 def test_a_mirror_with_other_keys_is_complained_about_and_changes_nothing(
-    taking: TakingFarm, neighbours: Neighbours, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    taking: ImportingFarm, neighbours: Neighbours, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit_web(taking)
     taking.follow()
@@ -311,7 +313,7 @@ def test_a_mirror_with_other_keys_is_complained_about_and_changes_nothing(
 
 
 def test_a_package_that_its_own_distribution_does_not_vouch_for_is_not_taken(
-    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+    taking: ImportingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
 ) -> None:
     stranger = CryptoSigner.generate_ed25519()
     neighbours.first.package("openssl", {"bin/openssl": "bad"}, version="3.1", signed_by=stranger)
@@ -323,7 +325,7 @@ def test_a_package_that_its_own_distribution_does_not_vouch_for_is_not_taken(
 
 
 def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
-    taking: TakingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
+    taking: ImportingFarm, neighbours: Neighbours, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit_web(taking)
     taking.follow()
@@ -331,30 +333,30 @@ def test_a_distribution_that_cannot_be_reached_keeps_nothing_back(
     shutil.rmtree(neighbours.first.public)
     assert taking.follow() == 0
     assert "cannot reach the repository" in caplog.text
-    taking.farm.submit(recipe("more"))
+    taking.submit(recipe("more"))
     taking.decide()
     assert "more" in taking.released()
 
 
 def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_until_it_is_mended(
-    taking: TakingFarm, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    taking: ImportingFarm, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    here = taking.farm.application.inputs.foreign[FIRST]
+    here = taking.application.inputs.foreign[FIRST]
     broken = [replace(here, name=f"{name}.example", address=f"http://127.0.0.1:1/{name}") for name in ("a", "b")]
 
     def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
         if address.endswith("/a"):
             raise RuntimeError("nobody thought of this")
         reader = open_reader(address)
-        return reader, Downloads(reader, taking.farm.application.blobs)
+        return reader, Downloads(reader, taking.application.blobs)
 
     def follow(*others: OtherDistribution) -> list[dict[str, str]]:
         named = {each.name: each for each in (*others, here)}
-        application = taking.farm.application = replace(
-            taking.farm.application, inputs=replace(taking.farm.application.inputs, foreign=named)
+        application = taking.application = replace(
+            taking.application, inputs=replace(taking.application.inputs, foreign=named)
         )
         if others and not asked:
-            asked.append(taking.farm.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))
+            asked.append(taking.submit(recipe("web", more=f"requires: [a.example/x, b.example/x, {SSL}]\n")))
         Following(application, tmp_path / "state", open_repository).advance()
         found: list[dict[str, str]] = taking.status().to_dict()["unfollowed"]
         return found
@@ -362,22 +364,22 @@ def test_whom_one_cannot_follow_keeps_no_other_from_being_followed_and_is_told_u
     asked: list[object] = []
     told = follow(*broken)
     assert "nobody thought of this" in caplog.text
-    with taking.farm.application.reading() as unit:
+    with taking.application.reading() as unit:
         assert imported.is_known(unit.session, SSL)
     assert [each["distribution"] for each in told] == ["a.example", "b.example"]
     assert told[0]["why"] == "RuntimeError: the log of the control process says more."
     assert told[1]["why"].startswith("cannot read the root metadata at http://127.0.0.1:1/b")
-    taking.farm.clock.passes(60)
+    taking.clock.passes(60)
     assert follow(*broken) == told  # since when it goes wrong, and not since it was tried last
     assert follow() == []
 
 
-def test_a_recipe_cannot_require_of_whom_nobody_named(taking: TakingFarm) -> None:
+def test_a_recipe_cannot_require_of_whom_nobody_named(taking: ImportingFarm) -> None:
     with pytest.raises(RecipeError, match=r"'third.example/x' is of a distribution that distributions.yaml does not"):
-        taking.farm.submit(recipe("web", more="requires: [third.example/x]\n"))
+        taking.submit(recipe("web", more="requires: [third.example/x]\n"))
 
 
-def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_rollback_brings_back_what_was_taken_then(taking: ImportingFarm, neighbours: Neighbours) -> None:
     submit_web(taking)
     taking.follow()
     taking.decide()
@@ -385,7 +387,7 @@ def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbou
     update(neighbours, "3.1")
     taking.follow()
     taking.decide()
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         detail = {"number": 1}
         orders.add_order(
             unit.session,
@@ -406,10 +408,10 @@ def test_a_rollback_brings_back_what_was_taken_then(taking: TakingFarm, neighbou
     assert taking.taken().number == 3
 
 
-def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking: TakingFarm) -> None:
+def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking: ImportingFarm) -> None:
     submit_web(taking)
-    taking.farm.shape("tool", "1.0", {}, requires=(f"{FIRST}/unused",))
-    taking.farm.submit(recipe("tool", more=f"requires: [{FIRST}/unused]\n"))
+    taking.shape("tool", "1.0", {}, requires=(f"{FIRST}/unused",))
+    taking.submit(recipe("tool", more=f"requires: [{FIRST}/unused]\n"))
     taking.follow()
     taking.decide()
     assert names(taking) == ["openssl", "say", "unused"]
@@ -417,7 +419,7 @@ def test_a_promotion_of_one_package_carries_along_what_it_needs_of_others(taking
     assert names(taking, "stable") == ["openssl", "say"]
 
 
-def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: ImportingFarm, neighbours: Neighbours) -> None:
     """The signer would refuse that: it is no promotion of a program to bring a library."""
     submit_web(taking)
     taking.follow()
@@ -431,9 +433,9 @@ def test_of_what_does_not_move_itself_it_carries_nothing_along(taking: TakingFar
     assert taking.head("stable").number == 1
 
 
-def promote_web(taking: TakingFarm) -> str:
+def promote_web(taking: ImportingFarm) -> str:
     """Order it, let stable come as far as that, and return what came of it."""
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         detail = {"number": taking.head().number, "from": "edge", "packages": ["web"]}
         order = orders.add_order(
             unit.session, "stable", OrderKind.PROMOTE, detail=detail, reason="so", ordered_by="ann", now=unit.now
@@ -441,19 +443,19 @@ def promote_web(taking: TakingFarm) -> str:
     stable = taking.channel(STABLE)
     for _ in range(30):
         stable.advance()
-        with taking.farm.application.reading() as unit:
+        with taking.application.reading() as unit:
             done = orders.order(unit.session, order.id)
         if done is not None and done.done_at is not None:
             return done.outcome
     raise AssertionError("it is not done")
 
 
-def test_a_curator_can_hold_a_foreign_package(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_curator_can_hold_a_foreign_package(taking: ImportingFarm, neighbours: Neighbours) -> None:
     taking.pipeline = taking.channel(EDGE, gates=(Holds(),))
     submit_web(taking)
     taking.follow()
     taking.decide()
-    with taking.farm.application.writing() as unit:
+    with taking.application.writing() as unit:
         holds.add_hold(unit.session, "edge", SSL, reason="not yet", held_by="ann", now=unit.now)
     update(neighbours, "3.1")
     taking.follow()

@@ -21,12 +21,12 @@ from farm.store.blobs import BlobStore
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.index.release_index import Release
 from farm.trust.metadata.signed_policy import policy_of_files
-from tests.foreign.farming import TakingFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.importing import ImportingFarm
+from tests.farms.releasing import EDGE
+from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST
 from tests.refusing import refuses
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.pipeline.conftest import EDGE
-from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,10 +41,10 @@ STABLE = ChannelPolicy("stable", (ProofGate(),), from_channel="edge")
 
 
 @pytest.fixture
-def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> TakingFarm:
-    taking = TakingFarm.beside(neighbours, database, tmp_path / "farm")
-    taking.farm.shape("web", "1.0", {}, requires=(SSL,))
-    taking.farm.submit(recipe("web", more=f"requires: [{SSL}]\n"))
+def taking(neighbours: Neighbours, database: Database, tmp_path: Path) -> ImportingFarm:
+    taking = ImportingFarm.beside(neighbours, database, tmp_path / "farm")
+    taking.shape("web", "1.0", {}, requires=(SSL,))
+    taking.submit(recipe("web", more=f"requires: [{SSL}]\n"))
     return taking
 
 
@@ -54,7 +54,7 @@ def update(neighbours: Neighbours, version: str) -> None:
     neighbours.first.publish()
 
 
-def check_newest(taking: TakingFarm, neighbours: Neighbours, channel: str = "edge") -> ReleaseEvidence:
+def check_newest(taking: ImportingFarm, neighbours: Neighbours, channel: str = "edge") -> ReleaseEvidence:
     """Ask as the checker does, of the blobs that were brought to it alone; return what the evidence was."""
     assert neighbours.first.founded is not None
     public = BlobStore(taking.signer.repository.root / "blobs")
@@ -67,12 +67,12 @@ def check_newest(taking: TakingFarm, neighbours: Neighbours, channel: str = "edg
     return evidence
 
 
-def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: ImportingFarm, neighbours: Neighbours) -> None:
     taking.follow()
     taking.decide()
     first = check_newest(taking, neighbours)
     assert [len(each.heads) for each in first.abroad] == [1]
-    taking.farm.submit(recipe("own"))
+    taking.submit(recipe("own"))
     taking.decide()
     assert check_newest(taking, neighbours).abroad == ()
     update(neighbours, "3.1")
@@ -86,16 +86,16 @@ def test_a_release_shows_what_it_takes_anew_and_nothing_else(taking: TakingFarm,
 
 
 def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     """It has recorded releases, and kept nothing that shows that they were signed."""
     taking.follow()
     update(neighbours, "3.1")
     taking.follow()
     taking.decide()
-    with taking.farm.application.database.connection() as connection:
+    with taking.application.database.connection() as connection:
         connection.execute(text("UPDATE imported_release SET shown = ''"))
-    taking.farm.submit(recipe("own"))
+    taking.submit(recipe("own"))
     taking.decide()  # what stays as it was needs no showing
     assert check_newest(taking, neighbours).abroad == ()
     update(neighbours, "3.2")
@@ -108,10 +108,10 @@ def test_what_a_control_of_before_has_seen_is_shown_by_what_is_newest_now(
 
 
 def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     taking.follow()
-    with taking.farm.application.database.connection() as connection:
+    with taking.application.database.connection() as connection:
         connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.decide()
     with refuses("unshown-import", match="nothing shows"):
@@ -123,7 +123,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
 
 
 def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
-    taking: TakingFarm, neighbours: Neighbours
+    taking: ImportingFarm, neighbours: Neighbours
 ) -> None:
     """Their newest release is another by now: no look at them would make known what is in force here."""
     lose_what_is_known(taking, neighbours)
@@ -135,7 +135,7 @@ def test_an_older_database_learns_of_what_is_taken_from_what_shows_it(
 
 @pytest.mark.parametrize("where", ["before it", "after it", "with a later release"])
 def test_a_spoiled_document_beside_that_is_passed_over(
-    taking: TakingFarm, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch, where: str
+    taking: ImportingFarm, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Earlier signers have let it be brought, beside the good one or where nothing was taken anew."""
     public, sign, good = BlobStore(taking.signer.repository.root / "blobs"), taking.signer.sign, []
@@ -155,18 +155,18 @@ def test_a_spoiled_document_beside_that_is_passed_over(
     monkeypatch.setattr(taking.signer, "sign", spoiled)
     lose_what_is_known(taking, neighbours)
     monkeypatch.setattr(taking.signer, "sign", sign)
-    with taking.farm.application.reading() as unit:
+    with taking.application.reading() as unit:
         assert imported.shown(unit.session, good[0].release, good[0].roots[0]) == json.dumps(good[0].to_dict())
 
 
-def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
+def lose_what_is_known(taking: ImportingFarm, neighbours: Neighbours) -> None:
     """Make two releases, lose what the database knows of them, and let what they took be taken up again."""
     taking.signer.states = True
     taking.follow()
     taking.decide()
-    taking.farm.submit(recipe("own"))
+    taking.submit(recipe("own"))
     taking.decide()
-    with taking.farm.application.database.connection() as connection:
+    with taking.application.database.connection() as connection:
         for table in ("candidate_pin", "imported_package", "imported_release", "membership", "release"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
     update(neighbours, "3.1")
@@ -174,7 +174,7 @@ def lose_what_is_known(taking: TakingFarm, neighbours: Neighbours) -> None:
     assert taking.pipeline.advance().state == "released"
 
 
-def test_a_release_names_the_address_that_is_signed(taking: TakingFarm, neighbours: Neighbours) -> None:
+def test_a_release_names_the_address_that_is_signed(taking: ImportingFarm, neighbours: Neighbours) -> None:
     """The signer asks for it, whichever was followed when their release was seen."""
     assert neighbours.first.founded is not None
     taking.follow()
@@ -182,9 +182,10 @@ def test_a_release_names_the_address_that_is_signed(taking: TakingFarm, neighbou
     assert taking.taken().address == neighbours.address
     there = f"{{address: https://moved.example, channel: edge, root: '{neighbours.first.founded.fingerprint}'}}"
     policy = policy_of_files({"distributions.yaml": f"{FIRST}: {there}\n".encode()}, [], None)
-    assert taking.folder
-    sign_policy(taking.signer.repository, taking.folder / "keys", policy, taking.farm.application.clock())
-    taking.farm.submit(recipe("own"))
+    sign_policy(
+        taking.signer.repository, taking.signer.repository.root.parent / "keys", policy, taking.application.clock()
+    )
+    taking.submit(recipe("own"))
     taking.decide()
     assert taking.head().number == 2
     assert taking.taken().address == "https://moved.example"

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.sets.findings.link_problem import MissingSymbol, MissingVersion
-from farm.core.sets.findings.need_problem import ConflictingModule, MissingForExtra, MissingLinkerFile
-from farm.core.sets.findings.problem import (
-    DanglingLinks,
+from farm.core.sets.findings.need_problem import (
+    ConflictingModule,
     MissingDistribution,
+    MissingForExtra,
+    MissingLinkerFile,
     MissingLinkerLibrary,
     MissingModule,
     OtherPython,
-    UnmetRequirement,
 )
+from farm.core.sets.findings.problem import DanglingLinks, UnmetRequirement
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.prover import prove
 from tests.oracle.elf_editor import UNDEFINED, ElfEditor

@@ -12,9 +12,9 @@ import pytest
 from farm.server.identities import access
 from farm.server.tables.session import Database
 from farm.server.tables.states import Role
-from tests.server.databases import migrated_sqlite
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.farms.databases import migrated_sqlite
+from tests.farms.served import serving
+from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def stocked(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> 
     shutil.copyfile(migrated_sqlite, directory / "farm.db")
     database = Database(f"sqlite:///{directory / 'farm.db'}")
     stocked = StockedFarm.open(database, directory, real_time=True)
-    libc, _, jq = members = stocked.build_all(CHAIN)
+    libc, _, jq = members = stocked.build_samples(CHAIN)
     stocked.release("edge", members)
     stocked.release("edge", [libc, stocked.build(replace(CHAIN[1], revision=2)), jq])
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     stocked.channel("slow", origin="stable")
-    with serving(create_app(stocked.small.application)) as url:
+    with serving(create_app(stocked.application)) as url:
         yield stocked, url
     database.close()
 
@@ -82,7 +82,7 @@ def curator(tree: Farm, stocked: tuple[StockedFarm, str]) -> Farm:
 
 
 def as_role(tree: Farm, stocked: tuple[StockedFarm, str], role: Role) -> Farm:
-    with stocked[0].small.application.writing() as unit:
+    with stocked[0].application.writing() as unit:
         token, _ = access.issue_token(unit, name="ann", role=role, lasts=timedelta(days=1))
     return tree.setting(FARM_URL=stocked[1], FARM_TOKEN=token)
 

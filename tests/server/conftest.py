@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import SmallFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.small import SmallFarm
 
 if TYPE_CHECKING:
     from pathlib import Path

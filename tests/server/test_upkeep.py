@@ -12,7 +12,7 @@ from farm.server.identities import identities
 from farm.server.tables import outbox
 from farm.server.tables.records import AuditEvent
 from farm.server.upkeep import dispatch, forget, notify_again
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.server.tables.records import OutboxMessage

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.threats.simulator import Simulator
 from tests.web.conftest import farm
 

@@ -22,8 +22,8 @@ from farm.server.tables.states import Role
 from farm.trust.keys.key_files import create_key
 from tests.client.distribution import SmallDistribution
 from tests.core.advisories.osv_documents import openvex, osv
+from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from tests.foreign.neighbours import announce
-from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -76,13 +76,11 @@ class HostileFarm:
         stocked = StockedFarm.open(database, folder, real_time=True)
         self.key = folder / "ann.key"
         keys = {"curators": {"ann": create_key(self.key).public_key.keyval["public"]}}
-        stocked.small.application = replace(
-            stocked.small.application, inputs=replace(stocked.small.application.inputs, curators=keys)
-        )
-        self.application = stocked.small.application
+        stocked.application = replace(stocked.application, inputs=replace(stocked.application.inputs, curators=keys))
+        self.application = stocked.application
         chain = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
-        stocked.release("edge", stocked.build_all(chain[:2]))
-        stocked.release("edge", [*stocked.build_all(chain[2:]), stocked.build(replace(chain[1], revision=2))])
+        stocked.release("edge", stocked.build_samples(chain[:2]))
+        stocked.release("edge", [*stocked.build_samples(chain[2:]), stocked.build(replace(chain[1], revision=2))])
         stocked.channel("stable", ["proof", {"gate": "approvals", "of": "curators", "count": 1}], origin="edge")
         lease = stocked.begin(replace(chain[2], revision=2))
         self.job = lease.job.id

@@ -21,8 +21,8 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.server.upkeep import take_back_expired
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.farms.served import served_farm
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from farm.api.worker_client import HeldLease
     from farm.core.plan.job import BuildOutcome
     from farm.server.tables.session import Database
+    from tests.farms.served import HandMadeWorker, ServedFarm
     from tests.threats.simulator import Simulator
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     with farm.client() as client:
         client.submit({"a": recipe("a"), "b": recipe("b")})
     return farm.worker()
 
 
-def packages(farm: RunningFarm) -> list[str]:
+def packages(farm: ServedFarm) -> list[str]:
     with farm.client() as client:
         return [package.name for package in client.packages().packages]
 
 
-def refused(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, outcome: BuildOutcome) -> str:
+def refused(farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, outcome: BuildOutcome) -> str:
     """The report is refused, nothing is in the farm, and the honest report of the same lease is taken afterwards."""
     worker.upload(lease, outcome)
     with pytest.raises(RefusedRequestError) as caught:
@@ -61,7 +61,7 @@ def refused(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, outcome
     return caught.value.message
 
 
-def test_the_result_of_another_build_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_the_result_of_another_build_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease, other = worker.claim(), worker.claim()
     assert "a build of dist.example.org/a puts out a once" in refused(farm, worker, lease, worker.outcome(other))
 
@@ -83,7 +83,7 @@ def test_an_archive_that_is_not_the_packages_is_refused_by_the_signer_and_by_who
     assert "greet" in error.message or "say" in error.message
 
 
-def test_facts_and_a_manifest_that_are_not_the_packages_are_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_facts_and_a_manifest_that_are_not_the_packages_are_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     outcome = worker.outcome(lease)
     (built,) = outcome.packages
@@ -92,13 +92,13 @@ def test_facts_and_a_manifest_that_are_not_the_packages_are_refused(farm: Runnin
     refused(farm, worker, lease, replace(outcome, packages=(swapped,)))
 
 
-def test_a_provenance_of_a_key_that_is_not_the_workers_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_provenance_of_a_key_that_is_not_the_workers_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     liar = replace(worker, key=Ed25519PrivateKey.generate())
     assert "no allowed key" in refused(farm, worker, lease, liar.outcome(lease))
 
 
-def test_a_statement_that_was_changed_after_signing_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_statement_that_was_changed_after_signing_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     outcome = worker.outcome(lease)
     envelope = json.loads(worker.store.read(outcome.provenance))
@@ -107,7 +107,7 @@ def test_a_statement_that_was_changed_after_signing_is_refused(farm: RunningFarm
     refused(farm, worker, lease, replace(outcome, provenance=changed))
 
 
-def test_a_result_without_its_blobs_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_result_without_its_blobs_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     outcome = worker.outcome(lease)
     with pytest.raises(RefusedRequestError) as caught:
@@ -120,7 +120,7 @@ def test_a_report_for_a_lease_that_ran_out_is_refused_and_the_next_workers_count
     database: Database, tmp_path: Path
 ) -> None:
     terms = LeasePolicy(lease=timedelta(seconds=2), grace=timedelta(0))
-    with running_farm(database, tmp_path, terms=terms) as farm:
+    with served_farm(database, tmp_path, terms=terms) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         slow, quick = farm.worker("slow"), farm.worker("quick")
@@ -149,13 +149,13 @@ def test_a_report_for_a_lease_that_ran_out_is_refused_and_the_next_workers_count
         assert packages(farm) == ["a"]
 
 
-def quick_lease_is_not_there(farm: RunningFarm, quick: HandMadeWorker) -> bool:
+def quick_lease_is_not_there(farm: ServedFarm, quick: HandMadeWorker) -> bool:
     take_back_expired(farm.application)
     quick.held = quick.client.claim()  # type: ignore[attr-defined]
     return quick.held is None  # type: ignore[attr-defined]
 
 
-def test_a_report_that_comes_twice_counts_once(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_report_that_comes_twice_counts_once(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     outcome = worker.outcome(lease)
     worker.upload(lease, outcome)
@@ -168,7 +168,7 @@ def test_a_report_that_comes_twice_counts_once(farm: RunningFarm, worker: HandMa
         assert client.job(lease.job).job.state == "succeeded"
 
 
-def test_a_lying_digest_in_an_upload_is_refused(farm: RunningFarm, worker: HandMadeWorker, tmp_path: Path) -> None:
+def test_a_lying_digest_in_an_upload_is_refused(farm: ServedFarm, worker: HandMadeWorker, tmp_path: Path) -> None:
     lease = worker.claim()
     other = type(worker.store)(tmp_path / "other")
     digest = other.put_bytes(b"right")

@@ -6,11 +6,9 @@ Workers with real keys, provenance that they really sign, and the pipeline of a 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from securesystemslib.signer import CryptoSigner
 
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
@@ -19,25 +17,21 @@ from farm.core.policy.channel import ChannelPolicy
 from farm.core.policy.gates.reproduced import ReproducedGate
 from farm.core.policy.gates.set_gates import ProofGate
 from farm.server.channels import excuses, releases
-from farm.server.identities import access
 from farm.server.jobs.finishing import RefusedOutcomeError, finish_build
 from farm.server.jobs.leases import Holder, LeaseLostError, claim
 from farm.server.jobs.provenance_checks import check_with_workers_key
 from farm.server.jobs.requests import retry
 from farm.server.packages import attestations
 from farm.server.pipeline.gates.reproduced import Reproduced
-from farm.server.pipeline.pipeline import Pipeline
 from farm.server.tables.states import JobState
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
 from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement, verify_provenance
-from farm.trust.ceremony.ceremony import found_repository
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
-from farm.trust.keys.signers import read_signers
-from farm.trust.metadata.repository import Repository
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.releasing import ReleasingFarm
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +41,6 @@ if TYPE_CHECKING:
     from farm.server.jobs.leases import Lease
     from farm.server.tables.records import Job
     from farm.server.tables.session import Database
-    from farm.trust.keys.signers import Signers
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
@@ -55,67 +48,38 @@ EDGE = ChannelPolicy("edge", (ReproducedGate(2), ProofGate()))
 
 
 @dataclass
-class _Signer:
-    repository: Repository
-    signers: Signers
+class KeyedFarm(ReleasingFarm):
+    """A farm whose workers sign what they build, and whose channel wants two of them to agree."""
 
-    def take_order(self, envelope: bytes) -> None:
-        pass
-
-    def take_report(self, report: bytes) -> None:
-        pass
-
-    def sign(self, release: Release, _evidence: Digest) -> None:
-        self.repository.publish(release, self.signers, datetime.now(UTC))
-
-
-@dataclass
-class KeyedFarm:
-    """A farm whose workers sign with keys of their own, and whose channel wants two of them to agree."""
-
-    small: SmallFarm
-    keys: dict[str, CryptoSigner]
-    pipeline: Pipeline
-    public: BlobStore
-
-    def enrol(self, name: str) -> None:
-        key = self.keys.setdefault(name, CryptoSigner.generate_ed25519())
-        with self.small.application.writing() as unit:
-            public = key.public_key.keyval["public"]
-            self.small.workers[name] = access.enrol(
-                unit, name=name, public_key=public, builds=True, tests=False, by="operator"
-            )
+    @property
+    def public(self) -> BlobStore:
+        return BlobStore(self.signer.repository.root / "blobs")
 
     def signed(self, lease: Lease, outcome: BuildOutcome, by: str) -> BuildOutcome:
         """The outcome with a provenance of it that `by` has signed."""
         assert isinstance(lease.order, BuildOrder)
-        run = BuildRun(self.keys[by].public_key.keyid, "attempt", "then", "now", outcome.log, {})
+        run = BuildRun(self.signers[by].public_key.keyid, "attempt", "then", "now", outcome.log, {})
         packages = [(built.descriptor, built.archive.digest) for built in outcome.packages]
         statement = build_statement(lease.order.plan, lease.order.recipe_digest, packages, (), run)
-        envelope = sign_statement(statement, self.keys[by])
-        return replace(outcome, provenance=self.small.application.blobs.put_bytes(envelope))
+        envelope = sign_statement(statement, self.signers[by])
+        return replace(outcome, provenance=self.application.blobs.put_bytes(envelope))
 
     def report(self, lease: Lease, *, content: str = "", by: str = "", as_holder: Holder | None = None) -> Job:
         by = by or lease.attempt.worker
-        outcome = self.signed(lease, self.small.outcome(lease, content=content), by)
-        holder = as_holder or self.small.holder(lease)
-        return finish_build(self.small.application, holder, outcome, check_provenance=check_with_workers_key)
-
-    def released(self) -> int:
-        with self.small.application.reading() as unit:
-            newest = releases.newest_release(unit.session, "edge")
-            return newest.number if newest else 0
+        outcome = self.signed(lease, self.outcome(lease, content=content), by)
+        holder = as_holder or self.holder(lease)
+        return finish_build(self.application, holder, outcome, check_provenance=check_with_workers_key)
 
     def published_builders(self) -> set[str]:
         """The workers whose provenance of the package `a` lies in the public store, each checked."""
-        with self.small.application.reading() as unit:
+        with self.application.reading() as unit:
             newest = releases.newest_release(unit.session, "edge")
         assert newest is not None
         release = Release.from_json(self.public.read(newest.digest))
         (entry,) = [each for each in entries(self.read, release.index) if each.name == "a"]
         descriptor = Descriptor.from_json(self.public.read(entry.descriptor.digest))
-        named = {key.public_key.keyid: name for name, key in self.keys.items()}
-        allowed = {key.public_key.keyid: key.public_key for key in self.keys.values()}
+        named = {key.public_key.keyid: name for name, key in self.signers.items()}
+        allowed = {key.public_key.keyid: key.public_key for key in self.signers.values()}
         envelopes = [self.public.read(blob.digest) for blob in (entry.provenance, *entry.rebuilds)]
         return {named[verify_provenance(envelope, allowed, descriptor, entry.recipe).builder] for envelope in envelopes}
 
@@ -123,35 +87,28 @@ class KeyedFarm:
         return self.public.read(blob.digest)
 
     def excuse(self) -> Excuse:
-        with self.small.application.reading() as unit:
+        with self.application.reading() as unit:
             (standing,) = excuses.standing(unit.session, "edge")
         return standing.excuse
 
 
 @pytest.fixture
 def farm(database: Database, tmp_path: Path) -> KeyedFarm:
-    small = SmallFarm.open(database, tmp_path)
-    keys = {name: CryptoSigner.generate_ed25519() for name in ("one", "two", "three")}
-    builders = [key.public_key for key in keys.values()]
-    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge"], builders, datetime.now(UTC))
-    signer = _Signer(Repository(tmp_path / "public"), read_signers(founded.online))
-    with small.application.writing() as unit:
-        releases.ensure_channel(unit.session, "edge", "{}")
-    pipeline = Pipeline(small.application, EDGE, tmp_path / "public", signer, gates=[Reproduced(ReproducedGate(2))])
-    farm = KeyedFarm(small, keys, pipeline, BlobStore(tmp_path / "public" / "blobs"))
-    for name in ("one", "two", "three"):
-        farm.enrol(name)
-    small.submit(recipe("a"))
+    farm = KeyedFarm.open(
+        database, tmp_path, channel=EDGE, gates=[Reproduced(ReproducedGate(2))], builders=("one", "two", "three")
+    )
+    farm.enrol("three", tests=False)
+    farm.submit(recipe("a"))
     return farm
 
 
 def test_two_honest_workers_let_a_package_in(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
     assert farm.excuse().reason == f"1 of 2 builders agree; job {farm.excuse().job} builds it again"
-    farm.report(farm.small.claim("two"))
+    farm.report(farm.claim("two"))
     farm.pipeline.advance()
-    assert farm.released() == 1
+    assert farm.releases() == 1
     assert farm.published_builders() == {"one", "two"}
 
 
@@ -160,13 +117,13 @@ def test_a_worker_that_puts_in_other_bytes_keeps_the_package_out_and_both_are_na
     farm: KeyedFarm, liar: str, honest: str
 ) -> None:
     backdoored = {liar: "the bytes of an attacker", honest: ""}
-    farm.report(farm.small.claim("one"), content=backdoored["one"])
+    farm.report(farm.claim("one"), content=backdoored["one"])
     farm.pipeline.advance()
-    ended = farm.report(farm.small.claim("two"), content=backdoored["two"])
+    ended = farm.report(farm.claim("two"), content=backdoored["two"])
     assert ended.state is JobState.FAILED
     for _ in range(3):
         farm.pipeline.advance()
-    assert farm.released() == 0
+    assert farm.releases() == 0
     excuse = farm.excuse()
     assert (excuse.package, excuse.gate, excuse.job) == ("a", "reproduced", ended.id)
     assert excuse.reason == "two built it again and came to something else than one: share/a/x differs in a"
@@ -177,64 +134,64 @@ def test_a_worker_that_puts_in_other_bytes_keeps_the_package_out_and_both_are_na
 def test_a_worker_that_signs_for_more_than_it_reports_is_refused_at_once(farm: KeyedFarm, liar: str) -> None:
     """The farm would count it, and the signer would find that the two do not agree."""
     if liar == "two":
-        farm.report(farm.small.claim("one"))
+        farm.report(farm.claim("one"))
         farm.pipeline.advance()
-    lease = farm.small.claim(liar)
-    outcome = farm.small.outcome(lease)
+    lease = farm.claim(liar)
+    outcome = farm.outcome(lease)
     (built,) = outcome.packages
     invented = replace(built, descriptor=replace(built.descriptor, diff_id=Digest.of(b"invented")))
     lie = farm.signed(lease, replace(outcome, packages=(built, invented)), liar)
     with pytest.raises(ProvenanceError, match=f"it tells of {invented.descriptor.digest}, too, which is not reported"):
         finish_build(
-            farm.small.application,
-            farm.small.holder(lease),
+            farm.application,
+            farm.holder(lease),
             replace(lie, packages=(built,)),
             check_provenance=check_with_workers_key,
         )
 
 
 def test_a_liar_that_differs_from_an_honest_build_can_be_outvoted_by_a_third(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    ended = farm.report(farm.small.claim("two"), content="the bytes of an attacker")
-    with farm.small.application.planning() as unit:
+    ended = farm.report(farm.claim("two"), content="the bytes of an attacker")
+    with farm.application.planning() as unit:
         retry(unit, ended.id, trace="t")
-    farm.report(farm.small.claim("three"))
+    farm.report(farm.claim("three"))
     farm.pipeline.advance()
-    assert farm.released() == 1
+    assert farm.releases() == 1
 
 
 def test_the_first_builder_cannot_agree_with_itself(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    assert claim(farm.small.application, farm.small.workers["one"], hint=farm.excuse().job) is None
-    assert farm.released() == 0
+    assert claim(farm.application, farm.workers["one"], hint=farm.excuse().job) is None
+    assert farm.releases() == 0
 
 
 def test_nobody_can_agree_in_the_name_of_another(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    lease = farm.small.claim("two")
+    lease = farm.claim("two")
     with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
         farm.report(lease, by="one")
     with pytest.raises(LeaseLostError, match="never"):
-        farm.report(lease, by="three", as_holder=Holder(farm.small.workers["three"], lease.attempt.id, lease.token))
-    farm.small.clock.passes(100)
+        farm.report(lease, by="three", as_holder=Holder(farm.workers["three"], lease.attempt.id, lease.token))
+    farm.clock.passes(100)
     with pytest.raises(LeaseLostError):
         farm.report(lease)
     farm.pipeline.advance()
-    package = farm.small.current()["a"]
-    with farm.small.application.reading() as unit:
+    package = farm.current()["a"]
+    with farm.application.reading() as unit:
         assert attestations.attestations_of(unit.session, [package.digest]) == {}
-    assert farm.released() == 0
+    assert farm.releases() == 0
 
 
 def test_the_result_of_another_plan_is_no_agreement(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    lease = farm.small.claim("two")
-    outcome = farm.small.outcome(lease)
+    lease = farm.claim("two")
+    outcome = farm.outcome(lease)
     other = replace(outcome.packages[0], descriptor=replace(outcome.packages[0].descriptor, plan=Digest.of(b"another")))
     lie = farm.signed(lease, replace(outcome, packages=(other,)), "two")
     with pytest.raises(RefusedOutcomeError, match="plan"):
-        finish_build(farm.small.application, farm.small.holder(lease), lie, check_provenance=check_with_workers_key)
+        finish_build(farm.application, farm.holder(lease), lie, check_provenance=check_with_workers_key)

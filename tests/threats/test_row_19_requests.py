@@ -17,15 +17,15 @@ from farm.api.signing import SignedRequest
 from farm.core.names.digest import Digest
 from farm.server.identities import access, identities
 from farm.server.tables.states import Role
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.farms.served import served_farm
+from tests.farms.small import recipe
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 SUBMISSIONS, CLAIMS = "/api/v1/submissions", "/api/v1/worker/claims"
 CHANGES = (
@@ -39,7 +39,7 @@ CHANGES = (
 )
 
 
-def state(farm: RunningFarm) -> tuple[object, ...]:
+def state(farm: ServedFarm) -> tuple[object, ...]:
     """Everything that a request could have changed, but the audit trail."""
     with farm.client() as client, farm.application.reading() as unit:
         jobs = [(job.id, job.state) for job in client.jobs().jobs]
@@ -51,7 +51,7 @@ def state(farm: RunningFarm) -> tuple[object, ...]:
 
 
 @pytest.fixture
-def busy(farm: RunningFarm) -> RunningFarm:
+def busy(farm: ServedFarm) -> ServedFarm:
     """A farm with a job and a worker."""
     with farm.client() as client:
         client.submit({"a": recipe("a")})
@@ -60,7 +60,7 @@ def busy(farm: RunningFarm) -> RunningFarm:
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
-def test_without_a_token_nothing_changes(busy: RunningFarm, method: str, path: str) -> None:
+def test_without_a_token_nothing_changes(busy: ServedFarm, method: str, path: str) -> None:
     before = state(busy)
     answers = [
         httpx.request(method, busy.url + path, headers=headers, json={} if method == "POST" else None)
@@ -72,7 +72,7 @@ def test_without_a_token_nothing_changes(busy: RunningFarm, method: str, path: s
     assert state(busy) == before
 
 
-def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy: RunningFarm) -> None:
+def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy: ServedFarm) -> None:
     """Every route that the farm has, so that a new one cannot be left open."""
     before = state(busy)
     paths = httpx.get(f"{busy.url}/api/openapi.json").json()["paths"]
@@ -90,7 +90,7 @@ def test_there_is_no_way_to_change_anything_without_a_token_or_a_signature(busy:
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES)
-def test_with_an_expired_or_a_revoked_token_nothing_changes(busy: RunningFarm, method: str, path: str) -> None:
+def test_with_an_expired_or_a_revoked_token_nothing_changes(busy: ServedFarm, method: str, path: str) -> None:
     with busy.application.writing() as unit:
         old, _ = access.issue_token(unit, name="old", role=Role.ADMIN, lasts=timedelta(seconds=-1))
         gone, kept = access.issue_token(unit, name="gone", role=Role.ADMIN, lasts=timedelta(days=1))
@@ -118,7 +118,7 @@ def test_with_an_expired_or_a_revoked_token_nothing_changes(busy: RunningFarm, m
     ],
 )
 def test_with_a_token_of_another_role_nothing_changes(
-    busy: RunningFarm, role: Role, method: str, path: str, body: object
+    busy: ServedFarm, role: Role, method: str, path: str, body: object
 ) -> None:
     token = busy.token(role)
     before = state(busy)
@@ -128,7 +128,7 @@ def test_with_a_token_of_another_role_nothing_changes(
     assert state(busy) == before
 
 
-def test_a_token_of_a_person_opens_no_workers_door_and_the_other_way_round(busy: RunningFarm) -> None:
+def test_a_token_of_a_person_opens_no_workers_door_and_the_other_way_round(busy: ServedFarm) -> None:
     before = state(busy)
     person = httpx.post(busy.url + CLAIMS, json={}, headers={"Authorization": f"Bearer {busy.token(Role.ADMIN)}"})
     worker = busy.worker("two")
@@ -155,7 +155,7 @@ def headers_for(
     return request.headers(worker.key)
 
 
-def test_a_replayed_upload_is_refused_and_the_blob_stays_what_it_was(busy: RunningFarm) -> None:
+def test_a_replayed_upload_is_refused_and_the_blob_stays_what_it_was(busy: ServedFarm) -> None:
     worker = busy.worker("two")
     lease = worker.claim()
     content, digest = b"content", Digest.of(b"content")
@@ -173,7 +173,7 @@ def test_a_replayed_upload_is_refused_and_the_blob_stays_what_it_was(busy: Runni
     assert busy.application.blobs.read(digest) == content
 
 
-def test_a_stolen_name_with_another_key_is_refused(busy: RunningFarm) -> None:
+def test_a_stolen_name_with_another_key_is_refused(busy: ServedFarm) -> None:
     worker = busy.worker("two")
     thief = type(worker)(worker.client, Ed25519PrivateKey.generate(), worker.store)
     before = state(busy)
@@ -194,7 +194,7 @@ def test_a_stolen_name_with_another_key_is_refused(busy: RunningFarm) -> None:
         "/api/v1/attempts/..%2f1/log",
     ],
 )
-def test_a_path_that_leads_out_reaches_no_file(busy: RunningFarm, path: str) -> None:
+def test_a_path_that_leads_out_reaches_no_file(busy: ServedFarm, path: str) -> None:
     before = state(busy)
     host, port = busy.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
@@ -209,7 +209,7 @@ def test_a_path_that_leads_out_reaches_no_file(busy: RunningFarm, path: str) -> 
     assert state(busy) == before
 
 
-def test_a_path_that_leads_out_in_a_submission_writes_nothing(busy: RunningFarm) -> None:
+def test_a_path_that_leads_out_in_a_submission_writes_nothing(busy: ServedFarm) -> None:
     before = state(busy)
     with busy.client() as client, pytest.raises(RefusedRequestError):
         client.submit({"b": {**recipe("b"), "../../left-its-place": b"x"}})
@@ -219,7 +219,7 @@ def test_a_path_that_leads_out_in_a_submission_writes_nothing(busy: RunningFarm)
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_body_over_the_limit_is_cut_off_with_a_row(database: Database, tmp_path: Path, announced: bool) -> None:
-    with running_farm(database, tmp_path, settings=WebSettings(submission_bytes=1000, json_bytes=1000)) as farm:
+    with served_farm(database, tmp_path, settings=WebSettings(submission_bytes=1000, json_bytes=1000)) as farm:
         headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
         before = state(farm)
         for path in (SUBMISSIONS, "/api/v1/jobs/1/cancel"):
@@ -230,7 +230,7 @@ def test_a_body_over_the_limit_is_cut_off_with_a_row(database: Database, tmp_pat
 
 
 def test_a_body_that_drips_is_cut_off_with_a_row(database: Database, tmp_path: Path) -> None:
-    with running_farm(database, tmp_path, settings=WebSettings(body_seconds=0.3)) as farm:
+    with served_farm(database, tmp_path, settings=WebSettings(body_seconds=0.3)) as farm:
         token = farm.token()
         before = state(farm)
         host, port = farm.url.removeprefix("http://").split(":")
@@ -257,7 +257,7 @@ def test_a_body_that_drips_is_cut_off_with_a_row(database: Database, tmp_path: P
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"])
-def test_a_form_of_another_site_changes_nothing(busy: RunningFarm, content_type: str) -> None:
+def test_a_form_of_another_site_changes_nothing(busy: ServedFarm, content_type: str) -> None:
     """A browser sends cookies along, and there are none; a token it does not send, and without one nothing changes."""
     before = state(busy)
     headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": content_type}

@@ -20,9 +20,9 @@ import pytest
 from farm.cli.main import farm as command
 from tests.cli.pseudo_terminal import obeyed, on_a_terminal, text_of
 from tests.docs.test_docs import verbs
+from tests.farms.served import serving
 from tests.threats import hostile
 from tests.threats.hostile import LINE, SHOWN, TEXT, Hostile, HostileFarm
-from tests.web.running_farm import serving
 from web.app import create_app
 
 if TYPE_CHECKING:

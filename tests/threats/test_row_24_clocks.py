@@ -16,11 +16,11 @@ from farm.api.errors import RefusedRequestError
 from farm.api.worker_client import WorkerClient
 from farm.trust.index.release_time import ClockBehindError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 from tests.threats.simulator import Simulator, needs_faketime, successor
 
 if TYPE_CHECKING:
-    from tests.web.running_farm import RunningFarm
+    from tests.farms.served import ServedFarm
 
 
 def publish_now(simulator: Simulator) -> str:
@@ -89,7 +89,7 @@ def test_a_signer_whose_clock_is_behind_signs_neither_releases_nor_timestamps(si
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_a_worker_whose_clock_is_off_by_a_day_gets_no_work(farm: RunningFarm, days: int) -> None:
+def test_a_worker_whose_clock_is_off_by_a_day_gets_no_work(farm: ServedFarm, days: int) -> None:
     with farm.client() as client:
         client.submit({"a": recipe("a")})
     worker = farm.worker()

@@ -25,15 +25,15 @@ from farm.trust.ceremony.promotion import publish_draft
 from farm.trust.keys.key_files import load_key
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
-from tests.server.pipeline.conftest import EDGE, Signer
+from tests.farms.releasing import EDGE, Signer
+from tests.farms.small import recipe
 from tests.server.signed_results import attested
-from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 PASSED = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
 FAILED = TestOutcome(passed=False, exit=1, message="it prints nothing", log=Digest.of(b"log"))
@@ -44,7 +44,7 @@ BROKEN = "tests:\n  - name: always-fails\n    command: [/usr/bin/false]\n"
 class EdgeChannel:
     """A farm that serves HTTP, and the channel edge whose signed list names the key of the worker `honest`."""
 
-    farm: RunningFarm
+    farm: ServedFarm
     folder: Path
     pipeline: Pipeline
     builder: HandMadeWorker
@@ -90,7 +90,7 @@ def signs(worker: HandMadeWorker, lease: HeldLease, outcome: TestOutcome) -> Tes
 
 
 @pytest.fixture
-def channel(farm: RunningFarm, tmp_path: Path) -> EdgeChannel:
+def channel(farm: ServedFarm, tmp_path: Path) -> EdgeChannel:
     honest = farm.worker("honest", builds=False)
     folder = tmp_path / "distribution"
     founded = found_repository(

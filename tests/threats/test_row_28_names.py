@@ -7,7 +7,7 @@ from a channel of such a name is asked everything that any other channel is aske
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,18 +27,16 @@ from farm.server.pipeline.gates.policy_gates import Approvals, package_gate
 from farm.server.pipeline.gates.soak import Soak
 from farm.server.pipeline.gates.standing_gates import Holds
 from farm.server.pipeline.pipeline import Pipeline
-from farm.trust.ceremony.ceremony import found_repository
-from farm.trust.keys.signers import read_signers
-from farm.trust.metadata.repository import Repository
 from tests.core.advisories.osv_documents import osv
-from tests.server.pipeline.conftest import ReleasingFarm, Signer
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.releasing import ReleasingFarm
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.channels.excuses import Excuse
     from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.pipeline.pipeline import Pipeline
     from farm.server.tables.session import Database
 
 LANES = ("rollback", "rollback-lane", "builds")
@@ -52,21 +50,20 @@ ALICE = Actor("token:alice")
 class Lane:
     """A farm whose first channel has a name of somebody's choice; `stable` takes from it through `gates`."""
 
-    farm: SmallFarm
-    first: ReleasingFarm
+    farm: ReleasingFarm
     stable: Pipeline
     source: str
 
     def rest(self) -> str:
         """Let the first channel publish what is built, then stable come to rest; return the state it rests in."""
         self.farm.build_all_but_tests()
-        while self.first.advance() not in ("idle", "refused"):
+        while self.farm.advance() not in ("idle", "refused"):
             pass
         for _ in range(30):
             state = self.stable.advance().state
             if state not in ("released", "open"):
                 return state
-            self.first.run_tests(failing=("works",))
+            self.farm.run_tests(failing=("works",))
         raise AssertionError("stable does not come to rest")
 
     def held(self) -> dict[str, Excuse]:
@@ -80,16 +77,11 @@ class Lane:
 
 
 def lane(database: Database, directory: Path, source: str, *gates: PackageGate, tests: bool = False) -> Lane:
-    farm = SmallFarm.open(database, directory)
-    founded = found_repository(directory / "public", directory / "keys", [source, "stable"], [], datetime.now(UTC))
-    signer = Signer(Repository(directory / "public"), read_signers(founded.online))
+    farm = ReleasingFarm.open(database, directory, channel=ChannelPolicy(source, (ProofGate(),)))
     with farm.application.writing() as unit:
-        releases.ensure_channel(unit.session, source, "{}")
         releases.ensure_channel(unit.session, "stable", f'{{"from": "{source}"}}')
-    first = Pipeline(farm.application, ChannelPolicy(source, (ProofGate(),)), directory / "public", signer)
     policy = ChannelPolicy("stable", (ProofGate(), *([TestsGate()] if tests else [])), source)
-    stable = Pipeline(farm.application, policy, directory / "public", signer, gates=(Holds(), *gates))
-    return Lane(farm, ReleasingFarm(farm, first, signer), stable, source)
+    return Lane(farm, farm.pipeline_of(policy, (Holds(), *gates)), source)
 
 
 def gate_of(kind: str, source: str) -> PackageGate:

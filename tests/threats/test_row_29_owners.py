@@ -22,7 +22,7 @@ from farm.server.submissions.owners import signatures_of
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
 from tests.cli.curate.signing_people import People, people
-from tests.server.small_farm import WORLD, recipe
+from tests.farms.small import WORLD, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

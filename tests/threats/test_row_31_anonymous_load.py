@@ -15,7 +15,7 @@ from farm.api.errors import RefusedRequestError
 from farm.api.farm_client import FarmClient
 from farm.server.identities import identities
 from farm.server.tables.states import Role
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 from tests.web.web_process import WebProcess, web_process
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.container.sandbox_view import bind_faketime
-from tests.server.databases import migrated_sqlite
+from tests.farms.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.programs import eventually

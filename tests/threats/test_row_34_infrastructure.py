@@ -18,7 +18,7 @@ import pytest
 from farm.container.mounts import mount_tmpfs, unmount_below
 from farm.core.plan.trouble import Trouble
 from farm.server.tables.states import AttemptState
-from tests.server.databases import migrated_sqlite
+from tests.farms.databases import migrated_sqlite
 from tests.servers import PrivateRedis
 from tests.workers.build_host import hosting, script
 from tests.workers.engine_door import engine_door

@@ -22,13 +22,13 @@ from farm.core.package.elf.file import InvalidElfError
 from farm.core.package.facts import PackageFacts
 from farm.core.package.sensitive_files import UndeclaredFilesError, UnusedDeclarationError
 from tests.core.package.small_library import AUDIT, AUXILIARY, DEPAUDIT, RPATH, RUNPATH, small_library
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.farms.served import ServedFarm
     from tests.threats.simulator import Simulator
-    from tests.web.running_farm import RunningFarm
 
 COMMAND = Path(sys.executable).with_name("farm")
 
@@ -84,7 +84,7 @@ DECLARING = "sensitive-files:\n  - {path: etc/ld.so.preload, reason: It traces a
 PRELOAD = {"etc/ld.so.preload": b"/usr/lib/evil.so\n"}
 
 
-def test_a_worker_that_reports_such_a_file_is_refused_unless_the_recipe_declares_it(farm: RunningFarm) -> None:
+def test_a_worker_that_reports_such_a_file_is_refused_unless_the_recipe_declares_it(farm: ServedFarm) -> None:
     with farm.client() as client:
         client.submit({"plain": recipe("plain")})
     worker = farm.worker()
@@ -104,7 +104,7 @@ def test_a_worker_that_reports_such_a_file_is_refused_unless_the_recipe_declares
     worker.client.finish(lease, honest.to_dict())
 
 
-def test_what_the_recipe_declares_is_taken_with_its_own_reason_and_no_other(farm: RunningFarm) -> None:
+def test_what_the_recipe_declares_is_taken_with_its_own_reason_and_no_other(farm: ServedFarm) -> None:
     with farm.client() as client:
         client.submit({"tracer": recipe("tracer", more=DECLARING)})
     worker = farm.worker()

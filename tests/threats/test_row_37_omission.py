@@ -29,8 +29,8 @@ from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.signer_process import running_signer
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.stocked import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,8 @@ def signer(edge: Channel) -> Iterator[SignerClient]:
 def farm(edge: Channel, database: Database, tmp_path: Path) -> StockedFarm:
     """The rows of a farm that has released jq, and whose targets name `ann`."""
     stocked = StockedFarm.open(database, tmp_path / "farm", real_time=True)
-    stocked.release("edge", stocked.build_all([*SAMPLES[:1], *SAMPLES[5:7]]))
-    with stocked.small.application.writing() as unit:
+    stocked.release("edge", stocked.build_samples([*SAMPLES[:1], *SAMPLES[5:7]]))
+    with stocked.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"ann": str(edge.operator.public_key.keyval["public"])})
     return stocked
 
@@ -77,15 +77,15 @@ def jq(channel: Channel, version: str) -> Package:
 
 def hold(edge: Channel, farm: StockedFarm, envelope: bytes | None = None) -> None:
     given = edge.given(Act.HOLD, packages={"jq": None}, base=NO_RELEASE, reason=WHY)
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         curation.hold(unit, ANN, "edge", "jq", why=WHY, envelope=envelope or edge.signed(given))
 
 
 def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient, farm: StockedFarm) -> None:
     hold(edge, farm)
-    delivery = OrderDelivery(farm.small.application, signer)
+    delivery = OrderDelivery(farm.application, signer)
     assert delivery.deliver() == 1
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         unit.session.exec(delete(HoldRow))
         unit.session.exec(delete(SignedOrderRow))
         assert not holds.open_holds(unit.session, "edge", now=unit.now)
@@ -98,7 +98,7 @@ def test_a_hold_whose_rows_are_deleted_holds(edge: Channel, signer: SignerClient
 
 def test_an_order_waits_for_a_signer_that_is_away(edge: Channel, farm: StockedFarm, tmp_path: Path) -> None:
     hold(edge, farm)
-    application = farm.small.application
+    application = farm.application
     with running_signer(edge.public.parent, edge.public) as signer:
         pass
     delivery = OrderDelivery(application, signer)
@@ -131,10 +131,10 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
             hold(edge, farm, edge.signed(other))
     with (
         pytest.raises(UnsignedOrderError, match="has to be signed with your own key"),
-        farm.small.application.writing() as unit,
+        farm.application.writing() as unit,
     ):
         curation.hold(unit, ANN, "edge", "jq", why=WHY)
-    with farm.small.application.reading() as unit:
+    with farm.application.reading() as unit:
         assert not holds.open_holds(unit.session, "edge", now=unit.now)
         assert not signed_orders.unbrought(unit.session, 10)
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.running_farm import RunningFarm, running_farm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import ServedFarm, served_farm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,6 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 
 @pytest.fixture
-def farm(database: Database, tmp_path: Path) -> Iterator[RunningFarm]:
-    with running_farm(database, tmp_path) as farm:
+def farm(database: Database, tmp_path: Path) -> Iterator[ServedFarm]:
+    with served_farm(database, tmp_path) as farm:
         yield farm

@@ -14,10 +14,10 @@ from farm.server.channels import releases
 from farm.server.identities import identities
 from farm.server.tables.states import Role
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
-    from tests.web.running_farm import RunningFarm
+    from tests.farms.served import ServedFarm
 
 
 def document(content: bytes) -> dict[str, Any]:
@@ -26,16 +26,16 @@ def document(content: bytes) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def jq_is_made_here(farm: RunningFarm) -> None:
+def jq_is_made_here(farm: ServedFarm) -> None:
     with farm.client() as maintainer:
         maintainer.submit({"jq": recipe("jq")})
 
 
-def client(farm: RunningFarm, role: Role = Role.CURATOR) -> CuratorClient:
+def client(farm: ServedFarm, role: Role = Role.CURATOR) -> CuratorClient:
     return CuratorClient(farm.url, farm.token(role))
 
 
-def acts(farm: RunningFarm) -> list[tuple[str, str, str, str]]:
+def acts(farm: ServedFarm) -> list[tuple[str, str, str, str]]:
     with farm.application.reading() as unit:
         trail = [event for _, event in identities.audit_trail(unit.session)]
     return [
@@ -43,7 +43,7 @@ def acts(farm: RunningFarm) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def test_an_advisory_is_added_once_changed_by_a_newer_one_and_withdrawn(farm: RunningFarm) -> None:
+def test_an_advisory_is_added_once_changed_by_a_newer_one_and_withdrawn(farm: ServedFarm) -> None:
     with client(farm) as curator:
         assert curator.add_advisory(document(osv())) == {
             "id": "EXAMPLE-2026-1",
@@ -69,7 +69,7 @@ def test_an_advisory_is_added_once_changed_by_a_newer_one_and_withdrawn(farm: Ru
 
 
 @pytest.mark.parametrize("members", [{"modified": "2024-11-19T10:00:00Z"}, {"summary": "another"}])
-def test_what_is_not_newer_is_refused(farm: RunningFarm, members: dict[str, Any]) -> None:
+def test_what_is_not_newer_is_refused(farm: ServedFarm, members: dict[str, Any]) -> None:
     with client(farm) as curator:
         curator.add_advisory(document(osv()))
         with pytest.raises(RefusedRequestError) as caught:
@@ -87,7 +87,7 @@ def test_what_is_not_newer_is_refused(farm: RunningFarm, members: dict[str, Any]
         ({"database_specific": {"score": 9.8}}, "not-canonicalizable"),
     ],
 )
-def test_what_is_none_is_refused_with_the_reason(farm: RunningFarm, members: dict[str, Any], code: str) -> None:
+def test_what_is_none_is_refused_with_the_reason(farm: ServedFarm, members: dict[str, Any], code: str) -> None:
     with client(farm) as curator:
         with pytest.raises(RefusedRequestError) as caught:
             curator.add_advisory(document(osv(**members)))
@@ -97,7 +97,7 @@ def test_what_is_none_is_refused_with_the_reason(farm: RunningFarm, members: dic
 
 
 @pytest.mark.parametrize("role", [Role.MAINTAINER, None])
-def test_only_curators_add_advisories_and_statements(farm: RunningFarm, role: Role | None) -> None:
+def test_only_curators_add_advisories_and_statements(farm: ServedFarm, role: Role | None) -> None:
     with CuratorClient(farm.url, farm.token(role) if role else "") as stranger:
         for act, content in ((stranger.add_advisory, osv()), (stranger.state, openvex())):
             with pytest.raises(RefusedRequestError) as caught:
@@ -106,7 +106,7 @@ def test_only_curators_add_advisories_and_statements(farm: RunningFarm, role: Ro
         assert list(stranger.advisories()) == []
 
 
-def test_statements_are_taken_once(farm: RunningFarm) -> None:
+def test_statements_are_taken_once(farm: ServedFarm) -> None:
     with client(farm) as curator:
         curator.add_advisory(document(osv()))
         answer = curator.state(document(openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1")))
@@ -128,7 +128,7 @@ def test_statements_are_taken_once(farm: RunningFarm) -> None:
     ]
 
 
-def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) -> None:
+def test_releases_that_hold_the_package_are_named_and_stay(farm: ServedFarm) -> None:
     farm.worker().build()
     with farm.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", "{}")
@@ -158,7 +158,7 @@ def test_releases_that_hold_the_package_are_named_and_stay(farm: RunningFarm) ->
         assert releases.release_set(unit.session, "edge", 1) == {"jq": package}
 
 
-def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> None:
+def test_there_may_be_more_advisories_than_a_page_holds(farm: ServedFarm) -> None:
     with client(farm) as curator:
         for number in range(105):
             curator.add_advisory(document(osv(id=f"EXAMPLE-{number:03}")))
@@ -170,7 +170,7 @@ def test_there_may_be_more_advisories_than_a_page_holds(farm: RunningFarm) -> No
         assert caught.value.status == 404
 
 
-def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(farm: RunningFarm) -> None:
+def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(farm: ServedFarm) -> None:
     """It would be told as added, and guard nothing."""
     with client(farm) as curator:
         for name, near in (("jqq", "Did you mean jq?"), ("entirely-else", "There are jq, jq-debug, jq-doc.")):
@@ -190,7 +190,7 @@ def test_an_advisory_about_what_nobody_makes_is_refused_with_the_nearest_name(fa
         assert curator.add_advisory(ended)["outcome"] == "withdrawn"
 
 
-def test_a_package_that_only_an_old_build_had_is_known(farm: RunningFarm) -> None:
+def test_a_package_that_only_an_old_build_had_is_known(farm: ServedFarm) -> None:
     farm.worker().build()
     with farm.application.writing() as unit:
         unit.session.connection().exec_driver_sql("DELETE FROM recipe_output")
@@ -198,7 +198,7 @@ def test_a_package_that_only_an_old_build_had_is_known(farm: RunningFarm) -> Non
         assert curator.add_advisory(document(osv()))["outcome"] == "added"
 
 
-def test_a_statement_about_what_nobody_knows_is_refused_with_the_nearest_name(farm: RunningFarm) -> None:
+def test_a_statement_about_what_nobody_knows_is_refused_with_the_nearest_name(farm: ServedFarm) -> None:
     with client(farm) as curator:
         with pytest.raises(RefusedRequestError, match="no advisory has this id or alias") as caught:
             curator.state(document(openvex(about="NOPE-1")))

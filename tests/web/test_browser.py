@@ -10,9 +10,9 @@ from playwright.sync_api import sync_playwright
 
 from farm.core.policy.gate_kind import GateKind
 from farm.server.channels.excuses import Excuse
-from tests.server.small_farm import recipe
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm, log_record
+from tests.farms.served import serving
+from tests.farms.small import recipe
+from tests.farms.stocked import SAMPLES, StockedFarm, log_record
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from farm.api.worker_client import HeldLease
     from farm.server.tables.session import Database
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +57,7 @@ def tab(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     with farm.client() as client:
         client.submit({"a": recipe("a")})
     return farm.worker()
@@ -81,7 +81,7 @@ def until(tab: Page, condition: str, *, seconds: float = 10) -> None:
 
 
 def test_a_line_appears_while_the_step_that_printed_it_still_sleeps(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     size = worker.client.append_log(lease, 0, log_record("configuring", step="configure"))
     tab.goto(f"{farm.url}/jobs/1")
@@ -102,7 +102,7 @@ def test_a_line_appears_while_the_step_that_printed_it_still_sleeps(
 
 
 def test_when_an_attempt_ends_the_page_says_so_by_itself(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     tab.goto(f"{farm.url}/jobs/1")
     tab.get_by_text("Live", exact=True).wait_for()
@@ -115,7 +115,7 @@ def test_when_an_attempt_ends_the_page_says_so_by_itself(
 
 
 def test_a_page_that_waits_for_a_worker_becomes_the_live_page(
-    farm: RunningFarm, worker: HandMadeWorker, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, tab: Page
 ) -> None:
     tab.goto(f"{farm.url}/jobs/1")
     tab.get_by_text("No worker has taken it yet.").wait_for()
@@ -126,7 +126,7 @@ def test_a_page_that_waits_for_a_worker_becomes_the_live_page(
 
 
 def test_who_scrolls_up_is_left_in_peace_until_he_wants_to_follow_again(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     size = worker.client.append_log(lease, 0, b"".join(log_record(f"line {number}") for number in range(200)))
     tab.goto(f"{farm.url}/jobs/1")
@@ -146,7 +146,7 @@ def test_who_scrolls_up_is_left_in_peace_until_he_wants_to_follow_again(
 
 
 def test_a_hundred_thousand_lines_leave_the_page_small_and_the_last_one_is_seen(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     tab.goto(f"{farm.url}/jobs/1")
     tab.get_by_text("Live", exact=True).wait_for()
@@ -162,7 +162,7 @@ def test_a_hundred_thousand_lines_leave_the_page_small_and_the_last_one_is_seen(
 
 
 def test_a_hostile_log_runs_nothing_and_fetches_nothing(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
@@ -187,7 +187,7 @@ def test_a_hostile_log_runs_nothing_and_fetches_nothing(
 
 
 def test_the_number_of_a_line_is_a_link_that_lasts(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, tab: Page
 ) -> None:
     worker.client.append_log(lease, 0, b"".join(log_record(f"line {number}") for number in range(1, 2001)))
     worker.client.fail(lease, code="x", message="x")
@@ -200,7 +200,7 @@ def test_the_number_of_a_line_is_a_link_that_lasts(
     assert tab.locator("#L1").count() == 0
 
 
-def test_packages_are_found_while_one_types(farm: RunningFarm, worker: HandMadeWorker, tab: Page) -> None:
+def test_packages_are_found_while_one_types(farm: ServedFarm, worker: HandMadeWorker, tab: Page) -> None:
     worker.build()
     tab.goto(f"{farm.url}/packages")
     tab.locator("#q").press_sequentially("zzz")
@@ -211,7 +211,7 @@ def test_packages_are_found_while_one_types(farm: RunningFarm, worker: HandMadeW
 
 
 def test_without_scripts_everything_can_be_read(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, chromium: Browser
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, chromium: Browser
 ) -> None:
     worker.client.append_log(lease, 0, log_record("to be read"))
     context = chromium.new_context(java_script_enabled=False)
@@ -228,7 +228,7 @@ def test_without_scripts_everything_can_be_read(
 
 @pytest.mark.parametrize("address", ["/", "/packages", "/jobs", "/jobs/1", "/channels", "/nope"])
 def test_no_page_is_wider_than_a_phone(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, chromium: Browser, address: str
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, chromium: Browser, address: str
 ) -> None:
     worker.client.append_log(lease, 0, log_record("x" * 3000))
     context = chromium.new_context(viewport={"width": 390, "height": 844})
@@ -243,7 +243,7 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
     database: Database, tmp_path: Path, tab: Page, scheme: Literal["light", "dark"]
 ) -> None:
     stocked = StockedFarm.open(database, tmp_path)
-    candidate = stocked.candidate("edge", stocked.build_all(SAMPLES[:2]))
+    candidate = stocked.candidate("edge", stocked.build_samples(SAMPLES[:2]))
     hostile = "<img src=https://evil.example/x onerror=alert(1)>" + "x" * 500
     told = Excuse(package=hostile, version=hostile, gate=GateKind.PROOF, reason=hostile, owner=hostile, line=hostile)
     stocked.hold_back(candidate, told)
@@ -251,7 +251,7 @@ def test_a_channel_with_hostile_excuses_fits_a_phone_and_runs_nothing(
     tab.on("request", lambda request: asked.append(request.url))
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.emulate_media(color_scheme=scheme)
-    with serving(create_app(stocked.small.application)) as url:
+    with serving(create_app(stocked.application)) as url:
         tab.goto(f"{url}/channels/edge")
         assert tab.locator("article.excuse").count() == 1
         assert tab.locator("article.excuse img").count() == 0

@@ -12,9 +12,9 @@ from farm.cli.main import main
 from farm.server.identities import access
 from farm.server.tables.states import Role
 from farm.server.transaction.planning_inputs import LeasePolicy
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.served import serving
+from tests.farms.small import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
-from tests.web.running_farm import serving
 from web.app import create_app
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from tests.web.running_farm import serving
+from tests.farms.served import serving
 from web.connections import bounded_protocol
 from web.settings import WebSettings
 

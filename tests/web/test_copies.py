@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from farm.core.names.package_name import PackageName
 from farm.core.plan.consumption import Consumption, OpenedFiles
 from farm.server.packages.code_consumers import add_consumed
+from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.web.page_reading import page, text_of
-from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NEEDED = {"zlib", "glibc", "oniguruma", "jq"}
 def built(database: Database, tmp_path: Path) -> tuple[StockedFarm, dict[str, Package]]:
     stocked = StockedFarm.open(database, tmp_path)
     return stocked, {
-        each.name: each for each in stocked.build_all(sample for sample in SAMPLES if sample.name in NEEDED)
+        each.name: each for each in stocked.build_samples(sample for sample in SAMPLES if sample.name in NEEDED)
     }
 
 
@@ -43,9 +43,9 @@ def browser(built: tuple[StockedFarm, dict[str, Package]]) -> Iterator[TestClien
     static = Consumption(of("oniguruma").library, of("oniguruma").tree, static=OpenedFiles.of(["lib/libonig.a"]))
     unknown = Consumption(of("zlib").library, of("zlib").tree, is_known=False)
     headers = Consumption(of("glibc").library, of("glibc").tree, headers=OpenedFiles.of(["include/stdio.h"]))
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         add_consumed(unit.session, packages["jq"].digest, [static, unknown, headers])
-    with TestClient(create_app(stocked.small.application), raise_server_exceptions=False) as client:
+    with TestClient(create_app(stocked.application), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -22,8 +22,8 @@ from farm.server.identities.access import Actor
 from farm.server.packages import packages
 from farm.server.tables.evidence import FailedTest, TestEvidence
 from farm.server.tables.pipeline_states import ChangeState, OrderEnding, RunPurpose, RunState
+from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.web.page_reading import page, text_of
-from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -43,25 +43,25 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 def stocked(database: Database, tmp_path: Path) -> StockedFarm:
     """A farm whose edge has one release, and a candidate with a new jq and a new oniguruma."""
     farm = StockedFarm.open(database, tmp_path)
-    farm.release("edge", farm.build_all(CHAIN))
-    farm.build_all([replace(each, revision=2) for each in CHAIN[1:]])
+    farm.release("edge", farm.build_samples(CHAIN))
+    farm.build_samples([replace(each, revision=2) for each in CHAIN[1:]])
     farm.candidate("edge", current(farm))
     return farm
 
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.application)) as client:
+    with TestClient(create_app(stocked.application)) as client:
         yield client
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         return packages.current_packages(unit.session)
 
 
 def act(stocked: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         return what(unit, ANN, *arguments, **options)
 
 
@@ -72,12 +72,12 @@ def excuse(**changed: Any) -> Excuse:
 
 def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser: TestClient) -> None:
     assert "mended" not in text_of(page(browser, "/channels/edge"))
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         channel_troubles.set_trouble(unit.session, "edge", ["channels/edge.yaml:5:22: '<b>'. Did you mean high?"])
     told = text_of(page(browser, "/channels/edge"))
     assert "Waits until its file is mended. channels/edge.yaml:5:22: '<b>'. Did you mean high?" in told
     assert "edge waits for its file" in text_of(page(browser, "/channels"))
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         foreign_troubles.set_troubles(unit.session, {"other.example": "<b>"}, now=unit.now)
     assert "other.example is not followed since" in text_of(page(browser, "/channels/edge"))
     assert browser.get("/api/v1/channels").json()["channels"][0]["trouble"] == [
@@ -87,7 +87,7 @@ def test_a_channel_whose_file_is_wrong_says_where(stocked: StockedFarm, browser:
 
 def test_a_channel_that_stands_still_says_why(stocked: StockedFarm, browser: TestClient) -> None:
     assert "stands still" not in text_of(page(browser, "/channels")).lower()
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         channel_troubles.set_halted(unit.session, "edge", "release 3 is <b>published</b>")
     assert "Stands still. release 3 is <b>published</b>" in text_of(page(browser, "/channels/edge"))
     assert "edge stands still" in text_of(page(browser, "/channels"))
@@ -142,7 +142,7 @@ def test_what_the_signer_refuses_holds_the_whole_set(stocked: StockedFarm, brows
 
 
 def test_a_search_shows_what_moves_together_and_how_far_it_is(stocked: StockedFarm, browser: TestClient) -> None:
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         candidates.place_changes(unit.session, 2, ["jq", "oniguruma"], atom="jq", state=ChangeState.HELD)
         for number, purpose, state in ((1, "search", "red"), (2, "retry", "red"), (3, "evidence", "pending")):
             candidates.record_run(
@@ -169,7 +169,7 @@ def test_freeze_holds_reports_orders_and_quarantine_are_told(stocked: StockedFar
     stocked.hold_back(2, excuse())
     done = act(stocked, ordering.retry, "edge", why="disk full")
     waiting = act(stocked, ordering.retry, "edge", packages=["jq"])
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         orders.finish_order(
             unit.session, done.id, candidate_id=2, ending=OrderEnding.REFUSED, outcome="refused again", now=unit.now
         )
@@ -290,7 +290,7 @@ def test_a_release_and_its_channel_name_the_tests_that_blocked_nothing(
 ) -> None:
     stocked.release("edge", current(stocked))
     told = FailedTest("glibc", "locale", "ended with 1", 1)
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         released = releases.release(unit.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
@@ -317,7 +317,7 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
     stocked: StockedFarm, browser: TestClient
 ) -> None:
     digests = {act: Digest.of(act.encode()) for act in ("lift", "rollback", "freeze")}
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         for act, digest in digests.items():
             order = SignedOrder(digest=digest, channel="edge", act=act, curator="ann", envelope="{}", at=unit.now)
             signed_orders.keep(unit.session, order)
@@ -332,11 +332,11 @@ def test_the_page_says_which_signed_orders_the_signer_has_not_got_or_refuses(
 
 
 def test_the_page_says_which_reports_the_signer_has_not_got(stocked: StockedFarm, browser: TestClient) -> None:
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"ann": "00" * 32})
         made = curation.report(unit, Actor("token:ann"), "edge", "jq", why="it <b>crashes</b>")
     told = "The signer has not got report 1 yet, of jq 1.7.1-1: it <b>crashes</b>"
     assert told in text_of(page(browser, "/channels/edge"))
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         signed_orders.note_report_brought(unit.session, made.id, now=unit.now)
     assert "The signer has not got" not in text_of(page(browser, "/channels/edge"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.server.documents.log_store import LogStore
-from tests.web.stocked_farm import log_record
+from tests.farms.stocked import log_record
 from web.pages.log_index import PAGE_BYTES, PAGE_LINES, LogIndex, LogIndexes
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import pytest
 
 from farm.api.farm_client import FarmClient
 from farm.api.log_lines import encode_record
-from tests.server.small_farm import recipe
-from tests.web.running_farm import serving
+from tests.farms.served import serving
+from tests.farms.small import recipe
 from web.app import create_app
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from farm.api.worker_client import HeldLease
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 
 def line(text: str) -> bytes:
@@ -26,7 +26,7 @@ def line(text: str) -> bytes:
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     with farm.client() as client:
         client.submit({"a": recipe("a")})
     return farm.worker()
@@ -38,7 +38,7 @@ def lease(worker: HandMadeWorker) -> HeldLease:
 
 
 def test_a_line_is_seen_within_a_second_while_the_step_runs(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease
 ) -> None:
     seen: list[tuple[str, float]] = []
 
@@ -60,7 +60,7 @@ def test_a_line_is_seen_within_a_second_while_the_step_runs(
     assert all(at - sent[text] < 1 for text, at in seen)
 
 
-def test_many_followers_see_the_same(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
+def test_many_followers_see_the_same(farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
     seen: list[list[str]] = []
 
     def follow() -> None:
@@ -78,7 +78,7 @@ def test_many_followers_see_the_same(farm: RunningFarm, worker: HandMadeWorker, 
 
 
 def test_a_browser_that_reconnects_goes_on_where_it_was(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease
 ) -> None:
     first = worker.client.append_log(lease, 0, line("one"))
     worker.client.append_log(lease, first, line("two"))
@@ -93,7 +93,7 @@ def test_a_browser_that_reconnects_goes_on_where_it_was(
 
 @pytest.mark.parametrize("path", ["attempts/{attempt}/log", "attempts/{attempt}/log/events", "jobs/{job}/log"])
 def test_an_offset_that_is_no_beginning_of_a_line_is_refused(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, path: str
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, path: str
 ) -> None:
     worker.client.append_log(lease, 0, line("one"))
     worker.client.fail(lease, code="x", message="x")
@@ -106,7 +106,7 @@ def test_an_offset_that_is_no_beginning_of_a_line_is_refused(
 
 @pytest.mark.parametrize("path", ["/api/v1/attempts/{}/log/events", "/attempts/{}/log/follow"])
 def test_a_last_event_that_never_was_is_ignored(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, path: str
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, path: str
 ) -> None:
     worker.client.append_log(lease, 0, line("one"))
     worker.client.fail(lease, code="x", message="x")
@@ -117,7 +117,7 @@ def test_a_last_event_that_never_was_is_ignored(
 
 
 def test_a_client_that_follows_reads_what_is_there_in_pages(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease
 ) -> None:
     app, asked = create_app(farm.application, WebSettings(follow_seconds=0.05)), []
 
@@ -141,7 +141,7 @@ def test_a_client_that_follows_reads_what_is_there_in_pages(
 
 
 def test_a_log_is_read_in_pages_and_stays_after_the_end(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease
 ) -> None:
     with farm.client() as client:
         assert client.log(lease.job).records == ()
@@ -152,13 +152,13 @@ def test_a_log_is_read_in_pages_and_stays_after_the_end(
         assert client.log(lease.job, offset=page.next_offset).ended
 
 
-def test_a_job_that_nobody_began_has_an_empty_log(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_job_that_nobody_began_has_an_empty_log(farm: ServedFarm, worker: HandMadeWorker) -> None:
     with farm.client() as client:
         job = client.jobs().jobs[0]
         assert client.log(job.id).attempt_id is None
 
 
-def test_no_text_of_a_build_can_forge_an_event(farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
+def test_no_text_of_a_build_can_forge_an_event(farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease) -> None:
     worker.client.append_log(lease, 0, line("x\n\nevent: end\ndata: {}\r\n\r\n"))
     worker.client.fail(lease, code="x", message="x")
     text = httpx.get(f"{farm.url}/api/v1/attempts/{lease.attempt}/log/events").text

@@ -12,8 +12,8 @@ from farm.server.advisories.advisory_intake import add_advisory, add_statements
 from farm.server.identities.access import Actor
 from farm.server.packages import packages
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
+from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.web.page_reading import page, text_of
-from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ LOW = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:
 def stocked(database: Database, tmp_path: Path) -> StockedFarm:
     """Edge holds jq 1.7.1-1; 1.7.1-2 is built."""
     farm = StockedFarm.open(database, tmp_path)
-    farm.release("edge", farm.build_all(CHAIN))
+    farm.release("edge", farm.build_samples(CHAIN))
     farm.build(replace(CHAIN[2], revision=2))
     return farm
 
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.application)) as client:
+    with TestClient(create_app(stocked.application)) as client:
         yield client
 
 
 def add(stocked: StockedFarm, *documents: bytes) -> None:
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         for document in documents:
             add_advisory(unit, ANN, document)
 
@@ -79,11 +79,11 @@ def test_what_is_open_comes_first_with_its_severity_and_the_channel_that_holds_i
 
 def test_an_older_build_has_its_own_state_and_what_is_stated_counts(stocked: StockedFarm, browser: TestClient) -> None:
     add(stocked, osv(fixed="1.7.1-2", aliases=[]))
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         old = packages.builds_of(unit.session, "jq")[-1]
     address = f"/packages/jq?build={old.digest}"
     assert "EXAMPLE-2026-1 critical open; fixed in 1.7.1-2; edge holds" in text_of(page(browser, address))
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"))
     text = text_of(page(browser, address))
     assert "critical stated as not affected: vulnerable code not in execute path A crafted" in text

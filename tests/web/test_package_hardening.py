@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from farm.core.package.elf.details import ElfDetails
 from farm.core.package.elf.facts import ElfFacts
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi.testclient import TestClient
 
 from farm.core.package.facts import Script
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 

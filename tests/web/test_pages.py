@@ -25,10 +25,10 @@ from farm.server.tables.session import Database
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.tester_results import verify_test_result
 from farm.trust.layout import blob_path
-from tests.server.databases import BOTH, new_postgres_schema
+from tests.farms.databases import BOTH, new_postgres_schema
+from tests.farms.stocked import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
 from tests.server.signed_results import attested
 from tests.web.page_reading import PageReader, check_markup, page, text_of
-from tests.web.stocked_farm import SAMPLES, SYMBOL, Sample, StockedFarm, log_record
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 @pytest.fixture
 def browser(stocked: StockedFarm) -> Iterator[TestClient]:
-    with TestClient(create_app(stocked.small.application), raise_server_exceptions=False) as client:
+    with TestClient(create_app(stocked.application), raise_server_exceptions=False) as client:
         yield client
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         return packages.current_packages(unit.session)
 
 
@@ -79,7 +79,7 @@ def told(
     database = Database(url)
     migrate(database)
     stocked = StockedFarm.open(database, directory)
-    stocked.release("edge", stocked.build_all(CHAIN))
+    stocked.release("edge", stocked.build_samples(CHAIN))
     stocked.build(replace(CHAIN[1], revision=2, flag="--disable-posix-api"))
     stocked.refuse("edge", current(stocked), [Excuse(package="oniguruma", gate="proof", reason=SYMBOL)])
     stocked.build(replace(CHAIN[1], revision=3))
@@ -90,9 +90,9 @@ def told(
     stocked.test_job(members[0], "runs", candidate)
     stocked.fail(stocked.begin(SAMPLES[2]), "no")
     stocked.begin(SAMPLES[1])
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         oldest = packages.builds_of(unit.session, "oniguruma")[-1]
-    with TestClient(create_app(stocked.small.application)) as client:
+    with TestClient(create_app(stocked.application)) as client:
         yield Told(client, {package.name: package for package in members}, oldest)
     database.close()
 
@@ -142,7 +142,7 @@ def test_the_front_page_says_what_goes_on(told: Told) -> None:
 
 
 def test_packages_are_searched_in_name_and_summary(stocked: StockedFarm, browser: TestClient) -> None:
-    stocked.build_all(CHAIN)
+    stocked.build_samples(CHAIN)
     assert "jq" in text_of(page(browser, "/packages?q=JSON"))
     assert "oniguruma" not in text_of(page(browser, "/packages?q=JSON"))
     assert "No package matches “100%”" in text_of(page(browser, "/packages?q=100%25"))
@@ -150,7 +150,7 @@ def test_packages_are_searched_in_name_and_summary(stocked: StockedFarm, browser
 
 
 def test_packages_come_in_pages(stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    stocked.build_all(CHAIN)
+    stocked.build_samples(CHAIN)
     monkeypatch.setattr("web.pages.packages._PAGE", 2)
     first = page(browser, "/packages")
     assert "/packages?after=jq" in first
@@ -185,7 +185,7 @@ def test_an_older_build_of_a_package_has_its_own_address(told: Told) -> None:
 def test_jobs_are_filtered_and_come_in_pages(
     stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stocked.build_all(CHAIN)
+    stocked.build_samples(CHAIN)
     stocked.fail(stocked.begin(SAMPLES[1]), "no")
     assert "zlib" in page(browser, "/jobs?state=failed&kind=build")
     assert "jq" not in page(browser, "/jobs?state=failed&kind=build&name=")
@@ -198,7 +198,7 @@ def test_jobs_are_filtered_and_come_in_pages(
 
 
 def test_a_job_page_shows_attempts_plan_and_what_was_put_out(stocked: StockedFarm, browser: TestClient) -> None:
-    jq = stocked.build_all(CHAIN)[2]
+    jq = stocked.build_samples(CHAIN)[2]
     told = text_of(page(browser, "/jobs/3"))
     for expected in (
         "jq 1.7.1-1 succeeded",
@@ -212,15 +212,15 @@ def test_a_job_page_shows_attempts_plan_and_what_was_put_out(stocked: StockedFar
 
 
 def test_a_test_job_is_known_by_what_it_tests(stocked: StockedFarm, browser: TestClient) -> None:
-    jq = stocked.build_all(CHAIN)[2]
+    jq = stocked.build_samples(CHAIN)[2]
     job = stocked.test_job(jq, "adds numbers")
     assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, f"/jobs/{job}"))
     assert "jq 1.7.1-1: adds numbers" in text_of(page(browser, "/jobs?kind=test"))
 
 
 def test_a_test_job_shows_what_its_tester_has_signed(stocked: StockedFarm, browser: TestClient) -> None:
-    jq = stocked.build_all(CHAIN)[2]
-    small = stocked.small
+    jq = stocked.build_samples(CHAIN)[2]
+    small = stocked
     order = TestOrder(Test("adds numbers"), jq.digest, (), Limits())
     with small.application.planning() as unit:
         job = wish_for_test(unit, order, recipe="jq", trace="t")
@@ -236,7 +236,7 @@ def test_a_test_job_shows_what_its_tester_has_signed(stocked: StockedFarm, brows
 
 
 def test_a_job_that_nobody_has_taken_says_what_it_waits_for(stocked: StockedFarm, browser: TestClient) -> None:
-    stocked.small.submit(SAMPLES[2].recipe(), SAMPLES[3].recipe())
+    stocked.submit(SAMPLES[2].recipe(), SAMPLES[3].recipe())
     jobs = page(browser, "/jobs")
     waiting = re.search(r'href="/jobs/(\d+)">readline', jobs)
     assert waiting
@@ -246,7 +246,7 @@ def test_a_job_that_nobody_has_taken_says_what_it_waits_for(stocked: StockedFarm
 def test_a_job_in_trouble_says_that_it_is_not_its_fault_and_what_helps(
     stocked: StockedFarm, browser: TestClient
 ) -> None:
-    small = stocked.small
+    small = stocked
     for _ in range(3):
         lease = stocked.begin(SAMPLES[0])
         with small.application.planning() as unit:
@@ -369,7 +369,7 @@ def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> 
 def test_a_first_candidate_would_change_everything_and_shows_some(
     stocked: StockedFarm, browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stocked.candidate("edge", stocked.build_all(CHAIN))
+    stocked.candidate("edge", stocked.build_samples(CHAIN))
     monkeypatch.setattr("web.pages.candidate_view.CHANGES", 1)
     text = text_of(page(browser, "/channels/edge"))
     assert "3 packages would change" in text
@@ -395,16 +395,16 @@ def test_a_large_release_comes_in_pages(told: Told, monkeypatch: pytest.MonkeyPa
 
 def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) -> None:
     stocked = StockedFarm.open(database, tmp_path)
-    stocked.release("edge", stocked.build_all(CHAIN[:1]))
+    stocked.release("edge", stocked.build_samples(CHAIN[:1]))
     (tmp_path / "public/metadata").mkdir(parents=True)
     (tmp_path / "public/metadata/1.root.json").write_bytes(b"{}")
-    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public")) as browser:
+    with TestClient(create_app(stocked.application, repository=tmp_path / "public")) as browser:
         told = text_of(page(browser, "/channels/edge"))
         package = text_of(page(browser, f"/packages/{CHAIN[0].name}"))
     assert "farm subscribe http://testserver/repository edge \\ --fingerprint sha256:44136fa355b3678a" in told
     assert "docker pull testserver/edge/PACKAGE docker pull testserver/edge/PACKAGE/PACKAGE:1" in told
     assert f"docker pull testserver/edge/{CHAIN[0].name} " in package
-    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public", images=False)) as browser:
+    with TestClient(create_app(stocked.application, repository=tmp_path / "public", images=False)) as browser:
         for address in ("/channels/edge", f"/packages/{CHAIN[0].name}"):
             assert "docker pull" not in page(browser, address)
         assert browser.get("/v2/").status_code == 404
@@ -412,15 +412,15 @@ def test_visitors_are_told_how_to_subscribe(database: Database, tmp_path: Path) 
 
 def test_what_is_published_of_a_package_can_be_fetched_from_its_page(database: Database, tmp_path: Path) -> None:
     stocked = StockedFarm.open(database, tmp_path)
-    stocked.release("edge", stocked.build_all(CHAIN[:1]))
-    (package,) = stocked.small.current().values()
+    stocked.release("edge", stocked.build_samples(CHAIN[:1]))
+    (package,) = stocked.current().values()
     public = BlobStore(tmp_path / "public" / "blobs")
-    public.share(stocked.small.application.blobs, package.provenance.digest)
-    with TestClient(create_app(stocked.small.application, repository=tmp_path / "public")) as browser:
+    public.share(stocked.application.blobs, package.provenance.digest)
+    with TestClient(create_app(stocked.application, repository=tmp_path / "public")) as browser:
         shown = page(browser, f"/packages/{CHAIN[0].name}")
         fetched = browser.get(f"/repository/{blob_path(package.provenance.digest)}")
     assert f'href="{fetched.url.path}"' in shown
-    assert fetched.content == stocked.small.application.blobs.read(package.provenance.digest)
+    assert fetched.content == stocked.application.blobs.read(package.provenance.digest)
     assert shown.count('href="/repository/') == 1  # nothing leads to what is not there
 
 

@@ -14,23 +14,23 @@ from farm.api.wire import LARGEST_NUMBER
 from farm.errors import FarmError
 from farm.server.identities import access, identities
 from farm.server.tables.states import Role
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.farms.served import served_farm
+from tests.farms.small import recipe
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-    from tests.web.running_farm import RunningFarm
+    from tests.farms.served import ServedFarm
 
 
 @pytest.fixture
-def admin_headers(farm: RunningFarm) -> dict[str, str]:
+def admin_headers(farm: ServedFarm) -> dict[str, str]:
     return {"Authorization": f"Bearer {farm.token(Role.ADMIN)}"}
 
 
-def test_a_submission_is_planned_and_can_be_followed(farm: RunningFarm) -> None:
+def test_a_submission_is_planned_and_can_be_followed(farm: ServedFarm) -> None:
     with farm.client() as client:
         taken = client.submit({"a": recipe("a"), "b": recipe("b", needs=("a",))})
         assert [(each.name, each.job.state) for each in taken.accepted] == [("a", "ready"), ("b", "waiting")]
@@ -38,7 +38,7 @@ def test_a_submission_is_planned_and_can_be_followed(farm: RunningFarm) -> None:
         assert {job.trace for job in client.submission(taken.id).jobs} == {taken.trace}
 
 
-def test_the_problems_of_a_recipe_arrive_with_line_excerpt_and_remedy(farm: RunningFarm) -> None:
+def test_the_problems_of_a_recipe_arrive_with_line_excerpt_and_remedy(farm: ServedFarm) -> None:
     bad = {"recipe.yaml": recipe("a")["recipe.yaml"].replace(b"license:", b"licence:")}
     with farm.client() as client, pytest.raises(RefusedRequestError) as caught:
         client.submit({"a": bad, "b": recipe("b", needs=("nowhere",))})
@@ -60,7 +60,7 @@ def test_the_problems_of_a_recipe_arrive_with_line_excerpt_and_remedy(farm: Runn
     ],
 )
 def test_what_cannot_be_built_is_refused_whole(
-    farm: RunningFarm, recipes: dict[str, dict[str, bytes]], code: str
+    farm: ServedFarm, recipes: dict[str, dict[str, bytes]], code: str
 ) -> None:
     with farm.client() as client:
         with pytest.raises(RefusedRequestError) as caught:
@@ -80,14 +80,14 @@ def test_what_cannot_be_built_is_refused_whole(
         b'{"recipes":{"../a":{}}}',
     ],
 )
-def test_a_malformed_request_is_told_and_changes_nothing(farm: RunningFarm, body: bytes) -> None:
+def test_a_malformed_request_is_told_and_changes_nothing(farm: ServedFarm, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
     answer = httpx.post(f"{farm.url}/api/v1/submissions", content=body, headers=headers)
     assert answer.status_code == 422
     assert answer.json()["message"]
 
 
-def test_jobs_come_in_pages(farm: RunningFarm) -> None:
+def test_jobs_come_in_pages(farm: ServedFarm) -> None:
     with farm.client() as client:
         client.submit({f"p{number}": recipe(f"p{number}") for number in range(7)})
         seen, before = [], None
@@ -101,7 +101,7 @@ def test_jobs_come_in_pages(farm: RunningFarm) -> None:
     assert len(seen) == 7
 
 
-def test_packages_come_in_pages_and_one_by_one(farm: RunningFarm) -> None:
+def test_packages_come_in_pages_and_one_by_one(farm: ServedFarm) -> None:
     worker = farm.worker()
     with farm.client() as client:
         client.submit({f"p{number}": recipe(f"p{number}") for number in range(3)})
@@ -115,7 +115,7 @@ def test_packages_come_in_pages_and_one_by_one(farm: RunningFarm) -> None:
             client.package("nowhere")
 
 
-def test_a_job_is_cancelled_and_tried_again(farm: RunningFarm) -> None:
+def test_a_job_is_cancelled_and_tried_again(farm: ServedFarm) -> None:
     with farm.client() as client:
         job = client.submit({"a": recipe("a")}).accepted[0].job
         assert client.cancel(job.id).state == "cancelled"
@@ -127,7 +127,7 @@ def test_a_job_is_cancelled_and_tried_again(farm: RunningFarm) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/jobs/4711", "/api/v1/submissions/4711", "/api/v1/attempts/4711/log"])
-def test_what_is_not_there_is_404(farm: RunningFarm, path: str) -> None:
+def test_what_is_not_there_is_404(farm: ServedFarm, path: str) -> None:
     assert httpx.get(farm.url + path).status_code == 404
 
 
@@ -149,39 +149,39 @@ def test_what_is_not_there_is_404(farm: RunningFarm, path: str) -> None:
     ],
 )
 def test_a_number_that_nothing_can_have_is_422(
-    farm: RunningFarm, admin_headers: dict[str, str], method: str, path: str
+    farm: ServedFarm, admin_headers: dict[str, str], method: str, path: str
 ) -> None:
     for number in (LARGEST_NUMBER + 1, 2**63, 10**30, 0, -1):
         answer = httpx.request(method, f"{farm.url}/api/v1/{path.format(number)}", headers=admin_headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
-def test_the_largest_number_is_one_that_nothing_has(farm: RunningFarm, admin_headers: dict[str, str]) -> None:
+def test_the_largest_number_is_one_that_nothing_has(farm: ServedFarm, admin_headers: dict[str, str]) -> None:
     for path in ("jobs/{}", "submissions/{}", "attempts/{}/log", "channels/edge/releases/{}"):
         assert httpx.get(f"{farm.url}/api/v1/{path.format(LARGEST_NUMBER)}").status_code == 404
     assert httpx.delete(f"{farm.url}/api/v1/tokens/{LARGEST_NUMBER}", headers=admin_headers).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["", "/releases", "/candidates", "/releases/1"])
-def test_an_unknown_channel_is_404(farm: RunningFarm, path: str) -> None:
+def test_an_unknown_channel_is_404(farm: ServedFarm, path: str) -> None:
     answer = httpx.get(f"{farm.url}/api/v1/channels/nope{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
 @pytest.mark.parametrize("name", ["../jobs", "a?b", "a#b", "a/b", "\udcff", "x" * 70_000])
-def test_a_name_leads_nowhere_else(farm: RunningFarm, name: str) -> None:
+def test_a_name_leads_nowhere_else(farm: ServedFarm, name: str) -> None:
     with farm.client() as client:
         for ask in (client.channel, client.package, client.releases, lambda text: client.release(text, 1)):
             with pytest.raises(FarmError):
                 ask(name)
 
 
-def test_a_filter_that_is_no_text_finds_nothing(farm: RunningFarm) -> None:
+def test_a_filter_that_is_no_text_finds_nothing(farm: ServedFarm) -> None:
     with farm.client() as client:
         assert client.jobs(name="\udcff").jobs == ()
 
 
-def test_nobody_may_submit_without_a_token(farm: RunningFarm) -> None:
+def test_nobody_may_submit_without_a_token(farm: ServedFarm) -> None:
     for token in ("", "farm_maintainer_guessed"):
         with FarmClient(farm.url, token) as client, pytest.raises(RefusedRequestError) as caught:
             client.submit({"a": recipe("a")})
@@ -189,7 +189,7 @@ def test_nobody_may_submit_without_a_token(farm: RunningFarm) -> None:
     assert farm.refusals() == [("", "unauthenticated")] * 2
 
 
-def test_an_expired_or_revoked_token_is_refused_by_name(farm: RunningFarm) -> None:
+def test_an_expired_or_revoked_token_is_refused_by_name(farm: ServedFarm) -> None:
     with farm.application.writing() as unit:
         old, _ = access.issue_token(unit, name="old", role=Role.MAINTAINER, lasts=timedelta(seconds=-1))
         gone, kept = access.issue_token(unit, name="gone", role=Role.MAINTAINER, lasts=timedelta(days=1))
@@ -200,21 +200,21 @@ def test_an_expired_or_revoked_token_is_refused_by_name(farm: RunningFarm) -> No
         assert caught.value.status == 401
 
 
-def test_a_curator_does_not_submit(farm: RunningFarm) -> None:
+def test_a_curator_does_not_submit(farm: ServedFarm) -> None:
     with farm.client(Role.CURATOR) as client, pytest.raises(RefusedRequestError) as caught:
         client.submit({"a": recipe("a")})
     assert caught.value.status == 403
 
 
 @pytest.mark.parametrize("role", [Role.CURATOR, Role.MAINTAINER])
-def test_a_token_of_another_role_is_refused_and_audited(farm: RunningFarm, role: Role) -> None:
+def test_a_token_of_another_role_is_refused_and_audited(farm: ServedFarm, role: Role) -> None:
     with farm.client(role) as client, pytest.raises(RefusedRequestError) as caught:
         client.issue_token("me", "admin")
     assert caught.value.status == 403
     assert farm.refusals() == [(f"token:some-{role}", "forbidden")]
 
 
-def test_an_admin_enrols_workers_and_issues_tokens(farm: RunningFarm) -> None:
+def test_an_admin_enrols_workers_and_issues_tokens(farm: ServedFarm) -> None:
     with farm.client(Role.ADMIN) as admin:
         made = admin.issue_token("alice", "maintainer", days=1)
         assert admin.enrol("builder", "ab" * 32, ("build",)).roles == ("build",)
@@ -229,7 +229,7 @@ def test_an_admin_enrols_workers_and_issues_tokens(farm: RunningFarm) -> None:
 
 
 def test_a_body_over_the_limit_is_413_with_and_without_a_length(database: Database, tmp_path: Path) -> None:
-    with running_farm(database, tmp_path, settings=WebSettings(submission_bytes=1000)) as farm:
+    with served_farm(database, tmp_path, settings=WebSettings(submission_bytes=1000)) as farm:
         headers = {"Authorization": f"Bearer {farm.token()}", "Content-Type": "application/json"}
         url = f"{farm.url}/api/v1/submissions"
         assert httpx.post(url, content=b"x" * 1001, headers=headers).status_code == 413
@@ -237,14 +237,14 @@ def test_a_body_over_the_limit_is_413_with_and_without_a_length(database: Databa
         assert farm.refusals() == [("token:some-maintainer", "body-too-large")] * 2
 
 
-def test_a_form_of_another_site_changes_nothing(farm: RunningFarm) -> None:
+def test_a_form_of_another_site_changes_nothing(farm: ServedFarm) -> None:
     form = {"recipes": "x"}
     headers = {"Origin": "https://evil.example", "Authorization": f"Bearer {farm.token()}"}
     assert httpx.post(f"{farm.url}/api/v1/submissions", data=form, headers=headers).status_code == 422
     assert httpx.post(f"{farm.url}/api/v1/jobs/1/cancel", data=form).status_code == 401
 
 
-def test_an_error_inside_tells_nothing_of_the_inside(farm: RunningFarm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_inside_tells_nothing_of_the_inside(farm: ServedFarm, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("postgresql://farm:secret@host/")
 

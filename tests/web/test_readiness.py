@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from farm.container.mounts import mount_tmpfs, unmount_below
 from farm.server.tables.session import Database
 from farm.store.blobs import BlobStore
-from tests.server.databases import migrated_sqlite
-from tests.server.small_farm import SmallFarm
+from tests.farms.databases import migrated_sqlite
+from tests.farms.small import SmallFarm
 from web.api import readiness
 from web.app import create_app
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.farms.small import SmallFarm, recipe
 from tests.server.jobs.test_rebuilds import rebuild
-from tests.server.small_farm import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 

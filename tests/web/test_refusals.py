@@ -11,7 +11,7 @@ from farm.server.identities import identities
 from web.refusals import RefusalBudget, StrangerTally
 
 if TYPE_CHECKING:
-    from tests.web.running_farm import RunningFarm
+    from tests.farms.served import ServedFarm
 
 
 def test_an_address_has_its_budget_and_a_new_one_each_minute() -> None:
@@ -51,7 +51,7 @@ def test_strangers_are_counted_anew_each_hour_and_many_of_them_together() -> Non
     assert tally.count("192.0.3.1") == 1
 
 
-def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: RunningFarm) -> None:
+def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: ServedFarm) -> None:
     with httpx.Client(base_url=farm.url) as client:
         for number in range(120):
             guess = {"Authorization": f"Bearer farm_admin_{number}"}
@@ -68,7 +68,7 @@ def test_guessed_tokens_leave_few_rows_that_say_how_many_they_were(farm: Running
     ]
 
 
-def test_a_flood_of_refusals_to_somebody_known_is_written_down_up_to_the_bound(farm: RunningFarm) -> None:
+def test_a_flood_of_refusals_to_somebody_known_is_written_down_up_to_the_bound(farm: ServedFarm) -> None:
     held = {"Authorization": f"Bearer {farm.token()}"}
     with httpx.Client(base_url=farm.url, headers=held) as client:
         answers = {client.post("/api/v1/tokens", json={"name": "me", "role": "admin"}).status_code for _ in range(80)}
@@ -77,5 +77,5 @@ def test_a_flood_of_refusals_to_somebody_known_is_written_down_up_to_the_bound(f
 
 
 @pytest.mark.parametrize("path", ["/api/v1/packages/a%00b", "/api/v1/jobs?name=a%00b", "/%00"])
-def test_a_nul_in_an_address_is_refused(farm: RunningFarm, path: str) -> None:
+def test_a_nul_in_an_address_is_refused(farm: ServedFarm, path: str) -> None:
     assert httpx.get(farm.url + path).status_code == 400

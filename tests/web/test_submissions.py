@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.server.small_farm import SmallFarm, recipe
-from tests.server.submissions.owned_farm import own, send, signed
+from tests.farms.people import own, send, signed
+from tests.farms.small import SmallFarm, recipe
 from tests.web.page_reading import page, text_of
 from web.app import create_app
 

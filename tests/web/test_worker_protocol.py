@@ -20,8 +20,8 @@ from farm.core.names.digest import Digest
 from farm.core.plan.job import BuildOrder
 from farm.server.identities import identities
 from farm.store.blobs import BlobStore
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm, serving
+from tests.farms.served import served_farm, serving
+from tests.farms.small import recipe
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.api.worker_client import HeldLease
     from farm.server.tables.session import Database
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 
 def line(text: str) -> bytes:
@@ -37,13 +37,13 @@ def line(text: str) -> bytes:
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     with farm.client() as client:
         client.submit({"a": recipe("a"), "b": recipe("b", needs=("a",))})
     return farm.worker()
 
 
-def test_a_worker_builds_a_chain_of_packages(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_worker_builds_a_chain_of_packages(farm: ServedFarm, worker: HandMadeWorker) -> None:
     assert worker.build().kind == "build"
     lease = worker.claim()
     order = BuildOrder.from_dict(lease.order)
@@ -76,7 +76,7 @@ def test_the_log_is_taken_by_offset(worker: HandMadeWorker) -> None:
     assert caught.value.size == size
 
 
-def test_a_failure_is_reported(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_failure_is_reported(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     worker.client.fail(lease, code="build-failed", message="make: *** Error 2")
     with farm.client() as client:
@@ -84,21 +84,21 @@ def test_a_failure_is_reported(farm: RunningFarm, worker: HandMadeWorker) -> Non
         assert client.jobs(state="blocked").jobs[0].name == "b"
 
 
-def test_words_that_no_database_takes_are_kept_all_the_same(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_words_that_no_database_takes_are_kept_all_the_same(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     worker.client.fail(lease, code="build-failed", message="make:\0 Error \u202e 2")
     with farm.client() as client:
         assert client.job(lease.job).job.error == "make:\ufffd Error \u202e 2"
 
 
-def test_a_job_that_is_given_back_is_claimed_by_another(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_job_that_is_given_back_is_claimed_by_another(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     worker.client.release(lease)
     assert farm.worker("two").claim().job == lease.job
 
 
 @pytest.mark.parametrize("way", ["heartbeat", "log", "upload", "finish", "fail", "release"])
-def test_another_workers_lease_is_refused_in_every_way(farm: RunningFarm, worker: HandMadeWorker, way: str) -> None:
+def test_another_workers_lease_is_refused_in_every_way(farm: ServedFarm, worker: HandMadeWorker, way: str) -> None:
     lease, thief = worker.claim(), farm.worker("thief")
     outcome = thief.outcome(lease)
     ways = {
@@ -115,7 +115,7 @@ def test_another_workers_lease_is_refused_in_every_way(farm: RunningFarm, worker
     assert "never" in caught.value.message
 
 
-def test_a_package_whose_provenance_another_key_signed_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_package_whose_provenance_another_key_signed_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     liar = replace(worker, key=Ed25519PrivateKey.generate())
     outcome = liar.outcome(lease)
@@ -129,7 +129,7 @@ def test_a_package_whose_provenance_another_key_signed_is_refused(farm: RunningF
 
 
 def test_an_archive_that_is_not_the_package_is_refused_and_written_down(
-    farm: RunningFarm, worker: HandMadeWorker
+    farm: ServedFarm, worker: HandMadeWorker
 ) -> None:
     lease = worker.claim()
     honest = worker.outcome(lease)
@@ -150,7 +150,7 @@ def test_an_archive_that_is_not_the_package_is_refused_and_written_down(
 
 
 def test_an_archive_that_was_seen_to_pass_is_not_read_again(
-    farm: RunningFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
+    farm: ServedFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease = worker.claim()
     outcome = worker.outcome(lease)
@@ -169,7 +169,7 @@ def test_an_archive_that_was_seen_to_pass_is_not_read_again(
     assert farm.application.archives.unpacked(archive) == outcome.packages[0].descriptor.diff_id
 
 
-def test_a_report_that_is_none_is_written_down(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_report_that_is_none_is_written_down(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     with pytest.raises(RefusedRequestError) as caught:
         worker.client.finish(lease, {"packages": "none"})
@@ -182,7 +182,7 @@ def test_a_report_that_is_none_is_written_down(farm: RunningFarm, worker: HandMa
 
 
 def test_a_blob_that_is_not_what_its_digest_says_is_refused(
-    farm: RunningFarm, worker: HandMadeWorker, tmp_path: Path
+    farm: ServedFarm, worker: HandMadeWorker, tmp_path: Path
 ) -> None:
     lease = worker.claim()
     other = BlobStore(tmp_path / "other")
@@ -197,7 +197,7 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(
     assert not farm.application.blobs.has(digest)
 
 
-def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease, digest = worker.claim(), Digest.of(b"content")
     target = f"/api/v1/worker/attempts/{lease.attempt}/blobs/{digest}"
     answer = httpx.put(farm.url + target, content=b"content", headers=_signed(worker, "PUT", target, b"other", lease))
@@ -206,7 +206,7 @@ def test_a_blob_that_is_not_the_body_that_was_signed_is_refused(farm: RunningFar
 
 
 def test_a_blob_larger_than_allowed_is_refused(database: Database, tmp_path: Path) -> None:
-    with running_farm(database, tmp_path, settings=WebSettings(blob_bytes=1000)) as farm:
+    with served_farm(database, tmp_path, settings=WebSettings(blob_bytes=1000)) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         worker = farm.worker()
@@ -224,7 +224,7 @@ def test_fetching_an_unknown_blob_says_so(worker: HandMadeWorker) -> None:
     assert caught.value.status == 404
 
 
-def test_a_rotten_blob_is_never_served_whole(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_rotten_blob_is_never_served_whole(farm: ServedFarm, worker: HandMadeWorker) -> None:
     digest = farm.application.blobs.put_bytes(b"y" * 3_000_000)
     path = farm.application.blobs.path(digest)
     path.chmod(0o644)
@@ -239,7 +239,7 @@ def test_a_rotten_blob_is_never_served_whole(farm: RunningFarm, worker: HandMade
 @pytest.mark.parametrize(
     "digest", ["sha256:..%2f..%2fetc%2fpasswd", "..%2f..%2f..%2fetc%2fpasswd", "sha256:zz", "x" * 3000]
 )
-def test_a_path_that_is_no_digest_reaches_no_file(farm: RunningFarm, worker: HandMadeWorker, digest: str) -> None:
+def test_a_path_that_is_no_digest_reaches_no_file(farm: ServedFarm, worker: HandMadeWorker, digest: str) -> None:
     target = f"/api/v1/worker/blobs/{digest}"
     answer = httpx.get(farm.url + target, headers=_signed(worker, "GET", target, b""))
     assert answer.status_code in (404, 422)
@@ -264,11 +264,11 @@ def _signed(
 CLAIMS = "/api/v1/worker/claims"
 
 
-def _claim(farm: RunningFarm, headers: dict[str, str], body: bytes = b"{}", query: str = "") -> httpx.Response:
+def _claim(farm: ServedFarm, headers: dict[str, str], body: bytes = b"{}", query: str = "") -> httpx.Response:
     return httpx.post(farm.url + CLAIMS + query, content=body, headers={**headers, "Content-Type": "application/json"})
 
 
-def test_the_same_request_is_taken_once(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_the_same_request_is_taken_once(farm: ServedFarm, worker: HandMadeWorker) -> None:
     headers = _signed(worker, "POST", CLAIMS, b"{}")
     assert _claim(farm, headers).status_code == 201
     replayed = _claim(farm, headers)
@@ -278,7 +278,7 @@ def test_the_same_request_is_taken_once(farm: RunningFarm, worker: HandMadeWorke
 
 
 @pytest.mark.parametrize("seconds", [-310, 400, -(10**9), 10**10])
-def test_a_time_outside_the_window_is_refused(farm: RunningFarm, worker: HandMadeWorker, seconds: int) -> None:
+def test_a_time_outside_the_window_is_refused(farm: ServedFarm, worker: HandMadeWorker, seconds: int) -> None:
     answer = _claim(farm, _signed(worker, "POST", CLAIMS, b"{}", time=int(time.time()) + seconds))
     assert answer.status_code == 401
     assert "clock" in answer.json()["remedy"]
@@ -302,7 +302,7 @@ def test_a_time_outside_the_window_is_refused(farm: RunningFarm, worker: HandMad
     ],
 )
 def test_a_changed_header_breaks_the_signature(
-    farm: RunningFarm, worker: HandMadeWorker, header: str, value: str | None
+    farm: ServedFarm, worker: HandMadeWorker, header: str, value: str | None
 ) -> None:
     farm.worker("two")
     headers = _signed(worker, "POST", CLAIMS, b"{}")
@@ -315,13 +315,13 @@ def test_a_changed_header_breaks_the_signature(
         assert client.jobs(state="leased").jobs == ()
 
 
-def test_another_body_query_or_method_breaks_the_signature(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_another_body_query_or_method_breaks_the_signature(farm: ServedFarm, worker: HandMadeWorker) -> None:
     assert _claim(farm, _signed(worker, "POST", CLAIMS, b"{}"), body=b'{"job":1}').status_code == 401
     assert _claim(farm, _signed(worker, "POST", CLAIMS, b"{}"), query="?x=1").status_code == 401
     assert _claim(farm, _signed(worker, "GET", CLAIMS, b"{}")).status_code == 401
 
 
-def test_a_revoked_worker_is_told_so(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_revoked_worker_is_told_so(farm: ServedFarm, worker: HandMadeWorker) -> None:
     with farm.application.writing() as unit:
         identities.revoke_worker(unit.session, "one", now=unit.now)
     with pytest.raises(RefusedRequestError, match="revoked") as caught:
@@ -329,7 +329,7 @@ def test_a_revoked_worker_is_told_so(farm: RunningFarm, worker: HandMadeWorker) 
     assert caught.value.status == 403
 
 
-def test_a_tester_gets_no_build_and_may_not_report_one(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_tester_gets_no_build_and_may_not_report_one(farm: ServedFarm, worker: HandMadeWorker) -> None:
     tester = farm.worker("tester", builds=False)
     assert tester.client.claim() is None
     lease = worker.claim()
@@ -338,13 +338,13 @@ def test_a_tester_gets_no_build_and_may_not_report_one(farm: RunningFarm, worker
     assert caught.value.status == 403
 
 
-def test_a_token_of_a_person_opens_no_workers_door(farm: RunningFarm) -> None:
+def test_a_token_of_a_person_opens_no_workers_door(farm: ServedFarm) -> None:
     answer = httpx.post(farm.url + CLAIMS, json={}, headers={"Authorization": f"Bearer {farm.token()}"})
     assert answer.status_code == 401
 
 
 def test_a_body_that_never_ends_in_time_is_cut_off(database: Database, tmp_path: Path) -> None:
-    with running_farm(database, tmp_path, settings=WebSettings(body_seconds=0.3)) as farm:
+    with served_farm(database, tmp_path, settings=WebSettings(body_seconds=0.3)) as farm:
         host, port = farm.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             head = f"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {farm.token()}\r\n"

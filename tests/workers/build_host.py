@@ -20,8 +20,8 @@ from farm.server.identities import access, identities
 from farm.server.jobs import attempts
 from farm.server.transaction.planning_inputs import ToolchainRef
 from farm.trust.keys.key_files import create_key
-from tests.server.small_farm import recipe
-from tests.web.running_farm import RunningFarm, serving
+from tests.farms.served import ServedFarm, serving
+from tests.farms.small import recipe
 from tests.workers.programs import eventually, program
 from web.app import create_app
 from web.settings import WebSettings
@@ -56,7 +56,7 @@ def script(name: str, text: str = "", *, needs: tuple[str, ...] = ()) -> dict[st
 class Host:
     """A farm and its build workers, all on this machine."""
 
-    farm: RunningFarm
+    farm: ServedFarm
     directory: Path
     broker: str
     engine: docker.APIClient
@@ -159,5 +159,5 @@ def hosting(directory: Path, broker: str, migrated_sqlite: Path, **terms: float)
         url = stack.enter_context(serving(create_app(application, replace(WebSettings(), follow_seconds=0.05))))
         control = ("workers.control", "--settings", str(directory / "farm.json"))
         stack.enter_context(program(directory / "control.log", *control, ready="ready."))
-        yield Host(RunningFarm(application, url, directory), directory, broker, connect(), stack)
+        yield Host(ServedFarm(application, url, directory), directory, broker, connect(), stack)
     application.database.close()

@@ -11,8 +11,8 @@ import pytest
 from farm.server.application import FarmSettings
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy
-from tests.server.databases import migrated_sqlite
-from tests.server.small_farm import SmallFarm
+from tests.farms.databases import migrated_sqlite
+from tests.farms.small import SmallFarm
 from tests.servers import PrivateRedis
 from tests.workers.programs import REPOSITORY, program
 

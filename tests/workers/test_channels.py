@@ -27,9 +27,9 @@ from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import SignedPolicy, policy_of_files
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.pipeline.conftest import Signer
-from tests.server.small_farm import TOOLCHAIN, SmallFarm, recipe
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.releasing import Signer
+from tests.farms.small import TOOLCHAIN, SmallFarm, recipe
 from workers.channels import ChannelFiles, Channels, SignedTargets
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from farm.server.jobs import attempts
 from farm.server.jobs.requests import cancel
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.farms.served import served_farm
+from tests.farms.small import recipe
 from tests.workers.programs import eventually
 from workers.lease_keeper import LeaseKeeper
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from farm.api.worker_client import HeldLease
     from farm.container.host_clock import HostTime
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 
 SHORT = timedelta(seconds=1.5)
@@ -39,10 +39,10 @@ def term() -> timedelta:
 
 
 @pytest.fixture
-def farm(tmp_path: Path, migrated_sqlite: Path, term: timedelta) -> Iterator[RunningFarm]:
+def farm(tmp_path: Path, migrated_sqlite: Path, term: timedelta) -> Iterator[ServedFarm]:
     (tmp_path / "farm.db").write_bytes(migrated_sqlite.read_bytes())
     database = Database(f"sqlite:///{tmp_path / 'farm.db'}")
-    with running_farm(database, tmp_path, terms=LeasePolicy(lease=term)) as farm:
+    with served_farm(database, tmp_path, terms=LeasePolicy(lease=term)) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         yield farm
@@ -50,7 +50,7 @@ def farm(tmp_path: Path, migrated_sqlite: Path, term: timedelta) -> Iterator[Run
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     return farm.worker()
 
 
@@ -67,7 +67,7 @@ def directory(tmp_path: Path, lease: HeldLease) -> Iterator[AttemptDirectory]:
 
 @pytest.mark.parametrize("term", [LONG])
 def test_it_outlives_the_first_term_and_tells_the_janitor(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
 ) -> None:
     first = lease.deadline
     with LeaseKeeper(worker.client, lease, directory) as keeper:
@@ -89,7 +89,7 @@ def _written_until(directory: AttemptDirectory) -> HostTime:
 
 
 def test_it_is_lost_soon_after_the_job_is_cancelled(
-    farm: RunningFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
+    farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, directory: AttemptDirectory
 ) -> None:
     with LeaseKeeper(worker.client, lease, directory) as keeper:
         with farm.application.planning() as unit:
@@ -108,7 +108,7 @@ def test_it_is_lost_when_the_time_is_over_without_a_word(
 
 @pytest.mark.parametrize("term", [LONG])
 def test_a_farm_that_is_away_for_a_moment_costs_nothing(
-    farm: RunningFarm,
+    farm: ServedFarm,
     worker: HandMadeWorker,
     lease: HeldLease,
     directory: AttemptDirectory,

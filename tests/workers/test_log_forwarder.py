@@ -11,8 +11,8 @@ import pytest
 from farm.api.errors import FarmUnreachableError
 from farm.container.log_record import LogRecord
 from farm.server.tables.session import Database
-from tests.server.small_farm import recipe
-from tests.web.running_farm import running_farm
+from tests.farms.served import served_farm
+from tests.farms.small import recipe
 from tests.workers.programs import eventually
 from workers.log_forwarder import LogForwarder
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.api.worker_client import HeldLease, WorkerClient
-    from tests.web.running_farm import HandMadeWorker, RunningFarm
+    from tests.farms.served import HandMadeWorker, ServedFarm
 
 
 @pytest.fixture
-def farm(tmp_path: Path, migrated_sqlite: Path) -> Iterator[RunningFarm]:
+def farm(tmp_path: Path, migrated_sqlite: Path) -> Iterator[ServedFarm]:
     (tmp_path / "farm.db").write_bytes(migrated_sqlite.read_bytes())
     database = Database(f"sqlite:///{tmp_path / 'farm.db'}")
-    with running_farm(database, tmp_path) as farm:
+    with served_farm(database, tmp_path) as farm:
         with farm.client() as client:
             client.submit({"a": recipe("a")})
         yield farm
@@ -36,7 +36,7 @@ def farm(tmp_path: Path, migrated_sqlite: Path) -> Iterator[RunningFarm]:
 
 
 @pytest.fixture
-def worker(farm: RunningFarm) -> HandMadeWorker:
+def worker(farm: ServedFarm) -> HandMadeWorker:
     return farm.worker()
 
 
@@ -44,7 +44,7 @@ def _record(text: str) -> LogRecord:
     return LogRecord(time.time(), "stdout", "make", text)
 
 
-def _texts(farm: RunningFarm, lease: HeldLease) -> list[str]:
+def _texts(farm: ServedFarm, lease: HeldLease) -> list[str]:
     texts, offset = [], 0
     while records := (page := farm.application.logs.page(lease.attempt, offset)).records:
         texts += [record["text"] for record in records]
@@ -52,14 +52,14 @@ def _texts(farm: RunningFarm, lease: HeldLease) -> list[str]:
     return texts
 
 
-def test_a_line_arrives_within_a_second(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_a_line_arrives_within_a_second(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     with LogForwarder(worker.client, lease, lambda: False) as log:
         log(_record("cc -c x.c"))
         eventually(lambda: _texts(farm, lease) == ["cc -c x.c"], seconds=1, what="the line is there")
 
 
-def test_all_of_a_large_log_arrives_in_order(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_all_of_a_large_log_arrives_in_order(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     sent = [f"{number} " + "x" * 100 for number in range(20_000)]
     with LogForwarder(worker.client, lease, lambda: False) as log:
@@ -84,7 +84,7 @@ class _LosesAnswers:
 
 
 def test_lost_answers_lose_and_repeat_no_line(
-    farm: RunningFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
+    farm: ServedFarm, worker: HandMadeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.log_forwarder._TRY_AGAIN_SECONDS", 0.05)
     lease = worker.claim()
@@ -107,7 +107,7 @@ def test_it_ends_when_the_lease_is_lost_though_nobody_takes_the_rest(worker: Han
     log(_record("nobody waits for this one"))
 
 
-def test_text_that_no_json_can_hold_is_made_fit(farm: RunningFarm, worker: HandMadeWorker) -> None:
+def test_text_that_no_json_can_hold_is_made_fit(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease = worker.claim()
     with LogForwarder(worker.client, lease, lambda: False) as log:
         log(_record("a\ud800b"))

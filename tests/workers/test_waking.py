@@ -18,7 +18,7 @@ from celery import Celery
 from farm.api.wire import BUILD_WAKE
 from farm.core.plan.trouble import Trouble
 from farm.server.tables.states import JobState
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 from tests.workers.programs import eventually, program
 from workers.broker import BUILD_QUEUE, CONTROL_QUEUE
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.application import FarmSettings
-    from tests.server.small_farm import SmallFarm
+    from tests.farms.small import SmallFarm
     from tests.servers import PrivateRedis
 
 pytestmark = pytest.mark.redis

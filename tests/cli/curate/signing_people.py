@@ -17,8 +17,8 @@ from farm.server.jobs import jobs
 from farm.server.recipes import recipes
 from farm.server.submissions.owners import take_up_owners
 from farm.server.tables.states import Role
-from tests.server.small_farm import WORLD, SmallFarm
-from tests.web.running_farm import serving
+from tests.farms.served import serving
+from tests.farms.small import WORLD, SmallFarm
 from web.app import create_app
 
 if TYPE_CHECKING:

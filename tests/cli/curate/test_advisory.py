@@ -12,9 +12,9 @@ from farm.server.identities import access
 from farm.server.tables.states import Role
 from tests.cli.curate.test_curating import Shell
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import serving
+from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def shell(
 ) -> Iterator[Shell]:
     """The shell of a curator, of a farm whose channel edge holds glibc and zlib; in a directory of its own."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    stocked.release("edge", stocked.build_all(SAMPLES[:2]))
-    with stocked.small.application.writing() as unit:
+    stocked.release("edge", stocked.build_samples(SAMPLES[:2]))
+    with stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
     unit = tmp_path / "desk"
     unit.mkdir()
@@ -42,7 +42,7 @@ def shell(
     (unit / "zlibb.json").write_bytes(osv(package="zlibb", id="EXAMPLE-2026-2"))
     (unit / "vex.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib"))
     (unit / "nope.json").write_bytes(openvex(product=f"{DISTRIBUTION}/zlib", about="NOPE-1"))
-    with serving(create_app(stocked.small.application)) as url:
+    with serving(create_app(stocked.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         yield Shell(stocked, capsys, tmp_path / "none")

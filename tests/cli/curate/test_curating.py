@@ -29,9 +29,9 @@ from farm.server.tables.evidence import FailedTest, TestEvidence
 from farm.server.tables.release_rows import ReleaseRow
 from farm.server.tables.states import Role
 from farm.trust.keys.key_files import create_key
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm, taken_from
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import serving
+from tests.farms.stocked import SAMPLES, StockedFarm, taken_from
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def shell(
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     key = tmp_path / "alice.key"
     alice = create_key(key)
-    application = stocked.small.application
+    application = stocked.application
     keys = {"curators": {"alice": alice.public_key.keyval["public"]}}
-    stocked.small.application = replace(application, inputs=replace(application.inputs, curators=keys))
-    stocked.release("edge", stocked.build_all(CHAIN[:2]))
-    stocked.release("edge", [*stocked.build_all(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
+    stocked.application = replace(application, inputs=replace(application.inputs, curators=keys))
+    stocked.release("edge", stocked.build_samples(CHAIN[:2]))
+    stocked.release("edge", [*stocked.build_samples(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     candidate = stocked.candidate("edge", [stocked.build(replace(CHAIN[2], revision=2))])
     red = FailedTest("glibc", "locale", "no \x1b[31mlocale", 3)
@@ -92,9 +92,9 @@ def shell(
         owner="ann", job=1, line="jq: \x1b]0;x\x07error", partners=("glibc",), remedy="mend oniguruma",
     )  # fmt: skip
     stocked.hold_back(candidate, held)
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
-    with serving(create_app(stocked.small.application)) as url:
+    with serving(create_app(stocked.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
@@ -121,19 +121,19 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
 
 
 def test_a_channel_that_stands_still_says_why(shell: Shell) -> None:
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         channel_troubles.set_halted(unit.session, "edge", "release 3 is published\x1b")
     assert r"  edge stands still: release 3 is published\x1b" in shell.run("channel", "show", "edge").splitlines()
     assert shell.json("channel", "show", "edge")[0]["halted"] == "release 3 is published\x1b"
     assert "stands still" not in shell.run("channel", "show", "stable")
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         channel_troubles.set_halted(unit.session, "edge", "")
     assert "stands still" not in shell.run("channel", "show", "edge")
 
 
 def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shell: Shell) -> None:
     line = r"channels/edge.yaml:5:22: block cannot be 'hgih\x1b'. Did you mean high?"
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         channel_troubles.set_trouble(
             unit.session, "edge", [line.replace(r"\x1b", "\x1b"), "channels/edge.yaml:6:1: so"]
         )
@@ -145,7 +145,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
         "channels/edge.yaml:6:1: so",
     ]
     assert "waits" not in shell.run("channel", "show", "stable")
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         foreign_troubles.set_troubles(unit.session, {"other.example": "not \x1b there"}, now=NOW)
     told = r"other.example cannot be followed since 2026-11-24 12:00, and its updates do not arrive: not \x1b there"
     assert told in shell.run("channel", "show", "edge")
@@ -161,7 +161,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
 def test_a_submission_does_not_wait_for_a_channel_whose_file_is_wrong(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         channel_troubles.set_trouble(unit.session, "edge", ["channels/edge.yaml:5:22: so"])
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
     monkeypatch.setenv("FARM_TOKEN", token)
@@ -189,7 +189,7 @@ def test_a_package_of_another_distribution_is_held_by_its_full_name(shell: Shell
     name, digest = "other.example/openssl", Digest.of(b"blob")
     blob = BlobRef(digest, 1)
     assert "no recipe makes" in shell.run("channel", "hold", "edge", name, "--why", "not yet", status=1)
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         release = imported.add_release(
             unit.session,
             digest=digest,
@@ -265,7 +265,7 @@ def test_releases_are_compared_package_by_package(shell: Shell) -> None:
 
 def test_a_release_that_is_not_signed_is_not_shown_as_released(shell: Shell) -> None:
     newest = (col(ReleaseRow.channel) == "edge", col(ReleaseRow.number) == 2)
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         unit.session.exec(update(ReleaseRow).where(*newest).values(published_at=None))
     second, first = shell.run("release", "list", "edge").splitlines()[1:]
     assert second.startswith("2        waits for its signature  ")
@@ -305,7 +305,7 @@ def test_the_pipeline_is_ordered_to_promote_and_to_go_back(shell: Shell) -> None
 
 
 def test_a_release_names_the_tests_that_were_red_before(shell: Shell) -> None:
-    with shell.stocked.small.application.reading() as unit:
+    with shell.stocked.application.reading() as unit:
         released = releases.release(unit.session, "edge", 2)
         assert released is not None
         assert released.candidate_id is not None
@@ -365,7 +365,7 @@ def test_whoever_approves_sees_which_sensitive_files_come_and_why(
 
 
 def test_what_goes_is_shown_as_going_and_signed_as_that(shell: Shell) -> None:
-    with shell.stocked.small.application.reading() as unit:
+    with shell.stocked.application.reading() as unit:
         there = [each.package for each in approving.in_question(unit, "stable")]
     shell.stocked.release("stable", there, source=taken_from("edge", 2))
     shell.stocked.release("edge", [each for each in there if each.name != "jq"])
@@ -424,7 +424,7 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     shell.run("channel", "freeze", "stable", "--why", "the \u202efair")
     shell.run("channel", "hold", "edge", "jq", "--why", "x")
     shell.run("channel", "thaw", "stable")
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
         admin, _ = access.issue_token(unit, name="root", role=Role.ADMIN, lasts=timedelta(days=1))
     curator = os.environ["FARM_TOKEN"]
@@ -465,7 +465,7 @@ def test_trouble_is_reported_listed_and_resolved(shell: Shell) -> None:
 
 
 def test_a_maintainer_reports_and_decides_nothing(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
     monkeypatch.setenv("FARM_TOKEN", token)
     shell.run("channel", "report", "edge", "jq", "--why", "segfaults")
@@ -485,7 +485,7 @@ def test_a_maintainer_reports_and_decides_nothing(shell: Shell, monkeypatch: pyt
 def test_words_that_are_no_words_are_refused_without_harm(shell: Shell) -> None:
     for why in ("\udcff", "x" * 2001):
         shell.run("channel", "freeze", "edge", "--why", why, status=1)
-    with shell.stocked.small.application.writing() as unit:
+    with shell.stocked.application.writing() as unit:
         curation.freeze(unit, Actor("token:\x1b[31m"), "edge", why="a\x1b[31mb\x00")
     assert r"a\x1b[31mb" in shell.run("channel", "show", "edge")
 

@@ -33,9 +33,9 @@ from farm.signing.state import LedgerState
 from farm.trust.attestation.approval import ApprovalError, read_approval
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import serving
+from tests.farms.stocked import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ class Shell:
 
     def build_of(self, package: str) -> Digest:
         """Return the descriptor of the build that the farm has of a package."""
-        with self.stocked.small.application.reading() as unit:
+        with self.stocked.application.reading() as unit:
             return packages.builds_of(unit.session, package)[0].digest
 
     def lists(self, key: str, name: str = "ann") -> None:
         """Let targets name somebody, as control finds it in the published repository."""
-        with self.stocked.small.application.writing() as unit:
+        with self.stocked.application.writing() as unit:
             signed_orders.set_who_orders(unit.session, {name: key})
 
 
@@ -120,10 +120,10 @@ def shell(
 ) -> Iterator[Shell]:
     """A farm with two releases on edge, and control, which brings orders; stable takes from edge."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    stocked.release("edge", stocked.build_all(CHAIN[:2]))
-    stocked.release("edge", stocked.build_all(CHAIN[2:]))
+    stocked.release("edge", stocked.build_samples(CHAIN[:2]))
+    stocked.release("edge", stocked.build_samples(CHAIN[2:]))
     stocked.channel("stable", ["proof"], origin="edge")
-    application, signer, stop = stocked.small.application, Signer([]), threading.Event()
+    application, signer, stop = stocked.application, Signer([]), threading.Event()
     with application.writing() as unit:
         token, _ = access.issue_token(unit, name="ann", role=Role.CURATOR, lasts=timedelta(days=1))
     delivery = OrderDelivery(application, signer)
@@ -181,7 +181,7 @@ def test_each_act_is_signed_and_brought(ann: Shell) -> None:
 def test_the_order_of_a_candidate_goes_along_as_evidence(ann: Shell) -> None:
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     candidate = ann.stocked.candidate("edge", [])
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         (order,) = orders.open_orders(unit.session, "edge")
         orders.take_order(unit.session, order.id, candidate_id=candidate)
         found = candidates.candidate(unit.session, candidate)
@@ -206,7 +206,7 @@ def test_withdrawing_a_signed_order_is_signed_too(ann: Shell) -> None:
 
 def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann: Shell) -> None:
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.NOTHING_TO_DO, "outcome": "nothing to do"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert f"valid with the signer until {ann.signer.taken[0].expires:%Y-%m-%d %H:%M}" in ann.run(
@@ -220,7 +220,7 @@ def test_an_order_that_ended_without_a_release_is_withdrawn_from_the_signer(ann:
 
 def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "valid with the signer" not in ann.run("channel", "order", "list", "edge")
@@ -294,7 +294,7 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
 
 
 def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         for _ in range(60):  # more than a listing has
             curation.report(unit, Actor("token:ann"), "edge", "jq", why="it crashes")
     said = ann.run("channel", "report", "--resolve", "2", "--resolve", "60")
@@ -436,7 +436,7 @@ def test_what_only_the_signer_has_frozen_or_holds_is_let_go(ann: Shell) -> None:
 @pytest.fixture
 def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Ann is in the group whose approval stable asks for, which takes from edge."""
-    application = ann.stocked.small.application
+    application = ann.stocked.application
     with application.reading() as unit:
         people = dict(signed_orders.who_orders(unit.session) or {})
     asked = {"gate": "approvals", "of": "curators", "count": 1, "people": people}
@@ -446,7 +446,7 @@ def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
     """Say of what the farm has kept of ann's approvals of a package on stable whether the signer counts it."""
-    with shell.stocked.small.application.reading() as unit:
+    with shell.stocked.application.reading() as unit:
         people = signed_orders.who_orders(unit.session) or {}
         found = approvals.given_by(unit.session, "stable", "ann", name)
     return [shell.signer.ledger.counts(each.envelope.encode(), people, "dist.example.org", at) for each in found]
@@ -454,14 +454,14 @@ def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
 
 def test_who_approves_again_names_the_withdrawal(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
-    with approver.stocked.small.application.reading() as unit:
+    with approver.stocked.application.reading() as unit:
         (first,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     said = approver.run("approve", "stable", "jq", "--withdraw")
     assert said == "the approval of ann for jq 1.7.1-1 on stable no longer counts\n"
     now = datetime.now(UTC)
     people = {"ann": approver.json("keys", "me")["key"]}
     assert not approver.signer.ledger.counts(first.envelope.encode(), people, "dist.example.org", now)
-    with approver.stocked.small.application.writing() as unit, pytest.raises(ApprovalError, match="does not name that"):
+    with approver.stocked.application.writing() as unit, pytest.raises(ApprovalError, match="does not name that"):
         approving.approve(unit, Actor("token:ann"), "stable", [first.envelope.encode()])
     approver.run("approve", "stable", "jq", "--yes")
     assert counted(approver, "jq", datetime.now(UTC)) == [True]
@@ -488,7 +488,7 @@ def test_what_wants_in_no_more_is_withdrawn_by_its_name(approver: Shell) -> None
 def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(approver: Shell) -> None:
     approver.run("approve", "stable", "jq", "--yes")
     digest, unknown = approver.build_of("jq"), Digest.of(b"a build that the database has lost")
-    with approver.stocked.small.application.writing() as unit:
+    with approver.stocked.application.writing() as unit:
         (kept,) = approvals.given_by(unit.session, "stable", "ann", "jq")
         approvals.withdraw_approval(unit.session, "stable", digest, "ann")  # as who has the database can
     said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
@@ -529,7 +529,7 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
     (rollback,) = ann.signer.taken
     ann.run("channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
     assert "farm channel order withdraw edge 1" in ann.told
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "is withdrawn on edge" in ann.run(
@@ -551,7 +551,7 @@ def test_an_order_waits_while_the_signer_is_in_trouble_itself(ann: Shell) -> Non
 def test_the_ledger_is_listed(ann: Shell, tmp_path: Path) -> None:
     ann.run("channel", "freeze", "edge", "--why", "the fair")
     (freeze,) = ann.signer.taken
-    with ann.stocked.small.application.reading() as unit:
+    with ann.stocked.application.reading() as unit:
         kept = signed_orders.signed_order(unit.session, freeze.digest)
     assert kept
     ledger = Ledger(tmp_path / "record", clock=lambda: datetime(2026, 11, 29, tzinfo=UTC))
@@ -589,7 +589,7 @@ def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_p
 
 def test_an_advisory_that_nobody_has_signed_is_told_and_signed_by_the_same_file(ann: Shell, tmp_path: Path) -> None:
     (tmp_path / "jq.json").write_bytes(osv(fixed=""))
-    with ann.stocked.small.application.writing() as unit:
+    with ann.stocked.application.writing() as unit:
         people = signed_orders.who_orders(unit.session)
         signed_orders.set_who_orders(unit.session, None)
         add_advisory(unit, Actor("token:ann"), osv(fixed=""))
@@ -633,7 +633,7 @@ def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) 
     """The same person may be a curator of several, which take the same package of another."""
     approver.run("approve", "stable", "jq", "--yes")
     assert "the approval is valid for stable of dist.example.org only" in approver.told
-    with approver.stocked.small.application.reading() as unit:
+    with approver.stocked.application.reading() as unit:
         (given,) = approvals.given_by(unit.session, "stable", "ann", "jq")
     people = {"ann": approver.json("keys", "me")["key"]}
     assert read_approval(given.envelope.encode(), people).distribution == "dist.example.org"

@@ -15,10 +15,10 @@ from farm.server.jobs.leases import release
 from farm.server.tables.job_rows import JobRow
 from farm.server.tables.states import JobState, Role
 from tests.cli.curate.test_curating import Shell
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import serving
+from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.server.jobs.test_rebuilds import rebuild
-from tests.web.running_farm import serving
-from tests.web.stocked_farm import SAMPLES, StockedFarm
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ def shell(
 ) -> Iterator[Shell]:
     """The shell of a maintainer of a farm that has built glibc and zlib."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
-    stocked.build_all(SAMPLES[:2])
-    with stocked.small.application.writing() as unit:
+    stocked.build_samples(SAMPLES[:2])
+    with stocked.application.writing() as unit:
         token, _ = access.issue_token(unit, name="m", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(stocked.small.application)) as url:
+    with serving(create_app(stocked.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         yield Shell(stocked, capsys, tmp_path / "none")
 
 
 def test_what_has_failed_is_tried_again_as_a_new_job(shell: Shell) -> None:
-    small = shell.stocked.small
+    small = shell.stocked
     again = rebuild(small, "glibc")
     small.finish(small.claim("two"), content="something else")
     lease = shell.stocked.begin(SAMPLES[2])
@@ -67,7 +67,7 @@ def test_one_that_cannot_be_tried_again_is_told_and_the_others_are(shell: Shell)
     told = shell.run("retry", "1", "999", str(lease.job.id), status=1)
     assert "job 1 is succeeded; only what failed, was cancelled or set aside can be tried again" in told
     assert "there is no job 999" in told
-    assert shell.stocked.small.job(lease.job.id + 1).state is JobState.READY
+    assert shell.stocked.job(lease.job.id + 1).state is JobState.READY
     shell.run("retry", status=2)
     shell.run("retry", "x", status=2)
 
@@ -82,7 +82,7 @@ def test_programs_are_told_which_job_came_of_which(shell: Shell) -> None:
 def test_what_the_farm_had_trouble_with_is_listed_with_when_and_why_and_taken_up_when_it_was_set_aside(
     shell: Shell,
 ) -> None:
-    small = shell.stocked.small
+    small = shell.stocked
     for number in range(1, 4):
         lease = shell.stocked.begin(SAMPLES[2])
         with small.application.planning() as unit:

@@ -26,8 +26,8 @@ from farm.server.submissions.waiting_submissions import envelopes_of
 from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act, read_order
 from farm.trust.attestation.submission_statement import shown_submission
 from tests.cli.curate.signing_people import People, people
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import WORLD, recipe
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.small import WORLD, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ from farm.cli.channel_lines import waits_for_signer, waits_for_thaw
 from farm.cli.main import main
 from farm.server.identities import access
 from farm.server.tables.states import Role
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.served import serving
+from tests.farms.small import SmallFarm, recipe
 from tests.server.pipeline.conftest import releasing
 from tests.server.pipeline.test_newest_tests import with_tests
-from tests.server.small_farm import SmallFarm, recipe
-from tests.web.running_farm import serving
 from web.app import create_app
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from farm.server.tables.session import Database
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket", "releasing"]
 
@@ -106,7 +106,7 @@ class Submitting:
             place.mkdir(parents=True, exist_ok=True)
             (place / "recipe.yaml").write_bytes(files["recipe.yaml"])
             places.append(str(place))
-        self.releasing.farm.submit(*recipes)
+        self.releasing.submit(*recipes)
         self.releasing.settle(failing=failing)
         self._shown.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -120,9 +120,9 @@ class Submitting:
 def submitting(
     releasing: ReleasingFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Submitting]:
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         token, _ = access.issue_token(unit, name="mia", role=Role.MAINTAINER, lasts=timedelta(days=1))
-    with serving(create_app(releasing.farm.application)) as url:
+    with serving(create_app(releasing.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
         monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests

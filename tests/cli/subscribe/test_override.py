@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.client.distribution import SmallDistribution
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import FARM, RECIPES, Ran, RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import FARM, RECIPES, Ran, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

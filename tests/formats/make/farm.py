@@ -15,10 +15,10 @@ from farm.server.tables.evidence import FailedTest, TestEvidence
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import Role
+from tests.farms.stocked import SAMPLES, StockedFarm
 from tests.formats.keys import public
 from tests.formats.make.packing import packed
 from tests.formats.reading import wire
-from tests.web.stocked_farm import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def make(out: Output, folder: Path) -> None:
     farm = Database(f"sqlite:///{place / 'farm.db'}")
     migrate(farm)
     stocked = _stocked(StockedFarm.open(farm, place, real_time=True))
-    application = stocked.small.application
+    application = stocked.application
     application = replace(
         application, inputs=replace(application.inputs, curators={"curators": {"alice": public("alice")}})
     )
@@ -62,8 +62,8 @@ def make(out: Output, folder: Path) -> None:
 
 
 def _stocked(stocked: StockedFarm) -> StockedFarm:
-    stocked.release("edge", stocked.build_all(CHAIN[:2]))
-    stocked.release("edge", [*stocked.build_all(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
+    stocked.release("edge", stocked.build_samples(CHAIN[:2]))
+    stocked.release("edge", [*stocked.build_samples(CHAIN[2:]), stocked.build(replace(CHAIN[1], revision=2))])
     stocked.channel("stable", ["proof", {"gate": "approvals", "of": "curators", "count": 1}], origin="edge")
     candidate = stocked.candidate("edge", [stocked.build(replace(CHAIN[2], revision=2))])
     red = FailedTest("glibc", "locale", "no locale", 3)

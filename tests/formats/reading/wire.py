@@ -31,9 +31,9 @@ from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, 
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
 from tests.core.advisories.osv_documents import openvex, osv
+from tests.farms.served import HandMadeWorker, serving
+from tests.farms.small import WORLD, recipe
 from tests.formats.keys import key
-from tests.server.small_farm import WORLD, recipe
-from tests.web.running_farm import HandMadeWorker, serving
 from web.app import create_app
 
 if TYPE_CHECKING:

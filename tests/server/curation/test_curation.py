@@ -23,7 +23,7 @@ from farm.server.tables.pipeline_states import OrderEnding
 from farm.server.tables.release_rows import ReleaseRow
 from farm.trust.attestation.approval import ApprovalError, approval_statement
 from farm.trust.attestation.dsse import InvalidEnvelopeError, sign_statement
-from tests.web.stocked_farm import SAMPLES, StockedFarm, taken_from
+from tests.farms.stocked import SAMPLES, StockedFarm, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,9 +44,9 @@ APPROVALS = {"gate": "approvals", "of": "curators", "count": 1}
 def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
     """Edge has released the chain; stable takes from edge, asks for an approval, and has released nothing."""
     stocked = StockedFarm.open(database, tmp_path)
-    application = stocked.small.application
-    stocked.small.application = replace(application, inputs=replace(application.inputs, curators=CURATORS))
-    stocked.release("edge", stocked.build_all(CHAIN))
+    application = stocked.application
+    stocked.application = replace(application, inputs=replace(application.inputs, curators=CURATORS))
+    stocked.release("edge", stocked.build_samples(CHAIN))
     stocked.channel("stable", ["proof", APPROVALS], origin="edge")
     yield stocked
     # Whatever a test has decided about a channel is found by that channel.
@@ -57,7 +57,7 @@ def farm(database: Database, tmp_path: Path) -> Iterator[StockedFarm]:
 
 
 def act(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         return what(unit, ANN, *arguments, **options)
 
 
@@ -71,13 +71,13 @@ def refused(farm: StockedFarm, what: Callable[..., Any], *arguments: Any, **opti
 
 
 def trail(farm: StockedFarm) -> list[tuple[str, str, str, str]]:
-    with farm.small.application.reading() as unit:
+    with farm.application.reading() as unit:
         found = [event for _, event in identities.audit_trail(unit.session)]
     return [(each.actor, each.action, each.subject, each.detail) for each in reversed(found)]
 
 
 def look(farm: StockedFarm, what: Callable[[UnitOfWork], Any]) -> Any:
-    with farm.small.application.reading() as unit:
+    with farm.application.reading() as unit:
         return what(unit)
 
 
@@ -211,11 +211,11 @@ def test_to_take_an_approval_back_has_no_effect_once_the_release_is_recorded_and
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
     farm.release("stable", [jq], source=taken_from("edge", 1))
     if not signed:  # the signer is at it, and nothing holds it up any more
-        with farm.small.application.writing() as unit:
+        with farm.application.writing() as unit:
             unit.session.exec(update(ReleaseRow).where(col(ReleaseRow.channel) == "stable").values(published_at=None))
     told = refused(farm, approving.withdraw, "stable", "alice", ["jq"])
     assert told.startswith("jq is in a release of stable: withdrawing the approval of alice has no effect any more")
-    with farm.small.application.reading() as unit:
+    with farm.application.reading() as unit:
         assert [each.curator for each in approvals.approvals_of(unit.session, "stable", [jq.digest])[jq.digest]] == [
             "alice"
         ]
@@ -244,8 +244,8 @@ def test_a_package_that_goes_is_approved_as_one_that_goes(farm: StockedFarm) -> 
 
 def test_who_has_left_the_group_has_approved_nothing(farm: StockedFarm) -> None:
     act(farm, approving.approve, "stable", [envelope(farm, "jq")])
-    world = replace(farm.small.application.inputs, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
-    farm.small.application = replace(farm.small.application, inputs=world)
+    world = replace(farm.application.inputs, curators={"curators": {"bob": CURATORS["curators"]["bob"]}})
+    farm.application = replace(farm.application, inputs=world)
     waiting = look(farm, lambda unit: approving.in_question(unit, "stable"))
     assert [each.enough for each in waiting] == [False, False, False]
 
@@ -304,7 +304,7 @@ def test_an_order_whose_release_is_with_the_signer_is_not_taken_back(farm: Stock
     order = act(farm, ordering.promote, "stable", origin="edge")
     jq = package(farm, "jq")
     farm.release("stable", [jq], source=taken_from("edge", 1))
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         newest = releases.newest_release(unit.session, "stable")
         assert newest is not None
         assert newest.candidate_id is not None
@@ -322,7 +322,7 @@ def test_a_promotion_names_the_release_that_it_takes_from(farm: StockedFarm) -> 
     again = refused(farm, ordering.promote, "stable", origin="edge", packages=["jq", "glibc"])
     assert again == f"order {order.id} of token:ann asks for the same and is not done yet"
     act(farm, ordering.promote, "stable", origin="edge")
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         orders.finish_order(
             unit.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="done", now=unit.now
         )
@@ -361,7 +361,7 @@ def test_one_goes_back_to_a_release_that_was_published_and_differs(farm: Stocked
 
 
 def test_only_a_signed_release_can_be_gone_back_to(farm: StockedFarm) -> None:
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         releases.add_release(
             unit.session, channel="edge", number=2, candidate_id=None, digest=Digest.of(b"2"), previous=None,
             set_digest=Digest.of(b"s"), packages=0, changes={"jq": None}, trace="", now=unit.now,

@@ -14,7 +14,7 @@ from farm.server.advisories.advisories import KeptAdvisory, KeptStatement
 from farm.server.channels import releases
 from farm.server.curation import approvals, holds, reports
 from farm.server.curation.approvals import Approval
-from tests.server.small_farm import START, SmallFarm, recipe
+from tests.farms.small import START, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from farm.core.plan.job import BlobRef
 from farm.server.federation import imported
 from farm.server.packages import packages
 from farm.server.tables.records import ImportedPackage
-from tests.server.small_farm import SmallFarm
+from tests.farms.small import SmallFarm
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from farm.server.jobs import jobs
 from farm.server.tables.states import JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.package.symbols import with_symbols
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

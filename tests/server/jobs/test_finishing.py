@@ -20,7 +20,7 @@ from farm.server.jobs.leases import LeaseLostError
 from farm.server.jobs.requests import JobStateError, retry, wish_for_comparison, wish_for_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.provenance import ProvenanceError
-from tests.server.small_farm import WORLD, SmallFarm, accept_provenance, recipe
+from tests.farms.small import WORLD, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ from farm.server.jobs.leases import Holder, LeaseLostError, claim, heartbeat, re
 from farm.server.jobs.requests import cancel
 from farm.server.tables.states import AttemptState, JobState
 from farm.server.upkeep import take_back_expired
-from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
+from tests.farms.small import TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.server.jobs.leases import Lease

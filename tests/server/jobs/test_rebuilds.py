@@ -21,7 +21,7 @@ from farm.server.tables import outbox
 from farm.server.tables.states import JobKind, JobState
 from farm.server.upkeep import take_back_expired
 from farm.trust.attestation.provenance import ProvenanceError
-from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, accept_provenance, recipe
+from tests.farms.small import TOOLCHAIN, WORLD, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from farm.core.names.digest import Digest
 from farm.server.jobs.sboms import sbom_of
 from farm.server.tables.package_rows import PackageRow
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef

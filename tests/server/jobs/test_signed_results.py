@@ -18,8 +18,8 @@ from farm.server.jobs.requests import wish_for_comparison, wish_for_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.tester_results import InvalidResultError
+from tests.farms.small import WORLD, SmallFarm, recipe
 from tests.server.signed_results import attested
-from tests.server.small_farm import WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.errors import FarmError

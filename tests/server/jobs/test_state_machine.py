@@ -16,7 +16,7 @@ from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.tables.states import ACTIVE, ENDED, JobState, may_become
 from farm.server.upkeep import take_back_expired
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 NEEDS = {"a": ("b", "c"), "b": ("d",), "c": ("d",), "d": ()}
 

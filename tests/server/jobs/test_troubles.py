@@ -13,7 +13,7 @@ from farm.server.jobs.requests import retry
 from farm.server.pipeline.candidates.status import has_unfinished_builds
 from farm.server.tables.states import AttemptState, JobKind, JobState
 from farm.server.upkeep import dispatch, notify_again, take_back_expired
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.server.tables.records import Job

@@ -28,7 +28,7 @@ from farm.server.tables.states import JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, ProvenanceError, build_statement
-from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
+from tests.farms.small import TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

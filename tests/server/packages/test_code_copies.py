@@ -16,7 +16,7 @@ from farm.server.packages.code_consumers import copied_from
 from farm.server.pipeline.gates.dependents import Dependents
 from farm.server.tables.states import JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,185 +1,22 @@
-"""A small farm whose packages go through the pipeline of `edge`, to a repository signed with real keys."""
+"""A farm that releases, on each kind of database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.core.names.digest import Digest
-from farm.core.plan.job import TestOrder, TestOutcome
-from farm.core.policy.channel import ChannelPolicy
-from farm.core.policy.gates.set_gates import ProofGate, TestsGate
-from farm.server.channels import candidates, excuses, releases
-from farm.server.jobs.finishing import finish_test
-from farm.server.jobs.leases import claim
-from farm.server.pipeline.candidates.status import channel_status
-from farm.server.pipeline.pipeline import Pipeline
-from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
-from farm.trust.attestation.check_results import VerifiedRelease
-from farm.trust.ceremony.ceremony import found_repository
-from farm.trust.keys.signers import read_signers
-from farm.trust.metadata.repository import Repository
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import SmallFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.releasing import ReleasingFarm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from farm.server.channels.excuses import Excuse
-    from farm.server.pipeline.candidates.status import ChannelStatus
     from farm.server.tables.session import Database
-    from farm.trust.index.release_index import Release
-    from farm.trust.keys.signers import Signers
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
-
-EDGE = ChannelPolicy("edge", (ProofGate(), TestsGate()))
-
-
-Judge = Callable[[str, dict[str, str]], bool]
-"""Whether a test passes, by its name and the packages that are there with it: versions by name."""
-
-
-def present(order: TestOrder) -> dict[str, str]:
-    return dict(each.store.rsplit("-", 2)[:2] for each in order.closure)
-
-
-@dataclass
-class Signer:
-    """Signs with real keys, without the signer's own checks; or is away, or refuses, as the test wants."""
-
-    repository: Repository
-    signers: Signers
-    away: bool = False
-    refuses: bool = False
-    signed: list[int] = field(default_factory=list)
-    evidence: list[Digest] = field(default_factory=list)
-    states: bool = False
-    """Whether it states beside the release by which evidence it signed."""
-
-    def take_order(self, envelope: bytes) -> None:
-        pass
-
-    def take_report(self, report: bytes) -> None:
-        pass
-
-    def sign(self, release: Release, evidence: Digest) -> None:
-        if self.away:
-            raise SignerUnreachableError("the signer does not answer")
-        if self.refuses:
-            remedy = "Have it built by a worker that targets names."
-            raise SignerRefusedError("the provenance of x does not vouch for it", remedy=remedy)
-        stated = VerifiedRelease(
-            release=release.digest,
-            previous=release.previous,
-            policy=Digest.of(self.repository.builders_document(self.repository.head())),
-            evidence=evidence,
-            new=(),
-            provenances=(),
-            checked=(),
-        )
-        self.repository.publish(release, self.signers, datetime.now(UTC), verified=stated if self.states else None)
-        self.signed.append(release.number)
-        self.evidence.append(evidence)
-
-
-@dataclass
-class ReleasingFarm:
-    farm: SmallFarm
-    pipeline: Pipeline
-    signer: Signer
-    test_runs: list[str] = field(default_factory=list)
-
-    def advance(self) -> str:
-        return self.pipeline.advance().state
-
-    def settle(
-        self,
-        *,
-        failing: tuple[str, ...] = (),
-        judge: Judge | None = None,
-        message: Callable[[dict[str, str]], str] = lambda _there: "it broke",
-    ) -> ChannelStatus:
-        """Build and test until the channel has decided.
-
-        Tests whose names are in `failing` fail, and those that `judge` does not let pass, by what is there with them.
-        """
-        for _ in range(200):
-            self.farm.build_all_but_tests()
-            self.pipeline.advance()
-            self.run_tests(failing, judge, message)
-            status = self.status()
-            if status.settled:
-                return status
-        raise AssertionError("the channel does not settle")
-
-    def run_tests(
-        self,
-        failing: tuple[str, ...] = (),
-        judge: Judge | None = None,
-        message: Callable[[dict[str, str]], str] = lambda _there: "it broke",
-    ) -> int:
-        """Run all tests that are asked for, as a worker would; return how many there were."""
-        count = 0
-        while lease := claim(self.farm.application, self.farm.workers["one"]):
-            assert isinstance(lease.order, TestOrder)
-            count += 1
-            name = lease.order.test.name
-            self.test_runs.append(name)
-            there = present(lease.order)
-            passed = name not in failing and (judge is None or judge(name, there))
-            log = self.farm.application.blobs.put_bytes(b"log")
-            told = "" if passed else message(there)
-            outcome = TestOutcome(passed=passed, exit=0 if passed else 1, message=told, log=log)
-            finish_test(self.farm.application, self.farm.holder(lease), outcome)
-        return count
-
-    def releases(self) -> int:
-        with self.farm.application.reading() as unit:
-            newest = releases.newest_release(unit.session, "edge")
-            return newest.number if newest else 0
-
-    def versions(self) -> dict[str, str]:
-        """What the newest release holds: versions by name."""
-        with self.farm.application.reading() as unit:
-            return {
-                member.name: member.version
-                for member in releases.release_members(unit.session, "edge", self.releases())
-            }
-
-    def excuses(self) -> dict[str, Excuse]:
-        with self.farm.application.reading() as unit:
-            return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, "edge")}
-
-    def runs(self) -> dict[str, int]:
-        """How many sets of the latest candidate had to be tested, by purpose."""
-        with self.farm.application.reading() as unit:
-            latest = candidates.latest_candidate(unit.session, "edge")
-            assert latest is not None
-            return candidates.count_runs(unit.session, latest.id)
-
-    def status(self) -> ChannelStatus:
-        with self.farm.application.reading() as unit:
-            return channel_status(unit.session, "edge", now=unit.now)
-
-    def released(self) -> dict[str, Digest]:
-        with self.farm.application.reading() as unit:
-            newest = releases.newest_release(unit.session, "edge")
-            assert newest is not None
-            return {
-                member.name: member.digest for member in releases.release_members(unit.session, "edge", newest.number)
-            }
 
 
 @pytest.fixture
 def releasing(database: Database, tmp_path: Path) -> ReleasingFarm:
-    farm = SmallFarm.open(database, tmp_path)
-    founded = found_repository(tmp_path / "public", tmp_path / "keys", ["edge", "stable"], [], datetime.now(UTC))
-    signer = Signer(Repository(tmp_path / "public"), read_signers(founded.online))
-    with farm.application.writing() as unit:
-        releases.ensure_channel(unit.session, "edge", "{}")
-    return ReleasingFarm(farm, Pipeline(farm.application, EDGE, tmp_path / "public", signer), signer)
+    return ReleasingFarm.open(database, tmp_path)

@@ -24,7 +24,7 @@ from farm.trust.layout import ADVISORIES, ADVISORY_LIST, REVIEW_LIST, advisory_t
 from farm.trust.metadata.repository import Repository
 from tests.checker.checked_signing import ChecksHere
 from tests.core.advisories.osv_documents import openvex, osv
-from tests.server.small_farm import SmallFarm
+from tests.farms.small import SmallFarm
 from workers.signer import publish_advisories, publish_reviews
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from farm.core.plan.trouble import Trouble
 from farm.server.jobs.leases import release
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.conftest import ReleasingFarm
-    from tests.server.small_farm import SmallFarm
+    from tests.farms.releasing import ReleasingFarm
+    from tests.farms.small import SmallFarm
 
 
 def held(releasing: ReleasingFarm) -> dict[str, str]:
@@ -18,7 +18,7 @@ def held(releasing: ReleasingFarm) -> dict[str, str]:
 
 
 def test_an_update_that_cannot_be_built_has_an_excuse_until_the_recipe_is_what_it_was(releasing: ReleasingFarm) -> None:
-    farm = releasing.farm
+    farm = releasing
     farm.submit(recipe("a"))
     releasing.settle()
     farm.submit(recipe("a", version="2.0"))
@@ -35,7 +35,7 @@ def test_an_update_that_cannot_be_built_has_an_excuse_until_the_recipe_is_what_i
 
 
 def test_it_has_one_beside_what_is_held_for_other_reasons(releasing: ReleasingFarm) -> None:
-    farm = releasing.farm
+    farm = releasing
     farm.submit(recipe("a"))
     releasing.settle()
     farm.submit(recipe("b"))
@@ -48,7 +48,7 @@ def test_it_has_one_beside_what_is_held_for_other_reasons(releasing: ReleasingFa
 
 
 def test_what_rests_after_trouble_keeps_nothing_back_and_goes_in_when_it_comes(releasing: ReleasingFarm) -> None:
-    farm = releasing.farm
+    farm = releasing
     farm.submit(recipe("a"), recipe("b", needs=("a",)), recipe("c"))
     in_trouble(farm, Trouble.ORIGIN)
     farm.finish(farm.claim())
@@ -66,7 +66,7 @@ def test_what_rests_after_trouble_keeps_nothing_back_and_goes_in_when_it_comes(r
 
 
 def test_what_was_set_aside_has_an_excuse_that_names_the_way_out(releasing: ReleasingFarm) -> None:
-    farm = releasing.farm
+    farm = releasing
     farm.submit(recipe("b"))
     releasing.settle()
     job = farm.submit(recipe("a")).accepted[0].job

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.store.errors import MissingBlobError
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 def test_atoms_of_a_step_that_broke_off_are_not_those_of_the_candidate_that_gets_its_number(
     releasing: ReleasingFarm,
 ) -> None:
-    farm = releasing.farm
+    farm = releasing
     farm.submit(recipe("a"))
     farm.build_all()
     farm.submit(recipe("b"))

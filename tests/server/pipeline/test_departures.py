@@ -20,11 +20,11 @@ from farm.server.pipeline.gates.policy_gates import Approvals
 from farm.server.pipeline.gates.soak import Soak
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.dsse import sign_statement
-from tests.server.pipeline.two_channels import TwoChannels, order, pipeline
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
+from tests.farms.two_channels import TwoChannels, order, pipeline
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 ALICE = CryptoSigner.generate_ed25519()
 GROUP = {"alice": str(ALICE.public_key.keyval["public"])}
@@ -35,9 +35,9 @@ HOUR = timedelta(hours=1)
 def channels(releasing: ReleasingFarm) -> TwoChannels:
     """Edge has released bb, then aa besides, and gone back to bb alone; stable has both, and may let aa go."""
     two = TwoChannels.open(releasing)
-    releasing.farm.submit(recipe("bb"))
+    releasing.submit(recipe("bb"))
     releasing.settle()
-    releasing.farm.submit(recipe("aa"))
+    releasing.submit(recipe("aa"))
     two.settle()
     assert two.holds() == {"aa", "bb"}
     two.roll_back("edge", 1)
@@ -47,7 +47,7 @@ def channels(releasing: ReleasingFarm) -> TwoChannels:
 
 
 def hold(channels: TwoChannels, name: str, channel: str = "stable") -> None:
-    with channels.edge.farm.application.writing() as unit:
+    with channels.edge.application.writing() as unit:
         holds.add_hold(unit.session, channel, name, reason="the fair needs it", held_by="bob", now=unit.now)
 
 
@@ -65,7 +65,7 @@ def test_a_package_that_is_held_stays_though_its_source_has_it_no_more(channels:
     assert excuse.reason == "bob holds it on stable, so it does not go: the fair needs it"
     assert excuse.remedy == "Ask bob; `farm channel hold stable aa --lift` lets it go."
     assert excuse.owner == "token:me"
-    with channels.edge.farm.application.writing() as unit:
+    with channels.edge.application.writing() as unit:
         holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)
     channels.settle()
     assert channels.holds() == {"bb"}
@@ -74,7 +74,7 @@ def test_a_package_that_is_held_stays_though_its_source_has_it_no_more(channels:
 
 def test_what_a_departure_keeps_back_does_not_keep_others(channels: TwoChannels) -> None:
     hold(channels, "aa")
-    channels.edge.farm.submit(recipe("cc"))
+    channels.edge.submit(recipe("cc"))
     channels.settle()
     assert channels.holds() == {"aa", "bb", "cc"}
     assert set(channels.excuses()) == {"aa"}
@@ -82,14 +82,14 @@ def test_what_a_departure_keeps_back_does_not_keep_others(channels: TwoChannels)
 
 def test_a_departure_soaks_from_the_release_that_is_without_the_package(channels: TwoChannels) -> None:
     channels.stable = pipeline(channels.edge, Soak(SoakGate(HOUR), "edge"))
-    channels.edge.farm.clock.passes(60)
+    channels.edge.clock.passes(60)
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
     excuse = channels.excuses()["aa"]
     assert excuse.gate == "soak"
     assert excuse.reason == "edge has been without it since 2026-11-24 12:00 UTC, and its removal soaks for 1h"
     assert excuse.until is not None
-    channels.edge.farm.clock.passes(3540)
+    channels.edge.clock.passes(3540)
     channels.settle()
     assert channels.holds() == {"bb"}
 
@@ -109,7 +109,7 @@ def test_a_departure_waits_for_signatures_that_say_that_it_goes(channels: TwoCha
 
 def sign(channels: TwoChannels, name: str, *, removed: bool) -> None:
     """Keep alice's word about a package that stable has."""
-    with channels.edge.farm.application.writing() as unit:
+    with channels.edge.application.writing() as unit:
         newest = releases.newest_release(unit.session, "stable")
         assert newest is not None
         digest = releases.release_set(unit.session, "stable", newest.number)[name]
@@ -141,7 +141,7 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
     hold(channels, "aa")
     channels.settle()
     assert channels.holds() == {"bb"}
-    with channels.edge.farm.application.reading() as unit:
+    with channels.edge.application.reading() as unit:
         (done,) = [each for each in orders.orders(unit.session, "stable") if each.kind == "rollback"]
     assert done.outcome == (
         "refused: bob holds aa on stable: the fair needs it; `farm channel hold stable aa --lift` lets it go on"
@@ -150,7 +150,7 @@ def test_a_hold_that_came_after_the_order_ends_a_rollback_that_would_change_the_
 
 def test_a_hold_is_seen_also_when_the_rollback_waits_already(channels: TwoChannels) -> None:
     channels.settle()
-    application = channels.edge.farm.application
+    application = channels.edge.application
     with application.writing() as unit:
         releases.freeze(unit.session, "stable", releases.Freeze(unit.now, "the fair", "bob", None))
     channels.roll_back("stable", 1)
@@ -168,7 +168,7 @@ def test_a_hold_is_seen_also_when_the_rollback_waits_already(channels: TwoChanne
 
 def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_on(channels: TwoChannels) -> None:
     channels.settle()
-    application = channels.edge.farm.application
+    application = channels.edge.application
     with application.writing() as unit:
         releases.freeze(unit.session, "stable", releases.Freeze(unit.now, "the fair", "bob", None))
     given = order(channels.edge, "rollback", {"number": 1}, channel="stable")
@@ -177,7 +177,7 @@ def test_an_order_that_is_withdrawn_at_the_gates_moves_nothing_and_lets_others_o
         withdraw_order(unit, Actor("token:ann", "192.0.2.1"), "stable", given.id, why="it is over")
     with application.writing() as unit:
         releases.freeze(unit.session, "stable", None)
-    channels.edge.farm.submit(recipe("cc"))
+    channels.edge.submit(recipe("cc"))
     channels.settle()
     assert channels.holds() == {"bb", "cc"}
 
@@ -188,7 +188,7 @@ def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(chann
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
     assert channels.holds() == {"aa", "bb"}
-    with channels.edge.farm.application.writing() as unit:
+    with channels.edge.application.writing() as unit:
         holds.lift_hold(unit.session, "stable", "aa", lifted_by="bob", now=unit.now)
     order(channels.edge, "promote", {"from": "edge", "number": 3, "packages": []}, channel="stable")
     channels.settle()
@@ -197,10 +197,10 @@ def test_a_promotion_goes_past_the_soak_of_a_departure_but_not_past_a_hold(chann
 
 def test_nor_past_an_open_report(channels: TwoChannels) -> None:
     channels.stable = pipeline(channels.edge, Soak(SoakGate(HOUR), "edge"))
-    channels.edge.farm.submit(recipe("cc"), recipe("dd"))
+    channels.edge.submit(recipe("cc"), recipe("dd"))
     channels.edge.settle()
-    with channels.edge.farm.application.writing() as unit:
-        now, package = unit.now, channels.edge.farm.current()["cc"].digest
+    with channels.edge.application.writing() as unit:
+        now, package = unit.now, channels.edge.current()["cc"].digest
         made = reports.add_report(unit.session, "edge", package, reason="it hangs", reported_by="ann", now=now)
     promotion = {"from": "edge", "number": 4, "packages": ["cc", "dd"]}
     order(channels.edge, "promote", promotion, channel="stable")
@@ -209,7 +209,7 @@ def test_nor_past_an_open_report(channels: TwoChannels) -> None:
     assert channels.excuses()["cc"].gate == "soak"
     assert channels.excuses()["cc"].reason == "ann reported trouble with it on edge: it hangs"
     assert f"`farm channel report --resolve {made.id}`" in channels.excuses()["cc"].remedy
-    with channels.edge.farm.application.writing() as unit:
+    with channels.edge.application.writing() as unit:
         reports.resolve_report(unit.session, made.id, resolved_by="alice", now=unit.now)
     order(channels.edge, "promote", promotion, channel="stable")
     channels.settle()

@@ -14,7 +14,7 @@ from farm.server.jobs.requests import cancel
 from farm.server.jobs.requests import retry as retry_job
 from farm.server.tables.states import JobState
 from tests.core.sets.values import elf
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from farm.server.channels.excuses import Excuse
     from farm.server.pipeline.candidates.status import ChannelStatus
     from farm.server.tables.records import Job
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 CURATOR = Actor("token:cora")
 HEADER = {"include/lib.h": "int f(int);"}
@@ -31,9 +31,9 @@ HEADER = {"include/lib.h": "int f(int);"}
 @pytest.fixture(params=["interface-changed", "always"])
 def farm(releasing: ReleasingFarm, request: pytest.FixtureRequest) -> ReleasingFarm:
     """A library, a program that is built against it, and one that is not; all released."""
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", f'{{"rebuild":"{request.param}"}}')
-    releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)), recipe("other"))
+    releasing.submit(recipe("lib"), recipe("app", needs=("lib",)), recipe("other"))
     build(releasing, lib=HEADER)
     decide(releasing)
     assert releasing.releases() == 1
@@ -42,7 +42,7 @@ def farm(releasing: ReleasingFarm, request: pytest.FixtureRequest) -> ReleasingF
 
 def build(releasing: ReleasingFarm, *failing: str, lib: Mapping[str, str] = HEADER) -> list[str]:
     """Build what is ready; the recipes `failing` fail. Return the names of what was tried, in turn."""
-    farm, tried = releasing.farm, []
+    farm, tried = releasing, []
     while any(state is JobState.READY for state in farm.states().values()):
         lease = farm.claim()
         tried.append(lease.job.name)
@@ -63,23 +63,23 @@ def decide(releasing: ReleasingFarm) -> ChannelStatus:
 
 
 def new_interface(releasing: ReleasingFarm, *failing: str, revision: int = 2) -> list[str]:
-    releasing.farm.submit(recipe("lib", revision=revision))
+    releasing.submit(recipe("lib", revision=revision))
     return build(releasing, *failing, lib={"include/lib.h": f"int f({'long ' * revision});"})
 
 
 def newest(releasing: ReleasingFarm, name: str) -> Job:
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         return jobs.list_jobs(unit.session, name=name)[0]
 
 
 def revisions(releasing: ReleasingFarm) -> dict[str, int]:
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         members = releases.release_members(unit.session, "edge", releasing.releases())
         return {member.name: member.revision for member in members}
 
 
 def test_a_dependent_that_cannot_be_built_again_holds_what_changed_and_nothing_else(farm: ReleasingFarm) -> None:
-    farm.farm.submit(recipe("other", revision=2))
+    farm.submit(recipe("other", revision=2))
     assert sorted(new_interface(farm, "app")) == ["app", "lib", "other"]
     decide(farm)
 
@@ -98,13 +98,13 @@ def commands(releasing: ReleasingFarm) -> list[str]:
 
 
 def test_what_cannot_be_built_again_because_of_another_holds_it_too(farm: ReleasingFarm) -> None:
-    farm.farm.submit(recipe("tool"))
+    farm.submit(recipe("tool"))
     build(farm)
-    farm.farm.submit(recipe("app", needs=("lib", "tool"), revision=2))
+    farm.submit(recipe("app", needs=("lib", "tool"), revision=2))
     build(farm)
     decide(farm)
 
-    farm.farm.submit(recipe("tool", revision=2))
+    farm.submit(recipe("tool", revision=2))
     assert new_interface(farm, "tool")[:1] == ["tool"]
     decide(farm)
 
@@ -117,7 +117,7 @@ def test_a_rebuild_that_succeeds_lets_it_in_together_with_what_was_rebuilt(farm:
     decide(farm)
     failed = newest(farm, "app")
 
-    with farm.farm.application.planning() as unit:
+    with farm.application.planning() as unit:
         retry_job(unit, failed.id, trace="t")
     assert build(farm) == ["app"]
     decide(farm)
@@ -132,9 +132,9 @@ def test_each_later_change_of_the_dependency_tries_it_again(farm: ReleasingFarm,
     if how == "failed":
         new_interface(farm, "app")
     else:
-        farm.farm.submit(recipe("lib", revision=2))
-        farm.farm.finish(farm.farm.claim(), files={"include/lib.h": "int f(void);"})
-        with farm.farm.application.planning() as unit:
+        farm.submit(recipe("lib", revision=2))
+        farm.finish(farm.claim(), files={"include/lib.h": "int f(void);"})
+        with farm.application.planning() as unit:
             cancel(unit, newest(farm, "app").id, by="cora")
     decide(farm)
     assert farm.excuses()["lib"].gate == "dependents"
@@ -144,7 +144,7 @@ def test_each_later_change_of_the_dependency_tries_it_again(farm: ReleasingFarm,
     assert revisions(farm)["lib"] == 1
 
     # A change that leaves the new interface as it is tries it again too: what it lacks may be in it.
-    farm.farm.submit(recipe("lib", revision=4, flag="x"))
+    farm.submit(recipe("lib", revision=4, flag="x"))
     assert build(farm, lib={"include/lib.h": "int f(long long long );"}) == ["lib", "app"]
     decide(farm)
     assert revisions(farm)["lib"] == 4
@@ -154,14 +154,14 @@ def test_each_later_change_of_the_dependency_tries_it_again(farm: ReleasingFarm,
 def test_a_new_revision_of_the_dependent_tries_it_again(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    farm.farm.submit(recipe("app", needs=("lib",), revision=2))
+    farm.submit(recipe("app", needs=("lib",), revision=2))
     assert build(farm, "app") == ["app"]
     decide(farm)
     assert revisions(farm)["lib"] == 1
     excuses = farm.excuses()
     assert (excuses["lib"].gate, excuses["lib"].job) == ("dependents", newest(farm, "app").id)
 
-    farm.farm.submit(recipe("app", needs=("lib",), revision=3))
+    farm.submit(recipe("app", needs=("lib",), revision=3))
     assert build(farm) == ["app"]
     decide(farm)
     assert revisions(farm) == {"lib": 2, "app": 3, "other": 1}
@@ -171,7 +171,7 @@ def test_a_new_revision_of_the_dependent_tries_it_again(farm: ReleasingFarm) -> 
 def test_going_back_to_the_interface_that_it_was_built_against_lets_it_go_on(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    farm.farm.submit(recipe("lib", revision=3))
+    farm.submit(recipe("lib", revision=3))
     build(farm, "app")
     decide(farm)
     assert revisions(farm)["lib"] == 3
@@ -181,7 +181,7 @@ def test_going_back_to_the_interface_that_it_was_built_against_lets_it_go_on(far
 def test_a_curator_may_leave_the_dependent_behind(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    with farm.farm.application.writing() as unit:
+    with farm.application.writing() as unit:
         retry(unit, CURATOR, "edge", packages=["lib"], why="nobody uses app with it")
     decide(farm)
 
@@ -192,28 +192,28 @@ def test_a_curator_may_leave_the_dependent_behind(farm: ReleasingFarm) -> None:
 def test_a_retry_of_everything_leaves_nobody_behind(farm: ReleasingFarm) -> None:
     new_interface(farm, "app")
     decide(farm)
-    with farm.farm.application.writing() as unit:
+    with farm.application.writing() as unit:
         retry(unit, CURATOR, "edge", why="look again")
     decide(farm)
     assert revisions(farm)["lib"] == 1
 
 
 def test_who_leaves_a_dependent_behind_does_not_go_past_the_proof(releasing: ReleasingFarm) -> None:
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", '{"rebuild":"interface-changed"}')
-    releasing.farm.shape("lib", "1.0", {"lib/liblib.so.1": elf(soname="liblib.so.1", exports=["f"])})
-    releasing.farm.shape("app", "1.0", {"bin/app": elf(needs=["liblib.so.1"], imports=["f"])})
-    releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
+    releasing.shape("lib", "1.0", {"lib/liblib.so.1": elf(soname="liblib.so.1", exports=["f"])})
+    releasing.shape("app", "1.0", {"bin/app": elf(needs=["liblib.so.1"], imports=["f"])})
+    releasing.submit(recipe("lib"), recipe("app", needs=("lib",)))
     build(releasing)
     decide(releasing)
     assert releasing.releases() == 1
 
-    releasing.farm.shape("lib", "2.0", {"lib/liblib.so.1": elf(soname="liblib.so.1", exports=["g"])})
-    releasing.farm.submit(recipe("lib", version="2.0"))
+    releasing.shape("lib", "2.0", {"lib/liblib.so.1": elf(soname="liblib.so.1", exports=["g"])})
+    releasing.submit(recipe("lib", version="2.0"))
     build(releasing, "app")
     decide(releasing)
     assert releasing.excuses()["lib"].gate == "dependents"
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         retry(unit, CURATOR, "edge", packages=["lib"])
     decide(releasing)
 

@@ -10,20 +10,20 @@ from farm.server.channels import excuses
 from farm.server.jobs.finishing import finish_test
 from farm.server.jobs.leases import claim
 from farm.server.tables.evidence import TestEvidence
+from tests.farms.small import recipe
+from tests.farms.stocked import log_record
 from tests.server.pipeline.test_scenarios import TEST, breaks_with
-from tests.server.small_farm import recipe
-from tests.web.stocked_farm import log_record
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 def pair(releasing: ReleasingFarm) -> None:
     """Release aa, bb and what is tested with both; then hold back a new bb that breaks with the new aa."""
-    releasing.farm.shape("whole", "1.0", {}, requires=("package:aa", "package:bb"))
-    releasing.farm.submit(recipe("aa"), recipe("bb"), recipe("whole", more=TEST.format("together")))
+    releasing.shape("whole", "1.0", {}, requires=("package:aa", "package:bb"))
+    releasing.submit(recipe("aa"), recipe("bb"), recipe("whole", more=TEST.format("together")))
     releasing.settle()
-    releasing.farm.submit(recipe("aa", version="2.0"), recipe("bb", version="2.0"))
+    releasing.submit(recipe("aa", version="2.0"), recipe("bb", version="2.0"))
     releasing.settle(judge=breaks_with("aa", "bb"))
     assert releasing.releases() == 2
 
@@ -39,7 +39,7 @@ def test_with_what_a_package_breaks_is_said_also_when_the_channel_has_that_by_no
     pair(releasing)
     first = releasing.excuses()["bb"]
     for name in ("cc", "dd"):
-        releasing.farm.submit(recipe(name))
+        releasing.submit(recipe(name))
         releasing.settle(judge=breaks_with("aa", "bb"))
         excuse = releasing.excuses()["bb"]
         assert excuse.partners == ("aa 2.0-1",)
@@ -49,7 +49,7 @@ def test_with_what_a_package_breaks_is_said_also_when_the_channel_has_that_by_no
 
 def test_it_is_not_said_any_more_when_the_channel_has_another_by_now(releasing: ReleasingFarm) -> None:
     pair(releasing)
-    releasing.farm.submit(recipe("aa", version="3.0"))
+    releasing.submit(recipe("aa", version="3.0"))
     releasing.settle(judge=lambda _test, there: there["bb"] == "1.0")
     excuse = releasing.excuses()["bb"]
     assert (excuse.partners, "breaks with" in excuse.reason) == ((), False)
@@ -58,13 +58,13 @@ def test_it_is_not_said_any_more_when_the_channel_has_another_by_now(releasing: 
 
 def test_it_is_not_said_of_another_failure(releasing: ReleasingFarm) -> None:
     pair(releasing)
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         (kept,) = excuses.standing(unit.session, "edge")
         assert isinstance(kept.excuse.evidence, TestEvidence)
         another = replace(kept.excuse.evidence.regressions[0], test="another")
         other = replace(kept.excuse, evidence=TestEvidence(1, (another,)))
         excuses.hold_back(unit.session, "edge", kept.candidate, [other], now=unit.now)
-    releasing.farm.submit(recipe("cc"))
+    releasing.submit(recipe("cc"))
     releasing.settle(judge=breaks_with("aa", "bb"))
     excuse = releasing.excuses()["bb"]
     assert (excuse.partners, "breaks with" in excuse.reason) == ((), False)
@@ -74,16 +74,16 @@ def test_of_the_log_the_first_error_is_shown_and_else_what_the_test_said_last(re
     ended = log_record("it ended with status 1, not 0", stream="farm")
     said = [log_record("trying"), log_record("aa: error: no such table", severity="error"), log_record("giving up")]
     quiet = [log_record("trying"), log_record("giving up", stream="stderr")]
-    releasing.farm.submit(recipe("aa", more=TEST.format("loud")), recipe("bb", more=TEST.format("quiet")))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("aa", more=TEST.format("loud")), recipe("bb", more=TEST.format("quiet")))
+    releasing.build_all_but_tests()
     assert releasing.advance() == "open"
-    while lease := claim(releasing.farm.application, releasing.farm.workers["one"]):
+    while lease := claim(releasing.application, releasing.workers["one"]):
         name = lease.order.test.name  # type: ignore[union-attr]
         log = b"".join([*(said if name == "loud" else quiet), ended])
-        releasing.farm.application.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
-        blob = releasing.farm.application.blobs.put_bytes(log)
+        releasing.application.logs.append(lease.attempt.id, 0, log, limit=1 << 20)
+        blob = releasing.application.blobs.put_bytes(log)
         outcome = TestOutcome(passed=False, exit=1, message="it ended with status 1, not 0", log=blob)
-        finish_test(releasing.farm.application, releasing.farm.holder(lease), outcome)
+        finish_test(releasing.application, releasing.holder(lease), outcome)
         releasing.advance()
     found = {name: each.line for name, each in releasing.excuses().items()}
     assert found == {"aa": "aa: error: no such table", "bb": "giving up"}

@@ -25,14 +25,14 @@ from farm.server.tables.pipeline_states import GateState
 from farm.server.tables.states import JobKind
 from farm.server.transaction.planning_inputs import ToolchainRef
 from tests.core.sets.values import elf
-from tests.server.small_farm import WORLD, recipe
+from tests.farms.small import WORLD, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from farm.server.pipeline.candidates.status import ChannelStatus
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 EDGE = ChannelPolicy("edge", (ProofGate(), AbiGate(), TestsGate()))
 COMPATIBLE, CHANGED, NOT_JUDGED = AbiVerdict.COMPATIBLE, AbiVerdict.CHANGED, AbiVerdict.NOT_JUDGED
@@ -54,7 +54,7 @@ class Shapes:
     """A library `shape` and a program `draw` that loads it, on a channel that asks for the gate abi."""
 
     def __init__(self, releasing: ReleasingFarm, repository: Path, *, toolchain: bool = True) -> None:
-        self.releasing, self.farm = releasing, releasing.farm
+        self.farm = releasing
         self.opens({**WORLD.toolchains, **({"abi": ABI} if toolchain else {})}, repository)
         self.farm.debug_data, self.farm.producers = True, ("GNU C17 14.2.0 -g -O2",)
         self.compared: list[AbiOrder] = []
@@ -68,9 +68,7 @@ class Shapes:
 
     def opens(self, toolchains: Mapping[str, ToolchainRef], repository: Path) -> None:
         self.farm.application = replace(self.farm.application, inputs=replace(WORLD, toolchains=toolchains))
-        self.releasing.pipeline = Pipeline(
-            self.farm.application, EDGE, repository, self.releasing.signer, gates=[Holds()]
-        )
+        self.farm.pipeline = Pipeline(self.farm.application, EDGE, repository, self.farm.signer, gates=[Holds()])
 
     def submit(self, **versions: str) -> None:
         needs = {"shape": (), "draw": ("shape",)}
@@ -84,7 +82,7 @@ class Shapes:
     ) -> ChannelStatus:
         for _ in range(30):
             self.farm.build_all_but_tests()
-            self.releasing.pipeline.advance()
+            self.farm.pipeline.advance()
             while lease := claim(self.farm.application, self.farm.workers["one"]):
                 holder = self.farm.holder(lease)
                 if isinstance(lease.order, AbiOrder):
@@ -107,7 +105,7 @@ class Shapes:
                     finish_comparison(self.farm.application, holder, outcome)
                 else:
                     finish_test(self.farm.application, holder, TestOutcome(True, 0, "", Digest.of(b"log")))
-            status = self.releasing.status()
+            status = self.farm.status()
             if status.settled:
                 return status
         raise AssertionError("the channel does not settle")
@@ -127,7 +125,7 @@ def shapes(releasing: ReleasingFarm, tmp_path: Path) -> Shapes:
     made = Shapes(releasing, tmp_path / "public")
     made.submit(shape="1.0", draw="1.0")
     made.settle()
-    assert made.releasing.versions() == {"draw": "1.0", "draw-debug": "1.0", "shape": "1.0", "shape-debug": "1.0"}
+    assert made.farm.versions() == {"draw": "1.0", "draw-debug": "1.0", "shape": "1.0", "shape-debug": "1.0"}
     return made
 
 
@@ -139,8 +137,8 @@ def test_a_first_release_has_nothing_to_compare(shapes: Shapes) -> None:
 def test_a_library_of_another_interface_is_held_and_the_excuse_says_what_has_changed(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(CHANGED)
-    assert shapes.releasing.versions()["shape"] == "1.0"
-    excuse = shapes.releasing.excuses()["shape"]
+    assert shapes.farm.versions()["shape"] == "1.0"
+    excuse = shapes.farm.excuses()["shape"]
     assert excuse.gate is GateKind.ABI
     assert excuse.reason == (
         "libshape.so.1 of shape 1.1-1 has another interface than the build that draw 1.0-1 was built against: "
@@ -157,9 +155,9 @@ def test_it_comes_in_with_a_dependent_that_was_built_against_it(shapes: Shapes) 
     shapes.settle(CHANGED)
     shapes.submit(draw="1.1")
     shapes.settle(CHANGED)
-    versions = shapes.releasing.versions()
+    versions = shapes.farm.versions()
     assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
-    assert shapes.releasing.excuses() == {}
+    assert shapes.farm.excuses() == {}
 
 
 def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes) -> None:
@@ -168,9 +166,9 @@ def test_both_move_as_one_also_where_something_else_is_held_back(shapes: Shapes)
     versions = {"shape": "1.1", "draw": "1.1", "wreck": "1.0"}
     shapes.farm.submit(*(recipe(name, version=version, needs=needs[name]) for name, version in versions.items()))
     shapes.settle(CHANGED)
-    versions = shapes.releasing.versions()
+    versions = shapes.farm.versions()
     assert (versions["shape"], versions["draw"]) == ("1.1", "1.1")
-    assert set(shapes.releasing.excuses()) == {"wreck"}
+    assert set(shapes.farm.excuses()) == {"wreck"}
 
 
 def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_built_against(shapes: Shapes) -> None:
@@ -180,15 +178,15 @@ def test_a_rebuilt_dependent_does_not_come_in_without_the_library_that_it_was_bu
         holds.add_hold(unit.session, "edge", "shape", reason="it is looked at", held_by="curator", now=unit.now)
     shapes.submit(draw="1.1")
     shapes.settle(CHANGED)
-    versions = shapes.releasing.versions()
+    versions = shapes.farm.versions()
     assert (versions["shape"], versions["draw"]) == ("1.0", "1.0")
-    assert shapes.releasing.excuses()["draw"].reason == "curator holds it on edge: it is looked at"
+    assert shapes.farm.excuses()["draw"].reason == "curator holds it on edge: it is looked at"
 
 
 def test_an_equal_interface_comes_in_without_a_rebuild_and_is_compared_once(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(COMPATIBLE)
-    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.farm.versions()["shape"] == "1.1"
     assert len(shapes.compared) == 1
     assert shapes.gate() == (GateState.PASSED, "1 interface compared")
     # Compared is with what the program was built against, not with what the channel had last.
@@ -202,14 +200,14 @@ def test_an_equal_interface_comes_in_without_a_rebuild_and_is_compared_once(shap
 def test_what_a_worker_could_not_compare_is_held(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(NOT_JUDGED)
-    assert shapes.releasing.versions()["shape"] == "1.0"
-    assert "could not be compared with the build that draw 1.0-1" in shapes.releasing.excuses()["shape"].reason
+    assert shapes.farm.versions()["shape"] == "1.0"
+    assert "could not be compared with the build that draw 1.0-1" in shapes.farm.excuses()["shape"].reason
 
 
 def test_what_no_tool_can_read_on_either_side_is_named_and_holds_nothing(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(UNREADABLE)
-    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.farm.versions()["shape"] == "1.1"
     assert shapes.gate() == (
         GateState.PASSED,
         (
@@ -236,7 +234,7 @@ def test_without_debug_data_nothing_is_judged_and_that_is_said(shapes: Shapes) -
 def test_symbols_that_were_not_compared_are_named_and_hold_nothing(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.settle(COMPATIBLE, undescribed=("area", "reach"))
-    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.farm.versions()["shape"] == "1.1"
     assert shapes.gate() == (
         GateState.PASSED,
         (
@@ -298,17 +296,17 @@ class TestWhenTheLibraryMovesToAnotherPackage:
         (order,) = {each.digest: each for each in moved.compared}.values()
         assert order.before.package.store.startswith("shape-1.0-")
         assert order.after.package.store.startswith("form-1.0-")
-        assert moved.releasing.versions()["shape"] == "1.0"
-        assert "form" not in moved.releasing.versions()
-        assert "libshape.so.1 of form 1.0-1 has another interface" in moved.releasing.excuses()["form"].reason
+        assert moved.farm.versions()["shape"] == "1.0"
+        assert "form" not in moved.farm.versions()
+        assert "libshape.so.1 of form 1.0-1 has another interface" in moved.farm.excuses()["form"].reason
 
     def test_it_comes_in_with_a_dependent_that_was_built_against_it(self, moved: Shapes) -> None:
         moved.farm.shape("wreck", "1.0", {"bin/wreck": elf(needs=["libnowhere.so.1"])})
         moved.farm.submit(recipe("draw", version="1.1", needs=("form",)), recipe("wreck"))
         moved.settle(CHANGED)
-        versions = moved.releasing.versions()
+        versions = moved.farm.versions()
         assert (versions["shape"], versions["form"], versions["draw"]) == ("1.1", "1.0", "1.1")
-        assert set(moved.releasing.excuses()) == {"wreck"}
+        assert set(moved.farm.excuses()) == {"wreck"}
 
 
 def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: ReleasingFarm, tmp_path: Path) -> None:
@@ -317,7 +315,7 @@ def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: 
     shapes.settle()
     shapes.submit(shape="1.1")
     shapes.farm.build_all_but_tests()
-    step = shapes.releasing.pipeline.advance()
+    step = shapes.farm.pipeline.advance()
     assert "this farm has no toolchain abi" in step.message
     assert shapes.gate()[0] is GateState.PENDING
 
@@ -325,14 +323,14 @@ def test_a_farm_without_the_toolchain_waits_and_says_what_is_missing(releasing: 
 def test_a_comparison_that_fails_is_tried_again_and_lets_nothing_in(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.farm.build_all_but_tests()
-    shapes.releasing.pipeline.advance()
+    shapes.farm.pipeline.advance()
     lease = shapes.farm.claim("one")
     fail(shapes.farm.application, shapes.farm.holder(lease), code="invalid-order", message="it is not understood")
-    step = shapes.releasing.pipeline.advance()
+    step = shapes.farm.pipeline.advance()
     assert "it is not understood; it is tried again at" in step.message
     shapes.farm.clock.passes(30)
     shapes.settle(COMPATIBLE)
-    assert shapes.releasing.versions()["shape"] == "1.1"
+    assert shapes.farm.versions()["shape"] == "1.1"
 
 
 def test_what_had_another_interface_before_the_gate_was_asked_for_holds_nothing_else(
@@ -353,13 +351,13 @@ def test_what_had_another_interface_before_the_gate_was_asked_for_holds_nothing_
     releasing.pipeline = asking
     shapes.submit(shape="1.2")
     shapes.settle(CHANGED)
-    assert shapes.releasing.versions()["shape"] == "1.2"
+    assert shapes.farm.versions()["shape"] == "1.2"
 
 
 def test_a_worker_of_before_is_given_no_comparison(shapes: Shapes) -> None:
     shapes.submit(shape="1.1")
     shapes.farm.build_all_but_tests()
-    shapes.releasing.pipeline.advance()
+    shapes.farm.pipeline.advance()
     worker = shapes.farm.workers["one"]
     assert claim(shapes.farm.application, worker, known=(JobKind.BUILD, JobKind.TEST)) is None
     assert claim(shapes.farm.application, worker) is not None

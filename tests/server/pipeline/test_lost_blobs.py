@@ -15,17 +15,17 @@ from farm.server.pipeline.publishing.lost_blobs import BlobWatch
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import entries
 from farm.trust.layout import BLOBS
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 from workers.refusals import read_refusal, refusal_form
 
 if TYPE_CHECKING:
     from farm.trust.index.release_index import Release, ReleaseEntry
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 @pytest.fixture
 def released(releasing: ReleasingFarm) -> ReleasingFarm:
-    releasing.farm.submit(*(recipe(name) for name in ("a", "b", "c")))
+    releasing.submit(*(recipe(name) for name in ("a", "b", "c")))
     releasing.settle()
     return releasing
 
@@ -42,7 +42,7 @@ def held(releasing: ReleasingFarm) -> list[ReleaseEntry]:
 
 def watch(releasing: ReleasingFarm, at_once: int) -> BlobWatch:
     root = releasing.signer.repository.root
-    return BlobWatch(releasing.farm.application, root, at_once=at_once)
+    return BlobWatch(releasing.application, root, at_once=at_once)
 
 
 def test_what_is_gone_is_put_back_a_part_at_a_time(released: ReleasingFarm, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,7 +73,7 @@ def test_it_begins_anew_and_says_of_what_nobody_has_that_it_is_gone(
     looking.look()
     digest = held(released)[0].archive.digest
     public(released).delete(digest)
-    released.farm.application.blobs.delete(digest)
+    released.application.blobs.delete(digest)
     looking.look()
     assert any(digest in record.getMessage() and "none either" in record.getMessage() for record in caplog.records)
 
@@ -94,7 +94,7 @@ def test_a_directory_in_the_place_of_a_blob_is_replaced(
     public(released).delete(first)
     public(released).path(first).mkdir()
     refusing(released, monkeypatch, [first])
-    released.farm.submit(recipe("after"))
+    released.submit(recipe("after"))
     released.settle()
     assert released.releases() == 2
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
         raise SignerRefusedError(f"the store has no blob {digest}", lost_blobs=(digest,))
 
     monkeypatch.setattr(released.signer, "sign", sign)
-    released.farm.submit(recipe("after"))
+    released.submit(recipe("after"))
     told = str(released.settle())
     assert "cannot be put back" in told
     assert "no sound one" not in told
@@ -137,7 +137,7 @@ def test_the_signer_is_asked_again_once_what_it_missed_is_back(
     for digest in missed:
         public(released).delete(digest)
     asked = refusing(released, monkeypatch, missed)
-    released.farm.submit(recipe("after"))
+    released.submit(recipe("after"))
     released.settle()
     assert released.releases() == 2
     assert asked == [missed[0]]  # the second was looked for at the same time
@@ -154,7 +154,7 @@ def test_it_is_not_asked_for_ever(released: ReleasingFarm, monkeypatch: pytest.M
         raise SignerRefusedError("there is no such blob", lost_blobs=(missed,))
 
     monkeypatch.setattr(released.signer, "sign", sign)
-    released.farm.submit(recipe("after"))
+    released.submit(recipe("after"))
     assert released.settle().newest is not None
     assert count == 2
     assert released.releases() == 1

@@ -24,8 +24,8 @@ from farm.signing.order_effects import check_effect
 from farm.signing.reports import take_report
 from farm.trust.attestation.curator_order import NO_RELEASE, Act, CuratorOrder, kept_order, order_statement
 from farm.trust.attestation.dsse import sign_statement
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.web.stocked_farm import SAMPLES, StockedFarm
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.stocked import SAMPLES, StockedFarm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,15 +72,15 @@ class Post:
     key: CryptoSigner
 
     def report(self, channel: str = "edge") -> Report:
-        with self.farm.small.application.writing() as unit:
+        with self.farm.application.writing() as unit:
             return curation.report(unit, ANN, channel, "jq", why="it crashes")
 
     def close(self, report: Report) -> None:
-        with self.farm.small.application.writing() as unit:
+        with self.farm.application.writing() as unit:
             curation.resolve(unit, ANN, report.id, envelope=self._closing(unit, report))
 
     def close_with_signer(self, report: Report) -> None:
-        with self.farm.small.application.writing() as unit:
+        with self.farm.application.writing() as unit:
             envelope = self._closing(unit, report)
             curation.close_with_signer(unit, ANN, report.channel, report.id, report.package, envelope=envelope)
 
@@ -104,7 +104,7 @@ class Post:
         self.keeper.take_report(canonical_json(told.to_dict()))
 
     def status(self, channel: str = "edge") -> ChannelStatus:
-        with self.farm.small.application.reading() as unit:
+        with self.farm.application.reading() as unit:
             return channel_status(unit.session, channel, now=unit.now)
 
     def known(self, report: Report) -> bool:
@@ -114,14 +114,14 @@ class Post:
 @pytest.fixture
 def post(database: Database, tmp_path: Path) -> Post:
     farm = StockedFarm.open(database, tmp_path, real_time=True)
-    built = farm.build_all(SAMPLES[:1] + SAMPLES[5:7])
+    built = farm.build_samples(SAMPLES[:1] + SAMPLES[5:7])
     farm.release("edge", built)
     farm.channel("stable", ["proof"])
     farm.release("stable", built)
     key, keeper = CryptoSigner.generate_ed25519(), Keeper(Ledger(tmp_path / "ledger"))
-    with farm.small.application.writing() as unit:
+    with farm.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"ann": str(key.public_key.keyval["public"])})
-    return Post(farm, keeper, OrderDelivery(farm.small.application, keeper), key)
+    return Post(farm, keeper, OrderDelivery(farm.application, keeper), key)
 
 
 def test_an_invented_report_of_its_number_keeps_no_honest_one_away(post: Post) -> None:
@@ -165,7 +165,7 @@ def test_a_report_that_was_closed_before_the_signer_heard_of_it_is_closed_there(
     assert kinds == ["begun", "report", "order"]
     assert not post.known(made)
     assert not post.status().astray
-    with post.farm.small.application.reading() as unit:
+    with post.farm.application.reading() as unit:
         known = reports.report(unit.session, made.id)
     assert known is not None
     assert known.resolved_by == "token:ann"
@@ -173,7 +173,7 @@ def test_a_report_that_was_closed_before_the_signer_heard_of_it_is_closed_there(
 
 def test_closing_what_the_signer_has_not_open_is_told(post: Post) -> None:
     made = post.report()
-    with post.farm.small.application.writing() as unit:
+    with post.farm.application.writing() as unit:
         signed_orders.note_report_brought(unit.session, made.id, now=unit.now)  # to a ledger that was lost since
     post.close(made)
     post.delivery.deliver()
@@ -189,19 +189,19 @@ def test_what_was_closed_already_is_told_of_no_longer_than_it_takes(post: Post) 
     post.delivery.deliver()
     post.close_with_signer(made)
     post.delivery.deliver()
-    with post.farm.small.application.reading() as unit:
+    with post.farm.application.reading() as unit:
         assert [each.refused for each in signed_orders.astray(unit.session, "edge")] != []
     assert not post.status().astray
 
 
 def test_a_report_from_before_anybody_could_close_it_with_the_signer_is_not_brought(post: Post) -> None:
     """Closed without a signature, it would stay open there."""
-    with post.farm.small.application.writing() as unit:
+    with post.farm.application.writing() as unit:
         people = signed_orders.who_orders(unit.session)
         signed_orders.set_who_orders(unit.session, None)
     closed, stays = post.report(), post.report()
     post.delivery.deliver()
-    with post.farm.small.application.writing() as unit:
+    with post.farm.application.writing() as unit:
         curation.resolve(unit, ANN, closed.id)
         signed_orders.set_who_orders(unit.session, people)
     post.delivery.deliver()

@@ -18,8 +18,8 @@ from farm.server.pipeline.publication.signer_client import SignerRefusedError, S
 from farm.store.blobs import BlobStore
 from farm.trust.index.tree import entries
 from farm.trust.layout import BLOBS
-from tests.server.pipeline.conftest import EDGE, ReleasingFarm
-from tests.server.small_farm import recipe
+from tests.farms.releasing import EDGE, ReleasingFarm
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
@@ -29,7 +29,7 @@ WITH_TEST = "tests:\n  - name: {}\n    command: [/usr/bin/x]\n"
 
 
 def test_what_is_built_and_proven_is_released(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"), recipe("b", needs=("a",)))
+    releasing.submit(recipe("a"), recipe("b", needs=("a",)))
     status = releasing.settle()
     assert status.newest is not None
     assert status.newest.number == 1
@@ -43,42 +43,42 @@ def test_what_is_built_and_proven_is_released(releasing: ReleasingFarm) -> None:
 def test_how_many_tests_have_passed_is_said_and_none_is_not_counted(
     releasing: ReleasingFarm, more: str, said: str
 ) -> None:
-    releasing.farm.submit(recipe("a", more=more))
+    releasing.submit(recipe("a", more=more))
     latest = releasing.settle().latest
     assert latest is not None
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         results = {result.gate: result.summary for result in candidates.gate_results(unit.session, latest.candidate.id)}
     assert said in results[GateKind.TESTS]
 
 
 def test_nothing_is_collected_while_builds_are_not_finished(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     assert releasing.advance() == "building"
     assert releasing.status().latest is None
 
 
 def test_the_same_set_is_not_released_twice(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.settle()
     assert releasing.advance() == "idle"
     assert releasing.signer.signed == [1]
 
 
 def test_a_test_of_the_set_runs_once_and_its_verdict_is_kept(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a", more=WITH_TEST.format("of a")))
+    releasing.submit(recipe("a", more=WITH_TEST.format("of a")))
     releasing.settle()
     assert releasing.test_runs == ["of a"]
-    releasing.farm.submit(recipe("b", more=WITH_TEST.format("of b")))
+    releasing.submit(recipe("b", more=WITH_TEST.format("of b")))
     releasing.settle()
     assert releasing.test_runs == ["of a", "of b"]
     assert releasing.signer.signed == [1, 2]
 
 
 def test_a_failing_test_refuses_the_set_with_an_excuse_and_leaves_the_channel(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.settle()
     before = releasing.released()
-    releasing.farm.submit(recipe("b", more=WITH_TEST.format("of b")))
+    releasing.submit(recipe("b", more=WITH_TEST.format("of b")))
     status = releasing.settle(failing=("of b",))
     assert status.latest is not None
     assert status.latest.candidate.state == "refused"
@@ -89,18 +89,18 @@ def test_a_failing_test_refuses_the_set_with_an_excuse_and_leaves_the_channel(re
 
 
 def test_a_test_whose_needs_could_not_be_built_is_an_excuse(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("b"))
-    releasing.farm.fail(releasing.farm.claim())
-    releasing.farm.submit(recipe("a", more="tests:\n  - {name: t, command: [x], needs: [b]}\n"))
+    releasing.submit(recipe("b"))
+    releasing.fail(releasing.claim())
+    releasing.submit(recipe("a", more="tests:\n  - {name: t, command: [x], needs: [b]}\n"))
     status = releasing.settle()
     assert status.latest is not None
     assert "'t' of a cannot be run: the set has no package 'b'" in status.latest.excuses[0].excuse.reason
 
 
 def test_an_unmet_requirement_refuses_the_set_by_name(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
-    lease = releasing.farm.claim()
-    releasing.farm.finish(lease, requires=("soname:libgone.so.1",))
+    releasing.submit(recipe("a"))
+    lease = releasing.claim()
+    releasing.finish(lease, requires=("soname:libgone.so.1",))
     status = releasing.settle()
     assert status.latest is not None
     assert [(excuse.excuse.package, excuse.excuse.gate) for excuse in status.latest.excuses] == [("a", "proof")]
@@ -109,29 +109,29 @@ def test_an_unmet_requirement_refuses_the_set_by_name(releasing: ReleasingFarm) 
 
 
 def test_trouble_of_workers_is_never_a_verdict_and_is_tried_again_later_and_later(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a", more=WITH_TEST.format("of a")))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a", more=WITH_TEST.format("of a")))
+    releasing.build_all_but_tests()
     for pause in (20, 40, 80, 160):
         assert releasing.advance() == "open"
-        releasing.farm.fail(releasing.farm.claim())  # code build-failed: not the test's own failure
-        releasing.farm.clock.passes(pause - 1)
+        releasing.fail(releasing.claim())  # code build-failed: not the test's own failure
+        releasing.clock.passes(pause - 1)
         step = releasing.pipeline.advance()
         assert step.state == "open"
         assert "it is tried again at" in step.message
-        assert claim(releasing.farm.application, releasing.farm.workers["one"]) is None
-        releasing.farm.clock.passes(1)
+        assert claim(releasing.application, releasing.workers["one"]) is None
+        releasing.clock.passes(1)
     assert releasing.settle().newest is not None
 
 
 def test_a_signer_that_is_away_keeps_the_release_until_it_is_back(releasing: ReleasingFarm, tmp_path: object) -> None:
-    releasing.farm.submit(recipe("a"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a"))
+    releasing.build_all_but_tests()
     releasing.signer.away = True
     with pytest.raises(SignerUnreachableError):
         releasing.advance()
     assert releasing.status().newest is None
     # The process that knew of it is gone; another goes on from what the database says.
-    again = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
+    again = Pipeline(releasing.application, EDGE, releasing.signer.repository.root, releasing.signer)
     with pytest.raises(SignerUnreachableError):
         again.advance()
     releasing.signer.away = False
@@ -140,8 +140,8 @@ def test_a_signer_that_is_away_keeps_the_release_until_it_is_back(releasing: Rel
 
 
 def test_a_release_that_was_signed_before_the_crash_is_not_made_twice(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a"))
+    releasing.build_all_but_tests()
     sign = releasing.signer.sign
 
     def sign_and_crash(release: Release, evidence: Digest) -> None:
@@ -160,22 +160,22 @@ def test_a_release_that_was_signed_before_the_crash_is_not_made_twice(releasing:
 
 
 def test_a_release_that_the_signer_refuses_is_taken_back_with_the_reason(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     status = releasing.settle()
     assert status.newest is None
     assert status.latest is not None
     assert status.latest.excuses[0].excuse.gate == "signer"
     releasing.signer.refuses = False
-    releasing.farm.submit(recipe("a", flag="other"))
+    releasing.submit(recipe("a", flag="other"))
     assert releasing.settle().newest is not None
     assert releasing.signer.signed == [1]
 
 
 def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
-    releasing.farm.build_all_but_tests()
-    other = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
+    releasing.submit(recipe("a"))
+    releasing.build_all_but_tests()
+    other = Pipeline(releasing.application, EDGE, releasing.signer.repository.root, releasing.signer)
     sign = releasing.signer.sign
 
     def sign_too_late(release: Release, _evidence: Digest) -> None:
@@ -193,7 +193,7 @@ def test_what_another_process_has_published_is_not_taken_back_by_a_late_refusal(
 
 
 def test_an_excuse_of_the_signer_says_what_clears_it(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     status = releasing.settle()
     assert [each.excuse.remedy for each in status.standing] == ["Have it built by a worker that targets names."]
@@ -219,8 +219,8 @@ class Refusing:
 def refusing(releasing: ReleasingFarm) -> Refusing:
     releasing.signer.sign = made = Refusing(releasing)  # type: ignore[method-assign]
     for name in ("a", "b", "d"):
-        releasing.farm.submit(recipe(name))
-    releasing.farm.submit(recipe("c", needs=("b",), more="requires: [b]\n"))
+        releasing.submit(recipe(name))
+    releasing.submit(recipe("c", needs=("b",), more="requires: [b]\n"))
     return made
 
 
@@ -242,8 +242,8 @@ def test_the_signer_is_asked_again_about_it_after_twice_as_long_each_time(releas
     for waits in (FIRST_WAIT, FIRST_WAIT * 2):
         until = releasing.excuses()["b"].until
         assert until is not None
-        assert waits / 2 < until - releasing.farm.clock.now <= waits
-        releasing.farm.clock.passes(waits.total_seconds() + 1)
+        assert waits / 2 < until - releasing.clock.now <= waits
+        releasing.clock.passes(waits.total_seconds() + 1)
         releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
 
@@ -253,12 +253,12 @@ def test_a_retry_has_the_signer_asked_at_once(releasing: ReleasingFarm, refusing
     refusing.bad = {"d"}
     releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         ordering.retry(unit, Actor("token:ann"), "edge", packages=["b"])
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c"}
     refusing.bad = set()
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         ordering.retry(unit, Actor("token:ann"), "edge")
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c", "d"}
@@ -268,15 +268,15 @@ def test_a_retry_of_one_output_of_a_build_asks_about_the_others_as_well(
     releasing: ReleasingFarm, refusing: Refusing
 ) -> None:
     releasing.settle()
-    releasing.farm.submit(recipe("e"))
-    lease = claim(releasing.farm.application, releasing.farm.workers["one"])
+    releasing.submit(recipe("e"))
+    lease = claim(releasing.application, releasing.workers["one"])
     assert lease is not None
-    releasing.farm.finish(lease, debug="of e")
+    releasing.finish(lease, debug="of e")
     refusing.bad = {"e-debug"}
     releasing.settle()
     assert releasing.excuses()["e"].reason == "e-debug is not well"
     refusing.bad = set()
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         ordering.retry(unit, Actor("token:ann"), "edge", packages=["e"])
     releasing.settle()
     assert {"e", "e-debug"} <= releasing.versions().keys()
@@ -288,12 +288,12 @@ def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
 ) -> None:
     releasing.settle()
     refusing.bad = {"d"}
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         refusals.ask_again(unit.session, now=unit.now, channel="stable")
         refusals.ask_again(unit.session, now=unit.now, packages=["a"])
     releasing.settle()
     assert releasing.versions().keys() == {"a"}
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         refusals.ask_again(unit.session, now=unit.now, packages=packages)
     releasing.settle()
     assert releasing.versions().keys() == {"a", "b", "c"}
@@ -302,12 +302,12 @@ def test_what_may_have_cured_a_refusal_has_the_signer_asked_at_once(
 
 def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_while(releasing: ReleasingFarm) -> None:
     """What it refuses for may pass: what was published is put back, say, and brought forth again."""
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     releasing.settle()
     releasing.signer.refuses = False
     assert releasing.advance() == "refused"
-    releasing.farm.clock.passes(FIRST_WAIT.total_seconds() + 1)
+    releasing.clock.passes(FIRST_WAIT.total_seconds() + 1)
     releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
 
@@ -315,21 +315,21 @@ def test_a_whole_candidate_that_the_signer_refuses_is_brought_again_after_a_whil
 def test_what_was_refused_before_the_last_release_makes_the_next_candidate_wait_no_longer(
     releasing: ReleasingFarm,
 ) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.signer.refuses = True
     for waits in (FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4):
         releasing.settle()
-        releasing.farm.clock.passes(waits.total_seconds() + 1)
+        releasing.clock.passes(waits.total_seconds() + 1)
     releasing.signer.refuses = False
     releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
-    releasing.farm.clock.passes(1)
-    releasing.farm.submit(recipe("b"))
+    releasing.clock.passes(1)
+    releasing.submit(recipe("b"))
     releasing.signer.refuses = True
     releasing.settle()
     (excuse,) = releasing.excuses().values()
     assert excuse.until is not None
-    assert excuse.until - releasing.farm.clock.now <= FIRST_WAIT
+    assert excuse.until - releasing.clock.now <= FIRST_WAIT
 
 
 def test_without_the_orders_that_there_are_no_release_is_asked_for(
@@ -338,8 +338,8 @@ def test_without_the_orders_that_there_are_no_release_is_asked_for(
     def away(_delivery: OrderDelivery) -> int:
         raise SignerUnreachableError("the signer does not answer")
 
-    releasing.farm.submit(recipe("a"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a"))
+    releasing.build_all_but_tests()
     with monkeypatch.context() as broken:
         broken.setattr(OrderDelivery, "bring", away)
         with pytest.raises(SignerUnreachableError):

@@ -12,9 +12,9 @@ from farm.server.jobs.leases import claim
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import difference
 from farm.trust.metadata.repository import Repository
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.small import recipe
 from tests.server.jobs.test_rebuilds import rebuild
-from tests.server.small_farm import recipe
 from tests.threats.test_row_16_rebuilds import farm
 
 if TYPE_CHECKING:
@@ -28,18 +28,18 @@ __all__ = ["database", "database_url", "farm", "migrated_sqlite", "postgres_sock
 def settle(farm: KeyedFarm) -> None:
     """Let `one` build what is new and `two` build it again, until the channel has released it."""
     for worker in ("one", "two"):
-        while lease := claim(farm.small.application, farm.small.workers[worker]):
+        while lease := claim(farm.application, farm.workers[worker]):
             farm.report(lease)
         farm.pipeline.advance()
 
 
 def released_with(farm: KeyedFarm, name: str) -> None:
-    farm.small.submit(recipe(name))
+    farm.submit(recipe(name))
     settle(farm)
 
 
 def published(farm: KeyedFarm, number: int) -> Release:
-    with farm.small.application.reading() as unit:
+    with farm.application.reading() as unit:
         record = releases.release(unit.session, "edge", number)
     assert record is not None
     return Release.from_json(farm.public.read(record.digest))
@@ -52,15 +52,15 @@ def written(farm: KeyedFarm, number: int) -> list[str]:
 
 
 def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(farm: KeyedFarm, tmp_path: Path) -> None:
-    farm.small.submit(recipe("b"))
+    farm.submit(recipe("b"))
     settle(farm)
-    assert (farm.released(), farm.published_builders()) == (1, {"one", "two"})
-    rebuild(farm.small, "a")
-    farm.report(farm.small.claim("three"))
+    assert (farm.releases(), farm.published_builders()) == (1, {"one", "two"})
+    rebuild(farm, "a")
+    farm.report(farm.claim("three"))
     farm.pipeline.advance()
-    assert farm.released() == 1, "an agreement alone is no reason for a release"
+    assert farm.releases() == 1, "an agreement alone is no reason for a release"
     released_with(farm, "c")
-    assert (farm.released(), farm.published_builders()) == (2, {"one", "two", "three"})
+    assert (farm.releases(), farm.published_builders()) == (2, {"one", "two", "three"})
     assert written(farm, 2) == ["a", "c"]
     builders = Repository(farm.public.root.parent).builders()
     change = ReleaseChange.of(published(farm, 2), published(farm, 1), farm.public)
@@ -73,24 +73,24 @@ def test_the_next_release_names_who_has_agreed_since_and_writes_no_other_entry(f
 def test_a_builder_that_is_not_on_the_signed_list_holds_no_release_up(farm: KeyedFarm) -> None:
     settle(farm)
     farm.enrol("four")
-    rebuild(farm.small, "a")
-    farm.report(farm.small.claim("four"))
+    rebuild(farm, "a")
+    farm.report(farm.claim("four"))
     released_with(farm, "c")
-    assert (farm.released(), farm.published_builders()) == (2, {"one", "two"})
+    assert (farm.releases(), farm.published_builders()) == (2, {"one", "two"})
     assert written(farm, 2) == ["c"]
 
 
 def test_an_agreement_that_bears_an_earlier_time_than_the_release_is_not_forgotten(farm: KeyedFarm) -> None:
-    farm.report(farm.small.claim("one"))
+    farm.report(farm.claim("one"))
     farm.pipeline.advance()
-    farm.report(farm.small.claim("two"))
-    farm.small.clock.passes(60)
+    farm.report(farm.claim("two"))
+    farm.clock.passes(60)
     farm.pipeline.advance()
-    assert farm.released() == 1
-    rebuild(farm.small, "a")
-    lease = farm.small.claim("three")
-    farm.small.clock.passes(-30)
+    assert farm.releases() == 1
+    rebuild(farm, "a")
+    lease = farm.claim("three")
+    farm.clock.passes(-30)
     farm.report(lease)
-    farm.small.clock.passes(30)
+    farm.clock.passes(30)
     released_with(farm, "c")
     assert farm.published_builders() == {"one", "two", "three"}

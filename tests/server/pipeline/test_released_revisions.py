@@ -16,16 +16,16 @@ from farm.server.identities.access import Actor
 from farm.server.jobs import jobs
 from farm.server.pipeline.publication.signer_client import SignerUnreachableError
 from farm.server.recipes import recipes
-from tests.server.small_farm import TOOLCHAIN, WORLD, recipe
+from tests.farms.small import TOOLCHAIN, WORLD, recipe
 
 if TYPE_CHECKING:
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 @pytest.fixture
 def released(releasing: ReleasingFarm) -> ReleasingFarm:
     """Two packages on edge, one of which is built against the other."""
-    releasing.farm.submit(recipe("lib"), recipe("app", needs=("lib",)))
+    releasing.submit(recipe("lib"), recipe("app", needs=("lib",)))
     releasing.settle()
     assert releasing.releases() == 1
     return releasing
@@ -33,7 +33,7 @@ def released(releasing: ReleasingFarm) -> ReleasingFarm:
 
 def refused(releasing: ReleasingFarm, *recipes: dict[str, bytes]) -> str:
     with pytest.raises(RecipeError) as raised:
-        releasing.farm.submit(*recipes)
+        releasing.submit(*recipes)
     return raised.value.message
 
 
@@ -47,36 +47,36 @@ def test_the_refusal_says_where_what_is_released_and_what_to_do(released: Releas
 
 
 def test_nothing_of_the_submission_is_taken(released: ReleasingFarm) -> None:
-    with released.farm.application.reading() as unit:
+    with released.application.reading() as unit:
         before = (jobs.newest_job(unit.session), recipes.heads(unit.session))
     told = refused(released, recipe("lib", flag="x"), recipe("app", needs=("lib",), flag="x"), recipe("new"))
     assert [line.split(":")[0] for line in told.splitlines() if line.startswith("packages/")] == [
         "packages/app/recipe.yaml",
         "packages/lib/recipe.yaml",
     ]
-    with released.farm.application.reading() as unit:
+    with released.application.reading() as unit:
         assert (jobs.newest_job(unit.session), recipes.heads(unit.session)) == before
 
 
 def test_a_raised_revision_is_taken(released: ReleasingFarm) -> None:
-    released.farm.submit(recipe("lib", flag="x", revision=2))
+    released.submit(recipe("lib", flag="x", revision=2))
     released.settle()
     assert released.releases() == 2
 
 
 def test_the_remedy_names_the_revision_after_the_highest_that_was_released(released: ReleasingFarm) -> None:
     for revision in (2, 5):
-        released.farm.submit(recipe("lib", revision=revision))
+        released.submit(recipe("lib", revision=revision))
         released.settle()
     assert "Raise revision to 6" in refused(released, recipe("lib", flag="x"))
     assert "Raise revision to 6" in refused(released, recipe("lib", flag="x", revision=5))
-    released.farm.submit(recipe("lib", flag="x", revision=3))
+    released.submit(recipe("lib", flag="x", revision=3))
 
 
 def test_what_is_released_no_more_was_released(released: ReleasingFarm) -> None:
-    released.farm.submit(recipe("lib", revision=2))
+    released.submit(recipe("lib", revision=2))
     released.settle()
-    with released.farm.application.writing() as unit:
+    with released.application.writing() as unit:
         rollback(unit, Actor("token:cora"), "edge", 1, why="it was better")
     released.settle()
     assert "lib 1.0-2 is in release 2 of edge" in refused(released, recipe("lib", flag="x", revision=2))
@@ -84,14 +84,14 @@ def test_what_is_released_no_more_was_released(released: ReleasingFarm) -> None:
 
 def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: ReleasingFarm) -> None:
     outputs = "outputs:\n  dev: [include/**]\n"
-    released.farm.submit(recipe("lib-dev", version="2.0"))
+    released.submit(recipe("lib-dev", version="2.0"))
     released.settle()
-    with released.farm.application.planning() as unit:
+    with released.application.planning() as unit:
         # The name is free again, as when its recipe is withdrawn: only releases know of it.
         unit.session.connection().exec_driver_sql("DELETE FROM recipe_output WHERE recipe = 'lib-dev'")
     told = refused(released, recipe("lib", version="2.0", more=outputs))
     assert "packages/lib/recipe.yaml:3:11: lib-dev 2.0-1 is in release 2 of edge, with other content" in told
-    released.farm.submit(recipe("lib", version="2.0", revision=2, more=outputs))
+    released.submit(recipe("lib", version="2.0", revision=2, more=outputs))
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,20 @@ def test_a_package_of_a_released_name_is_refused_from_whatever_recipe(released: 
     ],
 )
 def test_what_leaves_the_plan_as_it_is_may_change(released: ReleasingFarm, more: str) -> None:
-    taken = released.farm.submit(recipe("lib", more=more))
+    taken = released.submit(recipe("lib", more=more))
     assert taken.accepted[0].job.answered_by is not None
-    assert released.farm.build_all_but_tests() == []
+    assert released.build_all_but_tests() == []
 
 
 def test_another_need_is_other_content(released: ReleasingFarm) -> None:
     assert "app 1.0-1 is in release 1" in refused(released, recipe("app"))
-    released.farm.submit(recipe("tool"))
+    released.submit(recipe("tool"))
     assert "app 1.0-1 is in release 1" in refused(released, recipe("app", needs=("lib", "tool")))
 
 
 def test_the_same_recipe_may_come_again_when_the_toolchain_is_another(released: ReleasingFarm) -> None:
     other = replace(TOOLCHAIN, tree=Digest.of(b"another toolchain"))
-    farm = released.farm
+    farm = released
     farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": other}))
     farm.submit(recipe("lib"))
     farm.build_all_but_tests()
@@ -126,17 +126,17 @@ def test_the_same_recipe_may_come_again_when_the_toolchain_is_another(released: 
 
 def test_what_never_was_released_may_be_anything_under_one_revision(released: ReleasingFarm) -> None:
     for flag in ("x", "y"):
-        released.farm.submit(recipe("lib", revision=2, flag=flag))
-        released.farm.build_all_but_tests()
-    assert released.farm.current()["lib"].printed_version == "1.0-2+b2"
+        released.submit(recipe("lib", revision=2, flag=flag))
+        released.build_all_but_tests()
+    assert released.current()["lib"].printed_version == "1.0-2+b2"
 
 
 def test_what_waits_for_the_signer_counts_as_released(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("lib"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("lib"))
+    releasing.build_all_but_tests()
     releasing.signer.away = True
     while True:
-        with releasing.farm.application.reading() as unit:
+        with releasing.application.reading() as unit:
             if releases.newest_release(unit.session, "edge", published=False):
                 break
         with suppress(SignerUnreachableError):
@@ -145,5 +145,5 @@ def test_what_waits_for_the_signer_counts_as_released(releasing: ReleasingFarm) 
     assert "lib 1.0-1 is in release 1 of edge" in refused(releasing, recipe("lib", flag="x"))
     releasing.signer.away = False
     releasing.settle()
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         assert candidates.open_candidate(unit.session, "edge") is None

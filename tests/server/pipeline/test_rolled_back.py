@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 from farm.server.curation import orders
 from farm.server.curation.ordering import withdraw_order
 from farm.server.identities.access import Actor
+from tests.farms.small import recipe
+from tests.farms.two_channels import TwoChannels, order
 from tests.server.pipeline.test_scenarios import TEST, library, program
-from tests.server.pipeline.two_channels import TwoChannels, order
-from tests.server.small_farm import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 def gone_back(releasing: ReleasingFarm) -> None:
     """Edge has released aa and bb, then new ones and cc, and gone back."""
-    releasing.farm.submit(recipe("aa"), recipe("bb"))
+    releasing.submit(recipe("aa"), recipe("bb"))
     releasing.settle()
-    releasing.farm.submit(recipe("aa", version="2.0"), recipe("bb", version="2.0"), recipe("cc"))
+    releasing.submit(recipe("aa", version="2.0"), recipe("bb", version="2.0"), recipe("cc"))
     releasing.settle()
     order(releasing, "rollback", {"number": 1})
     releasing.settle()
@@ -38,7 +38,7 @@ def test_a_retry_brings_back_what_it_names_and_nothing_else(releasing: Releasing
     releasing.settle()
     assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "cc": "1.0"}
     assert gates(releasing) == {"aa": "rolled-back", "bb": "rolled-back"}
-    releasing.farm.submit(recipe("dd"))
+    releasing.submit(recipe("dd"))
     releasing.settle()
     assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "cc": "1.0", "dd": "1.0"}
 
@@ -46,9 +46,9 @@ def test_a_retry_brings_back_what_it_names_and_nothing_else(releasing: Releasing
 def test_a_retry_that_was_withdrawn_brings_nothing_back(releasing: ReleasingFarm) -> None:
     gone_back(releasing)
     given = order(releasing, "retry", {"packages": ["cc"]})
-    with releasing.farm.application.planning() as unit:
+    with releasing.application.planning() as unit:
         withdraw_order(unit, Actor("token:ann", "192.0.2.1"), "edge", given.id, why="no")
-    releasing.farm.submit(recipe("dd"))
+    releasing.submit(recipe("dd"))
     releasing.settle()
     assert releasing.versions() == {"aa": "1.0", "bb": "1.0", "dd": "1.0"}
 
@@ -63,10 +63,10 @@ def test_a_retry_that_names_nothing_brings_nothing_back(releasing: ReleasingFarm
 
 def test_a_retry_brings_along_what_must_move_with_what_it_names(releasing: ReleasingFarm) -> None:
     for version, soname in (("1.0", "libx.so.1"), ("2.0", "libx.so.2")):
-        releasing.farm.shape("libx", version, library(soname, "x_open"))  # type: ignore[arg-type]
-        releasing.farm.shape("user", version, program("user", soname, "x_open"))  # type: ignore[arg-type]
+        releasing.shape("libx", version, library(soname, "x_open"))  # type: ignore[arg-type]
+        releasing.shape("user", version, program("user", soname, "x_open"))  # type: ignore[arg-type]
     for version in ("1.0", "2.0"):
-        releasing.farm.submit(*(recipe(name, version=version) for name in ("libx", "user", "apart")))
+        releasing.submit(*(recipe(name, version=version) for name in ("libx", "user", "apart")))
         releasing.settle()
     order(releasing, "rollback", {"number": 1})
     releasing.settle()
@@ -74,7 +74,7 @@ def test_a_retry_brings_along_what_must_move_with_what_it_names(releasing: Relea
     given = order(releasing, "retry", {"packages": ["user"]})
     releasing.settle(failing=())
     assert releasing.versions() == {"apart": "1.0", "libx": "2.0", "user": "2.0"}
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         (kept,) = [each for each in orders.orders(unit.session, "edge") if each.id == given.id]
     assert kept.detail["along"] == ["libx"]
 
@@ -85,13 +85,13 @@ def test_what_was_held_when_a_channel_went_back_does_not_come_in_for_that(releas
     def judge(_test: str, there: dict[str, str]) -> bool:
         return not (there["aa"] == "2.0" and there["bb"] >= "3")
 
-    releasing.farm.shape("whole", "1.0", {}, requires=("package:aa", "package:bb"))
-    releasing.farm.submit(recipe("aa"), recipe("bb"), recipe("whole", more=TEST.format("together")))
+    releasing.shape("whole", "1.0", {}, requires=("package:aa", "package:bb"))
+    releasing.submit(recipe("aa"), recipe("bb"), recipe("whole", more=TEST.format("together")))
     releasing.settle()
     first = releasing.released()
-    releasing.farm.submit(recipe("aa", version="2.0"))
+    releasing.submit(recipe("aa", version="2.0"))
     releasing.settle()
-    releasing.farm.submit(recipe("bb", version="3.0"))
+    releasing.submit(recipe("bb", version="3.0"))
     releasing.settle(judge=judge)
     assert gates(releasing) == {"bb": "tests"}
     order(releasing, "rollback", {"number": 1})
@@ -111,17 +111,17 @@ def test_what_was_held_when_a_channel_went_back_does_not_come_in_for_that(releas
 
 def test_a_new_build_of_what_was_left_out_goes_in(releasing: ReleasingFarm) -> None:
     gone_back(releasing)
-    releasing.farm.submit(recipe("aa", version="2.1"))
+    releasing.submit(recipe("aa", version="2.1"))
     releasing.settle()
     assert releasing.versions() == {"aa": "2.1", "bb": "1.0"}
 
 
 def test_a_rollback_that_the_signer_refused_leaves_nothing_out(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("aa"))
+    releasing.submit(recipe("aa"))
     releasing.settle()
-    releasing.farm.submit(recipe("aa", version="2.0"))
+    releasing.submit(recipe("aa", version="2.0"))
     releasing.settle()
-    releasing.farm.submit(recipe("bb"))
+    releasing.submit(recipe("bb"))
     releasing.signer.refuses = True
     order(releasing, "rollback", {"number": 1})
     releasing.advance()
@@ -134,9 +134,9 @@ def test_what_a_rollback_brought_back_does_not_go_again_because_its_source_is_wi
     releasing: ReleasingFarm,
 ) -> None:
     two = TwoChannels.open(releasing)
-    releasing.farm.submit(recipe("bb"))
+    releasing.submit(recipe("bb"))
     releasing.settle()
-    releasing.farm.submit(recipe("aa"))
+    releasing.submit(recipe("aa"))
     two.settle()
     two.roll_back("edge", 1)
     two.settle()
@@ -150,7 +150,7 @@ def test_what_a_rollback_brought_back_does_not_go_again_because_its_source_is_wi
         "release 3 of stable, a rollback, kept it: it ate my homework",
     )
     assert excuse.remedy == "`farm candidate retry stable aa` lets it go."
-    releasing.farm.submit(recipe("cc"))
+    releasing.submit(recipe("cc"))
     two.settle()
     assert two.holds() == {"aa", "bb", "cc"}
     order(releasing, "retry", {"packages": ["aa"]}, channel="stable")
@@ -161,11 +161,11 @@ def test_what_a_rollback_brought_back_does_not_go_again_because_its_source_is_wi
 def test_what_the_source_releases_afterwards_goes_on_into_a_channel_that_went_back(releasing: ReleasingFarm) -> None:
     two = TwoChannels.open(releasing)
     for version in ("1.0", "2.0"):
-        releasing.farm.submit(recipe("aa", version=version), recipe("bb", version=version))
+        releasing.submit(recipe("aa", version=version), recipe("bb", version=version))
         two.settle()
     two.roll_back("stable", 1)
     two.settle()
     assert {excuse.gate for excuse in two.excuses().values()} == {"rolled-back"}
-    releasing.farm.submit(recipe("bb", version="3.0"))
+    releasing.submit(recipe("bb", version="3.0"))
     two.settle()
     assert set(two.excuses()) == {"aa"}

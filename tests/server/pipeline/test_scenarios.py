@@ -21,8 +21,8 @@ from farm.server.pipeline.publication.signer_client import SignerUnreachableErro
 from farm.server.tables.pipeline_states import CandidateState
 from farm.server.tables.release_rows import CandidateRow
 from tests.core.sets.values import elf
-from tests.server.pipeline.conftest import EDGE, ReleasingFarm
-from tests.server.small_farm import recipe
+from tests.farms.releasing import EDGE, ReleasingFarm
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,8 @@ def program(name: str, soname: str, *imports: str) -> dict[str, object]:
 def integrated(releasing: ReleasingFarm, count: int) -> list[str]:
     """Release `count` small packages, and one whose only test runs with all of them there."""
     names = [f"p{number:02}" for number in range(count)]
-    releasing.farm.shape("whole", "1.0", {}, requires=tuple(f"package:{name}" for name in names))
-    releasing.farm.submit(*[recipe(name) for name in names], recipe("whole", more=TEST.format("together")))
+    releasing.shape("whole", "1.0", {}, requires=tuple(f"package:{name}" for name in names))
+    releasing.submit(*[recipe(name) for name in names], recipe("whole", more=TEST.format("together")))
     releasing.settle()
     assert releasing.releases() == 1
     return names
@@ -67,7 +67,7 @@ def breaks_with(*packages: str) -> Callable[[str, dict[str, str]], bool]:
 @many_rounds
 def test_1_of_64_updates_62_are_published_and_both_culprits_are_named_within_15_runs(releasing: ReleasingFarm) -> None:
     names = integrated(releasing, 64)
-    releasing.farm.submit(*[recipe(name, version="2.0") for name in names])
+    releasing.submit(*[recipe(name, version="2.0") for name in names])
     first, second = breaks_with("p17"), breaks_with("p42")
     releasing.settle(judge=lambda test, there: first(test, there) and second(test, there))
     versions = releasing.versions()
@@ -86,9 +86,9 @@ def test_1_of_64_updates_62_are_published_and_both_culprits_are_named_within_15_
 
 def test_1_tests_that_see_one_package_each_need_one_run(releasing: ReleasingFarm) -> None:
     names = [f"p{number:02}" for number in range(20)]
-    releasing.farm.submit(*[recipe(name, more=TEST.format(f"of {name}")) for name in names])
+    releasing.submit(*[recipe(name, more=TEST.format(f"of {name}")) for name in names])
     releasing.settle()
-    releasing.farm.submit(*[recipe(name, version="2.0", more=TEST.format(f"of {name}")) for name in names])
+    releasing.submit(*[recipe(name, version="2.0", more=TEST.format(f"of {name}")) for name in names])
     releasing.settle(failing=("of p03", "of p11"))
     assert sorted(releasing.excuses()) == ["p03", "p11"]
     assert releasing.runs() == {"search": 1}
@@ -96,7 +96,7 @@ def test_1_tests_that_see_one_package_each_need_one_run(releasing: ReleasingFarm
 
 def test_2_of_two_that_conflict_one_is_held_and_names_the_other(releasing: ReleasingFarm) -> None:
     integrated(releasing, 6)
-    releasing.farm.submit(recipe("p01", version="2.0"), recipe("p04", version="2.0"))
+    releasing.submit(recipe("p01", version="2.0"), recipe("p04", version="2.0"))
     releasing.settle(judge=breaks_with("p01", "p04"))
     assert sorted(releasing.excuses()) == ["p04"]
     excuse = releasing.excuses()["p04"]
@@ -107,7 +107,7 @@ def test_2_of_two_that_conflict_one_is_held_and_names_the_other(releasing: Relea
 
 def test_2_without_the_first_the_second_ships(releasing: ReleasingFarm) -> None:
     integrated(releasing, 6)
-    releasing.farm.submit(recipe("p04", version="2.0"))
+    releasing.submit(recipe("p04", version="2.0"))
     releasing.settle(judge=breaks_with("p01", "p04"))
     assert releasing.versions()["p04"] == "2.0"
     assert releasing.excuses() == {}
@@ -115,13 +115,13 @@ def test_2_without_the_first_the_second_ships(releasing: ReleasingFarm) -> None:
 
 def soname_bump(releasing: ReleasingFarm) -> list[str]:
     users = [f"user{number}" for number in range(5)]
-    releasing.farm.shape("libx", "1.0", library("libx.so.1", "x_open"))
-    releasing.farm.shape("libx", "2.0", library("libx.so.2", "x_open"))
+    releasing.shape("libx", "1.0", library("libx.so.1", "x_open"))
+    releasing.shape("libx", "2.0", library("libx.so.2", "x_open"))
     for user in users:
-        releasing.farm.shape(user, "1.0", program(user, "libx.so.1", "x_open"))
-        releasing.farm.shape(user, "2.0", program(user, "libx.so.2", "x_open"))
+        releasing.shape(user, "1.0", program(user, "libx.so.1", "x_open"))
+        releasing.shape(user, "2.0", program(user, "libx.so.2", "x_open"))
     every = [recipe(user, needs=("libx",)) for user in users]
-    releasing.farm.submit(recipe("libx"), *every, recipe("apart"))
+    releasing.submit(recipe("libx"), *every, recipe("apart"))
     releasing.settle()
     return users
 
@@ -129,13 +129,13 @@ def soname_bump(releasing: ReleasingFarm) -> list[str]:
 def test_3_a_soname_bump_with_a_dependent_that_does_not_build_moves_nothing_of_it(releasing: ReleasingFarm) -> None:
     users = soname_bump(releasing)
     changed = [recipe(user, needs=("libx",), version="2.0") for user in users]
-    releasing.farm.submit(recipe("libx", version="2.0"), *changed, recipe("apart", version="2.0"))
+    releasing.submit(recipe("libx", version="2.0"), *changed, recipe("apart", version="2.0"))
     for _ in range(7):
-        lease = releasing.farm.claim()
+        lease = releasing.claim()
         if lease.job.name == "user3":
-            failed = releasing.farm.fail(lease)
+            failed = releasing.fail(lease)
         else:
-            releasing.farm.finish(lease)
+            releasing.finish(lease)
     releasing.settle()
     versions = releasing.versions()
     assert versions["apart"] == "2.0"
@@ -148,8 +148,8 @@ def test_3_a_soname_bump_with_a_dependent_that_does_not_build_moves_nothing_of_i
         assert "user3 1.0-1: bin/user3 needs libx.so.1" in held[name].reason
         assert "Mend the recipe of user3" in held[name].remedy
     assert held["user3"].gate == "build"
-    releasing.farm.submit(recipe("user3", needs=("libx",), version="2.1"))
-    releasing.farm.shape("user3", "2.1", program("user3", "libx.so.2", "x_open"))
+    releasing.submit(recipe("user3", needs=("libx",), version="2.1"))
+    releasing.shape("user3", "2.1", program("user3", "libx.so.2", "x_open"))
     releasing.settle()
     assert releasing.versions()["libx"] == "2.0"
     assert releasing.excuses() == {}
@@ -157,7 +157,7 @@ def test_3_a_soname_bump_with_a_dependent_that_does_not_build_moves_nothing_of_i
 
 def test_4_what_breaks_alone_ships_in_one_publish_with_what_mends_it(releasing: ReleasingFarm) -> None:
     integrated(releasing, 4)
-    releasing.farm.submit(recipe("p01", version="2.0"), recipe("p03", version="2.0"), recipe("p02", version="2.0"))
+    releasing.submit(recipe("p01", version="2.0"), recipe("p03", version="2.0"), recipe("p02", version="2.0"))
 
     def judge(_test: str, there: dict[str, str]) -> bool:
         alone = there["p01"] == "2.0" and there["p03"] == "1.0"
@@ -170,10 +170,10 @@ def test_4_what_breaks_alone_ships_in_one_publish_with_what_mends_it(releasing: 
 
 def test_5_a_test_that_is_red_on_the_base_blocks_nobody_and_is_shown(releasing: ReleasingFarm) -> None:
     broken = red_on_the_base(releasing)
-    releasing.farm.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
+    releasing.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
     releasing.settle(failing=("shaky",))
     assert releasing.versions()["a"] == "2.0"
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
         said = {result.gate: result for result in candidates.gate_results(unit.session, latest.id)}
@@ -184,9 +184,9 @@ def test_5_a_test_that_is_red_on_the_base_blocks_nobody_and_is_shown(releasing: 
 
 def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasing: ReleasingFarm) -> None:
     red_on_the_base(releasing)
-    releasing.farm.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
+    releasing.submit(recipe("a", version="2.0", more=TEST.format("shaky")))
     releasing.settle(judge=lambda _test, _there: False, message=lambda there: f"it broke in {there['a']}")
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
         said = {result.gate: result for result in candidates.gate_results(unit.session, latest.id)}
@@ -196,10 +196,10 @@ def test_5_a_new_failure_in_a_test_that_was_red_says_that_it_is_another(releasin
 
 def red_on_the_base(releasing: ReleasingFarm) -> dict[str, object]:
     """Release `a` with a test that is red: a curator's policy without tests let it in."""
-    application, root = releasing.farm.application, releasing.signer.repository.root
+    application, root = releasing.application, releasing.signer.repository.root
     without = Pipeline(application, EDGE_WITHOUT_TESTS, root, releasing.signer)
-    releasing.farm.submit(recipe("a", more=TEST.format("shaky")))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a", more=TEST.format("shaky")))
+    releasing.build_all_but_tests()
     assert without.advance().state == "released"
     return dict(releasing.excuses())
 
@@ -212,16 +212,16 @@ def test_6_a_test_that_fails_by_chance_holds_no_innocent_and_is_shown_as_flaky(r
     chance = random.Random(20261124)
     integrated(releasing, 3)
     for cycle in range(20):
-        releasing.farm.submit(recipe("p01", version=f"2.{cycle}"))
+        releasing.submit(recipe("p01", version=f"2.{cycle}"))
         releasing.settle(judge=lambda _test, _there: chance.random() >= 0.3)
         assert releasing.excuses() == {}, f"cycle {cycle}"
         assert releasing.versions()["p01"] == f"2.{cycle}"
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         found = flaky_tests.flaky(unit.session, now=unit.now)
     assert {(each.recipe, each.test, each.version) for each in found} == {("whole", "together", "1.0-1")}
     assert all(each.expires_at > each.seen_at for each in found)
     # A regression that is none of chance is caught all the same.
-    releasing.farm.submit(recipe("p02", version="3.0"))
+    releasing.submit(recipe("p02", version="3.0"))
     releasing.settle(judge=lambda _test, there: there["p02"] != "3.0" and chance.random() >= 0.3)
     assert set(releasing.excuses()) == {"p02"}
 
@@ -231,18 +231,18 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     releasing: ReleasingFarm,
 ) -> None:
     names = integrated(releasing, 16)
-    releasing.farm.submit(*[recipe(name, version="2.0") for name in names])
-    releasing.farm.build_all_but_tests()
+    releasing.submit(*[recipe(name, version="2.0") for name in names])
+    releasing.build_all_but_tests()
     before = len(releasing.test_runs)
     judge = breaks_with("p09")
     for _ in range(100):
         # Each step is made by a process that knows nothing and is gone afterwards.
-        another = Pipeline(releasing.farm.application, EDGE, releasing.signer.repository.root, releasing.signer)
+        another = Pipeline(releasing.application, EDGE, releasing.signer.repository.root, releasing.signer)
         step = another.advance()
         if step.state == "released":
             break
         assert step.state == "open"
-        with releasing.farm.application.reading() as unit:
+        with releasing.application.reading() as unit:
             latest = candidates.latest_candidate(unit.session, "edge")
             assert latest is not None
             said = {result.gate: result.state for result in candidates.gate_results(unit.session, latest.id)}
@@ -253,7 +253,7 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
     runs = releasing.runs()
     assert runs["search"] <= 2 + 4
     # Every red set was tested three times over, every green one once, and none more.
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         latest = candidates.latest_candidate(unit.session, "edge")
         assert latest is not None
         states = [run.state for run in candidates.set_runs(unit.session, latest.id) if run.tests]
@@ -262,24 +262,24 @@ def test_7_a_pipeline_that_is_killed_at_every_step_repeats_no_run_and_never_says
 
 def test_8_a_verdict_for_an_older_base_is_refused_at_publish_and_tested_again(releasing: ReleasingFarm) -> None:
     integrated(releasing, 3)
-    releasing.farm.submit(recipe("p01", version="2.0"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("p01", version="2.0"))
+    releasing.build_all_but_tests()
     assert releasing.advance() == "open"
-    releasing.farm.submit(recipe("p02", version="1.1"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("p02", version="1.1"))
+    releasing.build_all_but_tests()
     # A security fix goes in past the gate of tests while the others are tested.
-    fix = Pipeline(releasing.farm.application, EDGE_WITHOUT_TESTS, releasing.signer.repository.root, releasing.signer)
-    with releasing.farm.application.planning() as unit:
+    fix = Pipeline(releasing.application, EDGE_WITHOUT_TESTS, releasing.signer.repository.root, releasing.signer)
+    with releasing.application.planning() as unit:
         stale = candidates.open_candidate(unit.session, "edge")
         assert stale is not None
         candidates.decide(unit.session, stale.id, CandidateState.REFUSED, reason="", now=unit.now)
     assert fix.advance().state == "released"
-    with releasing.farm.application.planning() as unit:
+    with releasing.application.planning() as unit:
         reopen(unit, stale.id)
     releasing.run_tests()
     assert releasing.releases() == 2
     releasing.settle()
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         known = candidates.candidate(unit.session, stale.id)
         assert known is not None
         assert known.state == "superseded"
@@ -294,10 +294,10 @@ def reopen(unit: UnitOfWork, candidate_id: int) -> None:
 def test_11_a_rolled_back_channel_holds_what_it_did_and_does_not_roll_forward_by_itself(
     releasing: ReleasingFarm,
 ) -> None:
-    releasing.farm.submit(recipe("a"), recipe("b"))
+    releasing.submit(recipe("a"), recipe("b"))
     releasing.settle()
     first = releasing.released()
-    releasing.farm.submit(recipe("a", version="2.0"), recipe("c"))
+    releasing.submit(recipe("a", version="2.0"), recipe("c"))
     releasing.settle()
     assert releasing.releases() == 2
     order(releasing, "rollback", {"number": 1})
@@ -308,7 +308,7 @@ def test_11_a_rolled_back_channel_holds_what_it_did_and_does_not_roll_forward_by
     held = releasing.excuses()
     assert held["a"].gate == "rolled-back"
     assert "release 3 of edge, a rollback, took it out: it ate my homework" in held["a"].reason
-    releasing.farm.submit(recipe("a", version="2.1"))
+    releasing.submit(recipe("a", version="2.1"))
     releasing.settle()
     assert releasing.versions() == {"a": "2.1", "b": "1.0"}
     assert set(releasing.excuses()) == {"c"}
@@ -319,10 +319,10 @@ def test_11_a_rolled_back_channel_holds_what_it_did_and_does_not_roll_forward_by
 
 def test_a_curators_order_does_not_wait_for_tests_that_are_under_way(releasing: ReleasingFarm) -> None:
     integrated(releasing, 3)
-    releasing.farm.submit(recipe("p01", version="1.1"))
+    releasing.submit(recipe("p01", version="1.1"))
     releasing.settle()
-    releasing.farm.submit(recipe("p02", version="2.0"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("p02", version="2.0"))
+    releasing.build_all_but_tests()
     assert releasing.advance() == "open"
     order(releasing, "rollback", {"number": 1})
     assert releasing.advance() == "released"
@@ -334,34 +334,34 @@ def test_a_curators_order_does_not_wait_for_tests_that_are_under_way(releasing: 
 
 
 def test_an_order_to_retry_runs_failed_tests_anew(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a", more=TEST.format("of a")))
+    releasing.submit(recipe("a", more=TEST.format("of a")))
     releasing.settle(failing=("of a",))
     assert set(releasing.excuses()) == {"a"}
-    releasing.farm.clock.passes(60)
+    releasing.clock.passes(60)
     order(releasing, "retry", {"packages": ["a"]})
     before = len(releasing.test_runs)
     releasing.settle(failing=("of a",))
     assert len(releasing.test_runs) - before == 3
     assert set(releasing.excuses()) == {"a"}
-    releasing.farm.clock.passes(60)
+    releasing.clock.passes(60)
     order(releasing, "retry", {"packages": ["a"]})
     releasing.settle()
     assert releasing.versions() == {"a": "1.0"}
 
 
 def test_an_order_that_changes_nothing_is_done_and_says_so(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.settle()
     order(releasing, "retry", {"packages": []})
     assert releasing.advance() == "idle"
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         (done,) = orders.orders(unit.session, "edge")
     assert done.outcome == "nothing to do: edge holds that already"
     assert releasing.releases() == 1
 
 
 def order(releasing: ReleasingFarm, kind: str, detail: dict[str, object]) -> None:
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         orders.add_order(
             unit.session,
             "edge",
@@ -374,29 +374,29 @@ def order(releasing: ReleasingFarm, kind: str, detail: dict[str, object]) -> Non
 
 
 def test_a_new_version_clears_an_excuse_by_itself(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a", more=TEST.format("good")))
+    releasing.submit(recipe("a", more=TEST.format("good")))
     releasing.settle()
-    releasing.farm.submit(recipe("a", version="2.0", more=TEST.format("good")))
+    releasing.submit(recipe("a", version="2.0", more=TEST.format("good")))
     releasing.settle(failing=("good",))
     held = releasing.excuses()["a"]
-    releasing.farm.clock.passes(3600)
-    releasing.farm.submit(recipe("a", version="2.1", more=TEST.format("good")))
+    releasing.clock.passes(3600)
+    releasing.submit(recipe("a", version="2.1", more=TEST.format("good")))
     releasing.settle()
     assert releasing.excuses() == {}
     assert held.version == "2.0-1"
 
 
 def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: ReleasingFarm) -> None:
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         until = unit.now + timedelta(hours=2)
         freeze = releases.Freeze(unit.now, "the auditors are here", "alice", until)
         releases.freeze(unit.session, "edge", freeze)
-    releasing.farm.submit(recipe("a"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a"))
+    releasing.build_all_but_tests()
     assert "frozen until" in releasing.pipeline.advance().message
     assert "by alice: the auditors are here" in releasing.pipeline.advance().message
     assert releasing.releases() == 0
-    releasing.farm.clock.passes(2 * 3600)
+    releasing.clock.passes(2 * 3600)
     assert releasing.advance() == "released"
     latest = releasing.status().latest
     assert latest is not None
@@ -407,16 +407,16 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
 
 @many_rounds
 def test_with_a_cadence_releases_come_no_closer_and_only_a_curator_is_faster(releasing: ReleasingFarm) -> None:
-    application, root = releasing.farm.application, releasing.signer.repository.root
+    application, root = releasing.application, releasing.signer.repository.root
     releasing.pipeline = Pipeline(application, replace(EDGE, cadence=timedelta(hours=6)), root, releasing.signer)
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.settle()
-    releasing.farm.submit(recipe("a", version="2.0"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("a", version="2.0"))
+    releasing.build_all_but_tests()
     step = releasing.pipeline.advance()
     assert step.state == "waiting"
     assert step.message.startswith("the next release of edge is due at ")
-    releasing.farm.clock.passes(6 * 3600)
+    releasing.clock.passes(6 * 3600)
     assert releasing.advance() == "released"
     order(releasing, "rollback", {"number": 1})
     assert releasing.advance() == "released"
@@ -426,10 +426,10 @@ def test_with_a_cadence_releases_come_no_closer_and_only_a_curator_is_faster(rel
 @many_rounds
 def test_what_a_curator_declared_to_move_together_is_held_together(releasing: ReleasingFarm) -> None:
     integrated(releasing, 4)
-    application, root = releasing.farm.application, releasing.signer.repository.root
+    application, root = releasing.application, releasing.signer.repository.root
     policy = replace(EDGE, transitions=(Transition("the move", ("p00", "p02")),))
     releasing.pipeline = Pipeline(application, policy, root, releasing.signer)
-    releasing.farm.submit(*[recipe(name, version="2.0") for name in ("p00", "p01", "p02")])
+    releasing.submit(*[recipe(name, version="2.0") for name in ("p00", "p01", "p02")])
     releasing.settle(judge=breaks_with("p02"))
     assert releasing.versions() == {"p00": "1.0", "p01": "2.0", "p02": "1.0", "p03": "1.0", "whole": "1.0"}
     assert set(releasing.excuses()) == {"p00", "p02"}
@@ -437,21 +437,21 @@ def test_what_a_curator_declared_to_move_together_is_held_together(releasing: Re
 
 def test_what_was_declared_to_move_together_waits_for_each_other(releasing: ReleasingFarm) -> None:
     """All in one release or none: also where one of them is not there yet, or has nothing new."""
-    application, root = releasing.farm.application, releasing.signer.repository.root
+    application, root = releasing.application, releasing.signer.repository.root
     policy = replace(EDGE, transitions=(Transition("the move", ("a", "b")),))
     releasing.pipeline = Pipeline(application, policy, root, releasing.signer)
-    releasing.farm.submit(recipe("a"), recipe("c"))
+    releasing.submit(recipe("a"), recipe("c"))
     releasing.settle()
     assert releasing.versions() == {"c": "1.0"}
     assert releasing.excuses()["a"].gate == "transition"
     assert releasing.excuses()["a"].reason.startswith("by the transition the move of edge it moves with b, and of that")
-    releasing.farm.submit(recipe("b"))
+    releasing.submit(recipe("b"))
     releasing.settle()
     assert releasing.versions() == {"a": "1.0", "b": "1.0", "c": "1.0"}
-    releasing.farm.submit(recipe("b", version="2.0"))
+    releasing.submit(recipe("b", version="2.0"))
     releasing.settle()
     assert releasing.versions()["b"] == "1.0"
-    releasing.farm.submit(recipe("a", version="2.0"))
+    releasing.submit(recipe("a", version="2.0"))
     releasing.settle()
     assert releasing.versions() == {"a": "2.0", "b": "2.0", "c": "1.0"}
     assert releasing.excuses() == {}
@@ -459,8 +459,8 @@ def test_what_was_declared_to_move_together_waits_for_each_other(releasing: Rele
 
 def test_a_signer_that_is_away_in_the_middle_of_a_partial_release_changes_nothing(releasing: ReleasingFarm) -> None:
     integrated(releasing, 4)
-    releasing.farm.submit(recipe("p01", version="2.0"), recipe("p02", version="2.0"))
-    releasing.farm.build_all_but_tests()
+    releasing.submit(recipe("p01", version="2.0"), recipe("p02", version="2.0"))
+    releasing.build_all_but_tests()
     releasing.signer.away = True
     with pytest.raises(SignerUnreachableError):
         releasing.settle(judge=breaks_with("p02"))
@@ -471,9 +471,9 @@ def test_a_signer_that_is_away_in_the_middle_of_a_partial_release_changes_nothin
 
 
 def test_a_conflict_of_paths_holds_the_later_one_without_a_single_test(releasing: ReleasingFarm) -> None:
-    releasing.farm.shape("one", "1.0", {"bin/same": elf()})
-    releasing.farm.shape("two", "1.0", {"bin/same": elf()})
-    releasing.farm.submit(recipe("one"), recipe("two"), recipe("apart"))
+    releasing.shape("one", "1.0", {"bin/same": elf()})
+    releasing.shape("two", "1.0", {"bin/same": elf()})
+    releasing.submit(recipe("one"), recipe("two"), recipe("apart"))
     releasing.settle()
     assert set(releasing.versions()) == {"one", "apart"}
     assert releasing.excuses()["two"].partners == ("one 1.0-1",)
@@ -481,7 +481,7 @@ def test_a_conflict_of_paths_holds_the_later_one_without_a_single_test(releasing
 
 
 def test_nothing_open_means_nothing_to_claim(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"))
+    releasing.submit(recipe("a"))
     releasing.settle()
-    assert claim(releasing.farm.application, releasing.farm.workers["one"]) is None
+    assert claim(releasing.application, releasing.workers["one"]) is None
     assert isinstance(next(iter(releasing.released().values())), Digest)

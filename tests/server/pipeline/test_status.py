@@ -15,7 +15,7 @@ from farm.server.packages import packages
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.recipes import recipes
 from farm.server.tables.pipeline_states import CandidateState, OrderEnding
-from tests.web.stocked_farm import BUILDS, SAMPLES, StockedFarm, taken_from
+from tests.farms.stocked import BUILDS, SAMPLES, StockedFarm, taken_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,18 +36,18 @@ def stocked(database: Database, tmp_path: Path) -> StockedFarm:
 
 
 def status(stocked: StockedFarm, channel: str = "edge") -> ChannelStatus:
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         return channel_status(unit.session, channel, now=unit.now)
 
 
 def current(stocked: StockedFarm) -> list[Package]:
-    with stocked.small.application.reading() as unit:
+    with stocked.application.reading() as unit:
         return packages.current_packages(unit.session)
 
 
 def built_again(stocked: StockedFarm, name: str) -> None:
     """Let a recipe be built once more, with the same packages as before."""
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         head = recipes.head(unit.session, name)
         assert head is not None
         assert head.built_plan is not None
@@ -63,11 +63,11 @@ def built_again(stocked: StockedFarm, name: str) -> None:
 
 def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocked: StockedFarm) -> None:
     assert status(stocked).settled  # nothing was ever built
-    stocked.build_all(CHAIN)
+    stocked.build_samples(CHAIN)
     assert not status(stocked).settled  # a candidate will be made of it
     stocked.candidate("edge", current(stocked))
     assert not status(stocked).settled
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         candidates.decide(unit.session, 1, CandidateState.REFUSED, reason="x", now=unit.now)
     assert status(stocked).settled
     lease = stocked.begin(replace(CHAIN[2], revision=2))
@@ -77,7 +77,7 @@ def test_builds_keep_a_channel_from_settling_until_they_are_decided_about(stocke
 
 
 def test_a_build_that_comes_to_what_is_there_or_is_held_already_unsettles_nothing(stocked: StockedFarm) -> None:
-    members = stocked.build_all(CHAIN)
+    members = stocked.build_samples(CHAIN)
     stocked.release("edge", members[:2])  # jq was held back
     held = Excuse(package="jq", gate="tests", reason="x", digest=members[2].digest)
     stocked.hold_back(1, held)
@@ -91,7 +91,7 @@ def test_a_build_that_comes_to_what_is_there_or_is_held_already_unsettles_nothin
 def test_what_was_held_back_whole_stays_decided_about_though_one_package_of_it_has_the_excuse(
     stocked: StockedFarm,
 ) -> None:
-    members = stocked.build_all(CHAIN)
+    members = stocked.build_samples(CHAIN)
     stocked.release("edge", members[:1])
     # jq and oniguruma move together, as the outputs of one recipe do: the excuse is that of the first.
     stocked.refuse("edge", members, [Excuse(package="jq", gate="tests", reason="x", digest=members[2].digest)])
@@ -99,16 +99,16 @@ def test_what_was_held_back_whole_stays_decided_about_though_one_package_of_it_h
     stocked.clock.passes(60)
     built_again(stocked, "jq")
     assert status(stocked).settled
-    stocked.build_all([replace(CHAIN[1], revision=2)])
+    stocked.build_samples([replace(CHAIN[1], revision=2)])
     assert not status(stocked).settled
 
 
 def test_a_candidate_that_was_superseded_has_decided_nothing(stocked: StockedFarm) -> None:
     stocked.channel("stable", origin="edge")
-    members = stocked.build_all(CHAIN)
+    members = stocked.build_samples(CHAIN)
     for channel, source in (("edge", BUILDS), ("stable", taken_from("edge", 1))):
         candidate = stocked.candidate(channel, members, source=source)
-        with stocked.small.application.writing() as unit:
+        with stocked.application.writing() as unit:
             candidates.decide(unit.session, candidate, CandidateState.SUPERSEDED, reason="x", now=unit.now)
         assert not status(stocked, channel).settled
         if channel == "edge":
@@ -118,7 +118,7 @@ def test_a_candidate_that_was_superseded_has_decided_nothing(stocked: StockedFar
 def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they_are_done(
     stocked: StockedFarm,
 ) -> None:
-    stocked.release("edge", stocked.build_all(CHAIN))
+    stocked.release("edge", stocked.build_samples(CHAIN))
     waits = Excuse(package="jq", gate="reproduced", reason="1 of 2 builders agree", under_way=True)
     stocked.hold_back(1, waits)
     assert not status(stocked).settled
@@ -127,14 +127,14 @@ def test_what_other_workers_build_again_keeps_a_channel_from_settling_until_they
 
 
 def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm) -> None:
-    stocked.release("edge", stocked.build_all(CHAIN))
+    stocked.release("edge", stocked.build_samples(CHAIN))
     stocked.hold_back(1, Excuse(package="jq", gate="tests", reason="x"))
     assert status(stocked).settled
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         order = ordering.retry(unit, ANN, "edge")
     assert [each.id for each in status(stocked).orders] == [order.id]
     assert not status(stocked).settled
-    with stocked.small.application.writing() as unit:
+    with stocked.application.writing() as unit:
         orders.finish_order(
             unit.session, order.id, candidate_id=None, ending=OrderEnding.RELEASED, outcome="x", now=unit.now
         )
@@ -144,7 +144,7 @@ def test_an_order_that_waits_keeps_a_channel_from_settling(stocked: StockedFarm)
 def test_a_channel_of_another_settles_with_the_newest_release_of_that_one(stocked: StockedFarm) -> None:
     stocked.channel("stable", origin="edge")
     assert status(stocked, "stable").settled
-    members = stocked.build_all(CHAIN)
+    members = stocked.build_samples(CHAIN)
     stocked.release("edge", members[:1])
     assert not status(stocked, "stable").settled
     stocked.release("stable", members[:1], source=taken_from("edge", 1))
@@ -156,8 +156,8 @@ def test_a_channel_of_another_settles_with_the_newest_release_of_that_one(stocke
 
 
 def test_what_curators_decided_is_part_of_how_a_channel_stands(stocked: StockedFarm) -> None:
-    stocked.release("edge", stocked.build_all(CHAIN))
-    with stocked.small.application.writing() as unit:
+    stocked.release("edge", stocked.build_samples(CHAIN))
+    with stocked.application.writing() as unit:
         curation.freeze(unit, ANN, "edge", why="the fair")
         curation.hold(unit, ANN, "edge", "jq", why="loses data")
     told = status(stocked).to_dict()

@@ -34,8 +34,8 @@ from farm.trust.attestation.provenance import BuildRun, build_statement
 from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import IndexTree
-from tests.server.pipeline.conftest import EDGE, ReleasingFarm
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.releasing import EDGE, ReleasingFarm
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def released(releasing: ReleasingFarm) -> ReleasingFarm:
     """A farm whose provenances are signed, with two releases: `a`, then `b` built against it."""
-    farm = releasing.farm
+    farm = releasing
     farm.enrol("builder", tests=False)
     farm.builder = farm.signers["builder"]
     farm.submit(recipe("a"))
@@ -61,7 +61,7 @@ def released(releasing: ReleasingFarm) -> ReleasingFarm:
 
 
 def edit(releasing: ReleasingFarm, *statements: str) -> None:
-    with releasing.farm.application.database.connection() as connection:
+    with releasing.application.database.connection() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
@@ -75,19 +75,19 @@ def published(releasing: ReleasingFarm) -> Release:
 def begins_anew(releasing: ReleasingFarm) -> None:
     """Let control be started again: what it held in memory is gone."""
     signer = releasing.signer
-    releasing.pipeline = Pipeline(releasing.farm.application, EDGE, signer.repository.root, signer)
+    releasing.pipeline = Pipeline(releasing.application, EDGE, signer.repository.root, signer)
 
 
 def goes_on(releasing: ReleasingFarm) -> None:
     """See that honest work is released, and that database and public directory say the same."""
-    releasing.farm.clock.passes(60)
-    releasing.farm.submit(recipe("after"))
+    releasing.clock.passes(60)
+    releasing.submit(recipe("after"))
     number = published(releasing).number
     releasing.settle()
     assert published(releasing).number == number + 1
     assert releasing.versions() == {"a": "1.0", "b": "1.0", "after": "1.0"}
     for release in range(1, number + 2):
-        with releasing.farm.application.reading() as unit:
+        with releasing.application.reading() as unit:
             record = releases.release(unit.session, "edge", release)
         assert record is not None
         assert record.published_at is not None
@@ -95,7 +95,7 @@ def goes_on(releasing: ReleasingFarm) -> None:
 
 
 def trail(releasing: ReleasingFarm, action: str = "take up") -> list[AuditEvent]:
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         return [event for _, event in identities.audit_trail(unit.session) if event.action == action]
 
 
@@ -129,7 +129,7 @@ def test_it_is_corrected_by_a_control_that_remembers_nothing(released: Releasing
 
 def test_a_build_of_the_last_number_is_taken_up(releasing: ReleasingFarm, monkeypatch: pytest.MonkeyPatch) -> None:
     """As who holds control may have had one signed, step by step: the database has room for it."""
-    farm = releasing.farm
+    farm = releasing
     farm.enrol("builder", tests=False)
     farm.builder = farm.signers["builder"]
 
@@ -163,7 +163,7 @@ def test_a_release_that_somebody_else_had_signed_is_taken_up(released: Releasing
     sign_behind_its_back(released, remove=("b",), put=False)
     sign_behind_its_back(released, remove=(), put=True)
     assert released.advance() == "released"
-    with released.farm.application.reading() as unit:
+    with released.application.reading() as unit:
         assert set(releases.release_set(unit.session, "edge", 3)) == {"a"}
         assert set(releases.release_set(unit.session, "edge", 4)) == {"a", "b"}
         latest = candidates.latest_candidate(unit.session, "edge")
@@ -187,9 +187,7 @@ def test_what_comes_after_a_kill_goes_on_after_the_last_release_that_was_taken_u
     child = os.fork()
     if child == 0:
         monkeypatch.setattr(adoption, "audit", _dies_at_the_second)
-        released.farm.application = replace(
-            released.farm.application, database=Database(released.farm.application.database.url)
-        )
+        released.application = replace(released.application, database=Database(released.application.database.url))
         begins_anew(released)
         released.advance()
         os._exit(0)
@@ -208,7 +206,7 @@ def test_what_comes_after_a_kill_goes_on_after_the_last_release_that_was_taken_u
 def test_an_older_database_takes_up_all_that_was_released_since(released: ReleasingFarm, tmp_path: Path) -> None:
     """With packages, plans and recipes that it has never seen."""
     only_sqlite(released)
-    farm = released.farm
+    farm = released
     older = tmp_path / "older.db"
     with closing(sqlite3.connect(farm.application.database.url.removeprefix("sqlite:///"))) as connection:
         connection.execute("VACUUM INTO ?", (str(older),))
@@ -270,7 +268,7 @@ NEVER = Import(
 
 
 def halted(releasing: ReleasingFarm) -> str:
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         return str(channel_status(unit.session, "edge", now=unit.now).to_dict()["halted"])
 
 
@@ -282,8 +280,8 @@ def test_what_nobody_knows_and_is_in_force_no_more_stands_in_nobodys_way(release
     assert [each.number for each in recorded(released)] == [4, 2, 1]
     assert [each.subject for each in trail(released)] == ["release 4 of edge"]
     assert halted(released) == ""
-    released.farm.clock.passes(60)
-    released.farm.submit(recipe("after"))
+    released.clock.passes(60)
+    released.submit(recipe("after"))
     released.settle()
     assert published(released).number == 5
     assert released.versions() == {"a": "1.0", "b": "1.0", "after": "1.0"}
@@ -340,7 +338,7 @@ def test_a_release_beyond_the_one_that_is_in_force_is_set_aside(
 
 
 def test_an_invented_release_of_a_channel_that_has_none_is_set_aside(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a"), recipe("b"))
+    releasing.submit(recipe("a"), recipe("b"))
     columns, when = "number, set_digest, digest, previous, packages, released_at, published_at, trace", "'2026-11-01'"
     edit(
         releasing,
@@ -358,8 +356,8 @@ def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_
 ) -> None:
     root = released.signer.repository.root
     shutil.copytree(root / "metadata", tmp_path / "before")
-    released.farm.clock.passes(60)
-    released.farm.submit(recipe("c"))
+    released.clock.passes(60)
+    released.submit(recipe("c"))
     released.settle()
     before = recorded(released)
     shutil.move(root / "metadata", tmp_path / "now")
@@ -378,12 +376,12 @@ def test_an_older_public_directory_takes_back_nothing_that_comes_again_with_the_
 
 def test_whatever_keeps_a_channel_from_its_next_step_is_shown_until_it_goes_on(released: ReleasingFarm) -> None:
     """A blob of a new package is gone from the farm's own store; then the signer is away."""
-    released.farm.clock.passes(60)
-    released.farm.submit(recipe("after"))
-    released.farm.build_all_but_tests()
-    with released.farm.application.reading() as unit:
+    released.clock.passes(60)
+    released.submit(recipe("after"))
+    released.build_all_but_tests()
+    with released.application.reading() as unit:
         facts = packages.builds_of(unit.session, "after")[0].facts.digest
-    blobs = released.farm.application.blobs
+    blobs = released.application.blobs
     content = blobs.read(facts)
     blobs.delete(facts)
     for _ in range(2):
@@ -410,12 +408,12 @@ def test_a_release_that_the_signer_was_not_heard_to_sign_is_not_taken_up_but_ask
 
 
 def only_sqlite(releasing: ReleasingFarm) -> None:
-    if not releasing.farm.application.database.is_sqlite:
+    if not releasing.application.database.is_sqlite:
         pytest.skip("a file of SQLite is copied, and forked with")
 
 
 def recorded(releasing: ReleasingFarm) -> list[ReleaseRecord]:
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         return releases.releases(unit.session, "edge")
 
 
@@ -423,7 +421,7 @@ def sign_behind_its_back(
     releasing: ReleasingFarm, *, remove: tuple[str, ...] = (), put: bool = False, imports: tuple[Import, ...] = ()
 ) -> None:
     """Have a release signed of which the database knows nothing; with `put` it has `b` again."""
-    farm, signer = releasing.farm, releasing.signer
+    farm, signer = releasing, releasing.signer
     public = PublicStore(signer.repository.root, farm.application.blobs)
     first = Release.from_json(farm.application.blobs.read(recorded(releasing)[0].digest))
     entry = IndexTree(public.read, first.index).entry("b")

@@ -9,13 +9,13 @@ from sqlalchemy import event
 
 from farm.server.jobs import jobs
 from farm.server.tables.states import JobKind
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from farm.server.tables.session import Database
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from tests.farms.releasing import ReleasingFarm
 
 
 @contextmanager
@@ -36,9 +36,9 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 
 def test_the_tests_of_a_recipe_are_listed_under_its_name(releasing: ReleasingFarm) -> None:
-    releasing.farm.submit(recipe("a", more="tests:\n  - {name: t, command: [x]}\n"), recipe("b"))
+    releasing.submit(recipe("a", more="tests:\n  - {name: t, command: [x]}\n"), recipe("b"))
     releasing.settle()
-    with releasing.farm.application.reading() as unit:
+    with releasing.application.reading() as unit:
         kinds = [job.kind for job in jobs.list_jobs(unit.session, name="a")]
     assert kinds == [JobKind.TEST, JobKind.BUILD]
 
@@ -47,15 +47,15 @@ def test_a_candidate_that_waits_for_many_tests_asks_the_database_no_more_often_t
     releasing: ReleasingFarm,
 ) -> None:
     tested = "tests:\n  - {name: t, command: [x]}\n"
-    releasing.farm.submit(recipe("first"))
+    releasing.submit(recipe("first"))
     releasing.settle()
     asked = []
     for names in (["a"], list("bcdefghij")):
-        releasing.farm.submit(*(recipe(name, more=tested) for name in names))
-        releasing.farm.build_all_but_tests()
+        releasing.submit(*(recipe(name, more=tested) for name in names))
+        releasing.build_all_but_tests()
         assert releasing.advance() == "open"  # it wishes for the tests
         assert releasing.advance() == "open"  # and has read now what it will see again each second
-        with statements(releasing.farm.application.database) as made:
+        with statements(releasing.application.database) as made:
             assert releasing.advance() == "open"
         asked.append(len(made))
         releasing.settle()

@@ -39,8 +39,8 @@ from farm.trust.index.release_index import Release
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
-from tests.server.pipeline.conftest import EDGE, Signer
-from tests.server.small_farm import LOCK, SmallFarm, accept_provenance, recipe
+from tests.farms.releasing import EDGE, Signer
+from tests.farms.small import LOCK, SmallFarm, accept_provenance, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

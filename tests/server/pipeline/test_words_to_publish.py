@@ -35,7 +35,7 @@ from farm.trust.metadata.repository import Repository
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.checked_signing import ChecksHere
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
-from tests.server.small_farm import SmallFarm
+from tests.farms.small import SmallFarm
 from workers.signer import publish_advisories, publish_reviews, take_order
 
 if TYPE_CHECKING:

@@ -28,8 +28,7 @@ from farm.server.submissions.waiting_submissions import NotAnOwnerError, Unknown
 from farm.server.tables.states import JobState, SubmissionState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
-from tests.server.small_farm import WORLD, SmallFarm, recipe
-from tests.server.submissions.owned_farm import (
+from tests.farms.people import (
     ALICE,
     BOB,
     MALLORY,
@@ -42,6 +41,7 @@ from tests.server.submissions.owned_farm import (
     view,
     whom,
 )
+from tests.farms.small import WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest

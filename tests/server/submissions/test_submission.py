@@ -13,7 +13,7 @@ from farm.core.plan.graph import DependencyCycleError, DuplicatePackageError, Mi
 from farm.server.submissions.submission import submit
 from farm.server.tables.states import JobState
 from farm.server.transaction.planning_inputs import PlanningInputs
-from tests.server.small_farm import TOOLCHAIN, WORLD, SmallFarm, recipe
+from tests.farms.small import TOOLCHAIN, WORLD, SmallFarm, recipe
 
 if TYPE_CHECKING:
     from farm.errors import FarmError

@@ -13,8 +13,8 @@ from farm.server.documents.log_store import LogStore
 from farm.server.transaction.planning_inputs import LeasePolicy
 from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
-from tests.server.small_farm import WORLD
-from tests.web.running_farm import serving
+from tests.farms.served import serving
+from tests.farms.small import WORLD
 from web.app import create_app
 from web.registry.image_lookup import ImageMaking
 from web.registry.releases import SignedReleases

@@ -9,8 +9,8 @@ import pytest
 
 from farm.core.names.digest import Digest
 from farm.server.channels import releases
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from farm.server.curation.approvals import Approval
 from farm.server.pipeline.gates.policy_gates import Approvals
 from farm.trust.attestation.approval import approval_statement
 from farm.trust.attestation.dsse import sign_statement
-from tests.server.small_farm import START
+from tests.farms.small import START
 
 if TYPE_CHECKING:
     from farm.server.pipeline.gates.gate_result import GateResult

@@ -9,7 +9,7 @@ from farm.core.package.elf.facts import ElfFacts
 from farm.core.policy.gates.hardening import HardeningGate
 from farm.server.jobs.hardening import hardening_of
 from farm.server.pipeline.gates.policy_gates import package_gate
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel

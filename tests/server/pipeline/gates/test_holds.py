@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from farm.server.curation import holds
 from farm.server.pipeline.gates.standing_gates import Holds
-from tests.server.small_farm import START
+from tests.farms.small import START
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel

@@ -7,7 +7,7 @@ import pytest
 from farm.core.names.declared import HostNeeds
 from farm.core.policy.gates.host import HostGate, needs_beyond
 from farm.server.pipeline.gates.policy_gates import package_gate
-from tests.server.small_farm import recipe
+from tests.farms.small import recipe
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel

@@ -14,8 +14,8 @@ from farm.server.jobs.requests import cancel, retry
 from farm.server.pipeline.gates import reproduced
 from farm.server.pipeline.gates.reproduced import Reproduced
 from farm.server.tables.states import JobState
-from tests.server.databases import database, database_url, migrated_sqlite, postgres_socket
-from tests.server.small_farm import SmallFarm, recipe
+from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
+from tests.farms.small import SmallFarm, recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from farm.core.policy.gates.soak import SoakGate
 from farm.server.curation import reports
 from farm.server.pipeline.gates.soak import Soak
-from tests.server.small_farm import START, recipe
+from tests.farms.small import START, recipe
 
 if TYPE_CHECKING:
     from tests.server.pipeline.gates.conftest import GatedChannel

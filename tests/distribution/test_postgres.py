@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import RECIPES, RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import RECIPES, RunningFarm
 from tests.servers import new_postgres_schema, private_postgres
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.farm.conftest import ALL
-from tests.farm.running_farm import FARM, RunningFarm, revised
+from tests.distribution.conftest import ALL
+from tests.farms.running import FARM, RunningFarm, revised
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from farm.client.repository.download import Downloads
@@ -12,14 +11,9 @@ from farm.core.names.digest import Digest
 from farm.core.recipe.distributions import OtherDistribution
 from farm.server.channels import releases
 from farm.server.federation.following import Following
-from farm.server.pipeline.pipeline import Pipeline
 from farm.store.blobs import BlobStore
-from farm.trust.ceremony.ceremony import found_repository
-from farm.trust.keys.signers import read_signers
-from farm.trust.metadata.repository import Repository
+from tests.farms.releasing import EDGE, ReleasingFarm
 from tests.foreign.neighbours import FIRST
-from tests.server.pipeline.conftest import EDGE, ReleasingFarm, Signer
-from tests.server.small_farm import SmallFarm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +22,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.core.policy.channel import ChannelPolicy
     from farm.server.pipeline.gates.gate_result import PackageGate
+    from farm.server.pipeline.pipeline import Pipeline
     from farm.server.tables.session import Database
     from farm.trust.index.imports import Import
     from farm.trust.index.release_index import Release
@@ -36,51 +31,40 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TakingFarm(ReleasingFarm):
+class ImportingFarm(ReleasingFarm):
     """`following` looks at the neighbours' first distribution when it is told to."""
 
-    following: Following | None = None
-    folder: Path | None = None
+    following: Following = field(init=False)
 
     @classmethod
-    def beside(cls, neighbours: Neighbours, database: Database, folder: Path) -> TakingFarm:
+    def beside(cls, neighbours: Neighbours, database: Database, folder: Path) -> ImportingFarm:
         assert neighbours.first.founded is not None
-        farm = SmallFarm.open(database, folder)
+        farm = cls.open(database, folder)
         root = Digest(neighbours.first.founded.fingerprint)
         named = {FIRST: OtherDistribution(FIRST, neighbours.address, "edge", root)}
         farm.application = replace(farm.application, inputs=replace(farm.application.inputs, foreign=named))
-        founded = found_repository(folder / "public", folder / "keys", ["edge", "stable"], [], datetime.now(UTC))
-        signer = Signer(Repository(folder / "public"), read_signers(founded.online))
+        farm.pipeline = farm.pipeline_of(EDGE)
         with farm.application.writing() as unit:
-            for channel in ("edge", "stable"):
-                releases.ensure_channel(unit.session, channel, "{}")
+            releases.ensure_channel(unit.session, "stable", "{}")
 
         def open_repository(address: str) -> tuple[RepositoryReader, Downloads]:
             reader = open_reader(address)
             return reader, Downloads(reader, farm.application.blobs)
 
-        return cls(
-            farm,
-            Pipeline(farm.application, EDGE, folder / "public", signer),
-            signer,
-            following=Following(farm.application, folder / "foreign", open_repository),
-            folder=folder,
-        )
+        farm.following = Following(farm.application, folder / "foreign", open_repository)
+        return farm
 
     def channel(self, policy: ChannelPolicy, gates: Sequence[PackageGate] = ()) -> Pipeline:
-        assert self.folder is not None
-        return Pipeline(self.farm.application, policy, self.folder / "public", self.signer, gates=gates)
+        return self.pipeline_of(policy, gates)
 
     def follow(self) -> int:
-        assert self.following is not None
         return self.following.advance()
 
     def decide(self, **how: object) -> str:
         """Build, follow, fetch and test until the pipeline has nothing more to do; return its last state."""
-        assert self.following is not None
         state = ""
         for _ in range(30):
-            self.farm.build_all_but_tests()
+            self.build_all_but_tests()
             step = self.pipeline.advance()
             self.following.fetch_archives()
             tests = self.run_tests(**how)  # type: ignore[arg-type]

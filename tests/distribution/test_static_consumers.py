@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import RECIPES, RunningFarm, revised
+from tests.distribution.conftest import empty_host
+from tests.farms.running import RECIPES, RunningFarm, revised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

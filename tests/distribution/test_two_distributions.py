@@ -22,8 +22,8 @@ from farm.trust.keys.signers import load_signer, read_signers
 from farm.trust.metadata.repository import Repository
 from tests.client.distribution import SmallDistribution
 from tests.client.name_server import NameServer
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import RECIPES, Ran, RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import RECIPES, Ran, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

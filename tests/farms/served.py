@@ -29,7 +29,7 @@ from farm.server.transaction.unit_of_work import Application
 from farm.store.blobs import BlobStore
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from tests.server.small_farm import WORLD, archive_of
+from tests.farms.small import WORLD, archive_of
 from web.app import create_app
 from web.connections import bounded_protocol
 from web.settings import WebSettings
@@ -66,7 +66,7 @@ def serving(app: object, settings: WebSettings | None = None) -> Iterator[str]:
 
 
 @dataclass
-class RunningFarm:
+class ServedFarm:
     application: Application
     url: str
     directory: Path
@@ -164,11 +164,11 @@ class HandMadeWorker:
 
 
 @contextmanager
-def running_farm(
+def served_farm(
     database: Database, directory: Path, *, settings: WebSettings | None = None, terms: LeasePolicy | None = None
-) -> Iterator[RunningFarm]:
+) -> Iterator[ServedFarm]:
     blobs, logs = BlobStore(directory / "blobs"), LogStore(directory / "logs")
     application = Application.open(database, blobs, logs, WORLD, terms or LeasePolicy())
     quick = replace(settings or WebSettings(), follow_seconds=0.05)
     with serving(create_app(application, quick)) as url:
-        yield RunningFarm(application, url, directory)
+        yield ServedFarm(application, url, directory)

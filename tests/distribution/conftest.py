@@ -14,7 +14,7 @@ from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
 from farm.store.blobs import BlobStore
 from tests.conftest import DISTRIBUTION
-from tests.farm.running_farm import RECIPES, RunningFarm
+from tests.farms.running import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

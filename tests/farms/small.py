@@ -37,6 +37,7 @@ from tests.core.sets.values import elf as elf_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Self
 
     from farm.core.package.descriptor import Descriptor
     from farm.core.package.elf.facts import ElfFacts
@@ -114,6 +115,11 @@ def archive_of(manifest: Manifest, name: str, version: str, contents: Mapping[st
     return b"".join(writer.archive(manifest, lambda file: (contents[file.path],)))
 
 
+def key_of(worker: str) -> CryptoSigner:
+    """The key of a worker of this name, the same in each farm."""
+    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(worker.encode()).hex)))
+
+
 @dataclass
 class SmallFarm:
     application: Application
@@ -133,24 +139,23 @@ class SmallFarm:
         cls,
         database: Database,
         directory: Path,
-        terms: LeasePolicy | None = None,
+        policy: LeasePolicy | None = None,
         *,
         real_time: bool = False,
-    ) -> SmallFarm:
+    ) -> Self:
         blobs, logs, clock = BlobStore(directory / "blobs"), LogStore(directory / "logs"), Clock()
         for content in (LOCK.to_text(), TOOLCHAIN_TREE.to_json(), TOOLCHAIN_ARCHIVE):
             blobs.put_bytes(content)
-        application = Application.open(database, blobs, logs, WORLD, terms or LeasePolicy())
+        application = Application.open(database, blobs, logs, WORLD, policy or LeasePolicy())
         farm = cls(application if real_time else replace(application, clock=clock), clock)
         for name in ("one", "two"):
             farm.enrol(name)
         return farm
 
     def enrol(self, name: str, *, builds: bool = True, tests: bool = True) -> Worker:
-        private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(Digest.of(name.encode()).hex))
-        self.signers[name] = CryptoSigner(private)
+        self.signers[name] = key_of(name)
         with self.application.writing() as unit:
-            key = private.public_key().public_bytes_raw().hex()
+            key = self.signers[name].public_key.keyval["public"]
             self.workers[name] = access.enrol(
                 unit, name=name, public_key=key, builds=builds, tests=tests, by="operator"
             )
@@ -264,8 +269,8 @@ class SmallFarm:
         outcome = self.outcome(lease, **how)  # type: ignore[arg-type]
         return finish_build(self.application, self.holder(lease), outcome, check_provenance=accept_provenance)
 
-    def fail(self, lease: Lease) -> Job:
-        return fail(self.application, self.holder(lease), code="build-failed", message="make: *** [all] Error 2")
+    def fail(self, lease: Lease, message: str = "make: *** [all] Error 2") -> Job:
+        return fail(self.application, self.holder(lease), code="build-failed", message=message)
 
     def build_all(self) -> list[str]:
         """Let a worker build until nothing is ready, and return what it built, in turn."""

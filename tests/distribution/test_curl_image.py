@@ -23,9 +23,9 @@ from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.index.tree import entries
 from farm.trust.keys.key_files import load_key
 from tests.client.distribution import SmallDistribution
-from tests.farm.debian_image import DebianImages, debian_images
-from tests.farm.running_farm import RECIPES, Ran, RunningFarm, revised
-from tests.farm.tls_server import tls_server
+from tests.distribution.debian_image import DebianImages, debian_images
+from tests.distribution.tls_server import tls_server
+from tests.farms.running import RECIPES, Ran, RunningFarm, revised
 from tests.oci.registry_server import PROGRAM, Registry, fetched, running_registry
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ import pytest
 
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.signed_policy import policy_in_force
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import FARM, RECIPES, REPOSITORY, RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import FARM, RECIPES, REPOSITORY, RunningFarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,17 +23,18 @@ from farm.core.sets.proof.proof import ProofScope
 from farm.server.channels import candidates, excuses, releases
 from farm.server.channels.candidates import Source
 from farm.server.jobs import jobs, work_orders
-from farm.server.jobs.finishing import fail, finish_build
+from farm.server.jobs.finishing import finish_build
 from farm.server.packages import packages
 from farm.server.tables.pipeline_states import CandidateOrigin, CandidateState, GateState
 from farm.server.tables.states import JobKind, JobState
 from farm.server.transaction.planning_inputs import LeasePolicy
 from tests.core.sets.values import elf
-from tests.server.small_farm import Clock, SmallFarm, accept_provenance
+from tests.farms.small import SmallFarm, accept_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import Self
 
     from farm.server.channels.excuses import Excuse
     from farm.server.jobs.leases import Lease
@@ -125,25 +126,23 @@ def taken_from(channel: str, number: int) -> Source:
 
 
 @dataclass
-class StockedFarm:
-    small: SmallFarm
+class StockedFarm(SmallFarm):
+    """A small farm with the sample packages, which it builds and releases as a test says, without a pipeline."""
 
     @classmethod
-    def open(cls, database: Database, directory: Path, *, real_time: bool = False) -> StockedFarm:
-        return cls(SmallFarm.open(database, directory, LeasePolicy(lease=timedelta(hours=1)), real_time=real_time))
-
-    @property
-    def clock(self) -> Clock:
-        return self.small.clock
+    def open(
+        cls, database: Database, directory: Path, policy: LeasePolicy | None = None, *, real_time: bool = False
+    ) -> Self:
+        return super().open(database, directory, policy or LeasePolicy(lease=timedelta(hours=1)), real_time=real_time)
 
     def log(self, attempt_id: int, *records: bytes) -> None:
-        logs = self.small.application.logs
+        logs = self.application.logs
         logs.append(attempt_id, logs.size(attempt_id), b"".join(records), limit=1 << 30)
 
     def begin(self, sample: Sample, *, worker: str = "one") -> Lease:
         """Submit a recipe and let a worker take its job."""
-        submitted = self.small.submit(sample.recipe())
-        return self.small.claim(worker, hint=submitted.accepted[0].job.id)
+        submitted = self.submit(sample.recipe())
+        return self.claim(worker, hint=submitted.accepted[0].job.id)
 
     def build(self, sample: Sample, *, worker: str = "one", seconds: float = 42) -> Package:
         """Submit, build and finish, with a short log."""
@@ -157,33 +156,30 @@ class StockedFarm:
         )
         self.clock.passes(seconds)
         finish_build(
-            self.small.application,
-            self.small.holder(lease),
+            self.application,
+            self.holder(lease),
             self._outcome(lease, sample),
             check_provenance=accept_provenance,
         )
-        with self.small.application.reading() as unit:
+        with self.application.reading() as unit:
             return packages.builds_of(unit.session, sample.name, limit=1)[0]
 
-    def build_all(self, samples: Iterable[Sample] = SAMPLES) -> list[Package]:
+    def build_samples(self, samples: Iterable[Sample] = SAMPLES) -> list[Package]:
         return [self.build(each, worker=("one", "two")[index % 2]) for index, each in enumerate(samples)]
-
-    def fail(self, lease: Lease, message: str) -> None:
-        fail(self.small.application, self.small.holder(lease), code="build-failed", message=message)
 
     def channel(
         self, name: str, gates: Sequence[str | Mapping[str, object]] = ("proof", "tests"), *, origin: str = ""
     ) -> None:
         spelt = [{"gate": gate} if isinstance(gate, str) else gate for gate in gates]
         policy = {"from": origin, "gates": spelt, "name": name, "rebuild": "static-consumers"}
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             releases.ensure_channel(unit.session, name, canonical_json(policy).decode())
 
     def candidate(self, channel: str, members: Sequence[Package], *, source: Source = BUILDS) -> int:
         """Put the change from the newest release to these packages at the gates."""
         if channel not in self.channels():
             self.channel(channel)
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             newest = releases.newest_release(unit.session, channel)
             number = newest.number if newest else 0
             before = releases.release_set(unit.session, channel, number)
@@ -199,11 +195,11 @@ class StockedFarm:
             return added.id
 
     def channels(self) -> list[str]:
-        with self.small.application.reading() as unit:
+        with self.application.reading() as unit:
             return releases.channels(unit.session)
 
     def gate(self, candidate: int, gate: str, state: str, summary: str, tests: TestEvidence | None = None) -> None:
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             candidates.record_gate(
                 unit.session, candidate, GateKind(gate), GateState(state), summary, tests=tests, now=unit.now
             )
@@ -213,7 +209,7 @@ class StockedFarm:
         self.gate(candidate_id, "proof", "passed", ProofScope(packages=len(members), symbols=7).summary)
         self.gate(candidate_id, "tests", "passed", "17 tests passed")
         self.clock.passes(95)
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             session = unit.session
             previous = releases.newest_release(session, channel)
             number = previous.number + 1 if previous else 1
@@ -239,7 +235,7 @@ class StockedFarm:
 
     def hold_back(self, candidate_id: int, *held: Excuse) -> None:
         """Let a candidate give these excuses."""
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             candidate = candidates.candidate(unit.session, candidate_id)
             assert candidate is not None
             excuses.hold_back(unit.session, candidate.channel, candidate_id, held, now=unit.now)
@@ -248,7 +244,7 @@ class StockedFarm:
         candidate_id = self.candidate(channel, members)
         self.gate(candidate_id, "proof", "failed", f"{len(held)} problems")
         self.hold_back(candidate_id, *held)
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             candidates.decide(
                 unit.session, candidate_id, CandidateState.REFUSED, reason="nothing of it passed", now=unit.now
             )
@@ -256,7 +252,7 @@ class StockedFarm:
 
     def test_job(self, package: Package, test: str, candidate: int | None = None) -> int:
         """Wish for a test; nobody can lease it, as its order is a stand-in, but it can be looked at."""
-        with self.small.application.writing() as unit:
+        with self.application.writing() as unit:
             body = canonical_json({"test": test, "subject": package.digest}).decode()
             digest = Digest.of(body.encode())
             work_orders.keep_test(unit.session, digest, subject=package.digest, test=test, body=body)
@@ -270,7 +266,7 @@ class StockedFarm:
 
     def _outcome(self, lease: Lease, sample: Sample) -> BuildOutcome:
         assert isinstance(lease.order, BuildOrder)
-        plan, store = lease.order.plan, self.small.application.blobs
+        plan, store = lease.order.plan, self.application.blobs
         store.put_bytes(sample.name.encode())  # its source, which the worker has uploaded
         content = Digest.of(plan.digest.encode())
         program, named = "bin/" + sample.name, [capability.partition(":")[::2] for capability in sample.provides]

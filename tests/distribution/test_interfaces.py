@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.farm.running_farm import revised
+from tests.farms.running import revised
 
 if TYPE_CHECKING:
-    from tests.farm.running_farm import RunningFarm
+    from tests.farms.running import RunningFarm
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain]
 

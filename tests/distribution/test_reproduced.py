@@ -15,8 +15,8 @@ from farm.trust.attestation.provenance import verify_provenance
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import entries
 from farm.trust.metadata.repository import Repository
-from tests.farm.conftest import empty_host
-from tests.farm.running_farm import RECIPES, RunningFarm
+from tests.distribution.conftest import empty_host
+from tests.farms.running import RECIPES, RunningFarm
 from tests.web.page_reading import text_of
 
 if TYPE_CHECKING:

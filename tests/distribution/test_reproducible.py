@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.farm.conftest import ALL, empty_host
-from tests.farm.running_farm import RECIPES, RunningFarm
+from tests.distribution.conftest import ALL, empty_host
+from tests.farms.running import RECIPES, RunningFarm
 
 if TYPE_CHECKING:
     from pathlib import Path

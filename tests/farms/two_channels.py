@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from farm.server.channels.excuses import Excuse
     from farm.server.curation.orders import OrderKind
     from farm.server.pipeline.gates.gate_result import PackageGate
-    from tests.server.pipeline.conftest import ReleasingFarm
+    from farm.server.pipeline.pipeline import Pipeline
+    from tests.farms.releasing import ReleasingFarm
 
 STABLE = ChannelPolicy("stable", (ProofGate(),), "edge")
 
@@ -31,7 +32,7 @@ class TwoChannels:
     @classmethod
     def open(cls, releasing: ReleasingFarm, *gates: PackageGate) -> TwoChannels:
         """Let stable take from edge, through these gates behind the one of holds, as every channel has it."""
-        with releasing.farm.application.writing() as unit:
+        with releasing.application.writing() as unit:
             releases.ensure_channel(unit.session, "stable", '{"from": "edge"}')
         return cls(releasing, pipeline(releasing, *gates))
 
@@ -49,24 +50,23 @@ class TwoChannels:
 
     def holds(self, channel: str = "stable") -> set[str]:
         """The names of what the newest release of a channel holds."""
-        with self.edge.farm.application.reading() as unit:
+        with self.edge.application.reading() as unit:
             newest = releases.newest_release(unit.session, channel)
             return set(releases.release_set(unit.session, channel, newest.number)) if newest else set()
 
     def excuses(self, channel: str = "stable") -> dict[str, Excuse]:
-        with self.edge.farm.application.reading() as unit:
+        with self.edge.application.reading() as unit:
             return {each.excuse.package: each.excuse for each in excuses.standing(unit.session, channel)}
 
 
 def pipeline(releasing: ReleasingFarm, *gates: PackageGate) -> Pipeline:
-    repository = releasing.signer.repository.root
-    return Pipeline(releasing.farm.application, STABLE, repository, releasing.signer, gates=(Holds(), *gates))
+    return releasing.pipeline_of(STABLE, (Holds(), *gates))
 
 
 def order(
     releasing: ReleasingFarm, kind: OrderKind, detail: Mapping[str, object], *, channel: str = "edge"
 ) -> orders.Order:
-    with releasing.farm.application.writing() as unit:
+    with releasing.application.writing() as unit:
         return orders.add_order(
             unit.session,
             channel,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tests.farm.running_farm import RunningFarm
+    from tests.farms.running import RunningFarm
     from tests.oracle.linked_set import LinkedSet
     from tests.oracle.verdict import Verdict
 

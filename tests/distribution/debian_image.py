@@ -17,7 +17,7 @@ from farm.build.toolchain.apt import Apt, PoolFile
 from farm.cli.recipes_option import read_tree
 from farm.cli.settings import Settings
 from tests.client.web_server import serving
-from tests.farm.running_farm import RECIPES
+from tests.farms.running import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from farm.server.submissions.submission import Submission, submit
 from farm.server.submissions.waiting_submissions import find_submission
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.submission_statement import SignedSubmission, submission_statement
-from tests.server.small_farm import WORLD, SmallFarm
+from tests.farms.small import WORLD, SmallFarm
 
 if TYPE_CHECKING:
     from farm.server.submissions.waiting_submissions import SubmissionView

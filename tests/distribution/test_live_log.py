@@ -15,7 +15,7 @@ from tests.web.test_browser import CHROMIUM, FLAGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.farm.running_farm import RunningFarm
+    from tests.farms.running import RunningFarm
 
 pytestmark = [pytest.mark.docker, pytest.mark.toolchain, pytest.mark.browser]
 
