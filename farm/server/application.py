@@ -1,7 +1,4 @@
-"""The settings that all deciding processes of one farm share, and the office that they open with them.
-
-The faces read the file; here it is checked and acted on.
-"""
+"""The settings that web and control share, and the application that they open with them."""
 
 from __future__ import annotations
 
@@ -41,22 +38,21 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class InvalidSettingsError(FarmError):
-    """A file of settings is not what it should be."""
+    """A settings file cannot be read, or has another form."""
 
     code = "invalid-settings"
-    exit_status = os.EX_CONFIG  # to be started again would not help
+    exit_status = os.EX_CONFIG  # starting again would not help
 
 
 class FarmSettings(BaseModel):
-    """What web and control processes are told. Paths are absolute; `recipes` is the tree with steps and channels.
+    """The settings file of web and control. Paths are absolute; `recipes` is the tree with steps and channels.
 
     `broker` is for control alone. `toolchains` are `ToolchainRef` as JSON. `channel` names the channel whose policy
-    says what is rebuilt. `images` says whether what is published can also be pulled as images.
-    `repository` is the directory that is published (none: nothing is), `signer` the signer's Unix socket,
-    `image_signer` the one on which web asks it about images. `foreign` is where the metadata of other distributions is
-    kept; beside `logs`, when it is not said. `follow_seconds` is how often they are looked at, and `allowed_networks`
-    are private networks in which they may be. `web` are bounds of the web process that are not the usual ones, by the
-    names that they have in `web.settings`.
+    says what is rebuilt. `images` says whether published packages can also be pulled as images. `repository` is the
+    directory that is published (none: nothing is), `signer` the signer's Unix socket, `image_signer` the one on which
+    web asks for images. `foreign` is where the metadata of other distributions is kept (default: beside `logs`),
+    `follow_seconds` how often they are checked, and `allowed_networks` the private networks that they may be in. `web`
+    overrides bounds of the web process, by their names in `web.settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,18 +86,20 @@ class FarmSettings(BaseModel):
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise InvalidSettingsError(f"these are no settings of a farm: {error}", place=Place(str(path))) from error
+            raise InvalidSettingsError(
+                f"the settings of a farm are invalid: {error}", place=Place(str(path))
+            ) from error
 
 
 CHANGING = ("packages", "channels", CURATORS, OWNERS)
-"""What of a tree of recipes changes while the farm runs: packages are submitted, the others read again and again."""
+"""The parts of a tree of recipes that change while the farm runs: packages are submitted, the others read again."""
 
 
 def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Application:
-    """Bring the database up to date and return the office.
+    """Migrate the database, and return the application.
 
-    `recipe_files` is the content of the tree `settings.recipes` by path; of what is `CHANGING` nothing is taken, but at
-    the very first start who owns which recipes, within what is signed: before that is known, nobody may submit any.
+    `recipe_files` is the content of the tree `settings.recipes` by path. What is `CHANGING` is ignored, except at the
+    very first start who owns which recipes, within what is signed: before that is known, nobody may submit.
     Raises `RecipeError`, `SchemaError`.
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
@@ -125,23 +123,23 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
     database = Database(settings.database)
     migrate(database)
     blobs = BlobStore(settings.blobs)
-    # The checker reads the steps by their digest, when it works out plans again.
+    # The checker reads the steps by their digest when it computes plans again.
     blobs.put_bytes(canonical_json(steps_texts(recipe_files)))
     application = Application.open(database, blobs, LogStore(settings.logs), inputs, lease_policy)
     with application.writing() as unit:
-        if ownership(unit.session) is None and (said := _first_owners(settings, recipe_files)):
-            take_up_owners(unit, said)
+        if ownership(unit.session) is None and (policies := _first_owners(settings, recipe_files)):
+            take_up_owners(unit, policies)
     return application
 
 
 def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:
-    """Return who owns what before control has read the files; None where nobody says, so that it is left to control."""
-    said = read_policies({name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files})
+    """Return who owns what before control has read the files; None where no file says it."""
+    policies = read_policies({name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files})
     if settings.repository and (repository := Repository(settings.repository)).exists():
         try:
             signed = policy_in_force(repository)
-            said = bounded(said, signed.policies) if signed else said
+            policies = bounded(policies, signed.policies) if signed else policies
         except FarmError as error:
-            # What is signed may ask for more than the file does: until it can be read, nobody submits.
-            return replace(said, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
-    return said if said.owners is not None or said.owners_troubles else None
+            # The signed policy may ask for more than the file does: until it can be read, nobody submits.
+            return replace(policies, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
+    return policies if policies.owners is not None or policies.owners_troubles else None

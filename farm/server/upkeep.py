@@ -1,4 +1,4 @@
-"""What the farm does by itself, on a timer: expired leases, messages to be sent, and what may be forgotten.
+"""Upkeep on a timer: expired leases, messages to send, and rows that may be deleted.
 
 Each function may run at any time, any number of times, in several processes at once.
 """
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 _KEEP_SENT = timedelta(days=1)
 _KEEP_STRANGERS = timedelta(days=30)
-"""What known callers did, or were refused, is kept for good; strangers come without end."""
+"""How long refused requests of unknown clients are kept. Those of known ones are kept for good."""
 
 
 def take_back_expired(application: Application) -> int:
-    """End attempts whose lease ran out longer ago than the grace, and give their jobs to others; return how many."""
+    """End attempts whose lease and grace have expired, and make their jobs ready for others; return how many."""
     with application.reading() as unit:
         if not attempts.expired(unit.session, before=unit.now - unit.lease_policy.grace, limit=1):
             return 0
@@ -38,18 +38,18 @@ def take_back_expired(application: Application) -> int:
 
 
 def dispatch(application: Application, send: Callable[[OutboxMessage], None]) -> int:
-    """Send what lies in the outbox, and return how many messages that was.
+    """Send the messages of the outbox, and return how many were sent.
 
-    What was sent and could not be marked is sent again: whoever is woken asks the database anyway. `send` raises when
-    the broker cannot be reached; the rest waits for the next time.
+    A message that was sent but not marked is sent again: a woken worker asks the database anyway. `send` raises when
+    the broker cannot be reached; the other messages wait for the next call.
     """
     with application.reading() as unit:
-        rings = outbox.unsent(unit.session, limit=_AT_ONCE)
+        messages = outbox.unsent(unit.session, limit=_AT_ONCE)
     sent: list[int] = []
     try:
-        for ring in rings:
-            send(ring)
-            sent.append(ring.id)
+        for message in messages:
+            send(message)
+            sent.append(message.id)
     finally:
         if sent:
             with application.writing() as unit:
@@ -58,20 +58,20 @@ def dispatch(application: Application, send: Callable[[OutboxMessage], None]) ->
 
 
 def notify_again(application: Application) -> int:
-    """Wake workers once more for jobs that have been ready for long: messages get lost. Return for how many."""
+    """Notify workers again of jobs that have been ready for long, as messages get lost; return of how many."""
     with application.reading() as unit:
         before = unit.now - unit.lease_policy.ring_again
-        if not jobs.overdue_rings(unit.session, before=before, now=unit.now, limit=1):
+        if not jobs.overdue_notifications(unit.session, before=before, now=unit.now, limit=1):
             return 0
     with application.writing() as unit:
-        overdue = jobs.overdue_rings(unit.session, before=before, now=unit.now, limit=_AT_ONCE)
+        overdue = jobs.overdue_notifications(unit.session, before=before, now=unit.now, limit=_AT_ONCE)
         for job in overdue:
-            jobs.note_ring(unit.session, job.id, now=unit.now)
+            jobs.notify_again(unit.session, job.id, now=unit.now)
         return len(overdue)
 
 
 def forget(application: Application) -> None:
-    """Remove rows that serve no purpose any more: nonces out of their window, old messages and guesses."""
+    """Delete rows that are of no more use: expired nonces, sent messages, refused requests of unknown clients."""
     with application.writing() as unit:
         identities.forget_nonces(unit.session, before=unit.now)
         outbox.forget_sent(unit.session, before=unit.now - _KEEP_SENT)

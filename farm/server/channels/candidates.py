@@ -12,7 +12,7 @@ from sqlmodel import col, func, select, update
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.policy.gate_kind import GateKind
-from farm.server.tables.evidence import EVIDENCE, Evidence, TestEvidence, evidence_of_text, evidence_to_text, unblocking
+from farm.server.tables.evidence import EVIDENCE, Evidence, TestEvidence, unblocking, unblocking_of
 from farm.server.tables.import_rows import CandidateImportRow
 from farm.server.tables.pipeline_states import (
     CandidateOrigin,
@@ -22,7 +22,7 @@ from farm.server.tables.pipeline_states import (
     RunPurpose,
     RunState,
 )
-from farm.server.tables.reading import Record, in_parts
+from farm.server.tables.reading import Record, TextForm, in_parts
 from farm.server.tables.release_rows import (
     CandidateChangeRow,
     CandidateRow,
@@ -117,8 +117,19 @@ class Change(Record):
     state: ChangeState = ChangeState.WANTED
 
 
+_SUMMARY = TextForm(lambda text: str(json.loads(text)["summary"]), str)
+_UNBLOCKING = TextForm(lambda text: unblocking_of(json.loads(text)), str)
+
+
 @dataclass(frozen=True, slots=True)
-class GateResult(Form, record="gate result", outside={"tests"}):
+class GateResult(
+    Record,
+    Form,
+    record="gate result",
+    outside={"tests"},
+    columns={"summary": "detail", "tests": "detail"},
+    texts={"summary": _SUMMARY, "tests": _UNBLOCKING},
+):
     """What one gate said: a summary for people, and of tests those that failed and block nothing."""
 
     gate: GateKind
@@ -268,7 +279,7 @@ def record_gate(
     now: datetime,
 ) -> None:
     """Write down what a gate says now, in place of what it said before; of `tests` those that block nothing."""
-    detail = json.dumps({"summary": summary} | (unblocking(tests) if tests else {}))
+    detail = json.dumps({"summary": summary, **unblocking(tests or TestEvidence())})
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
     row = session.exec(query).first()
     if row is None:
@@ -281,7 +292,7 @@ def record_gate(
 def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
     """Return what the gates of a candidate have said, in the order in which they were asked."""
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id).order_by(col(GateResultRow.id))
-    return [_gate_result(row) for row in session.exec(query)]
+    return GateResult.all(session, query)
 
 
 def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
@@ -342,18 +353,6 @@ def record_run(
         session.add(row)
     if row.state is RunState.PENDING:
         row.tests += tests
-        row.state, row.detail = state, evidence_to_text(evidence)
+        row.state, row.detail = state, EVIDENCE.write(evidence)
         row.ended_at = None if state is RunState.PENDING else now
     session.flush()
-
-
-def _gate_result(row: GateResultRow) -> GateResult:
-    said = json.loads(row.detail) if row.detail else {}
-    tests = evidence_of_text(row.detail)
-    return GateResult(
-        row.gate,
-        row.state,
-        str(said.get("summary", "")),
-        row.at,
-        tests if isinstance(tests, TestEvidence) else TestEvidence(),
-    )

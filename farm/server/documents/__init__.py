@@ -1,3 +1,3 @@
-"""What is kept beside the rows as blobs and files: recipes, finished packages, archives, logs.
+"""What is stored outside the database, as blobs and files: recipes, packages, archives, logs.
 May import `server.tables`, `farm.store`, `farm.api`.
 """

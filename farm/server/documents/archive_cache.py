@@ -1,6 +1,6 @@
-"""What archives hold, by digest: worked out while they are uploaded, remembered until the build that they are of ends.
+"""The digests of what is in archives, computed while they are uploaded and remembered until their build ends.
 
-Nothing depends on its memory: what was not seen to pass here is read through.
+A cache only: an archive that is not in it is read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REMEMBERED = 4096
 
 
 class ArchiveCache:
-    """The digest of what is in an archive, by the digest of the archive: for any number of threads."""
+    """The digest of an archive's content, by the digest of the archive; for any number of threads."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -27,7 +27,7 @@ class ArchiveCache:
         self._lock = threading.Lock()
 
     def remember(self, archive: Digest, unpacked: Digest) -> None:
-        """Keep what came out of an archive when it passed by."""
+        """Remember the digest of an archive's content."""
         with self._lock:
             self._known[archive] = unpacked
             self._known.move_to_end(archive)
@@ -35,7 +35,10 @@ class ArchiveCache:
                 self._known.popitem(last=False)
 
     def unpacked(self, archive: Digest) -> Digest:
-        """Return what an archive holds. Raises `MissingBlobError`, `CorruptBlobError`, `UndecodableArchiveError`."""
+        """Return the digest of an archive's content.
+
+        Raises `MissingBlobError`, `CorruptBlobError`, `UndecodableArchiveError`.
+        """
         with self._lock:
             known = self._known.get(archive)
         if known is None:

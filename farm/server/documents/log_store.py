@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 ERROR_MARK = b'"severity":"error"'
-"""In a line of a log: it calls itself an error. Inside a record's text every quote is escaped, so it is the field."""
+"""Marks a log line that is an error. Quotes within a record's text are escaped, so this can only be the field."""
 
 WORKERS_STREAM = "farm"
-"""The stream of what the worker itself says."""
+"""The stream of the worker's own lines."""
 
 _TAIL = 16 * 1024
 
 
 class LogOffsetError(FarmError):
-    """A piece of log does not begin where the log ends; `size` is where it does."""
+    """A piece of log does not begin where the log ends: at `size`."""
 
     code = "log-offset"
 
@@ -43,20 +43,20 @@ class LogOffsetError(FarmError):
 
 
 class LogPlaceError(FarmError):
-    """A reader wants to begin where no line of a log does."""
+    """A reader asks for an offset at which no line begins."""
 
     code = "log-place"
 
     def __init__(self, offset: int) -> None:
         super().__init__(
             f"byte {offset} is not the beginning of a line of this log",
-            remedy="Begin at 0, or where a page before said that the next one begins.",
+            remedy="Begin at 0, or at the `next-offset` of an earlier page.",
         )
         self.offset = offset
 
 
 class LogTooLongError(FarmError):
-    """A log has come to its bound."""
+    """A log has reached its limit."""
 
     code = "log-too-long"
 
@@ -98,7 +98,7 @@ class LogStore:
     def append(self, attempt_id: int, offset: int, piece: bytes, *, limit: int) -> int:
         """Append whole lines and return the log's size.
 
-        A piece that is there already (sent twice) is taken as such. Raises `InvalidLogError`, `LogOffsetError`,
+        A piece that was appended before changes nothing. Raises `InvalidLogError`, `LogOffsetError`,
         `LogTooLongError`.
         """
         check_lines(piece)
@@ -137,7 +137,7 @@ class LogStore:
             offset += len(piece)
 
     def begins_line(self, attempt_id: int, offset: int) -> bool:
-        """Return whether a line begins at `offset`, or will next."""
+        """Return whether a line begins at `offset`, or will when it is written."""
         return offset == 0 or (offset <= self.size(attempt_id) and self._piece(attempt_id, offset - 1, 1) == b"\n")
 
     def check_begins_line(self, attempt_id: int, offset: int) -> None:
@@ -159,9 +159,9 @@ class LogStore:
         return tuple(json.loads(line) for line in whole[: whole.rfind(b"\n") + 1].splitlines())
 
     def telling_line(self, attempt_id: int) -> str:
-        """Return the text that tells best why an attempt failed: the first error, else what the job said last.
+        """Return the line that best explains why an attempt failed: the first error, else the job's last line.
 
-        Where it said nothing, what the worker said last; empty when nobody said anything.
+        Without one, the worker's last line; empty for an empty log.
         """
         offset = 0
         while piece := self.lines(attempt_id, offset, most=1 << 20):
@@ -174,7 +174,7 @@ class LogStore:
         return str((own or records)[-1]["text"]) if records else ""
 
     def lines(self, attempt_id: int, offset: int, *, most: int) -> bytes:
-        """Return the bytes of whole lines, about `most` of them; empty at the end of what is there."""
+        """Return the bytes of whole lines, about `most` of them; empty at the end of the log."""
         piece = self._piece(attempt_id, offset, most)
         end = piece.rfind(b"\n") + 1
         if not end and len(piece) == most:  # one line that is longer than was asked for

@@ -1,12 +1,11 @@
-"""Submitted recipes: their files kept as blobs, and read again with the step library of today."""
+"""Submitted recipes: their files as blobs, read again with the current step library."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import threading
-from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
@@ -27,20 +26,13 @@ _REMEMBERED = 4096
 _FILE_NAME = re.compile(r"[A-Za-z0-9+_~][A-Za-z0-9+_~.-]{0,127}")
 
 
-class SubmittedFilesError(FarmError):
-    """The files of a submitted recipe are not a recipe directory: a bad name, or no recipe.yaml."""
-
-    code = "submitted-files"
-
-
 class RecipeStorage:
-    """Recipes by the blob of their files. Reading one again is remembered, as the same files mean the same."""
+    """Recipes by the blob of their files; each is read once."""
 
     def __init__(self, blobs: BlobStore, steps: StepLibrary) -> None:
         self._blobs = blobs
         self._steps = steps
-        self._read: OrderedDict[Digest, Recipe] = OrderedDict()
-        self._lock = threading.Lock()
+        self._read = lru_cache(_REMEMBERED)(self._read_kept)
 
     def keep(self, files: Mapping[str, bytes]) -> Digest:
         """Keep the files of one recipe, each local source also as a blob of its own, and return their digest."""
@@ -55,29 +47,25 @@ class RecipeStorage:
         return {name: base64.b64decode(content) for name, content in encoded.items()}
 
     def recipe(self, revision: RecipeRevision) -> Recipe:
-        """Return what a kept revision means. Raises `RecipeError` when the step library has left it behind."""
-        with self._lock:
-            known = self._read.get(revision.files)
-            if known is not None:
-                self._read.move_to_end(revision.files)
-                return known
-        recipe = self.read(self.files(revision.files), file=f"packages/{revision.name}/{RECIPE_FILE}")
-        with self._lock:
-            self._read[revision.files] = recipe
-            while len(self._read) > _REMEMBERED:
-                self._read.popitem(last=False)
-        return recipe
+        """Return the recipe of a revision. Raises `RecipeError` when today's step library cannot read it any more."""
+        return self._read(revision.files, revision.name)
 
     def read(self, files: Mapping[str, bytes], *, file: str) -> Recipe:
-        """Read a recipe from the files of its directory. Raises `RecipeError`, `SubmittedFilesError`."""
+        """Read a recipe from the files of its directory. Raises `RecipeError`, `FarmError` (`submitted-files`)."""
         for name in files:
             if not _FILE_NAME.fullmatch(name):
-                raise SubmittedFilesError(
+                raise FarmError(
                     f"{name[:100]!r} cannot be the name of a file beside a recipe",
                     remedy="A recipe is one directory without directories in it; use plain file names.",
+                    code="submitted-files",
                 )
         text = files.get(RECIPE_FILE)
         if text is None:
-            raise SubmittedFilesError(f"there is no {RECIPE_FILE} among the files", remedy=f"Add a {RECIPE_FILE}.")
+            raise FarmError(
+                f"there is no {RECIPE_FILE} among the files", remedy=f"Add a {RECIPE_FILE}.", code="submitted-files"
+            )
         beside = {name: content for name, content in files.items() if name != RECIPE_FILE}
         return load_recipe(text, file=file, steps=self._steps, patches=beside)
+
+    def _read_kept(self, files: Digest, name: str) -> Recipe:
+        return self.read(self.files(files), file=f"packages/{name}/{RECIPE_FILE}")

@@ -1,10 +1,10 @@
-"""Who may do what: tokens of people, keys of workers; each use that is refused leaves a line in the audit trail."""
+"""Who may do what: tokens of people, keys of workers, and the audit trail of what they did or were refused."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
@@ -24,16 +24,10 @@ _PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
 _LONGEST_DETAIL = 2000
 
 
-class InvalidWorkerError(FarmError):
-    """A worker cannot be enrolled as it is described."""
-
-    code = "invalid-worker"
-
-
 def issue_token(unit: UnitOfWork, *, name: str, role: Role, lasts: timedelta) -> tuple[str, Token]:
-    """Make a token and return it with what is kept of it. It cannot be seen again."""
+    """Return a new token, and what is kept of it; the token itself is not."""
     text = f"farm_{role}_{secrets.token_urlsafe(32)}"
-    truncate_text = identities.add_token(
+    token = identities.add_token(
         unit.session,
         digest=identities.token_digest(text),
         name=name,
@@ -41,22 +35,22 @@ def issue_token(unit: UnitOfWork, *, name: str, role: Role, lasts: timedelta) ->
         now=unit.now,
         expires_at=unit.now + lasts,
     )
-    return text, truncate_text
+    return text, token
 
 
 def find_token(unit: UnitOfWork, text: str) -> Token | None:
-    """Return the token that this text is, if it is one, whether or not it is still good."""
+    """Return the token of this text, if there is one, valid or not."""
     return identities.token(unit.session, identities.token_digest(text))
 
 
 def enrol(unit: UnitOfWork, *, name: str, public_key: str, builds: bool, tests: bool, by: str) -> Worker:
-    """Let the holder of an ed25519 key (64 hexadecimal digits) work for the farm. Raises `InvalidWorkerError`."""
+    """Let the holder of an ed25519 key (64 hexadecimal digits) work for the farm. Raises `FarmError`."""
     if not _WORKER_NAME.fullmatch(name):
-        raise InvalidWorkerError(f"{name[:100]!r} cannot name a worker", remedy="Use a-z, 0-9, . and -.")
+        raise _invalid(f"{name[:100]!r} cannot name a worker", remedy="Use a-z, 0-9, . and -.")
     if not _PUBLIC_KEY.fullmatch(public_key):
-        raise InvalidWorkerError("a worker's public key is ed25519, as 64 lower-case hexadecimal digits")
+        raise _invalid("a worker's public key is ed25519, as 64 lower-case hexadecimal digits")
     if not (builds or tests):
-        raise InvalidWorkerError(f"{name} would neither build nor test", remedy="Give it at least one role.")
+        raise _invalid(f"{name} would neither build nor test", remedy="Give it at least one role.")
     worker = Worker(
         name=name,
         public_key=public_key,
@@ -71,18 +65,22 @@ def enrol(unit: UnitOfWork, *, name: str, public_key: str, builds: bool, tests: 
     return worker
 
 
+def _invalid(message: str, *, remedy: str = "") -> FarmError:
+    return FarmError(message, remedy=remedy, code="invalid-worker")
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, from where: `token:alice`, and the address that the request came from."""
+    """Who does something, and from which address: `token:alice`, `192.0.2.7`."""
 
     name: str
     address: str = ""
 
 
 def audit(unit: UnitOfWork, actor: Actor, action: str, subject: str, detail: str = "", *, channel: str = "") -> None:
-    """Write down, in the transaction in which it happens, that somebody did something; `channel`: about which one."""
-    _add(
-        unit,
+    """Record, in the transaction of what was done, who did it; `channel` is the one that it is about."""
+    event = AuditEvent(
+        at=unit.now,
         actor=actor.name,
         action=action,
         subject=subject,
@@ -91,56 +89,25 @@ def audit(unit: UnitOfWork, actor: Actor, action: str, subject: str, detail: str
         address=actor.address,
         channel=channel,
     )
+    _add(unit, event)
 
 
-def record(
-    application: Application,
-    *,
-    actor: str,
-    action: str,
-    subject: str,
-    allowed: bool,
-    detail: str = "",
-    address: str = "",
-    trace: str = "",
-    channel: str = "",
-) -> None:
-    """Write a line of the audit trail, in a transaction of its own: a refusal has no other."""
+def record(application: Application, *, actor: str, action: str, subject: str, allowed: bool, **more: str) -> None:
+    """Add a line to the audit trail in a transaction of its own, as a refused request has no other.
+
+    `more` are the other texts of an `AuditEvent`: detail, address, trace, channel.
+    """
     with application.writing() as unit:
-        _add(
-            unit,
-            actor=actor,
-            action=action,
-            subject=subject,
-            allowed=allowed,
-            detail=detail,
-            address=address,
-            trace=trace,
-            channel=channel,
-        )
+        _add(unit, AuditEvent(at=unit.now, actor=actor, action=action, subject=subject, allowed=allowed, **more))
 
 
-def _add(
-    unit: UnitOfWork,
-    *,
-    actor: str,
-    action: str,
-    subject: str,
-    allowed: bool,
-    detail: str,
-    address: str,
-    trace: str = "",
-    channel: str = "",
-) -> None:
-    event = AuditEvent(
-        at=unit.now,
-        actor=truncate_text(actor, longest=200),
-        action=truncate_text(action, longest=200),
-        subject=truncate_text(subject, longest=500),
-        allowed=allowed,
-        detail=truncate_text(detail, longest=_LONGEST_DETAIL),
-        address=address,
-        trace=trace,
-        channel=truncate_text(channel, longest=128),
+def _add(unit: UnitOfWork, event: AuditEvent) -> None:
+    event = replace(
+        event,
+        actor=truncate_text(event.actor, longest=200),
+        action=truncate_text(event.action, longest=200),
+        subject=truncate_text(event.subject, longest=500),
+        detail=truncate_text(event.detail, longest=_LONGEST_DETAIL),
+        channel=truncate_text(event.channel, longest=128),
     )
     identities.add_audit(unit.session, event)

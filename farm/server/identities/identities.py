@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 _LATE = timedelta(minutes=1)
-"""Lines written side by side may have their numbers in another order than their times, by less than this."""
+"""Lines that are written at the same time may have numbers in another order than their times, by less than this."""
 
 
 def token_digest(token: str) -> str:
-    """Return the form in which tokens are kept. They are 256 random bits, so that a plain hash is enough."""
+    """Return the hash by which a token is stored. Tokens are 256 random bits, so a plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -38,7 +38,7 @@ def enrol_worker(session: Session, worker: Worker) -> None:
 
 
 def revoke_worker(session: Session, name: str, *, now: datetime) -> bool:
-    """Trust a worker's key no longer; False when there is no such worker."""
+    """Revoke a worker's key; False when there is no such worker."""
     changed = session.exec(update(WorkerRow).where(col(WorkerRow.name) == name).values(revoked_at=now))
     return bool(changed.rowcount)
 
@@ -54,7 +54,7 @@ def workers(session: Session) -> list[Worker]:
 
 
 def worker_seen(session: Session, name: str, *, now: datetime) -> None:
-    """Note that a worker spoke to the farm."""
+    """Record that a worker has sent a request."""
     session.exec(update(WorkerRow).where(col(WorkerRow.name) == name).values(seen_at=now))
 
 
@@ -69,7 +69,7 @@ def use_nonce(session: Session, *, worker: str, nonce: str, expires_at: datetime
 
 
 def forget_nonces(session: Session, *, before: datetime) -> int:
-    """Remove nonces whose time is over, and return how many."""
+    """Delete expired nonces, and return how many."""
     return session.exec(delete(NonceRow).where(col(NonceRow.expires_at) < before)).rowcount
 
 
@@ -85,19 +85,19 @@ def token(session: Session, digest: str) -> Token | None:
 
 
 def revoke_token(session: Session, token_id: int, *, now: datetime) -> bool:
-    """Make a token useless; False when there is none of this number."""
+    """Revoke a token; False when there is none of this number."""
     changed = session.exec(update(TokenRow).where(col(TokenRow.id) == token_id).values(revoked_at=now))
     return bool(changed.rowcount)
 
 
 def add_audit(session: Session, audit: AuditEvent) -> None:
-    """Write a line of the audit trail."""
+    """Add a line to the audit trail."""
     session.add(AuditRow(**audit.columns()))
     session.flush()
 
 
 def forget_strangers(session: Session, *, before: datetime) -> int:
-    """Remove lines about requests that were refused before this time to somebody who was not known; return how many."""
+    """Delete lines about requests of unknown clients that were refused before this time; return how many."""
     unknown = and_(col(AuditRow.actor) == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
     return session.exec(delete(AuditRow).where(unknown)).rowcount
 
@@ -112,7 +112,7 @@ def audit_trail(
 ) -> list[tuple[int, AuditEvent]]:
     """Return lines of the audit trail with their numbers, newest first.
 
-    Those about one channel, those of a time and later, those before the number `before`; each of them an index finds.
+    Only those about one channel, those from a time on, and those before the number `before`; an index finds each.
     """
     query = select(AuditRow).order_by(col(AuditRow.id).desc()).limit(limit)
     if before is not None:
@@ -120,7 +120,7 @@ def audit_trail(
     if channel:
         query = query.where(AuditRow.channel == channel)
     if since is not None:
-        # Without a bound for the numbers, all lines would be looked at for the few of the last hour.
+        # Without a bound on the numbers, the query would read all lines to find those of the last hour.
         older = select(AuditRow.id).where(col(AuditRow.at) < since - _LATE).order_by(col(AuditRow.at).desc()).limit(1)
         query = query.where(col(AuditRow.at) >= since, col(AuditRow.id) > (session.exec(older).first() or 0))
     return [(row.id or 0, AuditEvent.of(row)) for row in session.exec(query)]

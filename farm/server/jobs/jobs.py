@@ -284,10 +284,10 @@ def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
     return and_(not_(and_(col(JobRow.rebuild), done)), rested, here, not_(excluded))
 
 
-def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
-    """Return ready jobs whose last message is older than `before`: it may have been lost on its way.
+def overdue_notifications(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
+    """Return ready jobs whose last message is older than `before`: it may have been lost.
 
-    One that rested is rung for when its rest is over.
+    One that had to wait for `not_before` is among them once that has passed.
     """
     rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
     overdue = or_(col(JobRow.notified_at) < before, col(JobRow.notified_at) < col(JobRow.not_before))
@@ -300,8 +300,8 @@ def overdue_rings(session: Session, *, before: datetime, now: datetime, limit: i
     return Job.all(session, query)
 
 
-def note_ring(session: Session, job_id: int, *, now: datetime) -> None:
-    """Ring again for a job that is still ready."""
+def notify_again(session: Session, job_id: int, *, now: datetime) -> None:
+    """Put another message into the outbox for a job that is still ready."""
     session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(notified_at=now))
     notify(session, job_id, now=now)
 

@@ -73,7 +73,7 @@ def submit(
 
     Where recipes have owners, they wait as long as one of them lacks the signature of an owner; `envelope` is the
     submitter's. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be
-    raised, `SubmittedFilesError`, `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
+    raised, `FarmError` (`submitted-files`), `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
     `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
     """
     read = read_submitted(application, submitted)

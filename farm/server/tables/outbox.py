@@ -1,4 +1,4 @@
-"""The outbox: messages that were promised inside a transaction, to be sent after it."""
+"""The outbox: messages that a transaction wrote, to be sent after it is committed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def unsent(session: Session, *, limit: int) -> list[OutboxMessage]:
-    """Return messages that were not sent yet, oldest first."""
+    """Return the messages that are not sent yet, oldest first."""
     query = select(OutboxRow).where(col(OutboxRow.sent_at).is_(None)).order_by(col(OutboxRow.id)).limit(limit)
-    return [OutboxMessage(row.id or 0, row.task, row.job_id) for row in session.exec(query)]
+    return OutboxMessage.all(session, query)
 
 
-def mark_sent(session: Session, rings: Iterable[int], *, now: datetime) -> None:
-    """Record that messages were given to the broker. What was sent and not recorded is sent again; nobody minds."""
-    session.exec(update(OutboxRow).where(col(OutboxRow.id).in_(list(rings))).values(sent_at=now))
+def mark_sent(session: Session, messages: Iterable[int], *, now: datetime) -> None:
+    """Record that messages were given to the broker. One that was sent and not recorded is sent again."""
+    session.exec(update(OutboxRow).where(col(OutboxRow.id).in_(list(messages))).values(sent_at=now))
 
 
 def forget_sent(session: Session, *, before: datetime) -> int:
-    """Remove messages that were sent before `before`, and return how many."""
+    """Delete messages that were sent before `before`, and return how many."""
     return session.exec(delete(OutboxRow).where(col(OutboxRow.sent_at) < before)).rowcount

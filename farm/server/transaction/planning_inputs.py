@@ -1,17 +1,17 @@
-"""What the deciding part is told at its start: the toolchains, steps and distribution it plans with, and its terms."""
+"""What plans are made with: toolchains, steps, the distribution; and the rules of leases. Set at the start."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.plan.job import BlobRef
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from farm.core.names.platform import Platform
     from farm.core.policy.channel import Rebuild
     from farm.core.recipe.distributions import OtherDistribution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolchainRef:
+class ToolchainRef(Form, record="toolchain"):
     """A toolchain that plans can name: its tree, the blobs that hold it, and its Debian packages' digests by name.
 
     `lock` is the blob of the list of these packages; None where there is none.
@@ -31,29 +31,6 @@ class ToolchainRef:
     manifest: BlobRef
     debs: Mapping[str, Digest]
     lock: Digest | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the reference as JSON values."""
-        return {
-            "archive": self.archive.to_dict(),
-            "debs": dict(self.debs),
-            "lock": self.lock,
-            "manifest": self.manifest.to_dict(),
-            "name": self.name,
-            "tree": self.tree,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> ToolchainRef:
-        """Read what `to_dict` gave; raises `KeyError` and the errors of its parts."""
-        return cls(
-            name=value["name"],
-            tree=Digest(value["tree"]),
-            archive=BlobRef.from_dict(value["archive"]),
-            manifest=BlobRef.from_dict(value["manifest"]),
-            debs={name: Digest(digest) for name, digest in value["debs"].items()},
-            lock=Digest(value["lock"]) if value.get("lock") else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +49,18 @@ class PlanningInputs:
     foreign: Mapping[str, OtherDistribution] = field(default_factory=dict)
 
     def toolchain_of(self, tree: Digest) -> ToolchainRef | None:
-        """Return the toolchain of a tree; None for one that this farm has not."""
+        """Return the toolchain of a tree; None for one that this farm does not have."""
         return next((toolchain for toolchain in self.toolchains.values() if toolchain.tree == tree), None)
 
 
 @dataclass(frozen=True, slots=True)
 class LeasePolicy:
-    """The farm's terms.
+    """How leases last and what follows when they are lost.
 
-    A lease lasts `lease` from the last heartbeat. The job is given to another `grace` after that: time enough for the
-    janitor of the worker's host to remove the container. A job that `most_lost` different workers were lost at is
-    set aside. Before a job that met trouble is tried again lies `first_pause`, twice as long each time, up to
-    `longest_pause`. The policy that is in force on `channel` says what is rebuilt; without one, `rebuild` does.
+    A lease lasts `lease` from the last heartbeat. `grace` later the job goes to another worker: time for the janitor of
+    the worker's host to remove the container. A job that `most_lost` different workers lost is set aside. A job in
+    trouble is tried again after `first_pause`, doubled each time, up to `longest_pause`. A worker is notified again of
+    a ready job after `ring_again`. The policy in force on `channel` says what is rebuilt; without one, `rebuild` does.
     """
 
     lease: timedelta = timedelta(seconds=60)

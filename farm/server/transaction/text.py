@@ -1,4 +1,4 @@
-"""Words that came from elsewhere, made fit to be kept: PostgreSQL holds no NUL, and nobody reads a megabyte."""
+"""Text from outside, made fit for the database: PostgreSQL stores no NUL, and nobody reads a megabyte."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LONGEST = 20_000
 
 
 def truncate_text(text: str, *, longest: int = _LONGEST) -> str:
-    """Return the text as it is kept: cut to `longest` characters, what no database takes replaced."""
+    """Return a text cut to `longest` characters, with what PostgreSQL does not store replaced."""
     return text[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def kept_error(error: FarmError) -> str:
-    """Return what went wrong, and what to do about it, as it is kept."""
+    """Return an error with its remedy, as a text for the database."""
     return truncate_text(f"{error}. {error.remedy}" if error.remedy else str(error))

@@ -1,4 +1,4 @@
-"""The desk at which one decision is made: a transaction, the blobs, the terms, and the time that it is now."""
+"""The unit of work of one decision: a transaction, the blobs, the policies, and the current time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """What a decision may look at and write to."""
+    """What a decision may read and write."""
 
     session: Session
     blobs: BlobStore
@@ -43,7 +43,7 @@ class UnitOfWork:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Where desks come from: one for each process that decides."""
+    """Makes units of work: one for each process that decides."""
 
     database: Database
     blobs: BlobStore
@@ -59,31 +59,31 @@ class Application:
     def open(
         cls, database: Database, blobs: BlobStore, logs: LogStore, inputs: PlanningInputs, lease_policy: LeasePolicy
     ) -> Application:
-        """Furnish an office with shelves of its own."""
+        """Return an application with caches of its own."""
         recipes, packages, archives = RecipeStorage(blobs, inputs.steps), MemberReader(blobs), ArchiveCache(blobs)
         return cls(database, blobs, recipes, packages, archives, inputs, logs, lease_policy)
 
     @contextmanager
     def planning(self) -> Iterator[UnitOfWork]:
-        """A desk for decisions about what becomes ready: one at a time in the whole farm; committed at the end."""
+        """A unit of work that decides which jobs become ready: one at a time in the farm; committed at the end."""
         with self.database.write() as session:
             lock_planning(session)
             yield self._unit(session)
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:
-        """A desk for decisions about single rows, committed at the end."""
+        """A unit of work that writes single rows; committed at the end."""
         with self.database.write() as session:
             yield self._unit(session)
 
     @contextmanager
     def reading(self) -> Iterator[UnitOfWork]:
-        """A desk to look things up at; what is written there is dropped."""
+        """A unit of work that only reads; what is written is rolled back."""
         with self.database.read() as session:
             yield self._unit(session)
 
     def _unit(self, session: Session) -> UnitOfWork:
-        # The clock is read once the transaction has its turn: a lease that ran out while waiting has run out.
+        # The clock is read when the transaction has begun: a lease that expired while it waited has expired.
         return UnitOfWork(
             session, self.blobs, self.recipes, self.packages, self.inputs, self.lease_policy, self.clock()
         )
