@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.output import counted, human_size, say, tell_result
-from farm.cli.override_lines import override_lines
 from farm.cli.progress import TerminalProgress
-from farm.cli.sensitive_lines import sensitive_lines
+from farm.cli.set_lines import override_lines, sensitive_lines
 
 if TYPE_CHECKING:
     from farm.client.root.generations import Root

@@ -1,4 +1,4 @@
-"""Signing what curators order, with the own key, and saying whether the signer has come to have it."""
+"""Signing the orders of curators with the own key, and waiting until the signer has them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 from farm.cli.output import say
 from farm.cli.personal_key import find_own_key
 from farm.cli.settings import Settings
+from farm.core.names.digest import Digest
+from farm.core.names.printed_version import printed_version
+from farm.core.package.descriptor import Descriptor
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,8 +20,8 @@ if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
     from farm.api.farm_client import FarmClient
     from farm.cli.personal_key import OwnKey
-    from farm.core.names.digest import Digest
     from farm.trust.attestation.advisory_statement import Word
+
 
 _WAITED, _POLL = 5.0, 0.2
 """Seconds in which the farm hands on what it has taken, and the signer answers."""
@@ -128,3 +132,22 @@ def _sign(own: OwnKey, act: str, distribution: str, channel: str, *, base: Diges
         **said,
     )
     return sign_statement(order_statement(order), own.signer())
+
+
+def signed_descriptor(content: bytes, digest: str, package: str, version: str) -> Descriptor:
+    """Return the descriptor of this digest, checked to be of the package and version that the farm shows.
+
+    `version` is without a build number, which no descriptor holds. Raises `FarmError`.
+    """
+    descriptor = Descriptor.from_json(content)
+    shown = (digest, version)
+    names = (
+        descriptor.name.short,
+        str(descriptor.name),
+    )  # packages of other distributions are shown by their full names
+    if shown != (Digest.of(content), printed_version(descriptor.version, descriptor.revision)) or package not in names:
+        raise FarmError(
+            f"the farm shows {package} {version}, but the descriptor is of another package or version",
+            remedy="Sign nothing; tell the operators of the farm.",
+        )
+    return descriptor

@@ -232,7 +232,7 @@ def _in_full(listed: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 def _descriptor(waiting: dict[str, Any]) -> Descriptor:
     """Return the descriptor to sign for; it must be of the package that the farm shows."""
-    from farm.cli.curate.signed_descriptor import signed_descriptor
+    from farm.cli.sign_order import signed_descriptor
 
     content, version = str(waiting["descriptor"]).encode(), str(waiting["version"])
     return signed_descriptor(content, str(waiting["digest"]), str(waiting["package"]), version)

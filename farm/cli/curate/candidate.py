@@ -114,7 +114,7 @@ def _sign_retry(farm: CuratorClient, channel: str, packages: tuple[str, ...], wh
 
 def _say_descriptor(farm: CuratorClient, excuse: dict[str, Any]) -> None:
     """Say which build is about to be signed for, by its descriptor: the channel may have a newer one."""
-    from farm.cli.curate.signed_descriptor import signed_descriptor
+    from farm.cli.sign_order import signed_descriptor
     from farm.core.names.printed_version import without_build
 
     digest, package = str(excuse["descriptor"]), str(excuse["package"])

@@ -98,8 +98,8 @@ def _number(text: str, name: str) -> int:
 
 def _roll_back_root(path: Path, number: int | None, *, as_json: bool) -> int:
     from farm.cli.output import tell_result
-    from farm.cli.override_lines import override_lines
     from farm.cli.root_change import change_form, change_lines, open_root
+    from farm.cli.set_lines import override_lines
     from farm.client.root.rollback import roll_back
 
     change = roll_back(open_root(path), number)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.image_opening import opened
 from farm.cli.options import json_option
 from farm.cli.output import counted, tell_result
 from farm.cli.settings import Settings
+from farm.cli.subscriber import opened
 
 if TYPE_CHECKING:
     from farm.client.image.diff import ImageDiff, Side, SymbolChange

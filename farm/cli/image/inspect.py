@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.image.form import foreign_lines, layers_form, set_form
-from farm.cli.image_opening import opened
 from farm.cli.options import json_option
 from farm.cli.output import Line, counted, say, styled, table, tell_result
-from farm.cli.override_lines import override_lines
-from farm.cli.sensitive_lines import sensitive_lines
+from farm.cli.set_lines import override_lines, sensitive_lines
 from farm.cli.settings import Settings
+from farm.cli.subscriber import opened
 from farm.errors import FarmError
 
 if TYPE_CHECKING:

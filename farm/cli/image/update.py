@@ -10,9 +10,8 @@ from farm.cli.image.form import loaded_line
 from farm.cli.image.options import output_option
 from farm.cli.options import channel_option, json_option
 from farm.cli.output import say, tell_result
-from farm.cli.override_lines import override_lines
 from farm.cli.progress import TerminalProgress
-from farm.cli.sensitive_lines import sensitive_lines
+from farm.cli.set_lines import override_lines, sensitive_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host

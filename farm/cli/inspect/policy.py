@@ -99,7 +99,7 @@ def _set_of(
         record = Root(place.absolute()).installed().set
         described = [descriptor for descriptor, _ in InstalledSet(host, record).described()]
     else:
-        from farm.cli.image_opening import opened
+        from farm.cli.subscriber import opened
         from farm.client.image.accounting import unaccounted
 
         known, _, engine = opened(subject, settings, certainly=True)

@@ -78,7 +78,7 @@ def _first(
     if root:
         return tracing.of_set(Root(root.absolute()).installed().set, what, str(root))
     if image:
-        from farm.cli.image_opening import opened
+        from farm.cli.subscriber import opened
 
         known, _, _ = opened(image, settings, host)
         return tracing.of_set(known.record, what, image)

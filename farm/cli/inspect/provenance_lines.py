@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.cli.output import Line, human_size, styled
-from farm.cli.override_lines import override_lines
+from farm.cli.set_lines import override_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

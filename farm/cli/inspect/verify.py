@@ -10,7 +10,7 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import human_size, say_json, say_lines
-from farm.cli.override_lines import override_lines
+from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.subscriber import last_verified_form, looking_host
 
@@ -74,8 +74,8 @@ def _found(image: str, root: Path | None, host: Host, settings: Settings) -> Ver
 
 
 def _image(name: str, host: Host, settings: Settings) -> Verification:
-    from farm.cli.image_opening import opened
     from farm.cli.progress import looking
+    from farm.cli.subscriber import opened
     from farm.client.audit.verification_image import verify_image
     from farm.container.image_store import saved_digests
     from farm.container.sandbox import connect

@@ -63,7 +63,7 @@ def _set(root: Path | None, image: str, channel: str) -> NeedSet:
 
     settings = Settings.from_environment()
     if image:
-        from farm.cli.image_opening import opened
+        from farm.cli.subscriber import opened
 
         known, host, _ = opened(image, settings)
         return image_needs(host, image, known)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +19,21 @@ from farm.cli.channel_lines import (
     waits_for_signer,
     waits_for_thaw,
 )
+from farm.cli.escaping import escape_control_chars
 from farm.cli.maintain.signed_recipes import distribution_of, sign_recipes, waiting_lines
-from farm.cli.output import say, say_json, say_lines, styled
+from farm.cli.output import console, say, say_json, say_lines, styled
 from farm.cli.personal_key import find_own_key, own_key_options
 from farm.cli.remote import connect
 from farm.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from farm.api.farm_client import FarmClient
     from farm.api.submission_wire import AcceptedWire, SubmissionWire
     from farm.api.wire import JobWire
     from farm.cli.personal_key import OwnKey
+
 
 _ENDED = ("succeeded", "failed", "cancelled", "blocked", "set-aside")
 _RELEASED_TESTS = "released-tests"
@@ -113,7 +118,6 @@ def _taken(accepted: AcceptedWire) -> str:
 
 def _follow_builds(farm: FarmClient, wanted: list[int]) -> bool:
     """Show the builds until all have ended or wait for a person; return whether one did not succeed."""
-    from farm.cli.maintain.build_board import board
 
     left = set(wanted)
     ended: dict[int, JobWire] = {}
@@ -206,3 +210,41 @@ def _say_outcome(channel: str, status: dict[str, Any], missing: set[str], submit
 def _say_reasons(excuses: Iterable[dict[str, Any]]) -> None:
     for reason in dict.fromkeys(excuse["reason"] for excuse in excuses):
         say(f"  {reason}", err=True)
+
+
+_AT_WORK = ("leased", "running")
+
+
+@contextlib.contextmanager
+def board() -> Iterator[Callable[[Sequence[JobWire], int, int], None]]:
+    """Yield a function that shows jobs, and how many of how many have ended; on a terminal, in place."""
+    if sys.stderr.isatty():
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=console(), auto_refresh=False, transient=True) as live:
+            yield lambda jobs, done, total: live.update(Text(_lines(jobs, done, total)), refresh=True)
+        return
+    states: dict[int, str] = {}
+    began = time.monotonic()
+
+    def show(jobs: Sequence[JobWire], done: int, total: int) -> None:
+        for job in jobs:
+            if states.get(job.id) != job.state:
+                states[job.id] = job.state
+                at = int(time.monotonic() - began)
+                say(f"[{done}/{total}] {at:>4} s  {job.state:<9} {job.name}", err=True)
+
+    yield show
+
+
+def _lines(jobs: Sequence[JobWire], done: int, total: int) -> str:
+    now = datetime.now(UTC)
+    lines = [
+        f"  {job.name:<20} {job.state:<8} {int((now - job.changed_at).total_seconds()):>4} s"
+        for job in jobs
+        if job.state in _AT_WORK
+    ]
+    waiting = [job.name for job in jobs if job.state in ("waiting", "ready")]
+    lines.append(f"{done} of {total} done" + (f", left: {' '.join(waiting)}" if waiting else ""))
+    return "\n".join(map(escape_control_chars, lines))

@@ -11,10 +11,9 @@ import click
 
 from farm.cli.options import channel_option, name_and_value
 from farm.cli.output import say, say_lines
-from farm.cli.override_lines import override_lines
 from farm.cli.progress import TerminalProgress
-from farm.cli.run.mount_option import read_mounts
-from farm.cli.run.publish_option import read_ports
+from farm.cli.run.options import read_mounts, read_ports
+from farm.cli.set_lines import override_lines
 from farm.cli.settings import Settings
 from farm.cli.severity_option import max_severity_option, policy_in_force
 from farm.cli.subscriber import open_host

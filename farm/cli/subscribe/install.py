@@ -1,4 +1,4 @@
-"""`farm install`: packages of a channel, or what a lock file names, into a root directory, as one new generation."""
+"""`farm install`, `farm upgrade` and `farm remove`: change the packages of a root, as one new generation."""
 
 from __future__ import annotations
 
@@ -52,4 +52,50 @@ def install(
         raise click.UsageError("A lock file names its channels: leave out --channel.")
     request = RootRequest(root.absolute(), packages, locked, channel, policy_in_force(max_severity), dry_run)
     change = install_packages(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
+    tell(root, change, dry_run=dry_run, as_json=as_json)
+
+
+@click.command()
+@root_option
+@dry_run_option
+@max_severity_option
+@channel_option
+@json_option
+def upgrade(root: Path, dry_run: bool, max_severity: str | None, channel: str, as_json: bool) -> None:
+    """Upgrade the packages of a root to the newest release of its channel.
+
+    Prints the changes before it makes them. Only changed packages are fetched. The previous state is kept: `farm
+    rollback --root` switches back to it.
+
+    \b
+    Examples:
+      farm upgrade --root /srv/tools --dry-run
+      farm upgrade --root /srv/tools
+    """
+    from farm.client.root.installation import RootRequest, upgrade_root
+
+    policy = policy_in_force(max_severity)
+    request = RootRequest(root.absolute(), channel=channel, policy=policy, dry_run=dry_run)
+    change = upgrade_root(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
+    tell(root, change, dry_run=dry_run, as_json=as_json)
+
+
+@click.command()
+@click.argument("packages", nargs=-1, required=True)
+@root_option
+@dry_run_option
+@json_option
+def remove(packages: tuple[str, ...], root: Path, dry_run: bool, as_json: bool) -> None:
+    """Remove PACKAGES from a root, and the packages that only they need.
+
+    Other packages do not change, and no network is used. The previous state is kept, until `farm gc` removes it.
+
+    \b
+    Example:
+      farm remove --root /srv/tools grep
+    """
+    from farm.client.root.installation import RootRequest, remove_packages
+
+    request = RootRequest(root.absolute(), packages, dry_run=dry_run)
+    change = remove_packages(open_host(Settings.from_environment()), request, RootProgress(err=as_json))
     tell(root, change, dry_run=dry_run, as_json=as_json)

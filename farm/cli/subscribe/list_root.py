@@ -9,8 +9,8 @@ import click
 
 from farm.cli.options import json_option
 from farm.cli.output import Line, say_json, say_lines, table, tell_result
-from farm.cli.override_lines import override_lines
 from farm.cli.root_change import open_root
+from farm.cli.set_lines import override_lines
 
 if TYPE_CHECKING:
     from farm.client.root.generation import Generation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from farm.cli.run.mount_option import read_mount, read_mounts
+from farm.cli.run.options import read_mount, read_mounts
 from farm.container.sandbox_spec import Bind
 
 if TYPE_CHECKING:

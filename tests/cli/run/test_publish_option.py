@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from farm.cli.run.publish_option import read_port
+from farm.cli.run.options import read_port
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.cli.override_lines import override_lines
+from farm.cli.set_lines import override_lines
 from farm.client.audit.audit import audit_root
 from farm.client.findings.policy import RefusedByPolicyError, judge
 from farm.client.findings.policy_facts import known_of_record

@@ -1,7 +1,8 @@
-"""What `--mount SOURCE:TARGET` of `farm run` may say; what cannot be mounted is told before anything is fetched."""
+"""The options `--mount SOURCE:TARGET[:rw]` and `--publish [IP:]HOST:CONTAINER[/udp]` of `farm run`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from farm.container.sandbox_spec import Bind
+
 
 _ACCESS = {"": False, "ro": False, "rw": True}
 
@@ -44,3 +46,36 @@ def read_mount(text: str) -> Bind:
     if not Path(source).exists():
         raise click.UsageError(f"--mount {text!r}: there is no {source} here.")
     return Bind(Path(source).absolute(), str(PurePosixPath(*parts)), _ACCESS[access])
+
+
+_FORM = re.compile(r"(?:(\[[0-9a-fA-F:]+\]|[0-9.]+):)?([0-9]{1,5}):([0-9]{1,5}(?:/.*)?)")
+
+
+def read_ports(_: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Read what was given, for Click; raises `click.UsageError`."""
+    return tuple(map(read_port, given))
+
+
+def read_port(text: str) -> str:
+    """Return a port of the host's, with one of the container's, as Docker reads it: `127.0.0.1:8080:80/tcp`.
+
+    Raises `click.UsageError`.
+    """
+    from ipaddress import ip_address
+
+    from farm.core.files.values import InvalidValueError
+    from farm.core.subscriber.image_values import port
+
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise click.UsageError(
+            f"--publish {text!r} is not HOST:CONTAINER: write it as 8080:80, or 127.0.0.1:53:53/udp."
+        )
+    address, outside, inside = form.groups()
+    try:
+        if address:
+            ip_address(address.strip("[]"))
+        host, container = port(outside).partition("/")[0], port(inside)
+    except (InvalidValueError, ValueError) as error:
+        raise click.UsageError(f"--publish {text!r}: {error}") from error
+    return ":".join(part for part in (address, host, container) if part)

@@ -1,4 +1,4 @@
-"""What every listing says of overrides: what stands in for what and why, what is void, and for whom."""
+"""The lines about overrides and sensitive files of a set of packages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from farm.core.sets.proof.proof import NOTHING_FOUND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from farm.client.root.sensitive_additions import SensitiveAdditions
     from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage
 
 
@@ -45,3 +46,8 @@ def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
 
 def _all(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sensitive_lines(brought: Iterable[SensitiveAdditions]) -> list[str]:
+    """Return a line for the files of one package that do the same for one reason."""
+    return [f"note: {files}" for files in brought]
