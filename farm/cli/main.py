@@ -15,6 +15,7 @@ from farm import __version__
 from farm.cli.groups import Farm
 from farm.cli.output import guarded, say
 from farm.cli.places import host_directory, state_directory
+from farm.cli.signals import ending_signals
 from farm.errors import FarmError
 
 _FULL = "Free some space and run it again; `farm gc` removes what nothing needs. What is installed goes on working."
@@ -106,9 +107,3 @@ def _terminate(number: int, _frame: object) -> None:
     for signals in ending_signals():
         signal.signal(signals, signal.SIG_IGN)
     sys.exit(128 + number)
-
-
-def ending_signals() -> tuple[signal.Signals, ...]:
-    """Return SIGTERM, and SIGHUP unless it is ignored: who started the command under `nohup` wants it to go on."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGHUP)

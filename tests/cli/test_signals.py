@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.cli.main import ending_signals
+from farm.cli.signals import ending_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

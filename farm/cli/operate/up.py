@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli.main import ending_signals
 from farm.cli.output import say
 from farm.cli.recipes_option import read_tree, recipes_option
 from farm.cli.settings import Settings
+from farm.cli.signals import ending_signals
 
 if TYPE_CHECKING:
     from pathlib import Path

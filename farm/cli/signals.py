@@ -1,0 +1,11 @@
+"""The signals that ask a command to end."""
+
+from __future__ import annotations
+
+import signal
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return SIGTERM, and SIGHUP unless it is ignored: a command under `nohup` is to continue."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGHUP)
