@@ -1,6 +1,6 @@
-"""The one base class of the errors that are meant for people, and the place that an error points at.
+"""The base class of the errors that are meant for people, and the place in a file that an error points at.
 
-Each room defines its own subclasses, one per cause, carrying data. Rendering is `farm.cli.rendering`'s job.
+A room defines a subclass where somebody catches it or it carries data; else it raises the base class with a `code`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from farm.core.names.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +26,18 @@ class Place:
 
 
 class FarmError(Exception):
-    """Something that a person has to know: what happened, where, and what to do about it.
+    """An error that a person has to know about: what happened, where, and what to do.
 
     `code` is a stable machine-readable name (kebab case): that of the class, where none is given. `remedy` is one
     imperative sentence or empty, `place` the position in a file where there is one. `exit_status` is what a command
-    ends with. `by_package` says for each package that the error is about what is wrong with it and what to do.
-    `lost_blobs` are those that are not there, or spoiled: who has them too can put them back.
+    ends with. `by_package` has message and remedy for each package that the error is about. `lost_blobs` are the
+    digests of blobs that are missing or corrupt: another copy of them can be put back.
     """
 
     code: str = "error"
     exit_status: int = 1
     by_package: Mapping[str, tuple[str, str]] = MappingProxyType({})
-    lost_blobs: tuple[Digest, ...] = ()
+    lost_blobs: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, remedy: str = "", place: Place | None = None, code: str = "") -> None:
         super().__init__(message)
@@ -50,9 +48,9 @@ class FarmError(Exception):
         self.place = place
 
 
-def lost_blobs_of(error: BaseException | None) -> tuple[Digest, ...]:
-    """Return the blobs for want of which something went wrong: those of an error, and of what led to it."""
-    found: dict[Digest, None] = {}
+def lost_blobs_of(error: BaseException | None) -> tuple[str, ...]:
+    """Return the blobs whose loss an error is about: its own, and those of the errors that led to it."""
+    found: dict[str, None] = {}
     while error is not None:
         found |= dict.fromkeys(error.lost_blobs if isinstance(error, FarmError) else ())
         error = error.__cause__
@@ -60,7 +58,7 @@ def lost_blobs_of(error: BaseException | None) -> tuple[Digest, ...]:
 
 
 def in_lines(things: Sequence[object], most: int = 5) -> str:
-    """Return what a sentence that ends with a colon goes on with: one thing a line, and how many more there are."""
+    """Return a list to put behind a colon: one thing a line, at most `most`, and how many more there are."""
     lines = [f"\n  {thing}" for thing in things[:most]]
     if len(things) > most:
         lines.append(f"\n  and {len(things) - most:,} more")
@@ -68,8 +66,8 @@ def in_lines(things: Sequence[object], most: int = 5) -> str:
 
 
 def plain_text(error: FarmError, program: str) -> str:
-    """Return an error as a program says it that ends with it: where, what, and what to do. `program` is its name."""
+    """Return an error as a program prints it before it exits: where, what, and what to do. `program` is its name."""
     where = str(error.place or program)
-    # What is wrong in a file of recipes names its places itself.
-    told = error.message if error.message.startswith(where) else f"{where}: {error.message}"
-    return f"{told}\n{error.remedy}".rstrip()
+    # Errors in files of recipes name their places themselves.
+    message = error.message if error.message.startswith(where) else f"{where}: {error.message}"
+    return f"{message}\n{error.remedy}".rstrip()

@@ -69,7 +69,7 @@ class BlobStore:
         return cast("BinaryIO", TemporaryFile(dir=self.incoming))
 
     def path(self, digest: Digest) -> Path:
-        """Return where the blob lies, whether or not it is there. Whoever reads it there does not verify it."""
+        """Return where the blob lies, whether or not it is there. Reading it there does not verify it."""
         return self.root / "sha256" / digest.hex[:2] / digest.hex[2:]
 
     def has(self, digest: Digest) -> bool:
@@ -202,7 +202,7 @@ class BlobWriter:
     def commit(self, expected: Digest | None = None, *, durable: bool = True) -> Digest:
         """Make the blob durable under its digest, and return that.
 
-        What is there already is replaced, whatever it is, so that writing a blob again mends one that rotted.
+        An existing file is replaced, whatever it is, so writing a blob again repairs a corrupt one.
         One that is not made durable may be gone, or cut off, after a power cut: for what can be had again.
         Raises `BlobMismatchError` (and stores nothing) when the content is not `expected`.
         """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
 LARGEST_WINDOW = 128 << 20
-"""Bytes of history that a stream may ask a reader to keep (what `zstd -d` takes without being told)."""
+"""Bytes of history that a stream may ask a reader to keep (the default of `zstd -d`)."""
 _LARGEST = 2 * ArchiveLimits().total_bytes
 """Bytes of an archive as it is unpacked: all its files, and as much again for its headers."""
 _WINDOW = 16 << 20

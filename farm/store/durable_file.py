@@ -1,4 +1,4 @@
-"""Writing a file so that whoever looks sees its old or its new content whole, after a power cut as well."""
+"""Atomic writing of files: readers see the old or the new content whole, also after a power cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a lock that another process may hold: whoever has to wait is told so once."""
+"""Taking a lock that another process may hold; a caller that has to wait is notified once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def no_progress(_place: Path) -> None:
-    """Tell nobody."""
+    """Ignore it."""
 
 
 def take_lock(file: IO[str] | int, kind: int, place: Path, waiting: Waiting) -> None:

@@ -27,7 +27,7 @@ def weakness(path: str, user: int) -> tuple[str, int, str] | None:
     else. It may be a file. Whatever the kernel passes through counts: of each link on the way where it lies, too.
 
     A directory on the way may be one that everybody may write to, when it is sticky, as `/tmp` is: nobody can take away
-    there what is another's. `path` itself may not: whoever makes a name in it first decides what that is. A group of
+    there what is another's. `path` itself may not: the first to make a name in it decides what that is. A group of
     the user's own or root's, with nobody else in it, is nobody else. What is not there is nobody's.
     """
     for place, is_end in dict.fromkeys(way(path)):
@@ -82,7 +82,7 @@ def weakness_below(
             seen.add(key)
             within = f"{entry.name}/"
             apart = tuple(path.removeprefix(within) for path in leave_out if path.startswith(within))
-            theirs = {path.removeprefix(within): each for path, each in given.items() if path.startswith(within)}
+            theirs = {path.removeprefix(within): owners for path, owners in given.items() if path.startswith(within)}
             if weak := weakness_below(entry.path, user, apart, theirs, seen):
                 return weak
     return None
@@ -167,7 +167,7 @@ def _listed(place: str) -> list[tuple[int, int]] | None:
 
 
 def _is_nobody_elses(group: int, user: int) -> bool:
-    return any(_is_own_group(group, each) for each in (user, 0))
+    return any(_is_own_group(group, owner) for owner in (user, 0))
 
 
 def _is_own_group(group: int, user: int) -> bool:
@@ -184,4 +184,4 @@ def _is_own_group(group: int, user: int) -> bool:
         return False
     if (person.pw_gid, person.pw_name) != (group, people.gr_name) or {*people.gr_mem} - {person.pw_name}:
         return False
-    return all(each.pw_uid == user for each in pwd.getpwall() if each.pw_gid == group)
+    return all(account.pw_uid == user for account in pwd.getpwall() if account.pw_gid == group)

@@ -1,4 +1,4 @@
-"""A blob that arrives in parts: what is there of it is kept by its digest, and goes on where it ended.
+"""Resumable downloads of blobs: the part that has arrived is kept by the blob's digest, and continued later.
 
 `ROOT/partial/<digest>` is no blob: it is verified as a whole before it becomes one. A process that is killed leaves it
 behind, and the next one that wants the blob takes it up.
@@ -67,7 +67,7 @@ class PartialWriter(BlobWriter):
         self._raw.close()
 
     def restart(self) -> None:
-        """Throw away what is there, and begin anew."""
+        """Discard the part, and begin anew."""
         self._file.flush()
         self._raw.truncate(0)
         self._raw.seek(0)
@@ -105,4 +105,4 @@ def _open_locked(path: Path) -> tuple[Path, int]:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # whoever had it before has made a blob of it
+        os.close(descriptor)  # its former writer has made a blob of it

@@ -59,7 +59,7 @@ def own_state(state: Path, host: Path | None = None) -> None:
     they do: they believe none of it without looking, and no verb believes it. A state that is not there is made, for
     this user alone: so nobody else makes it first, and nobody gets into it. Raises `FarmError` (`not-own-directory`).
     """
-    with suppress(OSError):  # who writes there is told, and who only looks finds nothing
+    with suppress(OSError):  # a writer fails later, a reader finds nothing
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     apart = (str(host.relative_to(state)),) if host is not None and host.is_relative_to(state) else ()
     user = os.geteuid()
@@ -86,17 +86,17 @@ def _given(state: Path) -> dict[str, tuple[int, int]]:
 def _refused(found: tuple[str, int, str], what: str, variable: str, *, of_another: str, changed: str) -> FarmError:
     """Return the error about a place; `what` could be changed there, and `changed` says how to look for it."""
     place, owner, writers = found
-    told = what.format(user=_name(os.geteuid()))
+    harm = what.format(user=_name(os.geteuid()))
     if not writers:
         return FarmError(
-            f"{place} belongs to {_name(owner)}, who could change {told}",
+            f"{place} belongs to {_name(owner)}, who could change {harm}",
             remedy=f"Let {variable} name a directory of this user's own: {of_another}. "
             f"If you put it there yourself, look at it, and take it over: `chown {_name(os.geteuid())} {place}`.",
             code=NOT_OWN,
         )
     taking = "setfacl --remove-all" if writers == LISTED else "chmod go-w"
     return FarmError(
-        f"{writers} may write to {place}, and could change {told}",
+        f"{writers} may write to {place}, and could change {harm}",
         remedy=f"Take the right from them: `{taking} {place}`, then {changed}. "
         f"Or let {variable} name another directory.",
         code=NOT_OWN,

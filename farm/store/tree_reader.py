@@ -69,7 +69,7 @@ class OpenDirectories:
 class TreeReader:
     """Opens the files of a tree relative to directories that it holds open: cheapest in the order of the paths.
 
-    Use it as a context manager. Everything raises `TreeChangedError` where the tree is not what the caller was told.
+    Use it as a context manager. Everything raises `TreeChangedError` where the tree is not as the caller expects.
     """
 
     def __init__(self, root: Path | int) -> None:

@@ -19,7 +19,6 @@ from farm.core.policy.gates.licenses import LicensesGate
 from farm.core.policy.gates.reproduced import ReproducedGate
 from farm.core.policy.gates.set_gates import ProofGate
 from farm.core.policy.gates.soak import SoakGate
-from farm.core.recipe.distributions import UnknownDistributionError
 from farm.server.advisories.advisory_intake import Hit, add_advisory, add_statements, released_with
 from farm.server.channels import excuses, releases
 from farm.server.channels.channel_checks import NotInQuestionError
@@ -41,6 +40,7 @@ from tests.farms.importing import ImportingFarm
 from tests.farms.releasing import EDGE
 from tests.farms.small import recipe
 from tests.foreign.neighbours import FIRST, announce, their_own_web, theirs
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,9 +126,9 @@ def test_who_adds_an_advisory_hears_which_channels_have_taken_it(taking: Importi
 
 def test_an_advisory_cannot_name_whom_nobody_takes_of(taking: ImportingFarm) -> None:
     with taking.application.writing() as unit:
-        with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
+        with refuses("unknown-distribution", match=r"third\.example/x"):
             add_advisory(unit, ANN, osv(package="third.example/x"))
-        with pytest.raises(UnknownDistributionError, match=r"third\.example/x"):
+        with refuses("unknown-distribution", match=r"third\.example/x"):
             add_statements(unit, ANN, openvex(product="third.example/x"))
 
 

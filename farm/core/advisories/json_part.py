@@ -1,5 +1,5 @@
 """Typed access to the objects of a JSON document. A wrong value is noted and a harmless one returned, so that reading
-goes on and whoever wrote the document learns of all that is wrong in it.
+goes on and all problems of the document are reported together.
 
 Nothing read through it may be used where `problems` is not empty.
 """

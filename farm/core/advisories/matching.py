@@ -96,7 +96,7 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A security advisory about packages of one distribution. `ids` are its id and the other names it goes by."""
+    """A security advisory about packages of one distribution. `ids` are its id and its aliases."""
 
     id: str
     aliases: tuple[str, ...]
@@ -188,8 +188,12 @@ def find(
     found = []
     for advisory in advisories:
         if advisory.withdrawn is None:
-            found += [each for name in advisory.packages if (each := _finding(advisory, statements, name, by_name))]
-    return sorted(found, key=lambda each: (-SEVERITIES.index(each.severity), each.package, each.advisory.id))
+            found += [
+                finding for name in advisory.packages if (finding := _finding(advisory, statements, name, by_name))
+            ]
+    return sorted(
+        found, key=lambda finding: (-SEVERITIES.index(finding.severity), finding.package, finding.advisory.id)
+    )
 
 
 def blocking(
@@ -219,7 +223,7 @@ def _finding(
         return None
     fixes = [fixed for affected in here if (fixed := affected.fixed_for(version, revision))]
     about = [statement for statement in statements if statement.speaks_of(advisory, name, version, revision)]
-    newest = max(about, key=lambda each: each.at, default=None)
+    newest = max(about, key=lambda statement: statement.at, default=None)
     severity = worst(tuple(affected.severity for affected in here))
     return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)
 

@@ -55,8 +55,8 @@ def _read_statement(part: JsonPart) -> _Statement:
         vulnerability=vulnerability.text("name", pattern=_VULNERABILITY),
         aliases=vulnerability.texts("aliases", most=100),
         products=tuple(
-            _Product(each.text("@id", ""), each.part("identifiers").text("purl", ""))
-            for each in part.parts("products", least=1, most=1000)
+            _Product(product.text("@id", ""), product.part("identifiers").text("purl", ""))
+            for product in part.parts("products", least=1, most=1000)
         ),
         status=cast("Status", part.choice("status", get_args(Status))),
         justification=part.choice("justification", _JUSTIFICATIONS, ""),
@@ -148,11 +148,11 @@ def _product(product: _Product, distribution: str, file: str) -> tuple[str, Boun
     return found.inside(distribution), bound
 
 
-def _check(each: _Statement, name: str, version: Bound | None, file: str) -> None:
-    what = f"the statement about {each.vulnerability} in {name}"
-    if each.status == "not_affected" and not each.justification and not each.impact_statement:
+def _check(statement: _Statement, name: str, version: Bound | None, file: str) -> None:
+    what = f"the statement about {statement.vulnerability} in {name}"
+    if statement.status == "not_affected" and not statement.justification and not statement.impact_statement:
         raise InvalidAdvisoryError(f"{what} does not say why", file, "Add a justification, or an impact_statement.")
-    if each.status == "fixed" and version is None:
+    if statement.status == "fixed" and version is None:
         # Of all versions it would say that none ever was affected.
         raise InvalidAdvisoryError(f"{what} names no version that is fixed", file, "Name the product as NAME@VERSION.")
 

@@ -112,14 +112,16 @@ def _read_affected(part: JsonPart) -> _Affected:
 
 def _read_severity(part: JsonPart) -> _Severity:
     scores = tuple(
-        _Score(each.choice("type", SCORES), each.text("score", longest=LONGEST_VECTOR))
-        for each in part.parts("severity")
+        _Score(entry.choice("type", SCORES), entry.text("score", longest=LONGEST_VECTOR))
+        for entry in part.parts("severity")
     )
     return _Severity(scores, part.part("database_specific").text("severity", ""))
 
 
 def _read_range(part: JsonPart) -> _Range:
-    events = tuple(_Event(*map(each.text_or_none, _Event._fields)) for each in part.parts("events", least=1, most=200))
+    events = tuple(
+        _Event(*map(event.text_or_none, _Event._fields)) for event in part.parts("events", least=1, most=200)
+    )
     return _Range(part.text("type"), events)
 
 
@@ -142,9 +144,9 @@ def read_osv(content: bytes, distribution: str, *, file: str = "") -> Advisory:
     document = _read_document(part)
     if part.problems:
         raise InvalidAdvisoryError(f"this is no advisory in OSV's form: {'; '.join(part.problems)}", file)
-    ours = [each for each in document.affected if each.ecosystem == distribution]
+    ours = [affected for affected in document.affected if affected.ecosystem == distribution]
     if not ours:
-        named = ", ".join(sorted({each.ecosystem[:60] for each in document.affected})) or "nothing"
+        named = ", ".join(sorted({affected.ecosystem[:60] for affected in document.affected})) or "nothing"
         raise InvalidAdvisoryError(
             f"{document.id} affects no package of {distribution}; it speaks of {named}",
             file,
@@ -173,13 +175,13 @@ class _NotUsableError(Exception):
         self.remedy = remedy
 
 
-def _affected(document: _Document, each: _Affected, distribution: str) -> Affected:
-    name = PackageName.parse(each.name, within=distribution).inside(distribution)
-    if not each.ranges and not each.versions:
+def _affected(document: _Document, affected: _Affected, distribution: str) -> Affected:
+    name = PackageName.parse(affected.name, within=distribution).inside(distribution)
+    if not affected.ranges and not affected.versions:
         raise _NotUsableError(f"it names no versions of {name}", "Add ranges or versions.")
-    ranges = tuple(_events(name, found) for found in each.ranges)
-    versions = tuple(Bound.parse(text) for text in each.versions)
-    return Affected(name, ranges, versions, _severity(document, each))
+    ranges = tuple(_events(name, found) for found in affected.ranges)
+    versions = tuple(Bound.parse(text) for text in affected.versions)
+    return Affected(name, ranges, versions, _severity(document, affected))
 
 
 def _events(package: str, found: _Range) -> tuple[Event, ...]:
@@ -188,14 +190,14 @@ def _events(package: str, found: _Range) -> tuple[Event, ...]:
             f"the range of {package} is of type {found.type[:40]!r}", "Use ECOSYSTEM and versions as they are here."
         )
     events: list[Event] = []
-    for each in found.events:
+    for event in found.events:
         texts: dict[EventKind, str | None] = {
-            "introduced": each.introduced,
-            "fixed": each.fixed,
-            "last_affected": each.last_affected,
+            "introduced": event.introduced,
+            "fixed": event.fixed,
+            "last_affected": event.last_affected,
         }
         said = [Event(kind, Bound.parse(text)) for kind, text in texts.items() if text is not None]
-        if len(said) != 1 or each.limit is not None:
+        if len(said) != 1 or event.limit is not None:
             raise _NotUsableError(
                 f"an event of {package} should be one of introduced, fixed and last_affected", "Write one an event."
             )
@@ -205,9 +207,9 @@ def _events(package: str, found: _Range) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def _severity(document: _Document, each: _Affected) -> Severity:
+def _severity(document: _Document, affected: _Affected) -> Severity:
     """Return the worst of the vectors that are nearest to the package; else what the database says in a word."""
-    for scores, word in (each.severity, document.severity):
+    for scores, word in (affected.severity, document.severity):
         if scores:
             return worst(tuple(severity_of_vector(score.type, score.score) for score in scores))
         if word:

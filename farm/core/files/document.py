@@ -139,7 +139,7 @@ def _report_syntax(error: yaml.YAMLError, document: Document) -> None:
     mark = getattr(error, "problem_mark", None)
     context = getattr(error, "context", None)
     sentence = f"not YAML: {message}" + (f" ({context})" if context else "")
-    remedy = next((each for words, each in _SYNTAX_REMEDIES.items() if words in message), "")
+    remedy = next((advice for words, advice in _SYNTAX_REMEDIES.items() if words in message), "")
     if mark is None:
         document.report(None, sentence, remedy)
     else:

@@ -1,8 +1,9 @@
-"""What names, paths and patterns in recipes may look like. Each function returns its text or raises a `FarmError`."""
+"""What names, paths and patterns in recipes may look like. Each check returns its text or raises a `FarmError`."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from farm.core.files.problems import nearest, quoted
@@ -13,15 +14,12 @@ from farm.core.names.root_places import LINKED
 from farm.core.names.version import Version
 from farm.errors import FarmError
 
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _REQUIRED = re.compile(r"([^ =<>!~]*) *([=<>!~]*) *(.*)")
 _REVISION = re.compile(r"[1-9][0-9]{0,5}")
-_WORD = re.compile(r"[a-z0-9][a-z0-9+.-]{0,62}")
-_DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?")
-_PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-_DEVICE = re.compile(r"/dev(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,4}")
-_FEATURE = re.compile(r"CONFIG_[A-Z0-9_]{1,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 # What the build's environment fixes so that two builds agree; a recipe that changed it would lose that.
 _RESERVED = frozenset(
@@ -46,9 +44,54 @@ _RESERVED = frozenset(
 
 
 class InvalidValueError(FarmError):
-    """A text in a recipe has not the form that its key asks for."""
+    """A text in a file has another form than its key asks for."""
 
     code = "invalid-value"
+
+
+def matching(form: str, complaint: str, remedy: str) -> Callable[[str], str]:
+    """Return a check that the whole of a text has a form (a regular expression); `complaint` says that it has not."""
+    pattern = re.compile(form)
+
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise InvalidValueError(f"{quoted(text)} {complaint}", remedy=remedy)
+        return text
+
+    return check
+
+
+_NAME = "Use at most 63 of a-z 0-9 + . and -."
+
+word = matching(r"[a-z0-9][a-z0-9+.-]{0,62}", "is not a name", _NAME)
+"""The name of a toolchain, channel or output."""
+
+file_name = matching(
+    r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}",
+    "cannot be the name of a file here",
+    "Use at most 128 of A-Z a-z 0-9 . _ + ~ and -.",
+)
+"""The name of a file in `/sources`: one component, without surprises in a shell or a path."""
+
+debian_source = matching(
+    r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+~:-]+)?", "is not a Debian package", "Write it as name or name=version."
+)
+"""A Debian source package: `name` or `name=version`."""
+
+pypi_release = matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*",
+    "is not a release on PyPI",
+    "Write it as name==version.",
+)
+"""A release on PyPI: `name==version`."""
+
+kernel_feature = matching(r"CONFIG_[A-Z0-9_]{1,64}", "is not a kernel option", "Write it as CONFIG_NAME.")
+"""The name of a kernel configuration option."""
+
+device = matching(
+    r"/dev(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){1,4}", "is not the path of a device", "Write it as /dev/kvm."
+)
+"""The path of a device."""
 
 
 def short_name(text: str) -> str:
@@ -57,7 +100,7 @@ def short_name(text: str) -> str:
         # The domain only completes the name; the rule for the short part is PackageName's.
         PackageName("dist.example.org", text)
     except InvalidPackageNameError as error:
-        raise _not_a_name(text) from error
+        raise InvalidValueError(f"{quoted(text)} is not a name", remedy=_NAME) from error
     return text
 
 
@@ -111,26 +154,6 @@ def requirement(text: str) -> str:
             remedy=f"Write {name} = {version}-1, or {name} = {version} for any revision; a version has no - itself.",
         )
     return f"{name}={exact}"
-
-
-def _not_a_name(text: str) -> InvalidValueError:
-    return InvalidValueError(f"{quoted(text)} is not a name", remedy="Use at most 63 of a-z 0-9 + . and -.")
-
-
-def word(text: str) -> str:
-    """Check the name of a toolchain, channel or output."""
-    if not _WORD.fullmatch(text):
-        raise _not_a_name(text)
-    return text
-
-
-def file_name(text: str) -> str:
-    """Check the name of a file in `/sources`: one component, no surprises in a shell or a path."""
-    if not _FILE.fullmatch(text):
-        raise InvalidValueError(
-            f"{quoted(text)} cannot be the name of a file here", remedy="Use at most 128 of A-Z a-z 0-9 . _ + ~ and -."
-        )
-    return text
 
 
 def package_path(text: str) -> str:
@@ -196,20 +219,6 @@ def url(text: str) -> str:
     return text
 
 
-def debian_source(text: str) -> str:
-    """Check a reference to a Debian source package: `name` or `name=version`."""
-    if not _DEBIAN.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is not a Debian package", remedy="Write it as name or name=version.")
-    return text
-
-
-def pypi_release(text: str) -> str:
-    """Check a reference to a release on PyPI: `name==version`."""
-    if not _PYPI.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is not a release on PyPI", remedy="Write it as name==version.")
-    return text
-
-
 def variable(text: str) -> str:
     """Check the name of an environment variable that a recipe may set."""
     if not _VARIABLE.fullmatch(text):
@@ -219,26 +228,12 @@ def variable(text: str) -> str:
     return text
 
 
-def kernel_feature(text: str) -> str:
-    """Check the name of a kernel configuration option."""
-    if not _FEATURE.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is not a kernel option", remedy="Write it as CONFIG_NAME.")
-    return text
-
-
 def capability(text: str) -> str:
     """Check the name of a capability, as capabilities(7) spells it."""
     if text not in CAPABILITIES:
         near = nearest(text, CAPABILITIES)
         remedy = f"Did you mean {near}?" if near else "Write it as capabilities(7) does, as in CAP_NET_RAW."
         raise InvalidValueError(f"{quoted(text)} is not a capability", remedy=remedy)
-    return text
-
-
-def device(text: str) -> str:
-    """Check the path of a device."""
-    if not _DEVICE.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} is not the path of a device", remedy="Write it as /dev/kvm.")
     return text
 
 

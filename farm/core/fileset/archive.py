@@ -24,7 +24,7 @@ _TYPE = {File: b"0", Link: b"2", Directory: b"5"}
 _PAX_TYPE = b"x"
 _PAX_NAME = b"PaxHeaders/entry"
 OVERRIDDEN = b"PaxHeaders/overridden"
-"""What stands in a header's field whose true value is in the PAX header before it."""
+"""The content of a header's field whose value is in the PAX header before it."""
 _OWNER = b"0000000\0" * 2
 _MTIME_FIELD = b"%011o\0" % MTIME
 _AFTER_LINK = b"ustar\x0000" + b"\0" * 64 + b"0000000\0" * 2  # magic, version, owner names, device numbers
@@ -77,7 +77,7 @@ class ArchiveWriter:
     def archive(self, manifest: Manifest, content: Callable[[File], Iterable[bytes]]) -> Iterator[bytes]:
         """Give the whole archive in pieces, taking the content of each file (`size` bytes of it) from the caller.
 
-        Raises `ValueError` where a content is not as long as the manifest says: the archive is void then.
+        Raises `ValueError` where a content is not as long as the manifest says: the archive cannot be used then.
         """
         yield self.opening()
         for entry in manifest.entries:
@@ -101,7 +101,7 @@ def _headers(name: str, kind: type[Entry], size: int, mode: bytes, target: str =
     records = (b"" if link is not None else _pax_record(b"linkpath", target)) + (
         b"" if fields is not None else _pax_record(b"path", name)
     )
-    # A field that PAX overrides says so, rather than holding a cut name that some reader might take for the real one.
+    # A field that PAX overrides holds a marker: a cut name might be taken for the real one by some reader.
     return b"".join(
         (
             _block((_PAX_NAME, b""), b"0000644\0", len(records), _PAX_TYPE, b""),

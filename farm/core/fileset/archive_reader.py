@@ -46,7 +46,7 @@ class InvalidArchiveError(FarmError):
         what = f"{entry[:300]!r}: {reason.explanation}" if entry else reason.explanation
         super().__init__(
             f"the archive is refused at byte {offset}: {what} ({reason})",
-            remedy="Do not use this archive: fetch it again from another place, or tell whoever made it.",
+            remedy="Do not use this archive: fetch it again from another place, or tell its publisher.",
         )
         self.reason = reason
         self.entry = entry

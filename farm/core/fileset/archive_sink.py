@@ -1,4 +1,4 @@
-"""Where the entries of an archive go while it is read: the protocol that whoever writes them to a disk implements."""
+"""Where the entries of an archive go while it is read: a protocol, which `farm.store.tree_writer` implements."""
 
 from __future__ import annotations
 

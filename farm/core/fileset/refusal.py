@@ -1,4 +1,4 @@
-"""Why a tree or an archive is refused: one name for each cause, shared by rules, reader and whoever scans a disk."""
+"""Why a tree or an archive is refused: one name for each cause, shared by rules, archive reader and disk scan."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ _EXPLANATIONS = {
     Refusal.SETUID: "it has a setuid, setgid or sticky bit",
     Refusal.EXTENDED_ATTRIBUTE: "it has an extended attribute",
     Refusal.ENTRY_TYPE: "it is neither a file, a directory nor a symbolic link",
-    Refusal.DUPLICATE_NAME: "the name stands there twice",
-    Refusal.FILE_AND_DIRECTORY: "the name stands there twice, as two kinds of entry",
+    Refusal.DUPLICATE_NAME: "the name is listed twice",
+    Refusal.FILE_AND_DIRECTORY: "the name is listed twice, as two kinds of entry",
     Refusal.LINK_AS_PARENT: "its parent is a symbolic link",
     Refusal.FILE_AS_PARENT: "its parent is a file",
     Refusal.MISSING_PARENT: "its parent directory is missing",

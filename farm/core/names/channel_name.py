@@ -60,4 +60,4 @@ def _alike(one: str, other: str) -> bool:
 
 def _oddness(name: str) -> tuple[int, int, str]:
     """Return by how much a name looks like the imitation rather than the original."""
-    return len(name), sum(not each.isalpha() for each in name), name
+    return len(name), sum(not letter.isalpha() for letter in name), name

@@ -42,7 +42,7 @@ class SensitiveFile(Form, record="sensitive file"):
     """A file that a package has although it changes how others load or log in, and why it must have it.
 
     `path` is a glob over package paths in a recipe and in a plan, and the path of one file in a descriptor; `reason`
-    is one line, shown to whoever installs the package. Which files these are is said by
+    is one line, shown when the package is installed. Which files are sensitive is defined in
     `farm.core.package.sensitive_files`.
     """
 

@@ -50,7 +50,7 @@ class PackageName:
 
     @classmethod
     def parse(cls, text: str, *, within: str = "") -> PackageName:
-        """Read a full name, or a short one that stands inside the distribution `within`.
+        """Read a full name, or a short one of the distribution `within`.
 
         Raises `InvalidPackageNameError`.
         """

@@ -17,8 +17,8 @@ from farm.core.names.version import Version
 from farm.errors import FarmError
 
 FORMAT = 2
-"""The newest form. It is written only where there is something in it that the first one cannot say: so descriptors of
-before keep their digests, and a client of before refuses a package whose sensitive files it could not show."""
+"""The newest format. It is written only for packages that the first one cannot describe, so older descriptors keep
+their digests, and an older client refuses a package whose sensitive files it could not show."""
 _FIRST_FORMAT = 1
 
 

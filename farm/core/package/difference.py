@@ -74,7 +74,7 @@ def difference_of(
 ) -> PackageDifference | None:
     """Compare two builds of a package, either of which may not be there; None when both are the very same."""
     if first is None or second is None:
-        trees = [each and each[0].tree for each in (first, second)]
+        trees = [build and build[0].tree for build in (first, second)]
         return PackageDifference(name=name, first=trees[0], second=trees[1]) if trees != [None, None] else None
     if first[0].digest == second[0].digest:
         return None

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _BLANKS = " \t\n\v\f\r"
-_ESCAPED = {"f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {each: each for each in "\"#$'\\"}
+_ESCAPED = {"f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {sign: sign for sign in "\"#$'\\"}
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _UNKNOWN = "\0"
 """Stands in a word for what a variable of the environment brings; no word holds it otherwise."""
@@ -74,7 +74,7 @@ def _short_option(word: str) -> _Option:
 
 def _long_option(word: str) -> _Option:
     name, given, value = word[2:].partition("=")
-    meant = [each for each in _ALL_LONG if each.startswith(name)]
+    meant = [option for option in _ALL_LONG if option.startswith(name)]
     if len(meant) != 1 or meant[0] in _ALONE or (given and meant[0] in _WITHOUT_VALUE):
         raise _NothingToldError
     return _Option(_LONG.get(meant[0], ""), value if given else None)

@@ -102,7 +102,7 @@ class PkgConfigModule:
     `libraries` are None in facts of format 1. `versions` are those that it asks for, of any of the modules, sorted.
     `requires_internal` are further modules, `provides` those in whose place it may stand, `conflicts` those that it
     is not to be used with (without a comparison in any version), `files` the libraries that `Libs` names by an absolute
-    path. Farms of before did not look for any of these, so where there are none nothing is known.
+    path. Older farms did not record these: where there are none, nothing is known.
     """
 
     name: str
@@ -138,7 +138,7 @@ class PkgConfigModule:
             "conflicts": self.conflicts,
             "files": self.files,
         }
-        return own | {"libraries": self.libraries._asdict()} | {key: each for key, each in later.items() if each}
+        return own | {"libraries": self.libraries._asdict()} | {key: listed for key, listed in later.items() if listed}
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, old: bool = False) -> PkgConfigModule:
@@ -148,7 +148,7 @@ class PkgConfigModule:
             return cls(*own, None)
         return cls(
             *own,
-            PkgConfigLibraries(*(texts(value["libraries"][each]) for each in PkgConfigLibraries._fields)),
+            PkgConfigLibraries(*(texts(value["libraries"][name]) for name in PkgConfigLibraries._fields)),
             _module_versions(value, "versions"),
             texts(value.get("requires-internal", [])),
             _module_versions(value, "provides"),
@@ -256,7 +256,7 @@ class PackageFacts:
 
 
 def _module_versions(value: Mapping[str, Any], key: str) -> tuple[ModuleVersion, ...]:
-    return tuple(ModuleVersion(*map(text, each)) for each in value.get(key, ()))
+    return tuple(ModuleVersion(*map(text, version)) for version in value.get(key, ()))
 
 
 def _script(path: Any, interpreter: Any, commands: Any = None) -> Script:

@@ -70,12 +70,15 @@ def hardening_findings(
 def tell_lacking(findings: Iterable[HardeningFinding]) -> str:
     """Say which files lack what, the first of many; empty when all is there that is not waived."""
     lacking = [finding for finding in findings if finding.lacking and not finding.waived]
-    by_file = [(path, [each.property for each in group]) for path, group in groupby(lacking, lambda each: each.path)]
-    told = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
+    by_file = [
+        (path, [finding.property for finding in group])
+        for path, group in groupby(lacking, lambda finding: finding.path)
+    ]
+    lines = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
     more = len(by_file) - _MOST_TOLD
     if more > 0:
-        told.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
-    return "; ".join(told)
+        lines.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
+    return "; ".join(lines)
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -99,9 +102,9 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
     yield from ((name, True) for name, is_there in linked.items() if not is_there)
     # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
     told = (*details.producers, *producers.get(details.build_id, ()))
-    said = [each for each in told if not each.startswith(_ASSEMBLED)]
+    said = [command for command in told if not command.startswith(_ASSEMBLED)]
     for name in _OF_COMPILER:
-        known = [_was_told(name, each) for each in said]
+        known = [_was_told(name, command) for command in said]
         if False in known:
             yield name, True
         elif not known or None in known:

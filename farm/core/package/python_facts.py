@@ -1,6 +1,6 @@
 """What the metadata of installed Python distributions says (core metadata, PEP 345 and later; `*.dist-info/METADATA`).
 
-Nothing is evaluated here: markers and versions stay text, for whoever knows the Python that will read them.
+Nothing is evaluated here: markers and versions stay text, for code that knows which Python will read them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_python_metadata(path: str, content: bytes) -> PythonDistribution | None
     name, version = _value(head.get("Name")), _value(head.get("Version"))
     if not name or not version:
         return None
-    requires = tuple(_value(each) for each in head.get_all("Requires-Dist", ()))
+    requires = tuple(_value(header) for header in head.get_all("Requires-Dist", ()))
     return PythonDistribution(path, name, version, _value(head.get("Requires-Python")), requires)
 
 

@@ -46,7 +46,7 @@ class SensitiveFinding(NamedTuple):
     @property
     def pattern(self) -> str:
         """A glob for this file alone, which can be written in a recipe whatever characters the name has."""
-        return "".join("?" if _hidden(each) or each in "*?[" else each for each in self.path)
+        return "".join("?" if _hidden(character) or character in "*?[" else character for character in self.path)
 
     @property
     def name(self) -> str:
@@ -210,7 +210,7 @@ def _is_foreign_module(manifest: Manifest, path: str, inside: str) -> bool:
 
 def _by_loading(file: ElfFile, store: str) -> Iterator[SensitiveFinding]:
     """Give what the dynamic linker would do on the word of an ELF file."""
-    if auditors := [each for each in file.facts.details.audit if each] if file.facts.details else []:
+    if auditors := [auditor for auditor in file.facts.details.audit if auditor] if file.facts.details else []:
         yield SensitiveFinding(file.path, Sensitivity.AUDIT, " ".join(auditors))
     for entry in (*file.facts.rpath, *file.facts.runpath, *named_by_path(file)):
         if fault := _search_fault(entry, file.path, store):
@@ -247,7 +247,7 @@ def _hidden(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Spell out what is not seen, as in a recipe's double quotes."""
-    return "".join(each if not _hidden(each) else f"\\U{ord(each):08x}" for each in text)
+    return "".join(character if not _hidden(character) else f"\\U{ord(character):08x}" for character in text)
 
 
 def _counted(findings: Sequence[SensitiveFinding]) -> str:

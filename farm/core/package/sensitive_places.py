@@ -110,8 +110,8 @@ def _expanded(glob: str) -> Iterator[str]:
     if not (group := _GROUP.search(glob)):
         yield glob
         return
-    for each in group[1].split(","):
-        yield from _expanded(glob[: group.start()] + each + glob[group.end() :])
+    for part in group[1].split(","):
+        yield from _expanded(glob[: group.start()] + part + glob[group.end() :])
 
 
 def _pattern(parts: Iterable[str]) -> str:
@@ -124,7 +124,7 @@ def _pattern(parts: Iterable[str]) -> str:
 
 
 def _read(globs: str) -> list[list[str]]:
-    return [each.split("/") for glob in globs.split() for each in _expanded(glob)]
+    return [pattern.split("/") for glob in globs.split() for pattern in _expanded(glob)]
 
 
 class _Top(NamedTuple):

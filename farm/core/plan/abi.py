@@ -95,7 +95,7 @@ class AbiSide:
 
 @dataclass(frozen=True, slots=True)
 class AbiOrder:
-    """All that a worker is told to compare two builds of a library with the tools of a toolchain, by its tree.
+    """The order to a worker to compare two builds of a library with the tools of a toolchain (its tree).
 
     `rule` is part of it so that no verdict by an older one is taken for an answer.
     """
@@ -108,7 +108,7 @@ class AbiOrder:
 
     @property
     def digest(self) -> Digest:
-        """The digest of the canonical JSON: the same comparison is one subject, whoever asks for it."""
+        """The digest of the canonical JSON: the same comparison has one subject."""
         return Digest.of(canonical_json(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class AbiOrder:
             rule=record.number("rule", minimum=2) if has_rule else 1,
         )
         record.end()
-        if order.rule > RULE:  # whoever compared by another rule would answer something else than was asked
+        if order.rule > RULE:  # a comparison by another rule would answer another question
             raise InvalidRecordError("order of a comparison", "rule", f"is {order.rule}, and this program knows {RULE}")
         return order
 
@@ -161,7 +161,7 @@ class AbiOutcome(Form, record="outcome of a comparison", omitted={"undescribed",
 
     `report` are lines of the tool for people, and nothing is decided by them; `reason` says in a sentence why nothing
     was judged. `exit` is the tool's status, `log` the blob of all that it printed. `attestation` is the worker's signed
-    statement of all this; workers of before it was asked for made none.
+    statement of all this; older workers made none.
     """
 
     verdict: AbiVerdict
@@ -180,5 +180,5 @@ class AbiOutcome(Form, record="outcome of a comparison", omitted={"undescribed",
 
 def _headers(value: Any) -> tuple[DependencyArchive, ...]:
     # One is written as it was when there was one at most.
-    each = value if isinstance(value, list) else [value]
-    return tuple(map(DependencyArchive.from_dict, each))
+    listed = value if isinstance(value, list) else [value]
+    return tuple(map(DependencyArchive.from_dict, listed))

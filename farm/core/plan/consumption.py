@@ -57,7 +57,7 @@ class Consumption:
 
     @property
     def kinds(self) -> tuple[ConsumedKind, ...]:
-        """What it comes to, in as many words as apply; none when nothing was opened."""
+        """The kinds of what was opened; empty when nothing was."""
         if not self.is_known:
             return ("unknown",)
         found: list[ConsumedKind] = []

@@ -39,7 +39,7 @@ class MissingDependency:
 
 
 class MissingDependencyError(FarmError):
-    """Recipes name packages that no recipe makes; all of them are told at once."""
+    """Recipes name packages that no recipe makes; all are reported at once."""
 
     code = "missing-dependency"
 
@@ -257,7 +257,7 @@ def _spelt_out(
         open_ends = list(builds[name])
         while end not in came_from:
             here = open_ends.pop(0)
-            new = [each for each in requires[here] if each not in came_from]
+            new = [required for required in requires[here] if required not in came_from]
             came_from.update(dict.fromkeys(new, here))
             open_ends += new
         steps = [end]

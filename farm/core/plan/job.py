@@ -54,7 +54,7 @@ class DependencyArchive(Form, record="archive of a package"):
 
 @dataclass(frozen=True, slots=True)
 class BuildOrder(Form, record="build order", omitted={"build"}):
-    """All that a worker is told to carry out one plan.
+    """The order to a worker to carry out one plan.
 
     `build` is the number that its provenance has to name; that of a first build is not written, so that older workers
     read the order.
@@ -75,7 +75,7 @@ class BuildOrder(Form, record="build order", omitted={"build"}):
 
 @dataclass(frozen=True, slots=True)
 class TestOrder(Form, record="test order"):
-    """All that a worker is told to run one package test: the test, whose it is, and the packages that are there."""
+    """The order to a worker to run one package test: the test, the package tested, and the packages around it."""
 
     __test__ = False  # pytest would take the class for a test
 
@@ -86,13 +86,13 @@ class TestOrder(Form, record="test order"):
 
     @property
     def digest(self) -> Digest:
-        """The digest of the canonical JSON: the same test among the same packages is one subject, whoever asks."""
+        """The digest of the canonical JSON: the same test among the same packages has one subject."""
         return Digest.of_json(self.to_dict())
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltPackage(Form, record="built package"):
-    """A package that a build put out, with the blobs that hold it."""
+    """A package that a build made, with the blobs that hold it."""
 
     descriptor: Descriptor
     archive: BlobRef
@@ -107,7 +107,7 @@ class BuiltPackage(Form, record="built package"):
 
 @dataclass(frozen=True, slots=True)
 class BuildOutcome(Form, record="build outcome"):
-    """What a successful build put out: its packages, and the digests of its signed provenance and of its log."""
+    """The outcome of a successful build: its packages, and the digests of its signed provenance and of its log."""
 
     packages: tuple[BuiltPackage, ...]
     provenance: Digest
@@ -118,7 +118,7 @@ class BuildOutcome(Form, record="build outcome"):
 class TestOutcome(Form, record="test outcome", omitted={"attestation"}):
     """How a package test ended: `exit` is the status of its command, `message` one sentence where it failed.
 
-    `attestation` is the worker's signed statement of all this; workers of before it was asked for made none.
+    `attestation` is the worker's signed statement of all this; older workers made none.
     """
 
     __test__ = False

@@ -1,4 +1,4 @@
-"""Which packages a plan puts out, and what their descriptors say: alike for the worker, the farm and the checker."""
+"""The packages that a plan builds and their descriptors: one rule for worker, farm and checker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def output_names(plan: Plan) -> dict[str, str]:
 
 
 def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageFacts, diff_id: Digest) -> Descriptor:
-    """Return the descriptor of the package that a plan has put out as `output`, from what is in its archive.
+    """Return the descriptor of the package that was built as `output` of a plan, from what is in its archive.
 
     What a recipe says of its package is said of the main one, but links and plugins go with their files.
     """
@@ -55,7 +55,7 @@ def describe_output(plan: Plan, output: str, manifest: Manifest, facts: PackageF
 
 
 def differing_fields(wanted: Descriptor, found: Descriptor) -> list[tuple[str, str, str]]:
-    """Return what two descriptors say differently: the name of the field, and what either says."""
+    """Return the members in which two descriptors differ: name, wanted and found value."""
     said, other = wanted.to_dict(), found.to_dict()
     names = sorted({name for name in {*said, *other} if said.get(name) != other.get(name)} - {"format"})
     return [(name, str(said.get(name)), str(other.get(name))) for name in names]

@@ -15,46 +15,13 @@ from farm.core.recipe.flags import with_flags
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from farm.core.names.digest import Digest
     from farm.core.names.platform import Platform
     from farm.core.plan.plan import PlannedDependency
     from farm.core.recipe.recipe import Recipe, Source
     from farm.core.recipe.toolchain import ToolchainLock
-
-
-class UnknownToolchainPackageError(FarmError):
-    """A source is taken from a Debian package that the toolchain's lock does not hold."""
-
-    code = "unknown-toolchain-package"
-
-    def __init__(self, recipe: str, package: str, known: Iterable[str]) -> None:
-        nearest = get_close_matches(package, sorted(known), n=3)
-        hint = f"The lock has {', '.join(nearest)}. " if nearest else ""
-        super().__init__(
-            f"{recipe}: the toolchain has no Debian package {package!r} to take files from",
-            remedy=f"{hint}Name a package of the toolchain, or add it to the toolchain and lock it again.",
-        )
-        self.recipe = recipe
-        self.package = package
-
-
-class UnpinnedDependencyError(FarmError):
-    """The direct dependencies given for a plan are not the recipe's build-needs."""
-
-    code = "unpinned-dependency"
-
-    def __init__(self, recipe: str, missing: Sequence[str], unasked: Sequence[str]) -> None:
-        parts = [f"no build of {', '.join(missing)}"] if missing else []
-        parts += [f"{', '.join(unasked)}, which it does not ask for"] if unasked else []
-        super().__init__(
-            f"{recipe}: its plan was given {' and '.join(parts)}",
-            remedy=f"Build {', '.join(missing)} first." if missing else "",
-        )
-        self.recipe = recipe
-        self.missing = tuple(missing)
-        self.unasked = tuple(unasked)
 
 
 def pin(
@@ -70,13 +37,17 @@ def pin(
 
     `toolchain` is the tree digest of its root, `toolchain_debs` maps the Debian packages of its lock to the digests
     of their files. `dependencies` is the closure of the build-needs, in any order, each build-need marked direct.
-    Raises `UnknownToolchainPackageError`, `UnpinnedDependencyError`, `InvalidPlanError`.
+    Raises `InvalidPlanError`, and `FarmError` (`unpinned-dependency`, `unknown-toolchain-package`).
     """
     wanted = {PackageName.parse(need, within=distribution) for need in recipe.build_needs}
     direct = {dependency.name for dependency in dependencies if dependency.direct}
     if wanted != direct:
-        missing, unasked = sorted(map(str, wanted - direct)), sorted(map(str, direct - wanted))
-        raise UnpinnedDependencyError(recipe.name, missing, unasked)
+        missing, unneeded = sorted(map(str, wanted - direct)), sorted(map(str, direct - wanted))
+        parts = [f"no build of {', '.join(missing)}"] if missing else []
+        parts += [f"{', '.join(unneeded)}, which it does not need"] if unneeded else []
+        remedy = f"Build {', '.join(missing)} first." if missing else ""
+        message = f"the plan of {recipe.name} was given {' and '.join(parts)}"
+        raise FarmError(message, remedy=remedy, code="unpinned-dependency")
     return Plan(
         name=PackageName(distribution, recipe.name),
         version=recipe.version,
@@ -106,7 +77,7 @@ def source_origins(
     """Return where each source may be had, by its pinned digest; then those that the plan does not name, but that are
     carried with what is made of it.
 
-    `lock`, where it is known, says which version each Debian package is. Raises `UnknownToolchainPackageError`.
+    `lock`, where it is known, says which version each Debian package is. Raises `FarmError`.
     """
     called = {deb.name: deb.reference for deb in lock.debs} if lock else {}
     wanted = [
@@ -118,7 +89,7 @@ def source_origins(
         )
         for source in recipe.sources
     ]
-    return (*wanted, *(SourceOrigin(each.digest, each.url, each.origins) for each in recipe.carried))
+    return (*wanted, *(SourceOrigin(source.digest, source.url, source.origins) for source in recipe.carried))
 
 
 def _planned(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> PlannedSource:
@@ -128,5 +99,12 @@ def _planned(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> Plan
 def _digest(recipe: Recipe, source: Source, debs: Mapping[str, Digest]) -> Digest:
     digest = debs.get(source.debian_package) if source.debian_package else source.digest
     if digest is None:
-        raise UnknownToolchainPackageError(recipe.name, source.debian_package or source.file, debs)
+        package = source.debian_package or source.file
+        nearest = get_close_matches(package, sorted(debs), n=3)
+        hint = f"The lock has {', '.join(nearest)}. " if nearest else ""
+        raise FarmError(
+            f"{recipe.name}: the toolchain has no Debian package {package!r} to take files from",
+            remedy=f"{hint}Name a package of the toolchain, or add it to the toolchain and lock it again.",
+            code="unknown-toolchain-package",
+        )
     return digest

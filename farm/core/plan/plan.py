@@ -1,6 +1,6 @@
 """The Plan: a recipe with everything pinned. Its digest is the build's cache key.
 
-It holds all that decides what a build puts out, and nothing else: no URL, origin, test, limit or summary.
+It holds all that decides the outcome of a build, and nothing else: no URL, origin, test, limit or summary.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from farm.core.recipe.recipe import Output, Step
 from farm.errors import FarmError
 
 FORMAT = 2
-"""The newest form. It is written only where there is something in it that the first one cannot say: so plans of before
-keep their digests, and a worker of before says of a plan that it does not know to the full that it does not."""
+"""The newest format. It is written only for plans that the first one cannot express, so older plans keep their digests,
+and an older worker refuses a plan that it does not understand completely."""
 _FIRST_FORMAT = 1
 PROTOCOL = 2
-"""How a worker carries a plan out: raised when the same plan would come to another output tree.
+"""How a worker carries out a plan: raised when the same plan would give another output tree.
 
-Since 2, what compiler and linker are told stands in the plan's environment, and nowhere else.
+Since 2, the flags of compiler and linker are in the plan's environment, and nowhere else.
 """
 
 
@@ -97,7 +97,9 @@ class Plan(Form, record="plan", keys={"license": "licence"}, omitted={"sensitive
             object.__setattr__(self, field, tuple(sorted(set(getattr(self, field)))))
         plugins = tuple(sorted(set(self.plugins), key=lambda plugin: canonical_json(plugin.to_dict())))
         object.__setattr__(self, "plugins", plugins)
-        object.__setattr__(self, "dependencies", tuple(sorted(self.dependencies, key=lambda each: each.name)))
+        object.__setattr__(
+            self, "dependencies", tuple(sorted(self.dependencies, key=lambda dependency: dependency.name))
+        )
         _refuse_twice("dependency", [str(dependency.name) for dependency in self.dependencies])
         _refuse_twice("source file", [source.file for source in self.sources])
         _refuse_twice("environment variable", [name for name, _ in self.environment])
@@ -134,5 +136,5 @@ def _refuse_twice(what: str, names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise InvalidPlanError(f"the {what} {name!r} stands twice in one plan")
+            raise InvalidPlanError(f"the {what} {name!r} is listed twice in one plan")
         seen.add(name)

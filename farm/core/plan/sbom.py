@@ -77,23 +77,23 @@ def package_sbom(
     made_by = _toolchain(plan, supplier, lock, toolchain)
     binaries = [
         DebianBinary.parse(found.debian_package)
-        for each in plan.sources
-        if (found := addresses.get(each.digest)) and found.debian_package
+        for planned in plan.sources
+        if (found := addresses.get(planned.digest)) and found.debian_package
     ]
-    originals = [_original(number, each) for number, each in enumerate(carried, 1)]
+    originals = [_original(number, carried_source) for number, carried_source in enumerate(carried, 1)]
     built_from = [
         relationship(source["SPDXID"], "GENERATED_FROM", original["SPDXID"])
-        for each, original in zip(carried, originals, strict=True)
+        for carried_source, original in zip(carried, originals, strict=True)
         for source in sources
-        if source["name"] in each.of
+        if source["name"] in carried_source.of
     ]
     dependencies = [_dependency(dependency, descriptor.name.distribution) for dependency in plan.dependencies]
     made_from = [relationship(PACKAGE, "GENERATED_FROM", source["SPDXID"]) for source in sources]
-    made_with = [relationship(each["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for each in (made_by, *dependencies)]
+    made_with = [relationship(part["SPDXID"], "BUILD_DEPENDENCY_OF", PACKAGE) for part in (made_by, *dependencies)]
     holds = [
         relationship(PACKAGE, "STATIC_LINK", element["SPDXID"])
-        for each, element in zip(plan.dependencies, dependencies, strict=True)
-        if each.name.short in linked
+        for dependency, element in zip(plan.dependencies, dependencies, strict=True)
+        if dependency.name.short in linked
     ]
     return document(
         name=f"{descriptor.name.short}-{printed_version(descriptor.version, descriptor.revision, build)}",
@@ -181,7 +181,7 @@ def called(name: PackageName, within: str) -> str:
 
 def spelt(name: str) -> str:
     """Return a name in the letters that identifiers of SPDX have: A-Z a-z 0-9 . and -; another name, another text."""
-    return "".join(each if each in _ALLOWED else f"-{ord(each):x}-" for each in name)
+    return "".join(character if character in _ALLOWED else f"-{ord(character):x}-" for character in name)
 
 
 def relationship(element: str, kind: str, other: str) -> dict[str, str]:

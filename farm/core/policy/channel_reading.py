@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -11,7 +10,6 @@ from farm.core.files.document import Node, parse
 from farm.core.files.duration import read_duration
 from farm.core.files.fields import Fields
 from farm.core.files.problems import RecipeError, quoted, suggestion
-from farm.core.files.values import InvalidValueError
 from farm.core.names.channel_name import ROLES, faults_of_channel_names
 from farm.core.policy.channel import ChannelPolicy, Rebuild, Transition
 from farm.core.policy.gate_kind import gate_key
@@ -29,7 +27,11 @@ if TYPE_CHECKING:
 KEYS = ("from", "gates", "rebuild", "role", "cadence", "transitions")
 TRANSITION_KEYS = ("name", "packages")
 
-_ROLE = re.compile(r"[a-z](?:-?[a-z0-9]){0,62}")
+_role = values.matching(
+    r"[a-z](?:-?[a-z0-9]){0,62}",
+    "cannot be the name of a role",
+    "Use a-z, 0-9 and single hyphens between them, and begin with a letter.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def read_channels(
     """
     found = survey_channels(files, curators=curators, packages=packages, warn=warn)
     if found.problems:
-        raise RecipeError(problem for each in found.problems.values() for problem in each)
+        raise RecipeError(problem for problems in found.problems.values() for problem in problems)
     return found.policies
 
 
@@ -91,8 +93,9 @@ def survey_channels(
     for name, draft in drafts.items():
         try:
             # The name stands nowhere in the text: the place is where the text begins.
-            for fault in (each for each in faults if each.name == name):
-                draft.fields.document.report(draft.fields.node, fault.message, fault.remedy)
+            for fault in faults:
+                if fault.name == name:
+                    draft.fields.document.report(draft.fields.node, fault.message, fault.remedy)
             _check_source(draft, drafts, known)
             _check_role(draft, drafts)
             _check_groups(draft, curators)
@@ -106,7 +109,7 @@ def survey_channels(
 
 
 def channel_of(path: str) -> str:
-    """Return the name of the channel whose policy stands in a file."""
+    """Return the name of the channel whose policy a file has."""
     return path.rpartition("/")[2].removesuffix(".yaml")
 
 
@@ -128,25 +131,16 @@ def _read(text: bytes, file: str, name: str, warn: Warn | None) -> _Draft:
     return draft
 
 
-def _role(text: str) -> str:
-    if not _ROLE.fullmatch(text):
-        raise InvalidValueError(
-            f"{quoted(text)} cannot be the name of a role",
-            remedy="Use a-z, 0-9 and single hyphens between them, and begin with a letter.",
-        )
-    return text
-
-
 def _transitions(fields: Fields) -> list[Transition]:
     found: list[Transition] = []
     for node in fields.items("transitions"):
-        each = Fields(fields.document, node, "a transition", known=TRANSITION_KEYS, required=TRANSITION_KEYS)
-        name = each.parsed("name", values.word) or ""
-        packages = each.unique("packages", values.short_name)
-        if "packages" in each and len(packages) < 2:
-            each.report("packages", f"the transition {name} needs two packages or more", "Name what moves together.")
+        part = Fields(fields.document, node, "a transition", known=TRANSITION_KEYS, required=TRANSITION_KEYS)
+        name = part.parsed("name", values.word) or ""
+        packages = part.unique("packages", values.short_name)
+        if "packages" in part and len(packages) < 2:
+            part.report("packages", f"the transition {name} needs two packages or more", "Name what moves together.")
         if name and any(name == other.name for other in found):
-            each.report("name", f"there are two transitions {name}", "Rename one of them.")
+            part.report("name", f"there are two transitions {name}", "Rename one of them.")
         found.append(Transition(name, packages))
     return found
 
@@ -199,7 +193,9 @@ def _check_role(draft: _Draft, drafts: Mapping[str, _Draft]) -> None:
         return
     if role in ROLES:
         why = f"{role} is a role of the repository"
-    elif other := next((each for each in drafts if each != name and role in (each, drafts[each].policy.role)), ""):
+    elif other := next(
+        (channel for channel in drafts if channel != name and role in (channel, drafts[channel].policy.role)), ""
+    ):
         why = f"{role} is that of the channel {other}"
     else:
         why = f"releases of {name} are signed by the role {name}"

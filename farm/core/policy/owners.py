@@ -1,8 +1,8 @@
 """Who owns which recipes: the file `OWNERS` of a tree, in the manner of CODEOWNERS.
 
 Each line is a pattern and the people who own what it matches; the last line that matches a name decides. That holds for
-names that nobody has used yet, too: who may add one is who owns the pattern that matches it. Nothing has to be known of
-what was there before, so whoever reads the same text comes to the same answer.
+names that nobody has used yet, too: who may add one is who owns the pattern that matches it. The
+answer depends on the text alone.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ def _rules(document: Document, lines: list[str], curators: Mapping[str, Mapping[
             continue
         (pattern, column), *owners = words
         if not _PATTERN.fullmatch(pattern):
-            message = f"{quoted(pattern)} is no pattern of names of recipes"
+            message = f"{quoted(pattern)} is not a pattern of recipe names"
             document.report_at(number, column, message, "Use a-z 0-9 + . - and * or ?.", length=len(pattern))
         if not owners:
-            message = f"the line of {quoted(pattern)} names nobody"
+            message = f"the line of {quoted(pattern)} names no owner"
             document.report_at(number, column, message, "Name a @group or a person.", length=len(pattern))
         if len(owners) > MOST_OWNERS:
             document.report_at(number, column, f"{len(owners)} owners, and {MOST_OWNERS} is the most", "Name a group.")

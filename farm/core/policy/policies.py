@@ -65,7 +65,7 @@ def read_policies(files: Mapping[str, bytes], unreadable: Mapping[str, str] | No
 
 
 def is_channel(path: str) -> bool:
-    """Say whether the policy of a channel stands in the file at a path of the tree."""
+    """Tell whether a file of the tree, by its path, has the policy of a channel."""
     return path.startswith(f"{CHANNELS}/") and path.endswith(".yaml") and path.count("/") == 1
 
 

@@ -86,8 +86,8 @@ def laxer_owners(wanted: Policies, signed: Policies) -> tuple[str, ...]:
 
 def _other_lines(wanted: list[str], signed: list[str]) -> str:
     new, gone = sorted(set(wanted) - set(signed)), sorted(set(signed) - set(wanted))
-    told = [f"{which} {', '.join(some)}"[:500] for which, some in (("new", new), ("gone", gone)) if some]
-    return f"other lines decide who owns what ({'; '.join(told) or 'another order'})"
+    changes = [f"{which} {', '.join(some)}"[:500] for which, some in (("new", new), ("gone", gone)) if some]
+    return f"other lines decide who owns what ({'; '.join(changes) or 'another order'})"
 
 
 def _left_out(
@@ -125,7 +125,7 @@ def _laxer(
         yield f"it takes {_source(wanted)} instead of {_source(signed)}"
     if _REBUILDS.index(wanted.rebuild) < _REBUILDS.index(signed.rebuild):
         yield f"it rebuilds {wanted.rebuild} instead of {signed.rebuild}"
-    together = {frozenset(each.packages) for each in wanted.transitions}
+    together = {frozenset(transition.packages) for transition in wanted.transitions}
     for transition in signed.transitions:
         if not any(set(transition.packages) <= packages for packages in together):
             yield f"the transition {transition.name} is missing"
@@ -144,11 +144,11 @@ def _laxer_gate(
     groups: Mapping[str, Mapping[str, str]],
     signed_groups: Mapping[str, Mapping[str, str]],
 ) -> Iterator[str]:
-    told = wanted.laxer_than(signed)
-    if not told and isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
-        told = wanted.strangers(signed, groups, signed_groups)
-    if told:
-        yield f"the gate {gate_key(signed.kind)}: {told}"
+    difference = wanted.laxer_than(signed)
+    if not difference and isinstance(wanted, ApprovalsGate) and isinstance(signed, ApprovalsGate):
+        difference = wanted.strangers(signed, groups, signed_groups)
+    if difference:
+        yield f"the gate {gate_key(signed.kind)}: {difference}"
 
 
 def _source(policy: ChannelPolicy) -> str:

@@ -14,7 +14,7 @@ from farm.core.recipe.distribution import Distribution, read_distribution
 from farm.core.recipe.distributions import DISTRIBUTIONS, OtherDistribution, read_distributions
 from farm.core.recipe.load import load_recipe
 from farm.core.recipe.steps import StepLibrary
-from farm.core.recipe.toolchain import MissingLockError, ToolchainDefinition, ToolchainLock, read_toolchain
+from farm.core.recipe.toolchain import ToolchainDefinition, ToolchainLock, read_toolchain
 from farm.errors import FarmError, Place
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ class RecipeTree:
     warnings: tuple[Problem, ...] = ()
 
     def lock_of(self, toolchain: str) -> ToolchainLock:
-        """Return the lock of a toolchain; raises `MissingLockError`."""
+        """Return the lock of a toolchain; raises `FarmError` (`missing-toolchain-lock`)."""
         lock = self.locks.get(toolchain)
         if lock is None:
-            raise MissingLockError(toolchain)
+            remedy = f"Write one with `farm toolchain lock {toolchain}`."
+            raise FarmError(f"the toolchain {toolchain} has no lock", remedy=remedy, code="missing-toolchain-lock")
         return lock
 
 

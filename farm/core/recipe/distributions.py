@@ -33,24 +33,16 @@ class OtherDistribution(Form, record="distribution"):
     root: Digest
 
 
-class UnknownDistributionError(InvalidValueError):
-    """A recipe requires a package of a distribution that its tree does not name."""
-
-    code = "unknown-distribution"
-
-    def __init__(self, need: str, known: Collection[str]) -> None:
-        named = f"; named there: {', '.join(sorted(known))}" if known else ""
-        super().__init__(
-            f"{quoted(need)} is of a distribution that {DISTRIBUTIONS} does not name{named}",
-            remedy=f"Name it in {DISTRIBUTIONS} with address, channel and root; own packages go by their short name.",
-        )
-
-
 def check_known(need: str, known: Collection[str]) -> None:
-    """Refuse a full name whose distribution is not one of `known`. Raises `UnknownDistributionError`."""
+    """Refuse a full name whose distribution is not one of `known`. Raises `InvalidValueError`."""
     owner, slash, _ = need.rpartition("/")
     if slash and owner not in known:
-        raise UnknownDistributionError(need, known)
+        named = f"; named there: {', '.join(sorted(known))}" if known else ""
+        raise InvalidValueError(
+            f"{quoted(need)} is of a distribution that {DISTRIBUTIONS} does not name{named}",
+            remedy=f"Name it in {DISTRIBUTIONS} with address, channel and root; own packages go by their short name.",
+            code="unknown-distribution",
+        )
 
 
 def read_distributions(text: bytes, file: str, *, own: str = "") -> Mapping[str, OtherDistribution]:

@@ -68,7 +68,7 @@ def refused_licenses(text: str, *, allow: Collection[str] = (), deny: Collection
             # The alternative with the fewest obstacles is what a person would go for.
             return min(parts, key=len)
         if isinstance(expression, AND):
-            return tuple(dict.fromkeys(each for part in parts for each in part))
+            return tuple(dict.fromkeys(license_name for part in parts for license_name in part))
         name = str(expression)
         names = {name, name.partition(" WITH ")[0]}
         usable = bool(names & set(allow)) if allow else not names & set(deny)

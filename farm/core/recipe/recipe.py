@@ -139,7 +139,7 @@ class Limits(Form, record="limits", keys={"memory_mb": "memory_mb", "output_mb":
 class Recipe:
     """A maintainer's wish, checked. `digest` covers recipe.yaml and the files beside it that it names.
 
-    `flags` are what compiler and linker are told, as the automatic steps say; `environment` is the recipe's own.
+    `flags` are those of compiler and linker, from the automatic steps; `environment` is the recipe's own.
     `waivers` are what its files do without, for the gate `hardening`.
     `requires` are names of packages, with `=` and the version where only that one will do: `jq=1.7.1-1`.
     """

@@ -63,7 +63,7 @@ class _Reader:
         address = fields.parsed("url", self._rendered(values.url)) or ""
         origins = tuple(origin for node in fields.items("origins") if (origin := self._origin(node)))
         file = fields.parsed("file", self._rendered(values.file_name)) or ""
-        return CarriedSource(file, digest, address, origins, tuple(f"{each}.deb" for each in of)) if digest else None
+        return CarriedSource(file, digest, address, origins, tuple(f"{deb}.deb" for deb in of)) if digest else None
 
     def _fetched(self, fields: Fields) -> Source | None:
         for key in ("url", "sha256"):

@@ -112,7 +112,7 @@ class StepLibrary:
         return cls(definitions)
 
     def find(self, name: str) -> StepDefinition | None:
-        """Return the step that a recipe names, by the name of today or of before; None when there is none."""
+        """Return the step that a recipe names, by its name or its former one; None for an unknown name."""
         if name in self.nameable:
             return self.definitions[name]
         return next((self.definitions[new] for new in self.nameable if self.definitions[new].formerly == name), None)
@@ -128,7 +128,7 @@ class StepLibrary:
 
     @property
     def flags(self) -> tuple[FlagVariable, ...]:
-        """What compiler and linker are told in every build."""
+        """The flags of compiler and linker in every build."""
         return tuple(flags for place in _PLACES for definition in self.automatic(place) for flags in definition.flags)
 
 

@@ -30,16 +30,6 @@ class InvalidLockError(FarmError):
         super().__init__(message, remedy=f"Write it anew with `farm toolchain lock {name}`.", place=place)
 
 
-class MissingLockError(FarmError):
-    """A toolchain has a definition and no lock, so nobody knows which packages it is made of."""
-
-    code = "missing-toolchain-lock"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the toolchain {name} has no lock", remedy=f"Write one with `farm toolchain lock {name}`.")
-        self.name = name
-
-
 @dataclass(frozen=True, slots=True)
 class ToolchainDefinition:
     """`recipes/toolchains/<name>.yaml`.
@@ -47,7 +37,7 @@ class ToolchainDefinition:
     `packages` are asked for by name in the Debian suite `suite` (recommended packages are not taken). `excludes` are
     dpkg path-exclude patterns (`/usr/share/man/*`); `removes` are globs of what is deleted after installation,
     relative to the root (`var/log/*`). `runtime` are the distribution's own packages that programs built in it run with
-    (C library, compiler's libraries): no recipe names them, so whoever wants a package to run asks here.
+    (C library, compiler's libraries): recipes do not name them, so they are added to what a package needs to run.
     """
 
     name: str

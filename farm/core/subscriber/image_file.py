@@ -128,7 +128,7 @@ def read_image_file(text: bytes, file: str) -> ImageFile:
         volumes=tuple(f"/{path}" for path in _each(fields, "volumes", volume)),
         channel=fields.parsed("channel", _channel) or "",
         replaces=_each(fields, "replaces", names.needed_name),
-        imports=tuple(sorted(each for each, _ in imports)),
+        imports=tuple(sorted(path for path, _ in imports)),
         starts=_starts(fields, asked),
         works_in=asked(node.text, node) if (node := fields.get("workdir")) else None,
     )
@@ -217,7 +217,7 @@ def _words(fields: Fields, key: str) -> tuple[str, ...]:
 
 def _starts(fields: Fields, asked: _Asked) -> AskedName | None:
     lists = (fields.get(key) for key in ("entrypoint", "run", "command"))
-    node = next((each.items[0] for each in lists if each and each.items), None)
+    node = next((listed.items[0] for listed in lists if listed and listed.items), None)
     return asked(node.text, node) if node else None
 
 
@@ -255,6 +255,8 @@ def _channel(text: str) -> str:
     return text
 
 
-def unknown_packages(image: ImageFile, told: Mapping[str, tuple[str, str]]) -> RecipeError:
-    """Return the error for packages that there are not; `told` has message and remedy by name, one at least."""
-    return RecipeError(package.problem(*told[package.name]) for package in image.packages if package.name in told)
+def unknown_packages(image: ImageFile, problems: Mapping[str, tuple[str, str]]) -> RecipeError:
+    """Return the error for packages that do not exist; `problems` has message and remedy by name, at least one."""
+    return RecipeError(
+        package.problem(*problems[package.name]) for package in image.packages if package.name in problems
+    )

@@ -1,16 +1,15 @@
-"""What names, paths and ports in image files may look like. Each function returns its text or raises a `FarmError`."""
+"""What names, paths and ports in image files may look like. Each check returns its text or raises a `FarmError`."""
 
 from __future__ import annotations
 
 import re
 
 from farm.core.files.problems import quoted
-from farm.core.files.values import InvalidValueError
+from farm.core.files.values import InvalidValueError, matching
 from farm.core.names.root_places import TAKEN
 
 RESERVED_LABELS = "farm."
 """What the labels begin with that say which set an image is made of."""
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
@@ -20,6 +19,9 @@ _OF_THE_ROOT = frozenset({"", "etc", "run", "usr", "var", "var/tmp", *(f"usr/{na
 _LONGEST = 32 * 1024
 _MOST_PORT = 65535
 
+environment_name = matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "cannot name a variable", "Use A-Z, a-z, 0-9 and _.")
+"""The name of a variable in a container."""
+
 
 def value(text: str) -> str:
     """Check a word of a command, or the value of a variable or label: anything a process can be given."""
@@ -27,13 +29,6 @@ def value(text: str) -> str:
         raise InvalidValueError("a text holds a NUL character, which no process can be given", remedy="Remove it.")
     if len(text) > _LONGEST:
         raise InvalidValueError(f"a text has {len(text)} characters, and {_LONGEST} is the most", remedy="Shorten it.")
-    return text
-
-
-def environment_name(text: str) -> str:
-    """Check the name of a variable in a container."""
-    if not _VARIABLE.fullmatch(text):
-        raise InvalidValueError(f"{quoted(text)} cannot name a variable", remedy="Use A-Z, a-z, 0-9 and _.")
     return text
 
 
@@ -55,7 +50,7 @@ def user(text: str) -> str:
     """
     if not _USER.fullmatch(text):
         raise InvalidValueError(f"{quoted(text)} is no user", remedy="Write a number or a name, with :group behind it.")
-    return ":".join("0" if each == "root" else each for each in text.split(":"))
+    return ":".join("0" if part == "root" else part for part in text.split(":"))
 
 
 def port(text: str) -> str:

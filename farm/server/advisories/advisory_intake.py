@@ -68,7 +68,7 @@ def add_advisory(
 
     Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
     Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
-    `UnknownDistributionError` for a package of a distribution that the recipes do not name, and, unless
+    `InvalidValueError` for a package of a distribution that the recipes do not name, and, unless
     `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
     """
     advisory = read_osv(content, unit.inputs.distribution)
@@ -114,7 +114,7 @@ def add_statements(
     """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
 
     Raises `StaleAdvisoryError` for what was stated otherwise at the very same time; besides `InvalidAdvisoryError`,
-    `FutureStatementError`, `UnknownDistributionError` and `NoSuchPackageError` as `add_advisory` does, and, unless
+    `FutureStatementError`, `InvalidValueError` and `NoSuchPackageError` as `add_advisory` does, and, unless
     `allow_unknown`, `NoSuchAdvisoryError`.
     """
     distribution = unit.inputs.distribution

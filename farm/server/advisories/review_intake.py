@@ -37,7 +37,7 @@ def state_reviews(
 
     Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
     Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
-    `UnknownDistributionError` for a package of a distribution that the recipes do not name.
+    `InvalidValueError` for a package of a distribution that the recipes do not name.
     """
     distribution = unit.inputs.distribution
     checked_source(source)

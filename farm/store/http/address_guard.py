@@ -54,21 +54,21 @@ class AddressGuard:
         """Say why the address (as `getaddrinfo` writes it) must not be connected to; empty when it may."""
         address = ip_address(text.partition("%")[0])
         embedded = _embedded(address)
-        if any(each in network for each in (address, embedded) if each for network in self.allowed):
+        if any(candidate in network for candidate in (address, embedded) if candidate for network in self.allowed):
             return ""
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             # No honest resolver answers with one; `is_global` says different things of it from Python to Python.
             return f"{address} is an IPv4-mapped address"
         # A translator's own prefix says nothing; the address behind it does (networks with IPv6 alone need it).
         judged = (embedded,) if address in _NAT64 else (address, embedded)
-        for each in judged:
-            if each is not None and not _is_public(each):
-                return f"{address} is {_kind(each)}"
+        for candidate in judged:
+            if candidate is not None and not _is_public(candidate):
+                return f"{address} is {_kind(candidate)}"
         return ""
 
 
 class NoSuchHostError(httpcore.ConnectError):
-    """Who knows the names says that there is none of this one: no trouble of the network."""
+    """The resolver says that there is no such host; this is no trouble of the network."""
 
 
 class GuardedBackend(httpcore.NetworkBackend):

@@ -1,4 +1,4 @@
-"""How long may be waited for news of what is newest, whoever is asked: an end that all questions share."""
+"""A deadline that all requests for the newest metadata share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEAST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Deadline:
-    """What is left of it in seconds. `is_cut` says whether somebody was asked no longer because it came to an end."""
+    """The seconds that are left. `is_cut` tells whether a request was given up because none were left."""
 
     left: float = NEWS_SECONDS
     clock: Callable[[], float] = time.monotonic
@@ -33,7 +33,7 @@ class Deadline:
 
     @classmethod
     def after(cls, waited: float) -> Deadline:
-        """Return what is left of it to a start that has looked for news for so many seconds already, in vain.
+        """Return the deadline of a start that has waited for news for so many seconds already, in vain.
 
         On a busy machine these may have been taken by something else, so some are left always.
         """

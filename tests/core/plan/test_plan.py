@@ -77,7 +77,7 @@ def test_a_plan_with_sensitive_files_has_a_later_format_so_that_a_worker_of_befo
 
 
 def test_a_plan_cannot_hold_two_builds_of_one_package():
-    with pytest.raises(InvalidPlanError, match=r"the dependency 'dist\.example\.org/zlib' stands twice in one plan"):
+    with pytest.raises(InvalidPlanError, match=r"the dependency 'dist\.example\.org/zlib' is listed twice in one plan"):
         planned(dependencies=(*DEPENDENCIES, replace(DEPENDENCIES[1], tree=Digest.of(b"other"))))
 
 

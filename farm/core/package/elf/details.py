@@ -52,7 +52,7 @@ class ElfDetails:
     are the command lines of compilers that debug data in the file itself name, as in a separate debug file: there
     are none where that was split off. `refused` are words, sorted, for what in the file's header keeps ld.so from
     loading it as a library (`os-abi`, `abi-version`, `padding`, `version`); `processor` is the level that it says it
-    needs (`x86-64-v3`), empty for any. Farms of before did not look for these two.
+    needs (`x86-64-v3`), empty for any. Older farms did not record these two.
     """
 
     kind: str = LIBRARY

@@ -34,9 +34,9 @@ def describes_all_code(image: ElfImage) -> bool:
     Raises `InvalidElfError`.
     """
     sections = {
-        name: image.part(each.offset, each.size, name)
-        for name, each in image.named(".symtab", ".strtab", ".debug_aranges").items()
-        if each.type != SHT_NOBITS
+        name: image.part(section.offset, section.size, name)
+        for name, section in image.named(".symtab", ".strtab", ".debug_aranges").items()
+        if section.type != SHT_NOBITS
     }
     if ".symtab" not in sections:
         return False

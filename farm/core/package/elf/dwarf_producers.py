@@ -66,12 +66,12 @@ class _Unit(NamedTuple):
 
 
 def _producers(image: ElfImage) -> tuple[str, ...]:
-    sections = {name: each for name, each in image.named(*_SECTIONS).items() if each.type != SHT_NOBITS}
+    sections = {name: section for name, section in image.named(*_SECTIONS).items() if section.type != SHT_NOBITS}
     if ".debug_info" not in sections:
         return ()
     if any(section.flags & _SHF_COMPRESSED for section in sections.values()):
         return (UNKNOWN,)
-    parts = {name: image.part(each.offset, each.size, name) for name, each in sections.items()}
+    parts = {name: image.part(section.offset, section.size, name) for name, section in sections.items()}
     order: Literal["big", "little"] = "big" if image.big_endian else "little"
     empty = memoryview(b"")
     found = set(_Reader(*(_Part(parts.get(name, empty), order, name) for name in _SECTIONS)).producers())

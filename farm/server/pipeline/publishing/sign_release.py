@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.core.names.digest import Digest
 from farm.core.policy.gate_kind import GateKind
 from farm.core.sets.findings.problem import listed
 from farm.server.channels import candidates, excuses, refusals, releases, rollbacks
@@ -23,7 +24,6 @@ from farm.store.errors import CorruptBlobError, MissingBlobError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from farm.core.names.digest import Digest
     from farm.server.channels.candidates import Candidate
     from farm.server.channels.differences import Differences
     from farm.server.channels.releases import ReleaseRecord
@@ -107,7 +107,7 @@ class Signing:
             try:
                 self.signer.sign(release, evidence)
             except SignerRefusedError as error:
-                lost = set(error.lost_blobs) - seen
+                lost = set(map(Digest, error.lost_blobs)) - seen
                 if not lost or len(seen) >= _MOST_LOST:
                     raise
                 seen |= lost
