@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from farm.build.toolchain.apt_sources import machine_sources
+from farm.build.toolchain.apt_sources import machine_sources, stanzas
 from farm.core.names.digest import Digest
 from farm.core.recipe.toolchain import LockedDeb
 from farm.errors import FarmError
@@ -142,7 +142,7 @@ class Apt:
             planned = self._run("resolve the toolchain", command)
             names = [f"{name}={version}" for name, version, _ in _INSTALL.findall(planned)]
             shown = self._run("show packages", ["apt-cache", "show", "--no-all-versions", *names])
-        debs = {deb.name: deb for deb in map(_locked, _records(shown))}
+        debs = {deb.name: deb for deb in map(_locked, stanzas(shown))}
         return tuple(sorted(debs.values()))
 
     def sources_of(self, name: str) -> tuple[SourcePackage, ...]:
@@ -162,7 +162,7 @@ class Apt:
                 shown = self._run(f"look up {name}", ["apt-cache", "showsrc", "--only-source", _checked_name(name)])
             except AptError:
                 return ()
-        return tuple(_source_package(record) for record in _records(shown) if record.get("Package") == name)
+        return tuple(_source_package(record) for record in stanzas(shown) if record.get("package") == name)
 
     def download(self, files: Iterable[PoolFile], directory: Path) -> Mapping[PoolFile, tuple[str, ...]]:
         """Fetch files into `directory`, each named by its digest's hex; return those that failed, with the reason of
@@ -264,34 +264,20 @@ def _checked_name(name: str) -> str:
 
 def _locked(record: Mapping[str, str]) -> LockedDeb:
     return LockedDeb(
-        record["Package"],
-        record["Version"],
-        record["Architecture"],
-        Digest.from_hex(record["SHA256"]),
-        int(record["Size"]),
-        record["Filename"],
+        record["package"],
+        record["version"],
+        record["architecture"],
+        Digest.from_hex(record["sha256"]),
+        int(record["size"]),
+        record["filename"],
     )
 
 
 def _source_package(record: Mapping[str, str]) -> SourcePackage:
-    directory = record["Directory"]
+    directory = record["directory"]
     files = []
-    for line in record.get("Checksums-Sha256", "").splitlines():
+    for line in record.get("checksums-sha256", "").splitlines():
         fields = line.split()
         if len(fields) == 3:
             files.append(PoolFile(f"{directory}/{fields[2]}", Digest.from_hex(fields[0])))
-    return SourcePackage(record["Package"], record["Version"], directory, tuple(files))
-
-
-def _records(text: str) -> Iterator[dict[str, str]]:
-    for stanza in re.split(r"\n\n+", text.strip()):
-        record: dict[str, str] = {}
-        last = ""
-        for line in stanza.splitlines():
-            if line[:1].isspace():
-                record[last] += "\n" + line
-            else:
-                last, _, value = line.partition(":")
-                record[last] = value.strip()
-        if record:
-            yield record
+    return SourcePackage(record["package"], record["version"], directory, tuple(files))

@@ -77,7 +77,7 @@ def _signed(etc: Path) -> Iterator[AptSource]:
     parts = etc / "sources.list.d"
     lists = [etc / "sources.list", *sorted(parts.glob("*.list"))]
     for path in sorted(parts.glob("*.sources")):
-        for fields in _stanzas(path.read_text("utf-8", "replace")):
+        for fields in stanzas(path.read_text("utf-8", "replace")):
             yield from _source(fields)
     for path in lists:
         if path.is_file():
@@ -97,8 +97,8 @@ def _source(fields: Mapping[str, str]) -> Iterator[AptSource]:
         yield AptSource(uris, suites, components, fields.get("signed-by", ""))
 
 
-def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    """Read deb822: `Field: value` with continuation lines; stanzas end at an empty line (deb822(5))."""
+def stanzas(text: str) -> Iterator[dict[str, str]]:
+    """Read the stanzas of deb822(5): fields, in lower case, with their values and continuation lines."""
     fields: dict[str, str] = {}
     last = ""
     for line in [*text.splitlines(), ""]:

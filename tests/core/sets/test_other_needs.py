@@ -248,7 +248,7 @@ class TestPython:
 
     def test_it_has_to_want_this_python(self):
         assert found(distribution("say", wants=">=3.14"), *WITH_PYTHON) == [
-            f"say 1.0-1: {PLACE}/say.dist-info/METADATA: say wants Python >=3.14, and it lies where Python 3.13 looks"
+            f"say 1.0-1: {PLACE}/say.dist-info/METADATA: say requires Python >=3.14, and it lies where Python 3.13 looks"
         ]
         assert found(distribution("say", wants=">=3.9,<4"), *WITH_PYTHON) == []
 

@@ -1,4 +1,4 @@
-"""What installed Python distributions require of others (PEP 508), of those that lie beside them."""
+"""The requirements of installed Python distributions (PEP 508) on those in the same directory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from farm.core.sets.findings.problem import Problem
     from farm.core.sets.members.member import Member
 
-# What a marker looks at that the version of Python decides, and what the kernel of whoever runs it.
+# The variables of markers that depend on the version of Python, and those that depend on the running kernel.
 _BY_VERSION = ("python_version", "python_full_version", "implementation_version")
 _BY_KERNEL = ("platform_release", "platform_version")
 
 
 class Installed(NamedTuple):
-    """A Python distribution that some member has: in which directory of modules, and whose."""
+    """A Python distribution of the member `owner`, in a directory of modules."""
 
     directory: str
     one: PythonDistribution
@@ -38,12 +38,12 @@ class Installed(NamedTuple):
 
 
 class Pythons(NamedTuple):
-    """The Pythons of a set: of each minor version (`13`) the whole one, or `3.13.999` for any of these."""
+    """The Pythons of a set: for each minor version (`13`) the full one, or `3.13.999` for any of them."""
 
     versions: Mapping[str, str]
 
     def of(self, directory: str) -> str:
-        """Return the version of the Python that looks into a directory of modules; empty where that is not known."""
+        """Return the version of the Python that uses a directory of modules; empty if it is not known."""
         minor = directory.removeprefix("lib/python3").removeprefix(".")
         if not minor and len(self.versions) == 1:
             return next(iter(self.versions.values()))
@@ -51,19 +51,19 @@ class Pythons(NamedTuple):
 
 
 class _Interpreter(NamedTuple):
-    """What a marker is judged for: a version of Python, empty where it is not known, and a machine (`uname -m`)."""
+    """What a marker is evaluated for: a version of Python, empty if unknown, and a machine (`uname -m`)."""
 
     version: str
     machine: str
 
 
 def canonical_name(name: str) -> str:
-    """Return the one spelling of a distribution's name."""
+    """Return the canonical spelling of a distribution's name."""
     return canonicalize_name(name)
 
 
 def wanted_keys(one: PythonDistribution) -> Iterator[str]:
-    """Give the keys of all that a distribution may require, with its extras: `python:NAME`, `extra:NAME`."""
+    """Yield the keys of all that a distribution may require, extras included: `python:NAME`, `extra:NAME`."""
     for need in _requirements(one):
         yield f"python:{canonicalize_name(need.name)}"
         if need.extras:
@@ -77,12 +77,12 @@ def prove_distribution(
     pythons: Pythons,
     label: Callable[[str], str],
 ) -> Iterator[Problem]:
-    """Give what a distribution requires that is not there for its Python; `installed` are all, by canonical name."""
+    """Yield what a distribution requires and its Python lacks; `installed` are all distributions, by canonical name."""
     directory = python_directory(one.path)
     python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
     if python.version and not _wants(one, python.version):
         minor = _minor(python.version)
-        yield OtherPython(member.label, one.path, f"{one.name} wants Python {one.requires_python}", minor)
+        yield OtherPython(member.label, one.path, f"{one.name} requires Python {one.requires_python}", minor)
     seen: set[tuple[str, str]] = set()
     for need in _requirements(one):
         if not _holds(need.marker, python):
@@ -97,7 +97,7 @@ def prove_distribution(
 
 
 def note_distribution(member: Member, one: PythonDistribution, pythons: Pythons) -> Iterator[UnknownPython]:
-    """Give the note that something of a distribution is not judged, because it is not known which Python is its own."""
+    """Yield the note that requirements of a distribution are not judged, because its Python is not known."""
     by_version = one.requires_python or any(
         need.marker is not None and _goes_by_version(need.marker) for need in _requirements(one)
     )
@@ -113,9 +113,9 @@ def _lacking_for_extras(
     python: _Interpreter,
     seen: set[tuple[str, str]],
 ) -> Iterator[tuple[str, Requirement, Sequence[Installed]]]:
-    """Give what the extras of a requirement ask for that is not there: whose they are, what, and what there is of it.
+    """Yield the unmet requirements of a requirement's extras: the owner, the requirement, and what there is instead.
 
-    An extra may ask for extras in its turn, of its own distribution too: `seen` are those that were followed.
+    An extra may require further extras, also of its own distribution: `seen` are those that were followed.
     """
     for extra in sorted(map(canonicalize_name, need.extras)):
         name = canonicalize_name(need.name)
@@ -123,7 +123,7 @@ def _lacking_for_extras(
             continue
         seen.add((name, extra))
         for further in _requirements(fit.one):
-            # What holds without the extra is a matter of its own distribution, but for the extras that it asks for.
+            # What is required without the extra is reported for its own distribution, except for further extras.
             if not _holds(further.marker, python, extra):
                 continue
             there, found = _found(further, fit.directory, installed)
@@ -135,9 +135,9 @@ def _lacking_for_extras(
 def _found(
     need: Requirement, directory: str, installed: Mapping[str, Sequence[Installed]]
 ) -> tuple[Sequence[Installed], Installed | None]:
-    """Return what there is of a requirement's name in a directory, and the first of it that fits."""
-    there = [each for each in installed.get(canonicalize_name(need.name), ()) if each.directory == directory]
-    return there, next((each for each in there if _fits(need, each.one.version)), None)
+    """Return the distributions of a requirement's name in a directory, and the first one that fits."""
+    there = [found for found in installed.get(canonicalize_name(need.name), ()) if found.directory == directory]
+    return there, next((found for found in there if _fits(need, found.one.version)), None)
 
 
 def _instead(need: Requirement, there: Sequence[Installed], label: Callable[[str], str]) -> str:
@@ -153,14 +153,14 @@ def _requirement(line: str) -> Requirement | None:
     try:
         return Requirement(line)
     except InvalidRequirement:
-        return None  # of a time before the grammar
+        return None  # older than the grammar
 
 
 def _wants(one: PythonDistribution, python: str) -> bool:
     try:
         return not one.requires_python or SpecifierSet(one.requires_python).contains(python, prereleases=True)
     except InvalidSpecifier:
-        return True  # pip takes no notice of it either
+        return True  # pip ignores it too
 
 
 def _goes_by_version(marker: Marker) -> bool:
@@ -176,10 +176,10 @@ def _minor(version: str) -> str:
 
 
 def _holds(marker: Marker | None, python: _Interpreter, extra: str = "") -> bool:
-    """Tell whether a marker holds on the farm's one system, for an installation with this extra or without any.
+    """Return whether a marker holds on the farm's only system, for an installation with this extra, or without any.
 
-    Where it goes by the version of a Python that is not known, it does not hold: nothing is asked for then, and a note
-    tells of it. Nor where it goes by the kernel, which no set has. Whoever judges comes to the same.
+    A marker that depends on an unknown version of Python does not hold: nothing is required then, and a note says so.
+    Nor does one that depends on the kernel, which no set has: so every judge gets the same result.
     """
     if marker is None:
         return True

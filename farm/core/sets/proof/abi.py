@@ -1,8 +1,8 @@
-"""Which builds of libraries have to be compared with which before a set can be said to keep its interfaces. Pure.
+"""Which builds of libraries must be compared to know that a set keeps its interfaces. Pure.
 
-A file loads the library that the set has; it was compiled against the one that its build had. Where the two are not the
-same files, equal symbols are no proof that both mean the same by them. In both the library is the file that the dynamic
-loader would take, whatever package it is in.
+A file loads the library in the set; it was compiled against the one in its build. If these are not the same file, equal
+symbols do not prove that they mean the same. In both cases the library is the file that the dynamic loader would take,
+in any package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Loading(Protocol):
-    """A set as the dynamic loader sees it: its members by name, and which file is found by whom."""
+    """A set as the dynamic loader sees it: its members by name, and which file each of their files finds."""
 
     @property
     def members(self) -> Mapping[str, Member]: ...  # noqa: D102
@@ -33,12 +33,12 @@ class Loading(Protocol):
 
 
 class Shortage(StrEnum):
-    """Why there is nothing to compare a library with."""
+    """Why a library cannot be compared."""
 
     FOREIGN_LIBRARY = "foreign-library"
     FOREIGN_DEPENDENT = "foreign-dependent"
-    GONE = "gone"  # the build had a package that is no more on this farm
-    NOT_IN_BUILD = "not-in-build"  # no package that was there had a library of that name
+    GONE = "gone"  # the build had a package that this farm no longer has
+    NOT_IN_BUILD = "not-in-build"  # no package in the build had a library of that name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,7 +52,7 @@ class LibraryFile:
 
 @dataclass(frozen=True, slots=True, order=True)
 class LibraryPair:
-    """A library by the name that it is needed by: the file that a dependent was built against, and that of the set."""
+    """A library by the name that others need: the file that a dependent was built against, and the one in the set."""
 
     soname: str
     before: LibraryFile
@@ -61,7 +61,7 @@ class LibraryPair:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unpaired:
-    """A library of the member `provider` that `dependent` loads, and that cannot be compared."""
+    """A library of the member `provider` that `dependent` loads and that cannot be compared."""
 
     soname: str
     provider: str
@@ -71,7 +71,7 @@ class Unpaired:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """What has to be compared, each with the dependents that it concerns, and what cannot be; all sorted."""
+    """The pairs to compare, with the dependents that they concern, and what cannot be compared; all sorted."""
 
     pairs: Mapping[LibraryPair, tuple[str, ...]]
     unpaired: tuple[Unpaired, ...]
@@ -79,7 +79,7 @@ class Pairing:
 
 @dataclass(slots=True)
 class LinkedFiles:
-    """The files of members as the loader meets them, worked out once for each build."""
+    """The files of members as the loader meets them, computed once for each build."""
 
     _files: dict[Digest, tuple[LinkedFile, ...]] = field(default_factory=dict)
     _names: dict[Digest, frozenset[str]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class LinkedFiles:
         return self._names[digest]
 
     def loads(self, member: Member) -> Iterator[Load]:
-        """Give what they need or may open, each name once for each file."""
+        """Yield what the files need or may open, each name once for each file."""
         for file in self.of(member):
             for soname in dict.fromkeys(file.library_names):
                 yield Load(member, file, soname)
@@ -107,14 +107,14 @@ class LinkedFiles:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """That a file of the member `dependent` needs, or may open, a library of this name."""
+    """A file of the member `dependent` needs, or may open, a library of this name."""
 
     dependent: Member
     file: LinkedFile
     soname: str
 
     def found(self, loading: Loading) -> Iterator[LinkedFile]:
-        """Give the library of another member that is loaded, and what is loaded on better processors."""
+        """Yield the library of another member that is loaded, and those that are loaded on better processors."""
         seen: list[LinkedFile] = []
         for level in ("", *loading.libraries.levels_above(self.file)):
             library = loading.libraries.find(self.soname, self.file, level=level)
@@ -125,10 +125,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class BuildRoot:
-    """What a member was built with: packages, and perhaps some more that are not known any more (`complete`).
+    """The packages that a member was built with; unless `complete`, there were others that are no longer known.
 
-    `given` tells whether the toolchain brought the files of a member of the set. `others` are what it was built with
-    when it came to the same files before: it fits whatever any of these builds had.
+    `given` returns whether the toolchain had the files of a member of the set. `others` are the roots of earlier builds
+    that gave the same files: the member fits the libraries of any of them.
     """
 
     members: tuple[Member, ...]
@@ -138,7 +138,7 @@ class BuildRoot:
     others: tuple[BuildRoot, ...] = ()
 
     def find(self, load: Load, level: str) -> LibraryFile | None:
-        """Return the file that was linked for a load, and would have been loaded on this level of processors."""
+        """Return the file that a load was linked with, and that would be loaded on this processor level."""
         name = last_part(load.soname)
         index = LibraryIndex(lambda names: names, self._having)
         having = {member.name: member for member in self.members if name in self.files.names(member)}
@@ -154,9 +154,9 @@ class BuildRoot:
 def loads_touched(
     loading: Loading, changes: Mapping[str, Member | None], base: Mapping[str, Member], files: LinkedFiles
 ) -> Iterator[Load]:
-    """Give what changed members load, and what others load that goes by the name of a changed member's library.
+    """Yield the loads of changed members, and those of others by the name of a changed member's library.
 
-    Such a name can be one that a member of the base had, and another has now.
+    Such a name may be one that one member had in the base, and another member has now.
     """
     changed = changes.keys() & loading.members.keys()
     for name in sorted(changed):
@@ -173,10 +173,10 @@ def loads_touched(
 
 
 def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[Member], BuildRoot]) -> Pairing:
-    """Return what has to be compared for these loads in a set.
+    """Return what must be compared for these loads in a set.
 
-    A dependent whose build had the very file of the set has nothing to compare. `root_of` gives what an own member was
-    built with.
+    Nothing is compared for a dependent whose build had the same file as the set. `root_of` returns what an own member
+    was built with.
     """
     pairs: defaultdict[LibraryPair, set[str]] = defaultdict(set)
     unpaired: set[Unpaired] = set()
@@ -193,16 +193,16 @@ def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[M
 
 
 def library_file(member: Member, file: LinkedFile) -> LibraryFile:
-    """Return where a file of a member is kept."""
+    """Return the reference to a file of a member."""
     return LibraryFile(member.name, member.descriptor.tree, file.path)
 
 
 def _before(
     load: Load, library: LinkedFile, provider: Member, root_of: Callable[[Member], BuildRoot]
 ) -> LibraryFile | Shortage | None:
-    """Return what a dependent was built against; None where that is the library itself without any doubt."""
+    """Return what a dependent was built against; None if that is the library itself."""
     if load.dependent.foreign:
-        # What comes from one distribution has been compared there.
+        # Packages of one distribution were compared there.
         return None if provider.foreign else Shortage.FOREIGN_DEPENDENT
     if provider.foreign:
         return Shortage.FOREIGN_LIBRARY

@@ -1,7 +1,7 @@
 """Whether the members of a set get libraries with the interfaces that they were built against. Pure.
 
-What has to be compared is worked out here, and what follows from the answers; who compares, and whose word counts, is
-for others to say. What had another interface in the base already is not the fault of a change, and left out.
+This decides what must be compared, and what follows from the answers; others decide who compares, and whose answers
+count. A library that had another interface in the base already is not the fault of a change, and left out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
 
 TOOLCHAIN = "abi"
-"""The toolchain, by its name, whose tools compare."""
+"""The name of the toolchain with the tools for comparing."""
 COMPARISON_LIMITS = Limits(minutes=20, memory_mb=4096, output_mb=1, processes=64, log_mb=4)
 _FEW_TYPES = re.compile(r"-g(?:gdb)?1")
 _DEB = ".deb"
 
 
 class Answer(Enum):
-    """What is known of a pair of libraries: `OTHER` lets nobody take one for the other, `UNJUDGED` nobody can tell."""
+    """What is known about a pair of libraries: `OTHER` cannot replace each other, `UNJUDGED` cannot be compared."""
 
     SAME = auto()
     OTHER = auto()
@@ -48,15 +48,15 @@ ANSWERS: Mapping[AbiVerdict, Answer] = {
     AbiVerdict.NOT_JUDGED: Answer.OTHER,
     AbiVerdict.UNREADABLE: Answer.UNJUDGED,
 }
-"""What a verdict says, once as many testers have come to it as have to agree."""
+"""The answer for each verdict, once enough testers agree on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
-    """What is to be said of the interfaces of a set.
+    """The result for the interfaces of a set.
 
-    `broken` are libraries of another interface, each with the dependents that did not have that in the base; of those
-    in `undecided` nobody knows how it was there. `before` are the pairs of the base that were asked about.
+    `broken` are libraries with another interface, with the dependents that did not have it in the base; for those in
+    `undecided` this is not known. `before` are the pairs of the base that were looked up.
     """
 
     pairing: Pairing
@@ -73,9 +73,9 @@ def look_at_interfaces(
     root_of: Callable[[Member], BuildRoot],
     ask: Callable[[Collection[LibraryPair]], Mapping[LibraryPair, Answer]],
 ) -> LookedAt:
-    """Look at a set as it is placed on `trial`, because of what these changes touch.
+    """Check the interfaces that these changes affect, in the set as it is placed on `trial`.
 
-    `root_of` gives what an own member was built with; `ask` says what is known of pairs.
+    `root_of` returns what an own member was built with; `ask` returns what is known about pairs.
     """
     loads = list(loads_touched(trial, changes, trial.base, files))
     pairing = pair_libraries(loads, trial, root_of)
@@ -85,10 +85,10 @@ def look_at_interfaces(
         return LookedAt(pairing, answers, {}, {}, ())
     before = _on_base(trial, [load for load in loads if _stands(load, other, trial)], root_of)
     known: dict[tuple[str, str], list[Answer]] = {}
-    said = ask(before)
+    answers_before = ask(before)
     for pair, users in before.items():
         for name in users:
-            known.setdefault((pair.soname, name), []).append(said[pair])
+            known.setdefault((pair.soname, name), []).append(answers_before[pair])
     broken, undecided = {}, {}
     for pair, users in other.items():
         then = {name: known.get((pair.soname, name), []) for name in users}
@@ -99,10 +99,10 @@ def look_at_interfaces(
 
 
 def _stands(load: Load, other: Mapping[LibraryPair, tuple[str, ...]], trial: TrialSet) -> bool:
-    """Say whether a load of a library of another interface is one of a dependent that the base has too."""
+    """Return whether a load of a library with another interface is of a dependent that the base has too."""
     name = load.dependent.name
-    is_asked = any(pair.soname == load.soname and name in users for pair, users in other.items())
-    return is_asked and trial.base.get(name) is trial.members.get(name)
+    is_concerned = any(pair.soname == load.soname and name in users for pair, users in other.items())
+    return is_concerned and trial.base.get(name) is trial.members.get(name)
 
 
 def _on_base(
@@ -122,7 +122,7 @@ def _filled(found: Mapping[LibraryPair, tuple[str, ...]]) -> dict[LibraryPair, t
 
 @dataclass(frozen=True, slots=True)
 class ComparedSide:
-    """A library with all that a comparison is told of it; `lacking` says why a result is not about the whole of it."""
+    """A library with what a comparison needs about it; `lacking` says why a result does not cover all of it."""
 
     library: str
     package: Member
@@ -134,7 +134,7 @@ class ComparedSide:
 def compared_side(
     path: str, package: Member, build: Sequence[Member], has_headers: Callable[[Member], bool]
 ) -> ComparedSide | str:
-    """Return what a comparison is told of a library of a package; or why there can be none.
+    """Return what a comparison needs about a library of a package, or why it cannot be compared.
 
     Debug data and headers are in packages of the same `build`, sorted by name.
     """
@@ -143,26 +143,26 @@ def compared_side(
     debug, producers = next(_debug_data(build, build_id), (None, ()))
     if debug is None:
         return f"{package.label} has no debug data for {path}"
-    thin = f"parts of {path} in {package.label} were compiled with -g1, or nobody knows how, and may lack types"
+    thin = f"parts of {path} in {package.label} were compiled with -g1, or in an unknown way, and may lack types"
     lacking = thin if any(map(_may_lack_types, producers)) else ""
     return ComparedSide(path, package, debug, tuple(filter(has_headers, build)), lacking)
 
 
 def has_installed_headers(manifest: Manifest) -> bool:
-    """Say whether a package has headers that programs are built with."""
+    """Return whether a package has headers for building programs."""
     return any(is_installed_header(entry.path) for entry in manifest.entries)
 
 
 def is_given(plan: Plan, debs: Mapping[str, Digest]) -> bool:
-    """Say whether a plan makes a package of nothing but Debian packages of a toolchain, whose `debs` these are."""
+    """Return whether a plan makes a package only from Debian packages of a toolchain, its `debs`."""
     made_of = [(source.file.removesuffix(_DEB), source.digest) for source in plan.sources if source.file.endswith(_DEB)]
     return bool(made_of) and all(debs.get(name) == digest for name, digest in made_of)
 
 
 def _debug_data(build: Iterable[Member], build_id: str) -> Iterator[tuple[Member, tuple[str, ...]]]:
-    """Give the packages with debug data of a file, and what compilers say there.
+    """Yield the packages with debug data of a file, and the producers that compilers name there.
 
-    They say it in the debug data itself: where there is nothing said there are none.
+    Without producers, there are no debug data.
     """
     for package in build:
         for file in package.facts.debug or ():
@@ -171,8 +171,8 @@ def _debug_data(build: Iterable[Member], build_id: str) -> Iterator[tuple[Member
 
 
 def _may_lack_types(producer: str) -> bool:
-    """Say whether a compiler may have written functions without their parameters: `-g1`, or nobody knows what."""
+    """Return whether a compiler may have left out the parameters of functions: with `-g1`, or with unknown options."""
     if not producer.startswith("GNU ") or producer.startswith("GNU AS "):
-        return False  # others leave such functions out, and then they are not described
-    options = [each for each in producer.split() if each.startswith("-")]
+        return False  # others leave out such functions, which are then not described
+    options = [word for word in producer.split() if word.startswith("-")]
     return not options or any(_FEW_TYPES.fullmatch(option) for option in options)

@@ -1,4 +1,4 @@
-"""Which packages are there when a test runs, and whose tests run for a change: alike for the farm and its checker."""
+"""Which packages a test runs with, and which tests run for a change: the same for the farm and its checker."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TESTS_OUTPUT = "tests"
 
 @dataclass(frozen=True, slots=True)
 class Unrunnable:
-    """A test that cannot be run in the set, and why: what it needs is not there."""
+    """A test that cannot run in the set, and what it lacks."""
 
     test: str
     reason: str
 
 
 def test_closures(recipe: Recipe, members: MemberSet) -> Iterator[tuple[Test, tuple[Member, ...] | Unrunnable]]:
-    """Yield the tests of a recipe, each with the packages that are there when it runs.
+    """Yield the tests of a recipe, with the packages that each runs with.
 
-    Those are the closure of the recipe's package, of its `tests` output where it has one, and of what the test needs.
+    These are the closure of the recipe's package, of its `tests` output if it has one, and of what the test needs.
     """
     own = [recipe.name, f"{recipe.name}-{TESTS_OUTPUT}"]
     roots = [name for name in own if name in members.members]
@@ -43,7 +43,7 @@ def test_closures(recipe: Recipe, members: MemberSet) -> Iterator[tuple[Test, tu
 
 
 class TestNeedIndex:
-    """By package: those whose tests name it under `needs`. A recipe's tests count for the package of its name."""
+    """Packages by those that their tests need. A recipe's tests count for the package of its name."""
 
     __test__ = False  # pytest would collect it for its name
 
@@ -52,7 +52,7 @@ class TestNeedIndex:
         self._testers: defaultdict[str, set[str]] = defaultdict(set)
 
     def put(self, name: str, needs: frozenset[str]) -> None:
-        """Let the tests of a package need these from now on."""
+        """Set what the tests of a package need."""
         for need in self._needs.pop(name, ()):
             self._testers[need].discard(name)
         if needs:
@@ -61,16 +61,16 @@ class TestNeedIndex:
             self._testers[need].add(name)
 
     def testers(self, names: Iterable[str]) -> set[str]:
-        """Return whose tests need one of these packages; costs what there is of both, not what the set holds."""
+        """Return the packages whose tests need one of these, at a cost independent of the size of the set."""
         return set().union(*(self._testers.get(name, ()) for name in names))
 
 
 def tested_names(scope: TestScope, trial: TrialSet, changes: Collection[str], needs: TestNeedIndex) -> set[str]:
-    """Return the members of a set under change whose tests have to pass, by the scope of the channel's gate."""
+    """Return the members of a set under change whose tests must pass, by the scope of the channel's gate."""
     if scope == "all":
         return set(trial.members)
     if scope == "changed":
         return {name for name in changes if name in trial.members}
     moved = trial.dependents(changes)
-    # What a test needs may have gone; the tests of what is put in now are asked for anyhow.
+    # What a test needs may have been removed; the tests of new members run anyhow.
     return moved | {name for name in needs.testers(moved | set(changes)) if name in trial.members}
