@@ -15,6 +15,7 @@ from farm.core.sets.proof.prover import Prover, prove, prove_change
 from tests.core.sets.values import elf, member, the_set
 
 PLACE = "lib/python3.13/site-packages"
+METADATA = f"{PLACE}/say.dist-info/METADATA"
 
 
 def found(*members):
@@ -248,7 +249,7 @@ class TestPython:
 
     def test_it_has_to_want_this_python(self):
         assert found(distribution("say", wants=">=3.14"), *WITH_PYTHON) == [
-            f"say 1.0-1: {PLACE}/say.dist-info/METADATA: say requires Python >=3.14, and it lies where Python 3.13 looks"
+            f"say 1.0-1: {METADATA}: say requires Python >=3.14, and it lies where Python 3.13 looks"
         ]
         assert found(distribution("say", wants=">=3.9,<4"), *WITH_PYTHON) == []
 

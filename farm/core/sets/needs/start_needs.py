@@ -55,7 +55,7 @@ def _keeper_of_no_loader(
 
 
 def _interpreter_file(facts: ElfFacts) -> str:
-    """Return the path in a package of the loader that an executable names; empty for most, whose loader is elsewhere."""
+    """Return the path in a package of the loader that an executable names; empty if it is elsewhere, as mostly."""
     return _file_of(facts.interpreter) if facts.interpreter else ""
 
 
