@@ -54,7 +54,7 @@ class Neighbours:
             for blob in (entry.descriptor, entry.facts, entry.manifest):  # as a farm brings them for its signer
                 self.second.keep(self.first.read(blob))
             manifest = Manifest.from_json(self.first.read(entry.manifest))
-            found.append(Member.of(member.descriptor, member.facts, manifest, foreign=True))
+            found.append(Member.of(member.descriptor, member.facts, manifest, imported=True))
         return found
 
     def pin(self, names: Iterable[str], **changes: object) -> Import:

@@ -75,4 +75,4 @@ class Described:
     def member(self, digest: Digest, *, foreign: bool = False) -> Member:
         """Return the package of this descriptor as a member of a set."""
         descriptor = self.descriptor(digest)
-        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), foreign=foreign)
+        return Member.of(descriptor, self.facts(descriptor), self.manifest(descriptor), imported=foreign)

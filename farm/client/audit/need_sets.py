@@ -60,7 +60,7 @@ def channel_needs(catalogue: Catalogue) -> NeedSet:
     for name, entry in found.items():
         content = catalogue.home_of(name).downloads.read(entry.descriptor, f"descriptor of {name}")
         # Of paths nothing is asked here, and facts can be large: they are left out until somebody asks.
-        members.append(Member.of(Descriptor.from_json(content), PackageFacts(), Manifest.of(()), foreign="/" in name))
+        members.append(Member.of(Descriptor.from_json(content), PackageFacts(), Manifest.of(()), imported="/" in name))
 
     def facts(name: str) -> PackageFacts:
         return PackageFacts.from_json(catalogue.home_of(name).downloads.read(found[name].facts, f"facts of {name}"))

@@ -42,7 +42,7 @@ class ImagePart:
     @property
     def member(self) -> Member:
         """The package as a member of a set."""
-        return Member.of(self.descriptor, self.facts, self.manifest, foreign=self.foreign, build=self.build)
+        return Member.of(self.descriptor, self.facts, self.manifest, imported=self.foreign, build=self.build)
 
     @property
     def content_bytes(self) -> int:

@@ -137,7 +137,7 @@ def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]
 
 def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
     members = (
-        Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+        Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
         for package in packages
     )
     return prove(PackageSet.of(members)).problems

@@ -164,7 +164,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
 
 def member_of(package: VerifiedPackage) -> Member:
     """Return a verified package as a member of a set."""
-    return Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+    return Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
 
 
 def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> set[str]:

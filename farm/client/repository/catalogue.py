@@ -280,7 +280,7 @@ class Catalogue:
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
     members = (
-        Member.of(package.descriptor, package.facts, package.manifest, foreign=package.foreign, build=package.build)
+        Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
         for package in packages
     )
     proof = prove(PackageSet.of(members))

@@ -58,7 +58,7 @@ class InstalledSet:
             manifest = Manifest.from_json(read(descriptor.tree))
             facts = PackageFacts.from_json(read(descriptor.facts))
             foreign = placed.name.distribution not in own and not placed.is_override
-            member = Member.of(descriptor, facts, manifest, foreign=foreign, build=placed.build)
+            member = Member.of(descriptor, facts, manifest, imported=foreign, build=placed.build)
             self._members[member.name] = member
             self._manifests[member.name] = manifest
             self._placed[member.name] = placed

@@ -34,6 +34,6 @@ class MemberReader:
             Descriptor.from_json(self._blobs.read(package.digest)),
             PackageFacts.from_json(self._blobs.read(package.facts.digest)),
             Manifest.from_json(self._blobs.read(package.tree)),
-            foreign=isinstance(package, ImportedPackage),
+            imported=isinstance(package, ImportedPackage),
             build=package.build,
         )

@@ -280,7 +280,7 @@ class Pipeline:
         accepted: Mapping[str, Member | None] = MappingProxyType({}),
     ) -> Explainer:
         by_key = {atom.key: atom for atom in atoms}
-        imported = {name: member for name, member in context.members.items() if member is not None and member.foreign}
+        imported = {name: member for name, member in context.members.items() if member is not None and member.imported}
         earlier = EarlierEvidence(unit, context.candidate.channel, context.trial.base, accepted)
         return Explainer(
             unit, self._application.logs, self._shelf, context.packages, by_key, imported, context.leaving, earlier
@@ -395,7 +395,7 @@ class Pipeline:
         trial = self._state.trial(unit, candidate.base_number)
         trial.place(changes)
         loads = loads_touched(trial, changes, trial.base, LinkedFiles())
-        members = {load.dependent.name: load.dependent for load in loads if not load.dependent.foreign}
+        members = {load.dependent.name: load.dependent for load in loads if not load.dependent.imported}
         return [self._shelf.record(unit, each.descriptor.digest) for _, each in sorted(members.items())]
 
     def _say_tests(self, unit: UnitOfWork, candidate: Candidate, tests: TestEvidence) -> None:

@@ -138,7 +138,7 @@ def test_what_others_load_of_ours_is_not_judged_and_what_they_load_of_theirs_is_
     before, after = zlib(1), zlib(2)
     theirs = curl(distribution="other.example", foreign=True)
     found = paired(after, theirs, changed=["zlib"], against={theirs.name: [before]})
-    assert shortages(found) == [(_SONAME, "zlib", Shortage.FOREIGN_DEPENDENT, "other.example/curl")]
+    assert shortages(found) == [(_SONAME, "zlib", Shortage.IMPORTED_DEPENDENT, "other.example/curl")]
     also = zlib(2, distribution="other.example", foreign=True)
     assert shortages(paired(also, theirs, changed=[also.name], against={})) == []
 
@@ -146,7 +146,7 @@ def test_what_others_load_of_ours_is_not_judged_and_what_they_load_of_theirs_is_
 def test_what_ours_load_of_others_is_not_judged():
     theirs = zlib(2, distribution="other.example", foreign=True)
     found = paired(theirs, curl(), changed=["curl"], against={"curl": [zlib(1)]})
-    assert shortages(found) == [(_SONAME, "other.example/zlib", Shortage.FOREIGN_LIBRARY, "curl")]
+    assert shortages(found) == [(_SONAME, "other.example/zlib", Shortage.IMPORTED_LIBRARY, "curl")]
 
 
 def test_who_was_built_without_the_library_is_not_judged_unless_the_toolchain_brought_it():

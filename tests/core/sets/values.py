@@ -109,7 +109,7 @@ def member(
         plugins=loaded,
         host=host or HostNeeds(),
     )
-    return Member.of(descriptor, facts, manifest, foreign=foreign)
+    return Member.of(descriptor, facts, manifest, imported=foreign)
 
 
 def tree(files):

@@ -28,7 +28,7 @@ class Member:
 
     `links` and `directories` are the paths in the root that it claims, sorted; a path twice in `links` is claimed for
     two targets. `programs` pairs a command with the file of the package that it runs, after links. `opened` and
-    `directory_links` are the other paths at which a dynamic loader may open something. `foreign`: it is imported from
+    `directory_links` are the other paths at which a dynamic loader may open something. `imported`: it is imported from
     another distribution, and goes by its full name. `build` is its build number, for its label.
     """
 
@@ -37,7 +37,7 @@ class Member:
     links: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     programs: tuple[tuple[str, str], ...] = ()
-    foreign: bool = False
+    imported: bool = False
     opened: tuple[OpenedPath, ...] = ()
     directory_links: tuple[DirectoryLink, ...] = ()
     build: int = FIRST_BUILD
@@ -49,7 +49,7 @@ class Member:
         facts: PackageFacts,
         manifest: Manifest,
         *,
-        foreign: bool = False,
+        imported: bool = False,
         build: int = FIRST_BUILD,
     ) -> Member:
         """Take the claims from the manifest."""
@@ -67,7 +67,7 @@ class Member:
             links,
             directories,
             tuple(sorted(programs.items())),
-            foreign,
+            imported,
             opened,
             directory_links,
             build,
@@ -76,7 +76,7 @@ class Member:
     @property
     def name(self) -> str:
         """Its name in the set: the short one, or the full one of an imported package."""
-        return str(self.descriptor.name) if self.foreign else self.descriptor.name.short
+        return str(self.descriptor.name) if self.imported else self.descriptor.name.short
 
     @property
     def label(self) -> str:
@@ -92,14 +92,14 @@ class Member:
     @property
     def requires(self) -> tuple[str, ...]:
         """The capabilities that it requires; the short names in an imported package are of its own distribution."""
-        if not self.foreign:
+        if not self.imported:
             return self.descriptor.requires
         return tuple(self._at_home(requirement) for requirement in self.descriptor.requires)
 
     @property
     def replaces(self) -> tuple[str, ...]:
         """The names of the members that it may replace."""
-        if not self.foreign:
+        if not self.imported:
             return self.descriptor.replaces
         return tuple(self._at_home(f"package:{name}").partition(":")[2] for name in self.descriptor.replaces)
 

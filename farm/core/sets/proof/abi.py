@@ -35,8 +35,8 @@ class Loading(Protocol):
 class Shortage(StrEnum):
     """Why a library cannot be compared."""
 
-    FOREIGN_LIBRARY = "foreign-library"
-    FOREIGN_DEPENDENT = "foreign-dependent"
+    IMPORTED_LIBRARY = "foreign-library"
+    IMPORTED_DEPENDENT = "foreign-dependent"
     GONE = "gone"  # the build had a package that this farm no longer has
     NOT_IN_BUILD = "not-in-build"  # no package in the build had a library of that name
 
@@ -201,11 +201,11 @@ def _before(
     load: Load, library: LinkedFile, provider: Member, root_of: Callable[[Member], BuildRoot]
 ) -> LibraryFile | Shortage | None:
     """Return what a dependent was built against; None if that is the library itself."""
-    if load.dependent.foreign:
+    if load.dependent.imported:
         # Packages of one distribution were compared there.
-        return None if provider.foreign else Shortage.FOREIGN_DEPENDENT
-    if provider.foreign:
-        return Shortage.FOREIGN_LIBRARY
+        return None if provider.imported else Shortage.IMPORTED_DEPENDENT
+    if provider.imported:
+        return Shortage.IMPORTED_LIBRARY
     root = root_of(load.dependent)
     after = library_file(provider, library)
     for other in root.others:

@@ -37,7 +37,7 @@ class TestNeeds(TestNeedIndex):
         self.put(name, self._needs_of(unit, member) if member is not None else frozenset())
 
     def _needs_of(self, unit: UnitOfWork, member: Member) -> frozenset[str]:
-        if member.foreign:  # those are tested at home
+        if member.imported:  # those are tested at home
             return frozenset()
         package = self._shelf.record(unit, member.descriptor.digest)
         try:
@@ -154,7 +154,7 @@ class ChannelState:
             present = member or trial.base.get(name)
             if present is None:
                 continue
-            if present.foreign:
+            if present.imported:
                 # A release takes all foreign packages of a distribution from one release of it: so they move as one.
                 builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue

@@ -71,7 +71,7 @@ class MemberCache:
                 Descriptor.from_json(self._blobs.read(package.digest)),
                 PackageFacts.from_json(self._blobs.read(package.facts.digest)),
                 Manifest.from_json(self._blobs.read(package.manifest.digest)),
-                foreign=isinstance(package, ImportedPackage),
+                imported=isinstance(package, ImportedPackage),
                 build=package.build,
             )
             self._members.put(package.digest, known)

@@ -134,7 +134,7 @@ def named_anew(
     moved = trial.dependents(trial.placed) | trial.placed.keys()
     found = set()
     for name, member in trial.members.items():
-        if member.foreign or not shelf.has_revised_tests(member.descriptor.plan):
+        if member.imported or not shelf.has_revised_tests(member.descriptor.plan):
             continue
         package = shelf.record(unit, member.descriptor.digest)
         entry = before.entry(name)

@@ -53,8 +53,8 @@ _MISSING = f"this farm has no toolchain {TOOLCHAIN}: add its file and lock to to
 _SHOWN_LINES = 9
 _SHOWN_SYMBOLS = 5
 _SHORTAGES = {
-    Shortage.FOREIGN_LIBRARY: "it is of another distribution, whose builds are not known here",
-    Shortage.FOREIGN_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
+    Shortage.IMPORTED_LIBRARY: "it is of another distribution, whose builds are not known here",
+    Shortage.IMPORTED_DEPENDENT: "{users} {are} of another distribution, whose builds are not known here",
     Shortage.GONE: "the build that {users} {were} built against is no more on this farm",
     Shortage.NOT_IN_BUILD: "no package that {users} {were} built with had such a library; perhaps the toolchain did",
 }
@@ -172,7 +172,7 @@ class Interfaces:
         Each with the change that would need, and the one that would be needed.
         """
         base = self._trial.base
-        coming = {name: member for name, member in changes.items() if member is not None and not member.foreign}
+        coming = {name: member for name, member in changes.items() if member is not None and not member.imported}
         found: dict[LibraryPair, set[tuple[str, str]]] = {}
         new_loads: list[tuple[Load, str]] = []
         with self._placed(changes):
