@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 _SIGNING_SECONDS = 10.0
-"""Signing takes less; after that the signer is probably away."""
+"""Signing takes less; after that, the signer is probably away."""
 
 
 def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
-    """Say in a line how the candidate at a channel's gates stands; empty when there is none.
+    """Return the open candidate of a channel and its gates in a line; empty when there is none.
 
-    What a gate has come to is left out where it is among `shown`: a proof has much to say.
+    Summaries of gates that are among `shown` are left out: that of a proof is long.
     """
     candidate = status["candidate"]
     if not candidate or candidate["state"] != "open":
@@ -26,23 +26,23 @@ def candidate_line(status: dict[str, Any], shown: Collection[str] = ()) -> str:
         f"{gate_key(gate['gate'])} {gate['state']}" + ("" if gate["summary"] in shown else f" ({gate['summary']})")
         for gate in candidate["gates"]
     ]
-    return f"candidate {candidate['id']}: {', '.join(gates) or 'at the gates'}"
+    return f"candidate {candidate['id']}: {', '.join(gates) or 'pending'}"
 
 
 def passed_gates(status: dict[str, Any]) -> set[str]:
-    """Return what the gates say that the candidate has passed."""
+    """Return the summaries of the gates that the candidate has passed."""
     candidate = status["candidate"] or {"gates": ()}
     return {gate["summary"] for gate in candidate["gates"] if gate["state"] == "passed"}
 
 
 def waiting_line(status: dict[str, Any]) -> str:
-    """Say what a channel's packages wait for that goes by itself; empty when they wait for a person, or for nothing."""
+    """Return what packages wait for that needs no person, in a line; empty when there is nothing."""
     reasons = dict.fromkeys(excuse["reason"] for excuse in status["excuses"] if not excuse["remedy"])
     return f"held back from {status['channel']}: {'; '.join(reasons)}" if reasons else ""
 
 
 def waits_for_thaw(status: dict[str, Any]) -> str:
-    """Return why the channel's candidate, which has passed its gates, waits for as long as the channel is frozen."""
+    """Return the line of a candidate that has passed its gates and waits for the end of a freeze; else empty."""
     candidate = status["candidate"]
     if not status["frozen"] or not candidate or candidate["state"] != "open":
         return ""
@@ -51,7 +51,7 @@ def waits_for_thaw(status: dict[str, Any]) -> str:
 
 
 def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
-    """Say whether the channel's candidate has passed all gates and nothing has come of it in `quiet` seconds."""
+    """Say whether the candidate has passed all gates, and was not signed for `quiet` seconds."""
     candidate = status["candidate"]
     if quiet < _SIGNING_SECONDS or not candidate or candidate["state"] != "open":
         return False
@@ -59,28 +59,28 @@ def waits_for_signer(status: dict[str, Any], quiet: float) -> bool:
 
 
 def trouble_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield why a channel does nothing, with places in its file; nothing when it goes on."""
+    """Yield the errors in the file of a channel, for which it does nothing; nothing without errors."""
     if answer["trouble"]:
-        yield f"{channel} " + styled("waits", fg="red") + " until its file is mended:"
+        yield f"{channel} " + styled("waits", fg="red") + " until the errors in its file are fixed:"
         yield from (f"  {line}" for line in answer["trouble"])
 
 
 def halted_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield why a channel can do nothing though its file is in order; nothing when it goes on."""
+    """Yield why a channel can do nothing although its file is correct; nothing when it can."""
     if why := answer.get("halted"):
-        yield f"{channel} " + styled("stands still", fg="red") + f": {why}"
+        yield f"{channel} " + styled("is stopped", fg="red") + f": {why}"
 
 
 def unsigned_lines(channel: str, answer: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield in which points a channel's file does not count until they are signed; nothing when there are none."""
+    """Yield the parts of a channel's file that are not in force until they are signed; nothing without such."""
     lines = answer.get("unsigned", ())
     if lines:
-        yield f"{channel} goes on by what is " + styled("signed", fg="yellow") + ", until more is:"
+        yield f"{channel} follows the " + styled("signed", fg="yellow") + " policy; not signed yet:"
         yield from (f"  {line}" for line in lines)
 
 
 def say_trouble(channel: str, answer: Mapping[str, Any]) -> bool:
-    """Say on standard error why a channel does nothing; return whether there is anything to say."""
+    """Print the errors in the file of a channel on standard error; return whether there are any."""
     for line in trouble_lines(channel, answer):
         say(line, err=True)
     return bool(answer["trouble"])

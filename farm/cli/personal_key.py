@@ -1,6 +1,6 @@
-"""A person's own key: made once by `farm keys me`, and found by every verb with which people sign.
+"""A person's own key: made once by `farm keys me`, and found by every verb that signs.
 
-It lies in the state of the person who runs the command, beside the name that `curators.yaml` knows it by.
+It is in the state of the user, beside the name that it has in `curators.yaml`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _PLACE = "keys/me"
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:
-    """Where a person's private key is (a file, or a `.uri` file), and the name of that person."""
+    """The private key of a person (a file, or a `.uri` file), and the name."""
 
     path: Path
     name: str
 
     def signer(self) -> Signer:
-        """Open the key; asks for what it needs, such as a PIN. Raises `KeyFileError`."""
+        """Open the key; asks for a PIN where one is needed. Raises `KeyFileError`."""
         from farm.trust.keys.signers import load_signer
 
         return load_signer(self.path, _ask)
@@ -39,41 +39,43 @@ class OwnKey:
 
 def own_key_options(function: _Function) -> _Function:
     """Add `--key` and `--name`."""
-    key = "Your private key: a file, or a .uri file (FARM_KEY, else the one that `farm keys me` has made)."
-    name = "Whose key it is, as curators.yaml has it (FARM_NAME, else as `farm keys me` was told)."
+    key = "Your private key: a file, or a .uri file (FARM_KEY).  [default: that of `farm keys me`]"
+    name = "Your name in curators.yaml (FARM_NAME).  [default: that of `farm keys me`]"
     function = click.option("--name", help=name)(function)
     return click.option("--key", type=click.Path(path_type=Path), help=key)(function)
 
 
 def find_own_key(settings: Settings, key: Path | None, name: str | None) -> OwnKey | None:
-    """Return the key to sign with; None where there is none. Wrong use when nobody has said whose it is."""
+    """Return the key to sign with; None where there is none. Raises `click.UsageError` where the name is missing."""
     path = key or settings.key or (own_key_path(settings) if _has_own_key(settings) else None)
     if path is None:
         if name is not None:
-            raise click.UsageError("--name goes with a key: name it with --key, or make one with `farm keys me`.")
+            raise click.UsageError("--name needs a key: give it with --key, or make one with `farm keys me`.")
         return None
     whose = name or settings.name or _name_beside(path) or own_name(settings)
     if not whose:
-        raise click.UsageError("Whose key is it? Say so with --name or FARM_NAME, or once with `farm keys me --name`.")
+        raise click.UsageError(
+            "The name of the key is missing: give it with --name or FARM_NAME, or by `farm keys me --name`."
+        )
     return OwnKey(path, whose)
 
 
 def own_name(settings: Settings) -> str:
-    """Return this person's name as curators.yaml has it, if it was ever said; else an empty text."""
+    """Return the name of this person in curators.yaml, if it is known; else an empty text."""
     if settings.name or not _has_own_key(settings):
         return settings.name
     return _name_beside(own_key_path(settings))
 
 
 def own_key_path(settings: Settings) -> Path:
-    """Return where the key is that `farm keys me` makes."""
+    """Return the path of the key that `farm keys me` makes."""
     return settings.state / _PLACE
 
 
 def name_to_be(settings: Settings, name: str | None = None) -> str:
-    """Return the name that a key is made under: as it is said here, or was before, else the login name.
+    """Return the name for a new key: this one, or the one given before, else the login name.
 
-    Wrong use when that cannot stand in curators.yaml.
+    Raises `click.UsageError` for a name that curators.yaml cannot have.
     """
     from getpass import getuser
 
@@ -82,7 +84,7 @@ def name_to_be(settings: Settings, name: str | None = None) -> str:
     try:
         return values.word(name or own_name(settings) or getuser())
     except values.InvalidValueError as error:
-        raise click.UsageError(f"{error.message}. Say another with --name. {error.remedy}") from error
+        raise click.UsageError(f"{error.message}. Give another with --name. {error.remedy}") from error
 
 
 def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:
@@ -101,7 +103,7 @@ def make_own_key(settings: Settings, name: str) -> tuple[Key, bool]:
 
 
 def operator_of(settings: Settings) -> tuple[str, str] | None:
-    """Return name and public key of who starts a farm, made here where there is none; None for no ed25519 key.
+    """Return the name and public key of the user who starts a farm, making one if needed; None if it is not ed25519.
 
     Raises `KeyFileError`.
     """
@@ -117,7 +119,7 @@ def operator_of(settings: Settings) -> tuple[str, str] | None:
 
 
 def _has_own_key(settings: Settings) -> bool:
-    # Who has none needs no state, nor one that may be looked into: this says no then, and Path.exists would raise.
+    # Without a key, the state directory may be missing or unreadable, where Path.exists would raise.
     return os.path.exists(settings.state_place / _PLACE)  # noqa: PTH110
 
 

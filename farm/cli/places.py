@@ -1,6 +1,6 @@
-"""Where farm keeps things, as the environment says; the defaults follow the XDG base directory specification.
+"""The directories of farm, by the environment; the defaults follow the XDG base directory specification.
 
-Loading this loads nothing else: it is on the way to every start of a container.
+This module imports nothing else: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import os
 
 
 def state_directory() -> str:
-    """Return the absolute path of what this user keeps (`FARM_STATE`)."""
+    """Return the absolute path of the state of this user (`FARM_STATE`)."""
     return os.path.join(os.getcwd(), os.environ.get("FARM_STATE") or _home())
 
 
 def host_directory() -> str:
-    """Return the absolute path of what all farms and roots of one user share on a machine (`FARM_HOST`)."""
+    """Return the absolute path of what the farms and roots of one user share on a machine (`FARM_HOST`)."""
     return os.path.join(os.getcwd(), os.environ.get("FARM_HOST") or f"{_home()}/host")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from farm.core.policy.tree import RecipeTree
 
 recipes_option = click.option(
-    "--recipes", type=click.Path(path_type=Path), help="The tree of recipes (FARM_RECIPES, else ./recipes)."
+    "--recipes", type=click.Path(path_type=Path), help="The tree of recipes (FARM_RECIPES).  [default: ./recipes]"
 )
 
 

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 
 
 def read_until(text: str, now: datetime) -> datetime:
-    """Return the time that a length from `now` (`3d`) or a date (`2026-12-24`, UTC) names. Raises `ValueError`."""
+    """Return a future time, given as a duration (`3d`) or a date (`2026-12-24`, UTC). Raises `ValueError`."""
     from farm.core.files.duration import duration
     from farm.core.files.values import InvalidValueError
 
@@ -32,12 +32,12 @@ def read_until(text: str, now: datetime) -> datetime:
         pass
     at = _date(text)
     if at <= now:
-        raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is over; name a time that lies ahead")
+        raise ValueError(f"{at:%Y-%m-%d %H:%M} UTC is in the past")
     return at
 
 
 def read_since(text: str, now: datetime) -> datetime:
-    """Return the time that lies a length before `now` (`3d`), or that a date names (UTC). Raises `ValueError`."""
+    """Return a past time, given as a duration (`3d`) or a date (UTC). Raises `ValueError`."""
     from farm.core.files.duration import duration
     from farm.core.files.values import InvalidValueError
 
@@ -51,7 +51,7 @@ def _date(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"{text[:60]!r} is neither a length of time (3d, 12h) nor a date (2026-12-24, 2026-12-24T18:00Z)"
+        message = f"{text[:60]!r} is neither a duration (3d, 12h) nor a date (2026-12-24, 2026-12-24T18:00Z)"
         raise ValueError(message) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def _ahead(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
         raise click.BadParameter(str(error), ctx, param) from error
 
 
-until_option = click.option("--until", callback=_ahead, help="Until when: 3d, 12h, or a date such as 2026-12-24.")
+until_option = click.option("--until", callback=_ahead, help="The end: 3d, 12h, or a date such as 2026-12-24.")
 number_type = click.IntRange(1, LARGEST_NUMBER)
 
 
@@ -79,26 +79,26 @@ def connect() -> CuratorClient:
 
 
 def clock(text: str | None) -> str:
-    """Return a time of the farm as people read it: `2026-11-24 12:00`."""
+    """Return a time of the farm in UTC, as `2026-11-24 12:00`."""
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M}" if text else ""
 
 
 def in_brief(text: str) -> str:
-    """Return the beginning of a text of a stranger in one line."""
+    """Return the beginning of a text in one line."""
     return textwrap.shorten(text, 100, placeholder=" …")
 
 
 def until_text(text: str | None) -> str:
-    """Return ` until 2026-11-24 12:00`, or nothing when there is no end."""
+    """Return ` until 2026-11-24 12:00`, or nothing without an end."""
     return f" until {clock(text)}" if text else ""
 
 
 reason_option = click.option("--why", default="", help="The reason, for the audit trail.")
-wait_option = click.option("--wait", is_flag=True, help="Stay until it is done; status 1 when it was refused.")
+wait_option = click.option("--wait", is_flag=True, help="Wait until it is done; exit with status 1 if it was refused.")
 
 
 def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_json: bool) -> int:
-    """Say that an order was taken, and with `wait` what came of it; return the exit status."""
+    """Print the order, and with `wait` its outcome; return the exit status."""
     if tell_signed(farm, order):
         return 1
     if not as_json:
@@ -107,7 +107,7 @@ def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_jso
         say_json(order)
     if not wait:
         if not as_json:
-            say(f"the pipeline takes it up in turn; see `farm channel show {order['channel']}`", err=True)
+            say(f"the pipeline will carry it out; see `farm channel show {order['channel']}`", err=True)
         return 0
     done = _until_done(farm, order)
     if done is None:
@@ -117,7 +117,7 @@ def tell_order(farm: CuratorClient, order: dict[str, Any], *, wait: bool, as_jso
 
 
 def _until_done(farm: CuratorClient, order: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the order once it is done; None, when that is said, where its channel waits for somebody."""
+    """Return the order once it is done; None, with a message, where the channel waits for a person."""
     said = ""
     while True:
         found = next((each for each in farm.orders(order["channel"]) if each["id"] == order["id"]), order)

@@ -23,8 +23,8 @@ def _lines(placed: PlacedPackage) -> Iterator[str]:
     instead_of = void.instead_of if void else f"the package {placed.stands_for or 'of its name'}"
     origin = f"of {placed.channel}" if placed.channel else "built here"
     label = f"{placed.name.short} {placed.full_version}"
-    yield f"OVERRIDE: {label}, {origin}, stands in for {instead_of}: {placed.why}"
-    yield f"  void: all that the release guarantees of {instead_of}{_dependents(void) if void else ''}"
+    yield f"OVERRIDE: {label}, {origin}, replaces {instead_of}: {placed.why}"
+    yield f"  not guaranteed: all that the release guarantees of {instead_of}{_dependents(void) if void else ''}"
     if void:
         yield from _found(placed, void)
 
@@ -35,13 +35,13 @@ def _dependents(void: BrokenGuarantees) -> str:
 
 def _found(placed: PlacedPackage, void: BrokenGuarantees) -> Iterator[str]:
     for problem in void.problems:
-        yield f"  void: the proof, which finds: {problem}"
+        yield f"  proof failed: {problem}"
     if not void.problems:
         yield f"  proven with it: {NOTHING_FOUND}"
     for name in void.copies:
         yield f"  {name} holds code of another build of {placed.name.short}, linked in when it was built"
     if void.made_for:
-        yield f"  it was made for {void.made_for}; the channel has {void.instead_of} by now"
+        yield f"  it was made for {void.made_for}; the channel now has {void.instead_of}"
 
 
 def _all(names: tuple[str, ...]) -> str:

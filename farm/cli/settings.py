@@ -1,4 +1,4 @@
-"""What the environment says: read here, once, and passed on as values."""
+"""The settings of the command: environment variables, read here, once, and passed on as values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ SEVERITY_WORDS = ("none", "low", "medium", "high", "critical")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are. Environment variables of the same names (`FARM_STATE`, …; `DOCKER_HOST`) say otherwise.
+    """Paths and options, each from the environment variable of its name (`FARM_STATE`, …; `DOCKER_HOST`).
 
-    `state` and `host` are handed out only where nobody else may change what lies there; `host` is what all farms of one
-    user share on this machine: toolchains, sources, unpacked packages. An empty `docker` is the machine's own engine.
-    `allowed_networks` (`FARM_ALLOWED_NETWORKS`, separated by commas) are private networks that builds may fetch sources
-    from. `max_severity` is the worst that an advisory may be about what is run or installed here; empty is whatever.
-    `resolver` is the DNS server that is asked on subscribing; empty is the machine's own. `policy` is a file that says
-    what may be used here. `web_bounds` (`FARM_WEB_BOUNDS`, as `streams=500`, separated by commas) are what callers may
-    cost the farm that is started here, where that is not the usual. `key` is the private key with which this person
-    signs, and `name` whose it is; where they are not said, `farm keys me` may have made them. `users` (`FARM_USERS`) is
-    what the names of the accounts begin with that its programs run as; empty for numbers of its own.
+    `state` and `host` can be read only where no other user can change the directory; `host` is shared by all farms of
+    one user on this machine: toolchains, sources, unpacked packages. An empty `docker` is the engine of this machine.
+    `allowed_networks` (separated by commas) are private networks that builds may fetch sources from. `max_severity` is
+    the highest severity of advisories on packages that are run or installed here; empty for any. `resolver` is the DNS
+    server for subscribing; empty for that of this machine. `policy` is the file of the policy. `web_bounds` (as
+    `streams=500`, separated by commas) are limits for callers of the farm that is started here, where they differ from
+    the defaults. `key` is the private key of this person, and `name` the name; by default those of `farm keys me`.
+    `users` is the prefix of the accounts that programs of a farm run as; empty for user IDs of its own.
     """
 
     state_place: Path
@@ -62,7 +61,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Read the environment. Wrong use when it is wrong."""
+        """Read the environment. Raises `click.UsageError`."""
         return cls(
             state_place=Path(state_directory()),
             host_place=Path(host_directory()),
@@ -93,12 +92,14 @@ def _networks(text: str) -> tuple[str, ...]:
 
 def _severity(text: str) -> str:
     if text not in ("", *SEVERITY_WORDS):
-        raise click.UsageError(f"FARM_MAX_SEVERITY: {text!r} is no severity. Use one of {', '.join(SEVERITY_WORDS)}.")
+        raise click.UsageError(
+            f"FARM_MAX_SEVERITY: {text!r} is not a severity. Use one of {', '.join(SEVERITY_WORDS)}."
+        )
     return text
 
 
 def _web_bounds(text: str) -> tuple[tuple[str, float], ...]:
-    """Read names and figures. Which names there are, the web process says when it is started."""
+    """Read names and numbers. The web process checks the names when it starts."""
     bounds = []
     for each in filter(None, map(str.strip, text.split(","))):
         name, _, figure = map(str.strip, each.partition("="))
@@ -106,8 +107,8 @@ def _web_bounds(text: str) -> tuple[tuple[str, float], ...]:
             bounds.append((name, float(figure)))
         except ValueError:
             raise click.UsageError(
-                f"FARM_WEB_BOUNDS: {each!r} is no bound. Write NAME=FIGURE, as streams=500."
+                f"FARM_WEB_BOUNDS: {each!r} is not a limit. Write NAME=NUMBER, as streams=500."
             ) from None
         if not (name and 0 < bounds[-1][1] < float("inf")):
-            raise click.UsageError(f"FARM_WEB_BOUNDS: {each!r} is no bound. Its figure must be above 0.")
+            raise click.UsageError(f"FARM_WEB_BOUNDS: {each!r} is not a limit. The number must be above 0.")
     return tuple(bounds)

@@ -1,4 +1,4 @@
-"""`--max-severity` and `--policy`: what a subscriber accepts of what is run, installed or made into an image."""
+"""The options `--max-severity` and `--policy`: which packages a subscriber accepts for runs, roots and images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ policy_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     expose_value=False,
     callback=_remember,
-    help="What may be used, as a file (FARM_POLICY).  [default: policy.yaml in FARM_STATE, if it is there]",
+    help="The policy file (FARM_POLICY).  [default: policy.yaml in FARM_STATE, if it exists]",
 )
 
 
@@ -32,7 +32,7 @@ def max_severity_option(command: _Command) -> _Command:
     severity = click.option(
         "--max-severity",
         type=click.Choice(SEVERITY_WORDS),
-        help="Refuse packages with an advisory that is worse than this (FARM_MAX_SEVERITY).",
+        help="Refuse packages with an advisory above this severity (FARM_MAX_SEVERITY).",
     )
     return severity(policy_option(command))  # type: ignore[type-var]
 

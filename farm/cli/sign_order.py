@@ -24,20 +24,19 @@ if TYPE_CHECKING:
 
 
 _WAITED, _POLL = 5.0, 0.2
-"""Seconds in which the farm hands on what it has taken, and the signer answers."""
+"""Seconds to wait until the farm has delivered an order and the signer has answered."""
 
 
 def can_sign() -> bool:
-    """Say whether there is an own key: without one, nothing has to be looked up for what it would sign."""
+    """Say whether there is an own key; without one, nothing has to be fetched to be signed."""
     return find_own_key(Settings.from_environment(), None, None) is not None
 
 
 def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes | None:
-    """Return the envelope in which the holder of the own key orders something of a channel; None without a key.
+    """Return the signed envelope of an order for a channel; None without a key.
 
-    `act` is an `Act`, `said` are the parts of a `CuratorOrder`; names of packages may be told in full. The channel may
-    be the role `advisories`. A farm that does
-    not say which distribution it is of takes no orders that are signed.
+    `act` is an `Act`, `said` are the fields of a `CuratorOrder`; packages may have full names. The channel may be the
+    role `advisories`. None too for a farm that does not name its distribution: it takes no signed orders.
     """
     own = _own_key()
     if own is None:
@@ -61,9 +60,9 @@ def sign_act(farm: CuratorClient, act: str, channel: str, **said: Any) -> bytes 
 
 
 def sign_words(farm: CuratorClient, words: Callable[[str], Iterable[Word]]) -> bytes | None:
-    """Return the envelope in which the holder of the own key says something of vulnerabilities; None without a key.
+    """Return the signed envelope of statements about vulnerabilities; None without a key.
 
-    `words` are asked for what is said, by the farm's distribution; also None where that is nothing.
+    `words` gives the statements for the distribution of the farm; None too where there are none.
     """
     own = _own_key()
     if own is None or not (distribution := farm.distribution()):
@@ -77,9 +76,9 @@ def sign_words(farm: CuratorClient, words: Callable[[str], Iterable[Word]]) -> b
 
 
 def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], why: str) -> bytes | None:
-    """Return the envelope in which somebody orders that what was signed of recipes counts no more; None for nothing.
+    """Return the signed envelope that withdraws signatures on recipes; None without signatures.
 
-    Raises `SubmissionStatementError` where one of `envelopes` is none of recipes.
+    Raises `SubmissionStatementError` where one of `envelopes` is not about recipes.
     """
     from farm.trust.attestation.curator_order import EVERY_CHANNEL, Act
     from farm.trust.attestation.submission_statement import to_withdraw
@@ -91,7 +90,7 @@ def sign_withdrawal(own: OwnKey, distribution: str, envelopes: Iterable[bytes], 
 
 
 def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
-    """Wait until the signer has what was signed, and say if it has not, or will not; return the exit status."""
+    """Wait until the signer has the signed orders, and say if it does not, or refuses; return the exit status."""
     until, status = time.monotonic() + _WAITED, 0
     waits = False
     for answer in answers:
@@ -107,7 +106,10 @@ def tell_signed(farm: FarmClient, *answers: dict[str, Any]) -> int:
         elif kept["brought-at"] is None:
             waits = True
     if waits:
-        say("the order is taken, and not with the signer yet: it gets it as soon as it answers", err=True)
+        say(
+            "the order is accepted, but has not reached the signer yet: it follows once the signer answers",
+            err=True,
+        )
     return status
 
 

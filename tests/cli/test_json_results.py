@@ -81,7 +81,7 @@ def test_what_changes_a_root_tells_it_as_its_listing_does(subscriber: Subscriber
     verified = subscriber.told("verify", *ROOT)
     assert (verified["overrides"], verified["faults"]) == ([void], [])
     words = subscriber.farm("verify", *ROOT).stdout
-    assert "all as signed, except overrides\nOVERRIDE: say 1.0.1-1, of other.example/edge, stands in" in words
+    assert "all as signed, except overrides\nOVERRIDE: say 1.0.1-1, of other.example/edge, replaces" in words
     assert subscriber.told("override", "remove", "dist.example.org/say") == added
     gone_back = subscriber.told("rollback", *ROOT)
     assert (gone_back["generation"], gone_back["overrides"], len(gone_back["changes"])) == (1, [], 2)

@@ -98,8 +98,8 @@ def add(
         )
         Overrides(host.state).add(scope, made)
     lines = [
-        f"{scope}: {made.source} stands in for {made.made_for} of {made.channel}: {made.why}",
-        "It comes in with the next install, upgrade, run or image, each of which says what is void then.",
+        f"{scope}: {made.source} replaces {made.made_for} of {made.channel}: {made.why}",
+        "It takes effect with the next install, upgrade, run or image, which show what is then not guaranteed.",
     ]
     tell_result(lines, _form(scope, made), as_json=as_json)
 
@@ -146,7 +146,7 @@ def remove(package: str, root: Path | None, file: Path | None, channel: str, as_
 
     scope = _scope(root, file)
     gone = Overrides(Settings.from_environment().state).remove(scope, package, channel)
-    line = f"{scope}: {gone.source} stands in for {gone.package} of {gone.channel} no more"
+    line = f"{scope}: {gone.source} no longer replaces {gone.package} of {gone.channel}"
     tell_result([line], _form(scope, gone), as_json=as_json)
 
 

@@ -113,9 +113,7 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
     assert shell.run("channel", "thaw", "edge") == "edge is no longer frozen\n"
     assert "edge is not frozen" in shell.run("channel", "thaw", "edge", status=1)
     assert "there is no channel 'egde'" in shell.run("channel", "freeze", "egde", "--why", "x", status=1)
-    assert "neither a length of time" in shell.run(
-        "channel", "freeze", "edge", "--why", "x", "--until", "soon", status=2
-    )
+    assert "neither a duration" in shell.run("channel", "freeze", "edge", "--why", "x", "--until", "soon", status=2)
     assert "Missing option '--why'" in shell.run("channel", "freeze", "edge", status=2)
     assert "no reason is given" in shell.run("channel", "freeze", "edge", "--why", "  ", status=1)
 
@@ -123,12 +121,12 @@ def test_a_channel_is_frozen_shown_and_thawed(shell: Shell) -> None:
 def test_a_channel_that_stands_still_says_why(shell: Shell) -> None:
     with shell.stocked.application.writing() as unit:
         channel_troubles.set_halted(unit.session, "edge", "release 3 is published\x1b")
-    assert r"  edge stands still: release 3 is published\x1b" in shell.run("channel", "show", "edge").splitlines()
+    assert r"  edge is stopped: release 3 is published\x1b" in shell.run("channel", "show", "edge").splitlines()
     assert shell.json("channel", "show", "edge")[0]["halted"] == "release 3 is published\x1b"
-    assert "stands still" not in shell.run("channel", "show", "stable")
+    assert "is stopped" not in shell.run("channel", "show", "stable")
     with shell.stocked.application.writing() as unit:
         channel_troubles.set_halted(unit.session, "edge", "")
-    assert "stands still" not in shell.run("channel", "show", "edge")
+    assert "is stopped" not in shell.run("channel", "show", "edge")
 
 
 def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shell: Shell) -> None:
@@ -137,7 +135,7 @@ def test_a_channel_whose_file_is_wrong_says_so_to_whoever_would_wait_for_it(shel
         channel_troubles.set_trouble(
             unit.session, "edge", [line.replace(r"\x1b", "\x1b"), "channels/edge.yaml:6:1: so"]
         )
-    said = f"edge waits until its file is mended:\n  {line}\n  channels/edge.yaml:6:1: so\n"
+    said = f"edge waits until the errors in its file are fixed:\n  {line}\n  channels/edge.yaml:6:1: so\n"
     shown = shell.run("channel", "show", "edge")
     assert shown.splitlines()[1:4] == ["  " + each for each in said.splitlines()]
     assert shell.json("channel", "show", "edge")[0]["trouble"] == [
@@ -169,7 +167,7 @@ def test_a_submission_does_not_wait_for_a_channel_whose_file_is_wrong(
     folder.mkdir()
     (folder / "recipe.yaml").write_bytes(CHAIN[0].recipe()["recipe.yaml"])
     told = shell.run("submit", str(folder), "--release", "edge", status=1)
-    assert "edge waits until its file is mended:\n  channels/edge.yaml:5:22: so\n" in told
+    assert "edge waits until the errors in its file are fixed:\n  channels/edge.yaml:5:22: so\n" in told
 
 
 def test_a_package_is_held_listed_and_lifted(shell: Shell) -> None:
@@ -451,7 +449,7 @@ def test_the_trail_says_who_decided_what_about_a_channel_and_what_was_refused(
     assert len(shell.json("channel", "trail", "--since", "1h")["trail"]) == len(page["trail"]) + len(older)
     assert shell.run("channel", "trail", "--since", "2999-01-01") == "no entries\n"
     assert "there is no channel 'nope'" in shell.run("channel", "trail", "--channel", "nope", status=1)
-    assert "neither a length of time" in shell.run("channel", "trail", "--since", "soon", status=2)
+    assert "neither a duration" in shell.run("channel", "trail", "--since", "soon", status=2)
 
 
 def test_trouble_is_reported_listed_and_resolved(shell: Shell) -> None:

@@ -341,7 +341,7 @@ def test_an_order_that_the_signer_has_not_got_is_told(ann: Shell, monkeypatch: p
     monkeypatch.setattr("farm.cli.sign_order._WAITED", 0.3)
     ann.signer.state = "away"
     assert ann.run("channel", "freeze", "edge", "--why", "the fair") == "edge is frozen\n"
-    assert "the order is taken, and not with the signer yet" in ann.told
+    assert "the order is accepted, but has not reached the signer yet" in ann.told
     assert "freeze that ann has signed has not reached the signer yet" in ann.run("channel", "show", "edge")
     ann.signer.state = ""
     assert ann.json("channel", "thaw", "edge")["signed"]["act"] == "thaw"

@@ -197,7 +197,7 @@ def test_what_was_typed_is_judged_before_a_repository_is_asked(
     for arguments, status, message in (
         (("--user", "a b"), 1, "'a b' is no user"),
         (("--port", "http"), 1, "'http' is no port"),
-        (("--label", "novalue"), 2, "'novalue' lacks '='"),
+        (("--label", "novalue"), 2, "'novalue' is not NAME=VALUE: it has no '='"),
         (("--label", "farm.set=x"), 1, "are farm's own"),
         (("--env", "1=2"), 1, "'1' cannot name a variable"),
         (("--entrypoint", ""), 2, "begins with an empty word"),

@@ -165,7 +165,7 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
     assert "the signatures on it stay valid with the signer" in shells.told
     assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "withdrawn"
     answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
-    assert "not with the signer yet" in shells.told
+    assert "has not reached the signer yet" in shells.told
     assert "still count" not in shells.told
     with shells.farm.application.reading() as unit:
         (waiting,) = signed_orders.unbrought(unit.session, 9)
@@ -212,7 +212,7 @@ def test_another_key_and_name_are_said_on_the_command_line_or_in_the_environment
     shutil.copy(key, alone)
     monkeypatch.setenv("FARM_KEY", str(alone))
     shells.run("ann", "submission", "accept", "1", status=2)
-    assert "Whose key is it?" in shells.told
+    assert "The name of the key is missing" in shells.told
     alone.chmod(0o644)
     shells.run("mallory", "submit", place, status=1)
     assert "others can read it" in shells.told

@@ -35,8 +35,8 @@ steps:
 """
 PROGRAM = '#include <stdio.h>\n\nint main(void) { return puts("patched") < 0; }\n'
 WHY = "patch for EXAMPLE-2026-1"
-SAID = f"OVERRIDE: say 1.0.1-1, built here, stands in for say 1.0-1: {WHY}"
-VOID = "  void: all that the release guarantees of say 1.0-1; that it was tested with greet"
+SAID = f"OVERRIDE: say 1.0.1-1, built here, replaces say 1.0-1: {WHY}"
+VOID = "  not guaranteed: all that the release guarantees of say 1.0-1; that it was tested with greet"
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ def test_what_was_built_here_is_told_to_be_vouched_for_by_nobody(
     assert (found.release, found.builds) == (None, ())
     assert [source.file for source in found.sources] == ["mine.c"]
     lines = [_plain(line) for line in provenance_lines(found, KeyNames())]
-    assert lines[1].startswith("OVERRIDE: tool 9-1, built here, stands in for tool 1.0-1: a patch")
+    assert lines[1].startswith("OVERRIDE: tool 9-1, built here, replaces tool 1.0-1: a patch")
     assert any("no release holds this build" in line for line in lines)
     assert "Claimed by the build on this host; not signed:" in lines
     assert not any("Claimed and signed by the builders" in line for line in lines)

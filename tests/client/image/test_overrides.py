@@ -205,8 +205,8 @@ def test_the_command_says_it_and_so_does_looking_into_the_image(
     runner = CliRunner()
     done = runner.invoke(farm, ["image", "update", "curl:1", "tls", "--override", WHY, "--output", layout, "--no-load"])
     assert done.exception is None, done.output
-    assert "OVERRIDE: tls 4.0-1, of dist.example.org/edge, stands in for tls 3.0-1: " + WHY in done.output
+    assert "OVERRIDE: tls 4.0-1, of dist.example.org/edge, replaces tls 3.0-1: " + WHY in done.output
     assert "proven: " not in done.output
     shown = runner.invoke(farm, ["image", "inspect", layout]).output
-    assert f"  void: the proof, which finds: {LOST}" in shown
-    assert "  void: all that the release guarantees of tls 3.0-1; that it was tested with curl" in shown
+    assert f"  proof failed: {LOST}" in shown
+    assert "  not guaranteed: all that the release guarantees of tls 3.0-1; that it was tested with curl" in shown

@@ -80,8 +80,8 @@ def test_a_stand_in_is_installed_and_the_generation_says_for_what_and_why(
     assert placed.void is not None
     assert (placed.void.instead_of, placed.void.dependents, placed.void.problems) == ("say 1.0-1", ("greet",), ())
     assert override_lines([placed]) == [
-        "OVERRIDE: say 1.0.1-1, built here, stands in for say 1.0-1: CVE-2026-1",
-        "  void: all that the release guarantees of say 1.0-1; that it was tested with greet",
+        "OVERRIDE: say 1.0.1-1, built here, replaces say 1.0-1: CVE-2026-1",
+        "  not guaranteed: all that the release guarantees of say 1.0-1; that it was tested with greet",
         "  proven with it: all that a proof looks at fits together",
     ]
 
@@ -96,7 +96,7 @@ def test_what_breaks_because_of_it_goes_in_and_is_told_each_time(
     (problem,) = placed.void.problems
     assert problem.startswith("greet 1.0-1: bin/greet is run by /usr/bin/say, which no package of the set provides")
     assert placed.void.dependents == ("greet",)
-    assert f"  void: the proof, which finds: {problem}" in override_lines(state.set.packages)
+    assert f"  proof failed: {problem}" in override_lines(state.set.packages)
     assert SetRecord.from_json(state.set.to_json()) == state.set
 
 
@@ -139,7 +139,7 @@ def test_an_upgrade_keeps_it_and_says_that_the_channel_has_another_by_now(
     distribution.publish()
     (placed,) = upgrade(subscribed, root).set.overrides
     assert (root / "usr/bin/say").read_text() == "mine"
-    assert override_lines([placed])[-1] == "  it was made for say 1.0-1; the channel has say 2.0-1 by now"
+    assert override_lines([placed])[-1] == "  it was made for say 1.0-1; the channel now has say 2.0-1"
 
 
 def test_taking_it_away_brings_the_channels_own_back(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:
@@ -171,9 +171,7 @@ def test_a_package_of_another_channel_is_verified_as_of_that_one(subscribed: Hos
     put(subscribed, OfChannel("ours.example.org/edge", "say"))
     (placed,) = install(subscribed, tmp_path / "root", "greet").set.overrides
     assert (str(placed.name), placed.channel) == ("ours.example.org/say", "ours.example.org/edge")
-    assert (
-        override_lines([placed])[0] == "OVERRIDE: say 9-1, of ours.example.org/edge, stands in for say 1.0-1: a patch"
-    )
+    assert override_lines([placed])[0] == "OVERRIDE: say 9-1, of ours.example.org/edge, replaces say 1.0-1: a patch"
     root = tmp_path / "root"
     assert remove(subscribed, root, "greet").set.packages == ()
 
