@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MB = 1 << 20
 BUILD_USER = 1000
+NOBODY = "65534:65534"
+"""The user and group that a container runs as where nothing is said."""
 HOSTNAME = "farm"
 
 Stream = Literal["stdout", "stderr"]

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.plan.job import BlobRef
 from farm.store.decompress import archive_chunks
 from farm.store.errors import UndecodableArchiveError
@@ -14,7 +16,6 @@ from farm.store.errors import UndecodableArchiveError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farm.core.names.digest import Digest
     from farm.store.blobs import BlobStore
 
 
@@ -26,7 +27,7 @@ TAR_GZIP = ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.dock
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Form, record="layer"):
     """A layer: the digest of its uncompressed tar, the blob as it is stored and sent, and its content in words."""
 
     diff_id: Digest

@@ -5,17 +5,19 @@ With them a bill of materials or a release can be attached to an image whose dig
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from farm.core.names.canonical_json import canonical_json
+from farm.core.names.form import Form
+from farm.core.plan.job import BlobRef
 from farm.oci.layer import MANIFEST, content_descriptor, put_blob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from farm.core.names.digest import Digest
-    from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -40,7 +42,7 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
-class Referrer:
+class Referrer(Form, record="referrer", keys={"artifact_type": "type"}):
     """A manifest in the store that refers to an image, its type, and all blobs that it names."""
 
     manifest: BlobRef

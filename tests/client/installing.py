@@ -21,6 +21,7 @@ def install(host: Host, root: Path, *names: str, channel: str = "") -> Generatio
 
 def install_locked(host: Host, root: Path, record: SetRecord) -> Generation:
     lock = host.state / "farm.lock"
+    host.state.mkdir(parents=True, exist_ok=True)
     lock.write_text(write_lock(record))
     return install_packages(host, RootRequest(root, locked=lock)).after
 

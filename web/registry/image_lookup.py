@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from farm.client.image.defaults import plain_config
 from farm.client.image.evidence import referrers_of, release_head
-from farm.client.image.making import MadeImage
+from farm.client.image.making import MadeImage, plain_config
 from farm.client.image.parts import parts_of
 from farm.client.image.records import ImageRecord
 from farm.client.image.registry_image import released_image

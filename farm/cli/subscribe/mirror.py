@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,7 @@ from farm.cli.settings import Settings
 from farm.cli.subscriber import open_host, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from farm.client.mirror.mirror import Mirrored
-    from farm.core.plan.job import BlobRef
 
 
 @click.command()
@@ -66,13 +62,12 @@ def mirror(
       farm mirror /mnt/disk --channel dist.example.org/stable --keep 2 --without-sources
     """
     from farm.cli.progress import TerminalProgress
-    from farm.client.mirror.mirror import MirrorSelection, MirrorTerms
+    from farm.client.mirror.mirror import MirrorSelection
     from farm.client.mirror.mirror import mirror as mirror_channels
 
     host = open_host(Settings.from_environment())
     wanted = MirrorSelection(channels, keep, _numbers(releases), sources)
-    terms = MirrorTerms(_fetching, TerminalProgress().wait_for, check)
-    made = mirror_channels(host, directory.absolute(), wanted, terms)
+    made = mirror_channels(host, directory.absolute(), wanted, TerminalProgress(), check=check)
     for stale in made.stale:
         warn(f"{stale} could not be updated: its copy stays, and is valid until its metadata expires")
     tell_result(_words(directory, made), _form(directory, made), as_json=as_json)
@@ -86,17 +81,6 @@ def _numbers(releases: tuple[str, ...]) -> tuple[int, ...] | None:
     ]:
         raise click.UsageError(f"{bad[0]!r} is neither a release number nor `newest`.")
     return tuple(sorted({int(release) for release in releases if release != "newest"}))
-
-
-@contextmanager
-def _fetching(size: int) -> Iterator[Callable[[BlobRef], None]]:
-    from farm.cli.progress import downloads
-
-    if not size:
-        yield lambda _blob: None
-        return
-    with downloads(size) as progress:
-        yield progress
 
 
 def _words(directory: Path, made: Mirrored) -> list[str]:

@@ -169,7 +169,7 @@ class Auditor:
         )
 
     def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
-        """Return as `audit`; what is of a channel that this host does not follow is told, and stops no other."""
+        """As `audit`; of a channel that this host does not follow, that is reported in `unattributed`."""
         try:
             return self.audit(subject, evidence)
         except SubscriptionError as error:
@@ -228,17 +228,19 @@ class _Look:
             for copy in copies
             for finding, copy in self._of_copy(copy)
         ]
-        constraint = [(each.package, each, None) for each in direct] + copied
-        answers = answer(self._catalogue, [self._question(name, finding, copy) for name, finding, copy in constraint])
+        questions = [(finding.package, finding, None) for finding in direct] + copied
+        answers = answer(self._catalogue, [self._question(name, finding, copy) for name, finding, copy in questions])
         return [
-            self._exposed(subject, name, finding, copy, told)
-            for (name, finding, copy), told in zip(constraint, answers, strict=True)
+            self._exposed(subject, name, finding, copy, history)
+            for (name, finding, copy), history in zip(questions, answers, strict=True)
         ]
 
-    def _exposed(self, subject: Subject, name: str, finding: Finding, copy: CopiedCode | None, told: Answer) -> Exposed:
+    def _exposed(
+        self, subject: Subject, name: str, finding: Finding, copy: CopiedCode | None, history: Answer
+    ) -> Exposed:
         package = self._packages[name]
-        command = subject.command(package.name.short) if told.fixed_in else ""
-        return Exposed(finding, package, told.since, told.fixed_in, command, copy)
+        command = subject.command(package.name.short) if history.fixed_in else ""
+        return Exposed(finding, package, history.since, history.fixed_in, command, copy)
 
     def _question(self, name: str, finding: Finding, copy: CopiedCode | None) -> Question:
         def is_mended(entry: ReleaseEntry) -> bool:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farm.core.names.form import Form
 from farm.core.package.interpreter import interpreter_capability
 from farm.errors import FarmError
 
@@ -21,26 +22,9 @@ _SONAME = re.compile(r"[^/:]+\.so(?:\.[0-9A-Za-z_.]+)?")
 _KINDS = ("soname", "command", "interpreter", "package", "pkgconfig")
 
 
-class UnknownNeedError(FarmError):
-    """Nothing in a set is called, or provides, what was asked for."""
-
-    code = "unknown-need"
-
-    def __init__(self, asked: str, where: str, known: set[str]) -> None:
-        near = difflib.get_close_matches(asked[:100], sorted(known), n=3)
-        super().__init__(
-            f"nothing in {where} is or provides {asked[:100]!r}",
-            remedy=f"Did you mean {' or '.join(near)}?"
-            if near
-            else "Ask for a package, a command, a library (libz.so.1) or its symbol (libz.so.1:inflate).",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked about: the capabilities that it comes to, the packages that provide them, and of a library the
-    symbol.
-    """
+    """What is asked about: the capabilities, the packages that provide them, and of a library the symbol."""
 
     asked: str
     capabilities: frozenset[str]
@@ -49,7 +33,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Use(Form, record="use of a capability", keys={"capability": "needs"}):
     """One thing that a package needs: the capability, and its files that need it (none where it was declared).
 
     `symbols` counts what its files import from it, of a library.
@@ -61,16 +45,12 @@ class Use:
 
     def __str__(self) -> str:
         kind, _, name = self.capability.partition(":")
-        told = name if kind in ("soname", "interpreter") else f"{kind} {name}"
+        need = name if kind in ("soname", "interpreter") else f"{kind} {name}"
         if not self.files:
-            return f"{told}, as its recipe says"
+            return f"{need}, as its recipe says"
         more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
         count = "" if not self.symbols else f" ({self.symbols} symbol{'s' if self.symbols > 1 else ''})"
-        return f"{told} by {self.files[0]}{more}{count}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"needs": self.capability, "files": list(self.files), "symbols": self.symbols}
+        return f"{need} by {self.files[0]}{more}{count}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +74,7 @@ class Dependent:
 
 
 def understand(asked: str, packages: PackageSet, where: str) -> Query:
-    """Return what a word means in a set: a package before a command. Raises `UnknownNeedError`; `where` is the set."""
+    """Return what a word means in a set: a package before a command. Raises `FarmError`; `where` is the set."""
     kind, colon, name = asked.partition(":")
     if colon and _SONAME.fullmatch(kind):
         return _provided(asked, f"soname:{kind}", packages, where, symbol=name)
@@ -185,7 +165,14 @@ def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, 
     if not providers and not packages.capabilities.requirers(capability):
         known: Mapping[str, Member] = packages.members
         words = {word for member in known.values() for each in member.provides for word in (each.partition(":")[2],)}
-        raise UnknownNeedError(asked, where, {*known, *words})
+        near = difflib.get_close_matches(asked[:100], sorted({*known, *words}), n=3)
+        raise FarmError(
+            f"nothing in {where} is or provides {asked[:100]!r}",
+            remedy=f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Ask for a package, a command, a library (libz.so.1) or its symbol (libz.so.1:inflate).",
+            code="unknown-need",
+        )
     kind, _, name = capability.partition(":")
     # A command is needed by its name, or by the path in the first line of a script.
     also = {interpreter_capability(f"/usr/{top}/{name}") for top in ("bin", "sbin")} if kind == "command" else set()

@@ -52,7 +52,7 @@ def channel_needs(catalogue: Catalogue) -> NeedSet:
     Raises `DownloadError`, `InvalidReleaseError`, and what opening an imported release raises.
     """
     release = catalogue.release
-    where = f"release {release.number} of {release.distribution}/{release.channel}"
+    where = str(release)
     found = {entry.name: entry for entry in catalogue.entries()}
     catalogue.downloads.prefetch([entry.descriptor for entry in found.values()], f"descriptors of {where}")
     found |= {name: catalogue.entry(name) for pin in release.imports for name in pin.names}

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
+from farm.core.names.package_name import PackageName
+from farm.core.sets.members.set_record import ReleaseRef
+
 if TYPE_CHECKING:
     from farm.client.root.file_owner import FileCheck
-    from farm.core.names.digest import Digest
-    from farm.core.names.package_name import PackageName
-    from farm.core.plan.consumption import ConsumedKind
     from farm.core.recipe.toolchain import ToolchainLock
-    from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
+    from farm.core.sets.members.set_record import PlacedPackage
     from farm.trust.attestation.provenance import SaidBuild
     from farm.trust.verification.channel_signers import ChannelSigners
 
@@ -76,7 +78,7 @@ class TracedToolchain:
 
 
 @dataclass(frozen=True, slots=True)
-class TracedDependency:
+class TracedDependency(Form, record="dependency of a build", keys={"opened": "code-opened"}):
     """A package that was there during the build. `package` is it in the newest release that holds this very tree, as
     `zlib 1.3.1-2`, and `release` that release; None where none that can be had does.
     """
@@ -88,14 +90,14 @@ class TracedDependency:
     package: str = ""
     descriptor: Digest | None = None
     release: ReleaseRef | None = None
-    opened: tuple[ConsumedKind, ...] = ()
+    opened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """One package with all that is known of how it came to be.
 
-    `release` is None for what no release holds; then nobody but this host vouches for it. `builds` are those whose
+    `release` is None for a package that no release holds; then nobody else has attested it. `builds` are those whose
     builders are allowed now, one for each builder; `needed` how many have to agree. `unread` says why the recipe could
     not be read.
     """
@@ -165,7 +167,7 @@ class Provenance:
                 for source in self.sources
             ],
             "toolchain": self.toolchain.tree if self.toolchain else None,
-            "dependencies": [_dependency(dependency) for dependency in self.dependencies],
+            "dependencies": [dependency.to_dict() for dependency in self.dependencies],
         }
 
     def _said_by_distribution(self) -> dict[str, Any]:
@@ -192,19 +194,6 @@ class Provenance:
             },
             "recipe-unread": self.unread,
         }
-
-
-def _dependency(each: TracedDependency) -> dict[str, Any]:
-    return {
-        "name": str(each.name),
-        "version": each.version,
-        "tree": each.tree,
-        "direct": each.direct,
-        "package": each.package,
-        "descriptor": each.descriptor,
-        "release": each.release.to_dict() if each.release else None,
-        "code-opened": list(each.opened),
-    }
 
 
 def _said(build: SaidBuild) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Images(Engine, LayerSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Accounted:
-    """What an image comes to: None where it says nothing of packages, or is gone; then `unattributed` says so."""
+    """The image of a container; None where it names no packages or is gone: then `unattributed` says which."""
 
     image: KnownImage | None
     unattributed: tuple[str, ...]

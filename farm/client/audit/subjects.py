@@ -63,7 +63,7 @@ def image_subject(name: str, image: KnownImage, unattributed: tuple[str, ...] = 
 def channel_subject(catalogue: Catalogue) -> Subject:
     """Return what the newest release of a channel holds."""
     release = catalogue.release
-    channel = f"{release.distribution}/{release.channel}"
+    channel = release.subscription
     own = [
         AuditedPackage(
             PackageName(release.distribution, listing.name),

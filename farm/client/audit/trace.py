@@ -14,6 +14,7 @@ from farm.client.repository.catalogue import BrokenReleaseError, UnknownPackageE
 from farm.client.repository.download import DownloadError
 from farm.client.repository.earlier_releases import releases_back
 from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.placed_packages import release_ref
 from farm.client.repository.readers import InvalidAddressError, open_reader
 from farm.client.repository.sources import declared_sources, read_named, recipe_contents
 from farm.client.repository.subscriptions import SubscriptionError
@@ -59,7 +60,7 @@ class _Trust:
 class Tracing:
     """Traces packages for one command; each release is opened once.
 
-    What it raises where a link of the chain does not hold is what verifying raises: nothing is told of a package that
+    What it raises where a link of the chain does not hold is what verifying raises: nothing is shown of a package that
     would not be installed.
     """
 
@@ -182,7 +183,9 @@ class Tracing:
             # The blob of a manifest has the tree's digest for its name.
             if listed and listed.manifest.digest == planned.tree:
                 package = f"{listed.name} {printed_version(listed.version, listed.revision)}"
-                return replace(found, package=package, descriptor=listed.descriptor.digest, release=_ref(release))
+                return replace(
+                    found, package=package, descriptor=listed.descriptor.digest, release=release_ref(release)
+                )
         return found
 
     def _catalogue(self, ref: ReleaseRef) -> Catalogue | None:
@@ -205,11 +208,7 @@ class Tracing:
         trust, signers = self._trust[key], None
         with suppress(NothingVerifiedError, InvalidAddressError):
             signers = trust.kept.signers(release.channel, open_reader(trust.address))
-        return SignedRelease(_ref(release), release.released_at, trust.root, signers)
-
-
-def _ref(release: Release) -> ReleaseRef:
-    return ReleaseRef(release.distribution, release.channel, release.number, release.digest)
+        return SignedRelease(release_ref(release), release.released_at, trust.root, signers)
 
 
 def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SaidBuild]:
@@ -217,7 +216,7 @@ def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SaidBuild]:
     entry, seen = package.entry, set[str]()
     for blob in (entry.provenance, *entry.rebuilds):
         content = package.downloads.read(blob, f"provenance of {package.name}")
-        with suppress(InvalidEnvelopeError):  # of a builder who is not allowed any more
+        with suppress(InvalidEnvelopeError):  # of a builder that is no longer allowed
             builder = verify_provenance(content, home.builders, package.descriptor, entry.recipe).builder
             if builder not in seen:
                 seen.add(builder)

@@ -1,6 +1,6 @@
 """The host's cache of unpacked packages: each against the digest of the tree that was unpacked from its signed archive.
 
-Files of a root are those of the cache where the file system allows: who writes to one as root has written to all.
+Files of a root are those of the cache where the file system allows: to write to one as root is to write to all.
 """
 
 from __future__ import annotations

@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 _TOPS = ("usr", "etc")
 
 
-class CannotMendError(FarmError):
-    """Something of a root cannot be brought anew from what is signed."""
-
-    code = "cannot-mend"
-
-
 def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> Verification:
     """Compare what a root holds now with what is signed. Changes nothing.
 
@@ -73,13 +67,14 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     """Bring anew what was found damaged; return what was, in words. The root stays whole at every instant but for the
     package that is being exchanged.
 
-    Raises `CannotMendError` before anything is changed where something is not in any release; and what fetching raises.
+    Raises `FarmError` before anything is changed where something is not in any release; and what fetching raises.
     """
-    root, told = Root(path), list[str]()
+    root, mended = Root(path), list[str]()
     if any(fault.of == RECORD for fault in found.faults):
-        raise CannotMendError(
+        raise FarmError(
             f"the record of what is installed in {path} was altered",
             remedy="Go back to another: `farm rollback --root`.",
+            code="cannot-mend",
         )
     _straighten(root)
     with host.in_use(), root.locked(make=False):
@@ -89,11 +84,11 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
         _refuse_unsigned(path, damaged, signed)
         for placed in damaged:
             root.replace_package(placed.store, _unpacked_anew(host, placed, signed))
-            told.append(f"{placed.name.short} {placed.full_version} from its verified archive")
+            mended.append(f"{placed.name.short} {placed.full_version} from its verified archive")
         if any(fault.of == LINKS for fault in found.faults):
             _make_links_again(host, root, state)
-            told.append("the links, as a new generation")
-    return tuple(told)
+            mended.append("the links, as a new generation")
+    return tuple(mended)
 
 
 class _Counted:
@@ -152,9 +147,10 @@ def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: Signe
         if package.is_override or not package.channel or signed.home(package) is None
     ]
     if lost:
-        raise CannotMendError(
+        raise FarmError(
             f"{' and '.join(lost)} in {path} cannot be mended: no signed release holds this very build",
             remedy="Nothing was changed. Bring another with `farm upgrade --root`, or make the override again.",
+            code="cannot-mend",
         )
 
 

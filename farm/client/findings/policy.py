@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.client.repository.advisory_sources import day
 from farm.core.advisories.severity import at_least
 from farm.core.files.duration import duration_text
+from farm.core.names.form import Form
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
@@ -21,17 +22,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyViolation:
+class PolicyViolation(Form, record="violation of a policy"):
     """Why a set may not run: the key of the policy, the packages that it is about, what it says and what to do."""
 
     rule: str
     packages: tuple[str, ...]
     message: str
     remedy: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"rule": self.rule, "packages": list(self.packages), "message": self.message, "remedy": self.remedy}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class RefusedByPolicyError(FarmError):
 def judge(policy: Policy, known: Known) -> tuple[PolicyViolation, ...]:
     """Return what a policy has against a set, in the order of the policy's keys; nothing where it may run.
 
-    That an image has layers nobody vouches for comes first, whatever the policy says: all else is said of the others.
+    Layers of an image that are not attributed come first, whatever the policy says: the other rules are about packages.
     """
     found = (
         _layers(known),

@@ -46,7 +46,7 @@ def enforce(
     if policy.limits_nothing:
         return
     release = catalogue.release
-    record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue),))
+    record = SetRecord((), placed_packages(catalogue, packages), (release_ref(catalogue.release),))
     told: list[_Told] = []
     # What was made here is of no release: nobody has attested it, and nobody publishes advisories about it.
     local = {package.name for package in packages if package.placed and not package.placed.channel}
@@ -65,7 +65,7 @@ def enforce(
     known = Known(record, capabilities, attestations, _findings(told), tuple(sorted(local)), unreviewed)
     violations = judge(policy, known)
     if violations:
-        where = f"release {release.number} of {release.distribution}/{release.channel}"
+        where = str(release)
         raise RefusedByPolicyError(where, violations)
 
 
@@ -89,7 +89,7 @@ def _told_in_release(
     lists: AdvisoryLists | None,
 ) -> Iterator[_Told]:
     """Yield what is known: of what another channel brought, by that one."""
-    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    channel = catalogue.release.subscription
     own = [package for package in packages if package.placed is None or package.placed.channel == channel]
     versions = tuple((each.name, each.descriptor.version, each.entry.revision) for each in own)
     with _way_on(policy):
@@ -104,7 +104,7 @@ def _told_in_release(
 
 @contextmanager
 def _way_on(policy: Policy) -> Iterator[None]:
-    """Say how to go on without advisories, to whoever limited what they may say."""
+    """Add to the error how to go on without advisories."""
     try:
         yield
     except NoAdvisoriesError as error:
@@ -149,7 +149,7 @@ def _asks_for_advisories(policy: Policy) -> bool:
 
 
 def _unreviewed(policy: Policy, host: Host, told: Iterable[_Told]) -> tuple[tuple[str, datetime | None], ...]:
-    """Return what nobody has looked at since the policy asks for it; where it asks for nothing, that is only said."""
+    """Return the packages that nobody has reviewed as recently as the policy asks; without such a rule, only warn."""
     looked = {name: at for about in told for source in about.known.data for name, at in source.packages}
     if policy.reviewed_within is not None:
         since = datetime.now(UTC) - policy.reviewed_within
@@ -173,7 +173,7 @@ def _by_channel(record: SetRecord) -> dict[str, list[PlacedPackage]]:
 def _advisories(
     host: Host, catalogue: Catalogue, placed: Iterable[PlacedPackage], lists: AdvisoryLists | None = None
 ) -> tuple[_Told, list[str]]:
-    """Return what is known, about which packages, and those of other distributions that the channel takes no more."""
+    """Return what is known, about which packages, and the packages that the channel no longer imports."""
     own = catalogue.release.distribution
     versions: list[tuple[str, Version, int]] = []
     unknown = []

@@ -1,4 +1,4 @@
-"""The policy that one command goes by: the subscriber's file, and what the command itself asks for.
+"""The policy of one command: the subscriber's file, and what the command itself asks for.
 
 Loading this loads no more than it needs: most runs have no policy.
 """

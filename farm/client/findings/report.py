@@ -27,8 +27,8 @@ class AuditedPackage:
     """A package that is looked at.
 
     `store` is its directory under `/packages`, `descriptor` says which build it is: empty and None where only its
-    version is known. `channel` is the subscription that it is of, empty for a local build; `override` why it stands in
-    for another.
+    version is known. `channel` is the subscription that it is of, empty for a local build; `override` why it replaces
+    another.
     """
 
     name: PackageName

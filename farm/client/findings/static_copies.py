@@ -8,9 +8,10 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.names.package_name import PackageName
 from farm.core.plan.consumption import Consumption
 from farm.errors import FarmError
@@ -23,17 +24,13 @@ LIBRARY_PARTS = ("", "-dev", "-devel", "-static")
 
 
 @dataclass(frozen=True, slots=True)
-class StaticCopy:
+class StaticCopy(Form, record="static copy", keys={"is_known": "known"}):
     """`package` holds code of the build `tree` of `library`, or may: `is_known` is false where nobody watched."""
 
     package: str
     library: str
     tree: Digest
     is_known: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"known": self.is_known, "library": self.library, "package": self.package, "tree": self.tree}
 
 
 def copies_in(package: str, provenance: bytes, library: PackageName, current: Digest) -> tuple[StaticCopy, ...]:

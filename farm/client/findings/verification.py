@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from farm.core.names.form import Form
+from farm.core.sets.members.set_record import PlacedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from farm.core.sets.members.set_record import PlacedPackage
 
     Seen: TypeAlias = Callable[[int], None]
     ProgressBar: TypeAlias = Callable[[int], AbstractContextManager[Seen]]
@@ -24,7 +25,7 @@ def no_progress(_total: int) -> AbstractContextManager[Seen]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Form, record="fault"):
     """One thing that is not as it was signed.
 
     `of` is a package's full name, `links`, `record`, or of an image what a layer holds; `path` is where it lies in the
@@ -39,16 +40,11 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.what} {self.of}{f' {self.path}' if self.path else ''}: {self.how}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"of": self.of, "path": self.path, "what": self.what, "how": self.how}
-
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """What was looked at, how much of it, and all that is wrong. `unsigned` are packages that no release vouches for
-    because the user put them there: they were compared with their own descriptors. `overrides` stand in for what the
-    release of a root holds.
+class Verification(Form, record="verification", keys={"size": "bytes"}, omitted={"overrides"}):
+    """What was looked at, how much of it, and all that is wrong. `unsigned` are packages that the user put there and no
+    release holds: they were compared with their own descriptors. `overrides` replace what the release of a root holds.
     """
 
     subject: str
@@ -62,13 +58,3 @@ class Verification:
     def damaged(self) -> frozenset[str]:
         """The packages of which something is wrong, by full name."""
         return frozenset(fault.of for fault in self.faults if fault.of not in (LINKS, RECORD))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "subject": self.subject,
-            "packages": self.packages,
-            "bytes": self.size,
-            "faults": [fault.to_dict() for fault in self.faults],
-            "unsigned": list(self.unsigned),
-        } | ({"overrides": [override.to_dict() for override in self.overrides]} if self.overrides else {})

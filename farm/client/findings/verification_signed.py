@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from farm.client.findings.verification import RECORD, Fault
 from farm.client.repository.catalogue import UnknownPackageError
 from farm.client.repository.earlier_releases import releases_back
+from farm.client.repository.placed_packages import release_ref
 from farm.client.repository.subscriptions import SubscriptionError
-from farm.core.sets.members.set_record import ReleaseRef
 
 if TYPE_CHECKING:
     from farm.client.repository.catalogue import Catalogue
@@ -42,9 +42,7 @@ class SignedIndex:
         for release, index in releases_back(newest):
             entry = index.entry(placed.name.short)
             if entry and entry.descriptor.digest == placed.descriptor:
-                return self._host.pinned(
-                    ReleaseRef(release.distribution, release.channel, release.number, release.digest)
-                )
+                return self._host.pinned(release_ref(release))
         return None
 
     def fault(self, placed: PlacedPackage, descriptor: Descriptor) -> Fault | None:
@@ -67,7 +65,7 @@ class SignedIndex:
     def _is_released(self, placed: PlacedPackage) -> bool:
         try:
             return self.home(placed) is not None
-        except SubscriptionError:  # of a channel that is followed no more
+        except SubscriptionError:  # of a channel that is no longer followed
             return False
 
     def _named(self, channel: str) -> list[Catalogue]:

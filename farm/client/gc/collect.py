@@ -1,7 +1,7 @@
 """Removing what nobody needs: old states of roots, then packages and blobs that no record of this host speaks of.
 
 Nobody installs meanwhile (`CacheLock.alone`). What is found by something else goes before that: an archive before the
-entry that names it, so that who is killed in between has left nothing that cannot be found again.
+entry that names it, so that a process killed in between leaves nothing that cannot be found again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 KEEP = 3
-"""How many states a root keeps unless told: the current one and those before it."""
+"""How many states a root keeps by default: the current one and those before it."""
+SCRUB_DAYS = 30
+"""How often the cache of unpacked packages is read through."""
 
 
 @dataclass(slots=True)
@@ -86,6 +88,8 @@ def collect_garbage(
         _clear_store(host, garbage, words, dry_run=dry_run)
         _clear_links(host, garbage, words, dry_run=dry_run)
         _clear_aside(host, garbage, ran(host, now), dry_run=dry_run)
+        if not dry_run and not garbage.building:
+            _scrub_cache(host, now)
     return garbage
 
 
@@ -179,6 +183,20 @@ def _clear_aside(host: Host, garbage: Garbage, used: set[str], *, dry_run: bool)
             garbage.size += _size(place)
             if not dry_run:
                 shutil.rmtree(place)
+
+
+def _scrub_cache(host: Host, now: datetime) -> None:
+    """Read the cache through, unless that was done lately, and remove what is not as it was unpacked."""
+    mark = host.cache.root / ".scrubbed"
+    if mark.exists() and now.timestamp() - mark.stat().st_mtime < SCRUB_DAYS * 86400:
+        return
+    for store in host.cache.scrub():
+        host.warn(
+            f"{store} in {host.cache.root} was not as it was unpacked, and is unpacked anew when it is next wanted"
+        )
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    os.utime(mark, (now.timestamp(), now.timestamp()))
 
 
 def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:

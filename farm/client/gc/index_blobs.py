@@ -1,4 +1,4 @@
-"""What of a host's store came out of the indexes of releases, told by looking at the blobs.
+"""Which blobs of a host's store came from the indexes of releases, found by looking at the blobs.
 
 A store is shared: with local builds, workers, toolchains. Only what is recognised here, and what an entry names, is the
 subscriber's to remove.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
     from farm.store.blobs import BlobStore
 
-# Canonical JSON sorts its keys, so a kind of document can be told by how it begins.
+# Canonical JSON sorts its keys, so a document's first bytes show its kind.
 _ENTRY, _HEAD, _NODE = b'{"archive":', b'{"channel":', b"\x78\xda"
 _NODES = (b'{"children":', b'{"format":')
 _SNIFFED = 64

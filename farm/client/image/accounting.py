@@ -1,8 +1,7 @@
 """Whose the layers of an image are: its packages', their links', its maker's own files, its description; or nobody's.
 
-What an image says of itself can be changed by whoever copies it, and another tool can put layers on top. Its layers are
-bound by their digests. So they are worked out again from what is signed, and of none but the maker's own files is a
-byte read.
+Whoever copies an image can change what it says of itself, and other tools can add layers. Layers are bound by their
+digests: so they are computed again from what is signed, and only the maker's own files are read.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 def unaccounted(
     host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], engine: LayerSource | None
 ) -> tuple[Fault, ...]:
-    """Return the layers of an image that nobody vouches for, and where it is not made of what it says.
+    """Return the layers of an image that are not attributed, and where it is not made of what it says.
 
     `parts` are its packages as `described` gives them, `engine` what has its layers. Raises `DownloadError`, and what
     reading the maker's own files and `make_image` raise: what cannot be worked out is not known to be well.
@@ -62,7 +61,7 @@ def unaccounted(
 
 
 def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
-    """Return in words the layers of an image that nobody vouches for; of one that cannot be worked out here, why.
+    """Describe the layers of an image that are not attributed; where they cannot be computed here, say why.
 
     Raises `SubscriptionError`.
     """
@@ -88,7 +87,7 @@ def foreign_layers(
 
 
 def layers_of_nobody(count: int) -> str:
-    """Say how many layers of an image are foreign, alike wherever that is told."""
+    """Say how many layers of an image are foreign, in the same words everywhere."""
     return f"{count} {'layer' if count == 1 else 'layers'} that no package accounts for"
 
 
@@ -115,7 +114,7 @@ def worked_out(
 
 
 def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
-    """Return where the layers of an image are others than those it comes to; judged by their digests alone."""
+    """Return where the layers of an image differ from those of the image made again, judged by their digests alone."""
     must = [layer.diff_id for layer in made.image.layers]
     there = [diff_id for diff_id, _ in image.layers]
     added = list(_surplus(image, made))
@@ -130,7 +129,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
             added.remove(instead)
             faults.append(Fault(layer.holds, "", "altered", f"it is {instead[0]}, and must be {layer.diff_id}"))
     for diff_id, holds in added:
-        # Who adds a layer calls it what he likes.
+        # An added layer can have any name.
         how = f"it is no layer of the packages, links and own files that the image says it is made of: {diff_id}"
         faults.append(Fault(holds or diff_id, "", "added", how))
     if not faults and there != must:
@@ -139,7 +138,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
 
 
 def _surplus(image: KnownImage, made: MadeImage) -> tuple[tuple[Digest, str], ...]:
-    """Return the layers that an image has beyond those it comes to; of equal ones the uppermost."""
+    """Return the layers that an image has beyond those of the image made again; of equal ones the uppermost."""
     left = Counter(diff_id for diff_id, _ in image.layers) - Counter(layer.diff_id for layer in made.image.layers)
     added: list[tuple[Digest, str]] = []
     for diff_id, holds in reversed(image.layers):

@@ -24,14 +24,14 @@ def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
 
     Raises `RecipeError` with each that it does not.
     """
-    told: dict[str, tuple[str, str]] = {}
+    unknown: dict[str, tuple[str, str]] = {}
     for name in without_own(host, image.names):
         try:
             catalogue.entry(name)
         except UnknownPackageError as error:
-            told[name] = (error.message, error.remedy)
-    if told:
-        raise unknown_packages(image, told)
+            unknown[name] = (error.message, error.remedy)
+    if unknown:
+        raise unknown_packages(image, unknown)
 
 
 def check_replaced(image: ImageFile, held: Collection[str]) -> None:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Protocol
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
 from farm.client.image.asking import check_known, check_replaced, files_of
 from farm.client.image.command import check_command, check_directory, root_of
-from farm.client.image.defaults import NOBODY, default_command, plain_config
 from farm.client.image.engine import load_into_docker
 from farm.client.image.evidence import annotations_of, keep_image, release_head
-from farm.client.image.making import make_image
+from farm.client.image.making import default_command, make_image, plain_config
 from farm.client.image.parts import ImagePart, parts_of
 from farm.client.override.overrides import Scope
 from farm.client.override.packed_packages import without_own
 from farm.client.override.substitution import overridden
 from farm.client.repository.archives import fetch_archives
 from farm.client.repository.progress import NO_PROGRESS, Progress
+from farm.container.sandbox_spec import NOBODY
 from farm.core.fileset.manifest import Manifest
 from farm.core.package.facts import PackageFacts
 from farm.core.plan.graph import UnknownRecipeError
@@ -112,7 +112,7 @@ def build_image(
     """Make an image of packages, with all that they need, and record it on this host.
 
     Raises `RecipeError` for an image file, `invalid-image-reference`, `OwnFilesError`, `RefusedByPolicyError`,
-    `NoSuchCommandError`, and what building, verifying, fetching, `make_image` and loading raise.
+    `no-such-command`, and what building, verifying, fetching, `make_image` and loading raise.
     """
     image_file = read_image_file(request.file.read_bytes(), str(request.file)) if request.file else None
     reference = request.tag or f"{_default_name(request)}:farm"

@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 _MOST_NAMED = 10
 
 
-class NoSuchCommandError(FarmError):
-    """An image is told to run what it does not hold, or what is no program."""
-
-    code = "no-such-command"
-
-
 def root_of(parts: Iterable[ImagePart], composition: Composition, own: OwnFiles | None) -> RootView:
     """Return the root of an image, to look into."""
     manifests = {part.descriptor.store_path: part.manifest for part in parts}
@@ -39,14 +33,14 @@ def check_command(config: ImageConfig, root: RootView, said: AskedName | None = 
     """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
 
     A name is looked for in the directories of the image's PATH, a path from its working directory; what lies in a
-    volume is not judged, because that may bring it. Raises `NoSuchCommandError`, `RecipeError` where an image file
+    volume is not judged, because that may bring it. Raises `FarmError`, `RecipeError` where an image file
     has `said` it.
     """
     refusal = _refusal(config, root)
     if refusal and said:
         raise RecipeError([said.problem(*refusal)])
     if refusal:
-        raise NoSuchCommandError(refusal[0], remedy=refusal[1])
+        raise FarmError(refusal[0], remedy=refusal[1], code="no-such-command")
 
 
 def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> None:
@@ -62,13 +56,14 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
 
 
 def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
-    """See that a change of an image leaves it what it runs, where it had that. Raises `NoSuchCommandError`."""
+    """See that a change of an image leaves it what it runs, where it had that. Raises `FarmError`."""
     refusal = _refusal(config, after)
     if refusal and not _refusal(config, before()):
-        raise NoSuchCommandError(
+        raise FarmError(
             f"with that {refusal[0]}, which is what it runs",
             remedy="Nothing was changed. Make the image anew with what it is to run, or let it through with "
             "--override WHY.",
+            code="no-such-command",
         )
 
 

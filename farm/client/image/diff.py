@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.client.repository.download import DownloadError
 from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.core.fileset.manifest import Directory, Manifest
+from farm.core.names.digest import Digest
+from farm.core.names.form import Form
 from farm.core.names.version import Version
-from farm.core.sets.members.set_record import changes
+from farm.core.sets.members.set_record import PackageChange, changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,29 +21,23 @@ if TYPE_CHECKING:
     from farm.client.image.parts import ImagePart
     from farm.client.repository.host import Host
     from farm.core.fileset.manifest import Entry
-    from farm.core.names.digest import Digest
     from farm.core.package.facts import PackageFacts
-    from farm.core.sets.members.set_record import PackageChange
 
 _OWN = ""
 """Whose files they are that are the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Form, record="file change"):
     """A path that is not as it was, in a package, or at the root where it is the user's own (an empty `package`)."""
 
     package: str
     path: str
     change: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"change": self.change, "package": self.package, "path": self.path}
-
 
 @dataclass(frozen=True, slots=True)
-class SymbolChange:
+class SymbolChange(Form, record="symbol change"):
     """What a library exports that it did not, and what no more; symbols are `name` or `name@VERSION`, sorted."""
 
     package: str
@@ -49,18 +45,9 @@ class SymbolChange:
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "added": list(self.added),
-            "package": self.package,
-            "removed": list(self.removed),
-            "soname": self.soname,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class AdvisoryChange:
+class AdvisoryChange(Form, record="advisory change"):
     """An advisory that holds for a package of the new image and did not for the old one, or the other way round."""
 
     package: str
@@ -68,31 +55,18 @@ class AdvisoryChange:
     severity: str
     change: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "advisory": self.advisory,
-            "change": self.change,
-            "package": self.package,
-            "severity": self.severity,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class LayerChange:
+class LayerChange(Form, record="layer change"):
     """A layer that no package accounts for, and that one of the images has; `holds` is what is said of it."""
 
     diff_id: Digest
     holds: str
     change: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"change": self.change, "diff-id": self.diff_id, "holds": self.holds}
-
 
 @dataclass(frozen=True, slots=True)
-class ImageDiff:
+class ImageDiff(Form, record="difference of two images", keys={"layers": "foreign-layers"}):
     """All differences. `layers` are those that others added, `settings` keys of the configuration.
 
     `advisories` is None where nothing can be known.
@@ -109,17 +83,6 @@ class ImageDiff:
     def is_empty(self) -> bool:
         """Whether the two are the same image."""
         return not (self.packages or self.files or self.layers or self.settings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "advisories": None if self.advisories is None else [advisory.to_dict() for advisory in self.advisories],
-            "files": [file.to_dict() for file in self.files],
-            "foreign-layers": [layer.to_dict() for layer in self.layers],
-            "packages": [package.to_dict() for package in self.packages],
-            "settings": list(self.settings),
-            "symbols": [symbol.to_dict() for symbol in self.symbols],
-        }
 
 
 @dataclass(frozen=True, slots=True)

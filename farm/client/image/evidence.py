@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from farm.client.image.records import Evidence, ImageRecord, ImageRecords
 from farm.client.image.sbom import image_sbom
+from farm.client.repository.placed_packages import release_ref
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
-from farm.core.sets.members.set_record import ReleaseRef
 from farm.oci.cosign import ENVELOPE, SPDX, envelope_annotations
 from farm.oci.referrers import Attached, Referrer, attach
 from farm.trust.attestation.image_statement import SPDX_PREDICATE
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from farm.client.image.making import MadeImage
     from farm.client.image.parts import ImagePart
     from farm.client.repository.catalogue import Catalogue
+    from farm.core.sets.members.set_record import ReleaseRef
     from farm.store.blobs import BlobStore
 
 RELEASE = "application/vnd.farm.release.v1+json"
@@ -47,8 +48,7 @@ class ReleaseHead:
 def release_head(catalogue: Catalogue) -> ReleaseHead:
     """Return the release of a catalogue."""
     release = catalogue.release
-    ref = ReleaseRef(release.distribution, release.channel, release.number, release.digest)
-    return ReleaseHead(ref, release.released_at, release.to_json())
+    return ReleaseHead(release_ref(release), release.released_at, release.to_json())
 
 
 def referrers_of(

@@ -1,6 +1,6 @@
 """The images that this host knows: those it made, and those of its Docker Engine that bear farm's label.
 
-Asks nobody else: what is told is what the images, and the records of making them, say themselves.
+Only the images themselves, and the records of making them, are consulted.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Held:
     carries: CopiedCode | None = None
 
     def __str__(self) -> str:
-        told = f"{self.package.name.short} {self.package.full_version}"
+        label = f"{self.package.name.short} {self.package.full_version}"
         if self.carries is None:
-            return told
-        return f"{told} (carries {self.carries.library.short} {self.carries.full_version} statically)"
+            return label
+        return f"{label} (carries {self.carries.library.short} {self.carries.full_version} statically)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -82,7 +82,7 @@ class HostImage:
 
 
 def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage]:
-    """Return all images, by their names. Raises `InvalidImageRecordError`."""
+    """Return all images, by their names. Raises `FarmError`."""
     found: dict[str, HostImage] = {}
     meant: dict[str, str] = {}
     for kept in ImageRecords(host.state).all():

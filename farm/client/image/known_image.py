@@ -72,20 +72,6 @@ class LostImageError(FarmError):
         self.digest = digest
 
 
-class AmbiguousImageError(FarmError):
-    """A name means one image to this host, and another one to Docker."""
-
-    code = "ambiguous-image"
-
-    def __init__(self, image: KnownImage, rival: Digest) -> None:
-        super().__init__(
-            f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
-            f"{rival}, which Docker has under it",
-            remedy="Name the one that you mean by its digest. Loading the former into Docker "
-            "(`farm image build` or `update` without --no-load) makes them one again.",
-        )
-
-
 class Engine(Protocol):
     """What is asked of a Docker Engine."""
 
@@ -162,9 +148,15 @@ def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
 
 
 def unambiguous(image: KnownImage) -> KnownImage:
-    """Return an image that Docker knows by its name too, or not at all. Raises `AmbiguousImageError`."""
+    """Return an image that Docker knows by its name too, or not at all. Raises `FarmError`."""
     if image.rival:
-        raise AmbiguousImageError(image, image.rival)
+        raise FarmError(
+            f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
+            f"{image.rival}, which Docker has under it",
+            remedy="Name the one that you mean by its digest. Loading the former into Docker "
+            "(`farm image build` or `update` without --no-load) makes them one again.",
+            code="ambiguous-image",
+        )
     return image
 
 

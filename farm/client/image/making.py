@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from farm.client.image.description import description_files
+from farm.container.sandbox_spec import NOBODY
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
@@ -19,16 +20,17 @@ from farm.core.sets.members.set_record import SetRecord, read_builds
 from farm.core.subscriber.image_file import PathImport
 from farm.errors import FarmError
 from farm.oci.image import image_from
+from farm.oci.image_config import ImageConfig
 from farm.oci.package_layers import PackageArchive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from farm.client.image.parts import ImagePart
+    from farm.core.names.platform import Platform
     from farm.core.sets.composition.compose import Composition
     from farm.core.sets.members.set_record import PlacedPackage, ReleaseRef
     from farm.oci.image import OciImage
-    from farm.oci.image_config import ImageConfig
     from farm.oci.layer import Layer
     from farm.oci.own_files import OwnFiles
     from farm.store.blobs import BlobStore
@@ -38,12 +40,6 @@ BUILDS = "farm.builds"
 """The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, the
 packages over whose links those stand, the packages at paths of the user's choice, and build numbers above the first."""
 _OURS = "farm."
-
-
-class InvalidImportsError(FarmError):
-    """A label that should say what is imported at which path cannot be read."""
-
-    code = "invalid-imports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +114,17 @@ def composition_of(
     return compose_with(packages, manifest, replaces, place_imports(imports, packages))
 
 
+def default_command(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what runs in an image of these packages: of several an order would have to decide, so nothing does."""
+    asked = tuple(set(names))
+    return asked if len(asked) == 1 else ()
+
+
+def plain_config(platform: Platform, names: Iterable[str]) -> ImageConfig:
+    """Return the configuration of an image of which nothing but the names of packages was said."""
+    return ImageConfig(platform, command=default_command(names), user=NOBODY)
+
+
 def users_labels(config: ImageConfig) -> tuple[tuple[str, str], ...]:
     """Return the labels of a configuration that are not farm's own."""
     return tuple((name, value) for name, value in config.labels if not name.startswith(_OURS))
@@ -150,14 +157,15 @@ def replaced_in(labels: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def imports_in(labels: Mapping[str, str]) -> tuple[PathImport, ...]:
-    """Return the packages at paths of the user's choice, by an image's labels. Raises `InvalidImportsError`."""
+    """Return the packages at paths of the user's choice, by an image's labels. Raises `FarmError`."""
     try:
         listed = json.loads(labels.get(IMPORTS, "[]"))
         return tuple(PathImport(str(path), str(package), str(inside)) for path, package, inside in listed)
     except (ValueError, TypeError) as error:
-        raise InvalidImportsError(
+        raise FarmError(
             f"the label {IMPORTS} of an image is not what `farm image build` writes: {error}",
             remedy="Make the image anew with `farm image build`.",
+            code="invalid-imports",
         ) from error
 
 

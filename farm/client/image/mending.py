@@ -70,5 +70,5 @@ def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> Non
     if lost:
         raise LostImageError(image.name, lost)
     if not all(host.blobs.has(blob.digest) for blob in image.kept.blobs):
-        # Another version of farm wrote other documents about the same packages: these stand in for them.
+        # Another version of farm wrote other documents about the same packages: these replace them.
         ImageRecords(host.state).keep(replace(image.kept, referrers=referrers))

@@ -1,4 +1,4 @@
-"""Overrides in an image that is updated: what goes through because of them, and what they void in the new set.
+"""Overrides in an image that is updated: which problems they excuse, and which guarantees they break in the new set.
 
 Decides over values; opens nothing.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from farm.client.repository.placed_packages import placed_package
 from farm.core.names.printed_version import FIRST_BUILD
 from farm.core.sets.members.member import Member
-from farm.core.sets.members.set_record import PlacedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from farm.core.package.descriptor import Descriptor
     from farm.core.package.facts import PackageFacts
     from farm.core.plan.job import BlobRef
+    from farm.core.sets.members.set_record import PlacedPackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class ImagePart:
 
     `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
     documents that the release names; None where there are none. `foreign`: it is of another distribution than the
-    channel. `override` is how a set records it where it stands in for a package of the release. `build` is its number.
+    channel. `override` is how a set records it where it replaces a package of the release. `build` is its number.
     """
 
     descriptor: Descriptor
@@ -52,20 +53,12 @@ class ImagePart:
     @property
     def placed(self) -> PlacedPackage:
         """The package as the record of a set names it."""
-        return self.override or PlacedPackage(
-            name=self.descriptor.name,
-            version=str(self.descriptor.version),
-            revision=self.descriptor.revision,
-            descriptor=self.descriptor.digest,
-            store=self.descriptor.store_path,
-            channel=self.channel,
-            build=self.build,
-        )
+        return self.override or placed_package(self.descriptor, self.channel, self.build)
 
 
 def parts_of(catalogue: Catalogue, packages: Iterable[VerifiedPackage]) -> tuple[ImagePart, ...]:
     """Return verified packages of a release as parts of an image."""
-    channel = f"{catalogue.release.distribution}/{catalogue.release.channel}"
+    channel = catalogue.release.subscription
     return tuple(
         ImagePart(
             descriptor=package.descriptor,

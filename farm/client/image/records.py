@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest, InvalidDigestError
+from farm.core.names.form import Form
 from farm.core.names.json_reader import InvalidRecordError, Record
 from farm.core.plan.job import BlobRef
 from farm.core.sets.members.set_record import SetRecord
@@ -30,45 +31,14 @@ FORMAT = 1
 _WHAT = "record of an image"
 
 
-class InvalidImageRecordError(FarmError):
-    """A file that should be the record of an image is none."""
-
-    code = "invalid-image-record"
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} is no {_WHAT}: {why}", remedy="Remove it; the image itself is not touched.")
-
-
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Form, record="evidence of a package"):
     """The documents that a release names for one package: its archive, provenance and bill of materials."""
 
     archive: BlobRef
     provenance: BlobRef | None
     sbom: BlobRef | None
     foreign: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {
-            "archive": self.archive.to_dict(),
-            "foreign": self.foreign,
-            "provenance": self.provenance.to_dict() if self.provenance else None,
-            "sbom": self.sbom.to_dict() if self.sbom else None,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Any) -> Evidence:
-        """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        record = Record(value, "evidence of a package")
-        evidence = cls(
-            record.read("archive", BlobRef.from_dict),
-            record.read("provenance", _optional),
-            record.read("sbom", _optional),
-            bool(record.value("foreign")),
-        )
-        record.end()
-        return evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +84,12 @@ class ImageRecord:
                 "config": self.image.config.to_dict(),
                 "evidence": {str(digest): each.to_dict() for digest, each in self.evidence},
                 "format": FORMAT,
-                "layers": [_layer_dict(layer) for layer in self.image.layers],
+                "layers": [layer.to_dict() for layer in self.image.layers],
                 "made": self.made,
                 "manifest": self.image.manifest.to_dict(),
                 "names": sorted(self.names),
                 "pushed": sorted(self.pushed),
-                "referrers": [_referrer_dict(referrer) for referrer in self.referrers],
+                "referrers": [referrer.to_dict() for referrer in self.referrers],
                 "set": json.loads(self.record.to_json()),
             }
         )
@@ -134,7 +104,7 @@ class ImageRecord:
             image=OciImage(
                 record.read("config", BlobRef.from_dict),
                 record.read("manifest", BlobRef.from_dict),
-                record.each("layers", _layer),
+                record.each("layers", Layer.from_dict),
             ),
             record=SetRecord.from_json(canonical_json(record.value("set"))),
             made=record.text("made"),
@@ -143,7 +113,7 @@ class ImageRecord:
             evidence=tuple(
                 (Digest(digest), Evidence.from_dict(each)) for digest, each in record.value("evidence").items()
             ),
-            referrers=record.each("referrers", _referrer),
+            referrers=record.each("referrers", Referrer.from_dict),
         )
         record.end()
         return read
@@ -156,13 +126,13 @@ class ImageRecords:
         self._folder = state / "images"
 
     def all(self) -> Iterator[ImageRecord]:
-        """Yield all records, sorted by digest. Raises `InvalidImageRecordError`."""
+        """Yield all records, sorted by digest. Raises `FarmError`."""
         if self._folder.is_dir():
             for path in sorted(self._folder.glob("*.json")):
                 yield self._read(path)
 
     def find(self, name: str) -> ImageRecord | None:
-        """Return the image of a digest or an image id, or the one that goes by a name (`:latest` without a tag)."""
+        """Return the image of a digest or an image id, or the one called a name (`:latest` without a tag)."""
         for image in self.all():
             if name in (image.digest, image.image.image_id) or image.called(name):
                 return image
@@ -204,50 +174,8 @@ class ImageRecords:
         try:
             return ImageRecord.from_json(path.read_bytes())
         except (ValueError, AttributeError, TypeError, InvalidRecordError, InvalidDigestError, FarmError) as error:
-            raise InvalidImageRecordError(path, str(error)) from error
-
-
-def _optional(form: Any) -> BlobRef | None:
-    return None if form is None else BlobRef.from_dict(form)
-
-
-def _layer_dict(layer: Layer) -> dict[str, Any]:
-    return {
-        "blob": layer.blob.to_dict(),
-        "diff-id": layer.diff_id,
-        "holds": layer.holds,
-        "media-type": layer.media_type,
-    }
-
-
-def _layer(value: Any) -> Layer:
-    record = Record(value, "layer")
-    layer = Layer(
-        record.digest("diff-id"),
-        record.read("blob", BlobRef.from_dict),
-        record.text("media-type"),
-        record.text("holds"),
-    )
-    record.end()
-    return layer
-
-
-def _referrer_dict(referrer: Referrer) -> dict[str, Any]:
-    return {
-        "annotations": dict(referrer.annotations),
-        "blobs": [blob.to_dict() for blob in referrer.blobs],
-        "manifest": referrer.manifest.to_dict(),
-        "type": referrer.artifact_type,
-    }
-
-
-def _referrer(value: Any) -> Referrer:
-    record = Record(value, "referrer")
-    referrer = Referrer(
-        record.read("manifest", BlobRef.from_dict),
-        record.text("type"),
-        {str(name): str(text) for name, text in record.value("annotations").items()},
-        record.each("blobs", BlobRef.from_dict),
-    )
-    record.end()
-    return referrer
+            raise FarmError(
+                f"{path} is not a {_WHAT}: {error}",
+                remedy="Remove it; the image itself is not touched.",
+                code="invalid-image-record",
+            ) from error

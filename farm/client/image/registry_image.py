@@ -1,7 +1,6 @@
 """The image that a tag of the farm's registry means: these packages of one release, and nothing else said.
 
-The registry makes it for whoever pulls, and it is made again before the signer says what it is made of: by this one
-code.
+The registry makes it on demand, and it is made again before the signer attests what it is made of: both by this code.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from farm.client.image.defaults import plain_config
-from farm.client.image.making import make_image
+from farm.client.image.making import make_image, plain_config
 from farm.client.image.sbom import image_sbom
 from farm.core.fileset.archive import ArchiveWriter
 from farm.oci.image import with_plain_layers

@@ -48,47 +48,6 @@ if TYPE_CHECKING:
 NEWEST = "newest"
 
 
-class NotInImageError(FarmError):
-    """An image does not hold a package."""
-
-    code = "not-in-image"
-
-    def __init__(self, name: str, image: KnownImage) -> None:
-        held = sorted(package.name.short for package in image.record.packages)
-        near = difflib.get_close_matches(name, held, n=3)
-        super().__init__(
-            f"{image.name} holds no package {name}",
-            remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held)}.",
-        )
-
-
-class ForeignLayersError(FarmError):
-    """Others put layers into an image, which an update would take out; each is given with what it is said to hold."""
-
-    code = "foreign-layers"
-
-    def __init__(self, name: str, layers: Sequence[tuple[Digest, str]]) -> None:
-        said = [f"{' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in layers]
-        super().__init__(
-            f"{name[:200]} has {layers_of_nobody(len(layers))}, and an update would take out:{in_lines(said, 20)}",
-            remedy="Nothing was changed. Where a Dockerfile added that, update the image that it is built FROM, and "
-            "build it again; or make the image anew with `files:` in an image file.",
-        )
-
-
-class ForeignSettingsError(FarmError):
-    """Others gave an image settings that farm's images do not have, and that an update would drop."""
-
-    code = "foreign-settings"
-
-    def __init__(self, image: KnownImage) -> None:
-        super().__init__(
-            f"{image.name[:200]} says {' and '.join(image.unkept)}, which an update would drop",
-            remedy="Nothing was changed. Where a Dockerfile says that, update the image that it is built FROM, and "
-            "build it again.",
-        )
-
-
 class UpdateRefusedError(FarmError):
     """The proof of an update failed.
 
@@ -119,7 +78,7 @@ class ImageUpdate:
 
     `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
     beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. What an
-    override voids is neither in `together` nor in `brought`. `copies` hold code of the old builds still.
+    override affects is neither in `together` nor in `brought`. `copies` still hold code of the old builds.
     `sensitive` are sensitive files that go in and were not there before.
     """
 
@@ -151,7 +110,7 @@ class _Replacement:
     @property
     def channel(self) -> str:
         """The subscription that the release is of."""
-        return f"{self.catalogue.release.distribution}/{self.catalogue.release.channel}"
+        return self.catalogue.release.subscription
 
 
 def replace_builds(
@@ -170,8 +129,8 @@ def replace_builds(
 
     `to` is a version, or `newest`; `own` the user's own files of the image. `policy` says what may go in. `substitute`
     returns what takes the place of a package of a release; `override` says why what is named goes in although the proof
-    fails because of it, or the image loses what it runs. Raises `NotInImageError`, `ForeignLayersError`,
-    `ForeignSettingsError`, `UpdateRefusedError`, `NoSuchCommandError`, `NoSuchVersionError`, `OverrideError`,
+    fails because of it, or the image loses what it runs. Raises `FarmError`,
+    `UpdateRefusedError`, `FarmError`, `OverrideError`,
     `RefusedByPolicyError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
     substitute = substitute or _none
@@ -181,10 +140,7 @@ def replace_builds(
     new, named = _replacements(host, image, names, described, held, to=to, substitute=substitute)
     if not new:
         return None
-    if foreign := foreign_layers(host, image, described, tuple(held.values()), own):
-        raise ForeignLayersError(image.name, foreign)
-    if image.unkept:
-        raise ForeignSettingsError(image)
+    _check_unchanged(image, foreign_layers(host, image, described, tuple(held.values()), own))
     base = [part.member for part in held.values()]
     asked = [_known_as(held, name) for name in image.record.asked]
     added = [each.part.member for each in new.values()]
@@ -217,6 +173,26 @@ def replace_builds(
     return replace(made, sensitive=tuple(_sensitive(held, now, new)))
 
 
+def _check_unchanged(image: KnownImage, foreign: Sequence[tuple[Digest, str]]) -> None:
+    """Refuse an image with layers or settings of other tools, which an update would drop."""
+    if foreign:
+        said = [f"{' '.join(holds.split())[:200] or 'nothing is said of it'} ({diff_id})" for diff_id, holds in foreign]
+        count = layers_of_nobody(len(foreign))
+        raise FarmError(
+            f"{image.name[:200]} has {count}, and an update would remove:{in_lines(said, 20)}",
+            remedy="Nothing was changed. Where a Dockerfile added that, update the image that it is built FROM, and "
+            "build it again; or make the image anew with `files:` in an image file.",
+            code="foreign-layers",
+        )
+    if image.unkept:
+        raise FarmError(
+            f"{image.name[:200]} says {' and '.join(image.unkept)}, which an update would drop",
+            remedy="Nothing was changed. Where a Dockerfile says that, update the image that it is built FROM, and "
+            "build it again.",
+            code="foreign-settings",
+        )
+
+
 def _sensitive(
     held: Mapping[str, ImagePart], now: Mapping[str, ImagePart], new: Iterable[str]
 ) -> Iterator[SensitiveAdditions]:
@@ -240,13 +216,19 @@ def _replacements(
     to: str,
     substitute: Substitute,
 ) -> tuple[dict[str, _Replacement], set[str]]:
-    """Return what goes in by the names of members, and which of them were named. Raises as `replace_builds`."""
+    """Return what goes in by the names of members, and the names that were asked for. Raises as `replace_builds`."""
     new: dict[str, _Replacement] = {}
     named: set[str] = set()
     for name in names:
         placed = image.record.package(name)
         if placed is None:
-            raise NotInImageError(name, image)
+            held_names = sorted(package.name.short for package in image.record.packages)
+            near = difflib.get_close_matches(name, held_names, n=3)
+            raise FarmError(
+                f"{image.name} holds no package {name}",
+                remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held_names)}.",
+                code="not-in-image",
+            )
         # An override may be of nowhere, or of a channel that others of the image are not of.
         catalogue = described.catalogue(replace(placed, channel="") if placed.is_override else placed)
         known_as = _seat(catalogue, placed)
@@ -317,7 +299,7 @@ def _made(
 def _build(
     catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], substitute: Substitute
 ) -> dict[str, _Replacement]:
-    """Return a release's build of a package, or what stands in for it, with what it needs that the image lacks.
+    """Return a release's build of a package, or its replacement, with what it needs that the image lacks.
 
     Nothing where the image has it.
     """
@@ -337,7 +319,7 @@ def _build(
             continue
         found[each] = _Replacement(package, part, catalogue)
         lacking = [need for need in package.entry.needs if need not in held and need not in found]
-        # A stand-in may need what the release has not: the proof misses it, and names it.
+        # A replacement may need what the release lacks: the proof finds it missing.
         waiting += [need for need in lacking if package.placed is None or catalogue.holds(need)]
     return found
 
@@ -358,7 +340,7 @@ def _none(_catalogue: Catalogue, _name: str) -> None:
 
 
 def _seat(catalogue: Catalogue, placed: PlacedPackage) -> str:
-    """Return what the channel knows a package by, or, where that is an override, the package that it stands in for."""
+    """Return the channel's name for a package, or, for an override, that of the package it replaces."""
     if placed.is_override:
         return placed.void.instead_of.partition(" ")[0] if placed.void else placed.name.short
     return catalogue.known_as(str(placed.name))

@@ -120,7 +120,7 @@ def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
     try:
         return needs_of(members)
     except OpenSetError:
-        # An override was accepted with which something is missing: what is there is told.
+        # An accepted override leaves needs unmet: only what is there is listed.
         providers = members.capabilities.providers
         return {
             name: tuple(sorted({found for requirement in member.requires for found in providers(requirement)} - {name}))

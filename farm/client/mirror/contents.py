@@ -66,7 +66,7 @@ class FetchResult:
     size: int = 0
     missing_sources: int = 0
     archive: Callable[[BlobRef], None] = field(default=lambda _blob: None)
-    """Is told of each archive that is there."""
+    """Called with each archive that is there."""
 
 
 class Contents:
@@ -92,7 +92,7 @@ class Contents:
             return [line for name in portion.names if (line := tree.listing(name))]
         if base is not None:
             return listing_difference(read, base.release.index, portion.release.index)[0]
-        what = f"index of {_named(portion.release)}"
+        what = f"index of {portion.release}"
         return list(listings(read, portion.release.index, lambda blobs: self._downloads.prefetch(blobs, what)))
 
     def bring(self, portion: Portion, lines: Sequence[Listing]) -> None:
@@ -103,7 +103,7 @@ class Contents:
         read = self._reader(portion.release)
         for start in range(0, len(lines), _BATCH):
             batch = lines[start : start + _BATCH]
-            self._downloads.prefetch([line.entry for line in batch], f"index of {_named(portion.release)}")
+            self._downloads.prefetch([line.entry for line in batch], f"index of {portion.release}")
             entries = [read_entry(read, line) for line in batch]
             self._bring([(blob, f"blob of {entry.name}") for entry in entries for blob in entry.blobs])
             for entry in entries:
@@ -124,10 +124,10 @@ class Contents:
             if release.previous is None:
                 return
             blob = BlobRef(release.previous, LARGEST_HEAD)
-            release = Release.from_json(self._downloads.read(blob, f"head of the release before {_named(release)}"))
+            release = Release.from_json(self._downloads.read(blob, f"head of the release before {release}"))
 
     def _reader(self, release: Release) -> Read:
-        what = f"index of {_named(release)}"
+        what = f"index of {release}"
         return lambda blob: self._downloads.read(blob, what)
 
     def _bring(self, blobs: Iterable[tuple[BlobRef, str]]) -> None:
@@ -264,7 +264,3 @@ def _removed_if_rotten(store: BlobStore, digest: Digest) -> bool:
 
 def _documents(index: AdvisoryIndex) -> list[BlobRef]:
     return [*(advisory.document for advisory in index.advisories), *([index.statements] if index.statements else [])]
-
-
-def _named(release: Release) -> str:
-    return f"release {release.number} of {release.distribution}/{release.channel}"

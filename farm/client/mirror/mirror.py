@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ from farm.client.mirror.directory import MirrorDirectory, MirrorError, MirrorRec
 from farm.client.mirror.repository import MirroredRepository
 from farm.client.repository.download import Downloads
 from farm.client.repository.imports import ImportedReleases
+from farm.client.repository.progress import NO_PROGRESS, Progress
 from farm.client.repository.readers import open_reader
 from farm.core.names.digest import Digest
 from farm.errors import FarmError
 from farm.store.durable_file import replace_file
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.store.locks import no_progress
 from farm.trust.index.earlier_release import MOST_STEPS, pinned_release
 from farm.trust.index.release_index import Release
 
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farm.client.mirror.contents import Contents
-    from farm.client.mirror.repository import Fetching
     from farm.client.repository.host import Host
     from farm.client.repository.subscriptions import Subscription
     from farm.store.blobs import BlobStore
-    from farm.store.locks import Waiting
     from farm.trust.index.imports import Import
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -52,18 +50,6 @@ class MirrorSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorTerms:
-    """How it is done. `fetching` opens what shows the progress of that many bytes; `waiting` hears of a lock.
-
-    With `check` all that is there is read through, and fetched anew where it has rotted.
-    """
-
-    fetching: Fetching = field(default=lambda _size: nullcontext(lambda _blob: None))
-    waiting: Waiting = no_progress
-    check: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Mirrored:
     """What a mirror holds now: its newest releases, what they take of others, and until when readers take it.
 
@@ -80,17 +66,17 @@ class Mirrored:
     stale: tuple[str, ...]
 
 
-_PLAIN = MirrorTerms()
-
-
-def mirror(host: Host, directory: Path, wanted: MirrorSelection, terms: MirrorTerms = _PLAIN) -> Mirrored:
+def mirror(
+    host: Host, directory: Path, wanted: MirrorSelection, progress: Progress = NO_PROGRESS, *, check: bool = False
+) -> Mirrored:
     """Make `directory` a mirror of channels that this host follows, or bring it to what is newest of them.
 
-    Readers see the state before until all is there. Raises `MirrorError`, `SubscriptionError`, `DownloadError`,
+    Readers see the state before until all is there. With `check` all that is there is read through, and fetched anew
+    where it is corrupt. Raises `MirrorError`, `SubscriptionError`, `DownloadError`,
     `UntrustedMetadataError`, `InvalidReleaseError`, `OSError`.
     """
     place = MirrorDirectory(directory)
-    with place.locked(terms.waiting):
+    with place.locked(progress.wait_for):
         before = place.record()
         names = wanted.channels or (before.channels if before else ("",))
         follows = [
@@ -101,18 +87,19 @@ def mirror(host: Host, directory: Path, wanted: MirrorSelection, terms: MirrorTe
         if before is None:
             place.write(record)
         state = host.state / "mirrors" / Digest.of(os.fsencode(os.path.realpath(directory))).hex
-        with _crash_noticed(state, terms) as careful:
-            return _Mirroring(host, follows[0], state, careful).run(place, record)
+        with _crash_noticed(state) as crashed:
+            return _Mirroring(host, follows[0], state, progress, check=check or crashed).run(place, record)
 
 
 class _Mirroring:
     """One run. `state` is where this host keeps what it has verified for that directory."""
 
-    def __init__(self, host: Host, subscription: Subscription, state: Path, terms: MirrorTerms) -> None:
+    def __init__(self, host: Host, subscription: Subscription, state: Path, progress: Progress, *, check: bool) -> None:
         self._host = host
         self._subscription = subscription
         self._state = state
-        self._terms = terms
+        self._progress = progress
+        self._check = check
         self._brought = FetchResult()
         self._stale: list[str] = []
 
@@ -120,7 +107,7 @@ class _Mirroring:
         """Mirror what `record` asks for."""
         state = self._state / "metadata"
         metadata = self._host.subscriptions.metadata(self._subscription, state)
-        main = MirroredRepository(place, record, state, metadata, brought=self._brought, check=self._terms.check)
+        main = MirroredRepository(place, record, state, metadata, brought=self._brought, check=self._check)
         until = main.verify().until
         contents = main.contents(self._host.subscriptions.downloads(self._subscription, place.store))
         releases = [
@@ -130,7 +117,7 @@ class _Mirroring:
         ]
         wanted = [Portion(release) for release in releases]
         before = [Portion(each) for each in _known(place.store, main.record.promised)]
-        main.bring(wanted, contents, self._terms.fetching)
+        main.bring(wanted, contents, self._progress)
         pins = _pins(releases)
         for distribution in dict.fromkeys(pin.distribution for pin in pins):
             mine = [pin for pin in pins if pin.distribution == distribution]
@@ -172,7 +159,7 @@ class _Mirroring:
             opened.folder_of(pins[0]) / "metadata",
             metadata,
             brought=self._brought,
-            check=self._terms.check,
+            check=self._check,
         )
         try:
             until = theirs.verify().until
@@ -180,7 +167,7 @@ class _Mirroring:
             place.write(record)
             downloads = Downloads(open_reader(metadata.place), place.store)
             wanted = [_portion(theirs, pin, downloads) for pin in pins]
-            theirs.bring(wanted, theirs.contents(downloads), self._terms.fetching)
+            theirs.bring(wanted, theirs.contents(downloads), self._progress)
         except FarmError as error:
             if not {key_of(pin) for pin in pins} <= set(record.held):
                 raise MirrorError(
@@ -265,11 +252,11 @@ def _known(store: BlobStore, digests: Iterable[str]) -> Iterator[Release]:
 
 
 @contextmanager
-def _crash_noticed(state: Path, terms: MirrorTerms) -> Iterator[MirrorTerms]:
-    """Check everything where the machine went down while it was mirrored: what was not flushed may be there in part."""
+def _crash_noticed(state: Path) -> Iterator[bool]:
+    """Yield whether the machine went down while it was mirrored: what was not flushed may be there in part."""
     mark, boot = state / "under-way", _BOOT.read_bytes()
     crashed = mark.exists() and mark.read_bytes() != boot
     if not crashed:  # else it stays until all has been checked
         replace_file(mark, boot)
-    yield replace(terms, check=True) if crashed else terms
+    yield crashed
     mark.unlink()

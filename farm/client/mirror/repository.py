@@ -22,17 +22,14 @@ from farm.trust.verification.announced_root import roots_before
 from farm.trust.verification.published_files import PublishedFiles, PublishedMeanwhileError, published_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
     from pathlib import Path
 
     from farm.client.mirror.contents import FetchResult
     from farm.client.mirror.directory import MirrorDirectory, MirrorRecord
     from farm.client.repository.download import Downloads
     from farm.client.repository.mirrored_metadata import MirroredMetadata
-    from farm.core.plan.job import BlobRef
-
-    Fetching = Callable[[int], AbstractContextManager[Callable[[BlobRef], None]]]
+    from farm.client.repository.progress import Progress
 
 _TRIES = 5
 """How often what is newest is asked for anew, when the owner publishes meanwhile."""
@@ -89,7 +86,7 @@ class MirroredRepository:
         """Return what brings blobs into the mirror."""
         return Contents(downloads, self._brought, sources=self.record.sources, check=self._check)
 
-    def bring(self, portions: Sequence[Portion], contents: Contents, fetching: Fetching) -> None:
+    def bring(self, portions: Sequence[Portion], contents: Contents, progress: Progress) -> None:
         """Bring all blobs of these portions, and the advisories, and write down that they are there.
 
         What is there as a whole is not looked at. Raises `DownloadError`, `InvalidReleaseError`, `OSError`.
@@ -98,8 +95,8 @@ class MirroredRepository:
         held = set() if self._check else set(self.record.held)
         lacking = [each for each in portions if each.key not in held]
         plan = [(each, contents.lines(each, self._base(each, held))) for each in lacking]
-        with fetching(sum(line.archive_size for _, lines in plan for line in lines)) as progress:
-            self._brought.archive = progress
+        with progress.fetch(sum(line.archive_size for _, lines in plan for line in lines)) as arrived:
+            self._brought.archive = arrived
             for portion, lines in plan:
                 contents.bring(portion, lines)
         advisories = Digest.of(self._advisories) if self._advisories is not None else ""

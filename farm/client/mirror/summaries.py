@@ -1,6 +1,6 @@
-"""What the signer states of each release, as a mirror carries it on: what its channel's keys have signed, and no more.
+"""What the signer states of each release, as a mirror carries it on: what its channel's keys have signed.
 
-Nobody needs it to install anything, so one that cannot be had, or that keys of before have signed, is only left out.
+It is not needed to install anything, so one that cannot be had, or that old keys have signed, is left out.
 """
 
 from __future__ import annotations

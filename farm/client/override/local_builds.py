@@ -1,4 +1,4 @@
-"""A package that was built on this host, described as a release describes its own, so that it can stand in for one."""
+"""A package that was built on this host, described as a release describes its own, so that it can replace one."""
 
 from __future__ import annotations
 

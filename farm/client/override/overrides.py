@@ -1,4 +1,4 @@
-"""The overrides of a host: which packages stand in for those of a channel, where, and why.
+"""The overrides of a host: which packages replace those of a channel, where, and why.
 
 `STATE/overrides/<scope>.json` holds those of one scope: of the whole host, of one root, or of one image file. The blobs
 of a package that was built here are named there, so that `farm gc` keeps them.
@@ -80,7 +80,7 @@ class OfChannel:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`source` stands in for `package` of `channel`. `made_for` and `stands_for` are that package when it was made."""
+    """`source` replaces `package` of `channel`. `made_for` and `stands_for` are that package when it was made."""
 
     package: str
     channel: str

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from farm.client.override.local_builds import open_built_here
 from farm.client.override.overrides import BuiltHere
+from farm.client.repository.placed_packages import placed_package
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
-from farm.core.sets.members.member import Member
 from farm.core.sets.members.package_set import PackageSet
-from farm.core.sets.members.set_record import PlacedPackage
 from farm.core.sets.proof.prover import prove
 from farm.errors import FarmError, in_lines
 from farm.store.durable_file import replace_file
@@ -38,18 +37,6 @@ class OwnPackageError(FarmError):
     """A package that was packed here is not there, is damaged, or its record is."""
 
     code = "own-package"
-
-
-class OwnPackageProblemError(FarmError):
-    """A set does not hold together because of a package that was packed here."""
-
-    code = "own-package-problem"
-
-    def __init__(self, names: Sequence[str], problems: Sequence[str]) -> None:
-        super().__init__(
-            f"{' and '.join(names)} cannot go in:{in_lines(problems)}",
-            remedy="Name what has it under `packages` too: `farm why --reverse LIBRARY` says which package that is.",
-        )
 
 
 class OwnPackages:
@@ -98,7 +85,7 @@ class OwnPackages:
                 f"{name} is not whole any more: {error.message}",
                 remedy=f"Pack it again: `farm pack {built.place} --name {name} --version {built.entry.version}`.",
             ) from error
-        return replace(package, placed=_placed(package))
+        return replace(package, placed=placed_package(package.descriptor))
 
     def _file(self, name: PackageName) -> Path:
         return self._folder / name.distribution / f"{name.short}.json"
@@ -128,26 +115,19 @@ def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
 
 
 def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]) -> None:
-    """See that a set holds together as well with these packages as without. Raises `OwnPackageProblemError`."""
+    """See that a set holds together as well with these packages as without. Raises `FarmError`."""
     before = {problem.message for problem in _problems(released)}
     found = [problem.message for problem in _problems((*released, *added)) if problem.message not in before]
     if found:
-        raise OwnPackageProblemError([package.name for package in added], found)
+        raise FarmError(
+            f"{' and '.join(package.name for package in added)} cannot go in:{in_lines(found)}",
+            remedy="Name what has it under `packages` too: `farm why --reverse LIBRARY` says which package that is.",
+            code="own-package-problem",
+        )
 
 
 def _problems(packages: Iterable[VerifiedPackage]) -> Sequence[Problem]:
-    members = (
-        Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
-        for package in packages
-    )
-    return prove(PackageSet.of(members)).problems
-
-
-def _placed(package: VerifiedPackage) -> PlacedPackage:
-    descriptor = package.descriptor
-    return PlacedPackage(
-        descriptor.name, str(descriptor.version), descriptor.revision, descriptor.digest, package.store
-    )
+    return prove(PackageSet.of(package.member for package in packages)).problems
 
 
 def _read(path: Path) -> BuiltHere:

@@ -1,7 +1,7 @@
-"""Sets of a release in which packages of the user's own choice stand in for the release's.
+"""Sets of a release in which packages of the user's own choice replace the release's.
 
-The release's own set is verified and proven first, as ever. What the proof then finds wrong with the stand-ins is
-because of them: it goes through, and stands in the record of the set, with who depends on them.
+The release's own set is verified and proven first, as ever. What the proof then finds wrong with the replacements is
+because of them: it is accepted, and recorded in the set with the packages that depend on them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from farm.client.findings.static_copies import copies_in
 from farm.client.override.local_builds import open_built_here
 from farm.client.override.overrides import BuiltHere, OverrideError, Overrides
 from farm.client.override.packed_packages import OwnPackages, with_own_packages
-from farm.core.sets.members.member import Member
-from farm.core.sets.members.set_record import BrokenGuarantees, PlacedPackage
+from farm.client.repository.placed_packages import placed_package
+from farm.core.sets.members.set_record import BrokenGuarantees
 from farm.core.sets.proof.overriding import effects
 from farm.errors import FarmError, in_lines
 from farm.store.errors import CorruptBlobError, MissingBlobError
@@ -25,32 +25,19 @@ if TYPE_CHECKING:
     from farm.client.override.overrides import Override, Scope
     from farm.client.repository.catalogue import Catalogue, VerifiedPackage
     from farm.client.repository.host import Host
-    from farm.core.sets.proof.overriding import Effect
+    from farm.core.sets.members.set_record import PlacedPackage
 
     Substitute = Callable[[Catalogue, str], VerifiedPackage | None]
     """Returns the package that takes the place of one of a release, `placed` with it; None where none does."""
 
 
-class OverrideConflictError(FarmError):
-    """A package that stands in for another claims paths of a third: no root can be made of that, accepted or not."""
-
-    code = "override-conflict"
-
-    def __init__(self, override: Override, effect: Effect) -> None:
-        super().__init__(
-            f"with {override.source} in place of {override.made_for}:"
-            f"{in_lines([conflict.message for conflict in effect.conflicts])}",
-            remedy="Nothing was changed. Build it without these paths, or remove it: `farm override remove`.",
-        )
-
-
 def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
-    """Return a release in which the overrides of this host, and of these scopes, stand in wherever a set is made.
+    """Return a release whose sets use the overrides of this host and of these scopes.
 
     Packages that were packed on this host come in by their full names. Raises `OverrideError`.
     """
     release = catalogue.release
-    overrides = Overrides(host.state).constraint(f"{release.distribution}/{release.channel}", scopes)
+    overrides = Overrides(host.state).constraint(release.subscription, scopes)
     if overrides:
         substitutes = Substitutes(host, overrides)
         catalogue = catalogue.overridden(lambda plain, names: verified_with(plain, names, substitutes))
@@ -58,7 +45,7 @@ def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
 
 
 def substitute_on(host: Host) -> Substitute:
-    """Return what gives the packages that stand in for a release's on this host, and those packed here, one by one.
+    """Return what gives the packages that replace a release's on this host, and those packed here, one by one.
 
     Raises `OverrideError`, and what opening them raises.
     """
@@ -68,7 +55,7 @@ def substitute_on(host: Host) -> Substitute:
         if own.holds(name):
             return own.open(name)
         release = catalogue.release
-        overrides = Overrides(host.state).constraint(f"{release.distribution}/{release.channel}", ())
+        overrides = Overrides(host.state).constraint(release.subscription, ())
         found = Substitutes(host, [each for each in overrides if each.package == name])
         if name not in found.by_name:
             return None
@@ -85,7 +72,7 @@ def substitute_on(host: Host) -> Substitute:
 
 
 class Substitutes:
-    """Opens what overrides name, each at most once. `by_name` are these by the package that they stand in for."""
+    """Opens what overrides name, each at most once. `by_name` are these by the package that they replace."""
 
     def __init__(self, host: Host, overrides: Sequence[Override]) -> None:
         self._host = host
@@ -93,7 +80,7 @@ class Substitutes:
         self._opened: dict[str, VerifiedPackage] = {}
 
     def open(self, name: str) -> VerifiedPackage:
-        """Return what stands in for a package, verified: by its digests, or as its own channel says.
+        """Return the replacement of a package, verified: by its digests, or as its own channel says.
 
         Raises `OverrideError` where a local build is gone, and what verifying a channel's package raises.
         """
@@ -107,19 +94,11 @@ class Substitutes:
         return self._opened[name]
 
     def placed(self, name: str) -> PlacedPackage:
-        """Return what stands in for a package as a set records it, but for what is void in that set."""
+        """Return the replacement of a package as a set records it, without the guarantees that it breaks there."""
         override, package = self.by_name[name], self.open(name)
-        return PlacedPackage(
-            name=package.descriptor.name,
-            version=str(package.descriptor.version),
-            revision=package.descriptor.revision,
-            descriptor=package.descriptor.digest,
-            store=package.store,
-            channel="" if isinstance(override.source, BuiltHere) else override.source.channel,
-            stands_for=override.stands_for,
-            why=override.why,
-            build=package.build,
-        )
+        channel = "" if isinstance(override.source, BuiltHere) else override.source.channel
+        placed = placed_package(package.descriptor, channel, package.build)
+        return replace(placed, stands_for=override.stands_for, why=override.why)
 
     def _built_here(self, override: Override, source: BuiltHere) -> VerifiedPackage:
         try:
@@ -132,9 +111,9 @@ class Substitutes:
 
 
 def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> tuple[VerifiedPackage, ...]:
-    """Return the closure of packages with the stand-ins in their places, verified; what is void stands at each.
+    """Return the closure of packages, verified, with the replacements in it and the guarantees that these break.
 
-    Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `OverrideConflictError`.
+    Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `FarmError`.
     """
     seats = _seats(catalogue, names, substitutes)
     released = {each.name: each for each in catalogue.verified(seats)}
@@ -143,15 +122,20 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
         return tuple(released[name] for name in sorted(seats))
     put = {name: replace(each, foreign=released[name].foreign) for name, each in used.items()}
     found = [put.get(name) or released[name] for name in sorted(seats)]
-    instead_of = {member_of(put[name]).name: member_of(released[name]) for name in put}
-    said = effects(map(member_of, found), instead_of)
+    instead_of = {put[name].member.name: released[name].member for name in put}
+    said = effects((package.member for package in found), instead_of)
     for name, package in put.items():
-        override, effect = substitutes.by_name[name], said[member_of(package).name]
+        override, effect = substitutes.by_name[name], said[package.member.name]
         if effect.conflicts:
-            raise OverrideConflictError(override, effect)
+            raise FarmError(
+                f"with {override.source} in place of {override.made_for}:"
+                f"{in_lines([conflict.message for conflict in effect.conflicts])}",
+                remedy="Nothing was changed. Build it without these paths, or remove it: `farm override remove`.",
+                code="override-conflict",
+            )
         before = released[name]
         void = BrokenGuarantees(
-            instead_of=member_of(before).label,
+            instead_of=before.member.label,
             dependents=effect.dependents,
             problems=tuple(problem.message for problem in effect.problems),
             copies=tuple(_copies(found, package, before)),
@@ -162,13 +146,8 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
     return tuple(found)
 
 
-def member_of(package: VerifiedPackage) -> Member:
-    """Return a verified package as a member of a set."""
-    return Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
-
-
 def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> set[str]:
-    """Return the packages of the release that the set consists of, by name: what stands in may need others."""
+    """Return the packages of the release that the set consists of, by name: a replacement may need others."""
     waiting = {catalogue.known_as(name) for name in names}
     catalogue.closure(waiting)  # fetches in parallel what is then asked for one by one
     seats: set[str] = set()
@@ -184,7 +163,7 @@ def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes)
 
 
 def _copies(found: Sequence[VerifiedPackage], package: VerifiedPackage, before: VerifiedPackage) -> Iterator[str]:
-    """Yield the packages that linked in another build than the one that stands in now."""
+    """Yield the packages that linked in another build than the one that is used now."""
     for each in found:
         if each.placed is None and each.name != package.name:
             content = each.downloads.read(each.entry.provenance, f"provenance of {each.name}")

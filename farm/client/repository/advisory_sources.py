@@ -1,6 +1,6 @@
 """By which data packages were judged: whose list of advisories, how old, and which of the packages it covers.
 
-That no advisory holds for a package says something only where somebody has looked at it, and has said so.
+That no advisory holds for a package means something only where somebody has reviewed it and has stated that.
 """
 
 from __future__ import annotations

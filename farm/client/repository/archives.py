@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _LARGEST_BILL = 1 << 20
-"""Bytes of a bill of materials that is fetched before anybody has asked for it; most have a hundredth."""
+"""The most bytes of a bill of materials that is fetched in advance; most have a hundredth of that."""
 
 
 def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef], None]) -> None:
@@ -30,9 +30,9 @@ def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef]
 
 
 def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
-    """Bring the bills of materials of packages, so that they can be shown when nobody can be asked any more.
+    """Fetch the bills of materials of packages, so that they can be shown when no repository can be reached.
 
-    Who does not get one, for want of a repository or of room, goes on without it: it says so, when it is asked for.
+    Failing to, for want of a repository or of disk space, is no error here: `farm sbom` reports what it lacks.
     """
     wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
     for package in packages:

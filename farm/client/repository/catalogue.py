@@ -56,7 +56,7 @@ class VerifiedPackage:
     """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
 
     `downloads` bring its archive; `foreign`: it was taken from a release of another distribution. `placed` is how a set
-    records it where it is not a package of the release, but stands in for one. `build` is the number of its build.
+    records it where it replaces a package of the release. `build` is the number of its build.
     """
 
     entry: ReleaseEntry
@@ -74,6 +74,11 @@ class VerifiedPackage:
         return str(self.descriptor.name) if self.foreign else self.entry.name
 
     @property
+    def member(self) -> Member:
+        """The package as a member of a set."""
+        return Member.of(self.descriptor, self.facts, self.manifest, imported=self.foreign, build=self.build)
+
+    @property
     def store(self) -> str:
         """The name of its directory under `/packages`."""
         return self.manifest.store_path(self.entry.name, self.entry.version)
@@ -81,7 +86,7 @@ class VerifiedPackage:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An entry, the catalogue that it stands in, and what meets its needs in the release that was asked."""
+    """An entry, the catalogue that holds it, and what meets its needs in the release that was asked."""
 
     entry: ReleaseEntry
     home: Catalogue
@@ -279,11 +284,7 @@ class Catalogue:
 
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
     """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
-    members = (
-        Member.of(package.descriptor, package.facts, package.manifest, imported=package.foreign, build=package.build)
-        for package in packages
-    )
-    proof = prove(PackageSet.of(members))
+    proof = prove(PackageSet.of(package.member for package in packages))
     if proof.problems:
         found = in_lines([problem.message for problem in proof.problems])
         raise BrokenReleaseError(f"{what} does not hold together:{found}")

@@ -106,7 +106,7 @@ class Chooser:
         ranked = sorted(followed, key=lambda each: -each.priority)
         for _, group in groupby(ranked, key=lambda each: each.priority):
             having = [subscription for subscription in group if self._knows(subscription, name)]
-            # Who takes a package of another distribution has it too; that one itself comes first.
+            # A channel that imports a package has it too; the distribution's own comes first.
             own = [subscription for subscription in having if subscription.distribution == owner] or having
             if len(own) == 1:
                 return own[0]

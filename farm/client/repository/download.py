@@ -201,7 +201,7 @@ def _receive(writer: BlobWriter, reader: BlobReader, blob: BlobRef) -> None:
 
 
 def _sent(reader: BlobReader, blob: BlobRef, offset: int) -> Iterator[bytes]:
-    """Yield what a place sends, so that its failures are told from those of the disk here."""
+    """Yield what a place sends; its failures become `_NotServedError`, to distinguish them from those of this disk."""
     path = blob_path(blob.digest)
     try:
         yield from reader.stream(path, offset) if offset else reader.stream(path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from farm.client.repository.download import DownloadError
+from farm.client.repository.placed_packages import release_ref
 from farm.core.names.printed_version import printed_version
 from farm.core.plan.job import BlobRef
-from farm.core.sets.members.set_record import ReleaseRef
 from farm.errors import FarmError
 from farm.trust.index.earlier_release import LARGEST_HEAD
 from farm.trust.index.release_index import InvalidReleaseError, Release
@@ -25,22 +25,10 @@ MOST_RELEASES = 200
 """How many releases are looked through, back from the newest."""
 
 
-class NoSuchVersionError(FarmError):
-    """No release of a channel, as far as they can be had, holds a package in this version."""
-
-    code = "no-such-version"
-
-    def __init__(self, name: str, version: str, channel: str, seen: list[str]) -> None:
-        super().__init__(
-            f"no release of {channel} that can be had holds {name} {version}",
-            remedy=f"There are {', '.join(seen)}." if seen else "",
-        )
-
-
 def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) -> Catalogue:
     """Return the newest release that holds a package in a version: `3.5.4`, `3.5.4-1`, or just one build, `3.5.4-1+b2`.
 
-    Raises `NoSuchVersionError`, and what opening an earlier release raises.
+    Raises `FarmError`, and what opening an earlier release raises.
     """
     seen: dict[str, None] = {}
     for release, index in releases_back(catalogue):
@@ -53,14 +41,18 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
         ):
             if release == catalogue.release:
                 return catalogue
-            return host.pinned(ReleaseRef(release.distribution, release.channel, release.number, release.digest))
+            return host.pinned(release_ref(release))
         seen[full] = None
     release = catalogue.release
-    raise NoSuchVersionError(name, version, f"{release.distribution}/{release.channel}", list(seen))
+    raise FarmError(
+        f"no release of {release.subscription} that can be had holds {name} {version}",
+        remedy=f"There are {', '.join(seen)}." if seen else "",
+        code="no-such-version",
+    )
 
 
 def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
-    """Return the whole version of a package of a release, as its provenance has it: to find it by, and no more."""
+    """Return the whole version of a package of a release as its provenance states it, only to compare it."""
     from farm.trust.attestation.provenance import build_number_of  # noqa: PLC0415  (brings all kinds of keys)
 
     entry = index.entry(name)
@@ -82,7 +74,7 @@ def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None
 def releases_back(catalogue: Catalogue) -> Iterator[tuple[Release, IndexTree]]:
     """Yield the catalogue's release and those before it with their indexes, as far as they can be had."""
     release = catalogue.release
-    what = f"index of an earlier release of {release.distribution}/{release.channel}"
+    what = f"index of an earlier release of {release.subscription}"
     for _ in range(MOST_RELEASES):
         yield release, IndexTree(lambda blob: catalogue.downloads.read(blob, what), release.index)
         if release.previous is None:

@@ -24,12 +24,6 @@ LOOKUP_SECONDS = 10.0
 _DNS_PORT = 53
 
 
-class LookupFailedError(FarmError):
-    """DNS gave no answer: it cannot be reached, or its servers fail."""
-
-    code = "dns"
-
-
 class InvalidResolverError(FarmError):
     """A text names no resolver."""
 
@@ -72,7 +66,7 @@ class Resolver:
     def texts(self, domain: str) -> list[bytes]:
         """Return the TXT records at a distribution's name, each with its strings joined.
 
-        Raises `EnrolmentRecordError` when there is none, `LookupFailedError`.
+        Raises `EnrolmentRecordError` when there is none, `FarmError`.
         """
         name = record_name(domain)
         try:
@@ -83,11 +77,11 @@ class Resolver:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
             raise EnrolmentRecordError(domain, "is not there") from error
         except dns.exception.Timeout as error:
-            raise LookupFailedError(
-                f"no answer about {name} within {self.seconds:g} seconds{self._asked()}", remedy=_TRY_AGAIN
+            raise FarmError(
+                f"no answer about {name} within {self.seconds:g} seconds{self._asked()}", remedy=_TRY_AGAIN, code="dns"
             ) from error
         except (dns.exception.DNSException, OSError) as error:
-            raise LookupFailedError(f"cannot look up {name}{self._asked()}: {error}", remedy=_TRY_AGAIN) from error
+            raise FarmError(f"cannot look up {name}{self._asked()}: {error}", remedy=_TRY_AGAIN, code="dns") from error
         return [b"".join(record.strings) for record in answer]
 
     def _asked(self) -> str:

@@ -1,8 +1,8 @@
 """The cache of unpacked packages after a power cut: what was not flushed to the disk before it is unpacked anew.
 
-Unpacking flushes nothing, for which every file would wait. Whoever needs packages to last flushes the file system once,
-and says so here: `CACHE/.flushed/<boot>` has the time of the last flush of a boot of the machine. What a former boot
-unpacked later than that may be there in part.
+Unpacking does not flush, because every file would wait for it. A command whose packages must last flushes the file
+system once and records it: the time of `CACHE/.flushed/<boot>` is that of the last flush in a boot of the machine.
+Packages that an earlier boot unpacked after its last flush may be incomplete.
 """
 
 from __future__ import annotations

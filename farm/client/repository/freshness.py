@@ -1,7 +1,7 @@
 """Whether a repository still shows what was verified of it: two small files are compared, and nothing is believed.
 
-This asks in the plainest words of HTTP. Whoever answers in others, from behind a proxy, or not at all, is asked again
-by the client that knows them all (`farm.client.repository.readers`), which also says what is wrong.
+This speaks the simplest HTTP. A server that needs more, or a proxy, is asked again by the complete client
+(`farm.client.repository.readers`), which also reports what is wrong.
 
 Loading this loads no more than it needs: it is on the way to every start of a container.
 """

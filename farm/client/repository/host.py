@@ -81,7 +81,7 @@ class Host:
 
     @contextmanager
     def patient_for(self, deadline: Deadline) -> Iterator[None]:
-        """Let all who ask what is newest wait no longer than this until the end of the block, together."""
+        """Limit how long all requests for what is newest may take together, until the end of the block."""
         self.mirrors.deadline = deadline
         try:
             yield
@@ -91,7 +91,7 @@ class Host:
     def catalogue(self, channel: str = "") -> Catalogue:
         """Return the newest verified release of a subscribed channel. Raises what subscriptions and metadata raise."""
         subscription = self.subscriptions.find(channel)
-        # Who has little time to wait asks once only.
+        # With a deadline the repository is asked only once.
         known = (
             None
             if self.mirrors.deadline

@@ -37,7 +37,7 @@ class NoAdvisoriesError(FarmError):
     code = "no-advisories"
 
     def __init__(self, distribution: str, way_on: str = "") -> None:
-        """`way_on` is how whoever asked can do without, as a sentence."""
+        """`way_on` says, as a sentence, how to go on without advisories."""
         super().__init__(
             f"{distribution} publishes no advisories, so nobody can say which packages are affected",
             remedy=" ".join(filter(None, ("Ask its owner to publish them.", way_on))),
@@ -64,11 +64,11 @@ class KnownAdvisories:
 
 
 def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
-    """Bring what is known of a set of a release, so that it can be audited when nobody can be asked any more.
+    """Fetch what is known of a set of a release, so that it can be audited when no repository can be reached.
 
-    Who does not get it goes on without it, also where nobody publishes any: it is said when it is asked for.
+    Failing to is no error here: `farm audit` reports what it lacks.
     """
-    channel = f"{release.distribution}/{release.channel}"
+    channel = release.subscription
     names = {package.name.inside(release.distribution) for package in record.packages if package.channel == channel}
     with suppress(FarmError, OSError):
         known_in_release(host, release, names)
@@ -112,7 +112,7 @@ def known_as_far_as_published(
     opening an import raises.
     """
     names = set(packages)
-    subscription = host.subscriptions.find(f"{release.distribution}/{release.channel}")
+    subscription = host.subscriptions.find(release.subscription)
     lists = lists or host.advisory_lists or _Published(host, subscription)
     documents, downloads = lists.own(subscription)
     own = _Signed.read(documents, subscription.distribution)
@@ -125,10 +125,10 @@ def known_as_far_as_published(
             continue
         documents, downloads = lists.of(pin)
         theirs = _Signed.read(documents, pin.distribution)
-        told, stated = theirs.about(short, downloads)
-        advisories += [advisory.as_imported_by(pin.distribution) for advisory in told]
-        statements += [found for statement in stated if (found := statement.as_imported_by(pin.distribution))]
-        # Who takes a package may have looked at it too.
+        found, stated = theirs.about(short, downloads)
+        advisories += [advisory.as_imported_by(pin.distribution) for advisory in found]
+        statements += [own_name for statement in stated if (own_name := statement.as_imported_by(pin.distribution))]
+        # The importing distribution may have reviewed a package too.
         data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
     return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
 
@@ -177,7 +177,7 @@ class _Signed:
         number = None if self.index is None else len(self.index.advisories)
         signed = self.reviews.signed_at(self.digest) if self.digest else None
         names = (
-            (str(PackageName.parse(each, within=self.distribution)), at)  # full, so that two channels can be told apart
+            (str(PackageName.parse(each, within=self.distribution)), at)  # full, to distinguish two channels
             for each, at in looked.items()
         )
         return JudgedBy(self.distribution, tuple(sorted(names)), number, self.digest, signed)

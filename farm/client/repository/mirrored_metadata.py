@@ -44,7 +44,7 @@ class MirroredMetadata:
         *,
         is_promised: bool = True,
     ) -> None:
-        """`is_promised`: somebody said that the mirrors have it, so that one that has not is told of."""
+        """`is_promised`: the mirrors are said to have the metadata, so the user is warned of one that does not."""
         self._address = address
         self._mirrors = mirrors
         self._verifier = verifier

@@ -1,7 +1,7 @@
 """Mirrors: other places that have a repository's blobs. They are asked before its owner, and trusted for nothing.
 
 What a blob is, its digest says. A mirror that sends other bytes, stalls or cannot be reached is not asked again by this
-process; one that lacks a blob may have the next. Each is told of once.
+process; one that lacks a blob may have the next. The user is warned once of each.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Mirror:
         yield from self._reader.stream(path, offset)
 
     def pass_over(self, why: str, *, for_good: bool) -> None:
-        """Say once that others are asked instead; and ask this one no more, where that is `for_good`."""
+        """Warn once that others are asked instead; with `for_good` this mirror is not asked again."""
         with self._lock:
             self.is_given_up |= for_good
             if for_good in self._told or True in self._told:

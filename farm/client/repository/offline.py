@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
     from farm.client.repository.subscriptions import Subscription
     from farm.trust.index.imports import Import
-    from farm.trust.index.release_index import Release
     from farm.trust.verification.stored_metadata import KeptMetadata
 
 
@@ -68,7 +67,7 @@ class LastVerified:
     @property
     def named(self) -> str:
         """Which release it is, in words."""
-        return named(self.catalogue.release)
+        return str(self.catalogue.release)
 
     @property
     def words(self) -> str:
@@ -193,10 +192,8 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
     try:
         release = Chooser(host.subscriptions, catalogue).catalogue(names, channel).release
     except DownloadError as error:
-        raise NotHereError(
-            error.what, " or ".join(named(verified.catalogue.release) for verified in opened.values())
-        ) from error
-    return opened[f"{release.distribution}/{release.channel}"]
+        raise NotHereError(error.what, " or ".join(verified.named for verified in opened.values())) from error
+    return opened[release.subscription]
 
 
 @contextmanager
@@ -206,11 +203,6 @@ def nothing_fetched(last: LastVerified) -> Iterator[None]:
         yield
     except DownloadError as error:
         raise NotHereError(error.what, last.named) from error
-
-
-def named(release: Release) -> str:
-    """Return which release it is, in words."""
-    return f"release {release.number} of {release.distribution}/{release.channel}"
 
 
 def _time(moment: datetime) -> str:

@@ -1,7 +1,7 @@
-"""The host of somebody who only looks: at what is installed, made or running here, and where that comes from.
+"""A host for commands that only read: what is installed, made or running here, and where it comes from.
 
-Where no repository can be asked, or what it shows has expired, what was verified last stands in for what is newest, and
-that is told with its age. Nobody may install, upgrade or make anything by this.
+Where a repository cannot be reached, or its metadata has expired, the last verified release is used in place of the
+newest, and the user is told which and how old it is. Nothing may be installed, upgraded or made with this host.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoodIn:
-    """A release that stood in for the newest one of its channel, and why that could not be known."""
+    """A release that was used in place of the newest of its channel, and why that could not be known."""
 
     last: LastVerified
     why: str
@@ -59,7 +59,7 @@ class StoodIn:
         release = self.last.catalogue.release
         newer = {"newer": self.last.newer} if self.last.newer else {}
         return newer | {
-            "channel": f"{release.distribution}/{release.channel}",
+            "channel": release.subscription,
             "release": release.number,
             "verified-at": self.last.at.isoformat(timespec="seconds"),
             "expired-since": self.last.ended.isoformat(timespec="seconds") if self.last.ended else None,
@@ -80,7 +80,7 @@ class ReadOnlyHost(Host):
 
     @property
     def has_expired(self) -> bool:
-        """Whether metadata that stood in has expired, so that what is missing in it is no all-clear."""
+        """Whether metadata that was used has expired: then an advisory may be missing in it."""
         return any(each.last.ended for each in self.stood_in.values())
 
     def catalogue(self, channel: str = "") -> Catalogue:
@@ -124,7 +124,7 @@ class ReadOnlyHost(Host):
         return _Imported(self, places)
 
     def note(self, channel: str, error: FarmError) -> None:
-        """Let the last verified release stand in for a channel's newest; raises `error` if that is no lack of news."""
+        """Use the last verified release for a channel; raises `error` unless it says that no news can be had."""
         if not is_no_news(error):
             raise error
         try:
@@ -140,7 +140,7 @@ def is_no_news(error: FarmError) -> bool:
 
 @contextmanager
 def nothing_fetched(host: ReadOnlyHost) -> Iterator[None]:
-    """Say what is missing here, where the work inside would have to fetch it and a release stood in.
+    """Say what is missing on this host, where the block would have to fetch it for a release that is not the newest.
 
     Raises `NotHereError`.
     """

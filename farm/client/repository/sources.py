@@ -25,15 +25,6 @@ LARGEST_SOURCE = 8 << 30
 _LARGEST_DOCUMENT = 16 << 20
 
 
-class OccupiedDirectoryError(FarmError):
-    """Sources are to be written where something else lies."""
-
-    code = "occupied-directory"
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(f"{directory} is not an empty directory", remedy="Name another with --output.")
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenSources:
     """What was written: how many `files`; `debian` are the sources that are Debian's binary packages, each with the
@@ -50,12 +41,15 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
     """Write all that a package was made of below `directory`, each file verified.
 
     `sources/` has the files that the build started from, and those that Debian built its packages among them from;
-    `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is told the
-    name of each file before it is fetched.
-    Raises `OccupiedDirectoryError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
+    `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is called with
+    the name of each file before it is fetched.
+
+    Raises `FarmError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise OccupiedDirectoryError(directory)
+        raise FarmError(
+            f"{directory} is not an empty directory", remedy="Name another with --output.", code="occupied-directory"
+        )
     package, plan = catalogue.checked(name)
     contents = recipe_contents(package)
     wanted = {f"sources/{_plain(source.file)}": source.digest for source in plan.sources}

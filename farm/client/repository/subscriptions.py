@@ -58,19 +58,6 @@ class Subscription:
         return f"{self.distribution}/{self.channel}"
 
 
-class DamagedRootError(SubscriptionError):
-    """The root that was pinned on subscribing is not what it was: the owner and the mirrors have no part in it."""
-
-    def __init__(self, subscription: Subscription, path: Path) -> None:
-        super().__init__(
-            f"the root metadata that this host pinned for {subscription} is damaged: {path} is not what was pinned, by "
-            "its digest",
-            remedy="Nothing was changed, and what is installed goes on working. Pin it again: "
-            f"`farm subscribe {subscription.address} {subscription.channel} --fingerprint {subscription.fingerprint}`, "
-            "which is the fingerprint that you gave.",
-        )
-
-
 class Subscriptions:
     """All subscriptions below one state directory."""
 
@@ -202,11 +189,17 @@ class Subscriptions:
         return self._path(subscription) / "metadata"
 
     def pinned_root(self, subscription: Subscription) -> bytes:
-        """Return the root metadata that was pinned on subscribing. Raises `DamagedRootError`."""
+        """Return the root metadata that was pinned on subscribing. Raises `SubscriptionError`."""
         path = self._path(subscription) / "root.json"
         content = path.read_bytes() if path.exists() else b""
         if Digest.of(content) != subscription.fingerprint:
-            raise DamagedRootError(subscription, path)
+            raise SubscriptionError(
+                f"the root metadata that this host pinned for {subscription} is damaged: {path} is not what was "
+                "pinned, by its digest",
+                remedy="Nothing was changed, and what is installed goes on working. Pin it again, with the fingerprint "
+                f"that you gave: `farm subscribe {subscription.address} {subscription.channel} --fingerprint "
+                f"{subscription.fingerprint}`.",
+            )
         return content
 
     def downloads(self, subscription: Subscription, store: BlobStore) -> Downloads:

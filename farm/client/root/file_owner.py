@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage
 
 
-class NotOwnedError(FarmError):
-    """A path is of no package: it lies in no root, or farm or somebody else has put it there."""
-
-    code = "not-owned"
-
-
 @dataclass(frozen=True, slots=True)
 class OwnedFile:
     """A path in a root: as it was asked for, and as the package knows it (`bin/jq`)."""
@@ -78,12 +72,14 @@ def is_inside_root(path: Path) -> bool:
 
 
 def owner_of(path: Path) -> OwnedFile:
-    """Return the package that owns what a path leads to. Raises `NotOwnedError`, `RootError`."""
+    """Return the package that owns what a path leads to. Raises `FarmError`, `RootError`."""
     asked = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would lose the root by following its links)
     top = _root_above(path)
     if top is None:
-        raise NotOwnedError(
-            f"{asked} lies in no directory that farm has installed into", remedy="See `farm list --root DIR`."
+        raise FarmError(
+            f"{asked} lies in no directory that farm has installed into",
+            remedy="See `farm list --root DIR`.",
+            code="not-owned",
         )
     reached = Path(os.path.realpath(asked))
     try:
@@ -96,9 +92,10 @@ def owner_of(path: Path) -> OwnedFile:
         for placed in generation.set.packages:
             if placed.store == store:
                 return OwnedFile(top, asked, generation, placed, "/".join(inside))
-    raise NotOwnedError(
+    raise FarmError(
         f"{asked} is of no package of {top}{'' if reached == asked else f': it leads to {reached}'}",
         remedy="Name a file, or see with `farm verify --root` what was put there by others.",
+        code="not-owned",
     )
 
 

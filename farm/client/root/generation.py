@@ -15,12 +15,6 @@ FORMAT = 2
 _PARTS_AFTER_THE_NAME = 2  # version, and the digest of the tree
 
 
-class InvalidGenerationError(FarmError):
-    """A text that should be the record of a generation is none."""
-
-    code = "invalid-generation"
-
-
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One installed state: its number, when (RFC 3339, UTC) and by which command it was made, and its packages."""
@@ -50,21 +44,22 @@ class Generation:
 
     @classmethod
     def from_json(cls, content: bytes) -> Generation:
-        """Read what `to_json` gave, or what the first version of farm wrote. Raises `InvalidGenerationError`."""
+        """Read what `to_json` gave, or what the first version of farm wrote. Raises `FarmError`."""
         try:
             form = json.loads(content)
             if form["format"] == 1:
                 return cls(int(form["number"]), "", "", _first_format(form))
             if form["format"] != FORMAT:
-                raise InvalidGenerationError(
+                raise FarmError(
                     f"this generation has format {form['format']!r:.100}, this farm reads format {FORMAT}",
                     remedy="Upgrade the farm.",
+                    code="invalid-generation",
                 )
             record = SetRecord.from_json(json.dumps(form["set"]).encode())
             builds = read_builds(form.get("builds"))
             return cls(int(form["number"]), str(form["made"]), str(form["why"]), record.with_builds(builds))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidGenerationError(f"this is no record of a generation: {error!r:.200}") from error
+            raise FarmError(f"this is no record of a generation: {error!r:.200}", code="invalid-generation") from error
 
 
 def _first_format(form: dict[str, Any]) -> SetRecord:

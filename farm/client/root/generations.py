@@ -52,12 +52,6 @@ class RootError(FarmError):
     code = "root"
 
 
-class NoSuchGenerationError(FarmError):
-    """A root has no generation of this number, or none before the one that is current."""
-
-    code = "no-such-generation"
-
-
 class Root:
     """A root directory that farm keeps; it is made on first use."""
 
@@ -82,22 +76,23 @@ class Root:
         return tuple(each for each in found if each is not None)
 
     def generation(self, number: int) -> Generation:
-        """Return one state that is kept. Raises `NoSuchGenerationError`, `RootError`."""
+        """Return one state that is kept. Raises `FarmError`, `RootError`."""
         state = self._read(self._place(number) / "generation.json")
         if state is None:
             there = ", ".join(str(each) for each in self._numbers()) or "none"
-            raise NoSuchGenerationError(
+            raise FarmError(
                 f"{self.path} has no generation {number}; there are {there}",
                 remedy="See `farm list --root` with --generations.",
+                code="no-such-generation",
             )
         return state
 
     @contextlib.contextmanager
     def locked(self, *, make: bool = True, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Let nobody else change the root until the end of the block. Raises `RootError` for what is no root of farm's,
-        and for one that cannot be written to.
+        """Keep others from changing the root until the end of the block. Raises `RootError` for a directory that is not
+        a root of farm, and for one that cannot be written to.
 
-        Whoever installs holds it from reading the state to switching it, so that two installs at once both count.
+        An install holds the lock from reading the state to switching it, so that two installs at once both count.
         What a killed process has left behind is removed first. Without `make` a root that is not there is not made.
         """
         self.check()
@@ -140,7 +135,7 @@ class Root:
     def roll_back(self, number: int) -> Generation:
         """Make a state that is kept the current one. The caller holds `locked`.
 
-        Raises `NoSuchGenerationError`, and `RootError` when packages of it are gone.
+        Raises `FarmError`, and `RootError` when packages of it are gone.
         """
         state = self.generation(number)
         if missing := self.lacks(state):
@@ -348,7 +343,7 @@ def _names(directory: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _writable(path: Path) -> Iterator[None]:
-    """Say in words what a file system means that refuses to be written to."""
+    """Raise `RootError` for a file system that refuses to be written to."""
     try:
         yield
     except OSError as error:

@@ -42,12 +42,6 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PackageChange
 
 
-class NotAskedForError(FarmError):
-    """A package is to be removed that nobody asked for: it is not there, or others need it."""
-
-    code = "not-asked-for"
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of a root, planned or made. `after` has the number 0 until it is made; `fetched` are bytes of archives.
@@ -107,7 +101,7 @@ def install_packages(host: Host, request: RootRequest, progress: InstallProgress
         asked = (*map(catalogue.known_as, request.packages), *(before.set.asked if before else ()))
         packages = catalogue.verified(asked)
         request.policy.check(host, catalogue, packages)
-        record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue),))
+        record = SetRecord(asked, placed_packages(catalogue, packages), (release_ref(catalogue.release),))
         why = f"install {' '.join(request.packages)}" if request.packages else "upgrade"
         composition = composition_of(packages)
         change = _planned_with(host, root, record, packages, why)
@@ -130,7 +124,7 @@ def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = N
 def remove_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
     """Remove packages that were asked for from a root, with all that nothing else needs. The rest stays as it was.
 
-    Needs no release, and so no network. Raises `NotAskedForError`, `RootError`.
+    Needs no release, and so no network. Raises `FarmError`, `RootError`.
     """
     root = Root(request.root)
     with _locked(host, root, request, progress):
@@ -181,7 +175,7 @@ def _check_distribution(root: Root, before: Generation | None, catalogue: Catalo
 
 def _planned_with(host: Host, root: Root, record: SetRecord, packages: Sequence[VerifiedPackage], why: str) -> Change:
     """Return the change of a root to a set of verified packages, before anything is fetched."""
-    # A lock file does not say which builds these are; who has verified the packages knows.
+    # A lock file has no build numbers; they are known once the packages are verified.
     record = record.with_builds({str(package.descriptor.name): package.build for package in packages})
     lacking = host.lacking(_not_in(root, packages))
     change = _planned(root.current(), record, why, sum(package.entry.archive.size for package in lacking))
@@ -226,7 +220,7 @@ def _sensitive_additions(
     known: frozenset[tuple[PackageName, SensitiveFinding]] = frozenset()
     if change.before and old:
         gone = tuple(package for package in change.before.set.packages if package.descriptor in old)
-        # What is no longer described here was perhaps not there: then it is told again.
+        # Where the old package is no longer described on this host, all its sensitive files are reported again.
         with suppress(DownloadError, SubscriptionError, MissingBlobError, CorruptBlobError):
             known = InstalledSet(host, replace(change.before.set, packages=gone)).sensitive_files()
     return tuple(
@@ -256,7 +250,7 @@ def _locked(host: Host, root: Root, request: RootRequest, progress: Progress) ->
 
 
 def _asked_as(state: Generation, name: str, root: Root) -> str:
-    """Return by which of the words that were asked for a package is meant. Raises `NotAskedForError`."""
+    """Return by which of the words that were asked for a package is meant. Raises `FarmError`."""
     package = state.set.package(name)
     names = {name, *((str(package.name), package.name.short) if package else ())}
     found = next((each for each in state.set.asked if each in names), None)
@@ -264,10 +258,13 @@ def _asked_as(state: Generation, name: str, root: Root) -> str:
         return found
     asked = ", ".join(state.set.asked) or "nothing"
     if package is None:
-        raise NotAskedForError(f"{name} is not installed in {root.path}", remedy=f"Asked for there: {asked}.")
-    raise NotAskedForError(
+        raise FarmError(
+            f"{name} is not installed in {root.path}", remedy=f"Asked for there: {asked}.", code="not-asked-for"
+        )
+    raise FarmError(
         f"nobody asked for {name} in {root.path}: it is there because others need it",
         remedy=f"Remove those. Asked for there: {asked}.",
+        code="not-asked-for",
     )
 
 

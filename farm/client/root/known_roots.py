@@ -15,27 +15,19 @@ if TYPE_CHECKING:
     from farm.client.repository.host import Host
 
 
-class UnreadableStateError(FarmError):
-    """A state shares the cache with this one, and this user may not see what it needs."""
-
-    code = "unreadable-state"
-
-    def __init__(self, state: Path, shared: Path) -> None:
-        super().__init__(
-            f"{state} uses {shared} too, and this user may not read it: nobody can say what it needs or runs",
-            remedy="Nothing was changed. Let FARM_HOST name a directory of this user's own: users do not share one.",
-        )
-
-
 def states(host: Host) -> tuple[Path, ...]:
     """Return the state directories that share the cache; one that is gone is forgotten.
 
-    Raises `UnreadableStateError`: what is not seen there may be needed.
+    Raises `FarmError`: what is not seen there may be needed.
     """
     found = {host.state}
     for state in host.states.all():
         if not os.access(state, os.R_OK | os.X_OK) and os.path.lexists(state):
-            raise UnreadableStateError(state, host.shared)
+            raise FarmError(
+                f"{state} uses {host.shared} too, and this user may not read it: nobody can say what it needs or runs",
+                remedy="Nothing was changed. Set FARM_HOST to a directory of this user's own: users do not share one.",
+                code="unreadable-state",
+            )
         if state.is_dir():
             found.add(state)
         else:

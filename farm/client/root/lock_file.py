@@ -1,7 +1,7 @@
 """Lock files: a set of packages written down with the releases that it is of, to be had again on any host.
 
-A lock file is the record of a set, in JSON. Whoever installs it must follow the channels that it names: the release is
-looked for from the newest verified one back, and each package of it is verified as ever.
+A lock file is the record of a set, in JSON. A host that installs it must follow the channels that it names: the release
+is looked for from the newest verified one back, and each package is verified as usual.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LockError(FarmError):
 def lock_packages(catalogue: Catalogue, names: Iterable[str]) -> SetRecord:
     """Return the set of these packages, and all that they need, in a release. Raises what verifying raises."""
     asked = tuple(catalogue.known_as(name) for name in names)
-    return SetRecord(asked, placed_packages(catalogue, catalogue.verified(asked)), (release_ref(catalogue),))
+    return SetRecord(asked, placed_packages(catalogue, catalogue.verified(asked)), (release_ref(catalogue.release),))
 
 
 def lock_generation(state: Generation) -> SetRecord:
@@ -79,7 +79,7 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
     """
     catalogues = {release.subscription: host.pinned(release) for release in record.releases}
     for ref in record.releases:
-        _check_same(str(ref), ref, release_ref(catalogues[ref.subscription]))
+        _check_same(str(ref), ref, release_ref(catalogues[ref.subscription].release))
     found = []
     for placed in record.packages:
         catalogue = catalogues.get(placed.channel)
@@ -106,8 +106,8 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
 
 
 def _check_same(what: str, said: ReleaseRef | PlacedPackage, true: ReleaseRef | PlacedPackage) -> None:
-    told, signed = said.to_dict(), true.to_dict()
-    others = [key for key in sorted({*told, *signed}) if told.get(key) != signed.get(key)]
+    locked, signed = said.to_dict(), true.to_dict()
+    others = [key for key in sorted({*locked, *signed}) if locked.get(key) != signed.get(key)]
     if others:
-        how = "; ".join(f"{key} {told.get(key)!s:.100}, and {signed.get(key)} is signed" for key in others)
+        how = "; ".join(f"{key} {locked.get(key)!s:.100}, and {signed.get(key)} is signed" for key in others)
         raise LockError(f"the lock file says of {what}: {how}", remedy=_EDITED)

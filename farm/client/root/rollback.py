@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from farm.client.root.generations import NoSuchGenerationError, RootError
+from farm.client.root.generations import RootError
 from farm.client.root.installation import Change
 from farm.core.sets.members.set_record import changes
+from farm.errors import FarmError
 
 if TYPE_CHECKING:
     from farm.client.root.generation import Generation
@@ -17,7 +18,7 @@ def roll_back(root: Root, number: int | None = None) -> Change:
     """Make a state the current one; without a number, the one before the current. With one, the record of the current
     state need not be readable any more.
 
-    Raises `NoSuchGenerationError`, `RootError`.
+    Raises `FarmError`, `RootError`.
     """
     with root.locked(make=False):
         try:
@@ -29,9 +30,10 @@ def roll_back(root: Root, number: int | None = None) -> Change:
         if before and number is None:
             earlier = [generation.number for generation in root.generations() if generation.number < before.number]
             if not earlier:
-                raise NoSuchGenerationError(
+                raise FarmError(
                     f"{root.path} keeps no generation before {before.number}, the current one",
                     remedy="Nothing was changed. See `farm list --root` with --generations.",
+                    code="no-such-generation",
                 )
             number = earlier[-1]
         assert number is not None  # noqa: S101  (given, or found above)

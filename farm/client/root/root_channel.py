@@ -18,22 +18,10 @@ if TYPE_CHECKING:
     from farm.client.root.generations import Root
 
 
-class ImportedNameError(FarmError):
-    """A root's channel has no such package, and that of another distribution does not take its place."""
-
-    code = "foreign-name"
-
-
-class GoneFromChannelError(FarmError):
-    """A release has no more what a root holds because somebody asked for it."""
-
-    code = "gone-from-channel"
-
-
 def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release for a root, as `catalogue_of_root`, with the overrides of the host and of the root.
 
-    Raises `GoneFromChannelError` where it no longer has what was asked for in the root.
+    Raises `FarmError` where it no longer has what was asked for in the root.
     """
     catalogue = catalogue_of_root(host, root, names, channel)
     check_still_there(host, root, catalogue)
@@ -43,7 +31,7 @@ def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str =
 def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release of `channel`, else of the root's own channel, else of the one that has `names`.
 
-    Overrides of the host and of the root take effect in every set that is made of it. Raises `ImportedNameError` where
+    Overrides of the host and of the root take effect in every set that is made of it. Raises `FarmError` where
     the root holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
     """
     return overridden(host, _released(host, root, names, channel), Scope.of_root(root.path))
@@ -63,26 +51,27 @@ def _released(host: Host, root: Root, names: Iterable[str], channel: str) -> Cat
 
 
 def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
-    """Raise `GoneFromChannelError` with all that was asked for in a root and a release has no more."""
+    """Raise `FarmError` with all that was asked for in a root and that a release no longer has."""
     state, release = root.current(), catalogue.release
     gone = [name for name in (state.set.asked if state else ()) if not catalogue.holds(name)]
     if not gone:
         return
     place = f"--root {shlex.quote(str(root.path))}"
-    channel = f"{release.distribution}/{release.channel}"
+    channel = release.subscription
     others = Chooser(host.subscriptions, host.catalogue).others_of(release.distribution, release.channel, gone)
     move = f"take all from a channel that has {'it' if len(gone) == 1 else 'them'}, by `farm upgrade {place} --channel "
-    raise GoneFromChannelError(
+    raise FarmError(
         f"release {release.number} of {channel} has no more what was asked for in {root.path}: {', '.join(gone)}",
         remedy=f"Nothing was changed. Go on without: `farm remove {place} {' '.join(gone)}`; or "
         f"{move}{others[0] if others else 'CHANNEL'}`{'' if others else ', which you follow first'}.",
+        code="gone-from-channel",
     )
 
 
 def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str) -> None:
-    """Say of whom a name is; nothing where nobody has it, which whoever looks for it says better."""
+    """Raise `FarmError` where another distribution has the name; where none has, looking it up reports that better."""
     release = catalogue.release
-    own = f"{release.distribution}/{release.channel}"
+    own = release.subscription
     owner, _, short = name.rpartition("/")
     others = chooser.others_with(short, release.distribution)
     other = next((each for each in others if owner in ("", each.rpartition("/")[0])), None)
@@ -92,13 +81,15 @@ def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str
     held = root.current()
     was = held.set.package(name) if held else None
     if was is not None:
-        raise ImportedNameError(
+        raise FarmError(
             f"{root.path} holds {was.name}, which {own} has no more; {full} is another package, and does not become it",
             remedy=f"Nothing was changed. To move on purpose: `farm remove --root {root.path} {short}`, and "
             f"`farm install --root DIR {full}` into a root of its own.",
+            code="foreign-name",
         )
-    raise ImportedNameError(
+    raise FarmError(
         f"{root.path} holds packages of {own}, which has no {name}; {full} is of another distribution",
         remedy=f"Nothing was changed. Install it into a root of its own: `farm install --root DIR {full}`. In place of "
         f"a package of {own} it comes by `farm override add --root {root.path} PACKAGE={other}:{short} --why …`.",
+        code="foreign-name",
     )

@@ -1,7 +1,6 @@
-"""Sensitive files of packages, for whoever is about to have them: what they do, and why their packages have them.
+"""Sensitive files that an install adds: what they do, and why their packages have them.
 
-They are found in the verified files themselves, so that one is seen that its package does not declare, too: packages of
-before there were declarations have such.
+They are found in the verified files themselves, so that undeclared ones are reported too: older packages have such.
 """
 
 from __future__ import annotations

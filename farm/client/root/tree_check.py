@@ -33,7 +33,7 @@ class Deviation:
 
 
 def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> list[Deviation]:
-    """Return what under `root` is not as the manifest says, by path; `seen` is told of bytes that were read."""
+    """Return what under `root` differs from the manifest, by path; `seen` is called with the number of bytes read."""
     expected = {entry.path: entry for entry in manifest.entries}
     try:
         descriptor = os.open(root, _DIRECTORY)
@@ -47,7 +47,7 @@ def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> l
     finally:
         os.close(descriptor)
     gone = [path for path in expected if path not in check.met]
-    # Of a directory that is gone its content is not told path by path.
+    # The content of a directory that is gone is not reported path by path.
     tops = [path for path in gone if path.rpartition("/")[0] not in gone]
     return sorted([*found, *(Deviation(path, "missing", "it is gone") for path in tops)])
 

@@ -1,4 +1,4 @@
-"""A late-bound run without a Docker Engine: bubblewrap, for whoever may make user namespaces. No service, no root.
+"""A late-bound run without a Docker Engine, by bubblewrap: it needs user namespaces, but no service and no root.
 
 The process sees what it would see in Docker (`farm.client.run.late_binding`): packages, links, a fresh `/tmp`, its own
 `/proc`, a `/dev` of the harmless devices, a read-only root, no network unless asked, no privilege it could gain.
@@ -56,7 +56,7 @@ def check_bubblewrap(proc: Path = Path("/proc")) -> None:
             "bubblewrap is not installed: there is no program bwrap",
             remedy="Install it, on Debian with `apt-get install bubblewrap`.",
         )
-    # Who is root needs no user namespace that others may make, but one all the same.
+    # Root needs a user namespace too, but no permission for others to make one.
     switches = [("sys/user/max_user_namespaces", "0")]
     if os.geteuid() != 0:
         switches.append(("sys/kernel/unprivileged_userns_clone", "0"))
@@ -148,19 +148,19 @@ def run_bubblewrap(packages: Mapping[str, Path], links: Path, options: RunOption
         user, group = user_and_group(options.user)
         who = {"user": user, "group": group, "extra_groups": []}
         line = bubblewrap_command(packages, links, options, _reachable(packages, links, options))
-    told, said = os.pipe()
+    reading, writing = os.pipe()
     signals = _PassedOn()
     try:
-        line[1:1] = ["--info-fd", str(said)]
-        process = subprocess.Popen(line, pass_fds=[said], start_new_session=True, **who)
+        line[1:1] = ["--info-fd", str(writing)]
+        process = subprocess.Popen(line, pass_fds=[writing], start_new_session=True, **who)
     except OSError as error:
         raise BubblewrapError(
             f"bubblewrap cannot be started: {error.strerror}",
             remedy="See that there is a program bwrap, and that the command has not too many words.",
         ) from error
     finally:
-        os.close(said)
-    with os.fdopen(told, "rb") as info:
+        os.close(writing)
+    with os.fdopen(reading, "rb") as info:
         content = info.read()  # ends when everything is set up, or has failed
     signals.go_to(process, _child_in(content))
     status = process.wait()

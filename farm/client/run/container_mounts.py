@@ -1,7 +1,7 @@
 """What a container has where packages lie, and is not theirs: mounts over them, and what was written there.
 
-Whoever starts a container may mount anything over anything, and whoever is root in it may write. Elsewhere than where
-packages lie that is the user's own affair.
+A user can mount anything over anything when starting a container, and root in it can write. Outside the packages'
+directories that is not checked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PACKAGES, _OWN = "/packages", ".own"
 _LINKED = ("usr", "etc")
 """What a late-bound run has mounted from its directory of links."""
 _OF_PACKAGES = ("packages", "usr", *MERGED)
-_MOST_TOLD = 10
+_MOST_NAMED = 10
 
 
 def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
@@ -37,9 +37,9 @@ def hidden_in(container: LabelledContainer) -> tuple[str, ...]:
         for path in container.changed
         if _is_of_packages(path) and not any(target.is_relative_to(path) for target in targets)
     ]
-    told = [f"{path}: it was written in the container, and is not as in its image" for path in changed[:_MOST_TOLD]]
-    more = len(changed) - len(told)
-    return (*over, *told, *([f"{more} more paths were written so"] if more else ()))
+    named = [f"{path}: it was written in the container, and is not as in its image" for path in changed[:_MOST_NAMED]]
+    more = len(changed) - len(named)
+    return (*over, *named, *([f"{more} more paths were written so"] if more else ()))
 
 
 def bound_stores(mounts: Iterable[ContainerMount]) -> tuple[str, ...]:

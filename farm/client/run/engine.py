@@ -24,12 +24,6 @@ _IN_A_NAMESPACE = frozenset(
 _IN_A_NETWORK = frozenset({"CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW"})
 
 
-class NoEngineError(FarmError):
-    """Nothing on this machine can start a container."""
-
-    code = "no-engine"
-
-
 class RunEngine(Protocol):
     """What starts a run."""
 
@@ -49,7 +43,7 @@ class RunEngine(Protocol):
 
 
 class BubblewrapEngine:
-    """Bubblewrap, for whoever may make user namespaces."""
+    """Bubblewrap, for users that may make user namespaces."""
 
     name = BUBBLEWRAP
 
@@ -81,7 +75,7 @@ class BubblewrapEngine:
 def choose_engine(asked: str, docker_address: str) -> RunEngine:
     """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
 
-    Raises `SandboxUnavailableError`, `BubblewrapError`, or `NoEngineError` where neither can be had.
+    Raises `SandboxUnavailableError`, `BubblewrapError`, or `FarmError` where neither can be had.
     """
     if asked == BUBBLEWRAP:
         check_bubblewrap()
@@ -97,8 +91,9 @@ def choose_engine(asked: str, docker_address: str) -> RunEngine:
         try:
             check_bubblewrap()
         except BubblewrapError as other:
-            raise NoEngineError(
+            raise FarmError(
                 f"nothing here can start a container: {error.message}; and {other.message}",
                 remedy=f"Start a Docker Engine, or use bubblewrap, which needs no service and no root. {other.remedy}",
+                code="no-engine",
             ) from other
         return BubblewrapEngine(unless=socket_of(docker_address))

@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from farm.core.names.declared import HostNeeds
 
 
-class HostNeedsError(FarmError):
-    """A set asks something of its host that this one does not have, or that a run cannot grant."""
-
-    code = "host-needs"
-
-
 @dataclass(frozen=True, slots=True)
 class Granted:
     """A run with just the privileges that its set declares; `unknown` are kernel options of which nobody can say."""
@@ -30,28 +24,31 @@ class Granted:
 
 
 def grant(options: RunOptions, needs: HostNeeds, engine: RunEngine) -> Granted:
-    """Check what a set needs against this host and the engine, and grant it. Raises `HostNeedsError`."""
+    """Check what a set needs against this host and the engine, and grant it. Raises `FarmError`."""
     unknown: tuple[str, ...] = ()
     if needs.kernel or needs.features:
         unmet = unmet_by(engine.kernel(), needs)
         unknown = unmet.unknown
         if unmet.lacking:
-            raise HostNeedsError(
+            raise FarmError(
                 f"the set needs {', '.join(unmet.lacking)}: this kernel does not have it",
                 remedy="Run it on a host that has it.",
+                code="host-needs",
             )
     if needs.capabilities:
         grantable, otherwise = engine.grantable(options)
         beyond = [capability for capability in needs.capabilities if capability not in grantable]
         if beyond:
-            raise HostNeedsError(
+            raise FarmError(
                 f"the set needs {', '.join(beyond)}, which this run as {options.user} cannot be granted",
                 remedy=f"{otherwise[:1].upper()}{otherwise[1:]}.",
+                code="host-needs",
             )
     absent = [device for device in needs.devices if not Path(device).exists()]
     if absent:
-        raise HostNeedsError(
+        raise FarmError(
             f"the set needs the device {', '.join(absent)}, which this machine does not have",
             remedy="Run it on a machine that has it.",
+            code="host-needs",
         )
     return Granted(replace(options, capabilities=needs.capabilities, devices=needs.devices), unknown)

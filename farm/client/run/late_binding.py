@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from farm.container.sandbox_spec import Bind
+from farm.container.sandbox_spec import NOBODY, Bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from farm.core.names.platform import Platform
     from farm.core.sets.composition.compose import Composition
 
-NOBODY = "65534:65534"
-"""The user and group that a container runs as where nothing is said."""
 ENVIRONMENT = (("PATH", "/usr/bin:/usr/sbin"), ("LANG", "C.UTF-8"), ("HOME", "/tmp"))  # noqa: S108
 """The variables of every run, unless they are given."""
 

@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     from farm.container.sandbox_spec import Bind
 
 
-class WritableMountError(FarmError):
-    """What is to be mounted with the right to write holds farm's own records or packages, or lies among them."""
-
-    code = "writable-mount"
-
-
 def check_writable(host: Host, binds: Iterable[Bind]) -> None:
-    """See that none of the mounts that can be written reaches a host's state or cache. Raises `WritableMountError`."""
+    """See that none of the mounts that can be written reaches a host's state or cache. Raises `FarmError`."""
     written = [bind for bind in binds if bind.writable]
     if not written:
         return
@@ -32,7 +26,8 @@ def check_writable(host: Host, binds: Iterable[Bind]) -> None:
         source = bind.source.resolve()
         for place in sorted(kept):
             if place.is_relative_to(source) or source.is_relative_to(place):
-                raise WritableMountError(
+                raise FarmError(
                     f"{bind.source} cannot be mounted to be written: farm keeps in {place} what it trusts and runs",
                     remedy="Mount a directory that neither holds it nor lies in it; or leave `:rw` away.",
+                    code="writable-mount",
                 )

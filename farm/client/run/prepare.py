@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Started:
     """A run that was verified as a whole, and its set.
 
-    Of its command, `entrypoint` is what stands before the user's words, `usual` what stands in their place.
+    Of its command, `entrypoint` comes before the user's words, `usual` is used where there are none.
     `files` are those that were read for it: an image file, a policy.
     """
 

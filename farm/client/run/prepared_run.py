@@ -33,7 +33,7 @@ _FOLDER = "prepared"
 _MOST = 64
 """How many are kept: those that were prepared last."""
 _DECIDING = ("FARM_", "DOCKER_", "XDG_STATE_HOME", "HOME")
-"""How the names of the variables begin that decide what a run comes to."""
+"""How the names of the variables begin on which a run depends."""
 
 
 def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -45,7 +45,7 @@ def words_of(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def key_of(words: Sequence[str]) -> str:
-    """Return what a run goes by: the words that ask for it, up to its own command, where and by whom they are said."""
+    """Return the key of a run: a digest over the words before its own command, and where and by whom they are given."""
     decides = {name: value for name, value in os.environ.items() if name.startswith(_DECIDING)}
     where = [os.getcwd(), os.geteuid(), os.uname().release, os.isatty(0) and os.isatty(1)]
     said = [FORMAT, farm.__version__, _code(), *words, *where]
@@ -64,7 +64,7 @@ def _code() -> list[int]:
 
 
 def settings_of(state: str) -> dict[str, list[int] | None]:
-    """Return what stands for the present content of all that a host has been told which decides what runs."""
+    """Return stamps of the settings of a host that decide what runs: subscriptions, overrides, the policy."""
     followed, packed = f"{state}/subscriptions", f"{state}/packed"
     paths = [f"{state}/policy.yaml", f"{state}/overrides", packed, *_folders(packed), followed]
     for distribution in _folders(followed):
@@ -111,7 +111,7 @@ def start_again(state: str, shared: str, key: str, words: Sequence[str]) -> int 
         start = {"docker": _in_docker, "bubblewrap": _in_bubblewrap}[form["engine"]](form["start"], command)
         users = os.open(f"{shared}/.users", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as `CacheLock.used`, for who does not wait
+            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as `CacheLock.used`, without waiting
             if not command or not _holds(state, form):
                 return None
             now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
@@ -142,7 +142,7 @@ def _shows_the_same(seen: dict[str, str]) -> bool:
 def _engine_is_there(form: dict[str, Any]) -> bool:
     """Return whether the engine has the image that every run starts from; of bubblewrap, whether it is still meant.
 
-    Where nobody has asked for bubblewrap, it is for who has no Docker Engine.
+    Unless bubblewrap was asked for, it is used only where no Docker Engine answers.
     """
     start = form["start"]
     if form["engine"] == "docker":

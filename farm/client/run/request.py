@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from farm.client.findings.policy_in_force import NO_POLICY, PolicyInForce
 from farm.client.run.engine import BUBBLEWRAP
-from farm.client.run.late_binding import NOBODY, RunOptions
-from farm.container.sandbox_spec import Bind
+from farm.client.run.late_binding import RunOptions
+from farm.container.sandbox_spec import NOBODY, Bind
 from farm.errors import FarmError
 
 if TYPE_CHECKING:

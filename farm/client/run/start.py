@@ -54,7 +54,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
     """Run a command over packages in a container, and return its exit status; with Docker it does not return.
 
     Raises `RunRequestError`, what choosing an engine, verifying and fetching raise, `RefusedByPolicyError`,
-    `HostNeedsError`, `WritableMountError`, and what the user's own files raise.
+    `FarmError`, and what the user's own files raise.
     """
     settings = settings_of(str(host.state))
     image_file = _read(request.file) if request.file else None
@@ -70,7 +70,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
         granted = grant(options, joint_needs(package.descriptor.host for package in packages), engine)
         unpacked = _unpacked(host, selected, progress)
         links = links_directory(host.state, own.composition)
-        placed, release = placed_packages(selected.catalogue, packages), release_ref(selected.catalogue)
+        placed, release = placed_packages(selected.catalogue, packages), release_ref(selected.catalogue.release)
         record = SetRecord(request.names(image_file), placed, (release,))
         progress.announce(PlannedRun(record, granted, engine.name))
         run = LateBoundRun(packages[0].descriptor.platform, own.composition, unpacked, links, granted.options)

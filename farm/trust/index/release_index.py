@@ -148,6 +148,14 @@ class Release(Form, record="release", omitted={"imports"}, constants={"format": 
     packages: int
     imports: tuple[Import, ...] = ()
 
+    def __str__(self) -> str:
+        return f"release {self.number} of {self.subscription}"
+
+    @property
+    def subscription(self) -> str:
+        """The channel as subscriptions name it."""
+        return f"{self.distribution}/{self.channel}"
+
     @property
     def digest(self) -> Digest:
         """The digest of the canonical JSON: the name of this release for ever."""

@@ -380,7 +380,7 @@ def test_layers_of_others_are_told_and_no_update_takes_them_out(
     before = (tmp_path / "oci" / "index.json").read_bytes()
     done = farm("image", "update", "oci", "say", "--override", "never mind")
     assert done.returncode == 1
-    assert "oci has 1 layer that no package accounts for, and an update would take out:\n      COPY a /a (sha256:" in (
+    assert "oci has 1 layer that no package accounts for, and an update would remove:\n      COPY a /a (sha256:" in (
         done.stderr
     )
     assert "update the image that it is built FROM, and build it again" in done.stderr

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from farm.client.audit.dependents import UnknownNeedError, Use, understand, who_needs
+from farm.client.audit.dependents import Use, understand, who_needs
 from farm.core.sets.members.package_set import PackageSet
 from tests.core.sets.values import elf, member
+from tests.refusing import refuses
 
 TLS = member(
     "openssl",
@@ -80,7 +81,7 @@ def test_nobody_needs_what_stands_alone() -> None:
 
 @pytest.mark.parametrize(("asked", "near"), [("opensl", "openssl"), ("libssl.so.4", "libssl.so.3"), ("zzz", "Ask for")])
 def test_what_is_not_there_is_told_with_what_is_near(asked: str, near: str) -> None:
-    with pytest.raises(UnknownNeedError, match="nothing in the set") as caught:
+    with refuses("unknown-need", match="nothing in the set") as caught:
         understand(asked, PACKAGES, "the set")
     assert near in caught.value.remedy
 

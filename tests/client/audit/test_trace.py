@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from farm.cli.inspect.provenance_lines import provenance_lines
 from farm.client.audit.trace import Tracing
 from farm.client.override.overrides import BuiltHere, Override, Overrides, Scope
-from farm.client.root.file_owner import NotOwnedError, owner_of
+from farm.client.root.file_owner import owner_of
 from farm.client.root.generations import Root
 from farm.client.root.installed_set import NotInSetError
 from farm.core.names.digest import Digest
@@ -22,6 +22,7 @@ from farm.trust.metadata.key_names import KeyNames
 from tests.client.distribution import SmallDistribution
 from tests.client.images import build, subscribe
 from tests.client.installing import install
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,7 +237,7 @@ def test_what_no_package_owns_is_said_to_be_nobodys(host: Host, channel: SmallDi
         (root / "usr", "is of no package"),
         (tmp_path, "in no directory that farm has installed into"),
     ):
-        with pytest.raises(NotOwnedError, match=message):
+        with refuses("not-owned", match=message):
             owner_of(path)
 
 

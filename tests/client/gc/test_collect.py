@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from farm.client.gc.collect import collect_garbage
+from farm.client.gc.collect import SCRUB_DAYS, collect_garbage
 from farm.client.repository.host import Host
 from farm.client.root.generations import Root, RootError
 from farm.client.root.rollback import roll_back
+from farm.core.fileset.manifest import Manifest
 from farm.core.names.digest import Digest
 from tests.client.installing import install
 from tests.client.whole import whole
@@ -181,6 +182,7 @@ def test_what_was_built_here_stays(follower: Host, root: Path) -> None:
     built = follower.blobs.put_bytes(b"an archive of a local build")
     tree = follower.cache.root / "built-1.0-abcdefgh"
     tree.mkdir()
+    follower.cache.record(tree.name).write_text(Manifest.of(()).tree_digest)
     shutil.rmtree(root)
     collect(follower)
     assert follower.blobs.has(built)
@@ -207,6 +209,25 @@ def test_the_newest_verified_release_can_still_be_searched_without_the_repositor
     shutil.rmtree(distribution.public / "blobs")
     assert len(list(catalogue.listings())) == 3
     assert [each.name for each in catalogue.verified(["alone"])] == ["alone"]
+
+
+def test_the_cache_is_read_through_once_a_month(distribution: SmallDistribution, tmp_path: Path, root: Path) -> None:
+    heard: list[str] = []
+    host = Host(tmp_path / "state", tmp_path / "shared", heard.append)
+    assert distribution.founded is not None
+    host.subscriptions.subscribe(str(distribution.public), "edge", distribution.founded.fingerprint)
+    (package,) = install(host, root, "alone").set.packages
+    now = datetime.now(UTC)
+    collect_garbage(host, now)
+    (host.cache.path(package.store) / "share/alone/file").unlink()
+    collect_garbage(host, now + timedelta(days=SCRUB_DAYS - 1))
+    assert heard == []
+    collect_garbage(host, now + timedelta(days=SCRUB_DAYS + 1), dry_run=True)
+    assert heard == []
+    collect_garbage(host, now + timedelta(days=SCRUB_DAYS + 1))
+    (warning,) = heard
+    assert package.store in warning
+    assert not host.cache.path(package.store).exists()
 
 
 def test_a_part_of_a_download_goes(follower: Host, root: Path) -> None:

@@ -18,13 +18,14 @@ from farm.client.image.accounting import unaccounted, unattributed
 from farm.client.image.known_image import open_image
 from farm.client.image.making import record_in
 from farm.client.image.package_set import Described
-from farm.client.image.replacement import ForeignLayersError, ForeignSettingsError, replace_builds
+from farm.client.image.replacement import replace_builds
 from farm.container.image_store import EngineImages, ImageStore
 from farm.container.sandbox import connect
 from farm.core.sets.members.set_record import SetRecord
 from farm.oci.image_archive import image_archive
 from tests.client.images import build, subscribe
 from tests.client.layouts import add_layer, layout, put, retold
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +182,7 @@ def test_an_update_drops_nothing_that_a_dockerfile_said(
     found = updated("ENV A=1\nCMD ['x']")
     assert found is not None
     assert ("A", "1") in found.made.config.environment
-    with pytest.raises(ForeignLayersError, match=r"1 layer that no package accounts for(?s:.*)COPY"):
+    with refuses("foreign-layers", match=r"1 layer that no package accounts for(?s:.*)COPY"):
         updated("COPY mine /\nENV A=1")
-    with pytest.raises(ForeignSettingsError, match="says Healthcheck and StopSignal, which an update would drop"):
+    with refuses("foreign-settings", match="says Healthcheck and StopSignal, which an update would drop"):
         updated("HEALTHCHECK CMD say\nSTOPSIGNAL SIGINT")

@@ -11,14 +11,12 @@ import pytest
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from farm.client.image.command import NoSuchCommandError
 from farm.client.image.diff import Side, compare
 from farm.client.image.known_image import NotOfPackagesError, UnknownImageError, open_image
 from farm.client.image.package_set import Described
 from farm.client.image.records import ImageRecord, ImageRecords
-from farm.client.image.replacement import NotInImageError, UpdateRefusedError
+from farm.client.image.replacement import UpdateRefusedError
 from farm.client.image.user_layer import own_files_of
-from farm.client.repository.earlier_releases import NoSuchVersionError
 from farm.client.repository.host import Host
 from farm.core.names.digest import Digest
 from farm.core.sets.members.set_record import SetRecord
@@ -139,7 +137,7 @@ def test_an_update_takes_nothing_away_that_an_image_runs(distribution: SmallDist
     build(subscribed, "greet", name="broken:1", command=("never-there",))
     distribution.package("greet", {"bin/welcome": "#!/usr/bin/say\n"}, version="2.0")
     distribution.publish()
-    with pytest.raises(NoSuchCommandError) as caught:
+    with refuses("no-such-command") as caught:
         update(subscribed, "greet:1", "greet")
     assert caught.value.message == "with that the image has no command 'greet', which is what it runs"
     assert update(subscribed, "greet:1", "greet", override="nobody starts it") is not None
@@ -232,7 +230,7 @@ def test_an_older_version_is_found_in_the_release_that_had_it(
     back = update(subscribed, "x:3", "alone", to="1.0")
     assert back is not None
     assert back.made.image.digest == first.digest
-    with pytest.raises(NoSuchVersionError, match=r"holds alone 9") as caught:
+    with refuses("no-such-version", match=r"holds alone 9") as caught:
         update(subscribed, "x:1", "alone", to="9")
     assert "3.0-1, 2.0-1, 1.0-1" in caught.value.remedy
 
@@ -269,7 +267,7 @@ def test_what_a_new_build_needs_more_comes_in_and_what_nothing_needs_goes(
 
 def test_a_package_that_the_image_lacks_is_told_with_its_neighbours(subscribed: Host) -> None:
     build(subscribed, "greet", name="x:1")
-    with pytest.raises(NotInImageError) as caught:
+    with refuses("not-in-image") as caught:
         update(subscribed, "x:1", "gret")
     assert "greet" in caught.value.remedy
 

@@ -16,7 +16,7 @@ import pytest
 from tuf.api.metadata import Metadata, Root
 
 from farm.client.mirror.directory import MirrorError
-from farm.client.mirror.mirror import Mirrored, MirrorSelection, MirrorTerms, mirror
+from farm.client.mirror.mirror import Mirrored, MirrorSelection, mirror
 from farm.client.repository.download import DownloadError
 from farm.client.repository.host import Host
 from farm.core.fileset.manifest import Manifest
@@ -72,7 +72,7 @@ class Mirrorer:
         return Host(self.folder / "mirrorer", self.folder / "mirrorer/shared")
 
     def run(self, wanted: MirrorSelection = PLAIN, *, check: bool = False) -> Mirrored:
-        return mirror(self.host, self.place, wanted, MirrorTerms(check=check))
+        return mirror(self.host, self.place, wanted, check=check)
 
     def reader(self, name: str = "reader") -> Host:
         """Return a host that knows of nothing but the mirror."""

@@ -13,7 +13,7 @@ from farm.client.findings.policy import RefusedByPolicyError, judge
 from farm.client.findings.policy_facts import known_of_record
 from farm.client.findings.policy_in_force import PolicyInForce
 from farm.client.override.overrides import BuiltHere, OfChannel, Override, OverrideError, Overrides, Scope
-from farm.client.override.substitution import OverrideConflictError, overridden
+from farm.client.override.substitution import overridden
 from farm.client.repository.catalogue import BrokenReleaseError
 from farm.client.root.generations import Root
 from farm.client.root.installation import RootRequest, install_packages
@@ -24,6 +24,7 @@ from tests.client.images import subscribe
 from tests.client.installing import remove, upgrade
 from tests.core.advisories.osv_documents import osv
 from tests.foreign.neighbours import announce
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +113,7 @@ def test_what_is_wrong_with_the_release_itself_is_refused_all_the_same(
 
 def test_a_path_that_another_has_cannot_be_accepted(subscribed: Host, mine: SmallDistribution, tmp_path: Path) -> None:
     put(subscribed, built(subscribed, mine, "say", {"bin/say": "x", "bin/greet": "x"}))
-    with pytest.raises(OverrideConflictError, match="both claim /usr/bin/greet"):
+    with refuses("override-conflict", match="both claim /usr/bin/greet"):
         install(subscribed, tmp_path / "root", "greet")
     assert Root(tmp_path / "root").current() is None
 

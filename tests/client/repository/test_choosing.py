@@ -11,8 +11,8 @@ from farm.client.repository.host import Host
 from farm.client.repository.offline import last_with
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.client.root.generations import Root
-from farm.client.root.root_channel import ImportedNameError
 from farm.core.names.digest import Digest
+from farm.errors import FarmError
 from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install, upgrade
@@ -162,9 +162,9 @@ def test_a_root_keeps_the_distribution_of_its_packages(following: Following) -> 
     following.install("greet", "say")
     assert following.installed() == FIRST
 
-    remedy = refused(lambda: following.install("sing"), ImportedNameError, f"has no sing; {SECOND}/sing is of another")
+    remedy = refused(lambda: following.install("sing"), FarmError, f"has no sing; {SECOND}/sing is of another")
     assert f"farm install --root DIR {SECOND}/sing" in remedy
-    refused(lambda: following.install(f"{SECOND}/say"), ImportedNameError, f"has no {SECOND}/say; {SECOND}/say is of")
+    refused(lambda: following.install(f"{SECOND}/say"), FarmError, f"has no {SECOND}/say; {SECOND}/say is of")
     refused(lambda: following.install("neither"), Exception, "has no package neither")
 
 
@@ -174,7 +174,7 @@ def test_a_name_that_its_owner_gave_up_does_not_become_another_s(following: Foll
         following.first.entries.pop(name)
     following.first.package("rest", {"share/rest": "x"})
     following.first.publish()
-    remedy = refused(following.upgrade, ImportedNameError, f"holds {FIRST}/say, which {FIRST}/edge has no more; ")
+    remedy = refused(following.upgrade, FarmError, f"holds {FIRST}/say, which {FIRST}/edge has no more; ")
     assert f"`farm remove --root {following.root.path} say`" in remedy
     assert f"`farm install --root DIR {SECOND}/say`" in remedy
     assert following.installed() == FIRST

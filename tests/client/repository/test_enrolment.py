@@ -11,7 +11,7 @@ import dns.rcode
 import pytest
 
 from farm.cli.main import main
-from farm.client.repository.enrolment import InvalidResolverError, LookupFailedError, Resolver, enrol
+from farm.client.repository.enrolment import InvalidResolverError, Resolver, enrol
 from farm.client.repository.subscriptions import SubscriptionError
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import InvalidPackageNameError
@@ -21,6 +21,7 @@ from farm.trust.untrusted_metadata import UntrustedMetadataError
 from tests.client.distribution import DISTRIBUTION, SmallDistribution
 from tests.client.name_server import NameServer
 from tests.client.web_server import serving
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +169,7 @@ def test_a_fingerprint_by_hand_must_be_the_records(
 
 def test_a_resolver_that_says_nothing_is_given_up(names: NameServer, host: Host) -> None:
     names.silent = True
-    with pytest.raises(LookupFailedError, match=r"no answer about _farm.* within 0\.2 seconds from the resolver 127"):
+    with refuses("dns", match=r"no answer about _farm.* within 0\.2 seconds from the resolver 127"):
         enrol(host.subscriptions, DISTRIBUTION, "edge", Resolver.parse(names.address, seconds=0.2))
     assert kept(host) == []
 
@@ -177,7 +178,7 @@ def test_a_resolver_that_is_not_there_is_told(host: Host) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    with pytest.raises(LookupFailedError) as caught:
+    with refuses("dns") as caught:
         enrol(host.subscriptions, DISTRIBUTION, "edge", Resolver.parse(f"127.0.0.1:{port}", seconds=0.3))
     assert "--resolver" in caught.value.remedy
     assert kept(host) == []
@@ -185,7 +186,7 @@ def test_a_resolver_that_is_not_there_is_told(host: Host) -> None:
 
 def test_a_server_that_fails_is_told(names: NameServer, host: Host, resolver: Resolver) -> None:
     names.rcode = dns.rcode.SERVFAIL
-    with pytest.raises(LookupFailedError, match="cannot look up _farm"):
+    with refuses("dns", match="cannot look up _farm"):
         enrol(host.subscriptions, DISTRIBUTION, "edge", resolver)
     assert kept(host) == []
 

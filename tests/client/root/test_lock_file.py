@@ -13,6 +13,7 @@ from farm.client.root.lock_file import (
     LockError,
     lock_generation,
     lock_packages,
+    locked_packages,
     read_lock,
     write_lock,
 )
@@ -85,7 +86,7 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
         (replace(first, why="mine"), LockError, "why mine"),
     ):
         with pytest.raises(error, match=words):
-            install_locked(host, tmp_path / "root", replace(later, packages=(edited, *rest)))
+            locked_packages(host, replace(later, packages=(edited, *rest)))
     for changed, words in (
         ({"release": Digest.of(b"x")}, "cannot be had"),
         ({"number": 9}, "the newest that is signed there is release 3"),
@@ -93,14 +94,14 @@ def test_an_edited_lock_file_is_refused(distribution: SmallDistribution, later: 
         (release,) = later.releases
         edited_release = replace(release, **changed)
         with pytest.raises(UntrustedMetadataError, match=words):
-            install_locked(host, tmp_path / "root", replace(later, releases=(edited_release,)))
+            locked_packages(host, replace(later, releases=(edited_release,)))
     newest = lock_packages(host.catalogue(), ["greet"])
     for edited_set, words in (
         (replace(newest, releases=(replace(newest.releases[0], number=1),)), "number 1, and 3 is signed"),
         (replace(newest, asked=("alone",)), "asks for alone, and names no such package"),
     ):
         with pytest.raises(LockError, match=words):
-            install_locked(host, tmp_path / "root", edited_set)
+            locked_packages(host, edited_set)
     assert not (tmp_path / "root").exists()
 
 

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.client.repository.progress import NoProgress
-from farm.client.root.generation import Generation, InvalidGenerationError
-from farm.client.root.generations import NoSuchGenerationError, Root, RootError
+from farm.client.root.generation import Generation
+from farm.client.root.generations import Root, RootError
 from farm.client.root.installation import (
     Change,
-    NotAskedForError,
     RootRequest,
     install_packages,
     remove_packages,
@@ -30,6 +29,7 @@ from farm.core.names.digest import Digest
 from tests.client.distribution import SmallDistribution
 from tests.client.installing import install
 from tests.client.whole import leftovers, whole
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,11 +148,11 @@ def test_one_goes_back_a_step_at_a_time_and_forward_by_number(
     assert whole(follower, root).number == 2
     roll_back(Root(root))
     assert whole(follower, root).number == 1
-    with pytest.raises(NoSuchGenerationError, match="keeps no generation before 1"):
+    with refuses("no-such-generation", match="keeps no generation before 1"):
         roll_back(Root(root))
     roll_back(Root(root), 3)
     assert whole(follower, root).number == 3
-    with pytest.raises(NoSuchGenerationError, match="has no generation 7; there are 1, 2, 3"):
+    with refuses("no-such-generation", match="has no generation 7; there are 1, 2, 3"):
         roll_back(Root(root), 7)
 
 
@@ -190,10 +190,10 @@ def test_removing_needs_no_network(distribution: SmallDistribution, follower: Ho
 
 def test_only_what_was_asked_for_is_removed(follower: Host, root: Path) -> None:
     install(follower, root, "greet")
-    with pytest.raises(NotAskedForError, match="nobody asked for say") as caught:
+    with refuses("not-asked-for", match="nobody asked for say") as caught:
         remove(follower, root, "say")
     assert "Asked for there: greet" in caught.value.remedy
-    with pytest.raises(NotAskedForError, match="alone is not installed"):
+    with refuses("not-asked-for", match="alone is not installed"):
         remove(follower, root, "alone")
 
 
@@ -277,7 +277,7 @@ def test_a_record_of_the_first_format_is_still_read() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 3}', b'{"format": 2, "number": 1}', b'{"format": 1}'])
 def test_what_is_no_record_is_refused(content: bytes) -> None:
-    with pytest.raises(InvalidGenerationError):
+    with refuses("invalid-generation"):
         Generation.from_json(content)
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from farm.client.gc.collect import collect_garbage
 from farm.client.repository.host import composition_of
-from farm.client.root.known_roots import UnreadableStateError, states
+from farm.client.root.known_roots import states
 from farm.client.run.links import links_directory
 from farm.client.run.record import append_run, run_form
 from tests.client.images import subscribe
 from tests.client.installing import install
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from farm.client.repository.host import Host
@@ -110,5 +111,5 @@ def test_a_state_that_this_user_may_not_read_is_named(
     host.states.add(other)
     assert other in states(host)
     monkeypatch.setattr(os, "access", lambda path, _mode: path != other)
-    with pytest.raises(UnreadableStateError, match=f"{other} uses {host.shared} too"):
+    with refuses("unreadable-state", match=f"{other} uses {host.shared} too"):
         collect_garbage(host, NOW)

@@ -21,7 +21,7 @@ from farm.client.audit.sboms import NoSbomError, sbom_of_package, sbom_of_releas
 from farm.client.repository.catalogue import BrokenReleaseError, Catalogue
 from farm.client.repository.download import DownloadError, Downloads
 from farm.client.repository.readers import DirectoryReader
-from farm.client.repository.sources import OccupiedDirectoryError, write_sources
+from farm.client.repository.sources import write_sources
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
@@ -41,6 +41,7 @@ from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
 from tests.farms.releasing import EDGE, Signer
 from tests.farms.small import LOCK, SmallFarm, accept_provenance, recipe
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,7 +250,7 @@ def test_the_list_of_a_recipe_is_the_one_that_the_release_names(published: Publi
 def test_nothing_is_written_where_something_lies(published: Published) -> None:
     (published.folder / "written").mkdir()
     (published.folder / "written" / "mine").write_text("mine")
-    with pytest.raises(OccupiedDirectoryError):
+    with refuses("occupied-directory"):
         published.write()
 
 
