@@ -16,10 +16,10 @@ from farm.build.attempt.errors import (
     InvalidOrderError,
 )
 from farm.container.sandbox_spec import Variation
-from farm.core.names.declared import SensitiveFile
+from farm.core.names.declared import Output, SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.plan.plan import PlannedSource
-from farm.core.recipe.recipe import Output, Step
+from farm.core.recipe.recipe import Step
 from farm.store.errors import MissingBlobError
 from farm.trust.attestation.provenance import verify_provenance
 from tests.refusing import refuses

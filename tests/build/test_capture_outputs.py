@@ -9,12 +9,11 @@ import pytest
 
 from farm.build.attempt.capture_outputs import capture_packages
 from farm.build.packing import pack
-from farm.core.names.declared import SensitiveFile
+from farm.core.names.declared import Output, SensitiveFile
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.package.sensitive_files import UndeclaredFilesError, UnusedDeclarationError
-from farm.core.recipe.recipe import Output
 from farm.store.blobs import BlobStore
 from farm.trust.keys.key_files import create_key
 from tests.core.package.small_library import RUNPATH, small_library

@@ -8,7 +8,7 @@ from farm.build.attempt.errors import EmptyOutputError
 from farm.core.fileset.archive_reader import STORE_ROOT
 from farm.core.names.package_name import PackageName
 from farm.core.package.gather import gather_facts
-from farm.core.package.layout import OutputRule, OutputRules, lay_out, package_name
+from farm.core.package.layout import lay_out, package_name
 from farm.core.package.path_glob import matches
 from farm.core.package.sensitive_files import UnusedDeclarationError, check_declared, sensitive_files_of
 from farm.core.plan.job import BlobRef, BuiltPackage
@@ -37,8 +37,7 @@ def capture_packages(plan: Plan, installed: Path, store: BlobStore, *, output_mb
     """
     limit = output_mb * _MB
     tree = scan_tree(installed, limits=ScanLimits(file_bytes=limit, total_bytes=limit), absolute_links=True)
-    rules = OutputRules(tuple(OutputRule(output.name, output.paths) for output in plan.outputs))
-    layouts = lay_out(tree, rules=rules)
+    layouts = lay_out(tree, plan.outputs)
     empty = [package_name(plan.name.short, name) for name, layout in layouts.items() if not layout.files]
     if empty:
         raise EmptyOutputError(

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from farm.core.advisories.json_part import JsonPart
 from farm.core.advisories.matching import Bound, Statement, Status
 from farm.core.advisories.osv import LARGEST_ADVISORY, InvalidAdvisoryError, read_json_object
+from farm.core.advisories.reviews import time_text
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.package_name import InvalidPackageNameError, PackageName
 from farm.core.names.version import InvalidVersionError
@@ -112,7 +113,7 @@ def write_openvex(statements: tuple[Statement, ...], distribution: str, *, at: d
             "@id": f"https://{distribution}/advisories/openvex",
             "author": distribution,
             "statements": [statement_form(statement, distribution) for statement in statements],
-            "timestamp": _moment(at),
+            "timestamp": time_text(at),
             "version": 1,
         }
     )
@@ -124,7 +125,7 @@ def statement_form(statement: Statement, distribution: str) -> dict[str, Any]:
     form: dict[str, Any] = {
         "products": [{"@id": f"{PackageName.parse(statement.package, within=distribution)}{version}"}],
         "status": statement.status,
-        "timestamp": _moment(statement.at),
+        "timestamp": time_text(statement.at),
         "vulnerability": {"aliases": list(statement.aliases), "name": statement.vulnerability},
     }
     if statement.justification:
@@ -155,7 +156,3 @@ def _check(statement: _Statement, name: str, version: Bound | None, file: str) -
     if statement.status == "fixed" and version is None:
         # Of all versions it would say that none ever was affected.
         raise InvalidAdvisoryError(f"{what} names no version that is fixed", file, "Name the product as NAME@VERSION.")
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -229,11 +229,9 @@ class _Ground:
             raise _invalid_link(package, link, "a link must be below /usr or /etc")
         if path not in package.manifest.by_path:
             raise _invalid_link(package, link, f"the package has no {path!r}")
-        above = rules.parent(place)
-        while above:
+        for above in rules.parents(place):
             self._directories.setdefault(above, set()).add(package.owner)
             self._rigid.add(above)
-            above = rules.parent(above)
         return place
 
     def _beats(self, one: Claim, other: Claim) -> bool:

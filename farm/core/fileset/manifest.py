@@ -246,11 +246,9 @@ def _check_imports(paths: Iterable[str], imports: tuple[Import, ...]) -> None:
 
 
 def _check_outside(parents: Mapping[str, str], path: str, parent: str) -> None:
-    above = path
-    while above:
-        if above in parents:
-            raise OverlappingImportError(path, (parents[above], parent))
-        above = rules.parent(above)
+    for place in (path, *rules.parents(path)):
+        if place in parents:
+            raise OverlappingImportError(path, (parents[place], parent))
 
 
 def _entry_from_dict(item: Mapping[str, Any]) -> Entry:

@@ -8,8 +8,12 @@ manifest is a real directory, such a link cannot lead out however it is combined
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from farm.core.fileset.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LONGEST_NAME = 255
 """Bytes in one component (NAME_MAX)."""
@@ -54,6 +58,12 @@ def link_fault(path: str, target: str, *, absolute: bool = False) -> Refusal | N
 def parent(path: str) -> str:
     """Return the directory that holds `path`; the empty string is the root of the tree."""
     return path.rpartition("/")[0]
+
+
+def parents(path: str) -> Iterator[str]:
+    """Give the directories above `path`, the nearest first, without the root of the tree."""
+    while path := parent(path):
+        yield path
 
 
 def relative_target(link: str, path: str) -> str:

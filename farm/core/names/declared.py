@@ -1,4 +1,4 @@
-"""What only a person knows of a package and therefore declares: needs of the host, loaders of plugins, sensitive files.
+"""What only a person knows of a package and therefore declares: outputs, needs of the host, plugins, sensitive files.
 
 Values alone; recipes read them from a file, descriptors carry them. They decide nothing.
 """
@@ -48,3 +48,14 @@ class SensitiveFile(Form, record="sensitive file"):
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Form, record="output"):
+    """A part of the installed files that becomes a package of its own, `<recipe>-<name>`.
+
+    `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does.
+    """
+
+    name: str
+    paths: tuple[str, ...]

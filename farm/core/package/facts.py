@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from farm.core.names.bounded_json import load_bounded
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
+from farm.core.names.form import Form
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.package.elf.details import text, texts
 from farm.core.package.elf.facts import ElfFacts
 from farm.core.package.python_facts import PythonDistribution
@@ -56,7 +58,7 @@ class DanglingLink(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DebugFile:
+class DebugFile(Form, record="debug file"):
     """A separate debug file (`lib/debug/.build-id/xx/yyyy.debug`): no program and no library, whatever its headers say.
 
     `producers` are the command lines of compilers that it names (DW_AT_producer), each once, sorted.
@@ -65,15 +67,6 @@ class DebugFile:
     path: str
     build_id: str
     producers: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values for canonical JSON."""
-        return {"path": self.path, "build-id": self.build_id, "producers": self.producers}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> DebugFile:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
-        return cls(text(value["path"]), text(value["build-id"]), texts(value["producers"]))
 
 
 class PkgConfigLibraries(NamedTuple):
@@ -225,7 +218,7 @@ class PackageFacts:
                 python=tuple(map(PythonDistribution.from_dict, value["python"])),
                 debug=tuple(map(DebugFile.from_dict, value["debug"])),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidRecordError) as error:
             raise InvalidFactsError(f"these are not facts of a package: {error!r:.200}") from error
 
     def to_json(self) -> bytes:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from farm.core.fileset.manifest import Directory, File, Link, Manifest
-from farm.core.fileset.rules import relative_target
+from farm.core.fileset.rules import parents, relative_target
 from farm.core.package.path_glob import matches
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from farm.core.fileset.manifest import Entry
+    from farm.core.names.declared import Output
 
 MAIN = ""
 """The output that takes what no other takes; its package is named as the recipe is."""
@@ -60,36 +61,6 @@ class LayoutError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputRule:
-    """The output `name` takes what any of `paths` matches: globs over package paths (`include/**`, `lib/*.a`)."""
-
-    name: str
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OutputRules:
-    """The declared outputs, first match first. A `doc` output is added after them unless one is declared.
-
-    What was split off for debuggers is `debug`, before all others: no pattern of a recipe means it.
-    """
-
-    outputs: tuple[OutputRule, ...] = ()
-
-    def output_of(self, path: str) -> str:
-        """Return the name of the output that takes a package path. License texts always stay with the main one."""
-        if path.startswith("share/licenses/"):
-            return MAIN
-        if path.startswith("lib/debug/"):
-            return DEBUG
-        for rule in self.outputs:
-            if any(matches(pattern, path) for pattern in rule.paths):
-                return rule.name
-        declared = any(rule.name == "doc" for rule in self.outputs)
-        return "doc" if not declared and path.startswith(tuple(f"{top}/" for top in DOCUMENTATION)) else MAIN
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
     """One package to be made: pairs of a path under DESTDIR and the entry that it becomes, sorted by entry path."""
 
@@ -106,8 +77,25 @@ def package_name(recipe: str, output: str) -> str:
     return f"{recipe}-{output}" if output != MAIN else recipe
 
 
-def lay_out(installed: Manifest, *, rules: OutputRules) -> dict[str, Layout]:
-    """Return the layout of each output by its name, the main one ("") first.
+def output_of(path: str, outputs: Sequence[Output]) -> str:
+    """Return the name of the output that takes a package path: the first declared one that matches, then `doc`.
+
+    License texts always stay with the main one. What was split off for debuggers is `debug`, before all others: no
+    pattern of a recipe means it.
+    """
+    if path.startswith("share/licenses/"):
+        return MAIN
+    if path.startswith("lib/debug/"):
+        return DEBUG
+    for output in outputs:
+        if any(matches(pattern, path) for pattern in output.paths):
+            return output.name
+    is_declared = any(output.name == "doc" for output in outputs)
+    return "doc" if not is_declared and path.startswith(tuple(f"{top}/" for top in DOCUMENTATION)) else MAIN
+
+
+def lay_out(installed: Manifest, outputs: Sequence[Output] = ()) -> dict[str, Layout]:
+    """Return the layout of each output by its name, the main one ("") first; `outputs` are the declared ones.
 
     `installed` is the tree under DESTDIR as it was found, with `absolute_links` where it has any. `/usr/X`, `/X` and
     `/etc` become `X` and `etc` of the package; links are rewritten to lead inside it; empty directories and what the
@@ -128,10 +116,10 @@ def lay_out(installed: Manifest, *, rules: OutputRules) -> dict[str, Layout]:
     if problems:
         raise LayoutError(tuple(problems))
 
-    outputs: dict[str, list[tuple[str, Entry]]] = {MAIN: [], **{rule.name: [] for rule in rules.outputs}}
+    files_of: dict[str, list[tuple[str, Entry]]] = {MAIN: [], **{output.name: [] for output in outputs}}
     for path in sorted(placed):
-        outputs.setdefault(rules.output_of(_end_of_links(path, placed)), []).append(placed[path])
-    return {name: Layout(tuple(files)) for name, files in outputs.items()}
+        files_of.setdefault(output_of(_end_of_links(path, placed), outputs), []).append(placed[path])
+    return {name: Layout(tuple(files)) for name, files in files_of.items()}
 
 
 def _move(entry: File | Link) -> File | Link | Misplacement | None:
@@ -191,14 +179,9 @@ def _below_files(placed: Mapping[str, tuple[str, Entry]]) -> list[Misplacement]:
             "Install only one of the two.",
         )
         for path, (source, _) in placed.items()
-        for above in _above(path)
+        for above in parents(path)
         if above in placed
     ]
-
-
-def _above(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def _end_of_links(path: str, placed: Mapping[str, tuple[str, Entry]]) -> str:

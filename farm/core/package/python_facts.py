@@ -9,18 +9,14 @@ import posixpath
 import re
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
-from typing import TYPE_CHECKING, Any
 
-from farm.core.package.elf.details import text, texts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from farm.core.names.form import Form
 
 _PLACE = re.compile(r"lib/python3[^/]*/(?:site|dist)-packages/[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")
 
 
 @dataclass(frozen=True, slots=True)
-class PythonDistribution:
+class PythonDistribution(Form, record="Python distribution"):
     """One installed distribution: the path of its metadata, and of these `Name`, `Version`, `Requires-Python`.
 
     `requires` are its `Requires-Dist` as they are written, extras and markers included, in their order; where there are
@@ -32,27 +28,6 @@ class PythonDistribution:
     version: str
     requires_python: str = ""
     requires: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values for canonical JSON."""
-        return {
-            "path": self.path,
-            "name": self.name,
-            "version": self.version,
-            "requires-python": self.requires_python,
-            "requires": self.requires,
-        }
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> PythonDistribution:
-        """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
-        return cls(
-            text(value["path"]),
-            text(value["name"]),
-            text(value["version"]),
-            text(value["requires-python"]),
-            texts(value["requires"]),
-        )
 
 
 def is_python_metadata(path: str) -> bool:

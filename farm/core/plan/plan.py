@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from farm.core.names.canonical_json import canonical_json
-from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form, Minimum
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
-from farm.core.recipe.recipe import Output, Step
+from farm.core.recipe.recipe import Step
 from farm.errors import FarmError
 
 FORMAT = 2

@@ -8,13 +8,13 @@ from farm.core.files import values
 from farm.core.files.document import parse
 from farm.core.files.fields import AS_WRITTEN, Fields, read_items, read_parsed, read_text
 from farm.core.files.problems import quoted, suggestion
-from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.hardening import HardeningProperty, HardeningWaiver
 from farm.core.names.version import Version
 from farm.core.recipe.declared_sources import KEYS, REQUIRED, recipe_digest
 from farm.core.recipe.distributions import check_known
 from farm.core.recipe.license import spdx_expression
-from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Output, Recipe
+from farm.core.recipe.recipe import DEFAULT_SOURCE_EPOCH, Limits, Recipe
 from farm.core.recipe.recipe_steps import read_flags, read_steps, with_automatic
 from farm.core.recipe.recipe_tests import read_tests
 from farm.core.recipe.sources import read_sources

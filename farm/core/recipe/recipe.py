@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.form import Form
 
 if TYPE_CHECKING:
@@ -90,17 +90,6 @@ class Step:
         """Read what `to_dict` wrote; `KeyError` or `TypeError` when it is something else."""
         environment = tuple(sorted((str(key), str(text)) for key, text in value["environment"].items()))
         return cls(str(value["name"]), str(value["script"]), tuple(value["arguments"]), environment)
-
-
-@dataclass(frozen=True, slots=True)
-class Output(Form, record="output"):
-    """A part of the installed files that becomes a package of its own, `<recipe>-<name>`.
-
-    `paths` are globs over package paths (`include/**`, `lib/*.a`); `*` does not cross a slash and `**` does.
-    """
-
-    name: str
-    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farm.core.fileset.manifest import File, Link, Manifest
+from farm.core.names.declared import Output
 from farm.core.names.digest import Digest
-from farm.core.package.layout import LayoutError, OutputRule, OutputRules, lay_out, package_name
+from farm.core.package.layout import LayoutError, lay_out, package_name
 from tests.core.package.trees import tree
 
 GOLDEN = Path(__file__).parent / "golden"
-PLAIN = OutputRules()
+PLAIN: tuple[Output, ...] = ()
 
 
-def paths(contents: dict[str, bytes | str], rules: OutputRules = PLAIN) -> dict[str, list[str]]:
-    layouts = lay_out(tree(contents).manifest, rules=rules)
+def paths(contents: dict[str, bytes | str], outputs: tuple[Output, ...] = PLAIN) -> dict[str, list[str]]:
+    layouts = lay_out(tree(contents).manifest, outputs)
     return {name: [entry.path for _, entry in layout.files] for name, layout in layouts.items()}
 
 
 def link_of(contents: dict[str, bytes | str]) -> str:
     """Return the target of the only link in the main output."""
-    (target,) = [e.target for _, e in lay_out(tree(contents).manifest, rules=PLAIN)[""].files if isinstance(e, Link)]
+    (target,) = [e.target for _, e in lay_out(tree(contents).manifest, PLAIN)[""].files if isinstance(e, Link)]
     return target
 
 
@@ -33,7 +34,7 @@ class TestWhereFilesGo:
 
     def test_each_file_remembers_where_it_lies_under_destdir_and_keeps_its_mode(self) -> None:
         installed = tree({"usr/bin/jq": b"x"}, programs=("usr/bin/jq",)).manifest
-        assert lay_out(installed, rules=PLAIN)[""].files == (
+        assert lay_out(installed, PLAIN)[""].files == (
             ("usr/bin/jq", File("bin/jq", 1, Digest.of(b"x"), executable=True)),
         )
 
@@ -52,7 +53,7 @@ class TestWhereFilesGo:
         assert paths({path: b"", "usr/bin/x": b""}) == {"": ["bin/x"]}
 
     def test_empty_directories_are_dropped_and_the_manifest_has_the_parents_of_files(self) -> None:
-        layout = lay_out(tree({"usr/lib/x/y": b""}).manifest, rules=PLAIN)[""]
+        layout = lay_out(tree({"usr/lib/x/y": b""}).manifest, PLAIN)[""]
         assert [entry.path for entry in layout.manifest.entries] == ["lib", "lib/x", "lib/x/y"]
 
 
@@ -62,42 +63,42 @@ class TestOutputs:
         assert paths(installed) == {"": ["bin/x"], "doc": ["share/locale/de/x.mo", "share/man/man1/x.1"]}
 
     def test_the_first_output_that_matches_takes_a_file(self) -> None:
-        rules = OutputRules((OutputRule("dev", ("include", "lib/*.a")), OutputRule("libs", ("lib/**",))))
+        outputs = (Output("dev", ("include", "lib/*.a")), Output("libs", ("lib/**",)))
         installed = {"usr/lib/libz.a": b"", "usr/lib/libz.so.1": b"", "usr/include/zlib.h": b"", "usr/bin/x": b""}
-        assert paths(installed, rules) == {
+        assert paths(installed, outputs) == {
             "": ["bin/x"],
             "dev": ["include/zlib.h", "lib/libz.a"],
             "libs": ["lib/libz.so.1"],
         }
 
     def test_a_declared_doc_output_replaces_the_built_in_one(self) -> None:
-        rules = OutputRules((OutputRule("doc", ("share/man",)),))
+        outputs = (Output("doc", ("share/man",)),)
         installed = {"usr/share/man/man1/x.1": b"", "usr/share/doc/x": b""}
-        assert paths(installed, rules) == {"": ["share/doc/x"], "doc": ["share/man/man1/x.1"]}
+        assert paths(installed, outputs) == {"": ["share/doc/x"], "doc": ["share/man/man1/x.1"]}
 
     def test_debug_data_is_an_output_of_its_own_whatever_the_patterns_of_others_match(self) -> None:
-        rules = OutputRules((OutputRule("all", ("lib/**",)),))
+        outputs = (Output("all", ("lib/**",)),)
         installed = {"usr/lib/debug/.build-id/ab/cd.debug": b"", "usr/lib/debugger/x": b"", "usr/bin/x": b""}
-        assert paths(installed, rules) == {
+        assert paths(installed, outputs) == {
             "": ["bin/x"],
             "all": ["lib/debugger/x"],
             "debug": ["lib/debug/.build-id/ab/cd.debug"],
         }
 
     def test_license_texts_stay_with_the_main_output(self) -> None:
-        rules = OutputRules((OutputRule("all", ("**",)),))
+        outputs = (Output("all", ("**",)),)
         installed = {"usr/share/licenses/zlib/LICENSE": b"", "usr/bin/x": b""}
-        assert paths(installed, rules) == {"": ["share/licenses/zlib/LICENSE"], "all": ["bin/x"]}
+        assert paths(installed, outputs) == {"": ["share/licenses/zlib/LICENSE"], "all": ["bin/x"]}
 
     def test_a_link_goes_with_its_target_because_no_link_leads_to_another_package(self) -> None:
-        rules = OutputRules((OutputRule("dev", ("include", "lib/*.so")),))
+        outputs = (Output("dev", ("include", "lib/*.so")),)
         installed: dict[str, bytes | str] = {
             "usr/lib/libz.so": "libz.so.1",
             "usr/lib/libz.so.1": "libz.so.1.3",
             "usr/lib/libz.so.1.3": b"",
             "usr/include/z.h": b"",
         }
-        assert paths(installed, rules) == {
+        assert paths(installed, outputs) == {
             "": ["lib/libz.so", "lib/libz.so.1", "lib/libz.so.1.3"],
             "dev": ["include/z.h"],
         }
@@ -127,7 +128,7 @@ class TestLinks:
 def test_a_file_and_a_directory_that_the_merged_root_makes_one_are_refused(above: bytes | str) -> None:
     installed: dict[str, bytes | str] = {"usr/bin/x": above, "bin/x/deep/y": b"", "usr/lib/x/z": b""}
     with pytest.raises(LayoutError) as caught:
-        lay_out(tree(installed).manifest, rules=PLAIN)
+        lay_out(tree(installed).manifest, PLAIN)
     (problem,) = caught.value.problems
     assert problem.path == "/bin/x/deep/y"
     assert "it lies below /usr/bin/x, which is no directory, where / is merged with /usr" in str(caught.value)
@@ -147,7 +148,7 @@ def test_every_path_at_fault_is_named_with_its_remedy() -> None:
         "x": b"",
     }
     with pytest.raises(LayoutError) as caught:
-        lay_out(tree(installed).manifest, rules=PLAIN)
+        lay_out(tree(installed).manifest, PLAIN)
     shown = f"{caught.value}\n{caught.value.remedy}\n"
     assert shown == (GOLDEN / "layout-errors.txt").read_text()
 
@@ -169,7 +170,7 @@ def test_what_is_laid_out_is_a_sound_package_whatever_was_installed(found: dict[
             entries.append(Link(path, target) if target else File(path, 0, Digest.of(b"")))
     entries = [e for e in entries if not any(o.path.startswith(f"{e.path}/") for o in entries)]
     try:
-        layouts = lay_out(Manifest.of(entries, absolute_links=True), rules=PLAIN)
+        layouts = lay_out(Manifest.of(entries, absolute_links=True), PLAIN)
     except LayoutError:
         return
     for layout in layouts.values():

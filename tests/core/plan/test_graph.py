@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.core.names.declared import Output
 from farm.core.plan.graph import (
     BuildGraph,
     DependencyCycleError,
@@ -13,7 +14,7 @@ from farm.core.plan.graph import (
     MissingDependencyError,
     UnknownRecipeError,
 )
-from farm.core.recipe.recipe import Output, Test
+from farm.core.recipe.recipe import Test
 from tests.core.plan.values import recipe
 
 

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from farm.core.names.declared import HostNeeds, Plugin, SensitiveFile
+from farm.core.names.declared import HostNeeds, Output, Plugin, SensitiveFile
 from farm.core.names.digest import Digest
 from farm.core.names.hardening import HardeningWaiver
 from farm.core.names.platform import Platform
@@ -13,7 +13,7 @@ from farm.core.plan.debian import DebianBinary
 from farm.core.plan.job import SourceOrigin
 from farm.core.plan.pin import source_origins
 from farm.core.recipe.flags import Flag, FlagVariable
-from farm.core.recipe.recipe import CarriedSource, Limits, Origin, Output, Recipe, Source, Step, Test
+from farm.core.recipe.recipe import CarriedSource, Limits, Origin, Recipe, Source, Step, Test
 from farm.core.recipe.toolchain import LockedDeb, ToolchainLock
 from tests.core.plan.values import DEBS, DEPENDENCIES, RECIPE, dependency, planned
 from tests.refusing import refuses

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from farm.core.names.declared import HostNeeds, Plugin
+from farm.core.names.declared import HostNeeds, Output, Plugin
 from farm.core.names.digest import Digest
 from farm.core.names.package_name import PackageName
 from farm.core.names.platform import Platform
 from farm.core.names.version import Version
 from farm.core.plan.pin import pin
 from farm.core.plan.plan import Plan, PlannedDependency
-from farm.core.recipe.recipe import Limits, Origin, Output, Recipe, Source, Step, Test
+from farm.core.recipe.recipe import Limits, Origin, Recipe, Source, Step, Test
 
 DISTRIBUTION = "dist.example.org"
 TOOLCHAIN = Digest.of(b"toolchain")

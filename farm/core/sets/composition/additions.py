@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from farm.core.fileset.forest import BASE, BaseTree, Conflict, Forest, ForestConflictError
 from farm.core.fileset.manifest import Directory, Link, Manifest
+from farm.core.fileset.rules import parents
 from farm.core.sets.composition.compose import Composition, compose, labels
 from farm.core.sets.members.member import claimed_paths
 from farm.errors import FarmError, in_lines
@@ -104,16 +105,11 @@ def _conflicts(own: Manifest, imports: Sequence[PlacedImport]) -> Iterator[Confl
         others[path] = party
     placed = {placed_import.path: str(placed_import) for placed_import in imports}
     for path, party in others.items():
-        for above in _above(path):
+        for above in parents(path):
             if above in placed:
                 yield Conflict(path, (placed[above], party))
             elif above in others and path in placed:
                 yield Conflict(above, (others[above], party))
-
-
-def _above(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def compose_with(
