@@ -63,7 +63,9 @@ def refused(farm: ServedFarm, worker: HandMadeWorker, lease: HeldLease, outcome:
 
 def test_the_result_of_another_build_is_refused(farm: ServedFarm, worker: HandMadeWorker) -> None:
     lease, other = worker.claim(), worker.claim()
-    assert "a build of dist.example.org/a puts out a once" in refused(farm, worker, lease, worker.outcome(other))
+    assert "a build of dist.example.org/a makes a, and each package once" in refused(
+        farm, worker, lease, worker.outcome(other)
+    )
 
 
 def test_an_archive_that_is_not_the_packages_is_refused_by_the_signer_and_by_whoever_unpacks_it(

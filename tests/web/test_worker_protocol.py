@@ -136,7 +136,7 @@ def test_an_archive_that_is_not_the_package_is_refused_and_written_down(
     lie = replace(honest.packages[0], archive=worker.keep(ZstdCompressor().compress(b"something else")))
     outcome = replace(honest, packages=(lie,))
     worker.upload(lease, outcome)
-    with pytest.raises(RefusedRequestError, match="holds something else than its descriptor says") as caught:
+    with pytest.raises(RefusedRequestError, match="does not hold what its descriptor says") as caught:
         worker.client.finish(lease, outcome.to_dict())
     assert caught.value.status == 422
     assert farm.refusals() == [("worker:one", "refused-outcome")]

@@ -169,7 +169,7 @@ def test_a_report_that_the_farm_refuses_gives_the_job_to_another_at_once_and_say
     first, second = host.attempts(job)
     assert (first.state, first.error_code) == (AttemptState.RELEASED, "worker-trouble")
     assert first.error == (
-        "the farm refused the report: the archive of dist.example.org/a holds something else than its descriptor says"
+        "the farm refused the report: the archive of dist.example.org/a does not hold what its descriptor says"
     )
     assert first.worker != second.worker, "the first one pauses"
 

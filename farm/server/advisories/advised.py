@@ -1,4 +1,4 @@
-"""Whether what advisories and statements speak of is known here: a name that nothing has protects nobody."""
+"""Whether the packages and vulnerabilities that advisories and statements name are known: a typo protects nobody."""
 
 from __future__ import annotations
 
@@ -19,41 +19,17 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _PAGE = 500
-_ANYWAY = "Where it is to come yet, say --allow-unknown."
-
-
-class NoSuchPackageError(FarmError):
-    """An advisory or a statement speaks of a package that no recipe, build or release here has ever known."""
-
-    code = "no-such-package"
-
-    def __init__(self, what: str, name: str, near: str) -> None:
-        super().__init__(
-            f"{what} speaks of {name[:100]}, and no recipe has ever made such a package",
-            remedy=f"{near} {_ANYWAY}".strip(),
-        )
-
-
-class NoSuchAdvisoryError(FarmError):
-    """A statement is about a vulnerability that no advisory here speaks of."""
-
-    code = "no-such-advisory"
-
-    def __init__(self, name: str, near: str) -> None:
-        super().__init__(
-            f"a statement is about {name[:100]}, and no advisory has this id or alias",
-            remedy=f"{near or 'Add the advisory first: `farm advisory add FILE`.'} {_ANYWAY}",
-        )
+_ANYWAY = "If it is still to come, use --allow-unknown."
 
 
 def check_advisory(unit: UnitOfWork, advisory: Advisory) -> None:
-    """Raise `NoSuchPackageError` for a package that nothing knows, unless this advisory spoke of it before."""
+    """Raise `FarmError` (`no-such-package`) for an unknown package, unless this advisory named it before."""
     before = rows.packages_of(unit.session, [advisory.id]).get(advisory.id, [])
     check_packages(unit, advisory.id, set(advisory.packages) - set(before))
 
 
 def check_statements(unit: UnitOfWork, statements: Iterable[Statement]) -> None:
-    """Raise `NoSuchPackageError` or `NoSuchAdvisoryError` for what nothing knows, unless it was stated before."""
+    """Raise `FarmError` (`no-such-package`, `no-such-advisory`) for unknown names, unless that was stated before."""
     listed = list(statements)
     before = rows.statements_on(unit.session, {statement.package for statement in listed})
     stated = {(statement.vulnerability, statement.package) for statement in before}
@@ -65,19 +41,27 @@ def check_statements(unit: UnitOfWork, statements: Iterable[Statement]) -> None:
     known = set(_names_of_advisories(unit)) | _names_abroad(unit, new)
     for statement in new:
         if known.isdisjoint((statement.vulnerability, *statement.aliases)):
-            raise NoSuchAdvisoryError(
-                statement.vulnerability, neighbours(statement.vulnerability, known) if known else ""
+            name = statement.vulnerability
+            near = neighbours(name, known) or "Add the advisory first: `farm advisory add FILE`."
+            raise FarmError(
+                f"a statement is about {name[:100]}, and no advisory has this id or alias",
+                remedy=f"{near} {_ANYWAY}",
+                code="no-such-advisory",
             )
 
 
 def check_packages(unit: UnitOfWork, what: str, names: Iterable[str]) -> None:
-    """Raise `NoSuchPackageError` for a package of the distribution itself that nothing here has ever made."""
+    """Raise `FarmError` (`no-such-package`) for a package of this distribution that no recipe ever made."""
     own = sorted(name for name in names if "/" not in name)
     made = recipes.recipes_of(unit.session, own)
     for name in own:
         if name not in made and not packages.builds_of(unit.session, name, limit=1):
             known = {*recipes.all_packages(unit.session), *packages.names(unit.session)}
-            raise NoSuchPackageError(what, name, neighbours(name, known))
+            raise FarmError(
+                f"{what} names the package {name[:100]}, which no recipe has ever made",
+                remedy=f"{neighbours(name, known)} {_ANYWAY}".strip(),
+                code="no-such-package",
+            )
 
 
 def _names_of_advisories(unit: UnitOfWork) -> Iterator[str]:

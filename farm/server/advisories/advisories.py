@@ -1,4 +1,4 @@
-"""Security advisories and what is stated about them (VEX), both as they were given; written and read."""
+"""Security advisories and statements about them (VEX), as they were given; written and read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class KeptAdvisory(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptStatement(Record):
-    """What is stated about a vulnerability (its id) in a package; `version` (`1.7.1-1`) is empty when it is for all."""
+    """A statement about a vulnerability (its id) in a package; `version` (`1.7.1-1`) is empty for all versions."""
 
     vulnerability: str
     package: str
@@ -85,7 +85,7 @@ def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list
 
 
 def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int:
-    """Keep statements, but those that are there already word for word; returns how many are new."""
+    """Keep the statements that are not kept already, word for word; return how many are new."""
     new = [statement for statement in statements if not _is_kept(session, statement)]
     session.add_all(VexRow(**statement.columns()) for statement in new)
     session.flush()
@@ -93,17 +93,17 @@ def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int
 
 
 def statements_on(session: Session, packages: Iterable[str]) -> list[KeptStatement]:
-    """Return what is stated about these packages (short names), the newest first."""
+    """Return the statements about these packages (short names), the newest first."""
     return _newest_first(rows_with(session, select(VexRow), VexRow.package, packages))
 
 
 def statements(session: Session) -> list[KeptStatement]:
-    """Return everything that is stated, the newest first."""
+    """Return all statements, the newest first."""
     return _newest_first(session.exec(select(VexRow)))
 
 
 def state_of_advisories(session: Session) -> tuple[int, int, datetime | None]:
-    """Return what changes whenever an advisory or a statement does: how many there are, and when the last one came."""
+    """Return a value that changes with every advisory and statement: their numbers, and when the last one came."""
     count = session.exec(select(func.count()).select_from(AdvisoryRow)).one()
     stated = session.exec(select(func.count()).select_from(VexRow)).one()
     newest = select(AdvisoryRow.added_at).order_by(col(AdvisoryRow.added_at).desc()).limit(1)

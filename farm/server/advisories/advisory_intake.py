@@ -1,4 +1,4 @@
-"""Advisories of the distribution and what is stated about them: taken from curators, each with its audit row."""
+"""Advisories of the distribution and statements about them, taken from curators, each with its audit row."""
 
 from __future__ import annotations
 
@@ -36,25 +36,19 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = Literal["added", "updated", "withdrawn", "unchanged"]
 
-# Clocks of those who write advisories are not this one; but what lies days ahead would outrank every correction.
+# The author's clock may differ; but an advisory dated days ahead would outrank every correction.
 _AHEAD = timedelta(days=1)
 
 
 class StaleAdvisoryError(FarmError):
-    """What is kept about an advisory is newer than what was given."""
+    """A newer version of an advisory or statement is kept already."""
 
     code = "stale-advisory"
 
 
-class FutureStatementError(FarmError):
-    """An advisory or a statement says that it was made at a time that is yet to come."""
-
-    code = "future-statement"
-
-
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """That the newest release of a channel holds a package, own or taken of others, which an advisory holds for."""
+    """A package in the newest release of a channel, own or imported, that an advisory affects."""
 
     channel: str
     package: str
@@ -64,12 +58,12 @@ class Hit:
 def add_advisory(
     unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[Advisory, Outcome]:
-    """Keep an advisory in OSV's form. The same one again changes nothing; one with `withdrawn` holds for nothing.
+    """Keep an advisory in OSV's form. The same one again changes nothing; a withdrawn one affects no package.
 
-    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
-    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `FutureStatementError`,
+    Where a policy is signed, a new advisory must be signed: in `envelope`, see `take_words`, whose errors are raised.
+    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `in_future`,
     `InvalidValueError` for a package of a distribution that the recipes do not name, and, unless
-    `allow_unknown`, `NoSuchPackageError` for one of its own that nothing has ever made.
+    `allow_unknown`, the error of `check_advisory`.
     """
     advisory = read_osv(content, unit.inputs.distribution)
     if not advisory.withdrawn:
@@ -77,7 +71,7 @@ def add_advisory(
     document = read_json_object(content, "the advisory", "")
     body, word = canonical_json(document).decode(), advisory_word(document)
     if advisory.modified > unit.now + _AHEAD:
-        raise FutureStatementError(f"{advisory.id} says that it was modified at {advisory.modified}, which is to come")
+        raise in_future(f"{advisory.id} was modified at {advisory.modified}")
     before = rows.advisory(unit.session, advisory.id)
     if before is not None:
         if before.body == body:
@@ -114,17 +108,15 @@ def add_statements(
     """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
 
     Raises `StaleAdvisoryError` for what was stated otherwise at the very same time; besides `InvalidAdvisoryError`,
-    `FutureStatementError`, `InvalidValueError` and `NoSuchPackageError` as `add_advisory` does, and, unless
-    `allow_unknown`, `NoSuchAdvisoryError`.
+    `in_future`, `InvalidValueError` as `add_advisory` does, and, unless `allow_unknown`, the errors of
+    `check_statements`.
     """
     distribution = unit.inputs.distribution
     found = read_openvex(content, distribution)
     _check_distributions(unit, (statement.package for statement in found))
     for statement in found:
         if statement.at > unit.now + _AHEAD:
-            raise FutureStatementError(
-                f"a statement about {statement.vulnerability} is of {statement.at}, which is to come"
-            )
+            raise in_future(f"a statement about {statement.vulnerability} is of {statement.at}")
     if not allow_unknown:
         check_statements(unit, found)
     kept = [
@@ -152,10 +144,15 @@ def add_statements(
     return found, new
 
 
-def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
-    """Return the advisories that speak of packages and are not withdrawn, and what is stated of them.
+def in_future(statement: str) -> FarmError:
+    """Return the error for something that is dated in the future."""
+    return FarmError(f"{statement}, which is in the future", code="future-statement")
 
-    Own packages go by their short names, those of others by full ones: of these, their own distributions speak too.
+
+def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory], list[Statement]]:
+    """Return the advisories about packages that are not withdrawn, and the statements about these packages.
+
+    Own packages have short names, imported ones full names; advisories of their own distributions are among them.
     """
     asked = set(names)
     advisories = [read_kept(unit, advisory) for advisory in rows.advisories_on(unit.session, asked)]
@@ -169,17 +166,17 @@ def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory],
 
 
 def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
-    """Return what a kept advisory says."""
+    """Return a kept advisory as a value."""
     return read_osv(kept.body.encode(), unit.inputs.distribution)
 
 
 def all_statements(unit: UnitOfWork) -> tuple[Statement, ...]:
-    """Return everything that was ever stated, the newest first."""
+    """Return all statements, the newest first."""
     return tuple(_statement(statement) for statement in rows.statements(unit.session))
 
 
 def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
-    """Return what the newest releases of all channels hold of the packages that an advisory holds for."""
+    """Return the packages in the newest releases of all channels that an advisory affects."""
     if advisory.withdrawn:
         return []
     found = []
@@ -203,7 +200,7 @@ def released_with(unit: UnitOfWork, advisory: Advisory) -> list[Hit]:
 
 
 def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStatement]) -> None:
-    """Raise `StaleAdvisoryError` where two statements would say two things at one time: nobody knew which counts."""
+    """Raise `StaleAdvisoryError` for two different statements with one time: it would be unclear which counts."""
     known: dict[tuple[str, str, str, datetime], set[str]] = {}
     for statement in before:
         known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set()).add(
@@ -213,7 +210,7 @@ def _check_one_at_a_time(new: Sequence[KeptStatement], before: Sequence[KeptStat
         there = known.setdefault((statement.vulnerability, statement.package, statement.version, statement.at), set())
         if there and statement.statement not in there:
             raise StaleAdvisoryError(
-                f"it was stated otherwise about {statement.vulnerability} in {statement.package} at this very time, "
+                f"another statement about {statement.vulnerability} in {statement.package} has the same time, "
                 f"{statement.at}",
                 remedy="Set the statement's `timestamp`, or the document's, to when it was made.",
             )

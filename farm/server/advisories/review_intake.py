@@ -1,4 +1,4 @@
-"""What curators state to have looked at for vulnerabilities: taken, with its audit row. Nothing here is inferred."""
+"""Reviews: which packages a curator has checked for vulnerabilities, as the curator states it; with its audit row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from farm.core.names.package_name import PackageName
 from farm.core.recipe.distributions import check_known
 from farm.server.advisories import reviews as rows
 from farm.server.advisories.advised import check_packages
-from farm.server.advisories.advisory_intake import FutureStatementError
+from farm.server.advisories.advisory_intake import in_future
 from farm.server.curation.order_intake import take_words
 from farm.server.identities.access import audit
 from farm.trust.attestation.advisory_statement import review_word
@@ -33,10 +33,10 @@ def state_reviews(
     at: datetime | None = None,
     envelope: bytes | None = None,
 ) -> tuple[tuple[Review, ...], int]:
-    """Keep that packages were looked at against a source, now or `at` a time before; returns that, and how much is new.
+    """Keep that packages were checked against a source, now or earlier; return the reviews, and how many are new.
 
-    Where a policy is signed, so must be what is new: in `envelope`, see `take_words`, whose errors are raised too.
-    Raises `InvalidReviewError`, `FutureStatementError`, `InvalidPackageNameError`, `NoSuchPackageError`, and
+    Where a policy is signed, new reviews must be signed too: in `envelope`, see `take_words`, whose errors are raised.
+    Raises `InvalidReviewError`, `in_future`, `InvalidPackageNameError`, the error of `check_packages`, and
     `InvalidValueError` for a package of a distribution that the recipes do not name.
     """
     distribution = unit.inputs.distribution
@@ -46,9 +46,9 @@ def state_reviews(
         check_known(each, unit.inputs.foreign.keys())
     check_packages(unit, "a review", found)
     at = (at or unit.now).replace(microsecond=0)
-    # Who signs the time has read it from a clock of its own.
+    # The time of a signed review comes from the signer's clock.
     if at > unit.now + (CLOCK_TOLERANCE if envelope is not None else timedelta()):
-        raise FutureStatementError(f"the review is said to be of {time_text(at)}, which is to come")
+        raise in_future(f"the review is of {time_text(at)}")
     stated = tuple(Review(each, source, at) for each in found)
     new = rows.keep_reviews(unit.session, stated, by=actor.name, now=unit.now)
     take_words(unit, map(review_word, stated), envelope, new=bool(new))

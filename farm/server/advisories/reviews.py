@@ -1,4 +1,4 @@
-"""Which packages were looked at for vulnerabilities: written and read."""
+"""Reviews, which packages were checked for vulnerabilities: written and read."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def attempt(session: Session, attempt_id: int) -> Attempt | None:
 
 
 def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
-    """Return the attempt if this worker holds, or held, it by this token. With `lock` others wait to change it."""
+    """Return an attempt that this worker holds, or held, by this token. With `lock`, others wait to change it."""
     query = select(AttemptRow).where(
         AttemptRow.id == attempt_id, AttemptRow.worker == worker, AttemptRow.token_digest == token_digest
     )
@@ -53,7 +53,7 @@ def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str,
 
 
 def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
-    """Change an attempt whose lease is still live and has not run out; False when it is not so any more."""
+    """Change an attempt whose lease is live and not expired; False when it no longer is."""
     changed = session.exec(
         update(AttemptRow)
         .where(
@@ -67,7 +67,7 @@ def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: 
 
 
 def end(session: Session, attempt: Attempt, state: AttemptState, *, now: datetime, **values: Any) -> bool:
-    """End a live attempt by the farm's own decision, whatever its expiry; False when it has ended already."""
+    """End a live attempt by the farm's decision, expired or not; False when it has ended already."""
     changed = session.exec(
         update(AttemptRow)
         .where(col(AttemptRow.id) == attempt.id, col(AttemptRow.state).in_(LIVE_ATTEMPT))
@@ -77,7 +77,7 @@ def end(session: Session, attempt: Attempt, state: AttemptState, *, now: datetim
 
 
 def expired(session: Session, *, before: datetime, limit: int) -> list[Attempt]:
-    """Return live attempts whose lease ran out before `before`, the longest gone first."""
+    """Return live attempts whose lease expired before `before`, the earliest first."""
     query = (
         select(AttemptRow)
         .where(col(AttemptRow.state).in_(LIVE_ATTEMPT), col(AttemptRow.expires_at) < before)
@@ -100,7 +100,7 @@ def attempts_of(session: Session, job_id: int) -> list[Attempt]:
 
 
 def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
-    """Return the attempts at each of these jobs, the first first; jobs that nobody has tried are left out."""
+    """Return the attempts at each of these jobs, the first first; jobs without one are left out."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
     query = select(AttemptRow).order_by(col(AttemptRow.number))
     for row in rows_with(session, query, AttemptRow.job_id, job_ids):
@@ -109,6 +109,6 @@ def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list
 
 
 def attested(session: Session, job_ids: Iterable[int]) -> dict[int, Attempt]:
-    """Return the attempts whose outcome their workers have signed, by job: with these a job has ended."""
+    """Return the attempts with a signed outcome, by job; each has ended its job."""
     query = select(AttemptRow).where(col(AttemptRow.attestation) != "")
     return {row.job_id: Attempt.of(row) for row in rows_with(session, query, AttemptRow.job_id, job_ids)}

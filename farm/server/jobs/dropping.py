@@ -1,7 +1,7 @@
-"""Which packages of a finished build are dropped, because they have the very files of those that are current.
+"""Which packages of a finished build are dropped, because they have the same files as the current ones.
 
-Who has them gets nothing by the others: they differ in the digest of their plan alone, as they were built with another
-build of something. They stay on record: what is current was built against all that those were built against.
+A subscriber gains nothing by them: they differ only in the digest of their plan, as a dependency was another build.
+They stay on record, so that it is known that the current packages also fit these dependencies.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
-    """Return which current package is kept for each that a build has put out; empty when these are others.
+    """Return which current package is kept in place of each that was built; empty when the new ones are kept.
 
-    All or none: a build of the recipe revision that is current and built already, with the same files in each package.
+    All or none: the build must be of the revision that is current and built, with the same files in each package.
     """
     head = recipes.head(unit.session, job.name)
     if head is None or head.built_plan is None or not head.is_built or head.current != job.revision_id:
@@ -38,7 +38,7 @@ def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> M
 
 
 def _is_the_same(unit: UnitOfWork, current: Package, built: Descriptor) -> bool:
-    """Say whether nothing but the plan tells a package from one that is current."""
+    """Return whether a package differs from the current one in nothing but its plan."""
     return (
         current.tree == built.tree
         and replace(Descriptor.from_json(unit.blobs.read(current.digest)), plan=built.plan) == built

@@ -1,9 +1,9 @@
-"""How an attempt ends by its worker's word: the outcome is checked against the lease, then all follows at once."""
+"""How an attempt ends by its worker's report: it is checked against the lease, then everything is recorded at once."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from farm.core.fileset.manifest import Manifest
 from farm.core.names.canonical_json import canonical_json
@@ -16,8 +16,7 @@ from farm.errors import FarmError
 from farm.server.jobs import attempts, comparisons, jobs
 from farm.server.jobs.dependents import record_built, settle_all
 from farm.server.jobs.dropping import kept_instead
-from farm.server.jobs.kept_logs import keep_log
-from farm.server.jobs.leases import Holder, LeaseLostError, require_lease
+from farm.server.jobs.leases import Holder, LeaseLostError, job_of, require_lease
 from farm.server.jobs.planning import comparison_order, plan_of, test_order
 from farm.server.jobs.provenance_checks import check_abi_result, check_test_result
 from farm.server.jobs.rebuilding import NOT_REPRODUCED, compare, record
@@ -32,7 +31,7 @@ from farm.server.transaction.text import truncate_text
 from farm.trust.blob_limits import LARGEST, LARGEST_ENVELOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from farm.core.names.digest import Digest
     from farm.core.package.descriptor import Descriptor
@@ -45,8 +44,10 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
 
 
+_Order = TypeVar("_Order")
+_Outcome = TypeVar("_Outcome", "TestOutcome", "AbiOutcome")
 TEST_FAILED = "test-failed"
-"""The error code of a test that ran and failed; any other is trouble of the infrastructure."""
+"""The error code of a test that ran and failed; any other code is trouble of the infrastructure."""
 
 
 class RefusedOutcomeError(FarmError):
@@ -56,27 +57,27 @@ class RefusedOutcomeError(FarmError):
 
 
 class ProvenanceCheck(Protocol):
-    """Checks the signed provenance of a build; raises a `FarmError` when it does not vouch for its packages."""
+    """Checks the signed provenance of a build; raises a `FarmError` when it does not attest its packages."""
 
     def __call__(
         self, envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
     ) -> tuple[Consumption, ...]:
-        """Check the envelope of `worker` for all packages that it made from `recipe`, as the build of this number.
+        """Check the envelope of `worker` for all packages of the build with this number, made from `recipe`.
 
-        Returns what the build says it opened.
+        Returns which libraries the build says it opened.
         """
 
 
 def finish_build(
     application: Application, holder: Holder, outcome: BuildOutcome, *, check_provenance: ProvenanceCheck
 ) -> Job:
-    """Take the packages of a build, end its job, and pin what waited for it, in one transaction.
+    """Record the packages of a build, end its job, and plan the jobs that waited for it, in one transaction.
 
-    Of a rebuild no package is taken: it is kept whether they are those that the farm has. Packages with the very files
-    of the current ones are recorded, and dropped for these (`farm.server.jobs.dropping`).
+    Of a rebuild only the comparison with the first build is recorded. Packages with the same files as the current ones
+    are recorded and dropped (`kept_instead`).
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
-    # The slow checks first, with no lock held: what they look at never changes. The lease is asked again below.
+    # The slow checks come first and hold no lock: their input never changes. The lease is checked again below.
     with application.reading() as unit:
         attempt = require_lease(unit, holder)
         job = _job(unit, attempt, JobKind.BUILD)
@@ -90,7 +91,7 @@ def finish_build(
     for built in outcome.packages:
         application.blobs.put_bytes(built.descriptor.to_json())
     provenance = BlobRef(outcome.provenance, len(envelope))
-    keep_log(application, holder.attempt_id, outcome.log)
+    _keep_log(application, holder.attempt_id, outcome.log)
     if job.rebuild:
         return _finish_rebuild(application, holder, outcome, provenance)
     with application.reading() as unit:
@@ -101,10 +102,10 @@ def finish_build(
         job = _job(unit, attempt, JobKind.BUILD)
         _end(unit, attempt, AttemptState.SUCCEEDED, log, outcome=canonical_json(outcome.to_dict()).decode())
         jobs.move(unit.session, job, JobState.SUCCEEDED, now=unit.now)
-        truncate_text = kept_instead(unit, job, [built.descriptor for built in outcome.packages])
+        kept = kept_instead(unit, job, [built.descriptor for built in outcome.packages])
         for built, sbom in zip(outcome.packages, sboms, strict=True):
             package = _package(unit, built, revision, attempt, provenance)
-            package = replace(package, sbom=sbom, build=number, same_as=truncate_text.get(package.digest))
+            package = replace(package, sbom=sbom, build=number, same_as=kept.get(package.digest))
             packages.add_package(unit.session, package)
             add_consumed(unit.session, built.descriptor.digest, consumed)
         settle_all(unit, [job, *record_built(unit, job, plan.digest)])
@@ -113,7 +114,7 @@ def finish_build(
 
 def _finish_rebuild(application: Application, holder: Holder, outcome: BuildOutcome, provenance: BlobRef) -> Job:
     log = application.logs.summary(holder.attempt_id)
-    # What is recorded of a plan never changes, so that it can be compared with no lock held.
+    # The records of a plan never change: the comparison needs no lock.
     with application.reading() as unit:
         plan = _subject(_job(unit, require_lease(unit, holder), JobKind.BUILD))
         differences = compare(unit, plan, outcome)
@@ -131,18 +132,12 @@ def _finish_rebuild(application: Application, holder: Holder, outcome: BuildOutc
 
 
 def finish_test(application: Application, holder: Holder, outcome: TestOutcome) -> Job:
-    """Take the result of a package test and end its job.
+    """Record the result of a package test and end its job.
 
-    One that the worker has not signed is taken too: whether it counts for a channel is not decided here.
+    An unsigned result is recorded too: whether it counts for a channel is decided elsewhere.
     Raises `LeaseLostError`, `RefusedOutcomeError`, and what `check_test_result` raises; nothing has changed then.
     """
-    signed: dict[str, str] = {}
-    if outcome.attestation:
-        with application.reading() as unit:
-            order = test_order(unit, _job(unit, require_lease(unit, holder), JobKind.TEST))
-        envelope = _envelope(application, outcome.attestation, outcome.log)
-        tester = check_test_result(envelope, holder.worker, order, outcome)
-        signed = {"attestation": outcome.attestation, "tester": tester}
+    signed = _check_signed(application, holder, JobKind.TEST, outcome, order_of=test_order, check=check_test_result)
     log = application.logs.summary(holder.attempt_id)
     with application.writing() as unit:
         attempt = require_lease(unit, holder, lock=True)
@@ -159,17 +154,13 @@ def finish_test(application: Application, holder: Holder, outcome: TestOutcome) 
 
 
 def finish_comparison(application: Application, holder: Holder, outcome: AbiOutcome) -> Job:
-    """Take what a comparison came to and end its job, likewise.
+    """Record the result of a comparison of interfaces and end its job.
 
     Raises `LeaseLostError`, `RefusedOutcomeError`, and what `check_abi_result` raises; nothing has changed then.
     """
-    signed: dict[str, str] = {}
-    if outcome.attestation:
-        with application.reading() as unit:
-            order = comparison_order(unit, _job(unit, require_lease(unit, holder), JobKind.COMPARISON))
-        envelope = _envelope(application, outcome.attestation, outcome.log)
-        tester = check_abi_result(envelope, holder.worker, order, outcome)
-        signed = {"attestation": outcome.attestation, "tester": tester}
+    signed = _check_signed(
+        application, holder, JobKind.COMPARISON, outcome, order_of=comparison_order, check=check_abi_result
+    )
     log = application.logs.summary(holder.attempt_id)
     report = tuple(truncate_text(line, longest=MOST_LINE) for line in outcome.report)
     outcome = replace(outcome, report=report, reason=truncate_text(outcome.reason, longest=MOST_LINE))
@@ -195,11 +186,28 @@ def fail(application: Application, holder: Holder, *, code: str, message: str) -
         return _job(unit, attempt, None)
 
 
-def _envelope(application: Application, attestation: Digest, log: Digest) -> bytes:
-    """Return the signed statement of an outcome; the log that it names must be there too, for whoever doubts it.
+def _check_signed(
+    application: Application,
+    holder: Holder,
+    kind: JobKind,
+    outcome: _Outcome,
+    *,
+    order_of: Callable[[UnitOfWork, Job], _Order],
+    check: Callable[[bytes, Worker, _Order, _Outcome], str],
+) -> dict[str, str]:
+    """Check the signed statement of an outcome against the leased order; return what an attempt keeps of it."""
+    if not outcome.attestation:
+        return {}
+    with application.reading() as unit:
+        order = order_of(unit, _job(unit, require_lease(unit, holder), kind))
+    envelope = _envelope(application, outcome.attestation, outcome.log)
+    return {"attestation": outcome.attestation, "tester": check(envelope, holder.worker, order, outcome)}
 
-    That log is the one that the worker has kept: of what it sent while it worked, an end may have been lost, and long
-    lines were cut.
+
+def _envelope(application: Application, attestation: Digest, log: Digest) -> bytes:
+    """Return the signed statement of an outcome; the log that it names must be uploaded too.
+
+    It is the log as the worker has it: of what the farm received, the end may be missing, and long lines were cut.
     """
     for what, digest, largest in (("log", log, None), ("signed result", attestation, LARGEST_ENVELOPE)):
         if not application.blobs.has(digest):
@@ -213,22 +221,22 @@ def _check_packages(application: Application, plan: Plan, outcome: BuildOutcome)
     outputs = output_names(plan)
     names = [built.descriptor.name.short for built in outcome.packages]
     if len(set(names)) != len(names) or plan.name.short not in names:
-        raise RefusedOutcomeError(f"a build of {plan.name} puts out {plan.name.short} once, and nothing twice")
+        raise RefusedOutcomeError(f"a build of {plan.name} makes {plan.name.short}, and each package once")
     for source in plan.sources:
         if not application.blobs.has(source.digest):
-            # The farm publishes the sources of what it publishes, and has to have them for that.
+            # The farm publishes the sources of its packages.
             raise RefusedOutcomeError(f"the source {source.file} ({source.digest}) was not uploaded")
     for built in outcome.packages:
         descriptor = built.descriptor
         if descriptor.name.short not in outputs or descriptor.name.distribution != plan.name.distribution:
-            raise RefusedOutcomeError(f"a build of {plan.name} does not put out {descriptor.name}")
+            raise RefusedOutcomeError(f"a build of {plan.name} does not make {descriptor.name}")
         if (built.manifest.digest, built.facts.digest) != (descriptor.tree, descriptor.facts):
             raise RefusedOutcomeError(f"{descriptor.name}: its descriptor names other blobs than the outcome")
         _check_blob(application, built.archive, largest=LARGEST["archive"])
         _check_archive(application, built)
         _check_blob(application, built.manifest, largest=LARGEST["manifest"])
         _check_blob(application, built.facts, largest=LARGEST["facts"])
-        # Read here, where a malformed one costs its own worker, and not when the next package is planned.
+        # Read now, so that a malformed one is its worker's fault, and not an error of the next plan.
         manifest = Manifest.from_json(application.blobs.read(built.manifest.digest))
         facts = PackageFacts.from_json(application.blobs.read(built.facts.digest))
         _check_described(plan, outputs[descriptor.name.short], descriptor, manifest, facts)
@@ -236,13 +244,11 @@ def _check_packages(application: Application, plan: Plan, outcome: BuildOutcome)
         not application.blobs.has(outcome.provenance)
         or application.blobs.size(outcome.provenance) > LARGEST["provenance"]
     ):
-        raise RefusedOutcomeError(
-            f"the provenance {outcome.provenance} was not uploaded, or is no such thing by its size"
-        )
+        raise RefusedOutcomeError(f"the provenance {outcome.provenance} was not uploaded, or is too large")
 
 
 def _check_described(plan: Plan, output: str, descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> None:
-    """See that a descriptor says what the plan and the files of the package come to, and nothing else.
+    """Check that a descriptor is what plan and files of the package make it.
 
     Raises `RefusedOutcomeError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
@@ -254,11 +260,11 @@ def _check_described(plan: Plan, output: str, descriptor: Descriptor, manifest: 
 
 
 def _check_archive(application: Application, built: BuiltPackage) -> None:
-    """See that the archive is the package: the signer and every client would refuse another, when it is too late."""
+    """Check that the archive holds the package: signer and clients would refuse another only later."""
     if application.archives.unpacked(built.archive.digest) != built.descriptor.diff_id:
         raise RefusedOutcomeError(
-            f"the archive of {built.descriptor.name} holds something else than its descriptor says",
-            remedy="Do not trust the worker that reported it; let another build the package.",
+            f"the archive of {built.descriptor.name} does not hold what its descriptor says",
+            remedy="Do not trust the worker that reported it; let another worker build the package.",
         )
 
 
@@ -284,7 +290,7 @@ def _end(unit: UnitOfWork, attempt: Attempt, state: AttemptState, log: LogSummar
         **values,
     )
     if not ended:
-        raise LeaseLostError(attempt.id, "it changed hands this moment")
+        raise LeaseLostError(attempt.id, "another request has just changed it")
 
 
 def _bills_of_materials(
@@ -333,9 +339,7 @@ def _package(
 
 
 def _job(unit: UnitOfWork, attempt: Attempt, kind: JobKind | None) -> Job:
-    job = jobs.lock_job(unit.session, attempt.job_id)
-    if job is None:
-        raise LookupError(f"attempt {attempt.id} has no job")
+    job = job_of(unit, attempt)
     if kind is not None and job.kind is not kind:
         raise RefusedOutcomeError(f"job {job.id} is a {job.kind}, and the report is that of a {kind}")
     return job
@@ -351,3 +355,13 @@ def _revision(unit: UnitOfWork, job: Job) -> RecipeRevision:
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
     return recipes.revision(unit.session, job.revision_id)
+
+
+def _keep_log(application: Application, attempt_id: int, digest: Digest) -> None:
+    """Keep the log of an attempt as a blob, if it is the one that the builder has signed: then it can be published."""
+    if application.blobs.has(digest) or application.logs.summary(attempt_id).digest != digest:
+        return
+    with application.blobs.writer() as writer:
+        for piece in application.logs.pieces(attempt_id):
+            writer.write(piece)
+        writer.commit(digest)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 REBUILD_PRIORITY = 1
-"""What is wanted for the first time goes before what is built once more."""
+"""Rebuilds come after first builds."""
 
 
 def add_job(
@@ -47,9 +47,9 @@ def add_job(
     needs: Iterable[str] = (),
     rebuild: bool = False,
 ) -> Job:
-    """Record a new wish, in state waiting; a build waits for the recipes in `needs`.
+    """Add a job in state `waiting`; a build waits for the recipes in `needs`.
 
-    With `rebuild` the plan `subject` is carried out once more, to see whether it comes out the same.
+    A `rebuild` carries out the plan `subject` again, to see whether the packages come out the same.
     """
     row = JobRow(
         kind=kind,
@@ -75,7 +75,7 @@ def job(session: Session, job_id: int) -> Job | None:
 
 
 def lock_job(session: Session, job_id: int) -> Job | None:
-    """Return a job and keep others from changing it until the transaction ends."""
+    """Return a job, and keep others from changing it until the transaction ends."""
     query = select(JobRow).where(JobRow.id == job_id).with_for_update()
     return Job.first(session, query)
 
@@ -111,7 +111,7 @@ def notify(session: Session, job_id: int, *, now: datetime) -> None:
 
 
 def set_subject(session: Session, job_id: int, subject: Digest) -> None:
-    """Say which plan a waiting build has come to."""
+    """Record the plan of a waiting build."""
     session.exec(update(JobRow).where(col(JobRow.id) == job_id).values(subject=subject))
 
 
@@ -140,7 +140,7 @@ def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
 
 
 def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
-    """Return for these jobs the workers that they are not for."""
+    """Return the workers that each of these jobs is kept from."""
     found: defaultdict[int, set[str]] = defaultdict(set)
     for row in rows_with(session, select(JobExclusionRow), JobExclusionRow.job_id, job_ids):
         found[row.job_id].add(row.worker)
@@ -193,7 +193,7 @@ def latest_of_revision(session: Session, revision_id: int) -> Job | None:
 
 
 def pending_of_recipe(session: Session, name: str) -> list[Job]:
-    """Return the build jobs of a recipe that nobody works at yet, rebuilds left out."""
+    """Return the build jobs of a recipe that no worker has yet, rebuilds left out."""
     query = select(JobRow).where(JobRow.name == name, JobRow.kind == JobKind.BUILD, col(JobRow.state).in_(PENDING))
     query = query.where(not_(col(JobRow.rebuild)))
     return Job.all(session, query)
@@ -216,13 +216,13 @@ def answered_since(session: Session, number: int) -> list[Job]:
 
 
 def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
-    """Return the newest build job that was answered with one of these plans: its recipe is another one of theirs."""
+    """Return the newest build job that was answered with one of these plans; its recipe is another revision."""
     query = select(JobRow).where(col(JobRow.subject).in_(sorted(plans)), col(JobRow.answered_by).is_not(None))
     return Job.first(session, query.order_by(col(JobRow.id).desc()))
 
 
 def last_trouble(session: Session) -> datetime | None:
-    """Return when a job last met trouble of those that rest or are set aside; None when there are none."""
+    """Return when a job last met trouble, of those that wait to be tried again or are set aside; None for none."""
     states = (JobState.READY, JobState.SET_ASIDE)
     met = col(JobRow.trouble) != literal_column("''")  # as a parameter SQLite would not find the index for it
     return session.exec(select(func.max(col(JobRow.changed_at))).where(met, col(JobRow.state).in_(states))).one()
@@ -231,9 +231,9 @@ def last_trouble(session: Session) -> datetime | None:
 def any_in_state(
     session: Session, kind: JobKind, states: Sequence[JobState], *, rested: datetime | None = None
 ) -> bool:
-    """Say whether there is a job of this kind in one of `states`, rebuilds left out.
+    """Return whether there is a job of this kind in one of `states`, rebuilds left out.
 
-    With `rested` only what may be tried by then counts.
+    With `rested`, only jobs that may be tried by then count.
     """
     query = select(JobRow.id).where(JobRow.kind == kind, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
     if rested is not None:
@@ -246,8 +246,8 @@ def next_ready(
 ) -> Job | None:
     """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
 
-    A rebuild is not for whoever has built its plan before, and what has met trouble rests for a while, longer for whom
-    it was with. The hinted job is preferred; it decides nothing.
+    A rebuild is not for a worker that has built its plan before. A job that met trouble waits for a while, longer for
+    the worker that it met it with. The hinted job is preferred, if it can be given.
     """
     ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
     ready = ready.with_for_update(skip_locked=True)
@@ -256,17 +256,17 @@ def next_ready(
 
 
 def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now: datetime) -> bool:
-    """Say whether there is something that this worker can claim."""
+    """Return whether there is a job that this worker can claim."""
     query = select(JobRow.id).where(
         JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now)
     )
-    # In the order of the claim, so that it stops at the first first build and does not look at rebuilds before it.
+    # In the order of the claim, so that the query stops at the first build and reads no rebuilds before it.
     return session.exec(query.order_by(col(JobRow.priority), col(JobRow.id)).limit(1)).first() is not None
 
 
 def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a job does not rest, is no rebuild of what this worker has built itself, and is not
-    kept from it.
+    """Return the condition that this worker may have a job now: it need not wait, is not kept from the worker, and is
+    no rebuild of what the worker has built itself.
     """
     earlier = aliased(JobRow)
     done = exists().where(
@@ -335,7 +335,7 @@ def count_jobs(session: Session) -> dict[JobState, int]:
 
 
 def ready_by_first_builder(session: Session) -> dict[str, int]:
-    """Return how many rebuilds wait for a worker, by the worker who built the plan first (and will not get them)."""
+    """Return how many rebuilds wait for a worker, by the worker that built the plan first (and will not get them)."""
     query = (
         select(PackageRow.built_by, func.count(func.distinct(JobRow.id)))
         .join(JobRow, col(JobRow.subject) == col(PackageRow.plan))
@@ -346,6 +346,6 @@ def ready_by_first_builder(session: Session) -> dict[str, int]:
 
 
 def has_active(session: Session, subject: Digest) -> bool:
-    """Say whether a job with this plan or test is ready or at work."""
+    """Return whether a job with this plan or test is ready or at work."""
     query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
     return session.exec(query).first() is not None

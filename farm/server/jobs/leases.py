@@ -1,4 +1,4 @@
-"""Leases: a worker claims a job, keeps it by heartbeats, gives it back or loses it. The database alone decides."""
+"""Leases: a worker claims a job, keeps it by heartbeats, and gives it back or loses it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from farm.server.transaction.text import truncate_text
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from farm.core.names.digest import Digest
     from farm.core.plan.abi import AbiOrder
     from farm.core.plan.job import BuildOrder, TestOrder
     from farm.server.tables.records import Attempt, Job, Worker
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class LeaseLostError(FarmError):
-    """A worker speaks about a job that is not its own (any more): `reason` says how that came."""
+    """A worker reports about a job whose lease it does not hold, or no longer; `reason` says why."""
 
     code = "lease-lost"
 
@@ -39,13 +38,11 @@ class LeaseLostError(FarmError):
             f"the lease of attempt {attempt_id} is gone: {reason}",
             remedy="Stop the work, remove its container and ask for other work.",
         )
-        self.attempt_id = attempt_id
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who says that a lease is his: the worker whose key signed, the attempt, and the token he shows."""
+    """Who claims to hold a lease: the worker whose key signed the request, the attempt, and the token."""
 
     worker: Worker
     attempt_id: int
@@ -54,7 +51,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A granted lease. `token` is told to the worker once and not kept; `toolchain` is what the order needs besides."""
+    """A granted lease. The worker gets `token` once, it is not kept; `toolchain` is the one that the order needs."""
 
     attempt: Attempt
     job: Job
@@ -66,9 +63,9 @@ class Lease:
 def claim(
     application: Application, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
 ) -> Lease | None:
-    """Give a worker a ready job, the hinted one if it is still there, or None when there is nothing to do.
+    """Give a worker a ready job, preferably the hinted one; None when there is nothing to do.
 
-    `known` are the kinds that its program knows, of which it gets those that its roles allow.
+    `known` are the kinds that the worker's program knows; it gets those that its roles allow.
     """
     kinds = tuple(kind for kind in JobKind if kind in known and worker.may_do(kind))
     while kinds and _any_ready(application, kinds, worker):
@@ -76,10 +73,10 @@ def claim(
             job = jobs.next_ready(unit.session, kinds, worker=worker.name, hint=hint, now=unit.now)
             if job is None:
                 return None
-            granted = _grant(unit, job, worker)
-        if granted is not None:
-            return granted
-        # It cannot be given to anybody as it stands. That must not keep the jobs behind it from being given.
+            lease = _grant(unit, job, worker)
+        if lease is not None:
+            return lease
+        # No worker can have it as it is. It must not block the jobs behind it.
         with application.planning() as unit:
             settle_all(unit, [job])
     return None
@@ -92,30 +89,30 @@ def require_lease(unit: UnitOfWork, holder: Holder, *, lock: bool = False) -> At
         unit.session, number, worker=holder.worker.name, token_digest=identities.token_digest(holder.token), lock=lock
     )
     if attempt is None:
-        raise LeaseLostError(number, "it was never this worker's")
+        raise LeaseLostError(number, "this worker never held it")
     if attempt.finished_at is not None:
         raise LeaseLostError(number, f"the attempt is {attempt.state}")
     if attempt.expires_at <= unit.now:
-        raise LeaseLostError(number, f"it ran out at {attempt.expires_at:%H:%M:%S} UTC")
+        raise LeaseLostError(number, f"it expired at {attempt.expires_at:%H:%M:%S} UTC")
     return attempt
 
 
 def heartbeat(unit: UnitOfWork, holder: Holder) -> Attempt:
-    """Extend a lease from now on, and say that the work is running. Raises `LeaseLostError`."""
+    """Extend a lease, and mark the job as running. Raises `LeaseLostError`."""
     attempt = require_lease(unit, holder, lock=True)
     expires = unit.now + unit.lease_policy.lease
     _change(unit, attempt, state=AttemptState.RUNNING, heartbeat_at=unit.now, expires_at=expires)
-    job = _job(unit, attempt)
+    job = job_of(unit, attempt)
     if job.state is JobState.LEASED:
         jobs.move(unit.session, job, JobState.RUNNING, now=unit.now)
     return attempts.attempt(unit.session, attempt.id) or attempt
 
 
 def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
-    """Take a lease back from a worker that cannot go on: the job is ready for another. At a planning desk.
+    """Take back the lease of a worker that cannot go on: the job is ready for another. In a planning unit of work.
 
-    With `error` it met trouble: of what kind, `trouble` says. Workers of farm's first versions did not say, and it was
-    their own. Raises `LeaseLostError`.
+    `error` says which trouble the worker met; of which kind, `trouble` does (without it, the worker's own). Raises
+    `LeaseLostError`.
     """
     attempt = require_lease(unit, holder, lock=True)
     if error and not trouble:
@@ -123,7 +120,7 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
     code, error = f"{trouble}-trouble" if trouble else "", truncate_text(error)
     values = {"error_code": code, "error": error, "trouble": trouble}
     _change(unit, attempt, state=AttemptState.RELEASED, finished_at=unit.now, **values)
-    job = _job(unit, attempt)
+    job = job_of(unit, attempt)
     if trouble:
         after_trouble(unit, job, trouble, code=code, error=error)
     else:
@@ -131,13 +128,13 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
 
 
 def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
-    # Idle workers ask often: they must not stand in the writers' queue for nothing.
+    # Idle workers ask often: reading keeps them out of the queue of writers.
     with application.reading() as unit:
         return jobs.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
 
 
 def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
-    """Lease a ready job to a worker; None when it had to be put aside instead: to be planned anew, or as failed."""
+    """Lease a ready job to a worker; None when it has to be planned again instead, or has failed."""
     if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(unit, job):
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now)
         return None
@@ -148,29 +145,24 @@ def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
             return Lease(attempt, job, token, test_order(unit, job), None)
         if job.kind is JobKind.COMPARISON:
             order = comparison_order(unit, job)
-            return Lease(attempt, job, token, order, _toolchain(unit, order.toolchain))
+            toolchain = unit.inputs.toolchain_of(order.toolchain)
+            if toolchain is None:
+                raise FarmError("this farm no longer has the toolchain that it names")
+            return Lease(attempt, job, token, order, toolchain)
         if job.rebuild and _is_outdated(unit, job):
-            raise FarmError("the toolchain that it was built with is no more on this farm")
+            raise FarmError("this farm no longer has the toolchain that it was built with")
         return Lease(attempt, job, token, build_order(unit, job), toolchain_of(unit, recipe_of(unit, job)))
     except (FarmError, LookupError) as error:
         reason = {"error_code": "cannot-be-ordered", "error": truncate_text(f"no order can be made of it: {error}")}
         attempts.end(unit.session, attempt, AttemptState.FAILED, now=unit.now, **reason)
-        jobs.move(unit.session, _job(unit, attempt), JobState.FAILED, now=unit.now, **reason)
+        jobs.move(unit.session, job_of(unit, attempt), JobState.FAILED, now=unit.now, **reason)
         return None
-
-
-def _toolchain(unit: UnitOfWork, tree: Digest) -> ToolchainRef:
-    found = next((toolchain for toolchain in unit.inputs.toolchains.values() if toolchain.tree == tree), None)
-    if found is None:
-        raise FarmError("the toolchain that it names is no more on this farm")
-    return found
 
 
 def _is_outdated(unit: UnitOfWork, job: Job) -> bool:
     if job.subject is None:
         return True
-    toolchains = {toolchain.tree for toolchain in unit.inputs.toolchains.values()}
-    return plan_of(unit, job.subject).toolchain not in toolchains
+    return unit.inputs.toolchain_of(plan_of(unit, job.subject).toolchain) is None
 
 
 def _lease(unit: UnitOfWork, job: Job, worker: Worker, token: str) -> Attempt:
@@ -191,10 +183,11 @@ def _lease(unit: UnitOfWork, job: Job, worker: Worker, token: str) -> Attempt:
 
 def _change(unit: UnitOfWork, attempt: Attempt, **values: object) -> None:
     if not attempts.change_live(unit.session, attempt, now=unit.now, **values):
-        raise LeaseLostError(attempt.id, "it changed hands this moment")
+        raise LeaseLostError(attempt.id, "another request has just changed it")
 
 
-def _job(unit: UnitOfWork, attempt: Attempt) -> Job:
+def job_of(unit: UnitOfWork, attempt: Attempt) -> Job:
+    """Return the job of an attempt, and keep others from changing it until the transaction ends."""
     job = jobs.lock_job(unit.session, attempt.job_id)
     if job is None:
         raise LookupError(f"attempt {attempt.id} has no job")

@@ -1,4 +1,4 @@
-"""Pinning: from a recipe whose needs are all built to the plan that a worker gets, and the order that goes with it."""
+"""Planning: the plan of a recipe whose needs are all built, and the order that a worker gets for it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 
 
 def plan_for(unit: UnitOfWork, recipe: Recipe, needs: Iterable[str]) -> Plan:
-    """Pin a recipe to the current packages of the recipes `needs`. Raises what `build_closure` and `pin` raise."""
+    """Plan the build of a recipe against the current packages of the recipes `needs`.
+
+    Raises what `build_closure` and `pin` raise.
+    """
     members = [unit.packages.member(package) for package in packages.current_packages(unit.session, needs)]
-    found = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
-    return pinned(unit, recipe, [_planned(member, recipe) for member in found])
+    closure = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
+    return pinned(unit, recipe, [_planned(member, recipe) for member in closure])
 
 
 def replan(unit: UnitOfWork, recipe: Recipe, done: Job) -> bool:
-    """Say whether the recipe would come to another plan than its finished job did, against the same packages."""
+    """Return whether the recipe has another plan now than its finished job had, against the same packages."""
     if done.subject is None:
         return True
     before = plan_of(unit, done.subject)
@@ -45,12 +48,12 @@ def replan(unit: UnitOfWork, recipe: Recipe, done: Job) -> bool:
 
 
 def plan_of(unit: UnitOfWork, digest: Digest) -> Plan:
-    """Return a plan that was pinned before."""
+    """Return a plan that was kept."""
     return Plan.from_dict(json.loads(work_orders.plan_text(unit.session, digest)))
 
 
 def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
-    """Return all that a worker is told to carry out the plan of a build job."""
+    """Return the order with which a worker carries out a build job."""
     recipe = recipe_of(unit, job)
     plan = plan_of(unit, _subject(job))
     trees = packages.packages_of_tree(unit.session, [dependency.tree for dependency in plan.dependencies])
@@ -66,17 +69,17 @@ def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
 
 
 def test_order(unit: UnitOfWork, job: Job) -> TestOrder:
-    """Return all that a worker is told to run the test of a test job."""
+    """Return the order with which a worker carries out a test job."""
     return TestOrder.from_dict(json.loads(work_orders.test_text(unit.session, _subject(job))))
 
 
 def comparison_order(unit: UnitOfWork, job: Job) -> AbiOrder:
-    """Return all that a worker is told to carry out the comparison of a comparison job."""
+    """Return the order with which a worker carries out a comparison job."""
     return comparisons.comparison(unit.session, _subject(job)).order
 
 
 def limits_of(unit: UnitOfWork, job: Job) -> Limits:
-    """Return the limits that a job has to keep."""
+    """Return the limits of a job."""
     match job.kind:
         case JobKind.BUILD:
             return recipe_of(unit, job).limits
@@ -94,19 +97,19 @@ def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
 
 
 def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
-    """Return the toolchain that a recipe names; submission has checked that there is one."""
+    """Return the toolchain that a recipe names; it was checked at submission that there is one."""
     return unit.inputs.toolchains[recipe.toolchain]
 
 
 def toolchain_lock(unit: UnitOfWork, digest: Digest | None) -> ToolchainLock | None:
-    """Return the list of what a toolchain was made of, where the farm has it."""
+    """Return the lock of a toolchain, where the farm has it."""
     if digest is None or not unit.blobs.has(digest):
         return None
     return ToolchainLock.from_text(unit.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")
 
 
 def pinned(unit: UnitOfWork, recipe: Recipe, dependencies: Sequence[PlannedDependency]) -> Plan:
-    """Pin a recipe to these packages, and the toolchain of today. Raises what `pin` raises."""
+    """Pin a recipe to these packages and the current toolchain. Raises what `pin` raises."""
     toolchain = toolchain_of(unit, recipe)
     return pin(
         recipe,

@@ -1,7 +1,7 @@
-"""What becomes of a job whose attempt met trouble that is none of its doing: it is tried again, elsewhere first.
+"""What becomes of a job whose attempt met trouble that is not its own fault: it is tried again, elsewhere first.
 
-Between the tries lie pauses that grow. A job that has cost several *different* workers is set aside: it may be what
-ended them, and whether it is, a person has to see. It has not failed, and nothing that needs it has.
+The pauses between the tries grow. A job at which several *different* workers were lost is set aside: it may have caused
+that, which a person has to find out. It has not failed, nor has anything that needs it.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 _JITTER = 0.25
-"""So much longer or shorter a pause may be: jobs that met one trouble together do not come back together."""
+"""How much a pause is varied at random: jobs that met trouble together should not come back together."""
 _ELSEWHERE = timedelta(seconds=30)
-"""So long after its pause a job is for workers alone with which it has not met trouble yet; they ask far more often."""
+"""How long after its pause a job is only for workers with which it has not met trouble; they ask far more often."""
 _THERE = timedelta(minutes=5)
-"""A worker that was not heard of for so long is not counted on."""
+"""A worker without a request for so long is not counted on."""
 
 
 def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, error: str) -> None:
-    """Let a job, whose attempt has just ended in trouble, be tried again, or set it aside. Needs a planning desk."""
+    """Make a job whose attempt has just ended in trouble ready again, or set it aside. In a planning unit of work."""
     of_one = trouble in OF_ONE_WORKER
     lost, troubles = job.lost + of_one, job.troubles + 1
-    told = {"trouble": trouble, "lost": lost, "troubles": troubles, "error_code": code, "error": error}
+    values = {"trouble": trouble, "lost": lost, "troubles": troubles, "error_code": code, "error": error}
     tried = [attempt for attempt in attempts.attempts_of(unit.session, job.id) if attempt.trouble]
     if of_one and _has_cost_enough(unit, job, tried, lost):
         names = sorted({attempt.worker for attempt in _counted(tried, lost)})
-        told["error"] = (
+        values["error"] = (
             f"set aside after {lost} attempts were lost, on {', '.join(names)}; the last: {error}\n"
             f"See what it does to a worker, then try it again: farm retry {job.id}"
         )
-        jobs.move(unit.session, job, JobState.SET_ASIDE, now=unit.now, not_before=None, elsewhere_until=None, **told)
+        jobs.move(unit.session, job, JobState.SET_ASIDE, now=unit.now, not_before=None, elsewhere_until=None, **values)
         return
     elsewhere = _others(unit, job, tried)
     # Elsewhere at once, when it is the first time: the trouble was this one worker's.
@@ -53,12 +53,12 @@ def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, er
         now=unit.now,
         not_before=resumes if pause else None,
         elsewhere_until=resumes + _ELSEWHERE if elsewhere else None,
-        **told,
+        **values,
     )
 
 
 def taken(**more: object) -> dict[str, object]:
-    """Return what is written of a job that somebody takes, or asks for, again: what there was is over."""
+    """Return the values of a job that is leased or asked for again: those of earlier trouble are reset."""
     return {"trouble": "", "not_before": None, "elsewhere_until": None, "error_code": "", "error": "", **more}
 
 
@@ -67,19 +67,19 @@ def _has_cost_enough(unit: UnitOfWork, job: Job, tried: list[Attempt], lost: int
         return False
     counted = _counted(tried, lost)
     different = {attempt.worker for attempt in counted}
-    # On a farm with fewer workers than that, each of them has to have been lost.
+    # On a farm with fewer workers, all of them have to be lost.
     since = min(attempt.claimed_at for attempt in counted)
     able = [worker for worker in _able(unit, job) if worker.seen_at is not None and worker.seen_at >= since]
     return len(different) >= min(unit.lease_policy.most_lost, max(len(able), 1))
 
 
 def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
-    """Return the attempts that count against a job: those since a person last asked for it."""
+    """Return the lost attempts that count: those since a person last asked for the job."""
     return [attempt for attempt in tried if attempt.trouble in OF_ONE_WORKER][-lost:]
 
 
 def _others(unit: UnitOfWork, job: Job, tried: list[Attempt]) -> bool:
-    """Say whether there is a worker for this job with which it has not met trouble."""
+    """Return whether there is a worker for this job with which it has not met trouble."""
     met = {attempt.worker for attempt in tried}
     since = unit.now - _THERE
     return any(worker.name not in met and worker.seen_at and worker.seen_at >= since for worker in _able(unit, job))

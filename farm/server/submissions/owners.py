@@ -1,7 +1,7 @@
-"""Who owns which recipes here, and whether an owner has signed what was submitted.
+"""Who owns which recipes, and whether an owner has signed a submission.
 
-What is in force comes out of the files `OWNERS` and `curators.yaml` by way of the database. Without `OWNERS` no recipe
-has an owner, and whoever may submit may submit anything. Once there was one, its absence is a fault, not a permission.
+The files `OWNERS` and `curators.yaml` say it, by way of the database. Without `OWNERS` recipes have no owners, and
+every maintainer may submit any recipe. Once the file has been there, its absence is a fault, not a permission.
 """
 
 from __future__ import annotations
@@ -39,27 +39,14 @@ _GONE = f"{OWNERS}: the file is gone. Put it back."
 
 
 class OwnershipTroubleError(FarmError):
-    """Nobody can say who owns which recipes before a file is mended: until then nothing is taken."""
+    """The files of owners have faults: until they are fixed, nothing can be submitted."""
 
     code = "ownership-trouble"
 
     def __init__(self, troubles: tuple[str, ...]) -> None:
         super().__init__(
-            f"this farm takes no recipes until it is known again who owns them:{in_lines(troubles)}",
-            remedy="Ask an operator of the farm to mend the file; it acts within seconds.",
-        )
-
-
-class UnownedRecipeError(FarmError):
-    """Nobody could sign a recipe: no line of `OWNERS` matches its name."""
-
-    code = "unowned-recipe"
-
-    def __init__(self, names: Iterable[str]) -> None:
-        listed = ", ".join(sorted(names))
-        super().__init__(
-            f"nobody owns {listed[:500]}: no line of {OWNERS} matches",
-            remedy=f"Have a line with the owner put into {OWNERS} of the farm's recipes, then submit again.",
+            f"this farm takes no recipes while its files of owners have faults:{in_lines(troubles)}",
+            remedy="Ask an operator of the farm to fix the file; it is read again within seconds.",
         )
 
 
@@ -72,7 +59,7 @@ class Unsigned:
 
 
 def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
-    """Let what the files say of owners be in force, or let submissions wait until the files are mended."""
+    """Put what the files say about owners in force, or refuse submissions until the files are fixed."""
     before = ownership(unit.session)
     if said.owners_troubles or (said.owners is None and before is not None and before.owners is not None):
         kept = before or Ownership()
@@ -95,19 +82,19 @@ def owners_in_force(unit: UnitOfWork) -> Owners | None:
 
 
 def owners_as_known(unit: UnitOfWork) -> Owners | None:
-    """Return who owns what for whoever looks: as it was in force last, while a file has to be mended."""
+    """Return who owns what, for display: as it was last in force while a file has faults."""
     return _read(ownership(unit.session) or Ownership())
 
 
 def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mapping[str, Digest]) -> str:
-    """Keep the signature of a person on recipes of submission `number`, and return the person's name.
+    """Keep a person's signature on recipes of submission `number`, and return the person's name.
 
-    `wanted` are the digests of what was submitted by name. An empty name is returned, and nothing is kept, where nobody
-    whom `curators.yaml` or targets know has signed, or where the envelope came with another submission before.
-    Raises `SubmissionStatementError` when somebody known has signed something else.
+    `wanted` are the digests of the submitted recipes by name. Returns an empty name, and keeps nothing, where the
+    signer is neither in `curators.yaml` nor in targets, or where the envelope came with another submission before.
+    Raises `SubmissionStatementError` when a known person has signed something else.
     """
     said_here = ownership(unit.session) or Ownership()
-    # Who runs the farm is known by the same key; that makes nobody an owner.
+    # Operators are known too, but that makes nobody an owner.
     people = {**(signed_orders.who_orders(unit.session) or {}), **everybody(said_here.curators)}
     try:
         opened = read_submission(envelope, people)
@@ -140,9 +127,9 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
 
 
 def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
-    """Keep what somebody known has signed of these recipes, as it is published; submission `number` records them.
+    """Keep a published signature of a known person on these recipes, which submission `number` records.
 
-    What is no such signature, or is known, changes nothing.
+    An envelope that is no such signature, or is known already, changes nothing.
     """
     people = everybody((ownership(unit.session) or Ownership()).curators)
     try:
@@ -162,16 +149,20 @@ def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, rec
 def unsigned(unit: UnitOfWork, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
     """Return which recipes of submission `number` still lack the signature of an owner, by name.
 
-    A signature counts for the submission that it came with. Only a recipe that is current already, as it is, needs no
-    new one: who would go back to an earlier state needs an owner's word again.
-    Raises `OwnershipTroubleError`, `UnownedRecipeError`.
+    A signature counts for the submission that it came with. Only a recipe that is current and unchanged needs no new
+    one: going back to an earlier revision needs an owner's signature again.
+    Raises `OwnershipTroubleError`, and `FarmError` (`unowned-recipe`).
     """
     owners = owners_in_force(unit)
     if owners is None:
         return ()
-    nobodys = [name for name in wanted if not owners.owners_of(name)]
-    if nobodys:
-        raise UnownedRecipeError(nobodys)
+    unowned = [name for name in wanted if not owners.owners_of(name)]
+    if unowned:
+        raise FarmError(
+            f"nobody owns {', '.join(sorted(unowned))[:500]}: no line of {OWNERS} matches",
+            remedy=f"Have a line with the owner added to {OWNERS} of the farm's recipes, then submit again.",
+            code="unowned-recipe",
+        )
     return lacking(unit, owners, number, wanted)
 
 
@@ -211,15 +202,15 @@ def signatures_of(unit: UnitOfWork, signed: Iterable[Digest]) -> tuple[Digest, .
 
 
 class _Envelopes:
-    """Envelopes that were kept, each opened once for the same people: one may sign a thousand recipes."""
+    """Kept envelopes, each opened once for the same people: one envelope may sign a thousand recipes."""
 
     def __init__(self, unit: UnitOfWork) -> None:
         self._unit = unit
         self._opened: dict[tuple[Digest, tuple[tuple[str, str], ...]], SignedSubmission | None] = {}
 
     def signs(self, signature: RecipeSignature, name: str, entitled: Mapping[str, str]) -> bool:
-        """Say whether a signature is that of one of the people `entitled`, with the key of today, on this recipe."""
-        # The row says where to look. What was signed, and by whom, is read out of the envelope.
+        """Return whether a signature is by one of the people `entitled`, with their current key, on this recipe."""
+        # The row only names the envelope, which says what was signed and by whom.
         key = signature.envelope, tuple(sorted(entitled.items()))
         if key not in self._opened:
             self._opened[key] = self._open(signature.envelope, entitled)
@@ -230,7 +221,7 @@ class _Envelopes:
         try:
             return read_submission(self._unit.blobs.read(envelope), entitled).said
         except (InvalidEnvelopeError, SubmissionStatementError, MissingBlobError, CorruptBlobError):
-            return None  # what cannot be read shows nobody's word
+            return None  # an unreadable envelope proves nothing
 
 
 def _read(said: Ownership) -> Owners | None:
@@ -244,5 +235,5 @@ def _read(said: Ownership) -> Owners | None:
 
 @lru_cache(2)
 def _read_file(text: str, curators: bytes) -> Owners:
-    """Read the file once for as long as it stays the same: it may have ten thousand lines."""
+    """Read the file once while it stays the same: it may have ten thousand lines."""
     return read_owners(text.encode(), json.loads(curators))

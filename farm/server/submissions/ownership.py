@@ -1,4 +1,4 @@
-"""Who owns which recipes, as far as the database knows: what the files said last, or why they cannot be followed."""
+"""Who owns which recipes, in the database: what the files said last, or why they cannot be used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ownership:
 
 
 def ownership(session: Session) -> Ownership | None:
-    """Return it; None when nobody has read the files yet."""
+    """Return who owns what; None before the files were read for the first time."""
     row = session.get(OwnershipRow, _ONLY, populate_existing=True)
     if row is None:
         return None
@@ -38,7 +38,7 @@ def ownership(session: Session) -> Ownership | None:
 
 
 def set_ownership(session: Session, said: Ownership) -> None:
-    """Let this be in force."""
+    """Put this in force."""
     row = session.get(OwnershipRow, _ONLY) or OwnershipRow()
     row.owners = said.owners
     row.curators = canonical_json({group: dict(members) for group, members in said.curators.items()}).decode()

@@ -1,4 +1,4 @@
-"""Taking up what the files of channels say: the policy that is in force on each, or why it waits."""
+"""Putting the files of channels in force: the policy of each channel, or why the channel waits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def take_up(unit: UnitOfWork, said: Policies) -> None:
-    """Let the policies that can be followed be in force, and every other channel wait and say why.
+    """Put the policies that can be followed in force; every other channel waits, with the reason.
 
-    A channel that waits keeps the policy that it had, for whoever looks. Each change leaves a line in the audit trail.
-    That the file of owners does not count is told of each channel.
+    A channel that waits keeps the policy that it had. Each change adds a line to the audit trail. That the file of
+    owners does not count is shown for each channel.
     """
     take_up_owners(unit, said)
     owners = (said.owners_unsigned,) if said.owners_unsigned else ()

@@ -1,7 +1,7 @@
-"""That nobody submits other content under a version and revision that a channel has released.
+"""Refuses other content under a version and revision that a channel has released.
 
-What was published stays what it is; who changes it raises the revision. Other content is what would be built by another
-plan: summary, comments, tests and addresses may change. Builds that the farm starts anew are told apart by a number.
+A change needs a higher revision. Content is other when it has another plan: summary, comments, tests and addresses may
+change. Rebuilds by the farm are distinguished by their build number.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def check_revisions(unit: UnitOfWork, submitted: Mapping[str, Recipe], texts: Mapping[str, bytes]) -> None:
-    """See that each recipe with a version and revision that was released comes to the plan of what was.
+    """Check that each recipe with a released version and revision has the plan of what was released.
 
-    `texts` are the recipes' files, by name, for the place of what is to be raised. Raises `RecipeError`.
+    `texts` are the recipes' files, by name, to point at the line that has to change. Raises `RecipeError`.
     """
     makers = {package: name for name, recipe in submitted.items() for package in _packages(recipe)}
     problems: list[Problem] = []
@@ -52,7 +52,7 @@ def _packages(recipe: Recipe) -> set[str]:
 
 
 def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild) -> bool:
-    """Say whether a recipe and that of a released package come to one plan: with the steps and toolchain of today."""
+    """Return whether a recipe and that of a released package have the same plan, with today's steps and toolchain."""
     revision = recipes.find_revision(unit.session, released.recipe)
     if revision is None:
         return False
@@ -60,7 +60,7 @@ def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild
     try:
         return pinned(unit, recipe, against) == pinned(unit, unit.recipes.recipe(revision), against)
     except (FarmError, KeyError):
-        # It is built against other packages, or what was released cannot be read, or has no toolchain here any more.
+        # It is built against other packages, or the released recipe cannot be read or has no toolchain here any more.
         return False
 
 

@@ -1,6 +1,6 @@
-"""A submission: recipes come in, are checked as a whole, become current, and jobs are made of them. All or nothing.
+"""Submitting recipes: they are checked together, become current, and get jobs. All or nothing.
 
-One that an owner has still to sign is kept as it came, and changes nothing else: see `waiting_submissions`.
+A submission that an owner has still to sign is stored, and changes nothing else: see `waiting_submissions`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of one submitted recipe: its revision's digest, and the job that builds it or has built it."""
+    """The result for one submitted recipe: its revision, and the job that builds it or has built it."""
 
     revision: RecipeRevision
     job: Job
@@ -49,9 +49,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submission: its number, its trace, and what became of each recipe, in order of building.
+    """The result of a submission: its number, its trace, and the result for each recipe, in the order of building.
 
-    While it `waits_for` owners nothing has become of any. `signed_by` is whose signature came with it and counts.
+    While it `waits_for` owners, `accepted` is empty. `signed_by` is who has signed it, if that signature counts.
     """
 
     id: int
@@ -69,12 +69,13 @@ def submit(
     trace: str,
     envelope: bytes | None = None,
 ) -> Submission:
-    """Take recipes, each the files of its directory by name, all together or none.
+    """Accept recipes, each as the files of its directory by name, all together or none.
 
-    Where recipes have owners, they wait as long as one of them lacks the signature of an owner; `envelope` is the
-    submitter's. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that have to be
-    raised, `FarmError` (`submitted-files`), `MissingDependencyError`, `DependencyCycleError`, `DuplicatePackageError`,
-    `SubmissionStatementError`, `UnownedRecipeError` or `OwnershipTroubleError`; nothing has changed then.
+    Where recipes have owners, the submission waits until an owner has signed each of them; `envelope` holds the
+    submitter's signature. Raises one `RecipeError` with the problems of all recipes, or then with the revisions that
+    have to be raised, `FarmError` (`submitted-files`, `unowned-recipe`), `MissingDependencyError`,
+    `DependencyCycleError`, `DuplicatePackageError`, `SubmissionStatementError` or `OwnershipTroubleError`; nothing has
+    changed then.
     """
     read = read_submitted(application, submitted)
     files = {name: application.recipes.keep(submitted[name]) for name in read}
@@ -102,7 +103,7 @@ def make_all_current(
     number: int,
     trace: str,
 ) -> tuple[Accepted, ...]:
-    """Let the recipes of a submission be what their names mean from now on, and make the jobs that this asks for."""
+    """Make the recipes of a submission the current ones of their names, and add the jobs that they need."""
     order = [name for name in graph.order() if name in read]
     touched: list[Job] = []
     revisions: dict[str, RecipeRevision] = {}
@@ -119,7 +120,7 @@ def make_all_current(
             touched.append(job)
     _renew_needs(unit, graph, order)
     settle_all(unit, touched)
-    # What the signer refused before its recipe was signed, it may not refuse now.
+    # The signer may have refused a package only because its recipe was not signed.
     made = {package for name in order for package in read[name].package_names}
     refusals.ask_again(unit.session, now=unit.now, packages=made)
     return tuple(Accepted(revisions[name], _latest(unit, revisions[name]), name in unchanged) for name in order)
@@ -133,7 +134,7 @@ def read_submitted(application: Application, submitted: SubmittedRecipes) -> dic
         place = Place(f"packages/{name}/recipe.yaml")
         try:
             recipe = application.recipes.read(files, file=place.file)
-            _check_world(application, recipe)
+            _check_inputs(application, recipe)
         except RecipeError as error:
             problems += error.problems
         except FarmError as error:
@@ -147,38 +148,32 @@ def read_submitted(application: Application, submitted: SubmittedRecipes) -> dic
     return read
 
 
-def _check_world(application: Application, recipe: Recipe) -> None:
-    """Check what only this farm knows: toolchains, the Debian packages that they are made of, other distributions."""
+def _check_inputs(application: Application, recipe: Recipe) -> None:
+    """Check a recipe against this farm: its toolchains, their Debian packages, and the other distributions."""
     toolchain = application.inputs.toolchains.get(recipe.toolchain)
     if toolchain is None:
         known = ", ".join(sorted(application.inputs.toolchains))
-        raise UnknownToolchainError(recipe.toolchain, known)
+        raise FarmError(
+            f"this farm has no toolchain {recipe.toolchain!r}",
+            remedy=f"It has: {known}." if known else "",
+            code="unknown-toolchain",
+        )
     source_origins(recipe, toolchain.debs)
     for need in recipe.requires:
         check_known(need, application.inputs.foreign)
 
 
-class UnknownToolchainError(FarmError):
-    """A recipe names a toolchain that this farm does not have."""
-
-    code = "unknown-toolchain"
-
-    def __init__(self, name: str, known: str) -> None:
-        super().__init__(f"this farm has no toolchain {name!r}", remedy=f"It has: {known}." if known else "")
-        self.name = name
-
-
 def _job_for(
     unit: UnitOfWork, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
 ) -> Job | None:
-    """Make a recipe current and return the job that has to be looked at; None when nothing is to be done."""
+    """Make a recipe current, and return the job that has to be settled; None when there is nothing to do."""
     head = recipes.head(unit.session, recipe.name)
     needs = reach(graph, recipe.name)
     latest = jobs.latest_of_revision(unit.session, revision.id)
     if head is not None and head.current == revision.id and latest is not None:
         if latest.state not in ENDED:
             return latest
-        # Another build of what it was built against is no reason to build it again; another toolchain or step is.
+        # Newer builds of its dependencies are no reason to build it again; another toolchain or step is.
         if latest.state is JobState.SUCCEEDED and not replan(unit, recipe, latest):
             return None
     else:
@@ -187,7 +182,7 @@ def _job_for(
             reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
             jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
         if latest is not None and latest.state not in (*ENDED, *PENDING):
-            return latest  # it is being built already, from before another revision came in between
+            return latest  # it is at work since before another revision came in between
     return jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
@@ -201,7 +196,7 @@ def _job_for(
 
 
 def _renew_needs(unit: UnitOfWork, graph: BuildGraph, submitted: list[str]) -> None:
-    """Jobs that wait for a submitted recipe wait for what that one needs now, too."""
+    """Make the jobs that wait for a submitted recipe wait for its needs, too."""
     for name in submitted:
         for job in jobs.waiting_for(unit.session, name, (JobState.WAITING, JobState.BLOCKED)):
             needs = set(jobs.needs_of(unit.session, job.id))

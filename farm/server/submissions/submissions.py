@@ -83,13 +83,13 @@ def count_waiting(session: Session) -> int:
 
 
 def set_state(session: Session, number: int, state: SubmissionState) -> None:
-    """Let a submission stand elsewhere."""
+    """Change the state of a submission."""
     session.get_one(SubmissionRow, number).state = state
     session.flush()
 
 
 def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[SubmittedRecipe]]:
-    """Return what these submissions consist of, by name; of those of before that was recorded nothing."""
+    """Return the recipes of these submissions, by name."""
     found: dict[int, list[SubmittedRecipe]] = {number: [] for number in numbers}
     query = select(SubmittedRecipeRow).order_by(SubmittedRecipeRow.name)
     for row in rows_with(session, query, SubmittedRecipeRow.submission_id, found):
@@ -109,7 +109,7 @@ def add_signatures(
 
 
 def is_known_envelope(session: Session, envelope: Digest) -> bool:
-    """Say whether an envelope came before."""
+    """Return whether an envelope is known."""
     query = select(RecipeSignatureRow.envelope).where(RecipeSignatureRow.envelope == envelope).limit(1)
     return session.exec(query).first() is not None
 
@@ -146,7 +146,7 @@ def signed_in(session: Session, envelopes: Iterable[Digest]) -> set[Digest]:
 def _newest_of_each_person(
     session: Session, within: tuple[Any, ...], *where: ColumnElement[bool]
 ) -> Iterable[RecipeSignatureRow]:
-    # Whoever may sign may sign again and again: the database leaves out what is older, however much that is.
+    # A person may sign any number of times: the database leaves out all but the newest.
     newest_first = col(RecipeSignatureRow.signed_at).desc(), col(RecipeSignatureRow.envelope)
     place = func.row_number().over(partition_by=(*within, RecipeSignatureRow.person), order_by=newest_first)
     ranked = (

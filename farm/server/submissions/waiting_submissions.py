@@ -43,14 +43,14 @@ class UnknownSubmissionError(FarmError):
 
 
 class NotAnOwnerError(FarmError):
-    """Whoever signs or withdraws has no say about these recipes."""
+    """The person who signs or withdraws owns none of these recipes."""
 
     code = "not-an-owner"
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionView:
-    """A submission and its recipes, with the names of those who have signed each, and what it waits for."""
+    """A submission and its recipes, who has signed each of them, and what it waits for."""
 
     record: SubmissionRecord
     recipes: tuple[SubmittedRecipe, ...]
@@ -68,7 +68,7 @@ def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
 
 
 def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
-    """Return what there is to see of submissions."""
+    """Return submissions as they are shown."""
     owners = owners_as_known(unit)
     found = submissions.submitted(unit.session, (submission.id for submission in records))
     given = submissions.signatures_with(unit.session, found)
@@ -86,10 +86,10 @@ def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> l
 
 
 def accept(application: Application, actor: Actor, number: int, envelope: bytes) -> Submission:
-    """Take an owner's signature on recipes of a waiting submission, and the submission with the last that it lacks.
+    """Take an owner's signature on recipes of a waiting submission; with the last missing one, accept the submission.
 
-    Everything is checked again then, as it is now. Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`,
-    and what `submit` raises; nothing has changed then.
+    Everything is then checked again against the current state. Raises `UnknownSubmissionError`, `AlreadyError`,
+    `NotAnOwnerError`, and what `submit` raises; nothing has changed then.
     """
     with application.planning() as unit:
         record = _waiting(unit, number)
@@ -99,7 +99,7 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
         person = keep_signature(unit, envelope, number, wanted)
         waits_for = unsigned(unit, number, wanted)
         if lacked and lacked == {each.recipe for each in waits_for}:
-            who = f"{person} owns nothing" if person else "nobody whom this farm knows has newly signed anything"
+            who = f"{person} owns nothing" if person else "no person known to this farm has newly signed anything"
             raise NotAnOwnerError(
                 f"{who} that submission {number} waits for", remedy=f"It waits for {_whom(waits_for)}."
             )
@@ -118,7 +118,7 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
 
 
 def envelopes_of(unit: UnitOfWork, number: int) -> list[bytes]:
-    """Return the envelopes in which somebody has signed recipes of a submission, as far as they are there."""
+    """Return the envelopes with signatures on recipes of a submission, as far as they can be read."""
     given = submissions.signatures_with(unit.session, [number]).get(number, {})
     kept = []
     for digest in sorted({signature.envelope for some in given.values() for signature in some}):
@@ -137,10 +137,10 @@ def withdraw(
     order: bytes | None = None,
     why: str = "",
 ) -> SubmissionRecord:
-    """Let a waiting submission come to nothing: by who sent it, who `curates`, or an owner of one of its recipes.
+    """Withdraw a waiting submission: its submitter, a curator (`curates`), or an owner of one of its recipes may.
 
-    An owner shows that by signing so in `envelope`. By the signed `order`, if somebody gives it who may order, what was
-    signed of it counts nothing with the signer any more; so one may be withdrawn again that only the farm knows of.
+    An owner signs that in `envelope`. With a signed `order`, by somebody who may order, the signer ignores all
+    signatures on it; so a submission that is withdrawn here already may be withdrawn again, for the signer.
     Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
     """
     if order is not None and not may_order(unit, order):
@@ -157,8 +157,8 @@ def withdraw(
         act = Act.WITHDRAW_SUBMISSION
         take_signed(unit, RequestedOrder(act=act, channel=EVERY_CHANNEL, packages=packages, reason=why), order)
     submissions.set_state(unit.session, number, SubmissionState.WITHDRAWN)
-    told = "; ".join(part for part in (f"signed by {person}" if person else "", reason_of(why) if why else "") if part)
-    audit(unit, actor, "withdraw-submission", f"submission {number}", told)
+    detail = "; ".join(filter(None, [f"signed by {person}" if person else "", reason_of(why) if why else ""]))
+    audit(unit, actor, "withdraw-submission", f"submission {number}", detail)
     return record
 
 
@@ -180,7 +180,7 @@ def _waiting(unit: UnitOfWork, number: int, *, or_withdrawn: bool = False) -> Su
     if record is None:
         raise UnknownSubmissionError(f"there is no submission {number}", remedy="See `farm submission list`.")
     if record.state is not SubmissionState.WAITING and not (or_withdrawn and record.state is SubmissionState.WITHDRAWN):
-        raise AlreadyError(f"submission {number} does not wait: it is {record.state}")
+        raise AlreadyError(f"submission {number} is not waiting: it is {record.state}")
     return record
 
 

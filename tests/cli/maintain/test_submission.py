@@ -175,7 +175,7 @@ def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_
     assert order.packages == {"alice": shown_submission(envelope).statement}
     assert (answer["state"], answer["signed"]["order"]) == ("withdrawn", order.digest)
     shells.run("bob", "submission", "withdraw", "1", status=1)
-    assert "submission 1 does not wait: it is withdrawn" in shells.told
+    assert "submission 1 is not waiting: it is withdrawn" in shells.told
 
 
 def test_an_order_that_withdraws_something_else_changes_nothing(shells: People) -> None:

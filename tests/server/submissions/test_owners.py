@@ -19,7 +19,6 @@ from farm.server.recipes import recipes
 from farm.server.submissions import submissions
 from farm.server.submissions.owners import (
     OwnershipTroubleError,
-    UnownedRecipeError,
     owners_as_known,
     owners_in_force,
     signatures_of,
@@ -42,6 +41,7 @@ from tests.farms.people import (
     whom,
 )
 from tests.farms.small import WORLD, SmallFarm, recipe
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from farm.core.names.digest import Digest
@@ -138,7 +138,7 @@ def test_several_owners_accept_one_after_the_other(owned: SmallFarm) -> None:
     assert view(owned, kept.id).signed_by == {"a": ("bob",), "b": ("bob",)}
     assert len(accept(owned.application, CURATOR, kept.id, signed("alice", A)).accepted) == 2
     assert sorted(owned.build_all()) == ["a", "b"]
-    with pytest.raises(AlreadyError, match="does not wait: it is taken"):
+    with pytest.raises(AlreadyError, match="is not waiting: it is taken"):
         accept(owned.application, CURATOR, kept.id, signed("alice", A))
 
 
@@ -146,7 +146,7 @@ def test_who_owns_nothing_of_it_accepts_nothing(owned: SmallFarm) -> None:
     kept = send(owned, A)
     for envelope, words in (
         (signed("bob", A), "bob owns nothing that submission"),
-        (signed("alice", A, key=stranger()), "nobody whom this farm knows"),
+        (signed("alice", A, key=stranger()), "no person known to this farm"),
     ):
         with pytest.raises(NotAnOwnerError, match=words) as refused:
             accept(owned.application, CURATOR, kept.id, envelope)
@@ -295,7 +295,7 @@ def test_who_is_an_owner_no_more_counts_no_more(owned: SmallFarm) -> None:
 
 def test_a_recipe_that_no_line_matches_can_be_signed_by_nobody(owned: SmallFarm) -> None:
     own(owned, owners="a alice\n")
-    with pytest.raises(UnownedRecipeError, match="nobody owns b: no line of OWNERS matches"):
+    with refuses("unowned-recipe", "nobody owns b: no line of OWNERS matches"):
         send(owned, A, B, envelope=signed("alice", A, B))
     assert nothing_happened(owned)
 
