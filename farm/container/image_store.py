@@ -149,19 +149,19 @@ def inspect_image(client: docker.APIClient, name: str) -> Mapping[str, Any]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class EngineImages:
     """Reads the images of one engine, and changes none."""
 
-    def __init__(self, client: docker.APIClient) -> None:
-        self._client = client
+    client: docker.APIClient
 
     def inspect(self, name: str) -> Mapping[str, Any]:
         """Return what the engine shows of an image, or nothing if it has none of this name."""
-        return inspect_image(self._client, name)
+        return inspect_image(self.client, name)
 
     def history(self, name: str, layers: int) -> list[str]:
         """Return what made each of the `layers` of an image, lowest first; empty where the engine does not tell."""
-        steps = list(reversed(self._client.history(name)))  # type: ignore[no-untyped-call]
+        steps = list(reversed(self.client.history(name)))  # type: ignore[no-untyped-call]
         # Steps without a layer (ENV, LABEL) are listed too, and look like layers of links, whose size is zero as well.
         # They come from an image that was derived from ours, so they are the topmost of these.
         empty = [number for number, step in enumerate(steps) if not step.get("Size")]
@@ -171,7 +171,7 @@ class EngineImages:
 
     def layer(self, name: str, diff_id: Digest) -> Iterator[bytes]:
         """Yield one uncompressed layer of an image in pieces. Raises the error `image-layer` if it is not there."""
-        archive = self._client.get_image(name)
+        archive = self.client.get_image(name)
         # Engines from version 25 on save by digest; the caller verifies the layer.
         with tarfile.open(fileobj=Stream(archive), mode="r|") as saved:  # type: ignore[call-overload]
             for member in saved:

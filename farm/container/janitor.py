@@ -39,12 +39,12 @@ class CleanupResult:
     directories: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
 class Janitor:
     """Cleans up one host for one farm. `root` is where its workers make the directories of their attempts."""
 
-    def __init__(self, client: docker.APIClient, root: AttemptsRoot) -> None:
-        self._client = client
-        self._root = root
+    client: docker.APIClient
+    root: AttemptsRoot
 
     def sweep(self) -> CleanupResult:
         """Remove what is abandoned, containers first. Safe at any time, and by several processes at once.
@@ -58,12 +58,12 @@ class Janitor:
         removed = []
         try:
             # The engine filters by all of these: it leaves out containers of other farms, directories and versions.
-            wanted = [f"{label}={value}" for label, value in self._root.labels.items()]
-            for container in self._client.containers(all=True, filters={"label": wanted}):
+            wanted = [f"{label}={value}" for label, value in self.root.labels.items()]
+            for container in self.client.containers(all=True, filters={"label": wanted}):
                 if self.is_orphan(container["Labels"]):
                     # Another janitor may be removing it (409), or have removed it (404).
                     with suppress(docker.errors.APIError):
-                        self._client.remove_container(container["Id"], force=True, v=True)
+                        self.client.remove_container(container["Id"], force=True, v=True)
                         removed.append(container["Id"])
         except (docker.errors.DockerException, OSError) as error:
             raise SandboxUnavailableError("list or remove containers", error) from error
@@ -72,8 +72,8 @@ class Janitor:
     def is_orphan(self, labels: Mapping[str, str]) -> bool:
         """Return whether a container must be removed, by its labels: it is this farm's, and its attempt is over."""
         name = labels.get(LABEL_LEASE, "")
-        own = all(labels.get(label) == value for label, value in self._root.labels.items())
-        return own and bool(_NAME.fullmatch(name)) and self.state(self._root.path / name) != "running"
+        own = all(labels.get(label) == value for label, value in self.root.labels.items())
+        return own and bool(_NAME.fullmatch(name)) and self.state(self.root.path / name) != "running"
 
     def state(self, path: Path) -> State:
         """Return the state of the attempt with a directory below the root."""
@@ -88,11 +88,11 @@ class Janitor:
         return "expired" if ended else "running"
 
     def _sweep_directories(self) -> tuple[str, ...]:
-        paths = sorted(self._root.path.iterdir()) if self._root.path.is_dir() else []
+        paths = sorted(self.root.path.iterdir()) if self.root.path.is_dir() else []
         unnamed = [path for path in paths if path.name.startswith(NEW)]
         removed = [path.name for path in paths if path not in unnamed and self._clear_abandoned(path)]
         if unnamed:
-            with none_being_made(self._root.path) as free:
+            with none_being_made(self.root.path) as free:
                 removed += [path.name for path in unnamed if free and self._clear_abandoned(path)]
         return tuple(removed)
 
@@ -102,7 +102,7 @@ class Janitor:
             return False
         try:
             lease = written_lease(path)
-            if lease is not None and lease.owner != self._root.owner:
+            if lease is not None and lease.owner != self.root.owner:
                 return False  # that farm has a janitor of its own
             clear(path)
         finally:

@@ -95,10 +95,11 @@ def update_layout(
     check_reference(reference)
     index = _read_index(directory)
     _bring(image, store, directory, referrers)
-    other = _Replaced((instead_of, image.digest), reference)
+    replaced = (instead_of, image.digest)
     entry = index_entry(image, reference, annotations or {})
-    kept = other.left(index)
-    beside = other.left(_read_index(directory / REFERRERS)) if (directory / REFERRERS).is_dir() else []
+    kept = _kept_lines(index, replaced, reference)
+    inner = _read_index(directory / REFERRERS) if (directory / REFERRERS).is_dir() else []
+    beside = _kept_lines(inner, replaced, reference)
     # Older layouts list referrers among the images.
     beside += filter(_is_list, kept)
     images = [line for line in kept if not _is_list(line)]
@@ -170,18 +171,11 @@ def _write_referrers(directory: Path, entries: Sequence[Mapping[str, Any]]) -> N
     replace_file(inner / "index.json", image_index(entries))
 
 
-@dataclass(frozen=True, slots=True)
-class _Replaced:
-    """The lines of an index that a new image replaces: those of some digests, their lists, and the one with its tag."""
-
-    digests: tuple[Digest, ...]
-    reference: str
-
-    def left(self, index: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the lines that stay."""
-        names = {_name(line) for line in index if line.get("digest") in self.digests}
-        names |= {referrers_tag(digest) for digest in self.digests} | {self.reference.rpartition(":")[2]}
-        return [line for line in index if line.get("digest") not in self.digests and _name(line) not in names - {""}]
+def _kept_lines(index: Sequence[dict[str, Any]], digests: Sequence[Digest], reference: str) -> list[dict[str, Any]]:
+    """Return the lines of an index without those of these digests, their lists, and the one with the tag."""
+    names = {_name(line) for line in index if line.get("digest") in digests}
+    names |= {*map(referrers_tag, digests), reference.rpartition(":")[2]}
+    return [line for line in index if line.get("digest") not in digests and _name(line) not in names - {""}]
 
 
 def _is_list(entry: Mapping[str, Any]) -> bool:

@@ -246,9 +246,8 @@ def read_own_layer(stream: BinaryIO) -> Manifest:
                     hasher = hashlib.sha256()
                     while piece := content.read(PIECE):
                         hasher.update(piece)
-                    entries.append(
-                        File(path, member.size, Digest.from_hex(hasher.hexdigest()), bool(member.mode & 0o111))
-                    )
+                    digest = Digest.from_hex(hasher.hexdigest())
+                    entries.append(File(path, member.size, digest, bool(member.mode & 0o111)))
                 else:
                     raise OwnFilesError(
                         f"the layer of own files has {path[:200]!r}, which is not a file, directory or link"

@@ -1,3 +1,3 @@
-"""Comparing the interfaces of two builds of a library by libabigail's tools, in a sandbox.
+"""Comparing the interfaces of two builds of a library with libabigail's tools, in a sandbox.
 May import `build.attempt` and what that may.
 """

@@ -21,6 +21,7 @@ from farm.build.abi.private_types import defined_names, is_public, suppression
 from farm.build.abi.split_names import SplitNames
 from farm.build.attempt.errors import InvalidOrderError
 from farm.build.attempt.inputs import toolchain_root
+from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.trial_sandbox import TrialSandbox
 from farm.build.attempt.workshop import time_now
 from farm.container.sandbox_spec import Bind
@@ -90,14 +91,15 @@ def compare_interfaces(
     )
     _refuse_one_store_for_two(order)
     root = toolchain_root(archives, order.toolchain, workshop, attempt.subdirectory("root"))
-    with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
+    with LogKeeper(workshop.store, log, order.limits) as keeper:
+        sandbox = TrialSandbox(workshop, attempt, order.limits, keeper, cancelled)
         found = _Comparison(order, workshop, attempt.subdirectory("comparison"), root, sandbox).carry_out()
-        sandbox.log.say(f"{found.verdict}: {found.reason}" if found.reason else found.verdict)
+        keeper.say(f"{found.verdict}: {found.reason}" if found.reason else found.verdict)
         names = tuple(sorted(found.not_compared))
         outcome = AbiOutcome(
             found.verdict,
             found.exit_code,
-            sandbox.log.commit(),
+            keeper.commit(),
             found.report,
             found.reason,
             UndescribedSymbols(len(names), tuple(name[:MOST_LINE] for name in names[:MOST_UNDESCRIBED])),
@@ -195,7 +197,7 @@ class _Comparison:
         binds = (*self.root, *suppressions, *more)
         result = self.sandbox.run((*_DIFF, *options, *sides), binds, name="abidiff", take=report.feed)
         verdict, reason = judge(result, full=self.sandbox.log.full)
-        return _Found(verdict, result.exit_code, reason, report.lines)
+        return _Found(verdict, result.exit_code, reason, tuple(report.lines))
 
     def _compare_by_name(
         self, before: InterfaceDescription, after: InterfaceDescription, suppressions: tuple[Bind, ...]
@@ -269,24 +271,19 @@ class _Report:
     """The first lines that the tool prints, each cut to a bounded length, without empty ones."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self.lines: list[str] = []
         self._rest = b""
 
     def feed(self, piece: bytes) -> None:
         """Add output of the tool."""
-        if len(self._lines) >= MOST_REPORT_LINES:
+        if len(self.lines) >= MOST_REPORT_LINES:
             return
         *whole, self._rest = (self._rest + piece).split(b"\n")
         self._rest = self._rest[: MOST_LINE * 4]
         for line in whole:
             text = line.decode("utf-8", "replace").rstrip()[:MOST_LINE]
-            if text and len(self._lines) < MOST_REPORT_LINES:
-                self._lines.append(text)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The lines so far."""
-        return tuple(self._lines)
+            if text and len(self.lines) < MOST_REPORT_LINES:
+                self.lines.append(text)
 
 
 def _store(package: DependencyArchive) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from farm.build.attempt.capture_outputs import capture_packages
 from farm.build.attempt.constant_environment import OUTPUT, build_environment
-from farm.build.attempt.copied_code import CopyWatch
+from farm.build.attempt.copied_code import consumptions, watched_directories
 from farm.build.attempt.errors import BuildCancelledError, BuildFailedError, EmptyOutputError
 from farm.build.attempt.inputs import build_root, fetch_sources
 from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.workshop import time_now
 from farm.container.environment import OutputFullError, OutputVolume
+from farm.container.file_watch import OpenWatch
 from farm.container.sandbox_spec import BUILD_USER, MB, Bind, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog, write_driver
 from farm.core.package.elf.file import InvalidElfError
@@ -144,11 +145,11 @@ def _run_steps(
         variation=workshop.variation,
     )
     steps = StepLog([step.name for step in plan.steps], nonce=nonce, sink=keeper)
-    with CopyWatch(copyable) as watch:
+    with OpenWatch(watched_directories(copyable)) as watch:
         result = workshop.sandbox.run(spec, on_output=steps.feed, cancelled=lambda: keeper.full or cancelled())
-        consumed = watch.end()
+        opened = watch.end()
     steps.close()
-    return result, steps, consumed
+    return result, steps, consumptions(copyable, opened)
 
 
 def _check_ending(

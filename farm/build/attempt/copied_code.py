@@ -1,11 +1,10 @@
-"""Watches which files of its dependencies a build opens: its packages may hold copies of their code."""
+"""Which files of its dependencies a build opens: its packages may hold copies of their code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.container.file_watch import OpenWatch
 from farm.core.package.copyable import is_header, is_static_code
 from farm.core.plan.consumption import Consumption, OpenedFiles
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from farm.container.file_watch import Opened
     from farm.core.fileset.manifest import Manifest
     from farm.core.plan.plan import PlannedDependency
 
@@ -32,30 +32,20 @@ def copyable_files(dependency: PlannedDependency, manifest: Manifest, place: Pat
     return CopyableFiles(dependency, files, place)
 
 
-class CopyWatch:
-    """Watches files from `with` until `end`; only the build should use the places where they lie."""
+def watched_directories(copyable: Iterable[CopyableFiles]) -> tuple[Path, ...]:
+    """Return the directories of these files; only the build should use them while they are watched."""
+    return tuple(dict.fromkeys((files.place / path).parent for files in copyable for path in files.files))
 
-    def __init__(self, copyable: Iterable[CopyableFiles]) -> None:
-        self._copyable = tuple(copyable)
-        self._watch = OpenWatch({(files.place / path).parent: None for files in self._copyable for path in files.files})
 
-    def __enter__(self) -> CopyWatch:
-        self._watch.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._watch.end()
-
-    def end(self) -> tuple[Consumption, ...]:
-        """Stop watching, and return what was opened of each dependency, in their order."""
-        opened = self._watch.end()
-        found = []
-        for files in self._copyable:
-            library, tree = files.dependency.name, files.dependency.tree
-            if files.files and not opened.is_complete:
-                found.append(Consumption(library, tree, is_known=False))
-                continue
-            paths = [path for path in files.files if files.place / path in opened.files]
-            static = OpenedFiles.of(filter(is_static_code, paths))
-            found.append(Consumption(library, tree, static, OpenedFiles.of(filter(is_header, paths))))
-        return tuple(found)
+def consumptions(copyable: Iterable[CopyableFiles], opened: Opened) -> tuple[Consumption, ...]:
+    """Return which of these files were opened, by dependency, in their order."""
+    found = []
+    for files in copyable:
+        library, tree = files.dependency.name, files.dependency.tree
+        if files.files and not opened.is_complete:
+            found.append(Consumption(library, tree, is_known=False))
+            continue
+        paths = [path for path in files.files if files.place / path in opened.files]
+        static = OpenedFiles.of(filter(is_static_code, paths))
+        found.append(Consumption(library, tree, static, OpenedFiles.of(filter(is_header, paths))))
+    return tuple(found)

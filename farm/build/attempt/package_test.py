@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from farm.build.attempt.inputs import trial_root
+from farm.build.attempt.log_keeper import LogKeeper
 from farm.build.attempt.trial_sandbox import TrialSandbox
 from farm.build.attempt.workshop import time_now
 from farm.core.plan.job import TestOutcome
@@ -45,17 +46,17 @@ def run_test(
     test, started = order.test, time_now()
     root = trial_root(order.closure, workshop, attempt.subdirectory("root"))
     printed = bytearray()
-    with TrialSandbox(workshop, attempt, order.limits, log=log, cancelled=cancelled) as sandbox:
-        result = sandbox.run(
+    with LogKeeper(workshop.store, log, order.limits) as keeper:
+        result = TrialSandbox(workshop, attempt, order.limits, keeper, cancelled).run(
             test.command or ("/usr/bin/sh", "-eu", "-c", test.run),
             root,
             name=test.name or "test",
             take=lambda piece: printed.extend(piece[: _MATCHED_BYTES + 1 - len(printed)]),
             minutes=test.minutes,
         )
-        message = _failed_limit(order, result, full=sandbox.log.full) or verdict(test, result.exit_code, bytes(printed))
-        sandbox.log.say(message or "passed")
-        outcome = TestOutcome(not message, result.exit_code, message, sandbox.log.commit())
+        message = _failed_limit(order, result, full=keeper.full) or verdict(test, result.exit_code, bytes(printed))
+        keeper.say(message or "passed")
+        outcome = TestOutcome(not message, result.exit_code, message, keeper.commit())
     statement = result_statement(order, outcome, workshop.tester_run(attempt, started))
     return replace(outcome, attestation=workshop.attest(statement))
 

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from farm.build.attempt.constant_environment import trial_environment
 from farm.build.attempt.errors import BuildCancelledError
-from farm.build.attempt.log_keeper import LogKeeper
 from farm.container.sandbox_spec import MB, SandboxLimits, SandboxSpec, Scratch
 from farm.container.step_driver import StepLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farm.build.attempt.log_keeper import LogSink
+    from farm.build.attempt.log_keeper import LogKeeper
     from farm.build.attempt.workshop import Workshop
     from farm.container.attempt_directory import AttemptDirectory
     from farm.container.sandbox_spec import Bind, SandboxResult, Stream
     from farm.core.recipe.recipe import Limits
 
 
+@dataclass(frozen=True, slots=True)
 class TrialSandbox:
-    """Runs commands one after another on the same files, each in its own container, with one log for all.
+    """Runs commands one after another on the same files, each in its own container; `limits` apply to each."""
 
-    `limits` apply to each command. A context manager, within which `log` must be committed.
-    """
-
-    def __init__(
-        self,
-        workshop: Workshop,
-        attempt: AttemptDirectory,
-        limits: Limits,
-        *,
-        log: LogSink,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self._workshop = workshop
-        self._attempt = attempt
-        self._limits = limits
-        self._cancelled = cancelled
-        self.log = LogKeeper(workshop.store, log, limits)
+    workshop: Workshop
+    attempt: AttemptDirectory
+    limits: Limits
+    log: LogKeeper
+    cancelled: Callable[[], bool]
 
     def run(
         self,
@@ -58,14 +47,14 @@ class TrialSandbox:
         spec = SandboxSpec(
             command=command,
             binds=binds,
-            limits=SandboxLimits.of(self._limits, minutes=minutes, log_mb=unlogged_mb),
-            attempt=self._attempt.path,
-            labels=tuple(self._attempt.labels.items()),
+            limits=SandboxLimits.of(self.limits, minutes=minutes, log_mb=unlogged_mb),
+            attempt=self.attempt.path,
+            labels=tuple(self.attempt.labels.items()),
             environment=trial_environment(),
-            scratch=(Scratch("/tmp", self._limits.memory_mb * MB // 4, shared=True),),  # noqa: S108
+            scratch=(Scratch("/tmp", self.limits.memory_mb * MB // 4, shared=True),),  # noqa: S108
             workdir="/tmp",  # noqa: S108
         )
-        lines = StepLog([name], nonce=self._attempt.name, sink=self.log)
+        lines = StepLog([name], nonce=self.attempt.name, sink=self.log)
 
         def output(stream: Stream, piece: bytes) -> None:
             if stream == "stdout":
@@ -73,17 +62,8 @@ class TrialSandbox:
             if stream != "stdout" or not unlogged_mb:
                 lines.feed(stream, piece)
 
-        result = self._workshop.sandbox.run(
-            spec, on_output=output, cancelled=lambda: self.log.full or self._cancelled()
-        )
+        result = self.workshop.sandbox.run(spec, on_output=output, cancelled=lambda: self.log.full or self.cancelled())
         lines.close()
         if result.ending == "cancelled" and not self.log.full:
             raise BuildCancelledError(name)
         return result
-
-    def __enter__(self) -> TrialSandbox:
-        self.log.__enter__()
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        self.log.__exit__(*failure)

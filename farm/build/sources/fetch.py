@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -90,6 +91,7 @@ class SourceDigestMismatchError(FarmError):
         )
 
 
+@dataclass(frozen=True)
 class SourceFetcher:
     """Fetches sources into a blob store. One instance serves one attempt; it remembers hosts that cannot be reached.
 
@@ -97,23 +99,18 @@ class SourceFetcher:
     store, or returns None.
     """
 
-    def __init__(
-        self,
-        store: BlobStore,
-        policy: DownloadPolicy,
-        *,
-        apt: Apt | None = None,
-        farm_store: Callable[[Digest], BinaryIO | None] | None = None,
-    ) -> None:
-        self._store = store
-        self._policy = policy
-        self._downloader = Downloader(policy)
-        self._apt = apt
-        self._farm_store = farm_store
+    store: BlobStore
+    policy: DownloadPolicy
+    apt: Apt | None = None
+    farm_store: Callable[[Digest], BinaryIO | None] | None = None
+
+    @cached_property
+    def _downloader(self) -> Downloader:
+        return Downloader(self.policy)
 
     def anew(self) -> SourceFetcher:
         """Return a fetcher that remembers no unreachable hosts: each attempt of a job asks every host."""
-        return SourceFetcher(self._store, self._policy, apt=self._apt, farm_store=self._farm_store)
+        return replace(self)
 
     def fetch(self, digest: Digest, url: str = "", origins: Sequence[Origin] = ()) -> FetchedSource:
         """Fetch the source `digest` into the store, unless the store has it.
@@ -121,7 +118,7 @@ class SourceFetcher:
         Raises `ForbiddenAddressError`, `SourceDigestMismatchError` or `SourceUnreachableError`; the store is then
         unchanged.
         """
-        if self._store.has(digest):
+        if self.store.has(digest):
             return self._fetched(digest, "the blob store", ())
         attempts: list[Attempt] = []
         forbidden: list[ForbiddenAddressError] = []
@@ -148,7 +145,7 @@ class SourceFetcher:
     def _fetches(self, digest: Digest, url: str, origins: Sequence[Origin]) -> list[tuple[str, Callable[[], None]]]:
         """Return the origins in order, each with what fetches from it. A bad URL is refused before any is asked."""
         fetches: list[tuple[str, Callable[[], None]]] = []
-        if self._farm_store is not None:
+        if self.farm_store is not None:
             fetches.append(("the farm's store", lambda: self._from_farm(digest)))
         fetches.extend(
             (f"{origin.kind}: {origin.reference}", self._fetch_from(digest, origin.kind, origin.reference))
@@ -167,36 +164,36 @@ class SourceFetcher:
         return lambda: self._from_pypi(digest, reference)
 
     def _from_url(self, digest: Digest, url: str) -> None:
-        with self._store.writer() as writer:
+        with self.store.writer() as writer:
             self._downloader.download(url, writer)
             writer.commit(digest)
 
     def _from_farm(self, digest: Digest) -> None:
-        stream = self._farm_store(digest) if self._farm_store else None
+        stream = self.farm_store(digest) if self.farm_store else None
         if stream is None:
             raise OriginFailedError("it has no such blob")
         with stream:
             self._take(stream, digest)
 
     def _from_debian(self, digest: Digest, reference: str) -> None:
-        if self._apt is None:
+        if self.apt is None:
             raise OriginFailedError("this worker has no apt sources")
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
-            path = fetch_from_debian(self._apt, reference, digest, Path(directory))
+            path = fetch_from_debian(self.apt, reference, digest, Path(directory))
             with path.open("rb") as file:
                 self._take(file, digest)
 
     def _from_pypi(self, digest: Digest, reference: str) -> None:
         with tempfile.TemporaryDirectory(prefix="farm-source-") as directory:
             path = Path(directory) / "sdist"
-            fetch_from_pypi(reference, path, max_bytes=self._policy.max_bytes)
+            fetch_from_pypi(reference, path, max_bytes=self.policy.max_bytes)
             with path.open("rb") as file:
                 self._take(file, digest)
 
     def _take(self, stream: BinaryIO, digest: Digest) -> None:
-        with self._store.writer() as writer:
+        with self.store.writer() as writer:
             shutil.copyfileobj(stream, writer, _COPY_BYTES)
             writer.commit(digest)
 
     def _fetched(self, digest: Digest, origin: str, attempts: Sequence[Attempt]) -> FetchedSource:
-        return FetchedSource(self._store.path(digest), origin, tuple(attempts))
+        return FetchedSource(self.store.path(digest), origin, tuple(attempts))

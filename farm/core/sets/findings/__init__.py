@@ -1,3 +1,3 @@
-"""What can be wrong with a set, and what is worth knowing of one, as values; each says it in one sentence.
+"""Problems of a set, and notes about it, as values; each says in one sentence what was found.
 May import `core.package`, `core.names`.
 """

@@ -1,3 +1,3 @@
-"""Packages as members of a set: what each claims, provides and may open; indexes over them; records of sets.
+"""Packages as members of a set: their claims, capabilities and openable paths; indexes over them; records of sets.
 May import `core.package`, `core.fileset`, `core.names`.
 """

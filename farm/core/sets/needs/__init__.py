@@ -1,3 +1,3 @@
-"""What files ask for that no linker knows of: pkg-config modules, Python distributions, interpreters, the host.
+"""Needs that no dynamic linker knows: pkg-config modules, Python distributions, interpreters, the host.
 May import `findings`, `members`, `linking`, `core.package`.
 """

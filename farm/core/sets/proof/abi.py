@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from farm.core.sets.linking.library_index import LibraryIndex, last_part
 from farm.core.sets.linking.linked_file import LinkedFile, linked_files
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
 
     from farm.core.names.digest import Digest
     from farm.core.sets.members.member import Member
-
-
-class Loading(Protocol):
-    """A set as the dynamic loader sees it: its members by name, and which file each of their files finds."""
-
-    @property
-    def members(self) -> Mapping[str, Member]: ...  # noqa: D102
-
-    @property
-    def libraries(self) -> LibraryIndex: ...  # noqa: D102
+    from farm.core.sets.proof.trial import TrialSet
 
 
 class Shortage(StrEnum):
@@ -113,11 +104,11 @@ class Load:
     file: LinkedFile
     soname: str
 
-    def found(self, loading: Loading) -> Iterator[LinkedFile]:
+    def found(self, trial: TrialSet) -> Iterator[LinkedFile]:
         """Yield the library of another member that is loaded, and those that are loaded on better processors."""
         seen: list[LinkedFile] = []
-        for level in ("", *loading.libraries.levels_above(self.file)):
-            library = loading.libraries.find(self.soname, self.file, level=level)
+        for level in ("", *trial.libraries.levels_above(self.file)):
+            library = trial.libraries.find(self.soname, self.file, level=level)
             if library is not None and library not in seen and library.owner != self.dependent.name:
                 seen.append(library)
                 yield library
@@ -152,27 +143,27 @@ class BuildRoot:
 
 
 def loads_touched(
-    loading: Loading, changes: Mapping[str, Member | None], base: Mapping[str, Member], files: LinkedFiles
+    trial: TrialSet, changes: Mapping[str, Member | None], base: Mapping[str, Member], files: LinkedFiles
 ) -> Iterator[Load]:
     """Yield the loads of changed members, and those of others by the name of a changed member's library.
 
     Such a name may be one that one member had in the base, and another member has now.
     """
-    changed = changes.keys() & loading.members.keys()
+    changed = changes.keys() & trial.members.keys()
     for name in sorted(changed):
-        yield from files.loads(loading.members[name])
-    versions = (member for name in changes for member in (loading.members.get(name), base.get(name)) if member)
+        yield from files.loads(trial.members[name])
+    versions = (member for name in changes for member in (trial.members.get(name), base.get(name)) if member)
     users: defaultdict[str, set[str]] = defaultdict(set)
     for library in {name for member in versions for name in files.names(member)}:
-        for user in loading.libraries.needing(library):
+        for user in trial.libraries.needing(library):
             users[user].add(library)
     for user in sorted(users.keys() - changed):
-        for load in files.loads(loading.members[user]):
+        for load in files.loads(trial.members[user]):
             if last_part(load.soname) in users[user]:
                 yield load
 
 
-def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[Member], BuildRoot]) -> Pairing:
+def pair_libraries(loads: Iterable[Load], trial: TrialSet, root_of: Callable[[Member], BuildRoot]) -> Pairing:
     """Return what must be compared for these loads in a set.
 
     Nothing is compared for a dependent whose build had the same file as the set. `root_of` returns what an own member
@@ -181,8 +172,8 @@ def pair_libraries(loads: Iterable[Load], loading: Loading, root_of: Callable[[M
     pairs: defaultdict[LibraryPair, set[str]] = defaultdict(set)
     unpaired: set[Unpaired] = set()
     for load in loads:
-        for library in load.found(loading):
-            provider, dependent = loading.members[library.owner], load.dependent.name
+        for library in load.found(trial):
+            provider, dependent = trial.members[library.owner], load.dependent.name
             before = _before(load, library, provider, root_of)
             after = library_file(provider, library)
             if isinstance(before, Shortage):
