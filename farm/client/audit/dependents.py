@@ -143,7 +143,7 @@ def _linked(soname: str, symbol: str, facts: PackageFacts) -> dict[str, set[str]
             continue
         # Without versions it is not written anywhere which library a symbol comes from.
         wanted = {(each.name, each.library) for each in file.imports}
-        wanted |= {(each.name, each.library) for each in (file.details.copies if file.details else ())}
+        wanted |= {(copy.name, copy.library) for copy in (file.details.copies if file.details else ())}
         taken = {name for name, library in wanted if library == soname}
         if symbol:
             taken = {name for name, library in wanted if library in (soname, "")} & {symbol}
@@ -164,7 +164,9 @@ def _provided(asked: str, capability: str, packages: PackageSet, where: str, *, 
     providers = packages.capabilities.providers(capability)
     if not providers and not packages.capabilities.requirers(capability):
         known: Mapping[str, Member] = packages.members
-        words = {word for member in known.values() for each in member.provides for word in (each.partition(":")[2],)}
+        words = {
+            word for member in known.values() for provide in member.provides for word in (provide.partition(":")[2],)
+        }
         near = difflib.get_close_matches(asked[:100], sorted({*known, *words}), n=3)
         raise FarmError(
             f"nothing in {where} is or provides {asked[:100]!r}",

@@ -245,7 +245,7 @@ def _lock(package: VerifiedPackage) -> ToolchainLock | None:
 def _source(planned: PlannedSource, declared: DeclaredSources | None) -> TracedSource:
     if declared is None:
         return TracedSource(planned.file, planned.digest, "unknown")
-    source = next((each for each in declared.sources if each.file == planned.file), None)
+    source = next((source for source in declared.sources if source.file == planned.file), None)
     if source and source.debian_package:
         return TracedSource(planned.file, planned.digest, "of-toolchain", package=source.debian_package)
     if source is None or source.digest != planned.digest:

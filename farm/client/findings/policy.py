@@ -113,15 +113,15 @@ def _severity(policy: Policy, known: Known) -> PolicyViolation | None:
     if not worse:
         return None
     told = "; ".join(
-        f"{each.package} {each.version}-{each.revision} has {each.advisory.id} ({each.severity}): "
-        f"{each.advisory.summary}"
-        for each in worse
+        f"{finding.package} {finding.version}-{finding.revision} has {finding.advisory.id} ({finding.severity}): "
+        f"{finding.advisory.summary}"
+        for finding in worse
     )
-    fixed = sorted({f"{each.package} {each.fixed}" for each in worse if each.fixed})
+    fixed = sorted({f"{finding.package} {finding.fixed}" for finding in worse if finding.fixed})
     wait = f"Wait for {' and '.join(fixed)}" if fixed else "Wait for a release that is fixed"
     return PolicyViolation(
         "maximum-severity",
-        tuple(sorted({each.package for each in worse})),
+        tuple(sorted({finding.package for finding in worse})),
         f"nothing worse than {most} is accepted, and {told}",
         f"{wait}, or leave the package out; to accept it, "
         f"{'--max-severity' if policy.by_command else 'write in the policy maximum-severity:'} {worse[0].severity}.",
@@ -175,7 +175,7 @@ def _attestations(policy: Policy, known: Known) -> PolicyViolation | None:
     short = [package for package in known.record.packages if known.attestations.get(package.descriptor, 0) < least]
     if not short:
         return None
-    told = ", ".join(f"{each.name} by {known.attestations.get(each.descriptor, 0)}" for each in short)
+    told = ", ".join(f"{package.name} by {known.attestations.get(package.descriptor, 0)}" for package in short)
     return PolicyViolation(
         "minimum-attestations",
         _names(short),
@@ -194,7 +194,7 @@ def _capabilities(policy: Policy, known: Known) -> PolicyViolation | None:
     asking = [each for each, more in beyond.items() if more]
     if not asking:
         return None
-    told = ", ".join(f"{each.name} needs {' and '.join(beyond[each])}" for each in asking)
+    told = ", ".join(f"{package.name} needs {' and '.join(beyond[package])}" for package in asking)
     allowed = " and ".join(policy.capabilities) or "no capability"
     return PolicyViolation(
         "capabilities",

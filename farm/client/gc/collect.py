@@ -205,7 +205,7 @@ def _kept(host: Host, survey: StoreSurvey, words: set[str]) -> set[Digest]:
     releases |= {digest: each for digest, each in survey.heads.items() if digest in words}
     pinned = {pin.release for release in releases.values() for pin in release.imports}
     releases |= {digest: each for digest, each in survey.heads.items() if digest in pinned}
-    return releases.keys() | {node for each in releases.values() for node in nodes_of(host.blobs, each)}
+    return releases.keys() | {node for release in releases.values() for node in nodes_of(host.blobs, release)}
 
 
 def _store(entry: ReleaseEntry) -> str:

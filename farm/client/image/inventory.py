@@ -93,7 +93,7 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
         # Docker with a graph driver calls an image by its configuration, with containerd by its manifest.
         known = found.get(by_digest.get(image.id, image.id))
         own = known.id if known else image.id
-        elsewhere = tuple(each for each in image.names if meant.get(full_name(each), own) != own)
+        elsewhere = tuple(name for name in image.names if meant.get(full_name(name), own) != own)
         names = {*image.names} - {*elsewhere}
         if known:
             names |= {*known.names}

@@ -59,7 +59,8 @@ class UpdateRefusedError(FarmError):
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
         lines = in_lines([problem.message for problem in problems], 20)
         remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
-        if any(isinstance(each, PathConflict) for each in problems):  # no root can be made, whatever is said of why
+        # No root can be made of packages in conflict, whatever reason is given.
+        if any(isinstance(problem, PathConflict) for problem in problems):
             remedy = (
                 "No newer build of what is named goes with it: wait for one, or make the image without one of them."
             )

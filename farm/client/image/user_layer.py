@@ -65,7 +65,7 @@ def read_own_files(image: KnownImage, diff_id: Digest, store: BlobStore, engine:
 
 def _bring(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> None:
     if image.directory and image.image:
-        layer = next(each for each in image.image.layers if each.diff_id == diff_id)
+        layer = next(layer for layer in image.image.layers if layer.diff_id == diff_id)
         take_blobs(image.directory, [layer.blob], store)
         if layer.blob.digest != diff_id:  # another tool has compressed it
             with store.open(layer.blob.digest) as stream, store.writer() as writer:

@@ -156,7 +156,7 @@ class Contents:
     def _bring_by_digest(self, digests: set[Digest], most: int) -> None:
         store = self._downloads.store
         missing = sorted(
-            each for each in digests if not store.has(each) or (self._check and _removed_if_rotten(store, each))
+            digest for digest in digests if not store.has(digest) or (self._check and _removed_if_rotten(store, digest))
         )
 
         def fetch(digest: Digest) -> int:

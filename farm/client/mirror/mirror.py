@@ -143,7 +143,7 @@ class _Mirroring:
         """
         place = main.place.imported(pins[0].distribution)
         record = place.record() or MirrorRecord(pins[0].distribution, pins[0].root, ())
-        channels = tuple(sorted({*record.channels, *(each.channel for each in pins)}))
+        channels = tuple(sorted({*record.channels, *(pin.channel for pin in pins)}))
         record = replace(record, channels=channels, sources=main.record.sources)
         opened = ImportedReleases(
             self._state,

@@ -93,8 +93,8 @@ class MirroredRepository:
         """
         self.place.store.sweep()
         held = set() if self._check else set(self.record.held)
-        lacking = [each for each in portions if each.key not in held]
-        plan = [(each, contents.lines(each, self._base(each, held))) for each in lacking]
+        lacking = [portion for portion in portions if portion.key not in held]
+        plan = [(portion, contents.lines(portion, self._base(portion, held))) for portion in lacking]
         with progress.fetch(sum(line.archive_size for _, lines in plan for line in lines)) as arrived:
             self._brought.archive = arrived
             for portion, lines in plan:
@@ -103,9 +103,9 @@ class MirroredRepository:
         if self._advisories is not None and (self._check or advisories != self.record.advisories):
             contents.bring_advisories(AdvisoryIndex.from_json(self._advisories))
         assert self.files is not None  # noqa: S101  (the order of the calls)
-        whole = [each.release for each in portions if each.names is None]
+        whole = [portion.release for portion in portions if portion.names is None]
         bring_summaries(self.place.path, open_reader(self._metadata.place), whole, self.files.delegating)
-        now = tuple(sorted({*self.record.held, *(each.key for each in portions)}))
+        now = tuple(sorted({*self.record.held, *(portion.key for portion in portions)}))
         if lacking or advisories != self.record.advisories:
             flush_file_system(self.place.path)
             self._note(replace(self.record, held=now, advisories=advisories))

@@ -56,7 +56,7 @@ def substitute_on(host: Host) -> Substitute:
             return own.open(name)
         release = catalogue.release
         overrides = Overrides(host.state).constraint(release.subscription, ())
-        found = Substitutes(host, [each for each in overrides if each.package == name])
+        found = Substitutes(host, [override for override in overrides if override.package == name])
         if name not in found.by_name:
             return None
         entry = catalogue.entry(name)

@@ -111,7 +111,7 @@ def enrol(
     `fingerprint`, the record must name just that. Raises what DNS and subscribing raise, `InvalidPackageNameError`.
     """
     PackageName(domain, "any")
-    known = next((each for each in subscriptions.all() if each.distribution == domain), None)
+    known = next((subscription for subscription in subscriptions.all() if subscription.distribution == domain), None)
     record = _pinned(known) if known else read_records(domain, resolver.texts(domain))
     if fingerprint is not None and record.root != fingerprint:
         where = f"{known} on this host is" if known else f"the TXT record {record_name(domain)} is"

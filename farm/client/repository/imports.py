@@ -91,7 +91,7 @@ class ImportedReleases:
 
             return ChannelMetadata(folder / "metadata", self._root(folder, reader, pin, place), reader)
 
-        places = [import_of(each, pin) for each in self._places]
+        places = [import_of(place, pin) for place in self._places]
         return MirroredMetadata(pin.address, places, verifier, self._mirrors, is_promised=False)
 
     def folder_of(self, pin: Import) -> Path:

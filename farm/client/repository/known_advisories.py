@@ -129,7 +129,7 @@ def known_as_far_as_published(
         advisories += [advisory.as_imported_by(pin.distribution) for advisory in found]
         statements += [own_name for statement in stated if (own_name := statement.as_imported_by(pin.distribution))]
         # The importing distribution may have reviewed a package too.
-        data.append(theirs.judging((each, own.looked_at(f"{pin.distribution}/{each}")) for each in short))
+        data.append(theirs.judging((package, own.looked_at(f"{pin.distribution}/{package}")) for package in short))
     return KnownAdvisories(tuple(advisories), tuple(statements), tuple(data))
 
 

@@ -76,7 +76,7 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
             missing.append(each.file)
         else:
             _write(catalogue, each.digest, directory / path)
-    debs = [each.file for each in declared.sources if each.debian_package]
+    debs = [source.file for source in declared.sources if source.debian_package]
     debian = tuple((deb, tuple(each.file for each in declared.carried if deb in each.of)) for deb in debs)
     return WrittenSources(len(wanted) + len(declared.carried) - len(missing), debian, tuple(missing))
 

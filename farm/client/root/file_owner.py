@@ -101,7 +101,7 @@ def owner_of(path: Path) -> OwnedFile:
 
 def check_file(owned: OwnedFile, manifest: Manifest) -> FileCheck:
     """Read what lies at a path and compare it with its package's manifest."""
-    entry = next((each for each in manifest.entries if each.path == owned.path), None)
+    entry = next((entry for entry in manifest.entries if entry.path == owned.path), None)
     package = Root(owned.root).package(owned.placed.store)
     how = "the package has no such file" if entry is None else check_entry(package, entry)
     return FileCheck(

@@ -98,7 +98,7 @@ def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...
         (true,) = placed_packages(catalogue, [package])
         _check_same(str(placed.name), placed, true)
         found.append(package)
-    known = {name for each in record.packages for name in (str(each.name), each.name.short)}
+    known = {name for package in record.packages for name in (str(package.name), package.name.short)}
     if others := [name for name in record.asked if name not in known]:
         raise LockError(f"the lock file asks for {', '.join(others)}, and names no such package", remedy=_EDITED)
     prove_together(found, "what the lock file names")

@@ -74,7 +74,7 @@ def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str
     own = release.subscription
     owner, _, short = name.rpartition("/")
     others = chooser.others_with(short, release.distribution)
-    other = next((each for each in others if owner in ("", each.rpartition("/")[0])), None)
+    other = next((other for other in others if owner in ("", other.rpartition("/")[0])), None)
     if other is None:
         return
     full = f"{other.rpartition('/')[0]}/{short}"

@@ -13,18 +13,17 @@ import resource
 import shutil
 import signal
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from farm.client.run.late_binding import ENVIRONMENT, mounts
-from farm.client.run.start_failure import unstartable
 from farm.container.mounts import MountError, show_privately
 from farm.container.sandbox_spec import HOSTNAME
 from farm.core.names.root_places import MOUNT_POINTS, ROOT_LINKS
 from farm.errors import FarmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from farm.client.run.late_binding import RunOptions
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 PROGRAM = "bwrap"
 _FAILED = 1
 """How it ends when it cannot start the command."""
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Docker ends with these where a command cannot be started; bubblewrap with 1, as many a program does."""
+_MOST_LINKS = 40
 _NETWORKS = ("none", "host")
 _HOST_NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _STAGE = Path("/sys")
@@ -241,3 +243,37 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
+
+
+def unstartable(command: str, environment: Mapping[str, str], workdir: str, mounts: Sequence[Bind]) -> int | None:
+    """Return the status for a command that cannot be started, None where it can, or nobody can tell.
+
+    Of `mounts` those that cover others come after these.
+    """
+    if "/" in command:
+        places = [str(PurePosixPath(workdir) / command)]
+    else:
+        places = [f"{folder}/{command}" for folder in environment.get("PATH", "").split(":") if folder]
+    found = [path for path in (_on_the_host(place, mounts) for place in places) if path and os.path.lexists(path)]
+    if not found:
+        return NOT_FOUND
+    return None if any(path.is_file() and path.stat().st_mode & 0o111 for path in found) else NOT_EXECUTABLE
+
+
+def _on_the_host(place: str, mounts: Sequence[Bind]) -> Path | None:
+    """Return what lies at a path inside, links followed as they lead there; None where nothing is mounted."""
+    for _ in range(_MOST_LINKS):
+        path = _source(place, mounts)
+        if path is None or not path.is_symlink():
+            return path
+        place = os.path.normpath(PurePosixPath(place).parent / path.readlink())
+    return None
+
+
+def _source(place: str, mounts: Iterable[Bind]) -> Path | None:
+    inside = PurePosixPath(os.path.normpath(place))
+    found = None
+    for mount in mounts:
+        if inside.is_relative_to(mount.target):
+            found = mount.source / inside.relative_to(mount.target)
+    return found

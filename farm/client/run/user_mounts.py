@@ -94,7 +94,9 @@ def own_mounts(
         binds += _binds(directory, at, rules[directory])
     hidden = _hidden(binds, rules)
     binds += [
-        (str(unpacked(each.store) / each.inside), f"/{each.path}") for each in placed if not _is_linked(each.path)
+        (str(unpacked(imported.store) / imported.inside), f"/{imported.path}")
+        for imported in placed
+        if not _is_linked(imported.path)
     ]
     forest = composition.forest
     shared = {path for path, (_, _, entry) in found.items() if isinstance(entry, Directory) and _is_linked(path)}

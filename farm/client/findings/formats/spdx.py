@@ -42,7 +42,7 @@ def spdx(audits: Sequence[Audit], now: str) -> bytes:
                 relations.append(relationship(identifier, "STATIC_LINK", part))
     owners = sorted({package.name.distribution for audit in audits for package in audit.held})
     creator = organization(owners[0]) if owners else "Organization: NOASSERTION"
-    name = Digest.of_json([now, [each.to_dict() for each in audits]])
+    name = Digest.of_json([now, [audit.to_dict() for audit in audits]])
     return document(
         name="farm audit",
         namespace=f"https://{owners[0] if owners else 'audit.invalid'}/spdx/audit/{name.hex}",
