@@ -285,7 +285,7 @@ def test_a_farm_that_starts_again_goes_on_with_what_it_had(taking: ImportingFarm
     submit_web(taking)
     taking.follow()
     taking.decide()
-    taking.pipeline = taking.channel(taking.pipeline._policy)
+    taking.pipeline = taking.channel(taking.pipeline._tools.policy)
     assert taking.decide() == "idle"
     update(neighbours, "3.1")
     taking.follow()

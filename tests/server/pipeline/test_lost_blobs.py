@@ -127,7 +127,7 @@ def test_what_cannot_be_put_back_is_not_said_to_be_gone(
     released.submit(recipe("after"))
     told = str(released.settle())
     assert "cannot be put back" in told
-    assert "no sound one" not in told
+    assert "no intact copy" not in told
 
 
 def test_the_signer_is_asked_again_once_what_it_missed_is_back(

@@ -34,7 +34,7 @@ def builds(releasing: ReleasingFarm) -> int:
 
 def entry(releasing: ReleasingFarm, name: str) -> ReleaseEntry:
     """The entry of a package in the index that was published last."""
-    public = releasing.pipeline._public
+    public = releasing.pipeline._tools.public
     with releasing.application.reading() as unit:
         newest = releases.newest_release(unit.session, "edge")
         assert newest is not None

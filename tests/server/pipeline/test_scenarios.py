@@ -401,7 +401,7 @@ def test_a_frozen_channel_tests_on_and_publishes_when_it_thaws(releasing: Releas
     latest = releasing.status().latest
     assert latest is not None
     assert [(gate.state, gate.summary) for gate in latest.gates if gate.gate == "freeze"] == [
-        ("passed", "edge is frozen no more")
+        ("passed", "edge is no longer frozen")
     ]
 
 

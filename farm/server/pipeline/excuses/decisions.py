@@ -115,8 +115,8 @@ def record_gate_result(
     candidates.record_gate(unit.session, candidate.id, gate, state, summary, tests=tests, now=unit.now)
 
 
-def say_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCount) -> None:
-    """Write down that the interfaces of a set do, and what could not be judged: that is no yes."""
+def record_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCount) -> None:
+    """Write down that no interface of a set changed, and which could not be judged: those count as unknown."""
     told = "no interface had to be compared"
     if count.compared:
         told = f"{count.compared} interface{'s' if count.compared > 1 else ''} compared"
@@ -125,15 +125,17 @@ def say_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCount
     record_gate_result(unit, candidate, GateKind.ABI, GateState.PASSED, told)
 
 
-def say_freeze(unit: UnitOfWork, candidate: Candidate) -> Step | None:
-    """Write down that a channel is frozen, and return that step; nothing where it is not, or is no more."""
+def record_freeze(unit: UnitOfWork, candidate: Candidate) -> Step | None:
+    """Write down that a channel is frozen, and return that step; None where it is not frozen, or no longer."""
     if frozen := releases.frozen(unit.session, candidate.channel, now=unit.now):
         until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
         message = f"{candidate.channel} is frozen{until} by {frozen.by}: {frozen.why}"
         record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PENDING, message)
         return Step(candidate.channel, StepState.OPEN, message)
     if any(result.gate is GateKind.FREEZE for result in candidates.gate_results(unit.session, candidate.id)):
-        record_gate_result(unit, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is frozen no more")
+        record_gate_result(
+            unit, candidate, GateKind.FREEZE, GateState.PASSED, f"{candidate.channel} is no longer frozen"
+        )
     return None
 
 
@@ -182,8 +184,8 @@ class FailedBuilds:
         self._told = mark
 
 
-class Halting:
-    """What keeps one channel from each of its steps. For one thread."""
+class Halts:
+    """Records why one channel cannot go on, where people look. For one thread."""
 
     def __init__(self, application: Application, channel: str) -> None:
         self._application = application
@@ -191,8 +193,8 @@ class Halting:
         self._told: str | None = None
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Within this a step is done: the channel says why it is not, until one is again."""
+    def recorded(self) -> Iterator[None]:
+        """Do a step within this: an error is recorded, and cleared by the next step that succeeds."""
         try:
             yield
         except FarmError as error:

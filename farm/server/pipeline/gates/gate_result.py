@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from farm.core.sets.proof.trial import TrialSet
     from farm.server.channels.candidates import Candidate, Change
     from farm.server.channels.releases import ReleaseRecord
-    from farm.server.tables.evidence import Evidence
     from farm.server.tables.records import ImportedPackage, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
@@ -87,14 +86,6 @@ class CandidateContext:
     packages: Mapping[str, Package]
     leaving: Mapping[str, Package]
     trial: TrialSet
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What may go into the channel, by name, and what the evaluation found of exactly that set."""
-
-    accepted: Mapping[str, Member | None]
-    evidence: Evidence | None
 
 
 def held_back(

@@ -43,19 +43,19 @@ if TYPE_CHECKING:
 _PIPELINE = Actor("pipeline")
 
 
-class TakingUp:
-    """Compares what one channel has published with the database. For one thread."""
+class Adoption:
+    """Compares the published releases of one channel with the database. For one thread."""
 
     def __init__(self, application: Application, channel: str, public: PublicStore) -> None:
         self._application = application
         self._channel = channel
         self._public = public
 
-    def look(self) -> Step | None:
-        """Take up what is published and unknown, the oldest first; None where there is nothing of the kind.
+    def adopt(self) -> Step | None:
+        """Adopt the releases that are published and unknown, the oldest first; None where there are none.
 
-        Each release is a transaction of its own: who is killed goes on after the last one. Costs three small looks
-        else. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
+        Each release is a transaction of its own: a killed process goes on after the last one. Where there are none, it
+        costs three small reads. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
         """
         published = self._public.published(self._channel)
         number = published.number if published else 0
@@ -69,7 +69,7 @@ class TakingUp:
                 self._set_aside(unit, beyond, number)
         while waiting:
             with self._application.planning() as unit:
-                self._take_up(unit, waiting.pop())
+                self._adopt(unit, waiting.pop())
         told = _told(published) if published and not beyond else _told_aside(self._channel, beyond, number)
         return Step(self._channel, StepState.RELEASED, told)
 
@@ -100,7 +100,7 @@ class TakingUp:
             found.append(release)
         return found
 
-    def _take_up(self, unit: UnitOfWork, release: Release) -> None:
+    def _adopt(self, unit: UnitOfWork, release: Release) -> None:
         candidate = published_releases.make_room(unit.session, self._channel, release.number, release.digest)
         moved = self._moved(unit, release)
         record_unknown(unit, release, moved.put, self._public)

@@ -1,4 +1,7 @@
-"""The last step of a candidate: the signer is asked for its release, which was recorded before."""
+"""Publishing a recorded release: `Publication.publish` brings orders and evidence to the signer, and has it sign.
+
+The blobs of the release are in the public store already (`record_release`); the signer writes the metadata.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ if TYPE_CHECKING:
 
 
 _MOST_LOST = 100
-"""So many blobs are put back for one release before the signer's refusal counts."""
+"""Blobs that are put back for one release before the signer's refusal counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
-    """A release that was recorded for a candidate, and that the signer has not been heard to sign."""
+class RecordedRelease:
+    """A release that was recorded for a candidate, and is not known to be published."""
 
     candidate: Candidate
     record: ReleaseRecord
@@ -47,10 +50,10 @@ class Unsigned:
 
 
 @dataclass(frozen=True, slots=True)
-class Signing:
-    """Has the releases of one channel signed. `offered` says what could be had that a release is without.
+class Publication:
+    """Publishes the releases of one channel. `offered` returns the changes that a release could have made, and did not.
 
-    `loading` says whose libraries had to be compared with those that they were built against, in a candidate.
+    `loading` returns the packages of a candidate whose libraries had to be compared with those of their builds.
     """
 
     application: Application
@@ -60,8 +63,8 @@ class Signing:
     offered: Callable[[UnitOfWork, ReleaseRecord], Differences]
     loading: Callable[[UnitOfWork, Candidate], Sequence[Package]]
 
-    def waiting(self) -> Unsigned | None:
-        """Return the release that was recorded, and that the signer has not been heard to sign."""
+    def unpublished(self) -> RecordedRelease | None:
+        """Return the release that was recorded, and is not known to be published."""
         with self.application.reading() as unit:
             record = releases.newest_release(unit.session, self.channel, published=False)
             if record is None or record.published_at is not None or record.candidate_id is None:
@@ -69,24 +72,31 @@ class Signing:
             candidate = candidates.candidate(unit.session, record.candidate_id)
             if candidate is None or candidate.state is not CandidateState.OPEN:
                 return None
-            return Unsigned(candidate, record, self.public.release(record.digest))
+            return RecordedRelease(candidate, record, self.public.release(record.digest))
 
-    def sign(self, unsigned: Unsigned) -> Step:
-        """Ask the signer, and write down that it has signed, or refused to. Raises `SignerUnreachableError`."""
-        candidate, record = unsigned.candidate, unsigned.record
-        # What was ordered before this release counts for it.
+    def publish(self, recorded: RecordedRelease) -> Step:
+        """Have the signer publish a release, and record that it did, or refused. Raises `SignerUnreachableError`."""
+        # Orders given before this release count for it.
         OrderDelivery(self.application, self.signer).bring_all()
         with self.application.reading() as unit:
-            loading = self.loading(unit, candidate)
-            evidence = bring_evidence(unit, candidate, unsigned.release, self.public, loading)
+            loading = self.loading(unit, recorded.candidate)
+            evidence = bring_evidence(unit, recorded.candidate, recorded.release, self.public, loading)
         try:
-            self._ask(unsigned.release, evidence)
+            self._sign(recorded.release, evidence)
         except SignerRefusedError as error:
-            with self.application.planning() as unit:
-                if not releases.drop_release(unit.session, record):
-                    told = f"another process has seen to release {record.number} of {record.channel}"
-                    return Step(record.channel, StepState.IDLE, told)
-                return refuse(unit, candidate, _refusals(unit, candidate, error))
+            return self._record_refusal(recorded, error)
+        return self._record_published(recorded)
+
+    def _record_refusal(self, recorded: RecordedRelease, error: SignerRefusedError) -> Step:
+        candidate, record = recorded.candidate, recorded.record
+        with self.application.planning() as unit:
+            if not releases.drop_release(unit.session, record):
+                message = f"another process has dealt with release {record.number} of {record.channel}"
+                return Step(record.channel, StepState.IDLE, message)
+            return refuse(unit, candidate, _refusals(unit, candidate, error))
+
+    def _record_published(self, recorded: RecordedRelease) -> Step:
+        candidate, record = recorded.candidate, recorded.record
         message = f"release {record.number} of {record.channel} is published"
         with self.application.planning() as unit:
             releases.mark_published(unit.session, record.id, now=unit.now)
@@ -96,11 +106,10 @@ class Signing:
             release_candidate(unit, candidate, message)
         return Step(record.channel, StepState.RELEASED, message)
 
-    def _ask(self, release: Release, evidence: Digest) -> None:
-        """Ask the signer; what it finds lost or spoiled is put back from the farm's own store, and it is asked again.
+    def _sign(self, release: Release, evidence: Digest) -> None:
+        """Ask the signer. What it finds lost or damaged is put back from the farm's own store, and it is asked again.
 
-        Raises `SignerRefusedError`, which says so where that has none either or cannot give it, and
-        `SignerUnreachableError`.
+        Raises `SignerRefusedError`, also where that store cannot help, and `SignerUnreachableError`.
         """
         seen: set[Digest] = set()
         while True:
@@ -134,13 +143,13 @@ class Signing:
 
 
 def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedError:
-    """Return a refusal that says what to do about blobs that nobody here has any more."""
+    """Return a refusal that says what to do about blobs that this farm has lost."""
     named = listed([str(digest) for digest in gone])
     remedy = (
         f"Bring {named} back into the farm's `blobs` or the repository's, from a backup or a mirror "
         "(the file is `blobs/sha256/AB/CDEF…` in each), then ask again with `farm candidate retry`."
     )
-    return _unmended(error, "the farm's own store has no sound one either", remedy, gone)
+    return _unmended(error, "the farm's own store has no intact copy either", remedy, gone)
 
 
 def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[Digest]) -> SignerRefusedError:
@@ -150,7 +159,7 @@ def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[D
 
 
 def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:
-    """Return what holds a refused candidate back: the packages that the signer names, or all of it; and what was held.
+    """Return the excuses of a refused candidate: those it had, and of the packages that the signer names, or all of it.
 
     The next candidate leaves out what is named.
     """
@@ -173,7 +182,7 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
 
 
 def _whole(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> Excuse:
-    """Return what holds back a candidate of which the signer names no package."""
+    """Return the excuse of a candidate of which the signer names no package."""
     before = refusals.count(unit.session, candidate.channel, "", None)
     until = asked_again_at(unit.now, before)
     return Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=until)
