@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
 SSL = f"{FIRST}/openssl"
-PROMISE = "Clients fetch and verify these with their own distribution, from the root that is named here."
+PROMISE = "Clients fetch these from their own distributions, and verify them by the roots named here."
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_release_says_of_which_releases_it_has_taken_what(taking: ImportingFar
             (f"{FIRST}/say", "1.0", pin.packages[1].descriptor),
         ]
         shown = text_of(page(browser, "/channels/edge/releases/1"))
-        assert f"Taken of other distributions {PROMISE} {FIRST} Release release 1 of edge {pin.release}" in shown
+        assert f"Imported packages {PROMISE} {FIRST} Release release 1 of edge {pin.release}" in shown
         assert f"{SSL} 3.0-1" in shown
         # The next update over there is tried by itself: then the next release differs in it.
         neighbours.first.package("openssl", {"bin/openssl": "#!/usr/bin/say\n"}, version="3.2")

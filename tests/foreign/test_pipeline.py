@@ -221,7 +221,7 @@ def test_an_update_that_breaks_a_test_is_held_and_names_the_foreign_package(
     excuse = taking.excuses()[SSL]
     assert (excuse.gate, "'of web' of web failed" in excuse.reason) == ("tests", True)
     assert (excuse.version, excuse.digest) == ("3.1-1", neighbours.first.entries["openssl"][1].descriptor.digest)
-    assert excuse.remedy.startswith(f"Mend web, or tell the owner of {FIRST}: the older release stays pinned")
+    assert excuse.remedy.startswith(f"Fix web, or tell the owner of {FIRST}: the older release stays pinned")
     assert taking.taken().number == 1
 
 

@@ -62,7 +62,7 @@ def test_the_api_names_who_holds_code_of_a_package(browser: TestClient) -> None:
 
 def test_the_page_of_a_library_names_who_holds_its_code(browser: TestClient) -> None:
     assert "jq linked in statically" in text_of(page(browser, "/packages/oniguruma"))
-    assert "jq may be: its build was not watched" in text_of(page(browser, "/packages/zlib"))
+    assert "jq possibly: its build was not traced" in text_of(page(browser, "/packages/zlib"))
     assert "Copied into" not in text_of(page(browser, "/packages/jq"))
 
 

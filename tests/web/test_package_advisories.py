@@ -65,10 +65,10 @@ def test_what_is_open_comes_first_with_its_severity_and_the_channel_that_holds_i
     text = text_of(html)
     said = text[text.index("Advisories for 1.7.1-2") : text.index("About")]
     assert (
-        "EXAMPLE-2026-3 CVE-2026-1 critical open; no version fixes it yet; edge holds 1.7.1-1, which it holds" in said
+        "EXAMPLE-2026-3 CVE-2026-1 critical open; not fixed yet; edge has 1.7.1-1, which it affects" in said
     )
-    assert "EXAMPLE-2026-2 CVE-2026-1 low open; fixed in 1.8-1; edge holds 1.7.1-1" in said
-    assert "EXAMPLE-2026-1 CVE-2026-1 critical not in this version; edge holds 1.7.1-1, which it holds for" in said
+    assert "EXAMPLE-2026-2 CVE-2026-1 low open; fixed in 1.8-1; edge has 1.7.1-1" in said
+    assert "EXAMPLE-2026-1 CVE-2026-1 critical does not affect this version; edge has 1.7.1-1, which it affects" in said
     assert said.index("EXAMPLE-2026-3") < said.index("EXAMPLE-2026-2") < said.index("EXAMPLE-2026-1")
     assert "A crafted document overflows the stack" in said
     assert html.count("<strong>critical</strong>") == 1
@@ -82,7 +82,7 @@ def test_an_older_build_has_its_own_state_and_what_is_stated_counts(stocked: Sto
     with stocked.application.reading() as unit:
         old = packages.builds_of(unit.session, "jq")[-1]
     address = f"/packages/jq?build={old.digest}"
-    assert "EXAMPLE-2026-1 critical open; fixed in 1.7.1-2; edge holds" in text_of(page(browser, address))
+    assert "EXAMPLE-2026-1 critical open; fixed in 1.7.1-2; edge has" in text_of(page(browser, address))
     with stocked.application.writing() as unit:
         add_statements(unit, ANN, openvex(product=f"{DISTRIBUTION}/jq@1.7.1-1"))
     text = text_of(page(browser, address))

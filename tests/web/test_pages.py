@@ -100,7 +100,7 @@ def told(
 def test_an_empty_farm_has_pages_too(browser: TestClient) -> None:
     assert "Nothing has been built yet" in page(browser, "/")
     assert "0 packages" in page(browser, "/packages")
-    assert "There is no such job" in page(browser, "/jobs")
+    assert "No jobs match" in page(browser, "/jobs")
     assert "No channel has been set up yet" in page(browser, "/channels")
 
 
@@ -190,7 +190,7 @@ def test_jobs_are_filtered_and_come_in_pages(
     assert "zlib" in page(browser, "/jobs?state=failed&kind=build")
     assert "jq" not in page(browser, "/jobs?state=failed&kind=build&name=")
     assert "jq" in page(browser, "/jobs?name=jq")
-    assert "There is no such job" in page(browser, "/jobs?kind=test")
+    assert "No jobs match" in page(browser, "/jobs?kind=test")
     page(browser, "/jobs?state=dreaming", 404)
     monkeypatch.setattr("web.pages.jobs._PAGE", 2)
     assert "/jobs?kind=build&amp;before=3" in page(browser, "/jobs?kind=build")
@@ -253,9 +253,9 @@ def test_a_job_in_trouble_says_that_it_is_not_its_fault_and_what_helps(
             release(unit, small.holder(lease), error="the engine is away", trouble=Trouble.ENGINE)
         shown = text_of(page(browser, f"/jobs/{lease.job.id}"))
         assert "the engine is away" in shown
-        assert ("That is no fault of this job. It is tried again" in shown) is (small.job(lease.job.id).lost < 3)
+        assert ("This is not the job's fault. It is tried again" in shown) is (small.job(lease.job.id).lost < 3)
         small.clock.passes(100)
-    assert f"It is tried again when somebody says so: farm retry {lease.job.id}" in shown
+    assert f"Try it again with farm retry {lease.job.id}" in shown
     assert "set-aside" in text_of(page(browser, "/jobs?state=set-aside"))
 
 
@@ -357,8 +357,8 @@ def test_a_number_that_nothing_can_have_is_told_as_a_page(told: Told, address: s
 def test_a_channel_shows_gates_releases_and_excuses_in_sentences(told: Told) -> None:
     text = text_of(page(told.browser, "/channels/edge"))
     for expected in (
-        "Release 2 is the newest", "proof passed 2 packages proven", "tests \u2013 It has not been asked yet.",
-        "1 package would change against release 2", "release 1", "Nothing is held back.",
+        "The newest release is release 2", "proof passed 2 packages proven", "tests \u2013 Not asked yet.",
+        "1 package change against release 2", "release 1", "Nothing is held back.",
         f"oniguruma proof {SYMBOL}. Since", "by edge release 2", "farm subscribe ADDRESS edge",
     ):  # fmt: skip
         assert expected in text, expected
@@ -372,7 +372,7 @@ def test_a_first_candidate_would_change_everything_and_shows_some(
     stocked.candidate("edge", stocked.build_samples(CHAIN))
     monkeypatch.setattr("web.pages.candidate_view.CHANGES", 1)
     text = text_of(page(browser, "/channels/edge"))
-    assert "3 packages would change" in text
+    assert "3 package changes" in text
     assert "And 2 more." in text
 
 

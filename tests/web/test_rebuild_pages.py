@@ -34,13 +34,13 @@ def browser(small: SmallFarm) -> Iterator[TestClient]:
 
 
 def test_a_package_says_who_built_it_again_and_came_to_the_same(small: SmallFarm, browser: TestClient) -> None:
-    assert "Built again by nobody" in text_of(page(browser, "/packages/a"))
+    assert "Rebuilt by nobody" in text_of(page(browser, "/packages/a"))
     job = rebuild(small, "a")
     small.finish(small.claim("two"))
-    assert "Built again by two, rebuilt equal" in text_of(page(browser, "/packages/a"))
+    assert "Rebuilt by two, same result" in text_of(page(browser, "/packages/a"))
     told = text_of(page(browser, f"/jobs/{job.id}"))
     assert f"Rebuild job #{job.id}" in told
-    assert "once more what one has built" in told
+    assert "rebuilds on another worker what one has built" in told
     assert "rebuild" in text_of(page(browser, "/jobs"))
     assert browser.get(f"/api/v1/jobs/{job.id}").json()["job"]["rebuild"] is True
 
@@ -52,4 +52,4 @@ def test_a_difference_is_shown_file_by_file(small: SmallFarm, browser: TestClien
     assert "What differs" in told
     assert "share/a/x differs" in told
     assert small.current()["a"].tree in told
-    assert "two, came to something else" in text_of(page(browser, "/packages/a"))
+    assert "two, got a different result" in text_of(page(browser, "/packages/a"))

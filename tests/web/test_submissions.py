@@ -129,7 +129,7 @@ def test_refusals_have_a_status_of_their_kind(small: SmallFarm, browser: TestCli
 
 
 def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClient) -> None:
-    assert "There is no such submission." in text_of(page(browser, "/submissions"))
+    assert "No submissions match." in text_of(page(browser, "/submissions"))
     send(small, recipe("z"))
     own(small)
     send(small, A, B, envelope=signed("bob", A, B), by="<b>eve</b>")
@@ -139,7 +139,7 @@ def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClien
     assert "#1 taken z" in listed
     assert "#1" not in text_of(page(browser, "/submissions?state=waiting"))
     one = text_of(page(browser, "/submissions/2"))
-    assert "nothing of it is built before one of each has signed" in one
+    assert "nothing is built until an owner of each has signed" in one
     assert "a bob alice sha256:" in one
     assert "b bob \N{EN DASH} sha256:" in one
     assert "It has made no job." in one

@@ -1,4 +1,4 @@
-"""Errors as pages, for whoever asked for a page; the API's errors stay as they are."""
+"""Errors as pages, for requests of pages; the API's errors stay as they are."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("farm.web")
 _KINDS: tuple[type[Exception], ...] = (FarmError, RequestValidationError, HTTPException, Exception)
 _TITLES = {
-    400: "Not understood",
+    400: "Bad request",
     404: "Not found",
     405: "Not allowed",
-    429: "Too many at a time",
+    429: "Too many requests",
     500: "The farm failed to answer",
-    503: "Too many at a time",
+    503: "Overloaded",
 }
 
 
@@ -70,10 +70,10 @@ def _told(request: Request, error: Exception) -> tuple[int, str, str]:
         if in_path:
             return 404, "There is no page at this address.", ""
         names = ", ".join(sorted({str(problem["loc"][-1])[:100] for problem in error.errors()}))
-        return 400, f"The address says something about “{names}” that has no meaning here.", ""
+        return 400, f"The address has an invalid value for “{names}”.", ""
     if isinstance(error, HTTPException):
-        known = {404: "There is no page at this address.", 405: "This address cannot be asked in that way."}
+        known = {404: "There is no page at this address.", 405: "This address does not take that method."}
         return error.status_code, known.get(error.status_code, str(error.detail)), ""
-    # What went wrong inside is told to the operator's log, not to whoever asked.
+    # What went wrong goes into the operator's log, not to the client.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return 500, "Something went wrong inside. The farm's own log says what.", ""
+    return 500, "The farm failed to answer. Its log says why.", ""

@@ -85,7 +85,7 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
     excuse = kept.excuse
     yield sentence(excuse.reason)
     if excuse.root and excuse.root != excuse.package:
-        yield f"Root blocker: {excuse.root}."
+        yield f"Caused by {excuse.root}."
     if excuse.partners:
         yield f"{excuse.package} breaks only with {_listed(excuse.partners)}."
     if excuse.owner:
@@ -96,11 +96,11 @@ def _told(kept: KeptExcuse) -> Iterator[str]:
         yield f"Cleared by {kept.cleared_by}."
         return
     if excuse.remedy:
-        yield f"What clears it: {sentence(excuse.remedy)}"
+        yield f"Remedy: {sentence(excuse.remedy)}"
     if excuse.until:
         yield f"It clears by itself at {_time(excuse.until)}."
     if kept.retry_command:
-        yield f"Look again: {kept.retry_command} (needs the role {kept.retry_role})"
+        yield f"Retry: {kept.retry_command} (needs the role {kept.retry_role})"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -47,12 +47,12 @@ def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: s
     severity = finding.severity if finding else advisory.severity
     released = [hit for hit in released_with(unit, advisory) if hit.package == name]
     if finding is None:
-        return AdvisoryLine(advisory, severity, "not in this version", is_open=False, released=released)
+        return AdvisoryLine(advisory, severity, "does not affect this version", is_open=False, released=released)
     statement = finding.statement
     if statement is not None and not finding.stands:
         why = f": {statement.justification.replace('_', ' ')}" if statement.justification else ""
         state = f"stated as {statement.status.replace('_', ' ')}{why}"
         return AdvisoryLine(advisory, severity, state, is_open=False, released=released)
     said = f", {statement.status.replace('_', ' ')}" if statement else ""
-    state = f"open{said}; fixed in {finding.fixed}" if finding.fixed else f"open{said}; no version fixes it yet"
+    state = f"open{said}; fixed in {finding.fixed}" if finding.fixed else f"open{said}; not fixed yet"
     return AdvisoryLine(advisory, severity, state, is_open=True, released=released)

@@ -88,7 +88,7 @@ def test_a_dependent_that_cannot_be_built_again_holds_what_changed_and_nothing_e
     (excuse,) = farm.excuses().values()
     assert (excuse.package, excuse.gate, excuse.job) == ("lib", "dependents", failed.id)
     assert excuse.reason == f"app could not be built again against it: job {failed.id}: {failed.error}"
-    assert "Mend" in excuse.remedy
+    assert "Fix" in excuse.remedy
     assert "farm candidate retry edge lib" in excuse.remedy
     assert commands(farm) == [f"farm retry {failed.id}"]
 

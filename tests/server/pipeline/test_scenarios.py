@@ -146,7 +146,7 @@ def test_3_a_soname_bump_with_a_dependent_that_does_not_build_moves_nothing_of_i
         assert held[name].root == "user3"
         assert held[name].job == failed.id
         assert "user3 1.0-1: bin/user3 needs libx.so.1" in held[name].reason
-        assert "Mend the recipe of user3" in held[name].remedy
+        assert "Fix the recipe of user3" in held[name].remedy
     assert held["user3"].gate == "build"
     releasing.submit(recipe("user3", needs=("libx",), version="2.1"))
     releasing.shape("user3", "2.1", program("user3", "libx.so.2", "x_open"))

@@ -133,7 +133,7 @@ class Explainer:
         job = jobs.job(self.unit.session, tests[0].job) if tests[0].job is not None else None
         sentences = [_test_sentence(test) for test in tests[:_SENTENCES]]
         partners, only_with = self._partners(name, hold)
-        mend = " or ".join(["Mend " + name, *(label.partition(" ")[0] for label in partners)])
+        fix = " or ".join(["Fix " + name, *(label.partition(" ")[0] for label in partners)])
         return self._excuse(
             name,
             GateKind.TESTS,
@@ -141,7 +141,7 @@ class Explainer:
             job=job.id if job else None,
             line=self._telling_line(job) if job else "",
             partners=partners,
-            remedy=_mending(name, mend if tested == name else f"{mend}, or the test of {tested}", tested),
+            remedy=_fixing(name, fix if tested == name else f"{fix}, or the test of {tested}", tested),
             evidence=evidence,
         )
 
@@ -172,11 +172,11 @@ class Explainer:
         if root:
             reason += f"; the new {root} could not be built"
         partners, only_with = self._partners(mains[0], hold)
-        mend = " or ".join(["Mend " + mains[0], *(label.partition(" ")[0] for label in partners)])
+        fix = " or ".join(["Fix " + mains[0], *(label.partition(" ")[0] for label in partners)])
         remedy = (
-            f"Mend the recipe of {root} and submit it: what waits for it goes in with it."
+            f"Fix the recipe of {root} and submit it: what waits for it goes in with it."
             if root
-            else _mending(mains[0], f"{mend}, or submit what fits {'both' if partners else 'it'}", "")
+            else _fixing(mains[0], f"{fix}, or submit what fits {'both' if partners else 'it'}", "")
         )
         return [
             self._excuse(
@@ -287,11 +287,11 @@ class Explainer:
         return self.logs.telling_line(tried[-1].id)[:_LONGEST_LINE] if tried else ""
 
 
-def _mending(name: str, own: str, tested: str) -> str:
-    """Return what helps: of a foreign package its own distribution makes the new version."""
+def _fixing(name: str, own: str, tested: str) -> str:
+    """Return what helps; an imported package is fixed by its own distribution."""
     if not is_imported(name):
         return f"{own}; a new version is tried by itself."
-    here = f"Mend {tested}, or tell" if tested else "Tell"
+    here = f"Fix {tested}, or tell" if tested else "Tell"
     return (
         f"{here} the owner of {name.rpartition('/')[0]}: the older release stays pinned, the next is tried by itself."
     )
@@ -316,4 +316,4 @@ def _how_to_build(culprit: Job) -> str:
         return f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
     if culprit.trouble:
         return ""  # it goes by itself
-    return f"Mend the recipe of {culprit.name} and submit it, or try job {culprit.id} again."
+    return f"Fix the recipe of {culprit.name} and submit it, or try job {culprit.id} again."

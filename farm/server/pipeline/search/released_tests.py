@@ -122,7 +122,7 @@ class ReleasedTests:
             version=package.printed_version,
             owner=recipes.submitter(unit.session, submission),
             job=failed[0].job,
-            remedy=f"Mend {package.name} or its tests and submit it: the newest tests are tried by themselves.",
+            remedy=f"Fix {package.name} or its tests and submit it: the newest tests are tried by themselves.",
             evidence=TestEvidence(len(failed), tuple(failed)),
         )
 
