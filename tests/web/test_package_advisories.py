@@ -64,9 +64,7 @@ def test_what_is_open_comes_first_with_its_severity_and_the_channel_that_holds_i
     html = page(browser, "/packages/jq")
     text = text_of(html)
     said = text[text.index("Advisories for 1.7.1-2") : text.index("About")]
-    assert (
-        "EXAMPLE-2026-3 CVE-2026-1 critical open; not fixed yet; edge has 1.7.1-1, which it affects" in said
-    )
+    assert "EXAMPLE-2026-3 CVE-2026-1 critical open; not fixed yet; edge has 1.7.1-1, which it affects" in said
     assert "EXAMPLE-2026-2 CVE-2026-1 low open; fixed in 1.8-1; edge has 1.7.1-1" in said
     assert "EXAMPLE-2026-1 CVE-2026-1 critical does not affect this version; edge has 1.7.1-1, which it affects" in said
     assert said.index("EXAMPLE-2026-3") < said.index("EXAMPLE-2026-2") < said.index("EXAMPLE-2026-1")

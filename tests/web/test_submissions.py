@@ -142,7 +142,7 @@ def test_pages_show_what_waits_and_for_whom(small: SmallFarm, browser: TestClien
     assert "nothing is built until an owner of each has signed" in one
     assert "a bob alice sha256:" in one
     assert "b bob \N{EN DASH} sha256:" in one
-    assert "It has made no job." in one
+    assert "No jobs." in one
     assert "#1 ready build z" in text_of(page(browser, "/submissions/1"))
     own(small, owners="* nobody\n")
     assert "OWNERS:1:3: curators.yaml names nobody" in text_of(page(browser, "/submissions"))
