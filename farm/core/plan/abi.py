@@ -5,14 +5,13 @@ Equal symbols are not an equal interface: `int area(int)` and `int area(double)`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.names.form import Form, Minimum
-from farm.core.names.json_reader import InvalidRecordError, Record
+from farm.core.names.json_reader import InvalidRecordError
 from farm.core.plan.job import DependencyArchive
 from farm.core.recipe.recipe import Limits
 
@@ -45,7 +44,7 @@ class AbiVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AbiSide:
+class AbiSide(Form, record="side of a comparison", omitted={"headers"}):
     """One of the two libraries: its path in `package`, and where its debug data and public headers are.
 
     `headers` are the packages of the build that have public headers; where there are none, private types count like
@@ -64,37 +63,25 @@ class AbiSide:
         yield self.debug
         yield from self.headers
 
+    def check(self) -> None:
+        """Refuse a library that is not in its package. Raises `InvalidRecordError`."""
+        if self.library.startswith("/") or ".." in self.library.split("/"):
+            raise InvalidRecordError("side of a comparison", "library", "is not a path in a package")
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the side as JSON values; without `headers` where there are none."""
-        known: dict[str, Any] = {
-            "debug": self.debug.to_dict(),
-            "library": self.library,
-            "package": self.package.to_dict(),
-        }
-        headers = [header.to_dict() for header in self.headers]
-        if len(headers) > 1:
-            return known | {"headers": headers}
-        return known | ({"headers": headers[0]} if headers else {})
+        """Return the side as JSON values; a single package of headers as it was when there was one at most."""
+        form = Form.to_dict(self)
+        return form | ({"headers": form["headers"][0]} if len(self.headers) == 1 else {})
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiSide:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        has_headers = isinstance(value, dict) and "headers" in value
-        record = Record(value, "side of a comparison")
-        side = cls(
-            library=record.text("library"),
-            package=record.read("package", DependencyArchive.from_dict),
-            debug=record.read("debug", DependencyArchive.from_dict),
-            headers=record.read("headers", _headers) if has_headers else (),
-        )
-        record.end()
-        if side.library.startswith("/") or ".." in side.library.split("/"):
-            raise InvalidRecordError("side of a comparison", "library", "is not a path in a package")
-        return side
+        is_single = isinstance(value, dict) and isinstance(value.get("headers"), dict)
+        return super(AbiSide, cls).from_dict({**value, "headers": [value["headers"]]} if is_single else value)
 
 
 @dataclass(frozen=True, slots=True)
-class AbiOrder:
+class AbiOrder(Form, record="order of a comparison"):
     """The order to a worker to compare two builds of a library with the tools of a toolchain (its tree).
 
     `rule` is part of it so that no verdict by an older one is taken for an answer.
@@ -104,39 +91,30 @@ class AbiOrder:
     after: AbiSide
     toolchain: Digest
     limits: Limits
-    rule: int = RULE
+    rule: Annotated[int, Minimum(2)] = RULE
 
     @property
     def digest(self) -> Digest:
         """The digest of the canonical JSON: the same comparison has one subject."""
-        return Digest.of(canonical_json(self.to_dict()))
+        return Digest.of_json(self.to_dict())
+
+    def check(self) -> None:
+        """Refuse a rule that this program does not know. Raises `InvalidRecordError`."""
+        if self.rule > RULE:  # a comparison by another rule would answer another question
+            raise InvalidRecordError("order of a comparison", "rule", f"is {self.rule}, and this program knows {RULE}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the order as JSON values."""
-        known = {
-            "after": self.after.to_dict(),
-            "before": self.before.to_dict(),
-            "limits": self.limits.to_dict(),
-            "toolchain": self.toolchain,
-        }
-        return known | ({"rule": self.rule} if self.rule > 1 else {})
+        """Return the order as JSON values; the first rule is not written, as older farms wrote none."""
+        form = Form.to_dict(self)
+        return {key: value for key, value in form.items() if key != "rule" or value > 1}
 
     @classmethod
     def from_dict(cls, value: Any) -> AbiOrder:
         """Read what `to_dict` gave; raises `InvalidRecordError`, `InvalidDigestError`."""
-        has_rule = isinstance(value, dict) and "rule" in value
-        record = Record(value, "order of a comparison")
-        order = cls(
-            before=record.read("before", AbiSide.from_dict),
-            after=record.read("after", AbiSide.from_dict),
-            toolchain=record.digest("toolchain"),
-            limits=record.read("limits", Limits.from_dict),
-            rule=record.number("rule", minimum=2) if has_rule else 1,
-        )
-        record.end()
-        if order.rule > RULE:  # a comparison by another rule would answer another question
-            raise InvalidRecordError("order of a comparison", "rule", f"is {order.rule}, and this program knows {RULE}")
-        return order
+        if not isinstance(value, dict) or "rule" in value:
+            return super(AbiOrder, cls).from_dict(value)
+        # Older farms wrote no rule: theirs is the first.
+        return replace(super(AbiOrder, cls).from_dict({**value, "rule": RULE}), rule=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +154,3 @@ class AbiOutcome(Form, record="outcome of a comparison", omitted={"undescribed",
         """Refuse a longer report than an outcome may carry. Raises `InvalidRecordError`."""
         if len(self.report) > MOST_REPORT_LINES or any(len(line) > MOST_LINE for line in self.report):
             raise InvalidRecordError("outcome of a comparison", "report", "is longer than a report may be")
-
-
-def _headers(value: Any) -> tuple[DependencyArchive, ...]:
-    # One is written as it was when there was one at most.
-    listed = value if isinstance(value, list) else [value]
-    return tuple(map(DependencyArchive.from_dict, listed))

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from farm.core.names.reachable import reachable
 from farm.core.package.layout import UNASKED, package_name
 from farm.errors import FarmError
 
@@ -134,7 +135,7 @@ class BuildGraph:
                 )
             )
         builds, requires, test_needs = named
-        needs = {name: tuple(sorted(_reach(builds[name], requires))) for name in builds}
+        needs = {name: tuple(sorted(reachable(builds[name], requires.__getitem__))) for name in builds}
         try:
             levels = _levels(needs)
         except DependencyCycleError as error:
@@ -154,7 +155,7 @@ class BuildGraph:
         if tests:
             start |= {need for name in start for need in self.test_needs[name]}
         edges = {name: (*self.needs[name], *self.requires[name]) for name in self.needs}
-        return self._in_order(_reach(start, edges))
+        return self._in_order(reachable(start, edges.__getitem__))
 
     def dependents(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return, in order of building, the recipes that need one of `names` to be built, directly or through others.
@@ -166,7 +167,7 @@ class BuildGraph:
         for name, needs in self.needs.items():
             for need in needs:
                 users[need].append(name)
-        return self._in_order(_reach(start, users) - start)
+        return self._in_order(set(reachable(start, users.__getitem__)) - start)
 
     def recipe_of(self, package: str) -> str:
         """Return the recipe that makes `package` (itself, or one with such an output); raises `UnknownRecipeError`."""
@@ -206,17 +207,6 @@ def _makers(recipes: Mapping[str, Recipe]) -> dict[str, str]:
             if other != name:
                 raise DuplicatePackageError(package, *sorted((name, other)))
     return makes
-
-
-def _reach(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
-    reached = set(start)
-    open_ends = list(reached)
-    while open_ends:
-        for name in edges[open_ends.pop()]:
-            if name not in reached:
-                reached.add(name)
-                open_ends.append(name)
-    return reached
 
 
 def _levels(needs: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
