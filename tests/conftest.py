@@ -48,6 +48,7 @@ _LONG = (
     "cli/operate/test_supervisor.py",
     "cli/run/test_run.py",
     "cli/subscribe/test_subscriptions.py",
+    "cli/test_extras.py",
     "cli/test_hostile_answers.py",
     "cli/test_json_results.py",
     "client/audit/test_audit.py",
@@ -80,6 +81,7 @@ _LONG = (
     "script/test_bench.py",
     "script/test_bench_channels.py",
     "script/test_mutation_trial.py",
+    "script/test_synthetic_set.py",
     "server/curation/test_curation.py",
     "server/jobs/test_claim_cost.py",
     "server/jobs/test_dependents.py",
@@ -122,7 +124,6 @@ _LONG = (
     "signing/test_consistency.py",
     "signing/test_ledger.py",
     "threats",
-    "threats/test_row_37_omission.py",
     "trust/test_index_tree.py",
     "trust/test_public_keys.py",
     "web/registry/test_attesting.py",
@@ -142,6 +143,7 @@ _LONG = (
     "web/test_submissions.py",
     "web/test_worker_protocol.py",
     "workers/test_channels.py",
+    "workers/test_check_bounds.py",
     "workers/test_checker.py",
     "workers/test_lease_keeper.py",
     "workers/test_log_forwarder.py",
@@ -163,6 +165,8 @@ _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 
 def pytest_configure() -> None:
     """Have temporary folders in memory where there is room, as these tests wait for the disk otherwise."""
+    if gone := sorted(str(place) for place in _LONG_PLACES if not place.exists()):
+        raise pytest.UsageError(f"tests/conftest.py names long tests that are gone: {', '.join(gone)}")
     if _MEMORY.is_dir():
         system = os.statvfs(_MEMORY)
         if system.f_bavail * system.f_frsize >= _NEEDED and not system.f_flag & os.ST_NOEXEC:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from farm.server.tables import session as sessions
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from tests.servers import new_postgres_schema, private_postgres, program
@@ -19,8 +20,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Dialect, Engine
+
 _MIGRATED = "farm_migrated"
 BOTH = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+_DIALECTS: dict[str, Dialect] = {}
+_COMPILED: dict[object, object] = {}
+_make_engine = sessions._engine
+
+
+def _engine_that_shares(url: str) -> Engine:
+    """Make an engine that knows which statements others have compiled, for these are the same in every database.
+
+    A test has a database of its own, and so an engine: compiling what it asks took as long as all the rest of a test.
+    A dialect is shared once a connection has told it which server it speaks to.
+    """
+    engine = _make_engine(url)
+    known = _DIALECTS.get(engine.dialect.name)
+    if known is None or known.server_version_info is None:
+        _DIALECTS[engine.dialect.name] = engine.dialect
+    else:
+        engine.dialect = known
+    engine.update_execution_options(compiled_cache=_COMPILED)
+    return engine
+
+
+sessions._engine = _engine_that_shares
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def toolchain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """This host's own toolchain `c`, made if it is missing: what a farm has to link to in order to share it."""
     host = Settings.from_environment().host
     preparing = Farm(tmp_path_factory.mktemp("toolchain")).setting(HOME=os.environ["HOME"], FARM_HOST=str(host))
-    tree = preparing.run("toolchain", "prepare", "c", seconds=600).done().output.split()[1]
+    tree = preparing.run("toolchain", "prepare", "c").done().output.split()[1]
     records = [json.loads(path.read_bytes()) for path in (host / "toolchains").glob("c-*.json")]
     record = next(each for each in records if each["tree"] == tree)
     blobs = [Path("blobs", "sha256", digest[7:9], digest[9:]) for digest in (tree, record["archive"]["digest"])]

@@ -36,6 +36,8 @@ license: 0BSD
 toolchain: c
 """
 _ESCAPE = "\x1b"
+HANGS = 1200
+"""Seconds after which a command is taken to hang; no test asserts how long one takes, which a busy machine decides."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,11 @@ class Farm:
             text=True,
         )
 
-    def run(self, *arguments: str, seconds: float = 120) -> Outcome:
+    def run(self, *arguments: str, seconds: float = HANGS) -> Outcome:
         """Run `farm` to its end."""
         return self.finish(self.start(*arguments), seconds=seconds)
 
-    def finish(self, process: subprocess.Popen[str], *, seconds: float) -> Outcome:
+    def finish(self, process: subprocess.Popen[str], *, seconds: float = HANGS) -> Outcome:
         """Wait for a command that was started. It has left no container and no attempt's directory."""
         try:
             output, message = process.communicate(timeout=seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from farm.container.mounts import unmount_below
-from tests.scenarios.farm import Farm, attempts_of, containers_of
+from tests.scenarios.farm import HANGS, Farm, attempts_of, containers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def hanging(tmp_path_factory: pytest.TempPathFactory, toolchain: dict[str, Path]
     process = farm.start("build", "x")
     yield farm, process
     process.terminate()
-    process.wait(30)
+    process.wait(HANGS)
     unmount_below(farm.root)
 
 
@@ -82,13 +82,13 @@ def test_output_that_no_package_can_hold_is_refused_by_its_path(farm: Farm, case
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Signals, status: int) -> None:
     process = farm.recipe("x", run="echo begun; sleep 1000").start("build", "x")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANGS
     while not containers_of(farm.host):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(how)
-    _, message = process.communicate(timeout=30)
+    _, message = process.communicate(timeout=HANGS)
     assert process.returncode == status
     assert message == "[1/1] building x\n" + ("\nfarm: interrupted\n" if how == signal.SIGINT else "")
     assert containers_of(farm.host) == []
@@ -98,7 +98,7 @@ def test_a_signal_ends_the_build_and_leaves_nothing(farm: Farm, how: signal.Sign
 
 def test_a_build_that_hangs_is_ended_at_its_time_limit(hanging: tuple[Farm, Popen[str]]) -> None:
     farm, process = hanging
-    farm.finish(process, seconds=90).refused("limit-time")
+    farm.finish(process).refused("limit-time")
     assert farm.snapshot() == {}
 
 

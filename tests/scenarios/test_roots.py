@@ -224,18 +224,18 @@ def test_whoever_waits_for_another_is_told(subscriber: Subscriber) -> None:
             waiting = farm.start(command, *(("--root", "root") if command == "upgrade" else ()))
             assert waiting.stderr is not None
             assert waiting.stderr.readline() == told
-        farm.finish(waiting, seconds=60).done()
+        farm.finish(waiting).done()
     with Root(subscriber.root).locked():
         waiting = farm.start("upgrade", "--root", "root")
         assert waiting.stderr is not None
         assert waiting.stderr.readline() == f"waiting for another farm command that uses {subscriber.root}\n"
-    farm.finish(waiting, seconds=60).done()
+    farm.finish(waiting).done()
 
 
 def test_two_upgrades_at_once_come_to_one_state(subscriber: Subscriber) -> None:
     farm = subscriber.farm
     both = [farm.start("upgrade", "--root", "root") for _ in range(2)]
-    said = [farm.finish(each, seconds=60).done().output for each in both]
+    said = [farm.finish(each).done().output for each in both]
     assert sorted("nothing changes" in each for each in said) == [False, True]
     subscriber.holds(2, "louder")
 
