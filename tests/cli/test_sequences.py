@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import re
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 _ROW = re.compile(r"^\| `farm ([a-z -]+)` \| `([a-z_.]+):([a-z_]+)` \|$", re.MULTILINE)
+_FUNCTION = re.compile(r"^\| [^|]+ \| `([a-z_.]+):([A-Za-z_.]+)` \|$", re.MULTILINE)
 SEQUENCES = {verb: (module, name) for verb, module, name in _ROW.findall(_PAGE.read_text())}
 
 
@@ -34,8 +36,14 @@ def verb_function(words: str) -> FunctionType:
     return inspect.unwrap(command.callback)  # type: ignore[arg-type, return-value]
 
 
-def test_the_page_names_the_sequences_of_a_subscriber() -> None:
+def test_the_page_names_twelve_sequences_each_a_function_that_is_there() -> None:
     assert {"subscribe", "install", "run", "image build", "image update", "audit"} <= SEQUENCES.keys()
+    named = _FUNCTION.findall(_PAGE.read_text())
+    assert len(named) == 12
+    for module, name in named:
+        function = attrgetter(name)(importlib.import_module(module))
+        assert inspect.isfunction(function), f"{module}:{name}"
+        assert function.__module__ == module  # it is defined there, not imported
 
 
 @pytest.mark.parametrize("verb", SEQUENCES)
