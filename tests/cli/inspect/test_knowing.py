@@ -161,7 +161,7 @@ def test_a_damaged_root_is_told_mended_and_well_again(farm: Farm, tmp_path: Path
     assert f"1 thing is not as signed\n  altered dist.example.org/say {inside}: its content is another\n" in printed
     assert [fault["path"] for fault in told(farm("verify", "--root", "root", "--json"), 3)["faults"]] == [str(inside)]
     mended = done(farm("verify", "--root", "root", "--fix"))
-    assert "brought anew: say 1.0-1 from its verified archive" in mended
+    assert "restored: say 1.0-1 from its verified archive" in mended
     assert place.read_text() == "loud\n"
     assert told(farm("verify", "--root", "root", "--fix", "--json"))["mended"] == []
 
@@ -198,3 +198,14 @@ def test_the_chain_behind_a_file_is_told_in_words_and_as_json(farm: Farm, tmp_pa
     assert "lies in no directory that farm has installed into" in farm("provenance", "/etc/passwd").stderr
     done(farm("provenance", "./root/usr/bin/parse", "--root", "root"), 2)
     assert "Did you mean parse" in farm("provenance", "prse", "--root", "root").stderr
+
+
+def test_why_a_package_is_there_is_told_by_what_was_asked_for(farm: Farm) -> None:
+    done(farm("install", "--root", "asked", "parse"))
+    where, chain = done(farm("why", "say", "--root", "asked")).splitlines()
+    assert where.endswith("/asked: say, of say 1.0-1")
+    assert chain == "  parse was asked for: parse → say"
+    assert done(farm("why", "parse", "--root", "asked")).splitlines()[1:] == ["  parse was asked for"]
+    form = told(farm("why", "command:say", "--root", "asked", "--json"))
+    assert (form["provided-by"], form["chains"]) == (["say"], [["parse", "say"]])
+    done(farm("why", "say"), 2)
