@@ -1,4 +1,4 @@
-"""Candidates: what they change, what their gates said, and which of their sets were looked at; written and read."""
+"""Candidates: what they change, the results of their gates, and the sets that were evaluated; written and read."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source(Record, columns={"channel": "from_channel", "number": "from_number"}):
-    """Where the changes of a candidate come from: fresh builds or release `number` of `channel`; and who had it opened.
+    """Where the changes of a candidate come from: new builds, or release `number` of `channel`; and why it was opened.
 
-    Of a rollback that is the older release of the channel itself.
+    For a rollback that is the older release of the channel itself.
     """
 
     origin: CandidateOrigin
@@ -50,11 +50,11 @@ class Source(Record, columns={"channel": "from_channel", "number": "from_number"
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it brings an old set back: that was proven and tested when it was new."""
+        """Whether it brings back an old set, which was proven and tested when it was new."""
         return self.origin is CandidateOrigin.ROLLBACK
 
     def __str__(self) -> str:
-        """Say it to people."""
+        """Return the source as people read it."""
         if self.is_rollback:
             return f"rollback to release {self.number}"
         return f"{self.channel} release {self.number}" if self.channel else "builds"
@@ -62,9 +62,9 @@ class Source(Record, columns={"channel": "from_channel", "number": "from_number"
 
 @dataclass(frozen=True, slots=True)
 class Marks(Record, columns={"tests": "tests_mark", "testers": "testers_mark"}):
-    """By what a candidate is judged: when these have become others, it is judged again.
+    """What the verdict on a candidate depends on: when a mark changes, the candidate is judged again.
 
-    `tests` is the newest answered job: with each later one tests may be others. `testers` stands for those whose
+    `tests` is the newest answered job, as each later one may bring other tests. `testers` stands for the testers whose
     results count, and is empty while everybody's do.
     """
 
@@ -168,7 +168,7 @@ def candidate(session: Session, candidate_id: int) -> Candidate | None:
 
 
 def open_candidate(session: Session, channel: str) -> Candidate | None:
-    """Return the candidate that is at the gates of a channel, if there is one."""
+    """Return the pending candidate of a channel, if there is one."""
     query = select(CandidateRow).where(CandidateRow.channel == channel, CandidateRow.state == CandidateState.OPEN)
     return Candidate.first(session, query.order_by(col(CandidateRow.id).desc()))
 
@@ -201,7 +201,7 @@ def add_candidate(
     marks: Marks = Marks(),
     now: datetime,
 ) -> Candidate:
-    """Put changes (by name: the descriptor before and after) at the gates of a channel."""
+    """Open a candidate with these changes (by name: the descriptor before and after) on a channel."""
     digest = changes_digest(base_number, {name: after for name, (_, after) in changes.items()})
     row = CandidateRow(
         channel=channel,
@@ -225,7 +225,7 @@ def add_candidate(
 
 
 def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Digest:
-    """Return what the set is known by that these changes (None takes a package out) make of a release."""
+    """Return the digest of the set that these changes (None removes a package) make of a release."""
     return Digest.of_json({"base": base_number, "changes": dict(sorted(changes.items()))})
 
 
@@ -264,7 +264,7 @@ def decide(session: Session, candidate_id: int, state: CandidateState, *, reason
 
 
 def tell(session: Session, candidate_id: int, reason: str) -> None:
-    """Say of a candidate that has ended how it did, in other words than before."""
+    """Change the reason of a candidate that has ended."""
     session.exec(update(CandidateRow).where(col(CandidateRow.id) == candidate_id).values(reason=reason))
 
 
@@ -278,7 +278,7 @@ def record_gate(
     tests: TestEvidence | None = None,
     now: datetime,
 ) -> None:
-    """Write down what a gate says now, in place of what it said before; of `tests` those that block nothing."""
+    """Record the result of a gate in place of its earlier one; of `tests`, those that block nothing."""
     detail = json.dumps({"summary": summary, **unblocking(tests or TestEvidence())})
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
     row = session.exec(query).first()
@@ -290,7 +290,7 @@ def record_gate(
 
 
 def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
-    """Return what the gates of a candidate have said, in the order in which they were asked."""
+    """Return the results of a candidate's gates, in the order in which they were asked."""
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id).order_by(col(GateResultRow.id))
     return GateResult.all(session, query)
 
@@ -311,7 +311,7 @@ def test_jobs(session: Session, candidate_id: int) -> list[int]:
 
 
 def set_runs(session: Session, candidate_id: int) -> list[SetRun]:
-    """Return the sets of a candidate that were looked at, in turn."""
+    """Return the sets of a candidate that were evaluated, in order."""
     query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id).order_by(col(SetRunRow.id))
     return SetRun.all(session, query)
 
@@ -338,7 +338,7 @@ def record_run(
     evidence: Evidence | None,
     now: datetime,
 ) -> None:
-    """Write down how a set stands; the tests that it asked for now are added to those of before."""
+    """Record the state of a set; the tests that it asks for now are added to the earlier ones."""
     query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id, SetRunRow.set_digest == set_digest)
     row = session.exec(query).first()
     if row is None:

@@ -1,4 +1,4 @@
-"""What has to be true before somebody decides about a channel: it exists, a reason is given, times lie ahead."""
+"""Checks before a decision about a channel: it exists, a reason is given, times are in the future."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_REASON = 2000
 
 
 class CurationError(FarmError):
-    """What a curator asks for cannot be."""
+    """What a curator asks for cannot be done."""
 
     code = "curation"
 
@@ -33,13 +33,13 @@ class UnknownChannelError(CurationError):
 
 
 class NotInQuestionError(CurationError):
-    """A package has no part in what is asked."""
+    """A package is not concerned by what is asked."""
 
     code = "not-in-question"
 
 
 class AlreadyError(CurationError):
-    """It is so already."""
+    """What is asked for is done already."""
 
     code = "already"
 
@@ -68,28 +68,28 @@ def reason_of(text: str) -> str:
     """Return a reason as it is kept. Raises `CurationError` when there is none."""
     reason = truncate_text(text.strip(), longest=LONGEST_REASON)
     if not reason:
-        raise CurationError("no reason is given", remedy="Say why with --why: others will read it.")
+        raise CurationError("no reason is given", remedy="Give one with --why: others will read it.")
     return reason
 
 
 def ahead(unit: UnitOfWork, until: datetime | None) -> datetime | None:
-    """Return a time that lies ahead, or none. Raises `CurationError`."""
+    """Return a time that is in the future, or None. Raises `CurationError`."""
     if until is None:
         return None
     if until.tzinfo is None:
         raise CurationError(f"{until.isoformat()} names no time zone", remedy="Write it as 2026-12-24T12:00:00Z.")
     if until <= unit.now:
-        raise CurationError(f"{until:%Y-%m-%d %H:%M} {until.tzname()} is over", remedy="Name a time that lies ahead.")
+        raise CurationError(f"{until:%Y-%m-%d %H:%M} {until.tzname()} is past", remedy="Name a time in the future.")
     return until
 
 
 def own_name(unit: UnitOfWork, name: str) -> str:
-    """Return a package's name as this distribution keeps it: its own go by their short names, also told in full."""
+    """Return a package's name as it is kept here: own packages have short names, which may be given in full."""
     return name.removeprefix(f"{unit.inputs.distribution}/")
 
 
 def neighbours(name: str, known: Iterable[str]) -> str:
-    """Return what to do about a name that nothing has: the nearest ones, or all when there are few."""
+    """Return a remedy for an unknown name: the nearest known ones, or all when there are few."""
     names = sorted(known)
     near = get_close_matches(name[:100], names, n=3)
     if near:

@@ -1,4 +1,4 @@
-"""Why channels wait for somebody to mend their files, or to sign what these say; and why they stand still."""
+"""Why channels wait: faults of their files, what is not signed in them, and what halts their pipeline."""
 
 from __future__ import annotations
 
@@ -13,50 +13,44 @@ if TYPE_CHECKING:
 
 
 def set_trouble(session: Session, channel: str, lines: Sequence[str]) -> None:
-    """Let a channel wait for these reasons, or (with none) go on. One that is not known yet is recorded."""
-    row, text = _row(session, channel), "\n".join(lines)
-    if row.trouble != text:
-        row.trouble = text
+    """Record the faults of a channel's file, for which it waits; none: it goes on. A new channel is added."""
+    _channel(session, channel).trouble = "\n".join(lines)
     session.flush()
 
 
 def trouble_of(session: Session, channel: str) -> tuple[str, ...]:
-    """Return why a channel waits."""
+    """Return the faults of a channel's file."""
     row = session.get(ChannelRow, channel)
     return tuple(row.trouble.split("\n")) if row is not None and row.trouble else ()
 
 
 def set_unsigned(session: Session, channel: str, lines: Sequence[str]) -> None:
-    """Write down in which points the file of a channel that goes on does not count, because that is not signed."""
-    row, text = _row(session, channel), "\n".join(lines)
-    if row.unsigned != text:
-        row.unsigned = text
+    """Record in which points a channel's file is ignored, because they are not signed."""
+    _channel(session, channel).unsigned = "\n".join(lines)
     session.flush()
 
 
 def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
-    """Return in which points the file of a channel does not count."""
+    """Return in which points a channel's file is ignored."""
     row = session.get(ChannelRow, channel)
     return tuple(row.unsigned.split("\n")) if row is not None and row.unsigned else ()
 
 
 def set_halted(session: Session, channel: str, why: str) -> None:
-    """Write down what keeps a channel from its next step; with nothing, that nothing does."""
-    row = _row(session, channel)
-    if row.halted != why:
-        row.halted = why
+    """Record what keeps a channel from its next step; empty when nothing does."""
+    _channel(session, channel).halted = why
     session.flush()
 
 
 def halted(session: Session, channel: str) -> str:
-    """Return why a channel stands still; nothing when it does not."""
+    """Return what keeps a channel from its next step; empty when nothing does."""
     row = session.get(ChannelRow, channel)
     return row.halted if row is not None else ""
 
 
-def _row(session: Session, channel: str) -> ChannelRow:
-    row = session.get(ChannelRow, channel)
+def _channel(session: Session, name: str) -> ChannelRow:
+    row = session.get(ChannelRow, name)
     if row is None:
-        row = ChannelRow(name=channel)
+        row = ChannelRow(name=name)
         session.add(row)
     return row

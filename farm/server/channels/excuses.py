@@ -112,8 +112,8 @@ class KeptExcuse(Record, Form, record="kept excuse", outside={"excuse"}, columns
 def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
     """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
 
-    What is no longer held is cleared, and says by what. Those about what the channel holds stand by themselves:
-    `tell_of_released` alone makes and clears them.
+    Those of packages that are no longer held are cleared. Excuses about what the channel has already released are left
+    alone: only `tell_of_released` makes and clears them.
     """
     held = [excuse for excuse in excuses if excuse.gate is not GateKind.RELEASED_TESTS]
     standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
@@ -123,7 +123,7 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
 def tell_of_released(
     session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
 ) -> None:
-    """Make these the excuses that stand about what a channel holds; the others about that are cleared."""
+    """Make these the excuses about what a channel has already released; others about that are cleared."""
     standing = [row for row in _standing(session, channel) if row.gate is GateKind.RELEASED_TESTS]
     _replace(session, standing, (channel, candidate_id), excuses, by="tests that pass", now=now)
 
@@ -159,7 +159,7 @@ def _replace(
 
 
 def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, now: datetime) -> None:
-    """Clear what stands against these packages on a channel."""
+    """Clear the excuses of these packages on a channel."""
     standing = (col(ExcuseRow.channel) == channel, col(ExcuseRow.cleared_at).is_(None))
     for some in in_parts(packages):
         cleared = update(ExcuseRow).where(*standing, col(ExcuseRow.package).in_(some))

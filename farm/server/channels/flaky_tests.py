@@ -1,4 +1,4 @@
-"""Flaky tests: seen to fail and then to pass on the very same files; written and read."""
+"""Flaky tests, which failed and then passed on the same files: written and read."""
 
 from __future__ import annotations
 

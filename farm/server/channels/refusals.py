@@ -1,4 +1,4 @@
-"""What the signer refused: rows of excuses, read also after they were cleared, for a refusal outlasts its candidate."""
+"""What the signer refused: rows of excuses, read also after they are cleared, as a refusal outlasts its candidate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def in_force(session: Session, channel: str, packages: Mapping[str, Digest | None], *, now: datetime) -> list[Excuse]:
-    """Return the refusals of these very packages that still count, one for each; None: of their going."""
+    """Return the refusals of exactly these packages that still count; None stands for the removal of one."""
     found: dict[str, Excuse] = {}
     for names in in_parts(packages):
         query = select(ExcuseRow).where(
@@ -40,7 +40,7 @@ def in_force(session: Session, channel: str, packages: Mapping[str, Digest | Non
 def ask_again(
     session: Session, *, now: datetime, channel: str | None = None, packages: Collection[str] | None = None
 ) -> None:
-    """Let the refusals that still count do so no longer: of a channel or of all, of some packages or of all."""
+    """End the refusals that still count: of one channel or all, of some packages or all."""
     still = update(ExcuseRow).where(col(ExcuseRow.gate) == GateKind.SIGNER, col(ExcuseRow.until) > now)
     if channel is not None:
         still = still.where(col(ExcuseRow.channel) == channel)

@@ -1,4 +1,4 @@
-"""What channels have ever released: which builds of a package, under which versions and revisions. Read only."""
+"""What channels have ever released: builds of packages with their versions and revisions. Read only."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def see_tests(session: Session, channel: str, job: int) -> None:
 
 
 def freeze(session: Session, channel: str, order: Freeze | None) -> None:
-    """Let a channel publish nothing from now on, or (with None) go on."""
+    """Freeze a channel, so that it publishes nothing; with None, end the freeze."""
     row = session.get_one(ChannelRow, channel)
     row.frozen_at = order.at if order else None
     row.frozen_until = order.until if order else None
@@ -114,7 +114,7 @@ def release(session: Session, channel: str, number: int) -> ReleaseRecord | None
 
 
 def has_published(session: Session, channel: str, digest: Digest) -> bool:
-    """Say whether a channel has published a release of this digest."""
+    """Return whether a channel has published a release with this digest."""
     query = select(ReleaseRow.id).where(
         ReleaseRow.channel == channel, ReleaseRow.digest == digest, col(ReleaseRow.published_at).is_not(None)
     )
@@ -329,9 +329,9 @@ def mark_published(session: Session, release_id: int, *, now: datetime) -> None:
 
 
 def drop_release(session: Session, record: ReleaseRecord) -> bool:
-    """Take back a release that the signer has refused: it never was one, and its number is free again.
+    """Delete a release that the signer has refused: its number is free again.
 
-    False when it is published, or was taken back: another process has seen to it, and nothing is changed.
+    Returns False, and changes nothing, when it is published or another process has deleted it.
     """
     dropped = session.exec(
         delete(ReleaseRow).where(col(ReleaseRow.id) == record.id, col(ReleaseRow.published_at).is_(None))

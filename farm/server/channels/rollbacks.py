@@ -1,4 +1,4 @@
-"""What a rollback took out of a channel, or left out, and whether a curator has ordered it back since."""
+"""What a rollback removed from a channel or kept out of it, and whether a curator has ordered it back since."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Found = dict[Digest, tuple[int, OrderRow, str]]
 
 @dataclass(frozen=True, slots=True)
 class RollbackRecord:
-    """That `release` of a channel, a rollback for `reason`, has seen to a package. `since` are later orders about it.
+    """What `release` of a channel, a rollback for `reason`, did to a package; `since` are later orders about packages.
 
-    `deed` is what it did: took it out, left it out, kept it. Each order is the names that it speaks of; None: of all.
+    `deed`: took it out, left it out, kept it. Each order is the set of names that it is about; None: all.
     """
 
     release: int
@@ -39,12 +39,12 @@ class RollbackRecord:
     since: tuple[frozenset[str] | None, ...]
 
     def allows(self, name: str) -> bool:
-        """Say whether a curator has ordered the package of this name to move since."""
+        """Return whether a curator has ordered the package of this name to move since."""
         return any(names is None or name in names for names in self.since)
 
 
 def leave_out(session: Session, order_id: int, offered: Differences) -> None:
-    """Write down what there was to be had when this order, a rollback, was carried out: it stays as it is."""
+    """Record the changes that were on offer when this order, a rollback, was carried out: they are left out."""
     session.add_all(
         LeftOutRow(order_id=order_id, name=name, package=package, stays=after is None)
         for name, (before, after) in sorted(offered.items())

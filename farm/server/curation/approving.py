@@ -1,4 +1,4 @@
-"""Approvals of curators: what waits for one on a channel, and the signed statements that are taken."""
+"""Approvals of curators: which packages of a channel wait for one, and taking the signed statements."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the policy of a channel asks for: so many of a group, with their keys by name."""
+    """The approvals that a channel's policy asks for: how many of a group, and the group's keys by name."""
 
     group: str
     count: int
@@ -46,9 +46,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PendingApproval:
-    """A package that wants into a channel and who has approved it, by name; `enough` when no more are needed.
+    """A package that is to enter a channel and who has approved it, by name; `enough` when no more are needed.
 
-    One that is `removed` wants out: the channel has it, and would be without it.
+    One that is `removed` is to leave the channel.
     """
 
     package: Package | ImportedPackage
@@ -67,9 +67,9 @@ def asked(unit: UnitOfWork, channel: str) -> Asked:
 
 
 def in_question(unit: UnitOfWork, channel: str) -> list[PendingApproval]:
-    """Return the packages that want into a channel, own ones and then others by name, and who has approved them.
+    """Return the packages that are to enter a channel, own ones before imported ones, and who has approved them.
 
-    Behind them stand those that want out.
+    Those that are to leave it follow.
     """
     wanted = asked(unit, channel)
     listed = []
@@ -119,7 +119,7 @@ def approve(unit: UnitOfWork, actor: Actor, channel: str, envelopes: Sequence[by
 
 
 def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | None) -> None:
-    """See that the signer will count an approval. `withdrawn` is the order by which one was taken back, if it was."""
+    """Check that the signer will count an approval. `withdrawn` is the order that withdrew an earlier one."""
     if not said.is_to(unit.inputs.distribution):
         to = f"one to {said.distribution[:100]}" if said.distribution else "to no distribution that it names"
         raise ApprovalError(
@@ -131,7 +131,7 @@ def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | No
             f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
             remedy="Set the clock of the machine where you sign, and sign again.",
         )
-    # One that names an order that is not known here may do: an older database was restored.
+    # It may name an order that is unknown here, as after an older database was restored.
     known = said.after is None or signed_orders.signed_order(unit.session, said.after) is not None
     if withdrawn is not None and said.after != withdrawn and known:
         raise ApprovalError(
@@ -151,15 +151,15 @@ def withdraw(
     why: str = "",
     envelope: bytes | None = None,
 ) -> TakenBack:
-    """Take back what `curator` has signed for any build of packages: for all of these or for none.
+    """Withdraw the approvals of `curator` for any build of packages: for all of these or for none.
 
-    Raises `AlreadyError` for one that is in a release, where an approval has done what it does; `CurationError`.
+    Raises `AlreadyError` for a package that is released, where its approval has had its effect; `CurationError`.
     """
     names = list(dict.fromkeys(own_name(unit, each) for each in names))
     taken = [(name, approval) for name in names for approval in revocable(unit, channel, curator, name)]
     labels = _labels(unit, [each.package for _, each in taken])
-    for _, each in taken:
-        _forget(unit, actor, _Withdrawn(channel, curator, each.package, labels[each.package], why))
+    for _, approval in taken:
+        _forget(unit, actor, approval, labels[approval.package], why)
     packages = named((name, each.package) for name, each in taken)
     wanted = RequestedOrder(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why, curator=curator)
     take_signed(unit, wanted, envelope)
@@ -176,7 +176,7 @@ def withdraw_with_signer(
     why: str = "",
     envelope: bytes | None = None,
 ) -> None:
-    """Have the signer count what somebody has approved no more, whether or not this farm knows of it.
+    """Have the signer ignore approvals from now on, whether or not this farm knows them.
 
     `packages` are descriptors by names, as the order has them; the approvals are those of who signs it.
     """
@@ -186,11 +186,12 @@ def withdraw_with_signer(
     if order is None:
         raise CurationError(NO_LEDGER, remedy="Name the packages: then the farm forgets the approvals.")
     for name, package in packages.items():
-        _forget(unit, actor, _Withdrawn(channel, order.curator, package, name, why))
+        approval = Approval(channel=channel, package=package, curator=order.curator, envelope="", at=unit.now)
+        _forget(unit, actor, approval, name, why)
 
 
 def revocable(unit: UnitOfWork, channel: str, curator: str, name: str) -> list[Approval]:
-    """Return what a curator has signed for builds of a package, and can take back: also of one that wants in no more.
+    """Return the approvals of a curator for builds of a package that can be withdrawn.
 
     Raises `AlreadyError`, `NotInQuestionError`.
     """
@@ -222,36 +223,22 @@ def _labels(unit: UnitOfWork, digests: Sequence[Digest]) -> dict[Digest, str]:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Packages, by descriptor, with version, of which an approval counts no more; and those released, which stay."""
+    """Packages, by descriptor, with version, whose approval was withdrawn; and those that are released and stay."""
 
     packages: Mapping[Digest, str]
     released: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Withdrawn:
-    """Whose approval of a package counts no more on a channel, and why."""
-
-    channel: str
-    curator: str
-    package: Digest
-    label: str
-    why: str
-
-
-def _forget(unit: UnitOfWork, actor: Actor, gone: _Withdrawn) -> None:
-    approvals.withdraw_approval(unit.session, gone.channel, gone.package, gone.curator)
-    told = "; ".join(filter(None, [f"signed by {gone.curator}", gone.package, gone.why.strip()]))
-    audit(
-        unit, actor, "withdraw-approval", f"{gone.label} on {gone.channel}", truncate_text(told), channel=gone.channel
-    )
+def _forget(unit: UnitOfWork, actor: Actor, approval: Approval, label: str, why: str) -> None:
+    approvals.withdraw_approval(unit.session, approval.channel, approval.package, approval.curator)
+    detail = truncate_text("; ".join(filter(None, [f"signed by {approval.curator}", approval.package, why.strip()])))
+    audit(unit, actor, "withdraw-approval", f"{label} on {approval.channel}", detail, channel=approval.channel)
 
 
 def counts(unit: UnitOfWork, approval: Approval, keys: Mapping[str, str], *, removed: bool = False) -> bool:
-    """Say whether whoever signed is in the group now, with the key that signed. `keys` are the group's, by name.
+    """Return whether an approval counts: its signer is in the group, with that key. `keys` are the group's, by name.
 
-    What was signed must be that the package may come in, or, when it is to be `removed`, that it may go; here, and not
-    in another distribution that takes it too.
+    It must be for the package to enter, or, when it is to be `removed`, to leave this distribution's channel.
     """
     public = keys.get(approval.curator)
     return public is not None and is_approval(
@@ -272,7 +259,7 @@ def _released(unit: UnitOfWork, channel: str, names: Sequence[str]) -> dict[str,
 
 
 def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
-    """Return the packages that want into a channel: offered by its source, at its gates, or held back from it."""
+    """Return the packages that are to enter a channel: offered by its source, in its candidate, or held back."""
     session = unit.session
     newest = releases.newest_release(session, channel)
     here = set(releases.release_set(session, channel, newest.number).values()) if newest else set()
@@ -289,7 +276,7 @@ def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
 
 
 def _departing(unit: UnitOfWork, channel: str) -> set[Digest]:
-    """Return the packages that a channel has and would be without: its source has them no more, or its candidate."""
+    """Return the packages that are to leave a channel: its source or its candidate no longer has them."""
     session = unit.session
     origin = policy_of(unit, channel).get("from")
     if origin and releases.newest_release(session, origin) is None:

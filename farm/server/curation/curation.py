@@ -1,4 +1,4 @@
-"""What curators decide about a channel: freeze it, hold a package, report trouble. Each act with its audit row."""
+"""What curators decide about a channel: freeze it, hold a package, report trouble; each with its audit row."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def freeze(
     replace: bool = False,
     envelope: bytes | None = None,
 ) -> Freeze:
-    """Let a channel publish nothing, until a time or until it is thawed.
+    """Freeze a channel, so that it publishes nothing, until a time or until it is thawed.
 
-    Raises `AlreadyError` when it is frozen, unless this freeze is to `replace` that one, whoever made it.
+    Raises `AlreadyError` when it is frozen, unless this freeze is to `replace` that one.
     """
     policy_of(unit, channel)
     order = Freeze(unit.now, reason_of(why), actor.name, ahead(unit, until))
@@ -74,7 +74,7 @@ def freeze(
 
 
 def thaw(unit: UnitOfWork, actor: Actor, channel: str, *, envelope: bytes | None = None) -> None:
-    """Let a frozen channel go on: also one that only the signer has frozen, when that is signed.
+    """Thaw a frozen channel; with a signed order also one that only the signer has frozen.
 
     Raises `AlreadyError` when it is not frozen.
     """
@@ -112,7 +112,7 @@ def hold(
 
 
 def lift(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, envelope: bytes | None = None) -> None:
-    """Let a held package go on: also one that there is and only the signer holds, when that is signed.
+    """Lift the hold on a package; with a signed order also one that only the signer has.
 
     Raises `NotInQuestionError` when nobody holds it.
     """
@@ -127,7 +127,7 @@ def lift(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, envelope
 
 
 def report(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, why: str) -> Report:
-    """Write down trouble with a package of a channel's newest release: it goes no further while that is open."""
+    """Report trouble with a package of a channel's newest release: it goes no further while the report is open."""
     policy_of(unit, channel)
     newest, package = newest_of(unit, channel), own_name(unit, package)
     found = releases.members_named(unit.session, channel, newest.number, [package])
@@ -167,14 +167,14 @@ def resolve(unit: UnitOfWork, actor: Actor, report_id: int, *, envelope: bytes |
 def close_with_signer(
     unit: UnitOfWork, actor: Actor, channel: str, report_id: int, package: Digest, *, envelope: bytes | None = None
 ) -> None:
-    """Have the signer close a report that it has open and this farm has not, as after a backup was restored.
+    """Have the signer close a report that is open there and not here, as after a backup was restored.
 
     Raises `CurationError` where the report is open here too: then `resolve` closes both.
     """
     policy_of(unit, channel)
     known = reports.report(unit.session, report_id)
     open_here = known is not None and known.resolved_at is None
-    # An invented one may have the number of an honest one, about another package.
+    # A forged report may have the number of a genuine one about another package.
     if known is not None and open_here and (known.channel, known.package) == (channel, package):
         raise CurationError(
             f"report {report_id} is open here", remedy=f"`farm channel report --resolve {report_id}` closes it."
@@ -193,7 +193,7 @@ def _check_known(unit: UnitOfWork, channel: str, package: str) -> None:
 
 
 def _is_known(unit: UnitOfWork, channel: str, package: str) -> bool:
-    """Say whether a recipe makes this package, it is taken of others, or the channel holds it, or may come to."""
+    """Return whether a recipe makes this package, or it is imported, or the channel or its candidate holds it."""
     if recipes.recipes_of(unit.session, [package]) or imported.is_known(unit.session, package):
         return True
     newest = releases.newest_release(unit.session, channel)
@@ -205,7 +205,7 @@ def _is_known(unit: UnitOfWork, channel: str, package: str) -> bool:
 
 
 def _goes_to_signer(unit: UnitOfWork, envelope: bytes | None) -> bool:
-    """Say whether an order may be about what only the signer has, as after an older database was restored."""
+    """Return whether an order may be about what only the signer has, as after an older database was restored."""
     return envelope is not None and signed_orders.who_orders(unit.session) is not None
 
 

@@ -1,6 +1,6 @@
-"""Taking what curators have signed: held against what is asked for, and kept for the signer to get.
+"""Taking the orders that curators have signed: compared with the request, and kept for the signer.
 
-Where targets sign no policy, nobody has to sign what he orders, and an envelope that comes along is left alone.
+Where targets sign no policy, orders need no signature, and an envelope is ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
 
 
 class UnsignedOrderError(CurationError):
-    """What is asked for counts only when it is signed, and it is not."""
+    """An order has no signature, and needs one."""
 
     code = "unsigned-order"
 
@@ -54,7 +54,7 @@ class UnsignedOrderError(CurationError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedOrder:
-    """What is asked for, and has to be what was signed. `packages` has descriptors where the order is to name them."""
+    """The request that a signed order has to match. `packages` has descriptors where the order has to name them."""
 
     act: Act
     channel: str
@@ -67,7 +67,7 @@ class RequestedOrder:
     curator: str = ""
 
     def differs(self, order: CuratorOrder) -> str:
-        """Return in what an order is another; an empty text when it is this."""
+        """Return in what an order differs; an empty text when it matches."""
         pairs: dict[str, tuple[object, object]] = {
             "the act": (self.act, order.act),
             "the channel": (self.channel, order.channel),
@@ -86,10 +86,10 @@ class RequestedOrder:
 def take_signed(
     unit: UnitOfWork, wanted: RequestedOrder, envelope: bytes | None, *, order_id: int | None = None
 ) -> CuratorOrder | None:
-    """Keep a signed order, and return it; nothing where none has to be signed.
+    """Keep a signed order, and return it; None where orders need no signature.
 
-    It has to be of now. With the signer the order counts that was signed last: of a clock that is wrong it would bring
-    nothing about, or let none of others. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
+    It has to be of now: the signer goes by the order with the latest time, and one with a wrong time would have no
+    effect, or undo later ones. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
     """
     people = signed_orders.who_orders(unit.session)
     if people is None:
@@ -100,7 +100,7 @@ def take_signed(
     if order.distribution != unit.inputs.distribution:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.inputs.distribution}")
     if differs := wanted.differs(order):
-        raise CuratorOrderError(f"what is signed is not what is asked for: {differs}")
+        raise CuratorOrderError(f"the signed order differs from the request: {differs}")
     if abs(order.at - unit.now) > TOLERANCE:
         raise CuratorOrderError(
             f"it is of {order.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
@@ -120,7 +120,7 @@ def take_signed(
         order_id=order_id,
     )
     signed_orders.keep(unit.session, kept)
-    # It may be what the signer has waited for.
+    # The signer may accept now what it refused before.
     everywhere = order.channel in (ADVISORIES, EVERY_CHANNEL)
     refusals.ask_again(unit.session, now=unit.now, channel=None if everywhere else order.channel)
     return order
@@ -128,14 +128,14 @@ def take_signed(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What was signed as an order to the pipeline, and by what it was withdrawn, if it was: the signer heeds both."""
+    """The signed form of an order to the pipeline, and its signed withdrawal, if there is one."""
 
     given: SignedOrder
     withdrawal: SignedOrder | None = None
 
     @property
     def expires(self) -> datetime:
-        """Until when the signer lets a release use it, unless it is withdrawn."""
+        """Until when a release may use it, unless it is withdrawn."""
         return kept_order(self.given.envelope.encode()).expires
 
 
@@ -165,7 +165,7 @@ def withdrawals_of_approvals(unit: UnitOfWork, channel: str) -> dict[tuple[Diges
         try:
             order = kept_order(kept.envelope.encode())
         except CuratorOrderError:
-            continue  # somebody has edited it: the signer refuses it
+            continue  # its row was edited: the signer refuses it
         for package in filter(None, order.packages.values()):
             key = package, order.curator
             if key not in newest or newest[key].at <= order.at:
@@ -184,16 +184,16 @@ def withdrawn_orders(unit: UnitOfWork, channel: str) -> frozenset[Digest]:
 
 
 def take_words(unit: UnitOfWork, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
-    """Keep the signed order by which something may be said of vulnerabilities. What is not `new` need not be signed.
+    """Keep the signed order for advisories, statements or reviews. What is not `new` need not be signed.
 
-    An order that comes all the same is kept: so somebody can sign what is here unsigned. Raises as `take_signed`.
+    An order for something that is kept already is kept too: so it can be signed later. Raises as `take_signed`.
     """
     if new or envelope is not None:
         take_signed(unit, RequestedOrder(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
 
 
 def may_order(unit: UnitOfWork, envelope: bytes) -> bool:
-    """Say whether somebody whose orders count has signed, for what need not be signed by everybody."""
+    """Return whether an envelope is signed by somebody whose orders count."""
     try:
         read_order(envelope, signed_orders.who_orders(unit.session) or {})
     except InvalidEnvelopeError:

@@ -1,4 +1,4 @@
-"""What curators order the pipeline of a channel to do: promote, go back, look again. Each order with its audit row."""
+"""What curators order the pipeline of a channel to do: promote, roll back, retry; each with its audit row."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def rollback(
 
 
 def held_among(unit: UnitOfWork, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
-    """Return who holds the first of these packages that is held on a channel, and how it is let go; None if none is."""
+    """Return who holds the first held package among these, and how to lift the hold; None when none is held."""
     found = holds.holds_on(unit.session, channel, names, now=unit.now)
     if not found:
         return None
@@ -128,10 +128,10 @@ def retry(
     why: str = "",
     envelope: bytes | None = None,
 ) -> Order:
-    """Order what is held back on a channel, or some packages of it, to its gates again: failed tests run anew.
+    """Order another try of what is held back on a channel, or of some packages: failed tests run again.
 
-    Signed, it lets what it names by its descriptor come though it is older, or was rolled back; it need not be signed
-    for anything else.
+    A signed order also lets the packages that it names in though they are older or were rolled back; for anything else
+    it needs no signature.
     """
     policy_of(unit, channel)
     standing = excuses.standing(unit.session, channel)
@@ -157,11 +157,11 @@ def retry(
 def withdraw_order(
     unit: UnitOfWork, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
 ) -> Order:
-    """Take back an order that is not done; a candidate that it was taken up by is given up. Needs a planning desk.
+    """Withdraw an order that is not done, and its candidate. In a planning unit of work.
 
-    One that was signed counts with the signer until that is withdrawn, signed too: also one that ended without a
-    release. Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts
-    nowhere any more; `CurationError`, and as `take_signed`.
+    A signed order stays valid for the signer until a signed withdrawal: also one that ended without a release.
+    Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts nowhere
+    any more; `CurationError`, and as `take_signed`.
     """
     policy_of(unit, channel)
     reason = reason_of(why)
@@ -192,7 +192,7 @@ def withdraw_order(
 def withdraw_with_signer(
     unit: UnitOfWork, actor: Actor, channel: str, digest: Digest, *, why: str, envelope: bytes | None = None
 ) -> None:
-    """Have the signer let nothing through any more by an order, also one that this farm does not know.
+    """Have the signer reject an order from now on, also one that this farm does not know.
 
     Raises `CurationError` for one that waits here: that is withdrawn by its number.
     """
@@ -214,7 +214,7 @@ def withdraw_with_signer(
 
 
 def _counts_with_signer(unit: UnitOfWork, order: Order, signature: Signature | None) -> bool:
-    """Say whether the signer would let a release use an order that is done here: that ended without one."""
+    """Return whether the signer would still let a release use an order that ended here without one."""
     return (
         order.ending is not OrderEnding.RELEASED
         and signed_orders.who_orders(unit.session) is not None

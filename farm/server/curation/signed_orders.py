@@ -1,7 +1,4 @@
-"""Orders that curators have signed, on their way to the signer; whose orders count; what nobody has signed.
-
-Written and read.
-"""
+"""Signed orders on their way to the signer; whose orders count; what lacks a signature. Written and read."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ def who_orders(session: Session) -> Mapping[str, str] | None:
 
 
 def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
-    """Let these count from now on."""
+    """Set whose orders count."""
     row = session.get(WhoOrdersRow, _ONLY) or WhoOrdersRow()
     row.people = canonical_json(None if people is None else dict(people)).decode()
     session.add(row)
@@ -69,7 +66,7 @@ def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
 
 
 def bring_again(session: Session, since: datetime) -> None:
-    """Have what the signer has refused since then brought once more: others may order now, and it may take it."""
+    """Have orders that the signer has refused since then delivered again: it may take them now."""
     refused = (
         col(SignedOrderRow.delivered_at).is_(None),
         col(SignedOrderRow.refused) != "",
@@ -79,7 +76,7 @@ def bring_again(session: Session, since: datetime) -> None:
 
 
 def keep(session: Session, order: SignedOrder) -> None:
-    """Keep an order, for the signer to get. One that is there already stays as it is."""
+    """Keep an order for delivery to the signer. One that is kept already stays as it is."""
     if session.get(SignedOrderRow, order.digest) is None:
         session.add(SignedOrderRow(**order.columns()))
         session.flush()
@@ -105,13 +102,13 @@ def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
 
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
-    """Return orders that the signer has not been asked to take, the oldest first."""
+    """Return the orders that are still to be delivered to the signer, the oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.delivered_at).is_(None), SignedOrderRow.refused == "")
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)).limit(limit))
 
 
 def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
-    """Return orders to a channel that the signer has not got, or has refused; the newest first."""
+    """Return the orders to a channel that the signer does not have yet, or has refused; the newest first."""
     query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.delivered_at).is_(None))
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at).desc()).limit(limit))
 
@@ -127,7 +124,7 @@ def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOr
 
 
 def note_brought(session: Session, digest: Digest, *, now: datetime, refused: str = "") -> None:
-    """Write down that the signer has taken an order, or why it has not."""
+    """Record that the signer has taken an order, or why it has not."""
     values = {"refused": refused} if refused else {"delivered_at": now}
     session.exec(update(SignedOrderRow).where(col(SignedOrderRow.digest) == digest).values(**values))
 
@@ -141,7 +138,7 @@ def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrd
 
 
 def state_of_brought(session: Session, act: str) -> tuple[int, str]:
-    """Return what changes whenever an order of an act is brought, or others may order."""
+    """Return a value that changes when an order of an act is delivered, or others may order."""
     query = select(func.count()).select_from(SignedOrderRow)
     count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None))).one()
     row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
@@ -149,7 +146,7 @@ def state_of_brought(session: Session, act: str) -> tuple[int, str]:
 
 
 def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
-    """Let these be what nobody has signed, each with what it is."""
+    """Set what lacks a signature, each with a description."""
     if words == unsigned_words(session):
         return
     session.exec(delete(UnsignedWordRow))
@@ -192,5 +189,5 @@ def _oldest_reports(session: Session, limit: int, *which: ColumnElement[bool] | 
 
 
 def note_report_brought(session: Session, number: int, *, now: datetime) -> None:
-    """Write down that the signer was told of a report."""
+    """Record that the signer has a report."""
     session.exec(update(ReportRow).where(col(ReportRow.id) == number).values(delivered_at=now))

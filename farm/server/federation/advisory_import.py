@@ -1,13 +1,14 @@
-"""What other distributions have signed about vulnerabilities in packages that are taken of them: read, and kept."""
+"""What other distributions publish about vulnerabilities in packages that are imported from them: read, and kept."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.core.advisories.openvex import read_published
 from farm.core.advisories.osv import InvalidAdvisoryError, read_osv
-from farm.server.federation import foreign_advisories as rows
+from farm.server.tables.import_rows import ImportedAdvisoriesRow
 from farm.trust.index.advisory_index import AdvisoryIndex, InvalidAdvisoryIndexError, open_advisory
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidAbroad:
-    """OSV documents about packages that are taken, and the OpenVEX document beside them, empty when there is none."""
+class PublishedAdvisories:
+    """OSV documents about imported packages, and the OpenVEX document beside them, empty when there is none."""
 
     advisories: tuple[str, ...] = ()
     statements: str = ""
@@ -30,14 +31,14 @@ class SaidAbroad:
 
 def read_abroad(
     content: bytes | None, owner: str, packages: Collection[str], read: Callable[[BlobRef, str], bytes]
-) -> SaidAbroad:
-    """Return what the verified list `content` of `owner` (none: it publishes no list) names about its `packages`.
+) -> PublishedAdvisories:
+    """Return what the verified list `content` of `owner` (None: it has none) holds about its `packages`.
 
-    `packages` are short names; `read` brings the verified bytes of a blob. Raises `InvalidAdvisoryIndexError`, and what
-    `read` raises.
+    `packages` are short names; `read` returns the verified bytes of a blob. Raises `InvalidAdvisoryIndexError`, and
+    what `read` raises.
     """
     if content is None:
-        return SaidAbroad()
+        return PublishedAdvisories()
     index = AdvisoryIndex.from_json(content)
     if index.distribution != owner:
         raise InvalidAdvisoryIndexError(
@@ -52,38 +53,45 @@ def read_abroad(
         try:
             read_published(statements, owner)
         except InvalidAdvisoryError as error:
-            raise InvalidAdvisoryIndexError(f"the statements of {owner} are none: {error.message}") from error
+            raise InvalidAdvisoryIndexError(f"the statements of {owner} are invalid: {error.message}") from error
     documents = tuple(read(advisory.document, f"advisory {advisory.id} of {owner}").decode() for advisory in listed)
-    return SaidAbroad(documents, statements.decode())
+    return PublishedAdvisories(documents, statements.decode())
 
 
-def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, said: SaidAbroad) -> bool:
-    """Keep what a distribution says, in place of what it said before; returns whether that is something else."""
-    return rows.keep(
-        unit.session,
-        distribution.name,
-        distribution.root,
-        advisories=said.advisories,
-        statements=said.statements,
-        now=unit.now,
+def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: PublishedAdvisories) -> bool:
+    """Keep what a distribution publishes, in place of what it published before; return whether it has changed."""
+    row = unit.session.get(ImportedAdvisoriesRow, distribution.name)
+    advisories = json.dumps(list(documents.advisories))
+    new = (distribution.root, advisories, documents.statements)
+    if row is not None and (row.root, row.advisories, row.statements) == new:
+        return False
+    unit.session.merge(
+        ImportedAdvisoriesRow(
+            distribution=distribution.name,
+            root=distribution.root,
+            advisories=advisories,
+            statements=documents.statements,
+            seen_at=unit.now,
+        )
     )
+    unit.session.flush()
+    return True
 
 
 def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
-    """Return what other distributions say about packages of theirs (full names), and is not withdrawn."""
+    """Return what other distributions publish about packages of theirs (full names), and is not withdrawn."""
     advisories: list[Advisory] = []
     statements: list[Statement] = []
     for owner in sorted({name.rpartition("/")[0] for name in names if "/" in name}):
         distribution = unit.inputs.foreign.get(owner)
-        if distribution is None:
+        row = unit.session.get(ImportedAdvisoriesRow, owner, populate_existing=True)
+        if distribution is None or row is None or row.root != distribution.root:
             continue
-        documents, stated = rows.kept(unit.session, owner, distribution.root)
-        told = [read_osv(document.encode(), owner).as_imported_by(owner) for document in documents]
+        published = (read_osv(document.encode(), owner) for document in json.loads(row.advisories))
+        imported = (advisory.as_imported_by(owner) for advisory in published)
         advisories += [
-            advisory for advisory in told if advisory.withdrawn is None and not names.isdisjoint(advisory.packages)
+            advisory for advisory in imported if not advisory.withdrawn and not names.isdisjoint(advisory.packages)
         ]
-        said = (
-            [statement.as_imported_by(owner) for statement in read_published(stated.encode(), owner)] if stated else []
-        )
-        statements += [each for each in said if each is not None]
+        stated = read_published(row.statements.encode(), owner) if row.statements else ()
+        statements += filter(None, (statement.as_imported_by(owner) for statement in stated))
     return advisories, statements

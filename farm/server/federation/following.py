@@ -1,7 +1,7 @@
-"""Following other distributions as a subscriber does, for what recipes require of them.
+"""Following other distributions as a subscriber does, for the packages that recipes require of them.
 
-`STATE/<distribution>/<fingerprint>/` keeps the pinned root and TUF's metadata. What is verified becomes rows; what a
-candidate makes of it is the pipeline's business.
+`STATE/<distribution>/<fingerprint>/` keeps the pinned root and TUF's metadata. Verified releases become rows; the
+pipeline decides about them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuf.api.metadata import Metadata, Root
 from farm.core.names.digest import Digest
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.server.federation import foreign_troubles, imported
+from farm.server.federation import import_troubles, imported
 from farm.server.federation.advisory_import import keep_abroad, read_abroad
 from farm.server.jobs import jobs
 from farm.server.recipes import recipes
@@ -50,19 +50,19 @@ _LOG = logging.getLogger("farm.server")
 
 
 class Fetching(Protocol):
-    """Brings blobs of one repository into the farm's own store, verified."""
+    """Downloads blobs of one repository into the farm's own store, verified."""
 
     def read(self, blob: BlobRef, what: str) -> bytes:
         """Return the bytes of a small blob. Raises a `FarmError`."""
 
     def ensure(self, blob: BlobRef, what: str) -> None:
-        """See that a blob is in the store. Raises a `FarmError`."""
+        """Download a blob, unless the store has it. Raises a `FarmError`."""
 
 
 class Following:
-    """One for a farm. `open_repository` gives for an address how its files are read, and how its blobs are brought.
+    """Follows all distributions. `open_repository` returns the reader and the downloads of an address.
 
-    `every` is how often others are looked at while nothing happens here.
+    `every` is how often they are checked while no recipe requires anything new.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Following:
         self._looked_for: frozenset[str] = frozenset()
 
     def keep_up(self) -> int:
-        """Do as `advance` when the time has come; at once when recipes require what was not looked for yet."""
+        """Do as `advance` when it is time; at once when recipes require a package that was not looked for yet."""
         before, now = self._looked, self._application.clock()
         with self._application.reading() as unit:
             mark = jobs.newest_job(unit.session)  # every recipe that is submitted makes one
@@ -98,17 +98,17 @@ class Following:
         return found
 
     def unseen(self, unit: UnitOfWork) -> tuple[str, ...]:
-        """Return the packages that recipes require and that nobody has looked for yet: a candidate waits for that.
+        """Return the packages that recipes require and that were not looked for yet: a candidate waits for them.
 
-        Looked for is enough: one that cannot be reached, or does not have it, is then told by the candidate's proof.
+        A package that was looked for and not found is a problem of the candidate's proof.
         """
         names = self._names_required(unit) - self._looked_for
         return tuple(sorted(name for name in names if not imported.is_known(unit.session, name)))
 
     def advance(self) -> int:
-        """Look at every distribution that the recipes name; return of how many there was something new.
+        """Check every distribution that the recipes name; return how many have something new.
 
-        One that cannot be reached, or is not to be trusted, keeps nobody else back; why is kept for who looks.
+        One that cannot be reached or verified does not delay the others; the reason is kept for display.
         """
         new, troubles = 0, {}
         for name, distribution in self._application.inputs.foreign.items():
@@ -116,25 +116,25 @@ class Following:
                 new += self._follow(distribution)
             except FarmError as error:
                 troubles[name] = kept_error(error)
-                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # it says it all
-            except Exception as error:  # noqa: BLE001  # whatever it is, the others are followed
+                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # no trace needed
+            except Exception as error:  # noqa: BLE001  # the others are followed
                 troubles[name] = f"{type(error).__name__}: the log of the control process says more."
                 _LOG.exception("%s is not followed", name)
         self._tell(troubles)
         return new
 
     def fetch_archives(self) -> int:
-        """Bring the archives that tests wait for; return how many came."""
+        """Download the archives that tests wait for; return how many were downloaded."""
         with self._application.reading() as unit:
             wanted = imported.wanted_archives(unit.session)
         return sum(self._fetched(each) for each in wanted)
 
     def _tell(self, troubles: dict[str, str]) -> None:
         with self._application.reading() as unit:
-            known = {trouble.distribution: trouble.why for trouble in foreign_troubles.troubles(unit.session)}
+            known = {trouble.distribution: trouble.why for trouble in import_troubles.troubles(unit.session)}
         if troubles != known:
             with self._application.writing() as unit:
-                foreign_troubles.set_troubles(unit.session, troubles, now=unit.now)
+                import_troubles.set_troubles(unit.session, troubles, now=unit.now)
 
     def _follow(self, distribution: OtherDistribution) -> bool:
         with self._application.reading() as unit:

@@ -128,7 +128,7 @@ def test_what_no_channel_can_be_told_is_refused(farm: StockedFarm) -> None:
         act(farm, curation.thaw, "x" * 5000)
     assert "no reason is given" in refused(farm, curation.freeze, "edge", why=" \n ")
     past = refused(farm, curation.freeze, "edge", why="x", until=farm.clock.now)
-    assert past == f"{farm.clock.now:%Y-%m-%d %H:%M} UTC is over Name a time that lies ahead."
+    assert past == f"{farm.clock.now:%Y-%m-%d %H:%M} UTC is past Name a time in the future."
     assert "no time zone" in refused(farm, curation.freeze, "edge", why="x", until=farm.clock.now.replace(tzinfo=None))
 
 

@@ -207,7 +207,7 @@ def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) ->
     assert "farm keys me" in refused.value.remedy
     with pytest.raises(UnsignedOrderError):
         newsroom.state(openvex())
-    with pytest.raises(CuratorOrderError, match="what is signed is not what is asked for: the packages"):
+    with pytest.raises(CuratorOrderError, match="the signed order differs from the request: the packages"):
         newsroom.add(osv(), newsroom.signed(word(osv(summary="another"))))
     with pytest.raises(CuratorOrderError, match="the packages"):
         newsroom.state(openvex(), newsroom.signed(*words(openvex("affected"))))

@@ -18,8 +18,8 @@ from farm.server.curation.holds import Hold
 from farm.server.curation.orders import Order
 from farm.server.curation.reports import Report
 from farm.server.curation.signed_orders import SignedOrder
-from farm.server.federation import foreign_troubles
-from farm.server.federation.foreign_troubles import ImportTrouble
+from farm.server.federation import import_troubles
+from farm.server.federation.import_troubles import ImportTrouble
 from farm.server.jobs import jobs
 from farm.server.pipeline.candidates.release_contents import with_packages
 from farm.server.recipes import recipes
@@ -112,7 +112,7 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
         unsigned=channel_troubles.unsigned_of(session, channel),
         astray=tuple(_astray(session, channel, now)),
         reports_astray=tuple(_reports_astray(session, channel)),
-        unfollowed=() if _origin(session, channel) else foreign_troubles.troubles(session),
+        unfollowed=() if _origin(session, channel) else import_troubles.troubles(session),
     )
 
 

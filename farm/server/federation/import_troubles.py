@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportTrouble(Record, Form, record="import trouble"):
-    """A distribution that cannot be followed: what it had released before goes on being taken."""
+    """A distribution that cannot be followed; what was imported from it before stays."""
 
     distribution: str
     why: str
@@ -28,16 +28,14 @@ class ImportTrouble(Record, Form, record="import trouble"):
 
 
 def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime) -> None:
-    """Write why distributions cannot be followed, by name: these, and no other."""
+    """Record why distributions cannot be followed, by name: these, and no others. One keeps its `since`."""
     known = {row.distribution: row for row in session.exec(select(ImportTroubleRow))}
     for name in known.keys() - troubles.keys():
         session.delete(known[name])
     for name, why in troubles.items():
-        row = known.get(name)
-        if row is None:
-            session.add(ImportTroubleRow(distribution=name, why=why, since=now))
-        elif row.why != why:
-            row.why = why
+        row = known.get(name) or ImportTroubleRow(distribution=name, why=why, since=now)
+        row.why = why
+        session.add(row)
     session.flush()
 
 
