@@ -53,7 +53,8 @@ def defined_names(header: str) -> set[str]:
     for match in _KEYWORD.finditer(text):
         found.update(_named_before_body(text, match.end()))
     for match in _MACRO_CALL.finditer(text):
-        found.update(each.split()[-1] for each in match[1].split(",") if each.strip() and "*" not in each)
+        arguments = (argument for argument in match[1].split(",") if argument.strip() and "*" not in argument)
+        found.update(argument.split()[-1] for argument in arguments)
     return set(filter(str.isidentifier, found))
 
 
@@ -72,16 +73,16 @@ def suppression(
     `headers` are the paths of the installed headers of both, of which there are some, `names` what they may define.
     """
     bases = {posixpath.basename(header) for header in headers}
-    known = {each.name for each in before.types}
+    known = {declared.name for declared in before.types}
     kept: dict[TypeKind, set[str]] = {kind: set() for kind in TypeKind}
-    for each in before.types | after.types:
+    for declared in before.types | after.types:
         if (
-            is_own_source(each.path)
-            and posixpath.basename(each.path) not in bases
+            is_own_source(declared.path)
+            and posixpath.basename(declared.path) not in bases
             # A type that replaces a public one is public too.
-            and (each.unnamed or _plain_name(each.name) in names or each.name not in known)
+            and (declared.unnamed or _plain_name(declared.name) in names or declared.name not in known)
         ):
-            kept[each.kind].add(_SPECIAL.sub(".", each.name))
+            kept[declared.kind].add(_SPECIAL.sub(".", declared.name))
     expressions = {kind: f"^(.*::)?({'|'.join([_UNNAMED, *sorted(those)])})$" for kind, those in kept.items()}
     if sum(map(len, expressions.values())) > _LONGEST_EXPRESSIONS or not all(map(_PLAIN.fullmatch, bases)):
         return ""  # it cannot be written down

@@ -109,7 +109,7 @@ def test_replacing_a_package_is_for_own_files_alone():
 
 
 def test_what_is_not_there_cannot_be_imported():
-    with refuses("path-import", match="gone, imported at /opt/a, is no package of the set"):
+    with refuses("path-import", match="gone, imported at /opt/a, is not a package of the set"):
         composed(PathImport("opt/a", "gone"))
     with refuses("path-import", match="has no directory share/none") as caught:
         composed(PathImport("opt/a", "site", "share/none"))

@@ -73,7 +73,7 @@ def _placed(asked: PathImport, packages: Packages, label_of: Mapping[str, str]) 
     named = [pair for pair in packages if asked.package in (str(pair[0].name), pair[0].name.short)]
     exact = [pair for pair in named if asked.package == str(pair[0].name)] or named
     if len(exact) != 1:
-        what = "several packages" if exact else "no package"
+        what = "the name of several packages" if exact else "not a package"
         raise FarmError(
             f"{asked.package}, imported at /{asked.path}, is {what} of the set",
             remedy="Name it as `farm search` does.",

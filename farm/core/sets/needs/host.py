@@ -1,4 +1,4 @@
-"""What packages need of their host: together, and against a kernel that is there."""
+"""What packages need from their host: together, and compared with a kernel."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A kernel: its release (`6.1.0-18-amd64`) and the options that it has (`CONFIG_FUSE_FS`), as module or built in.
+    """A kernel: its release (`6.1.0-18-amd64`) and its options (`CONFIG_FUSE_FS`), as module or built in.
 
-    `complete` says that it has no others; else no more could be found out.
+    `complete`: it has no others; otherwise no more could be found out.
     """
 
     release: str
@@ -29,7 +29,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """What a kernel does not have of what is asked, each in words, and which options nobody can say it has."""
+    """The needs that a kernel does not meet, in words, and the options that it may or may not have."""
 
     lacking: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -40,18 +40,18 @@ def joint_needs(needs: Iterable[HostNeeds]) -> HostNeeds:
 
     Raises `InvalidVersionError` for a kernel version that is none.
     """
-    each = list(needs)
-    kernels = sorted((need.kernel for need in each if need.kernel), key=Version)
+    needs = list(needs)
+    kernels = sorted((need.kernel for need in needs if need.kernel), key=Version)
     return HostNeeds(
         kernel=kernels[-1] if kernels else "",
-        features=tuple(sorted({feature for need in each for feature in need.features})),
-        capabilities=tuple(sorted({capability for need in each for capability in need.capabilities})),
-        devices=tuple(sorted({device for need in each for device in need.devices})),
+        features=tuple(sorted({feature for need in needs for feature in need.features})),
+        capabilities=tuple(sorted({capability for need in needs for capability in need.capabilities})),
+        devices=tuple(sorted({device for need in needs for device in need.devices})),
     )
 
 
 def unmet_by(kernel: Kernel, needs: HostNeeds) -> Unmet:
-    """Return what a kernel lacks of these needs; capabilities are not its business.
+    """Return the needs that a kernel does not meet; capabilities do not concern it.
 
     Raises `InvalidVersionError` for a kernel version that is none.
     """

@@ -33,7 +33,7 @@ class Installed(NamedTuple):
     """A Python distribution of the member `owner`, in a directory of modules."""
 
     directory: str
-    one: PythonDistribution
+    distribution: PythonDistribution
     owner: str
 
 
@@ -62,9 +62,9 @@ def canonical_name(name: str) -> str:
     return canonicalize_name(name)
 
 
-def wanted_keys(one: PythonDistribution) -> Iterator[str]:
+def wanted_keys(distribution: PythonDistribution) -> Iterator[str]:
     """Yield the keys of all that a distribution may require, extras included: `python:NAME`, `extra:NAME`."""
-    for need in _requirements(one):
+    for need in _requirements(distribution):
         yield f"python:{canonicalize_name(need.name)}"
         if need.extras:
             yield f"extra:{canonicalize_name(need.name)}"
@@ -72,38 +72,43 @@ def wanted_keys(one: PythonDistribution) -> Iterator[str]:
 
 def prove_distribution(
     member: Member,
-    one: PythonDistribution,
+    distribution: PythonDistribution,
     installed: Mapping[str, Sequence[Installed]],
     pythons: Pythons,
     label: Callable[[str], str],
 ) -> Iterator[Problem]:
     """Yield what a distribution requires and its Python lacks; `installed` are all distributions, by canonical name."""
-    directory = python_directory(one.path)
+    directory = python_directory(distribution.path)
     python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
-    if python.version and not _wants(one, python.version):
+    if python.version and not _wants(distribution, python.version):
         minor = _minor(python.version)
-        yield OtherPython(member.label, one.path, f"{one.name} requires Python {one.requires_python}", minor)
+        yield OtherPython(
+            member.label,
+            distribution.path,
+            f"{distribution.name} requires Python {distribution.requires_python}",
+            minor,
+        )
     seen: set[tuple[str, str]] = set()
-    for need in _requirements(one):
+    for need in _requirements(distribution):
         if not _holds(need.marker, python):
             continue
         there, fit = _found(need, directory, installed)
         if fit is None:
-            yield MissingDistribution(member.label, one.name, _spelt(need), _instead(need, there, label))
+            yield MissingDistribution(member.label, distribution.name, _spelt(need), _instead(need, there, label))
         for owner, lacking, others in _lacking_for_extras(need, fit, installed, python, seen):
             through = f"{need.name}[{','.join(sorted(need.extras))}]"
             has = _instead(lacking, others, label)
-            yield MissingForExtra(member.label, one.name, through, label(owner), _spelt(lacking), has)
+            yield MissingForExtra(member.label, distribution.name, through, label(owner), _spelt(lacking), has)
 
 
-def note_distribution(member: Member, one: PythonDistribution, pythons: Pythons) -> Iterator[UnknownPython]:
+def note_distribution(member: Member, distribution: PythonDistribution, pythons: Pythons) -> Iterator[UnknownPython]:
     """Yield the note that requirements of a distribution are not judged, because its Python is not known."""
-    by_version = one.requires_python or any(
-        need.marker is not None and _goes_by_version(need.marker) for need in _requirements(one)
+    by_version = distribution.requires_python or any(
+        need.marker is not None and _goes_by_version(need.marker) for need in _requirements(distribution)
     )
-    if by_version and not pythons.of(python_directory(one.path)):
+    if by_version and not pythons.of(python_directory(distribution.path)):
         versions = tuple(f"3.{minor}" for minor in sorted(pythons.versions, key=int))
-        yield UnknownPython(member.name, one.name, versions)
+        yield UnknownPython(member.name, distribution.name, versions)
 
 
 def _lacking_for_extras(
@@ -122,7 +127,7 @@ def _lacking_for_extras(
         if fit is None or (name, extra) in seen:
             continue
         seen.add((name, extra))
-        for further in _requirements(fit.one):
+        for further in _requirements(fit.distribution):
             # What is required without the extra is reported for its own distribution, except for further extras.
             if not _holds(further.marker, python, extra):
                 continue
@@ -137,15 +142,15 @@ def _found(
 ) -> tuple[Sequence[Installed], Installed | None]:
     """Return the distributions of a requirement's name in a directory, and the first one that fits."""
     there = [found for found in installed.get(canonicalize_name(need.name), ()) if found.directory == directory]
-    return there, next((found for found in there if _fits(need, found.one.version)), None)
+    return there, next((found for found in there if _fits(need, found.distribution.version)), None)
 
 
 def _instead(need: Requirement, there: Sequence[Installed], label: Callable[[str], str]) -> str:
-    return f"{need.name} {there[0].one.version} of {label(there[0].owner)}" if there else ""
+    return f"{need.name} {there[0].distribution.version} of {label(there[0].owner)}" if there else ""
 
 
-def _requirements(one: PythonDistribution) -> Iterator[Requirement]:
-    return (need for line in one.requires if (need := _requirement(line)) is not None)
+def _requirements(distribution: PythonDistribution) -> Iterator[Requirement]:
+    return (need for line in distribution.requires if (need := _requirement(line)) is not None)
 
 
 @lru_cache(maxsize=4096)
@@ -156,9 +161,10 @@ def _requirement(line: str) -> Requirement | None:
         return None  # older than the grammar
 
 
-def _wants(one: PythonDistribution, python: str) -> bool:
+def _wants(distribution: PythonDistribution, python: str) -> bool:
+    wanted = distribution.requires_python
     try:
-        return not one.requires_python or SpecifierSet(one.requires_python).contains(python, prereleases=True)
+        return not wanted or SpecifierSet(wanted).contains(python, prereleases=True)
     except InvalidSpecifier:
         return True  # pip ignores it too
 
