@@ -1,4 +1,4 @@
-"""Which packages an advisory holds for, and which statements say otherwise. Pure: names, versions, no clock."""
+"""Matching of packages with advisories, and of these with statements that say otherwise. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Advisory:
 
     @property
     def ids(self) -> frozenset[str]:
-        """All names under which statements may speak of it."""
+        """Its id and aliases: the names by which statements refer to it."""
         return frozenset((self.id, *self.aliases))
 
     @property
@@ -118,11 +118,11 @@ class Advisory:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The names of the packages that it speaks of, short ones of its own distribution, sorted."""
+        """The names of the packages that it affects, short for those of its own distribution, sorted."""
         return tuple(sorted({affected.package for affected in self.affected}))
 
     def as_imported_by(self, owner: str) -> Advisory:
-        """Return what it says, to others, about the packages of the distribution `owner` whose advisory it is."""
+        """Return the advisory as other distributions read it: about packages of `owner`, by their full names."""
         own = tuple(
             replace(affected, package=f"{owner}/{affected.package}")
             for affected in self.affected
@@ -133,7 +133,7 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What somebody states (OpenVEX) about a vulnerability in a package; `version` None is all versions."""
+    """A statement (OpenVEX) about a vulnerability in a package; with `version` None, about all versions."""
 
     vulnerability: str
     aliases: tuple[str, ...]
@@ -143,14 +143,14 @@ class Statement:
     justification: str
     at: datetime
 
-    def speaks_of(self, advisory: Advisory, package: str, version: Version, revision: int) -> bool:
-        """Return whether it is about this advisory in this package."""
+    def applies_to(self, advisory: Advisory, package: str, version: Version, revision: int) -> bool:
+        """Tell whether the statement is about this advisory in this package."""
         if self.package != package or not advisory.ids & {self.vulnerability, *self.aliases}:
             return False
         return self.version is None or self.version.is_at(version, revision)
 
     def as_imported_by(self, owner: str) -> Statement | None:
-        """Return what it states, to others, about a package of the distribution `owner` who makes it."""
+        """Return the statement as other distributions read it: about a package of `owner`, by its full name."""
         return None if "/" in self.package else replace(self, package=f"{owner}/{self.package}")
 
 
@@ -171,7 +171,7 @@ class Finding:
 
     @property
     def stands(self) -> bool:
-        """Whether nobody has stated that it does no harm here."""
+        """Whether no statement says that it does no harm here."""
         return self.statement is None or self.statement.status not in ("not_affected", "fixed")
 
 
@@ -180,7 +180,7 @@ def find(
     statements: Sequence[Statement],
     packages: Iterable[tuple[str, Version, int]],
 ) -> list[Finding]:
-    """Return what advisories hold for packages (short name, version, revision), also what statements speak against.
+    """Return the advisories that packages (short name, version, revision) match, also those that statements dismiss.
 
     The worst comes first, then by package and advisory. Withdrawn advisories hold for nothing.
     """
@@ -222,7 +222,7 @@ def _finding(
     if not here:
         return None
     fixes = [fixed for affected in here if (fixed := affected.fixed_for(version, revision))]
-    about = [statement for statement in statements if statement.speaks_of(advisory, name, version, revision)]
+    about = [statement for statement in statements if statement.applies_to(advisory, name, version, revision)]
     newest = max(about, key=lambda statement: statement.at, default=None)
     severity = worst(tuple(affected.severity for affected in here))
     return Finding(advisory, name, version, revision, severity, fixes[0] if fixes else "", newest)

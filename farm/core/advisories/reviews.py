@@ -1,4 +1,4 @@
-"""That somebody has looked at a package for vulnerabilities: without it, that no advisory holds says nothing."""
+"""Reviews of packages for vulnerabilities: without one, the absence of advisories means nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class InvalidReviewError(FarmError):
-    """What should say that a package was looked at does not say against what, or when."""
+    """A review does not name its source, or its time."""
 
     code = "invalid-review"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Review:
-    """That a package was looked at for vulnerabilities against a source, and that an advisory was added for each.
+    """A review of a package: its vulnerabilities were looked up in a source, and an advisory was added for each.
 
     `package` is a short name, full for one of another distribution; `source` the address of what was read.
     """

@@ -19,7 +19,7 @@ _ALONE = ("help", "null", "version")  # with these env starts nothing
 _ALL_LONG = (*_LONG, *_SIGNALS, *_WITHOUT_VALUE, *_ALONE)
 
 
-class _NothingToldError(Exception):
+class _UnknownProgramError(Exception):
     """Env refuses the argument, or starts nothing, or only its environment can tell what."""
 
 
@@ -34,7 +34,7 @@ def program_of_env(argument: str) -> str:
     """Return the program that `env ARGUMENT SCRIPT` starts; empty where that is the script, or cannot be told."""
     try:
         words = _behind_options([argument] if argument else [])
-    except _NothingToldError:
+    except _UnknownProgramError:
         return ""
     if words[:1] == ["-"]:
         del words[0]
@@ -54,10 +54,10 @@ def _behind_options(words: list[str]) -> list[str]:
         value = option.value
         if value is None:
             if not words:
-                raise _NothingToldError  # the script itself is the value
+                raise _UnknownProgramError  # the script itself is the value
             value = words.pop(0)
         if _UNKNOWN in word + value:
-            raise _NothingToldError  # a word that is all variable is none where that is not set
+            raise _UnknownProgramError  # a word that is all variable is none where that is not set
         if option.letter == _SPLIT:
             words[:0] = _split(value)
     return words
@@ -68,7 +68,7 @@ def _short_option(word: str) -> _Option:
         if letter in (_SPLIT, *_WITH_VALUE):
             return _Option(letter, word[position:] or None)
         if letter not in "iv":
-            raise _NothingToldError
+            raise _UnknownProgramError
     return _Option("")
 
 
@@ -76,12 +76,12 @@ def _long_option(word: str) -> _Option:
     name, given, value = word[2:].partition("=")
     meant = [option for option in _ALL_LONG if option.startswith(name)]
     if len(meant) != 1 or meant[0] in _ALONE or (given and meant[0] in _WITHOUT_VALUE):
-        raise _NothingToldError
+        raise _UnknownProgramError
     return _Option(_LONG.get(meant[0], ""), value if given else None)
 
 
 def _split(text: str) -> list[str]:
-    """Split the value of `-S` into words, as env documents it. Raises `_NothingToldError` for what it refuses."""
+    """Split the value of `-S` into words, as env documents it. Raises `_UnknownProgramError` for what it refuses."""
     words: list[str] = []
     quote, apart, position = "", True, 0
     while position < len(text):
@@ -98,14 +98,14 @@ def _split(text: str) -> list[str]:
         elif piece == "$" and quote != "'":
             variable = _VARIABLE.match(text, position - 1)
             if variable is None:
-                raise _NothingToldError
+                raise _UnknownProgramError
             piece, position = _UNKNOWN, variable.end()
         if apart:
             words.append("")
         words[-1] += piece
         apart = False
     if quote:
-        raise _NothingToldError
+        raise _UnknownProgramError
     return words
 
 
@@ -113,5 +113,5 @@ def _escaped(letter: str, quote: str) -> str:
     if letter == "_" and quote:
         return " "
     if letter not in _ESCAPED:
-        raise _NothingToldError
+        raise _UnknownProgramError
     return _ESCAPED[letter]

@@ -31,7 +31,7 @@ _OF_COMPILER: Mapping[HardeningProperty, tuple[tuple[str, ...], tuple[str, ...]]
 }
 _ALL: tuple[HardeningProperty, ...] = get_args(HardeningProperty)
 _ASSEMBLED = "GNU AS "
-_MOST_TOLD = 5
+_MOST_FILES = 5
 _COMPILED_BY_GCC = ("GNU C", "GNU GIMPLE")  # with C++ among the first; the second is what is optimised at link time
 
 
@@ -67,15 +67,15 @@ def hardening_findings(
     )
 
 
-def tell_lacking(findings: Iterable[HardeningFinding]) -> str:
-    """Say which files lack what, the first of many; empty when all is there that is not waived."""
+def describe_lacking(findings: Iterable[HardeningFinding]) -> str:
+    """Return the first files with the properties that they lack and that are not waived; empty when none lacks any."""
     lacking = [finding for finding in findings if finding.lacking and not finding.waived]
     by_file = [
         (path, [finding.property for finding in group])
         for path, group in groupby(lacking, lambda finding: finding.path)
     ]
-    lines = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_TOLD]]
-    more = len(by_file) - _MOST_TOLD
+    lines = [f"{path} lacks {_listed(properties)}" for path, properties in by_file[:_MOST_FILES]]
+    more = len(by_file) - _MOST_FILES
     if more > 0:
         lines.append(f"{more} more file{'s lack' if more > 1 else ' lacks'} something")
     return "; ".join(lines)
@@ -100,19 +100,19 @@ def _amiss(file: ElfFile, producers: Mapping[str, Sequence[str]]) -> Iterator[tu
         "no-text-relocations": TEXT_RELOCATIONS not in details.hardening,
     }
     yield from ((name, True) for name, is_there in linked.items() if not is_there)
-    # Assembly is as somebody wrote it: there is nothing that an assembler could be told to build in.
-    told = (*details.producers, *producers.get(details.build_id, ()))
-    said = [command for command in told if not command.startswith(_ASSEMBLED)]
+    # No option makes an assembler add protection: its command lines are no evidence.
+    commands = (*details.producers, *producers.get(details.build_id, ()))
+    compiled = [command for command in commands if not command.startswith(_ASSEMBLED)]
     for name in _OF_COMPILER:
-        known = [_was_told(name, command) for command in said]
-        if False in known:
+        has_option = [_has_option(name, command) for command in compiled]
+        if False in has_option:
             yield name, True
-        elif not known or None in known:
+        elif not has_option or None in has_option:
             yield name, False
 
 
-def _was_told(name: HardeningProperty, producer: str) -> bool | None:
-    """Say whether a compiler was told to build it in; None where that cannot be told."""
+def _has_option(name: HardeningProperty, producer: str) -> bool | None:
+    """Tell whether a compiler's command line asks for a property; None where that is not known."""
     if not producer.startswith(_COMPILED_BY_GCC) or " -" not in producer:
         return None
     given, taken = _OF_COMPILER[name]

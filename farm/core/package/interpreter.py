@@ -1,4 +1,4 @@
-"""The one spelling of an interpreter's path, so that who needs it and who has it speak of the same."""
+"""The normal form of an interpreter's path, so that what needs it and what provides it match."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The capability of being a package, `package:jq`, and of being it in one version: `package:jq=1.7.1-1` or `=1.7.1`.
 
-Every package provides these of itself, without a word in its descriptor. Versions are compared as they are written.
+Every package provides these; they are not listed in its descriptor. Versions are compared as they are written.
 """
 
 from __future__ import annotations

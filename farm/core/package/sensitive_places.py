@@ -1,4 +1,4 @@
-"""The places whose files are sensitive wherever they come from: what is there acts on people who never asked for it.
+"""The places whose files are sensitive wherever they come from: they affect others than the package's users.
 
 Globs over package paths: `*` stays within a component, `**` stands for any number of them, `{a,b}` is one of both. A
 directory is sensitive where programs take whatever lies in it, and a file where a program of another package reads it

@@ -1,6 +1,6 @@
-"""A binary package of Debian's that files of ours were taken from: not built here, and never to be told as if it were.
+"""A binary package of Debian that files were taken from: it was not built here, and documents must say so.
 
-It is written as apt does, `libc6:amd64=2.41-12+deb13u5`; of one whose version nobody recorded, only the name is there.
+It is written as apt does, `libc6:amd64=2.41-12+deb13u5`; without a recorded version, only its name is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SUPPLIER = "Organization: Debian"
 
 @dataclass(frozen=True, slots=True)
 class DebianBinary:
-    """A binary package; without a version, nobody recorded which it was."""
+    """A binary package; the version is empty where it was not recorded."""
 
     name: str
     architecture: str = ""
@@ -33,7 +33,7 @@ class DebianBinary:
         return f"{called}={self.version}" if self.version else called
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The package in words: `libc6 2.41-12+deb13u5 (amd64)`."""
         version = f" {self.version}" if self.version else ""
         return f"{self.name}{version}{f' ({self.architecture})' if self.architecture else ''}"

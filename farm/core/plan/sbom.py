@@ -235,7 +235,7 @@ def _source(number: int, source: PlannedSource, address: SourceAddress) -> dict[
         more["externalRefs"] = [purl_reference(source_purl(source.file, source.digest, address.url))]
     if address.debian_package:
         binary = DebianBinary.parse(address.debian_package)
-        more["comment"] = f"The Debian package {binary.told} of the toolchain."
+        more["comment"] = f"The Debian package {binary.label} of the toolchain."
         more |= {"externalRefs": [purl_reference(binary.purl)], "originator": DEBIAN, "supplier": DEBIAN}
         if binary.version:
             more["versionInfo"] = binary.version
@@ -259,10 +259,10 @@ def _not_built_here(binaries: Sequence[DebianBinary]) -> dict[str, Any]:
     """Return what a package says of itself that holds files of Debian's binary packages."""
     if not binaries:
         return {}
-    told = ", ".join(binary.told for binary in binaries)
+    debs = ", ".join(binary.label for binary in binaries)
     return {
         "originator": DEBIAN,
-        "sourceInfo": f"Holds files of Debian's binary packages {told}: Debian built these, and not this distribution.",
+        "sourceInfo": f"Holds files of Debian's binary packages {debs}: Debian built these, and not this distribution.",
     }
 
 

@@ -1,4 +1,4 @@
-"""What may keep an attempt from its end without being the doing of what it was at. Plain values."""
+"""Failures of the infrastructure, which end an attempt and are not the fault of its job. Plain values."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Trouble(StrEnum):
-    """What kept an attempt from its end that is nothing the job did: the farm's own infrastructure. No job fails of it.
+    """A failure of the farm's own infrastructure that ended an attempt. No job fails because of it.
 
-    `LOST`, `ENGINE`, `DISK` and `WORKER` are of one worker, and may after all be the job's doing, when one worker after
-    the other has them at it. `ORIGIN` and `STORE` are everybody's.
+    `LOST`, `ENGINE`, `DISK` and `WORKER` concern one worker; when worker after worker has them, the job may be the
+    cause after all. `ORIGIN` and `STORE` concern all workers.
     """
 
     NONE = ""
@@ -22,4 +22,4 @@ class Trouble(StrEnum):
 
 
 OF_ONE_WORKER = (Trouble.LOST, Trouble.ENGINE, Trouble.DISK, Trouble.WORKER)
-"""It can be that the job does this to each worker that has it."""
+"""The troubles that a job may cause itself."""

@@ -169,7 +169,7 @@ def test_sources_know_their_origins_by_the_pinned_digest():
 )  # fmt: skip
 def test_a_binary_of_debians_is_written_as_apt_does_and_as_a_package_url(text, told, purl):
     binary = DebianBinary.parse(text)
-    assert (str(binary), binary.told, binary.purl) == (text, told, purl)
+    assert (str(binary), binary.label, binary.purl) == (text, told, purl)
 
 
 def test_steps_and_outputs_are_taken_as_they_are():

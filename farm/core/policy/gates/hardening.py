@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from farm.core.package.hardening import tell_lacking
+from farm.core.package.hardening import describe_lacking
 from farm.core.policy.gate_kind import GateKind
 from farm.core.policy.gates.gate import Gate, Objection
 
@@ -24,7 +24,7 @@ class HardeningGate(Gate, kind=GateKind.HARDENING):
 
     def objection(self, findings: Iterable[HardeningFinding]) -> Objection | None:
         """Return what keeps out a package of which this was found."""
-        lacking = tell_lacking(findings)
+        lacking = describe_lacking(findings)
         remedy = (
             "Let the build take $CFLAGS, $CXXFLAGS and $LDFLAGS, or waive the property with a reason, under hardening "
             "in the recipe."
