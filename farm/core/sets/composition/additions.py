@@ -129,34 +129,27 @@ def compose_with(
     directories = frozenset(entry.path for entry in laid.entries if isinstance(entry, Directory))
     label_of = labels(descriptor for descriptor, _ in packages)
     names = {label_of[descriptor.store_path]: descriptor.name.short for descriptor, _ in packages}
-    conflicts: list[Conflict] = []
     try:
         # Directories that both have are shared, so that none of a package may be folded into one link.
         composition = compose(packages, BaseTree(directories, frozenset()))
     except ForestConflictError as error:
-        ours = [conflict for conflict in error.conflicts if BASE in conflict.owners]
-        if not ours:
+        conflicts = [_with_party(found, imported) for found in error.conflicts if BASE in found.owners]
+        if not conflicts:
             raise
-        conflicts = [
-            Conflict(our.path, (*(owner for owner in our.owners if owner != BASE), _party(our.path, imported)))
-            for our in ours
-        ]
         raise _conflict_error(conflicts, names) from error
-    links = dict(composition.forest.links)
+    conflicts, links = [], dict(composition.forest.links)
     shared = frozenset(composition.forest.directories)
-    for entry in laid.entries:
-        if isinstance(entry, Directory):
-            continue
-        party = _party(entry.path, imported)
-        if entry.path in shared:
-            owners = sorted(label_of[store] for store in _owners(packages, entry.path))
-            conflicts.append(Conflict(entry.path, (*owners, party)))
-        elif entry.path in links:
-            owner = label_of[links[entry.path].split("/")[2]]
+    for path in (entry.path for entry in laid.entries if not isinstance(entry, Directory)):
+        party = _party(path, imported)
+        if path in shared:
+            owners = sorted(label_of[store] for store in _owners(packages, path))
+            conflicts.append(Conflict(path, (*owners, party)))
+        elif path in links:
+            owner = label_of[links[path].split("/")[2]]
             if party == OWN and names[owner] in replaces:
-                del links[entry.path]
+                del links[path]
             else:
-                conflicts.append(Conflict(entry.path, (owner, party)))
+                conflicts.append(Conflict(path, (owner, party)))
     if conflicts:
         raise _conflict_error(conflicts, names)
     return Composition(composition.packages, _with_links(composition.forest.directories, links, imports))
@@ -168,6 +161,12 @@ def _with_links(directories: Sequence[str], links: Mapping[str, str], imports: S
     }
     together = {**links, **{placed.path: placed.target for placed in imports}}
     return Forest(tuple(sorted({*directories, *above})), tuple(sorted(together.items())))
+
+
+def _with_party(conflict: Conflict, imported: Mapping[str, PlacedImport]) -> Conflict:
+    """Return a conflict with the base as one with the addition that claims the path."""
+    others = (owner for owner in conflict.owners if owner != BASE)
+    return Conflict(conflict.path, (*others, _party(conflict.path, imported)))
 
 
 def _party(path: str, imported: Mapping[str, PlacedImport]) -> str:

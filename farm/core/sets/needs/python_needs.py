@@ -81,13 +81,8 @@ def prove_distribution(
     directory = python_directory(distribution.path)
     python = _Interpreter(pythons.of(directory), member.descriptor.platform.machine)
     if python.version and not _wants(distribution, python.version):
-        minor = _minor(python.version)
-        yield OtherPython(
-            member.label,
-            distribution.path,
-            f"{distribution.name} requires Python {distribution.requires_python}",
-            minor,
-        )
+        why = f"{distribution.name} requires Python {distribution.requires_python}"
+        yield OtherPython(member.label, distribution.path, why, _minor(python.version))
     seen: set[tuple[str, str]] = set()
     for need in _requirements(distribution):
         if not _holds(need.marker, python):
