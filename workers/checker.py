@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from farm.signing.consistency import Kept
+    from farm.signing.consistency import LedgerView
     from farm.trust.metadata.repository import Repository
 
 _LOG = logging.getLogger("farm.checker")
@@ -80,7 +80,7 @@ class Checks:
         self,
         repository: Repository,
         record: PublishedRecord,
-        ledger: Kept,
+        ledger: LedgerView,
         deadline: Deadline,
         images: ImageProcess,
     ) -> None:

@@ -1,6 +1,6 @@
-"""Whether a release may be signed: one question, which the checker answers from signed statements and from the blobs.
+"""Whether a release may be signed: the checker decides it from signed statements and from the blobs.
 
-Nothing that is asked about is taken from who asks: a request names the release and where evidence for it lies.
+It trusts nothing of the request, which only names the release and the evidence for it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from farm.checker.builds.builds import Builds, Grounds, check_builds, read_evidence
+from farm.checker.builds.builds import BuildContext, Builds, check_builds, read_evidence
 from farm.checker.builds.entries import check_entries
-from farm.checker.builds.known_builds import Case
-from farm.checker.builds.outputs import Outputs, check_departures, check_together, stand_so
+from farm.checker.builds.known_builds import ReleaseContext
+from farm.checker.builds.outputs import Outputs, are_side_by_side, check_departures, check_together
 from farm.checker.builds.ownership import Ownership, ReleasedRecipes
 from farm.checker.builds.plans import Plans
 from farm.checker.builds.release_check import check_release
@@ -20,9 +20,9 @@ from farm.checker.gates.gates import check_gates
 from farm.checker.gates.interfaces import check_interfaces
 from farm.checker.gates.move_gates import check_reports, check_transitions
 from farm.checker.gates.newest_tests import NewestTests, named_tests
-from farm.checker.gates.package_gates import Asked
+from farm.checker.gates.package_gates import GateInputs
 from farm.checker.gates.test_results import SignedResults
-from farm.checker.gates.tests import AskedTests, ReleasedTests
+from farm.checker.gates.tests import ReleasedTests, TestInputs
 from farm.checker.imported import check_imported
 from farm.checker.orders.orders import Orders, Permitted
 from farm.checker.orders.version_moves import moves_of
@@ -30,7 +30,7 @@ from farm.checker.reading.change import ReleaseChange
 from farm.checker.reading.described import Described
 from farm.checker.reading.published_advisories import PublishedAdvisories
 from farm.checker.reading.refusal import RefusedReleaseError
-from farm.checker.reading.test_record import CheckedTests, Found, NamedTests, PassedTest, TestRecord
+from farm.checker.reading.test_record import CheckedRelease, NamedTests, PassedTest, TestFindings, TestRecord
 from farm.checker.sets import ReleasedSets
 from farm.core.policy.gates.hardening import HardeningGate
 from farm.core.policy.gates.set_gates import AbiGate, TestsGate
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.core.policy.channel import ChannelPolicy
     from farm.core.sets.proof.trial import TrialSet
-    from farm.signing.consistency import Kept
+    from farm.signing.consistency import LedgerView
     from farm.signing.state import LedgerState
     from farm.trust.index.release_index import Release
     from farm.trust.metadata.builders import AllowedBuilders
@@ -64,23 +64,18 @@ _NOTHING_ORDERED = Permitted()
 _LOG = logging.getLogger("farm.checker")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Decision:
     """Decides about the releases of one repository, one after the other. For one thread.
 
-    `record` is what was published in it before, `ledger` what was signed, ordered and reported; `clock` says what time
-    it is.
+    `record` is what was published in it before, `ledger` what was signed, ordered and reported.
     """
 
     def __init__(
         self,
         repository: Repository,
         record: PublishedRecord,
-        ledger: Kept,
-        clock: Callable[[], datetime] = _now,
+        ledger: LedgerView,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._repository = repository
         self._record = record
@@ -89,15 +84,15 @@ class Decision:
         self._sets = ReleasedSets(self._blobs)
         self._tests = ReleasedTests(self._blobs)
         self._past = TestRecord(record.directory, self._blobs)
-        self._checked: dict[str, CheckedTests] = {}
-        """What was found of the release of each channel that was looked at last: once it is signed, that is kept."""
+        self._checked: dict[str, CheckedRelease] = {}
+        """The findings about the release of each channel that was checked last: they are kept once it is signed."""
         self._proven: dict[str, Release] = {}
-        """The release of each channel that was found in order last: once it is signed, the next one follows on it."""
+        """The release of each channel that passed last: once it is signed, the next one follows it."""
         self._clock = clock
         self._checked_at: dict[Digest, datetime] = {}
 
     def prepare(self) -> None:
-        """Read what is published now, which the first check would do otherwise. Raises as `check`."""
+        """Read what is published now, so that the first check need not. Raises as `check`."""
         builders, policy = self._repository.builders(), policy_in_force(self._repository)
         self._record.catch_up(self._repository, self._clock())
         for newest in self._newest():
@@ -107,9 +102,9 @@ class Decision:
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
         """Return what was verified of a release that may be signed.
 
-        `evidence` is a blob that says what to look at (`ReleaseEvidence`). Where targets have signed no policy, as in a
-        repository of an earlier farm, only what needs none is looked at.
-        Raises a `FarmError` that says why it may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
+        `evidence` is the digest of a `ReleaseEvidence`. Where targets has signed no policy, as in a repository of an
+        earlier farm, only what needs none is checked.
+        Raises a `FarmError` for one that may not: `RefusedReleaseError`, `ProvenanceError`, and many others.
         """
         verified = self._look_at(release, evidence)
         self._checked_at[release.digest] = self._clock()
@@ -125,20 +120,20 @@ class Decision:
         self._go_on_from(release.channel, previous)
         self._record.catch_up(self._repository, self._clock(), self._checked_at)
         self._checked_at.clear()
-        for newest in self._newest():  # what counts for the tests of a package, one channel says for all
+        for newest in self._newest():  # the tests that a channel has named count for all channels
             self._remember_tests(newest, builders, policy)
         change = ReleaseChange.of(release, previous, self._blobs)
         check_release(change, self._blobs, builders, self._record)
         trial = self._sets.prove(change)
         checked, permitted = [Checked.PROVENANCE, Checked.SET], _NOTHING_ORDERED
-        found = Found()
+        found = TestFindings()
         if policy is None:
-            _LOG.warning("no policy is signed: of plans and gates the farm is believed (farm keys draft targets)")
+            _LOG.warning("no policy is signed: plans and gates are not checked (sign one: farm keys draft targets)")
         else:
             permitted, found = self._check_policy(change, trial, evidence, builders, policy)
             checked += _checked_by(policy, _policy_of(release.channel, policy))
         self._proven[release.channel] = release
-        self._checked[release.channel] = CheckedTests(release.digest, self._clock(), found)
+        self._checked[release.channel] = CheckedRelease(release.digest, self._clock(), found)
         return _verified(change, builders, evidence, checked, permitted)
 
     def _check_policy(
@@ -148,10 +143,10 @@ class Decision:
         evidence: Digest,
         builders: AllowedBuilders,
         policy: SignedPolicy,
-    ) -> tuple[Permitted, Found]:
-        """See that packages were built as their recipes say, that orders permit what needs them, and ask the gates.
+    ) -> tuple[Permitted, TestFindings]:
+        """Check that packages were built from their recipes, that orders permit what needs one, and the gates.
 
-        Return what is permitted, and what is to be kept of its tests.
+        Return what is permitted, and the findings about its tests.
         """
         release, previous = change.release, change.previous
         brought = read_evidence(self._blobs, evidence)
@@ -168,30 +163,30 @@ class Decision:
             withdrawn=state.withdrawn_statements,
             now=self._clock(),
         )
-        grounds = Grounds(self._blobs, builders, plans, ownership, self._record)
-        builds = Builds(grounds, brought.dependencies, check_builds(change.put, brought, grounds, release.channel))
+        context = BuildContext(self._blobs, builders, plans, ownership, self._record)
+        builds = Builds(context, brought.dependencies, check_builds(change.put, brought, context, release.channel))
         channel = _policy_of(release.channel, policy)
         moves = moves_of(change, self._blobs, self._record)
         orders = Orders(state, who_may_order(builders, policy), self._blobs, self._clock())
         outputs = Outputs(change, self._blobs)
         permitted = orders.check(outputs, moves, brought.orders)
         check_reports(moves, channel, state)
-        # What goes back to a set of before, as somebody orders, was let in, compared and tested then.
+        # An earlier set, to which a rollback was ordered, passed all this when it was released first.
         if permitted.goes_back:
-            return permitted, Found()
+            return permitted, TestFindings()
         self._check_outputs(outputs, channel, permitted)
         check_transitions(moves, channel, permitted)
         source = self._repository.current(channel.from_channel).release if channel.from_channel else None
-        check_entries(change.put, (previous, source), grounds)
+        check_entries(change.put, (previous, source), context)
         described = Described(self._blobs)
         newest = NewestTests(outputs, described, self._past, ownership, plans, policy.policies.owners is not None)
         if _asks_recipes(channel):
             newest.check(change.put)
-        case = Case(release, previous, self._blobs, builders, plans, brought, builds)
+        case = ReleaseContext(release, previous, self._blobs, builders, plans, brought, builds)
         check_gates(change, self._asked(case, channel, policy, state, permitted))
         passed = self._ask_of_the_set(case, channel, trial, newest)
         named = self._named(outputs, ownership, channel)
-        return permitted, Found(passed, named)
+        return permitted, TestFindings(passed, named)
 
     def _newest(self) -> Iterator[Release]:
         head = self._repository.head()
@@ -200,7 +195,7 @@ class Decision:
                 yield release
 
     def _check_outputs(self, outputs: Outputs, channel: ChannelPolicy, permitted: Permitted) -> None:
-        """See that the outputs of one build move together, as in the pipeline, and that none goes that is made still.
+        """Check that the outputs of one build move together, and that none leaves that is still made.
 
         Two builds may be side by side where a curator has ordered one package alone, or the source has them so.
         """
@@ -209,22 +204,27 @@ class Decision:
         def is_apart(came: Output, name: str, beside: Output | None) -> bool:
             if permitted.is_alone(came.name, came.package, name):
                 return True
-            return bool(source) and stand_so(came, name, beside, source, self._record)
+            return bool(source) and are_side_by_side(came, name, beside, source, self._record)
 
         check_together(outputs, is_apart)
-        if not source:  # of what goes there, the gates ask whether it is gone from the source
+        if not source:  # otherwise the gates check that it has left the source
             check_departures(outputs, permitted.takes_out)
 
     def _go_on_from(self, channel: str, previous: Release | None) -> None:
-        """Go on from what was found in order last, where that is what is signed now; else it came to nothing."""
+        """Continue from the release that passed last, if that was signed; else it came to nothing."""
         proven = self._proven.pop(channel, None)
         if proven is not None and proven == previous:
             self._sets.accept(proven)
 
     def _asked(
-        self, case: Case, channel: ChannelPolicy, policy: SignedPolicy, state: LedgerState, permitted: Permitted
-    ) -> Asked:
-        """Return what the gates of single packages go by."""
+        self,
+        case: ReleaseContext,
+        channel: ChannelPolicy,
+        policy: SignedPolicy,
+        state: LedgerState,
+        permitted: Permitted,
+    ) -> GateInputs:
+        """Return what the gates of single packages decide from."""
         curators, described = policy.policies.curators, Described(self._blobs)
         given = [self._blobs.read(digest) for digest in case.brought.approvals if self._is_envelope(digest)]
         whose, now = case.release.distribution, self._clock()
@@ -232,7 +232,7 @@ class Decision:
         def does_count(approval: bytes) -> bool:
             return all(state.counts(approval, people, whose, now) for people in curators.values())
 
-        return Asked(
+        return GateInputs(
             policy=channel,
             curators=curators,
             approvals=list(filter(does_count, given)),
@@ -246,48 +246,48 @@ class Decision:
         )
 
     def _ask_of_the_set(
-        self, case: Case, channel: ChannelPolicy, trial: TrialSet, newest: NewestTests
+        self, case: ReleaseContext, channel: ChannelPolicy, trial: TrialSet, newest: NewestTests
     ) -> tuple[PassedTest, ...]:
         passed: tuple[PassedTest, ...] = ()
         for gate in channel.gates:
             if isinstance(gate, AbiGate):
                 check_interfaces(case, trial)
             elif isinstance(gate, TestsGate):
-                asked = AskedTests(gate.of, case.plans, case.builders, case.brought.tests, self._past, newest)
+                asked = TestInputs(gate.of, case.plans, case.builders, case.brought.tests, self._past, newest)
                 passed = self._tests.check(case.release, case.previous, trial, asked)
         return passed
 
     def _remember_tests(self, newest: Release, builders: AllowedBuilders, policy: SignedPolicy | None) -> None:
-        """Keep how the tests went of what a channel has released since that was last asked for."""
+        """Record the tests of what a channel has released since the last time."""
 
-        def published(release: Release, before: Release | None) -> Found:
+        def published(release: Release, before: Release | None) -> TestFindings:
             brought, channel = self._brought_with(release), policy and policy.policies.policies.get(release.channel)
             passed = SignedResults(brought.tests, builders, release.channel, self._blobs).passed()
             if policy is None or not channel:
-                return Found(passed)
+                return TestFindings(passed)
             outputs = Outputs(ReleaseChange.of(release, before, self._blobs), self._blobs)
             ownership = Ownership(release.distribution, policy, brought.submissions, self._blobs)
             try:
-                return Found(passed, self._named(outputs, ownership, channel))
+                return TestFindings(passed, self._named(outputs, ownership, channel))
             except FarmError:
                 if _asks_recipes(channel):
                     raise
-                return Found(passed)  # nothing of it is decided by what is lost
+                return TestFindings(passed)  # no decision depends on what is lost
 
         self._past.catch_up(newest, self._clock(), self._checked.get(newest.channel), published)
 
     def _named(self, outputs: Outputs, ownership: Ownership, channel: ChannelPolicy) -> tuple[NamedTests, ...]:
-        """Return whose tests a release names. Where nothing is decided by them, what an owner has signed tells when.
+        """Return the recipes that a release names for tests; where no gate needs them, those that an owner has signed.
 
-        Else whoever brings that package into another channel could keep the signature back, and have it count as new.
+        Otherwise a signature could be withheld until the package enters another channel, and then count as new.
         """
         named = named_tests(outputs, self._blobs, ownership)
         return named if _asks_recipes(channel) else tuple(tests for tests in named if tests.signed is not None)
 
     def _brought_with(self, release: Release) -> ReleaseEvidence:
-        """Return what was brought with a published release; nothing where nobody may have it any more, or none is it.
+        """Return the evidence of a published release; empty where it is lost or malformed.
 
-        Whoever asked for that release has chosen it, so no fault of it may keep later ones from being looked at.
+        The requester of that release chose it: a fault in it must not keep later releases from being checked.
         """
         summary = self._repository.summary(release.digest)
         named = evidence_of(summary) if summary else None
@@ -325,14 +325,14 @@ def _verified(
 
 
 def _checked_by(policy: SignedPolicy, channel: ChannelPolicy) -> list[Checked]:
-    """Return what was found in order by what is signed: what nobody has signed is not looked at."""
+    """Return what was checked: only what is signed can be."""
     owned = [Checked.OWNERS] if policy.policies.owners is not None else []
     tested = [Checked.TESTS] if any(isinstance(gate, TestsGate) for gate in channel.gates) else []
     return [Checked.PLANS, *owned, Checked.GATES, *tested]
 
 
 def _asks_recipes(channel: ChannelPolicy) -> bool:
-    """Say whether anything is decided by whose tests a release names: by these, or by what the recipe waives."""
+    """Return whether a gate depends on the recipe that a release names for tests: on these, or on its waivers."""
     return any(isinstance(gate, TestsGate | HardeningGate) for gate in channel.gates)
 
 

@@ -1,8 +1,8 @@
-"""Whether what is taken of other distributions comes from where targets have signed, and is what these have signed.
+"""Whether imported packages come from distributions that targets has signed, and are signed by those.
 
-What a release takes anew is shown by the other distribution's metadata, from the signed fingerprint of its root on.
-What the release of before has taken already was shown then. Whatever is brought besides is looked at too, or refused:
-others go by it who look for what has shown a release.
+What a release imports anew is proven by the other distribution's metadata, from the signed fingerprint of its root on.
+What the release before had imported was proven then. Proofs that are not needed are refused: others look in the
+evidence for what has proven a release.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.core.recipe.distributions import DISTRIBUTIONS, OtherDistribution
 from farm.trust.index.tree import IndexTree
-from farm.trust.verification.release_proof import verify_shown
+from farm.trust.verification.release_proof import verify_release_proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
     from farm.trust.index.imports import Import, ImportedPackage
     from farm.trust.index.release_index import Release
-    from farm.trust.verification.release_proof import ShownRelease
+    from farm.trust.verification.release_proof import ReleaseProof
 
 
 def check_imported(
     release: Release,
     previous: Release | None,
     signed: Mapping[str, OtherDistribution],
-    shown: Sequence[ShownRelease],
+    shown: Sequence[ReleaseProof],
     described: Described,
 ) -> None:
-    """See that what is taken of others anew comes from where it is `signed` that they are, and that it is theirs.
+    """Check that what is imported anew comes from a distribution as it is `signed`, and that this has signed it.
 
-    `shown` is what was brought to show it. Raises `RefusedReleaseError`, `UnsignedAbroadError`, and what reading a blob
-    raises; the error names what is wrong with each package.
+    `shown` are the proofs. Raises `RefusedReleaseError`, `UnprovenReleaseError`, and what reading a blob raises; the
+    error names what is wrong with each package.
     """
     before = {pin.distribution: pin for pin in previous.imports} if previous else {}
     anew = [pin for pin in release.imports if pin != before.get(pin.distribution)]
-    by_release: dict[Digest, ShownRelease] = {}
+    by_release: dict[Digest, ReleaseProof] = {}
     needless = [each for each in shown if by_release.setdefault(each.release, each) is not each]
     needless += [each for each in by_release.values() if each.release not in {one.release for one in anew}]
     faults = Faults()
@@ -58,7 +58,7 @@ def check_imported(
     faults.check()
     if needless:
         raise RefusedReleaseError(
-            f"the proof that is brought for the release {needless[0].release} is not needed: it is proven already, or "
+            f"the proof of the release {needless[0].release} is not needed: that is proven already, or "
             "nothing new is taken from it",
             remedy="Let control bring the evidence anew: once for each release that is taken, and nothing besides.",
             code="needless-showing",
@@ -66,7 +66,7 @@ def check_imported(
 
 
 def _was_shown(taken: Import, earlier: Import) -> bool:
-    """Say whether the same release is taken as before, and no package of it that was not."""
+    """Return whether the same release is imported as before, and no other package of it."""
     had = {(package.name, package.descriptor) for package in earlier.packages}
     return _pin(taken) == _pin(earlier) and all((package.name, package.descriptor) in had for package in taken.packages)
 
@@ -75,15 +75,15 @@ def _pin(taken: Import) -> tuple[str, int, Digest, Digest]:
     return taken.channel, taken.number, taken.release, taken.root
 
 
-def _check_shown(taken: Import, shown: ShownRelease | None, described: Described, faults: Faults) -> None:
+def _check_shown(taken: Import, shown: ReleaseProof | None, described: Described, faults: Faults) -> None:
     if shown is None:
         raise RefusedReleaseError(
-            f"nothing shows that {taken.distribution} has signed {taken}, {taken.release}",
-            remedy="Let control see that release, or a later one: what it follows it brings along, when it is of this "
-            "version.",
+            f"there is no proof that {taken.distribution} has signed {taken}, {taken.release}",
+            remedy="Let control see that release, or a later one: it brings proofs of what it follows, if it is of "
+            "this version.",
             code="unshown-import",
         )
-    theirs = verify_shown(shown, taken, described.within)
+    theirs = verify_release_proof(shown, taken, described.within)
     tree = IndexTree(described.blob, theirs.index)
     for package in taken.packages:
         with faults.of(f"{taken.distribution}/{package.name}"):
@@ -91,7 +91,7 @@ def _check_shown(taken: Import, shown: ShownRelease | None, described: Described
 
 
 def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, described: Described) -> None:
-    """See that a package is the one which their index names, and is what its entry there says."""
+    """Check that a package is the one that their index names, and that its entry there describes it."""
     name = f"{taken.distribution}/{package.name}"
     entry = tree.entry(package.name)
     if entry is None or entry.descriptor.digest != package.descriptor:
@@ -105,7 +105,7 @@ def _check_package(taken: Import, package: ImportedPackage, tree: IndexTree, des
     said = (str(descriptor.name), str(descriptor.version), descriptor.revision, descriptor.tree, descriptor.facts)
     if said != (name, entry.version, entry.revision, entry.manifest.digest, entry.facts.digest):
         raise RefusedReleaseError(
-            f"{name} is described otherwise than {taken} lists it",
+            f"the descriptor of {name} is not what {taken} lists",
             remedy=f"Tell the owner of {taken.distribution}.",
             code="unshown-import",
         )

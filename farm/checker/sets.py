@@ -1,6 +1,6 @@
-"""The proof of a release's set, made again by the checker: what is released stays in memory, a change is tried on it.
+"""The proof of a release's set, made again by the checker: the released set stays in memory, changes are tried on it.
 
-The first release of a channel after a start costs what the channel holds, each one after it what it changes.
+The first release of a channel after a start costs what the channel holds, each later one what it changes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHOWN = 3
 
 
 class _Needs:
-    """What the entries of a set name as their needs, and whose need each is."""
+    """The needs that the entries of a set name, and the users of each."""
 
     def __init__(self) -> None:
         self._of: dict[str, tuple[str, ...]] = {}
@@ -53,9 +53,9 @@ class _Needs:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """The set of a release (None: of none), on which others are tried, and the needs that it names.
+    """The set of a release (None: the empty one), on which others are tried, and the needs that it names.
 
-    `coming` are the needs that the entries name which the release that was proven last puts in, or takes out.
+    `coming` are the needs of the entries that the release proven last adds, or removes.
     """
 
     release: Digest | None
@@ -76,7 +76,7 @@ class ReleasedSets:
         self._base(newest.channel, newest)
 
     def prove(self, change: ReleaseChange) -> TrialSet:
-        """Return the set of a release, on the one before as its base, when nothing is wrong that was not before.
+        """Return the set of a release, with the one before as its base, when it has no new problem.
 
         Raises `RefusedReleaseError`, also when the release names other needs than its packages have, `MissingBlobError`
         and the like.
@@ -109,7 +109,7 @@ class ReleasedSets:
         return base.trial
 
     def accept(self, release: Release) -> None:
-        """Let the set that was proven last be the base of what follows: its release is signed."""
+        """Make the set that was proven last the base of the next: its release is signed."""
         base = self._bases[release.channel]
         base.trial.accept()
         for name, needs in base.coming.items():
@@ -136,32 +136,32 @@ class ReleasedSets:
         return self._described.member(entry.descriptor.digest)
 
     def _foreign(self, taken: Mapping[str, Digest]) -> Iterator[Member]:
-        """Give packages of other distributions, by full name: that these have signed them, `foreign` sees."""
+        """Yield imported packages, by full name. `farm.checker.imported` checks who has signed them."""
         for name, digest in sorted(taken.items()):
             member = self._described.member(digest, foreign=True)
             if member.name != name:
-                raise RefusedReleaseError(f"what is taken as {name} is described as {member.name}")
+                raise RefusedReleaseError(f"the package imported as {name} is described as {member.name}")
             yield member
 
 
 def _is_in(trial: TrialSet, entry: ReleaseEntry) -> bool:
-    """Say whether the base has the very package: its entry may have changed, for it may name another provenance now."""
+    """Return whether the base has the very package; its entry may have changed, to name another provenance."""
     held = trial.base.get(entry.name)
     return held is not None and held.descriptor.digest == entry.descriptor.digest
 
 
 def _check_none_needed(gone: Iterable[str], change: ReleaseChange, needs: _Needs) -> None:
-    """See that no entry that stays as it was names what is gone: those that are put in are looked at by themselves."""
+    """Check that no unchanged entry names what is gone: the changed ones are checked by themselves."""
     other = {*(entry.name for entry in change.put), *change.removed}
     for name in sorted(gone):
         for user in sorted(needs.users(name) - other):
-            raise RefusedReleaseError(f"{user} needs {name}, which is not in the release any more")
+            raise RefusedReleaseError(f"{user} needs {name}, which is no longer in the release")
 
 
 def _check_needs(change: ReleaseChange, base: _Base) -> None:
-    """See that the release says of its packages what serves their needs: clients fetch what it names.
+    """Check that the release names what meets the needs of its packages: clients fetch what it names.
 
-    Of packages that are as they were, too, where something that they require has moved.
+    Of unchanged packages too, where something that they require has moved.
     """
     put = {entry.name: entry.needs for entry in change.put}
     put |= {name: package.needs for name, (_, package) in imported_packages(change.release.imports).items()}
@@ -173,7 +173,7 @@ def _check_needs(change: ReleaseChange, base: _Base) -> None:
     for name, needs in sorted(needed.items()):
         if needs != said[name]:
             raise RefusedReleaseError(
-                f"the release says that {name} needs {', '.join(said[name]) or 'nothing'}, and it needs "
+                f"the release names {', '.join(said[name]) or 'nothing'} as the needs of {name}, which are "
                 f"{', '.join(needs) or 'nothing'}",
                 remedy="Release it with the needs that its files have.",
             )

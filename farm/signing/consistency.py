@@ -1,7 +1,7 @@
-"""What is published, held against what the signer has signed before: nothing that is older, and nothing of others.
+"""What is published, compared with what the signer has signed before: nothing older, and nothing that others signed.
 
-The root is followed from the one that the ledger pins, as a client follows it. What a client forgets when keys change
-is forgotten here too: the number of targets when snapshot has other keys, the releases of a channel when that has.
+The root is followed from the one that the ledger pins, as by a client. What a client forgets when keys change is
+forgotten here too: the version of targets when snapshot has other keys, the releases of a channel when it has others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from farm.signing.entries import Entry
     from farm.signing.ledger import LedgerReader
-    from farm.signing.state import LedgerState, Standing
+    from farm.signing.state import ChannelState, LedgerState
     from farm.trust.metadata.repository_files import Head
 
 
@@ -44,7 +44,7 @@ class OtherRootError(FarmError):
 
 
 class PutBackError(FarmError):
-    """What is published is older than what was signed, or is something that was never signed here."""
+    """What is published is older than what was signed, or was never signed here."""
 
     code = "put-back"
 
@@ -57,18 +57,18 @@ class PutBackError(FarmError):
         )
 
 
-class Kept(Protocol):
-    """Where the signer's memory is: a ledger, or what only reads one, whose `note` may do nothing."""
+class LedgerView(Protocol):
+    """The signer's ledger, or a reader of it, whose `note` may do nothing."""
 
     def state(self) -> LedgerState:
         """Return what counts now."""
 
     def note(self, *entries: Entry) -> None:
-        """Remember what was found to follow on it."""
+        """Record what was found to have changed."""
 
 
 class ReadLedger:
-    """A ledger for who only reads it, in several threads: what to write down, its writer finds by itself."""
+    """A ledger read by several threads: its writer finds what to record by itself."""
 
     def __init__(self, ledger: LedgerReader) -> None:
         self._ledger = ledger
@@ -84,12 +84,12 @@ class ReadLedger:
 
 
 class PinnedRepository(Repository):
-    """A repository whose root is believed only as far as the ledger's pin leads to it. See `Repository`.
+    """A repository whose root is trusted only if the ledger's pinned root leads to it. See `Repository`.
 
-    Every look at it raises `OtherRootError`, or `PutBackError`, where something else is published.
+    Every read of it raises `OtherRootError`, or `PutBackError`, where something else is published.
     """
 
-    def __init__(self, root: Path, kept: Kept) -> None:
+    def __init__(self, root: Path, kept: LedgerView) -> None:
         super().__init__(root)
         self._memory = kept
 
@@ -106,7 +106,7 @@ class PinnedRepository(Repository):
         return head
 
     def check_releases(self) -> None:
-        """See that each channel has the release that the ledger knows; note what keys of the owner have changed.
+        """Check that each channel has the release that the ledger knows; record what the owner's keys have changed.
 
         Raises `PutBackError`.
         """
@@ -187,7 +187,7 @@ class PinnedRepository(Repository):
 
 
 def _unless_it_moves(look: Callable[[], _Found]) -> _Found:
-    """Return what is found; what does not fit is looked at again, for it may be signed at this very moment."""
+    """Return what is found; a mismatch is read again, since a release may be published at this very moment."""
     for _ in range(_LOOKS):
         with suppress(PutBackError):
             return look()
@@ -205,7 +205,7 @@ def _targets_of(known: TargetsSeen | None, head: Head) -> Iterator[TargetsSeen]:
         yield now
 
 
-def _told(channel: str, number: int, digest: Digest | None, known: Standing) -> str:
+def _told(channel: str, number: int, digest: Digest | None, known: ChannelState) -> str:
     now = f"release {number} ({digest})" if digest else "no release"
     then = f"release {known.number} ({known.release})" if known.release else "none before"
     how = "it was put back to an earlier state" if number <= known.number else "that one was not signed by this signer"

@@ -1,4 +1,4 @@
-"""What can stand in the signer's ledger: each kind of entry a value, with its form in JSON."""
+"""The kinds of entries in the signer's ledger, with their JSON forms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Begun(Form, record="entry begun of a ledger"):
 
 @dataclass(frozen=True, slots=True)
 class RootPinned(Form, record="entry root of a ledger"):
-    """From here on this root is trusted, by its version and the digest of its file, and what its keys sign as later."""
+    """From here on this root is trusted, by version and digest of its file, and later ones that its keys sign."""
 
     kind: ClassVar[str] = "root"
     version: Annotated[int, Minimum(1)]
@@ -35,7 +35,7 @@ class RootPinned(Form, record="entry root of a ledger"):
 
 @dataclass(frozen=True, slots=True)
 class TargetsSeen(Form, record="entry targets of a ledger"):
-    """The version of targets that is in force, and the ids of the keys of snapshot then: no earlier one follows."""
+    """The version of targets in force, and the ids of the keys of snapshot then: no earlier version may follow."""
 
     kind: ClassVar[str] = "targets"
     version: Annotated[int, Minimum(1)]
@@ -44,7 +44,7 @@ class TargetsSeen(Form, record="entry targets of a ledger"):
 
 @dataclass(frozen=True, slots=True)
 class ChannelSeen(Form, record="entry channel of a ledger", keys={"number": "release-number"}):
-    """Which release a channel has, that no entry before tells of: the ledger is new, or the channel has other keys.
+    """The release of a channel that no earlier entry names: the ledger is new, or the channel has other keys.
 
     `release` is None, and `number` 0, while it has none; `keys` are the ids of the keys that sign for it.
     """
@@ -79,7 +79,7 @@ class OrderTaken:
 
 @dataclass(frozen=True, slots=True)
 class ReportOpened(Form, record="entry report of a ledger"):
-    """Trouble with a package of a channel that somebody reported, as the farm tells it: nobody has signed that."""
+    """A report of trouble with a package of a channel, as the farm passes it on: it is not signed."""
 
     kind: ClassVar[str] = "report"
     channel: str
@@ -90,7 +90,7 @@ class ReportOpened(Form, record="entry report of a ledger"):
 
     @property
     def key(self) -> tuple[str, int, Digest]:
-        """By what it is known: the number alone is whatever the farm says."""
+        """Its identity: the number alone is not signed."""
         return self.channel, self.report, self.package
 
 
@@ -101,10 +101,10 @@ class Signing(
     keys={"number": "release-number"},
     omitted={"orders", "rolled_back", "returned"},
 ):
-    """A release is going to be signed; `orders` are used by it. Written before anybody sees it.
+    """A release is about to be signed, and uses `orders`. Written before the release is published.
 
-    It counts once the release is published: of one that never came, the orders may be used by another.
-    `rolled_back` are descriptors that it takes out of the channel by a rollback, `returned` such that come in again.
+    It counts once the release is published: otherwise another release may use the orders. `rolled_back` are descriptors
+    that it removes from the channel by a rollback, `returned` those that return.
     """
 
     kind: ClassVar[str] = "signing"
@@ -119,7 +119,7 @@ class Signing(
 
 @dataclass(frozen=True, slots=True)
 class Released(Form, record="entry released of a ledger"):
-    """The release that was going to be signed is published."""
+    """The release that was about to be signed is published."""
 
     kind: ClassVar[str] = "released"
     channel: str

@@ -1,5 +1,7 @@
-"""What the pipeline brings with a release for the checker: which statements and packages to look at. By digest, so that
-it need not be believed: each is verified where it is read."""
+"""The evidence that the pipeline brings with a release for the checker: statements and packages, by digest.
+
+It need not be trusted: everything in it is verified where it is read.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from farm.core.names.digest import Digest
 from farm.core.names.form import Form
 from farm.core.plan.job import BlobRef
 from farm.errors import FarmError
-from farm.trust.verification.release_proof import ShownRelease
+from farm.trust.verification.release_proof import ReleaseProof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +22,14 @@ LARGEST_EVIDENCE = 256 << 20
 
 
 class InvalidEvidenceError(FarmError):
-    """Bytes that should name the evidence for a release do not."""
+    """The evidence for a release cannot be read."""
 
     code = "invalid-evidence"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltAgainst(Form, record="package that others were built against"):
-    """A package that others were built against, whether or not it was released: what is needed to check its build."""
+    """A package that others were built against, released or not: what is needed to check its build."""
 
     descriptor: BlobRef
     facts: BlobRef
@@ -43,7 +45,7 @@ class BuiltAgainst(Form, record="package that others were built against"):
 
 @dataclass(frozen=True, slots=True)
 class SignedTest(Form, record="signed test"):
-    """What testers have signed of one test or comparison: the order that they were given, and their statements."""
+    """The results of one test or comparison: the order, and the statements that testers have signed."""
 
     order: Digest
     results: tuple[Digest, ...]
@@ -69,7 +71,7 @@ class ReleaseEvidence(
     comparisons: tuple[SignedTest, ...] = ()
     rebuilt: tuple[BuiltAgainst, ...] = ()
     orders: tuple[Digest, ...] = ()
-    abroad: tuple[ShownRelease, ...] = ()
+    abroad: tuple[ReleaseProof, ...] = ()
 
     @classmethod
     def from_json(cls, content: bytes) -> ReleaseEvidence:

@@ -1,11 +1,11 @@
-"""What a ledger's state comes to at one time, in the words of its entries, as JSON values: for people to look at."""
+"""What is in force by a ledger at one time, as JSON values, for people to look at."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from farm.signing.state import keeps_still
+from farm.signing.state import is_in_force
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +18,7 @@ _KEY = itemgetter(0)
 
 
 def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
-    """Return what the signer goes by now. `orders` are those that a release may still use, or that say something."""
+    """Return what is in force now. `orders` are those that a release may still use."""
     return {
         "root": state.root.to_dict() if state.root else None,
         "targets": state.targets.version if state.targets else None,
@@ -26,8 +26,8 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
             {"channel": name, "release": each.release, "release-number": each.number}
             for name, each in sorted(state.channels.items())
         ],
-        "freezes": [order_form(each) for _, each in sorted(state.freezes.items(), key=_KEY) if keeps_still(each, now)],
-        "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if keeps_still(each, now)],
+        "freezes": [order_form(each) for _, each in sorted(state.freezes.items(), key=_KEY) if is_in_force(each, now)],
+        "holds": [order_form(each) for _, each in sorted(state.holds.items(), key=_KEY) if is_in_force(each, now)],
         "reports": [each.to_dict() for _, each in sorted(state.reports.items())],
         "orders": [
             order_form(permit.order)
@@ -53,7 +53,7 @@ def in_force(state: LedgerState, now: datetime) -> dict[str, Any]:
 
 
 def order_form(order: CuratorOrder) -> dict[str, Any]:
-    """Return what an order says, without what is empty."""
+    """Return the members of an order that are not empty."""
     form = {
         "order": order.digest,
         "act": order.act.value,

@@ -1,8 +1,8 @@
 """The signer's ledger: a file that is only ever added to, in which each entry names the digest of the one before.
 
-One line is one entry in canonical JSON. Beside it, `ledger.state` has what the entries up to some line have come to, so
-that a start reads only those after it; it is made anew from the entries where it is missing. One process writes
-(`Ledger`), others that may read the directory see the same state (`LedgerReader`).
+One line is one entry in canonical JSON. Beside it, `ledger.state` has the state after some line, so that a start reads
+only the lines after it; it is made again from the entries where it is missing. One process writes (`Ledger`), others
+that may read the directory see the same state (`LedgerReader`).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ FILE = "ledger"
 STATE_FILE = "ledger.state"
 STATE_FORMAT = 5
 STATE_EVERY = 500
-"""So many entries may come after those that `ledger.state` has counted together."""
+"""After how many new entries `ledger.state` is written again."""
 BEFORE_THE_FIRST = Digest.of(b"")
 _LARGEST_LINE = 1 << 20
 
 
 class LedgerError(FarmError):
-    """The ledger cannot be kept, or is not as it was written."""
+    """The ledger cannot be written or read, or was changed."""
 
     code = "ledger"
 
@@ -88,7 +88,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reader has come to: after entry `number`, a line from `start` up to `end` with this digest."""
+    """The position of a reader: after entry `number`, a line from `start` up to `end` with this digest."""
 
     number: int = 0
     start: int = 0
@@ -96,34 +96,26 @@ class Place:
     digest: Digest = BEFORE_THE_FIRST
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """What was counted together up to a place: the JSON of `ledger.state`."""
-
-    form: Mapping[str, Any]
-    place: Place
-
-
 class LedgerReader:
-    """Reads a ledger, each time as far as it has come. For one thread at a time."""
+    """Reads a ledger, each time from where it has stopped. For one thread at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         self.state_path = directory / STATE_FILE
         self.torn = False
-        """Whether half a line follows after all `lines`: it is just being written, or never was to its end."""
+        """Whether half a line follows after all `lines`: it is being written, or its writer was killed."""
         self._state = LedgerState()
         self._place = Place()
         self._kept = 0
 
     def state(self) -> LedgerState:
-        """Return what the ledger has come to by now. Raises `LedgerError`."""
+        """Return the state after all entries. Raises `LedgerError`."""
         with self._opened() as file:
             self._catch_up(file)
         return self._state
 
     def lines(self) -> Iterator[Line]:
-        """Yield all entries, each checked against the one before, and against what was counted; see `torn` afterwards.
+        """Yield all entries, each checked against the one before, and against the stored state; see `torn` afterwards.
 
         Raises `DamagedLedgerError`.
         """
@@ -158,20 +150,20 @@ class LedgerReader:
             self._state, self._place = self._state.after(line.entry, line.at), place
 
     def _begin(self, file: BinaryIO) -> None:
-        """Begin with what was counted together, where that is of this file."""
-        kept = self._check_kept(file)
-        if kept is None or kept.form.get("format") != STATE_FORMAT:
+        """Start with the stored state, where that is of this file."""
+        form, place = self._check_kept(file) or ({}, Place())
+        if form.get("format") != STATE_FORMAT:
             return
         try:
-            state = LedgerState.from_dict(kept.form["state"])
+            state = LedgerState.from_dict(form["state"])
         except (ValueError, LookupError, TypeError, AttributeError, FarmError):
             return  # damaged: all is in the entries
-        self._state, self._place, self._kept = state, kept.place, kept.place.number
+        self._state, self._place, self._kept = state, place, place.number
 
-    def _check_kept(self, file: BinaryIO) -> _Counted | None:
-        """Return what was counted together, by this version or another; None where there is nothing that can be read.
+    def _check_kept(self, file: BinaryIO) -> tuple[Mapping[str, Any], Place] | None:
+        """Return the stored state, of this format or another; None where there is none that can be read.
 
-        Raises `DamagedLedgerError` where the file has not, or not any more, the entry up to which that is.
+        Raises `DamagedLedgerError` where the ledger does not have, or no longer has, the entry that it is from.
         """
         try:
             form = json.loads(self.state_path.read_bytes())
@@ -181,7 +173,7 @@ class LedgerReader:
         except OSError as error:
             raise LedgerError(f"{self.state_path} cannot be read: {error}") from error
         except (ValueError, LookupError, TypeError, AttributeError, FarmError):
-            return None  # it is made anew from the entries
+            return None  # it is made again from the entries
         where = f"entry {place.number}, up to which {self.state_path.name} has counted,"
         if os.fstat(file.fileno()).st_size < place.end:
             raise DamagedLedgerError(self.path, where, "is missing: the file was cut short")
@@ -189,10 +181,10 @@ class LedgerReader:
         content = file.read(place.end - place.start)
         if Digest.of(content.rstrip(b"\n")) != place.digest or not content.endswith(b"\n"):
             raise DamagedLedgerError(self.path, where, "is another")
-        return _Counted(form, place)
+        return form, place
 
     def _after(self, file: BinaryIO, place: Place) -> Iterator[tuple[Line, Place]]:
-        """Yield the whole lines after a place. One without an end is still being written, or never was to its end."""
+        """Yield the whole lines after a position. Half a line is being written, or its writer was killed."""
         file.seek(place.end)
         while content := file.readline(_LARGEST_LINE):
             if not content.endswith(b"\n"):
@@ -213,10 +205,10 @@ class LedgerReader:
 
 
 class Ledger(LedgerReader):
-    """Writes a ledger, in a directory that nobody else can write to. May be asked by several threads."""
+    """Writes a ledger, in a directory that nobody else can write to. For several threads."""
 
     def __init__(self, directory: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Make the directory, and mend what a writer that was killed has left. Raises `LedgerError`."""
+        """Make the directory, and repair what a killed writer has left. Raises `LedgerError`."""
         super().__init__(directory)
         self._clock = clock
         self._turn = threading.RLock()
@@ -232,12 +224,12 @@ class Ledger(LedgerReader):
                 self._keep_state()
 
     def state(self) -> LedgerState:
-        """Return what the ledger has come to by now. Raises `LedgerError`."""
+        """Return the state after all entries. Raises `LedgerError`."""
         with self._turn:
             return super().state()
 
     def append(self, *entries: Entry) -> LedgerState:
-        """Add entries, all or none, and return what then counts; they outlive a power cut. Raises `LedgerError`."""
+        """Add entries, all or none, durably, and return the new state. Raises `LedgerError`."""
         with self._turn, self._writing() as file:
             new = [*([] if self._place.number else [Begun()]), *entries]
             now, place, content = self._clock(), self._place, b""
@@ -260,7 +252,7 @@ class Ledger(LedgerReader):
 
     @contextmanager
     def _writing(self) -> Iterator[BinaryIO]:
-        """Open the file as its only writer, after reading what there is by now; half a line at its end is removed."""
+        """Open the file as its only writer, after reading new entries; half a line at its end is removed."""
         new = not self.path.exists()
         if new and (self._place.number or self.state_path.exists()):
             raise DamagedLedgerError(self.path, "the file", "is gone")

@@ -1,8 +1,8 @@
-"""What an order has to find in the ledger to bring something about, so that nobody is told yes for nothing.
+"""Whether an order would have an effect by the ledger: one without is refused.
 
-What somebody signed last counts: of two orders about the same thing the newer one, whichever comes first. Else control
-could keep an older one back, and bring it later in place of the newer. One that comes too late is refused. And one that
-ends something has to find it.
+Of two orders about the same thing the one that was signed later counts, whichever arrives first: else control could
+withhold the older one, and bring it in place of the newer. One that arrives too late is refused, and one that ends
+something has to find it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class NothingToEndError(FarmError):
-    """An order is to end what is not there, or is over already."""
+    """An order is to end what does not exist, or has ended already."""
 
     code = "nothing-to-end"
 
 
 def check_effect(state: LedgerState, order: CuratorOrder) -> None:
-    """See that an order that is not in the ledger yet brings something about.
+    """Check that an order that is not in the ledger yet has an effect.
 
     Raises `NothingToEndError`, and a `FarmError` of the code `outdated-order`.
     """
@@ -51,7 +51,7 @@ def check_effect(state: LedgerState, order: CuratorOrder) -> None:
 
 
 def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str, datetime]]:
-    """Give what was signed after an order about the same things: in a few words, and when."""
+    """Yield what was signed after an order about the same things: a summary, and when."""
     channel, found = order.channel, _standing(state, order)
     if order.act is Act.WITHDRAW_APPROVAL:
         for package in order.packages.values():
@@ -62,7 +62,7 @@ def _later_words(state: LedgerState, order: CuratorOrder) -> Iterator[tuple[str,
 
 
 def _standing(state: LedgerState, order: CuratorOrder) -> list[CuratorOrder]:
-    """Return the last words about what an order holds, freezes or lets go."""
+    """Return the last orders about what an order holds, freezes or releases."""
     found: list[CuratorOrder | None] = []
     if order.act in (Act.HOLD, Act.LIFT):
         found = [state.holds.get((order.channel, order.distribution, name)) for name in order.packages]
@@ -88,7 +88,7 @@ def _check_closing(state: LedgerState, order: CuratorOrder) -> None:
 
 
 def _check_withdrawal(state: LedgerState, order: CuratorOrder) -> None:
-    """An order that is not known yet may be withdrawn: then it permits nothing when it comes."""
+    """Check a withdrawal. An unknown order may be withdrawn: then it permits nothing when it arrives."""
     assert order.target is not None  # noqa: S101  (no such order is read without)
     permit = state.permits.get(order.target)
     if permit is not None and permit.order.channel != order.channel:

@@ -1,4 +1,4 @@
-"""Reports of trouble on their way into the ledger: nobody signs them, so they are bounded."""
+"""Reports of trouble on their way into the ledger: they are not signed, so their number is bounded."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 LARGEST_REPORT = 8 << 10
 MOST_REPORTS = 1000
-"""So many may be open on a channel: who reports is not asked for a key."""
+"""How many may be open on a channel: reporters need no key."""
 MOST_REPORTS_IN_ALL = 10_000
 
 
 class ReportError(FarmError):
-    """A report is none."""
+    """A report cannot be read, or names an unknown channel."""
 
     code = "report"
 
 
 def take_report(ledger: Ledger, content: bytes, channels: Collection[str]) -> int:
-    """Write a report about one of these channels down, unless that was done; return its number.
+    """Write a report about one of these channels into the ledger, once; return its number.
 
     Raises `ReportError`, `LedgerError`, and a `FarmError` where too many are open.
     """

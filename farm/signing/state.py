@@ -34,8 +34,8 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The release that a channel is known to have (None: none yet), and what may have come to be signed after it."""
+class ChannelState:
+    """The known release of a channel (None: none yet), and one that may have been signed after it."""
 
     number: int
     release: Digest | None
@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """An order that lets the signer sign more than it may by itself; of a channel, until it is `used_by` a release."""
+    """An order that lets the signer sign what it may not by itself; of a channel, until it is `used_by` a release."""
 
     taken: OrderTaken
     used_by: Digest | None = None
@@ -58,7 +58,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The newest order, of this time, by which a curator has taken back what was approved."""
+    """The newest order by which a curator has withdrawn an approval, and its time."""
 
     order: Digest
     at: datetime
@@ -66,19 +66,19 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """What counts after an entry. Nothing in it changes: `after` returns another.
+    """The state after an entry. It is immutable: `after` returns another.
 
-    `holds` has the last word about a package of a channel, to hold it or to let it go, by channel, distribution and
-    package; `freezes` likewise about a channel: until that has a release, nothing tells of which distribution it is,
-    and orders of one end nothing of another. Reports are by channel, number and package (nobody signs the number),
-    withdrawals of approvals by channel, package and curator; `withdrawn_orders` have who withdrew what, by channel and
-    order, also of one that has not come yet. `entered` has until when each order that was taken is good: it is not
-    taken twice.
+    `holds` has the last order about a package of a channel, a hold or its end, by channel, distribution and package;
+    `freezes` the same about a channel: before its first release the distribution is unknown, and orders of one
+    distribution end none of another. Reports are by channel, number and package (the number is not signed), withdrawals
+    of approvals by channel, package and curator; `withdrawn_orders` are the withdrawing orders, by channel and order,
+    also of orders that have not arrived. `entered` has until when each order in the ledger is valid: none is entered
+    twice.
     """
 
     root: RootPinned | None = None
     targets: TargetsSeen | None = None
-    channels: Mapping[str, Standing] = field(default_factory=lambda: _NOTHING)
+    channels: Mapping[str, ChannelState] = field(default_factory=lambda: _NOTHING)
     holds: Mapping[tuple[str, str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     freezes: Mapping[tuple[str, str], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     reports: Mapping[tuple[str, int, Digest], ReportOpened] = field(default_factory=lambda: _NOTHING)
@@ -88,17 +88,17 @@ class LedgerState:
     withdrawn_orders: Mapping[tuple[str, Digest], CuratorOrder] = field(default_factory=lambda: _NOTHING)
     rolled_back: Mapping[str, frozenset[Digest]] = field(default_factory=lambda: _NOTHING)
     withdrawn_statements: Mapping[Digest, str] = field(default_factory=lambda: _NOTHING)
-    """Of submissions, by the digest of each: who withdrew it. Also those that nobody has shown yet."""
+    """The person who withdrew each submission, by its digest. Also of submissions that are still unknown."""
 
     def after(self, entry: Entry, at: datetime) -> LedgerState:
-        """Return what counts once an entry was written at this time of the signer's clock."""
+        """Return the state after an entry that was written at this time of the signer's clock."""
         match entry:
             case RootPinned():
                 state = replace(self, root=entry)
             case TargetsSeen():
                 state = replace(self, targets=entry)
             case ChannelSeen():
-                state = self._with_channel(entry.channel, Standing(entry.number, entry.release, entry.keys))
+                state = self._with_channel(entry.channel, ChannelState(entry.number, entry.release, entry.keys))
             case Signing():
                 state = self._signing(entry)
             case Released():
@@ -116,16 +116,16 @@ class LedgerState:
         return {
             package: order
             for (where, whose, package), order in self.holds.items()
-            if (where, whose) == (channel, distribution) and keeps_still(order, now)
+            if (where, whose) == (channel, distribution) and is_in_force(order, now)
         }
 
     def frozen(self, channel: str, distribution: str, now: datetime) -> CuratorOrder | None:
         """Return the freeze that is in force on a channel of a distribution."""
         order = self.freezes.get((channel, distribution))
-        return order if order is not None and keeps_still(order, now) else None
+        return order if order is not None and is_in_force(order, now) else None
 
     def reported(self, channel: str, package: Digest) -> ReportOpened | None:
-        """Return a report on a package of a channel that nobody has closed."""
+        """Return an open report on a package of a channel."""
         return next(
             (report for report in self.reports.values() if (report.channel, report.package) == (channel, package)), None
         )
@@ -146,10 +146,10 @@ class LedgerState:
         return self.withdrawn_orders.get((order.channel, order.digest))
 
     def counts(self, approval: bytes, people: Mapping[str, str], distribution: str, now: datetime) -> bool:
-        """Say whether no curator among `people` has withdrawn an approval, and it is to this distribution and of now.
+        """Return whether an approval of one of `people` is for this distribution, not from the future, nor withdrawn.
 
-        One that names the last withdrawal was given after it: of times alone a clock that was ahead decides. What is
-        none counts nothing anyway.
+        One that names the last withdrawal was given after it: times alone would depend on clocks. What is not an
+        approval at all is left to its reader.
         """
         try:
             said = read_approval(approval, people)
@@ -160,25 +160,25 @@ class LedgerState:
         withdrawn = self.withdrawn.get((said.channel, said.package, said.curator))
         return withdrawn is None or said.after == withdrawn.order
 
-    def _with_channel(self, channel: str, standing: Standing) -> LedgerState:
+    def _with_channel(self, channel: str, standing: ChannelState) -> LedgerState:
         return replace(self, channels=_with(self.channels, channel, standing))
 
     def _signing(self, entry: Signing) -> LedgerState:
-        # Another that was to come before it never came: had it come, that would stand here.
-        before = self.channels.get(entry.channel) or Standing(0, None, entry.keys)
+        # An earlier one that was about to be signed never was: else it would be the release here.
+        before = self.channels.get(entry.channel) or ChannelState(0, None, entry.keys)
         return self._with_channel(entry.channel, replace(before, keys=entry.keys, coming=entry))
 
     def _released(self, entry: Released) -> LedgerState:
         before = self.channels[entry.channel]
         came = before.coming
         if came is None or came.release != entry.release:
-            return self._with_channel(entry.channel, Standing(before.number, entry.release, before.keys))
+            return self._with_channel(entry.channel, ChannelState(before.number, entry.release, before.keys))
         used = {
             order: replace(self.permits[order], used_by=came.release) for order in came.orders if order in self.permits
         }
         out = (self.rolled_back.get(entry.channel, frozenset()) - set(came.returned)) | set(came.rolled_back)
         return replace(
-            self._with_channel(entry.channel, Standing(came.number, came.release, came.keys)),
+            self._with_channel(entry.channel, ChannelState(came.number, came.release, came.keys)),
             permits={**self.permits, **used},
             rolled_back=_with(self.rolled_back, entry.channel, out),
         )
@@ -223,7 +223,7 @@ class LedgerState:
             root=_read(RootPinned, form["root"]) if form["root"] else None,
             targets=_read(TargetsSeen, form["targets"]) if form["targets"] else None,
             channels={
-                name: Standing(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
+                name: ChannelState(number, _digest(release), tuple(keys), _read(Signing, coming) if coming else None)
                 for name, (number, release, keys, coming) in form["channels"].items()
             },
             holds={(hold.channel, hold.distribution, package): hold for hold in holds for package in hold.packages},
@@ -270,7 +270,7 @@ def _withdraw(state: LedgerState, order: CuratorOrder) -> LedgerState:
 
 def _withdraw_order(state: LedgerState, order: CuratorOrder) -> LedgerState:
     assert order.target is not None  # noqa: S101  (no such order is read without)
-    # It may come before the order that it is about, and is kept for good: nobody tells until when that one is.
+    # It may arrive before the order that it is about, and is kept for good: the expiry of that one is unknown.
     return replace(state, withdrawn_orders={(order.channel, order.target): order, **state.withdrawn_orders})
 
 
@@ -295,8 +295,8 @@ _ACTS = {
 }
 
 
-def keeps_still(order: CuratorOrder, now: datetime) -> bool:
-    """Say whether the last word about something is to hold or freeze it, and still is."""
+def is_in_force(order: CuratorOrder, now: datetime) -> bool:
+    """Return whether the last order about something is a hold or freeze that has not ended."""
     return order.act in (Act.HOLD, Act.FREEZE) and (order.until is None or now < order.until)
 
 

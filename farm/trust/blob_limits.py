@@ -1,6 +1,6 @@
-"""How large a blob may be that a release names, by its kind: clients ask for no byte of a larger one.
+"""How large the blobs of a release may be, by kind: clients never fetch a larger one, whoever signed it.
 
-Whoever signed it. The checker reads entries by the same code, so nothing is published that clients would refuse.
+The checker reads entries by the same code, so nothing is published that clients would refuse.
 """
 
 from __future__ import annotations

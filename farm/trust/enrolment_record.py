@@ -1,4 +1,4 @@
-"""The TXT record in which the owner of a domain says where its distribution is, and which root it has. Pure.
+"""The TXT record in which the owner of a domain names the address and the root of its distribution. Pure.
 
 `_farm.dist.example.org TXT "v=farm1; address=https://dist.example.org/repository; root=sha256:…"`
 """
@@ -25,7 +25,7 @@ _URL = re.compile(r"[!-~]+")
 
 
 class EnrolmentRecordError(FarmError):
-    """A domain's TXT record is not there, not in its form, or one of several that contradict each other."""
+    """A domain's TXT record is missing, malformed, or contradicts another."""
 
     code = "enrolment-record"
 
@@ -56,12 +56,12 @@ class EnrolmentRecord:
 
 
 def record_name(domain: str) -> str:
-    """Return the name under which a distribution's record stands."""
+    """Return the DNS name of a distribution's record."""
     return f"{LABEL}.{domain}"
 
 
 def checked_address(address: str) -> str:
-    """Return an address that others may be told of: an http(s) URL of a host, without a password.
+    """Return an address that may be published: an http(s) URL of a host, without a password.
 
     Raises `ValueError` with the reason.
     """
@@ -69,7 +69,7 @@ def checked_address(address: str) -> str:
         raise ValueError(f"the address {address!r:.{_SHOWN}} has characters that no URL has")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"the address {address!r:.{_SHOWN}} is no http(s) URL")
+        raise ValueError(f"the address {address!r:.{_SHOWN}} is not an http(s) URL")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(f"the address {address!r:.{_SHOWN}} has a user name, a query or a fragment")
     _ = parts.port  # raises `ValueError` for what is no port
@@ -77,14 +77,14 @@ def checked_address(address: str) -> str:
 
 
 def read_records(domain: str, texts: Sequence[bytes]) -> EnrolmentRecord:
-    """Return what the TXT records at a distribution's name say. Raises `EnrolmentRecordError`.
+    """Return the enrolment in the TXT records of a distribution. Raises `EnrolmentRecordError`.
 
-    Records of other kinds are passed over, as a wildcard of the domain may bring them; every one that begins with
+    Records of other kinds are ignored, as a wildcard of the domain may add them; every one that begins with
     `v=farm` counts, and all must say the same.
     """
     found = {_read(domain, text) for text in texts if text.lstrip().startswith(b"v=farm")}
     if not found:
-        raise EnrolmentRecordError(domain, "is not there")
+        raise EnrolmentRecordError(domain, "does not exist")
     if len(found) > 1:
         said = " and ".join(sorted(f"{enrolment.root} at {enrolment.address}" for enrolment in found))
         raise EnrolmentRecordError(domain, f"is there {len(found)} times, and they contradict each other: {said}")

@@ -1,4 +1,4 @@
-"""Where things lie in a published repository: the words that publisher and client share."""
+"""The paths in a published repository, which publisher and client share."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ BLOBS = "blobs"
 KEYS = "keys"
 """Public keys as PEM, for tools that read no metadata."""
 SUMMARIES = "summaries"
-"""What the signer states of each release that it has verified: `<digest of the release>.json`."""
+"""The signer's summary of each release that it has verified: `<digest of the release>.json`."""
 IMPORTS = "imports"
-"""In a mirror: a repository for each distribution that its channels take packages of."""
+"""In a mirror: a repository for each distribution that its channels import packages from."""
 BUILDERS_TARGET = "builders.json"
 """The public keys whose provenance clients accept; signed by the top-level targets role."""
 ADVISORIES = "advisories"
-"""The delegated role that signs what is known to be wrong with packages."""
+"""The delegated role that signs advisories."""
 ADVISORIES_PATTERN = "advisories/*"
 ADVISORY_LIST = "osv.json"
 """The name of the target below `advisories/` that lists them all."""
 REVIEW_LIST = "reviews.json"
-"""The name of the target beside it that says which packages were looked at, and when the list was signed."""
+"""The name of the target beside it with the reviewed packages, and when the list was signed."""
 
 
 def release_target(channel: str) -> str:

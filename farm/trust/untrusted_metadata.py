@@ -6,7 +6,7 @@ from farm.errors import FarmError
 
 
 class UntrustedMetadataError(FarmError):
-    """Metadata of a channel does not hold.
+    """Metadata of a channel is not valid.
 
     `reason` is expired, signature, rollback, mismatch, delegation, clock, missing or network.
     """
@@ -19,7 +19,7 @@ class UntrustedMetadataError(FarmError):
 
 
 class BrokenReleaseError(FarmError):
-    """A signed release contradicts itself: what it says of a package is not what the package says."""
+    """A signed release contradicts itself: its entry of a package does not match the package."""
 
     code = "broken-release"
 

@@ -29,7 +29,7 @@ from farm.server.recipes import recipes
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
 from farm.trust.attestation.dsse import sign_statement
 from farm.trust.attestation.provenance import BuildRun, build_statement
-from farm.trust.attestation.tester_results import named_order, result_statement
+from farm.trust.attestation.tester_results import order_named_in, result_statement
 from farm.trust.index.release_index import Release, ReleaseEntry
 from farm.trust.index.tree import IndexTree
 from farm.trust.layout import BLOBS
@@ -171,7 +171,7 @@ class Liar:
         texts = {Digest(row["digest"]): row["body"].encode() for row in self.rows("SELECT * FROM test")}
         found: defaultdict[Digest, list[Digest]] = defaultdict(list)
         for row in self.rows("SELECT attestation FROM attempt WHERE attestation != ''"):
-            order = named_order(self.farm.blobs.read(Digest(row["attestation"])))
+            order = order_named_in(self.farm.blobs.read(Digest(row["attestation"])))
             if order in texts:
                 found[order].append(Digest(row["attestation"]))
                 self.keep(texts[order])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from securesystemslib.signer import CryptoSigner
 from zstandard import ZstdCompressor
 
-from farm.checker.builds.builds import Grounds, check_builds
+from farm.checker.builds.builds import BuildContext, check_builds
 from farm.checker.builds.ownership import Ownership
 from farm.checker.builds.plans import Plans
 from farm.core.fileset.manifest import File, Manifest
@@ -293,7 +293,7 @@ class Builder:
             released=lambda name, recipe: (name, recipe) in self.released,
             withdrawn=self.withdrawn,
         )
-        grounds = Grounds(self.blobs, builders, plans, ownership, _Nothing())
+        grounds = BuildContext(self.blobs, builders, plans, ownership, _Nothing())
         found = check_builds([each.entry for each in new], ReleaseEvidence(dependencies=tuple(told)), grounds, "edge")
         return sorted(each.name.short for each in found.values())
 

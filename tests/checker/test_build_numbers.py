@@ -30,7 +30,7 @@ def numbered(edge: Channel, number: int, flag: str = "") -> Package:
 
 @pytest.mark.parametrize("number", [MOST_UNPUBLISHED + 1, LAST_BUILD])
 def test_a_number_far_beyond_what_was_published_is_refused(edge: Channel, number: int) -> None:
-    with refuses("far-build-number", match=r"none was published, so that .* up to 10000") as no:
+    with refuses("far-build-number", match=r"no build of that revision is published, so that .* up to 10000") as no:
         edge.sign(numbered(edge, number))
     assert no.value.by_package.keys() == {"zlib"}
     assert "Raise the revision in the recipe that makes zlib" in no.value.remedy
@@ -48,7 +48,7 @@ def test_builds_that_were_never_released_leave_room(edge: Channel) -> None:
     edge.sign(first)
     for number in (MOST_UNPUBLISHED, 2 * MOST_UNPUBLISHED):
         edge.sign(numbered(edge, number, flag=str(number)))
-    with refuses("far-build-number", match="the highest published build of that revision is 20000"):
+    with refuses("far-build-number", match="build 20000 is the highest published"):
         edge.sign(numbered(edge, 3 * MOST_UNPUBLISHED + 1, flag="far"))
     edge.sign(numbered(edge, 3 * MOST_UNPUBLISHED, flag="near"))
     assert edge.released == 4

@@ -18,7 +18,7 @@ from farm.store.errors import MissingBlobError
 from farm.trust.attestation.curator_order import Act
 from farm.trust.ceremony.ceremony import sign_policy
 from farm.trust.metadata.repository import Repository
-from farm.trust.verification.release_proof import MOST_HEADS, ShownRelease, UnsignedAbroadError
+from farm.trust.verification.release_proof import MOST_HEADS, ReleaseProof, UnprovenReleaseError
 from tests.checker.channel import opened_channel
 from tests.checker.theirs import THEM, Theirs
 from tests.refusing import refuses
@@ -63,7 +63,7 @@ def test_what_they_have_signed_is_taken_and_need_not_be_shown_again_while_it_sta
     edge, theirs, lib = taking.edge, taking.theirs, taking.release(1, "other")
     other = theirs.package(taking.other, "other")
     taken = theirs.taken(lib, other)
-    with refuses("unshown-import", match=f"nothing shows that {THEM} has signed release 1") as refused:
+    with refuses("unshown-import", match=f"there is no proof that {THEM} has signed release 1") as refused:
         edge.sign(imports=(taken,))
     assert refused.value.by_package.keys() == {LIB, f"{THEM}/other"}
     edge.sign(imports=(taken,), abroad=(theirs.shown(),))
@@ -85,9 +85,9 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
             edge.sign(imports=(theirs.taken(invented),), abroad=(theirs.shown(),))
         assert refused.value.by_package.keys() == {str(invented.name)}
     never = Digest.of(b"a release that never was")
-    with refuses("unshown-import", match="nothing shows"):
+    with refuses("unshown-import", match="there is no proof"):
         edge.sign(imports=(theirs.taken(lib, release=never),), abroad=(theirs.shown(),))
-    with pytest.raises(UnsignedAbroadError, match="which is release 1 of"):
+    with pytest.raises(UnprovenReleaseError, match="which is release 1 of"):
         edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
     assert edge.released == 0
     edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))  # and honest work goes on
@@ -95,7 +95,7 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
 
 def test_an_invented_number_stands_in_nobodys_way(taking: Taking) -> None:
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
-    with pytest.raises(UnsignedAbroadError):
+    with pytest.raises(UnprovenReleaseError):
         edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
     edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
     newer = taking.release(2)
@@ -108,7 +108,7 @@ def test_an_earlier_release_of_theirs_is_shown_by_a_later_one(taking: Taking) ->
     taking.release(2)
     taking.release(3)
     cut = replace(theirs.shown(1), heads=(theirs.releases[2].digest, theirs.releases[0].digest))
-    with pytest.raises(UnsignedAbroadError, match="release 3 does not come after"):
+    with pytest.raises(UnprovenReleaseError, match="release 3 does not come after"):
         edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(cut,))
     edge.sign(imports=(theirs.taken(lib, number=1),), abroad=(theirs.shown(1),))
     assert edge.released == 1
@@ -220,7 +220,7 @@ def test_what_is_brought_though_it_was_shown_before_is_looked_at(taking: Taking)
     (_, other) = theirs.held[theirs.releases[0].digest]
     edge.sign(imports=(theirs.taken(lib, other),), abroad=(theirs.shown(),))
     bad = replace(theirs.shown(), snapshot=theirs.shown().targets)
-    with pytest.raises(UnsignedAbroadError):
+    with pytest.raises(UnprovenReleaseError):
         edge.sign(imports=(theirs.taken(lib),), abroad=(bad,))
     edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))
     assert edge.released == 2
@@ -246,55 +246,55 @@ def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
     assert edge.released == 3
 
 
-FORGERIES: dict[str, Callable[[Taking, Theirs, ShownRelease], ShownRelease]] = {}
+FORGERIES: dict[str, Callable[[Taking, Theirs, ReleaseProof], ReleaseProof]] = {}
 
 
-def forgery(make: Callable[[Taking, Theirs, ShownRelease], ShownRelease]) -> None:
+def forgery(make: Callable[[Taking, Theirs, ReleaseProof], ReleaseProof]) -> None:
     FORGERIES[make.__name__] = make
 
 
 @forgery
-def a_channel_signed_by_others(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_channel_signed_by_others(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, channel=mallory.shown().channel)
 
 
 @forgery
-def targets_signed_by_others(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def targets_signed_by_others(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, targets=mallory.shown().targets, channel=mallory.shown().channel)
 
 
 @forgery
-def everything_signed_by_others(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def everything_signed_by_others(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(mallory.shown(), roots=shown.roots)
 
 
 @forgery
-def another_root(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def another_root(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return mallory.shown()
 
 
 @forgery
-def a_root_that_theirs_have_not_signed(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_root_that_theirs_have_not_signed(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(mallory.shown(), roots=(*shown.roots, *mallory.shown().roots))
 
 
 @forgery
-def a_timestamp_signed_by_others(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_timestamp_signed_by_others(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, timestamp=mallory.shown().timestamp, snapshot=mallory.shown().snapshot)
 
 
 @forgery
-def a_snapshot_that_is_none(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_snapshot_that_is_none(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, snapshot=shown.targets)
 
 
 @forgery
-def a_document_without_end(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_document_without_end(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, timestamp=taking.edge.builder.blobs.put_bytes(b" " * 20_000))
 
 
 @forgery
-def a_document_that_is_no_json(taking: Taking, mallory: Theirs, shown: ShownRelease) -> ShownRelease:
+def a_document_that_is_no_json(taking: Taking, mallory: Theirs, shown: ReleaseProof) -> ReleaseProof:
     return replace(shown, channel=taking.edge.builder.blobs.put_bytes(b"{"))
 
 
@@ -307,7 +307,7 @@ def test_forged_metadata_shows_nothing(taking: Taking, tmp_path: Path, name: str
     mallory.publish(evil)
     forged = FORGERIES[name](taking, mallory, theirs.shown())
     forged = replace(forged, heads=mallory.shown().heads)
-    with pytest.raises(UnsignedAbroadError if "without_end" not in name else Exception) as refused:
+    with pytest.raises(UnprovenReleaseError if "without_end" not in name else Exception) as refused:
         edge.sign(imports=(mallory.taken(evil, root=theirs.root),), abroad=(forged,))
     assert refused.value.by_package.keys() == {LIB}
     assert edge.released == 0

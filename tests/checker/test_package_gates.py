@@ -140,7 +140,7 @@ class TestReproduced:
         with pytest.raises(InvalidEnvelopeError):
             edge.sign(builder.rebuilt(zlib, SECOND, MALLORY))
         stolen = replace(zlib, rebuilds=builder.rebuilt(png, SECOND, THIRD).rebuilds)
-        with pytest.raises(ProvenanceError, match="it speaks of other packages"):
+        with pytest.raises(ProvenanceError, match="it is about other packages"):
             edge.sign(stolen)
 
 
@@ -366,7 +366,7 @@ class TestPackagesOfOthers:
         self.allow(edge, b"gates: [proof]\n", theirs)
         good = self.release(edge, theirs)
         (taken,), shown = good["imports"], good["abroad"]
-        with pytest.raises(RefusedReleaseError, match=r"taken as evil\.example\.org/lib is described as base"):
+        with pytest.raises(RefusedReleaseError, match=r"imported as evil\.example\.org/lib is described as base"):
             edge.sign(imports=(replace(taken, distribution="evil.example.org"),), abroad=shown)
         own = edge.builder.build(edge.builder.recipe("pattern"))
         evil = replace(own.descriptor, name=PackageName("evil.example.org", "lib"))
@@ -375,7 +375,7 @@ class TestPackagesOfOthers:
             replace(taken, channel="edge"),
             replace(taken, root=Digest.of(b"another root")),
         ):
-            with refuses("unknown-origin", match="is none that packages may be taken of") as refused:
+            with refuses("unknown-origin", match="is none that packages may be taken from") as refused:
                 edge.sign(imports=(wrong,), abroad=shown)
             assert refused.value.by_package.keys() == set(wrong.names)
         edge.sign(**good)

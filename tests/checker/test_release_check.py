@@ -111,7 +111,7 @@ def test_an_entry_that_describes_another_package_is_refused(signer: Signer) -> N
 def test_a_size_that_is_not_true_is_refused(signer: Signer, part: str) -> None:
     blob = getattr(signer.entry("say"), part)
     wrong = signer.entry("say", **{part: BlobRef(blob.digest, blob.size + 1)})
-    with pytest.raises(RefusedReleaseError, match=r"another size than|the release says"):
+    with pytest.raises(RefusedReleaseError, match=r"bytes, and the release names"):
         signer.check(signer.release(wrong))
 
 
@@ -136,7 +136,9 @@ def test_facts_of_another_package_are_refused(signer: Signer) -> None:
 
 
 def test_an_archive_of_something_else_is_refused(signer: Signer) -> None:
-    with pytest.raises(RefusedReleaseError, match=r"the archive of dist.example.org/say holds something else"):
+    with pytest.raises(
+        RefusedReleaseError, match=r"the archive of dist.example.org/say does not hold what its descriptor names"
+    ):
         signer.check(signer.release(signer.entry("say", archive=signer.entry("greet").archive)))
     rubbish = signer.packages.keep(b"rubbish")
     with pytest.raises(UndecodableArchiveError):
@@ -158,12 +160,14 @@ def test_an_archive_that_was_not_made_of_its_manifest_is_refused_although_its_di
         archive=blob,
         provenance=signer.packages.provenance(descriptor, blob, signer.packages.builder, entry.recipe),
     )
-    with pytest.raises(RefusedReleaseError, match=r"the archive of dist.example.org/say holds something else"):
+    with pytest.raises(
+        RefusedReleaseError, match=r"the archive of dist.example.org/say does not hold what its descriptor names"
+    ):
         signer.check(signer.release(forged))
 
 
 def test_a_provenance_of_another_package_is_refused(signer: Signer) -> None:
-    with pytest.raises(ProvenanceError, match="speaks of other packages"):
+    with pytest.raises(ProvenanceError, match="is about other packages"):
         signer.check(signer.release(signer.entry("say", provenance=signer.entry("greet").provenance)))
 
 
@@ -202,9 +206,7 @@ class TestRebuilds:
         return another
 
     def test_a_package_that_too_few_have_built_is_refused(self, signer: Signer, another: CryptoSigner) -> None:
-        with pytest.raises(
-            ProvenanceError, match="edge asks for 2 builders who came to the same package, and there is 1"
-        ):
+        with pytest.raises(ProvenanceError, match="edge requires 2 builders of the same package, and there is 1"):
             signer.check(signer.release(signer.entry("say")))
         assert signer.check(
             signer.release(signer.entry("say", rebuilds=(signer.packages.rebuilt("say", another),)))
@@ -225,5 +227,5 @@ class TestRebuilds:
         stranger = signer.packages.rebuilt("say", CryptoSigner.generate_ed25519())
         with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
             signer.check(signer.release(signer.entry("say", rebuilds=(stranger,))))
-        with pytest.raises(ProvenanceError, match="speaks of other packages"):
+        with pytest.raises(ProvenanceError, match="is about other packages"):
             signer.check(signer.release(signer.entry("say", rebuilds=(signer.packages.rebuilt("greet", another),))))

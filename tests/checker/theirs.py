@@ -15,7 +15,7 @@ from farm.trust.index.imports import Import, ImportedPackage
 from farm.trust.index.tree import entries
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
-from farm.trust.verification.release_proof import ShownRelease
+from farm.trust.verification.release_proof import ReleaseProof
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,12 +109,12 @@ class Theirs:
         )
         return replace(taken, **said)
 
-    def shown(self, number: int = 0) -> ShownRelease:
+    def shown(self, number: int = 0) -> ReleaseProof:
         """What is signed now, back to the release of this number, or the newest."""
         heads = [release.digest for release in reversed(self.releases[(number or len(self.releases)) - 1 :])]
         documents = [self._metadata(role) for role in ("timestamp", "snapshot", "targets", self.channel)]
         roots = sorted((self.public / "metadata").glob("*.root.json"), key=_version)
-        return ShownRelease(
+        return ReleaseProof(
             tuple(self.blobs.put_bytes(root.read_bytes()) for root in roots),
             *map(self.blobs.put_bytes, documents),
             heads=tuple(heads),

@@ -149,4 +149,4 @@ def test_a_client_asks_for_as_many_builders_as_the_policy_does(farm: RunningFarm
     farm.start()
     refused = farm.run("install", "steady", "--root", str(tmp_path / "root"), state=state)
     assert refused.status == 1
-    assert "edge asks for 3 builders who came to the same package, and there are 2" in refused.message
+    assert "edge requires 3 builders of the same package, and there are 2" in refused.message

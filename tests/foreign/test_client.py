@@ -157,7 +157,7 @@ def test_a_pinned_release_that_is_not_there_is_refused(neighbours: Neighbours, h
     never = Digest.of(b"never released")
     neighbours.publish("openssl", "say", release=never)
     follow(host, neighbours.second)
-    error = refused(host, tmp_path / "root", UntrustedMetadataError, "does not come after it")
+    error = refused(host, tmp_path / "root", UntrustedMetadataError, "does not lead back to it")
     assert never in error.message
 
 

@@ -35,7 +35,7 @@ def test_older_metadata_is_refused(simulator: Simulator, roles: tuple[str, ...])
     [
         ({"number": 1}, "is older than release 3"),
         ({"number": 2}, "is older than release 3"),
-        ({"number": 3, "previous": None}, "is another than the one that was seen before"),
+        ({"number": 3, "previous": None}, "differs from the one that was seen before"),
         ({"number": 4, "released_at": "2025-12-31T00:00:00Z"}, "2025-12-31"),
     ],
 )

@@ -186,7 +186,7 @@ def test_a_release_of_another_channel_or_distribution_is_refused(simulator: Simu
     other_channel = simulator.mirror("channel")
     other_channel.forge_release(successor(simulator.releases[-1], channel="stable"), simulator.online)
     simulator.lead_to(other_channel)
-    assert "says it is of stable" in subscriber.refuses("alone").message
+    assert "is one of stable" in subscriber.refuses("alone").message
     simulator.lead_back()
 
     foreign = successor(simulator.releases[-1], distribution="elsewhere.example.org")

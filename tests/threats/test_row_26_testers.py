@@ -157,7 +157,7 @@ def test_a_verdict_that_is_replayed_for_another_closure_is_refused(channel: Edge
     channel.submits("2.0")
     second = channel.honest.claim()
     assert second.order["test"] == first.order["test"]
-    with pytest.raises(RefusedRequestError, match="the signed result does not answer what was ordered") as caught:
+    with pytest.raises(RefusedRequestError, match="the signed result is not that of the order") as caught:
         channel.reports(channel.honest, second, replayed)
     assert caught.value.status == 422
     assert channel.settles()[0] == 1

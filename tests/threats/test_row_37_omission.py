@@ -144,15 +144,15 @@ def test_an_order_is_used_once_and_on_its_channel(edge: Channel, signer: SignerC
     retry = edge.signed(edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}))
     other = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest}, channel="stable", base=NO_RELEASE)
     signer.take_order(edge.signed(other))
-    with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
+    with pytest.raises(SignerRefusedError, match="enters edge without a curator's order"):
         signer.sign(*edge.prepare(old))
-    with pytest.raises(SignerRefusedError, match="which is one to stable"):
+    with pytest.raises(SignerRefusedError, match="which is for stable"):
         signer.sign(*edge.prepare(old, orders=[other.digest]))
     signer.take_order(retry)
     signer.sign(*edge.prepare(old))
     signer.sign(*edge.prepare(new))
     signer.take_order(retry)
-    with pytest.raises(SignerRefusedError, match="comes to edge by no curator's order"):
+    with pytest.raises(SignerRefusedError, match="enters edge without a curator's order"):
         signer.sign(*edge.prepare(old))
     assert edge.released == 3
 

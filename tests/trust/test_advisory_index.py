@@ -97,10 +97,10 @@ def test_what_may_follow_keeps_all_that_was_there() -> None:
         (index(), "leaves out EXAMPLE-1"),
         (index(listed(1, modified="2024-11-01T10:00:00Z")), "EXAMPLE-1 is older than what is published"),
         (replace(index(listed(1)), distribution="other.example.org"), "is of other.example.org"),
-        (index(listed(1), replace(listed(2), packages=("bash",))), "what the advisory does not"),
-        (index(listed(1), replace(listed(2), document=listed(1).document)), "what the advisory does not"),
-        (index(listed(1), replace(listed(2), document=blob(b"{}"))), "EXAMPLE-2 is none"),
-        (index(listed(1), statements=b"{}"), "the statements are none"),
+        (index(listed(1), replace(listed(2), packages=("bash",))), "has another id or other packages"),
+        (index(listed(1), replace(listed(2), document=listed(1).document)), "has another id or other packages"),
+        (index(listed(1), replace(listed(2), document=blob(b"{}"))), "EXAMPLE-2 cannot be read"),
+        (index(listed(1), statements=b"{}"), "the statements cannot be read"),
     ],
 )
 def test_what_may_not_follow_is_refused(new: AdvisoryIndex, words: str) -> None:

@@ -73,7 +73,7 @@ def test_a_recipe_that_its_builder_did_not_name_is_refused(distribution: SmallDi
 
 def test_the_provenance_of_another_package_is_refused(distribution: SmallDistribution) -> None:
     entry = replace(entry_of(distribution), provenance=entry_of(distribution, "alone").provenance)
-    with pytest.raises(ProvenanceError, match="it speaks of other packages"):
+    with pytest.raises(ProvenanceError, match="it is about other packages"):
         check(distribution, entry)
 
 

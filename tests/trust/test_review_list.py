@@ -62,7 +62,7 @@ def test_the_signer_takes_no_review_that_is_older_to_come_or_twice() -> None:
     check_reviews(LIST.reviews, None, THEN + DAY)
     for bad, why in (
         ((Review("jq", TRACKER, THEN - DAY),), "older than what is published"),
-        ((Review("jq", TRACKER, THEN + 3 * DAY),), "yet to come"),
+        ((Review("jq", TRACKER, THEN + 3 * DAY),), "in the future"),
         ((JQ, JQ), "twice"),
         (tuple(reversed(LIST.reviews)), "not sorted"),
     ):

@@ -231,7 +231,7 @@ def test_a_checker_that_is_killed_and_started_again_goes_on(channel: Channel, tm
 
 LIES: dict[str, tuple[Callable[[dict[str, object]], object], str]] = {
     "another release": (lambda said: said | {"release": Digest.of(b"other")}, "was asked about"),
-    "on another base": (lambda said: said | {"previous": Digest.of(b"other")}, "it was looked at on"),
+    "on another base": (lambda said: said | {"previous": Digest.of(b"other")}, "it was checked against"),
     "nothing": (lambda _said: {}, "this is not a valid verified release"),
     "too much": (lambda said: said | {"sign": "also this"}, "this is not a valid verified release"),
     "no object": (lambda said: [said], "this is not a valid verified release"),

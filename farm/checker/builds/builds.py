@@ -1,7 +1,7 @@
-"""Whether packages were built as their recipes say: provenance, plan, and the same of all that they were built against.
+"""Whether packages were built from their recipes: provenance and plan, also of all that they were built against.
 
-A dependency that was never released is checked like one that is: code of it may be in what was built against it. What
-was released before is in order but for one thing: its builder may not be believed any more.
+A dependency that was never released is checked like one that is: its code may be in what was built against it. What was
+released before has been checked, but its builder may not be trusted any more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from farm.checker.builds.plans import PlanMismatchError
+from farm.checker.builds.plans import PlanMismatchError, field_name
 from farm.checker.reading.described import Described
 from farm.checker.reading.refusal import Faults, RefusedReleaseError
 from farm.core.fileset.manifest import Manifest
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 
 class Verified(Protocol):
-    """What was found in order before, by the digests of descriptors."""
+    """What has been verified before, by the digests of descriptors."""
 
     def has(self, descriptor: Digest) -> bool:
-        """Say whether the build of a package was checked, or the package was signed, before."""
+        """Return whether the build of a package was checked, or the package was signed, before."""
 
     def channels_of(self, descriptor: Digest) -> Collection[str]:
         """Return the channels in which a package was released."""
@@ -57,8 +57,8 @@ def read_evidence(blobs: BlobStore, digest: Digest) -> ReleaseEvidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
-    """What the checker goes by when it looks at builds: what targets have signed, and what was in order before."""
+class BuildContext:
+    """What builds are checked by: what targets has signed, and what was verified before."""
 
     blobs: BlobStore
     builders: AllowedBuilders
@@ -68,20 +68,20 @@ class Grounds:
 
 
 def check_builds(
-    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, grounds: Grounds, channel: str
+    new: Iterable[ReleaseEntry], evidence: ReleaseEvidence, context: BuildContext, channel: str
 ) -> Mapping[Digest, Descriptor]:
-    """See that the new packages of a release were built as their recipes say, and all that they were built against.
+    """Check that the new packages of a release, and all that they were built against, were built from their recipes.
 
-    Of what is new to the channel alone it is seen that its ingredients are by builders who are allowed.
-    Returns what was looked at, by descriptor: all but what was verified before.
+    Of a package that another channel has released already, check that its ingredients are by allowed builders.
+    Returns what was checked, by descriptor: all but what was verified before.
     Raises `RefusedReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError` and the like.
     """
-    builds, faults = Builds(grounds, evidence.dependencies), Faults()
+    builds, faults = Builds(context, evidence.dependencies), Faults()
     for entry in new:
         package = _built(entry)
         with faults.of(entry.name):
             builds.check(package)
-            known_in = grounds.verified.channels_of(package.descriptor.digest)
+            known_in = context.verified.channels_of(package.descriptor.digest)
             if known_in and channel not in known_in:
                 builds.check_ingredients(package)
             if entry.tests:
@@ -90,12 +90,12 @@ def check_builds(
     return builds.checked
 
 
-def recipe_of(entry: ReleaseEntry, grounds: Grounds) -> tuple[VerifiedProvenance, Recipe]:
-    """Return what a builder vouches for of a package, and its recipe: an owner's, and of this plan.
+def recipe_of(entry: ReleaseEntry, context: BuildContext) -> tuple[VerifiedProvenance, Recipe]:
+    """Return the verified provenance of a package, and its recipe: signed by an owner, and leading to the plan.
 
     Raises as `check_builds`.
     """
-    return Builds(grounds, ()).check_recipe(_built(entry), entry.recipe)
+    return Builds(context, ()).check_recipe(_built(entry), entry.recipe)
 
 
 def _built(entry: ReleaseEntry) -> BuiltAgainst:
@@ -103,62 +103,62 @@ def _built(entry: ReleaseEntry) -> BuiltAgainst:
 
 
 class Builds:
-    """Checks builds for one release; what is found in order is remembered, as what was `checked` before it is."""
+    """Checks builds for one release, and remembers what has passed, beside what was `checked` before."""
 
     def __init__(
         self,
-        grounds: Grounds,
+        context: BuildContext,
         dependencies: Iterable[BuiltAgainst],
         checked: Mapping[Digest, Descriptor] = MappingProxyType({}),
     ) -> None:
-        self._grounds = grounds
+        self._context = context
         self._dependencies = dependencies
         self._by_tree: dict[tuple[str, Digest], BuiltAgainst] | None = None
         self._members: dict[Digest, Member] = {}
-        self._believed: set[BuiltAgainst] = set()
-        self._described = Described(grounds.blobs)
+        self._trusted: set[BuiltAgainst] = set()
+        self._described = Described(context.blobs)
         self.checked = dict(checked)
 
     def check(self, package: BuiltAgainst) -> None:
-        """See that a package, and all that it was built against, was built as its recipe says."""
+        """Check that a package, and all that it was built against, was built from its recipe."""
         waiting, seen = [package], dict[Digest, Descriptor]()
         while waiting:
             each = waiting.pop()
             digest = each.descriptor.digest
-            if digest in seen or digest in self.checked or self._grounds.verified.has(digest):
+            if digest in seen or digest in self.checked or self._context.verified.has(digest):
                 continue
             member = self.member(each)
             seen[digest] = member.descriptor
             content = self._read(each.provenance, "provenance")
-            plan = verify_provenance(content, self._grounds.builders, member.descriptor, each.recipe).plan
+            plan = verify_provenance(content, self._context.builders, member.descriptor, each.recipe).plan
             self._check_described(plan, member.descriptor, each)
-            self._grounds.ownership.check(plan.name.short, each.recipe)
+            self._context.ownership.check(plan.name.short, each.recipe)
             found = self._ingredients(plan)
-            _check_closure(self._grounds.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
+            _check_closure(self._context.plans.check(plan, each.recipe), plan, [self.member(other) for other in found])
             waiting += found
-        self.checked |= seen  # all of it, or none: what else was built against the same is told of, too
+        self.checked |= seen  # all of it, or none: another package built against the same gets the same error
 
     def check_ingredients(self, package: BuiltAgainst) -> None:
-        """See that builders who are allowed have made what a package was built against that was found in order before.
+        """Check that allowed builders have made all that a package was built against, also what was verified before.
 
         Code of it may be in the package, whose own builder cannot know.
         """
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
-        self._ingredients(verify_provenance(content, self._grounds.builders, descriptor, package.recipe).plan)
+        self._ingredients(verify_provenance(content, self._context.builders, descriptor, package.recipe).plan)
 
     def _ingredients(self, plan: Plan) -> list[BuiltAgainst]:
         found = [self.dependency(plan, dependency) for dependency in plan.dependencies]
         for against in found:
-            if against not in self._believed:
-                self._believe(against, plan)
+            if against not in self._trusted:
+                self._check_builder(against, plan)
         return found
 
-    def _believe(self, package: BuiltAgainst, plan: Plan) -> None:
-        """See that a builder who is allowed vouches for what a plan was carried out with, also if it was released."""
+    def _check_builder(self, package: BuiltAgainst, plan: Plan) -> None:
+        """Check that an allowed builder has signed for an ingredient of a plan, also one that was released."""
         content, descriptor = self._read(package.provenance, "provenance"), self._descriptor(package.descriptor)
         try:
-            verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
+            verify_provenance(content, self._context.builders, descriptor, package.recipe)
         except InvalidEnvelopeError as error:
             name = descriptor.name.short
             raise RefusedReleaseError(
@@ -169,29 +169,31 @@ class Builds:
                 f"{name} is to be trusted after all, allow it: `farm keys draft targets --allow-builder`.",
                 code="removed-builder",
             ) from error
-        self._believed.add(package)
+        self._trusted.add(package)
 
     def check_recipe(self, package: BuiltAgainst, recipe: Digest) -> tuple[VerifiedProvenance, Recipe]:
-        """See that a recipe, as of newer tests, is one of the package: an owner's, and of the very same plan."""
+        """Check that a recipe, such as one with newer tests, is signed by an owner and leads to the very same plan."""
         content = self._read(package.provenance, "provenance")
         descriptor = self._descriptor(package.descriptor)
-        verified = verify_provenance(content, self._grounds.builders, descriptor, package.recipe)
-        self._grounds.ownership.check(verified.plan.name.short, recipe)
-        return verified, self._grounds.plans.check(verified.plan, recipe)
+        verified = verify_provenance(content, self._context.builders, descriptor, package.recipe)
+        self._context.ownership.check(verified.plan.name.short, recipe)
+        return verified, self._context.plans.check(verified.plan, recipe)
 
     def _check_described(self, plan: Plan, descriptor: Descriptor, package: BuiltAgainst) -> None:
-        """See that a descriptor says what the plan and the files come to: a worker can add a link to anywhere."""
+        """Check that a descriptor follows from the plan and the files: a worker could add a link to anywhere."""
         output = output_names(plan).get(descriptor.name.short)
         if output is None or descriptor.name.distribution != plan.name.distribution:
-            raise PlanMismatchError(str(plan.name), f"it does not put out {descriptor.name}")
+            raise PlanMismatchError(str(plan.name), f"{descriptor.name} is not among its outputs")
         facts = PackageFacts.from_json(self._read(package.facts, "facts"))
         manifest = Manifest.from_json(self._read(package.manifest, "manifest"))
         expected = describe_output(plan, output, manifest, facts, descriptor.diff_id)
         for what, wanted, got in differing_fields(expected, descriptor):
-            raise PlanMismatchError(str(descriptor.name), f"its {what} should be {wanted:.300}, and it has {got:.300}")
+            raise PlanMismatchError(
+                str(descriptor.name), f"its {field_name(what)} should be {wanted:.300}, and it has {got:.300}"
+            )
 
     def dependency(self, plan: Plan, dependency: PlannedDependency) -> BuiltAgainst:
-        """Return what a plan names, of what was brought. Raises `RefusedReleaseError` where it was not."""
+        """Return an ingredient of a plan from the evidence. Raises `RefusedReleaseError` where it is missing."""
         found = self._all().get((str(dependency.name), dependency.tree))
         if found is None:
             raise RefusedReleaseError(
@@ -209,8 +211,8 @@ class Builds:
         return self._by_tree
 
     def member(self, package: BuiltAgainst) -> Member:
-        """Return the member that a package is, whether or not its build is in order."""
-        # Much is built against a few: each is read once for a release.
+        """Return a package as a member of sets, whether or not its build has been checked."""
+        # Many packages are built against few: read these once for a release.
         known = self._members.get(package.descriptor.digest)
         if known is None:
             known = self._members[package.descriptor.digest] = self._read_member(package)
@@ -230,11 +232,11 @@ class Builds:
 
 
 def _check_closure(recipe: Recipe, plan: Plan, members: list[Member]) -> None:
-    """See that nothing was there during the build but what the recipe names, and what that needs."""
+    """Check that only what the recipe names, and what that needs, was present during the build."""
     if not plan.dependencies:
         return
     needed = build_closure(PackageSet.of(members), recipe.build_needs, given=from_toolchain(members))
     if beyond := {dependency.name.short for dependency in plan.dependencies} - {member.name for member in needed}:
         raise PlanMismatchError(
-            str(plan.name), f"{', '.join(sorted(beyond))} was there during the build, which nothing of it needs"
+            str(plan.name), f"{', '.join(sorted(beyond))} was present during the build, and nothing in it needs that"
         )

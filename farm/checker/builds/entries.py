@@ -25,7 +25,7 @@ from farm.trust.index.tree import IndexTree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from farm.checker.builds.builds import Grounds
+    from farm.checker.builds.builds import BuildContext
     from farm.core.recipe.recipe import Recipe
     from farm.trust.attestation.provenance import VerifiedProvenance
     from farm.trust.index.release_index import Release, ReleaseEntry
@@ -33,21 +33,20 @@ if TYPE_CHECKING:
 LARGEST_BILL = 16 << 20
 
 
-def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], grounds: Grounds) -> None:
-    """See that new entries name recipes of their owners, from which their plans follow, and the summaries and bills of
-    these.
+def check_entries(new: Sequence[ReleaseEntry], signed: Iterable[Release | None], context: BuildContext) -> None:
+    """Check that new entries name recipes of owners that lead to their plans, and the summaries and bills of these.
 
     What one of the `signed` releases states of the same package was checked before it was signed.
     Raises `RefusedReleaseError`, and `RecipeError`, `MissingBlobError` and the like for a recipe that cannot be read.
     """
-    blobs = grounds.blobs
+    blobs = context.blobs
     trees = [IndexTree(lambda blob: blobs.read(blob.digest), release.index) for release in signed if release]
     faults = Faults()
     for entry in new:
         known = [found for tree in trees if (found := tree.entry(entry.name))]
         if _checked_facts(entry) not in map(_checked_facts, known):
             with faults.of(entry.name):
-                _check_entry(entry, grounds)
+                _check_entry(entry, context)
     faults.check()
 
 
@@ -55,14 +54,14 @@ def _checked_facts(entry: ReleaseEntry) -> object:
     return entry.descriptor, entry.recipe, entry.summary, entry.sbom
 
 
-def _check_entry(entry: ReleaseEntry, grounds: Grounds) -> None:
-    verified, recipe = recipe_of(entry, grounds)
+def _check_entry(entry: ReleaseEntry, context: BuildContext) -> None:
+    verified, recipe = recipe_of(entry, context)
     if recipe.summary != entry.summary:
         raise RefusedReleaseError(
             f"the summary of {entry.name} is {entry.summary!r:.150}, and {recipe.summary!r} in its recipe",
             remedy="Release it with the summary of its recipe.",
         )
-    if not _has_true_bill(entry, grounds, verified, recipe):
+    if not _has_true_bill(entry, context, verified, recipe):
         raise RefusedReleaseError(
             f"the bill of materials of {entry.name} does not follow from its plan and its recipe",
             remedy="Do not trust the farm that named it. If a farm of an older version wrote it, raise the revision.",
@@ -70,10 +69,10 @@ def _check_entry(entry: ReleaseEntry, grounds: Grounds) -> None:
         )
 
 
-def _has_true_bill(entry: ReleaseEntry, grounds: Grounds, verified: VerifiedProvenance, recipe: Recipe) -> bool:
+def _has_true_bill(entry: ReleaseEntry, context: BuildContext, verified: VerifiedProvenance, recipe: Recipe) -> bool:
     if entry.sbom is None or entry.sbom.size > LARGEST_BILL:
         return False
-    blobs, lock = grounds.blobs, grounds.plans.lock_of(verified.plan.toolchain)
+    blobs, lock = context.blobs, context.plans.lock_of(verified.plan.toolchain)
     content = blobs.read(entry.sbom.digest)
     descriptor = Descriptor.from_json(blobs.read(entry.descriptor.digest))
     manifest = Manifest.from_json(blobs.read(entry.manifest.digest))

@@ -1,6 +1,6 @@
-"""Of which builds the packages of a release are, what else these put out, and what was there when they ran.
+"""The builds that the packages of a release are outputs of, their other outputs, and what was present during them.
 
-A package that was released names its build itself; how others were built is brought as evidence, and checked.
+A released package names its build itself; the builds of others are brought as evidence, and checked.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A release that is asked for. `builds` knows which builds of what was `brought` are in order."""
+class ReleaseContext:
+    """A release to decide about, and what it is checked by. `builds` checks the builds in `brought`, the evidence."""
 
     release: Release
     previous: Release | None
@@ -49,16 +49,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build: its plan, and the members that it put out, by name."""
+    """A build: its plan and its outputs, by name."""
 
     plan: Plan
     outputs: tuple[Member, ...]
 
 
 class KnownBuilds:
-    """The builds of the packages of one release, of the release before it, and of what was brought with it."""
+    """The builds of the packages of one release, of the release before it, and of its evidence."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: ReleaseContext) -> None:
         self._case = case
         self._described = Described(case.blobs)
         heads = filter(None, (case.release, case.previous))
@@ -70,25 +70,25 @@ class KnownBuilds:
         self._rebuilt = self._by_files(case.brought.rebuilt)
 
     def root(self, member: Member, files: LinkedFiles) -> BuildRoot:
-        """Return what an own member was built with; it fits what later builds had that came to its files, too.
+        """Return what a member was built with; what later builds of the very same files were built with fits as well.
 
-        Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
+        Raises `RefusedReleaseError` for a build that does not follow from its recipe.
         """
         later = [self._checked(against) for against in self._rebuilt.get((member.name, member.descriptor.tree), ())]
         newest, *others = (self._root(build, files) for build in (*later, self.of(member)))
         return replace(newest, others=tuple(others))
 
     def of(self, member: Member) -> Build:
-        """Return the build of an own member of the release, or of the one before."""
+        """Return the build of a member of the release, or of the one before."""
         entry = self._entry(member.name, member.descriptor.digest)
         if entry is None:
-            raise RefusedReleaseError(f"{member.label} stands in no release that could say how it was built")
+            raise RefusedReleaseError(f"{member.label} is in no release that names its build")
         return self._build(member.descriptor, entry.provenance.digest)
 
     def having(self, name: str, tree: Digest) -> Sequence[tuple[Member, Build]]:
-        """Return the packages with these very files, each with its build: of the releases, and of what was brought.
+        """Return the packages with these very files, each with its build, from the releases and the evidence.
 
-        Raises `RefusedReleaseError` for what nobody has shown to be built as its recipe says.
+        Raises `RefusedReleaseError` for a build that does not follow from its recipe.
         """
         for release in self._trees:
             entry = release.entry(name)
@@ -109,7 +109,7 @@ class KnownBuilds:
         return BuildRoot((*there, *build.outputs), files, given=given)
 
     def _checked(self, package: BuiltAgainst) -> Build:
-        """Return a build that was brought: also of what was released, it is only brought how it was built."""
+        """Return a build from the evidence."""
         self._case.builds.check(package)
         descriptor = self._described.descriptor(package.descriptor.digest)
         content = self._described.read(package.provenance.digest, "provenance")

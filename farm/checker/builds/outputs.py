@@ -1,7 +1,7 @@
-"""What builds have put out: the outputs of one build move together, and one goes when its recipe makes it no more.
+"""The outputs of one build move together, and one leaves only when its recipe no longer makes it.
 
-So it is in the pipeline, where they are one atom: a recipe's tests run on the package of its name, and say nothing of a
-library that comes without it.
+As in the pipeline, where they are one atom: a recipe's tests run on the package of its name, and show nothing about a
+library that is released without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A package as the output of a build, which its provenance tells of."""
+    """A package as an output of the build that its provenance names."""
 
     name: str
     package: Digest
@@ -37,14 +37,15 @@ class Output:
 
     @property
     def recipe(self) -> str:
-        """The name of the recipe that it is made by, and of the package that this recipe's tests are run on."""
+        """The name of its recipe, and of the package that the tests of this run on."""
         return self.plan.name.short
 
 
 class Outputs:
-    """The packages that a release changes, and what is beside them in it, and in the one before, as outputs of builds.
+    """The packages of a release, and of the one before, as outputs of builds.
 
-    Costs what is asked. All of it raises `RefusedReleaseError`, `ProvenanceError`, `MissingBlobError` and the like.
+    Reads only what is needed. Every method raises `RefusedReleaseError`, `ProvenanceError`, `MissingBlobError` and the
+    like.
     """
 
     def __init__(self, change: ReleaseChange, blobs: BlobStore) -> None:
@@ -55,17 +56,17 @@ class Outputs:
         self._known: dict[Digest, Output] = {}
 
     def now(self, name: str) -> Output | None:
-        """Return what the release has under a name."""
+        """Return the package of a name in the release."""
         entry = self._now.entry(name)
         return self.of(entry) if entry else None
 
     def before(self, name: str) -> Output | None:
-        """Return what the release before has under a name."""
+        """Return the package of a name in the release before."""
         entry = self._before.entry(name) if self._before else None
         return self.of(entry) if entry else None
 
     def of(self, entry: ReleaseEntry) -> Output:
-        """Return the output that the package of an entry is."""
+        """Return the package of an entry."""
         digest = entry.descriptor.digest
         if digest not in self._known:
             plan = self._described.descriptor(digest).plan
@@ -74,20 +75,20 @@ class Outputs:
         return self._known[digest]
 
     def put_out(self, output: Output) -> frozenset[str]:
-        """Return the names of all packages that the build of one has put out."""
+        """Return the names of all outputs of the build of a package."""
         content = self._described.read(output.provenance, "provenance")
         _, together = outputs_by_plan(content, output.plan.digest)
         return frozenset(self._described.descriptor(digest).name.short for digest in together)
 
     def are_of_one_build(self, name: str, other: str, package: Digest | None) -> bool:
-        """Say whether the release has a package and another, which is this one, and one build has put out both."""
+        """Return whether the release has a package, and `package` as another, as outputs of one build."""
         first, second = self.now(name), self.now(other)
         if first is None or second is None or second.package != package:
             return False
         return first.plan.digest == second.plan.digest and name in self.put_out(second)
 
     def moving_with(self, name: str) -> frozenset[str]:
-        """Return what else has to move when a package does: of the build that it leaves, and of the one that comes."""
+        """Return what else has to move when a package does: outputs of the old build and of the new one."""
         was, now = self.before(name), self.now(name)
         left = {each for each in output_names(was.plan) if _is_of(self.before(each), was)} if was else set()
         coming = {each for each in self.put_out(now) if not _is_of(self.before(each), now)} if now else set()
@@ -99,9 +100,10 @@ def _is_of(other: Output | None, output: Output) -> bool:
 
 
 def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | None], bool]) -> None:
-    """See that what comes has beside it what its build put out: the package of its recipe, and no output of another.
+    """Check that new packages come with the outputs of their builds: the package of their recipe, and no output of
+    another build.
 
-    `is_apart` says of a package that comes, and of what stands under another name, that these two may be of two builds.
+    `is_apart` says whether a new package and the package of another name may be of two builds.
     Raises as `Outputs`.
     """
     faults = Faults()
@@ -123,7 +125,7 @@ def check_together(outputs: Outputs, is_apart: Callable[[Output, str, Output | N
 
 
 def _family(came: Output, outputs: Outputs) -> set[str]:
-    """Return the names of what may come of a build, and of what may have come of that which it takes the place of."""
+    """Return the names of the possible outputs of a build, and of the build that it replaces."""
     was = outputs.before(came.name)
     old = output_names(was.plan) if was is not None and was.recipe == came.recipe else ()
     return {*output_names(came.plan), *old}
@@ -132,12 +134,12 @@ def _family(came: Output, outputs: Outputs) -> set[str]:
 def _fits(came: Output, name: str, beside: Output | None) -> bool:
     if name == came.recipe:
         return _is_of(beside, came)
-    # A name may have come to be that of another recipe.
+    # The name may belong to another recipe by now.
     return beside is None or beside.recipe != came.recipe or _is_of(beside, came)
 
 
-def stand_so(came: Output, name: str, beside: Output | None, channel: str, stays: PublishedRecord) -> bool:
-    """Say whether the newest release of a channel has these two, as they are, side by side."""
+def are_side_by_side(came: Output, name: str, beside: Output | None, channel: str, stays: PublishedRecord) -> bool:
+    """Return whether the newest release of a channel has these two very packages side by side."""
     return _held(stays, channel, came.name) == came.package and _held(stays, channel, name) == (
         beside.package if beside else None
     )
@@ -149,10 +151,10 @@ def _held(stays: PublishedRecord, channel: str, name: str) -> Digest | None:
 
 
 def check_departures(outputs: Outputs, is_ordered: Callable[[Digest], bool]) -> None:
-    """See that what goes is made no more by its recipe, whose newer build the release has, or goes by an order.
+    """Check that a package leaves only when the newer build of its recipe does not make it, or by an order.
 
-    For a channel that takes what is built: no recipe ever goes. Packages of other distributions are not looked at: they
-    are there for what needs them. Raises as `Outputs`.
+    For a channel that takes what is built: no recipe ever leaves. Imported packages are not checked: they are there
+    for what needs them. Raises as `Outputs`.
     """
     faults, channel = Faults(), outputs.change.release.channel
     for entry in outputs.change.going:

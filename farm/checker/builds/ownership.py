@@ -1,6 +1,6 @@
 """Whether an owner has signed a recipe: by the signed `OWNERS`, and by envelopes whose signatures are verified here.
 
-A submission is taken all together: a statement counts once each recipe that it names is signed by an owner of it.
+A submission is accepted as a whole: a statement counts once each recipe that it names is signed by an owner of it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 _YEARS = range(1970, 9999)
-"""Others stand in no statement that a person's clock has made, and are at the end of what can be reckoned with."""
+"""No clock makes other years, and at the ends of the range arithmetic with times fails."""
 
 
 class ReleasedRecipes:
-    """Which recipes the packages of some releases were made from, or are tested by. They are read when it is asked."""
+    """The recipes that the packages of some releases were made from, or are tested by. Read when first needed."""
 
     def __init__(self, releases: Callable[[], Iterable[Release]], blobs: BlobStore) -> None:
         self._releases = releases
@@ -52,18 +52,18 @@ class ReleasedRecipes:
         return [IndexTree(Described(self._blobs).blob, release.index) for release in self._releases()]
 
     def has(self, name: str, recipe: Digest) -> bool:
-        """Say whether the package of a recipe, as it is by its digest, is in one of the releases."""
+        """Return whether one of the releases has the package of this very recipe."""
         found = (tree.entry(name) for tree in self._trees)
         return any(entry is not None and recipe in entry.recipes for entry in found)
 
 
 class Ownership:
-    """Knows which recipes their owners have signed. Where no `OWNERS` is signed, nobody owns anything: all may pass.
+    """Knows which recipes their owners have signed. Where no `OWNERS` is signed, all recipes pass.
 
-    `envelopes` are blobs; one that is no signed submission of a known person counts for nothing, nor does one whose
-    statement is `withdrawn` (by digest, with who has done that) for what is not released. `released` says of a recipe,
-    by name and digest, whether a release has it: then all that it was submitted with was signed at that time, by who
-    owned it then. Nothing is newer than something else by a time that is to come `now`.
+    `envelopes` are blobs; one that is not a submission signed by a known person is ignored. So is one whose statement
+    is `withdrawn` (digests, each with the person who did that), except for what is released. `released` says whether a
+    release has a recipe, by name and digest: then all that it was submitted with was signed by the owners of that time.
+    Times after `now` make nothing newer.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Ownership:
         self._latest = now + TOLERANCE if now else None
 
     def check(self, name: str, recipe: Digest) -> None:
-        """See that an owner of the recipe `name` has signed it as it is, in a submission that all have signed.
+        """Check that an owner of the recipe `name` has signed it, in a submission signed by owners as a whole.
 
         Raises `RefusedReleaseError`.
         """
@@ -105,17 +105,17 @@ class Ownership:
                 code="unsigned-recipe",
             )
         if not self._is_signed(its, self._counting) and not self._released(name, recipe):
-            raise self._half(its)
+            raise self._incomplete(its)
 
     def is_signed_since(self, name: str, recipe: Digest, since: datetime) -> bool:
-        """Say whether an owner of the recipe `name` has signed it as it is, after that time, and not withdrawn it."""
+        """Return whether an owner of the recipe `name` has signed it after that time, and not withdrawn it."""
         last = self.last_signed(name, recipe)
         return last is not None and last > since
 
     def last_signed(self, name: str, recipe: Digest) -> datetime | None:
-        """Return when an owner of the recipe `name` has signed it as it is, and not withdrawn it, last; None: never.
+        """Return when an owner of the recipe `name` last signed it as it is, and did not withdraw it; None for never.
 
-        A clock that was ahead makes nothing newer than all that comes: such a statement says no time.
+        A statement with a time in the future does not count: a clock that was ahead would make it the newest for ever.
         """
         if self._owners is None:
             return None
@@ -131,7 +131,7 @@ class Ownership:
             default=None,
         )
 
-    def _half(self, its: _Recipe) -> RefusedReleaseError:
+    def _incomplete(self, its: _Recipe) -> RefusedReleaseError:
         assert self._owners is not None  # noqa: S101  (else nothing is asked)
         owned = [
             statement for statement in self._statements if statement.said.signs(*its, distribution=self._distribution)
@@ -151,7 +151,7 @@ class Ownership:
         whose = listed(sorted({owner for each, _ in missing for owner in self._owners.owners_of(each)}))
         return RefusedReleaseError(
             f"{said.submitter} has signed the recipe {its[0]} ({its[1]}) together with {names}, which no owner has "
-            "signed: a submission is taken all together",
+            "signed: a submission is accepted as a whole",
             remedy=f"Let {whose or 'an owner'} sign {names} too, or {said.submitter} submit {its[0]} without it.",
             code="unsigned-recipe",
         )
@@ -174,7 +174,7 @@ class Ownership:
 
     @cached_property
     def _counting(self) -> _Signers:
-        """Who has signed what in the statements of which an owner has signed each recipe, in one of them."""
+        """The signers of recipes, by the statements of which owners have signed every recipe."""
         whole = [statement.said for statement in self._statements if statement.statement not in self._withdrawn]
         signers = _signers(whole)
         while True:
@@ -185,7 +185,7 @@ class Ownership:
             ]
             if len(left) == len(whole):
                 return signers
-            # What was signed in no more than a part of a submission makes no other one whole.
+            # A signature on an incomplete submission completes no other one.
             whole, signers = left, _signers(left)
 
     def _is_there(self, its: _Recipe, signers: _Signers | None = None) -> bool:

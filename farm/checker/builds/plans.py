@@ -1,7 +1,7 @@
 """Whether a plan follows from its recipe: the checker pins the recipe again, and compares.
 
-Who leases plans to workers could lease one that builds something else under an honest recipe; the worker would carry it
-out and sign so. Recipe, steps and the lock of the toolchain are read by digests that are signed, and not as told.
+Control, which leases plans to workers, could lease one that builds something else under an honest recipe; the worker
+would carry it out and sign for it. Recipe, steps and the lock of the toolchain are read by digests that are signed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LARGEST_TEXT = 4 << 20
 """Bytes of a recipe, of a file beside it, of a library of steps, and of a lock."""
 
 _MOST_FOLLOWED = 1024
-"""So many recipes are kept as they were read, for who asks once more."""
+"""How many parsed recipes are cached."""
 
 
 class PlanMismatchError(RefusedReleaseError):
-    """A plan does not follow from the recipe that it is said to be made of."""
+    """A plan does not follow from its recipe."""
 
     code = "plan-mismatch"
 
@@ -132,7 +132,7 @@ class Plans:
         return frozenset(toolchain.tree for toolchain in self._policy.toolchains if toolchain.name == name)
 
     def _readings(self, name: str, recipe: Digest) -> Iterator[Recipe]:
-        """Give what the recipe means, by each library of steps that is signed and that it can be read with."""
+        """Yield the recipe as parsed with each signed library of steps that it can be read with."""
         contents = RecipeContents.from_json(self._read(recipe))
         text = self._read(contents.recipe)
         beside = {file: self._read(digest) for file, digest in contents.files.items()}
@@ -177,8 +177,13 @@ class Plans:
         return self._blobs.read(digest)
 
 
+def field_name(key: str) -> str:
+    """Return a member of a plan or descriptor as messages spell it: their published forms keep `licence`."""
+    return "license" if key == "licence" else key
+
+
 def _first_difference(expected: Plan, plan: Plan) -> str:
     wanted, found = expected.to_dict(), plan.to_dict()
     names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
     name = names[0] if names else "nothing"
-    return f"its {name} should be {wanted.get(name)!r:.300}, and it has {found.get(name)!r:.300}"
+    return f"its {field_name(name)} should be {wanted.get(name)!r:.300}, and it has {found.get(name)!r:.300}"

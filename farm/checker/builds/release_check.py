@@ -1,7 +1,7 @@
-"""What is checked of every package that is new in a release, whatever policy says: by its bytes and who signed for it.
+"""The checks of every new package of a release that need no policy: its bytes and its signatures.
 
-Only what is new in the release is looked at, so the work is that of the change, not of the channel. What packages that
-stay need of what goes, the set knows: `sets` beside this.
+Only what is new in the release is checked, so the cost is that of the change, not of the channel. That nothing needs
+what leaves, `farm.checker.sets` checks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MOST_UNPUBLISHED = 10_000
-"""So far a build number may be beyond the published ones: control numbers builds too that are never released."""
+"""How far a build number may be beyond the published ones: control also numbers builds that are never released."""
 
 
 _SHOWN = 3
@@ -47,11 +47,11 @@ def check_release(
 ) -> None:
     """Check every package that is new in a release. All blobs must be in `blobs`.
 
-    Each must lie in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
-    archive, and have provenances by `builders` that name its recipe, one build number and the same outputs. What was
-    `published` under its name, version, revision and that number, it must be, and the number not far beyond those.
-    Of packages that are imported it is only looked at whether all that they need is there: what they are, their own
-    distribution signs.
+    Each must be in the distribution's own namespace, have all its blobs and needs, declare the sensitive files of its
+    archive, and have provenances by `builders` that name its recipe, one build number and the same outputs. It must be
+    what was `published` under its name, version, revision and build number, if anything was, and a new number must not
+    be far beyond the published ones. Of imported packages only the needs are checked: their own distribution signs
+    them.
     Raises `RefusedReleaseError`, `InvalidReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, `MissingBlobError`,
     `CorruptBlobError`, `InvalidElfError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
@@ -82,7 +82,7 @@ class _Check:
         self.imported = imported_packages(release.imports)
 
     def needs(self, name: str, needs: Iterable[str], tree: IndexTree) -> None:
-        """See that what a package needs is there: an own package in the index, a foreign one among the imports."""
+        """Check that the release has what a package needs: own packages in its index, others among its imports."""
         for need in needs:
             if need not in self.imported and ("/" in need or tree.listing(need) is None):
                 raise RefusedReleaseError(f"{name} needs {need}, which is not in the release")
@@ -102,13 +102,13 @@ class _Check:
         for blob in entry.blobs:
             if (size := self._blobs.size(blob.digest)) != blob.size:
                 raise OtherSizeError(blob.digest, size, blob.size)
-        # What clients read of it, they must be able to read.
+        # Clients must be able to read it.
         Manifest.from_json(self.read(entry.manifest))
         self._archive(entry, descriptor, PackageFacts.from_json(self.read(entry.facts)))
         self._identity(descriptor, self._provenances(entry, descriptor))
 
     def _identity(self, descriptor: Descriptor, verified: VerifiedProvenance) -> None:
-        """See that what is printed of a package means what it has meant before, and that its number is one."""
+        """Check that the printed identity of a package means what it meant before, and its number is plausible."""
         identity = printed_identity(descriptor, verified.build)
         known = self._published.trees_of(identity)
         if known and descriptor.tree not in known:
@@ -132,12 +132,12 @@ class _Check:
                 )
 
     def _archive(self, entry: ReleaseEntry, descriptor: Descriptor, facts: PackageFacts) -> None:
-        """See that the archive is the package, its facts are those of its files, and its sensitive ones are declared.
+        """Check that the archive is the package, the facts are those of its files, and sensitive files are declared.
 
-        A worker can report any.
+        A worker could report anything.
         """
         otherwise = RefusedReleaseError(
-            f"the archive of {descriptor.name} holds something else than its descriptor says",
+            f"the archive of {descriptor.name} does not hold what its descriptor names",
             remedy="Do not trust the worker that built it; build the package again.",
         )
         with self._blobs.open(entry.archive.digest) as archive:
@@ -149,7 +149,7 @@ class _Check:
             raise otherwise
         found = sensitive_files_of(descriptor, inside.manifest, inside.facts)
         check_declared(descriptor.name, found, descriptor.sensitive_files)
-        # What was gathered by a worker of before tells less.
+        # An earlier version of the worker gathered fewer facts.
         if facts.format == inside.facts.format and facts != inside.facts:
             raise RefusedReleaseError(
                 f"the facts of {descriptor.name} are not those of its files",
@@ -157,9 +157,9 @@ class _Check:
             )
 
     def _provenances(self, entry: ReleaseEntry, descriptor: Descriptor) -> VerifiedProvenance:
-        """See who has built a package, and that they agree; return what they say.
+        """Check that enough builders have built a package and agree on all outputs; return the first provenance.
 
-        On all that came of the build: what is beside a package is told by its provenance, and by the first one alone.
+        The other outputs of a build are read from the first provenance alone, so the others must name the same.
         """
         found: dict[str, VerifiedProvenance] = {}
         for blob in (entry.provenance, *entry.rebuilds):
@@ -180,8 +180,8 @@ class _Check:
         if numbers := {other.build for other in others} - {first.build}:
             told = " and ".join(map(str, sorted({first.build, *numbers})))
             raise RefusedReleaseError(
-                f"the provenances of {descriptor.name} say that it is build {told}",
-                remedy="A rebuild has the number of what it rebuilds: have it built again.",
+                f"the provenances of {descriptor.name} name different build numbers: {told}",
+                remedy="A rebuild has the number of the build that it repeats: have it built again.",
             )
         if apart := {digest for other in others for digest in first.outputs ^ other.outputs}:
             raise RefusedReleaseError(

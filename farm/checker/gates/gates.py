@@ -1,7 +1,7 @@
-"""Which gates the checker asks again, by the signed policy of a channel, and which it need not ask.
+"""Which gates of a channel's signed policy the checker evaluates again, and which it can leave out.
 
-A release that goes back to a set of before passes those of packages as it does in the pipeline: it is asked for by a
-curator's order, and has passed them when it was released.
+A release that goes back to an earlier set passes the gates of packages, as in the pipeline: a curator has ordered it,
+and it passed them when it was released first.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from farm.trust.index.imports import imported_descriptors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from farm.checker.gates.package_gates import Asked
+    from farm.checker.gates.package_gates import GateInputs
     from farm.checker.reading.change import ReleaseChange
     from farm.trust.index.release_index import ReleaseEntry
 
-    _Check = Callable[[Any, Moving, Asked], str]
-    """What a gate has against a package; empty when it has nothing."""
+    _Check = Callable[[Any, Moving, GateInputs], str]
+    """The objection of a gate to a package; empty where there is none."""
 
 COMING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.ADVISORIES: asks.no_advisory,
@@ -35,52 +35,52 @@ COMING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.REPRODUCED: asks.reproduced,
     GateKind.SOAK: asks.soaked,
 })  # fmt: skip
-"""What is asked of each package that a release puts in, or has as another build than before."""
+"""The gates of packages that a release adds, or has as another build than before."""
 
 GOING: Mapping[GateKind, _Check] = MappingProxyType({
     GateKind.APPROVALS: asks.removal_approved,
     GateKind.SOAK: asks.gone_long_enough,
 })  # fmt: skip
-"""What is asked of each package that a release takes out."""
+"""The gates of packages that a release removes."""
 
 OF_SETS = frozenset({GateKind.PROOF, GateKind.ABI, GateKind.TESTS})
-"""What is asked of the whole set: by `farm.checker.sets`, and by `interfaces` and `tests` beside this."""
+"""The gates of the whole set: in `farm.checker.sets`, and in `interfaces` and `tests` beside this."""
 
 OF_POLICIES = frozenset({GateKind.TRANSITION})
-"""What is asked of all that moves: by `move_gates` beside this."""
+"""The gates of all that moves together: in `move_gates` beside this."""
 
 OF_CURATORS = frozenset({GateKind.HOLD, GateKind.ROLLED_BACK, GateKind.OLDER, GateKind.FREEZE})
 """What only curators may order, by the signer's ledger: in `farm.checker.orders`."""
 
 NOT_ASKED: Mapping[GateKind, str] = MappingProxyType({
-    GateKind.BUILD: "what was not built has no provenance, so that it cannot be in a release",
+    GateKind.BUILD: "a package that was not built has no provenance, so it cannot be in a release",
     GateKind.DEPENDENTS: "a dependent that stays behind is proven, compared and tested in the set as it is",
-    GateKind.NEXT: "which candidate a package is in changes nothing of what is asked of it",
-    GateKind.RELEASED_TESTS: "it tells of what is released already, and holds nothing back",
-    GateKind.SIGNER: "it is the signer's own word",
+    GateKind.NEXT: "the same gates hold for a package, whichever candidate it is in",
+    GateKind.RELEASED_TESTS: "it is about what is released already, and holds nothing back",
+    GateKind.SIGNER: "it reports the signer's own decision",
 })  # fmt: skip
-"""Why nothing is lost where an attacker goes past these gates of the pipeline."""
+"""Why an attacker gains nothing by evading these gates of the pipeline."""
 
 
-def check_gates(change: ReleaseChange, asked: Asked) -> None:
-    """See that what comes into a channel, and what goes, passes the gates of its policy that look at packages.
+def check_gates(change: ReleaseChange, inputs: GateInputs) -> None:
+    """Check that packages that enter or leave a channel pass the gates of its policy that are about packages.
 
-    Where its packages come from another channel, they come from there and go when they are gone there. Raises
-    `RefusedReleaseError`, `MissingBlobError` and the like.
+    Where a channel takes packages from another, they come from there, and leave when they have left that one.
+    Raises `RefusedReleaseError`, `MissingBlobError` and the like.
     """
-    coming, going = _moving(change, asked)
+    coming, going = _moving(change, inputs)
     channel, faults = change.release.channel, Faults()
     for check_source, packages, goes in ((asks.from_source, coming, False), (asks.gone_from_source, going, True)):
         for package in packages:
             with faults.of(package.name):
-                if why := check_source(package, asked):
+                if why := check_source(package, inputs):
                     raise _refused(package, channel, why, goes=goes)
-    for gate in asked.policy.gates:
+    for gate in inputs.policy.gates:
         for checks, packages, goes in ((COMING, coming, False), (GOING, going, True)):
             check = checks.get(gate.kind)
             for package in packages if check else ():
                 with faults.of(package.name):
-                    if check and (why := check(gate, package, asked)):
+                    if check and (why := check(gate, package, inputs)):
                         raise _refused(package, channel, why, goes=goes)
     faults.check()
 
@@ -94,9 +94,9 @@ def _refused(package: Moving, channel: str, why: str, *, goes: bool) -> RefusedR
     )
 
 
-def _moving(change: ReleaseChange, asked: Asked) -> tuple[list[Moving], list[Moving]]:
-    """Return what is another build than before, and what is there no more, own packages and those of others."""
-    described = asked.described
+def _moving(change: ReleaseChange, inputs: GateInputs) -> tuple[list[Moving], list[Moving]]:
+    """Return what enters and what leaves: own packages and imported ones."""
+    described = inputs.described
 
     def own(entry: ReleaseEntry) -> Moving:
         return Moving(entry.name, described.descriptor(entry.descriptor.digest), entry)

@@ -1,7 +1,7 @@
-"""Whether the interfaces of libraries were compared that a signed policy asks for: by results of listed testers.
+"""Whether the interfaces of libraries were compared where a signed policy requires it: by results of listed testers.
 
-Which builds have to be compared with which is worked out here, from the proven set and from how its packages were
-built. What cannot be compared, by the files themselves, is asked of nobody.
+The builds to compare are worked out here, from the proven set and from how its packages were built. Libraries whose
+files cannot be compared need no result.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from farm.trust.blob_limits import LARGEST_ENVELOPE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from farm.checker.builds.known_builds import Case
+    from farm.checker.builds.known_builds import ReleaseContext
     from farm.core.names.digest import Digest
     from farm.core.plan.abi import AbiSide
     from farm.core.plan.job import DependencyArchive
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def check_interfaces(case: Case, trial: TrialSet) -> None:
-    """See that no package of the set, as it is placed on the one before, gets a library of another interface.
+def check_interfaces(case: ReleaseContext, trial: TrialSet) -> None:
+    """Check that no package of the set, as it is placed on the one before, gets a library of another interface.
 
     Raises `RefusedReleaseError`, also for a build that nobody has shown to follow from its recipe, `MissingBlobError`
     and the like.
@@ -75,11 +75,11 @@ def _complaints(looked: LookedAt, trial: TrialSet) -> Iterator[str]:
 
     for pair, users in looked.pairing.pairs.items():
         if looked.answers[pair] is Answer.UNKNOWN:
-            yield tell(pair, users, "was not compared by as many listed testers as must agree with")
+            yield tell(pair, users, "has not been compared, by as many listed testers as must agree, with")
     for pair, users in looked.broken.items():
         yield tell(pair, users, "has another interface than")
     for pair, users in looked.undecided.items():
-        yield tell(pair, users, "has another interface, and nobody shows that it had in the release before, than")
+        yield tell(pair, users, "has another interface, which no result shows for the release before, than")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class _Told:
 
 
 class _Comparisons:
-    """What listed testers have signed, of what was brought. What is no such result counts for nothing."""
+    """The results of listed testers among the evidence. Anything else in it is ignored."""
 
-    def __init__(self, case: Case, known: KnownBuilds) -> None:
+    def __init__(self, case: ReleaseContext, known: KnownBuilds) -> None:
         self._known = known
         self._testers = case.builders.testers or {}
         self._needed = case.builders.testers_needed(case.release.channel)
@@ -105,7 +105,7 @@ class _Comparisons:
                 self._orders[order.before.package.tree, order.after.package.tree].append(_Told(order, signed))
 
     def ask(self, pairs: Collection[LibraryPair]) -> Mapping[LibraryPair, Answer]:
-        """Return what is known of pairs of libraries."""
+        """Return the answer for each pair of libraries."""
         return {pair: self._answer(pair) for pair in pairs}
 
     def _answer(self, pair: LibraryPair) -> Answer:
@@ -129,7 +129,7 @@ class _Comparisons:
                 continue
 
     def _is_told(self, file: LibraryFile, side: AbiSide) -> bool:
-        """Say whether an order tells of a library what there is to be told: its package, debug data and headers."""
+        """Return whether an order names all that belongs to a library: its package, debug data and headers."""
         told = [side.package, side.debug, *side.headers]
         return side.library == file.path and any(
             [_named(member) for member in (found.package, found.debug, *found.headers)]
@@ -139,12 +139,12 @@ class _Comparisons:
         )
 
     def _is_beyond_telling(self, file: LibraryFile) -> bool:
-        """Say whether no build of a library has what a comparison needs."""
+        """Return whether no build of a library has what a comparison needs."""
         sides = self._sides(file)
         return bool(sides) and not any(isinstance(side, ComparedSide) for side in sides)
 
     def _sides(self, file: LibraryFile) -> Sequence[ComparedSide | str]:
-        """Return what a comparison has to be told of a library, by each build of it; or why there can be none."""
+        """Return what a comparison needs of each build of a library; or why there can be no comparison."""
         return [
             compared_side(file.path, package, build.outputs, self._has_headers)
             for package, build in self._known.having(file.package, file.tree)

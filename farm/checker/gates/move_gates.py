@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerState) -> None:
-    """See that nobody has reported trouble with what comes, where the channel asks for a soak.
+    """Check that no package with an open report enters a channel that soaks.
 
-    By an order too: who gave it may not have known of the report. Raises `RefusedReleaseError`.
+    Nor by an order: the curator may not have known of the report. Raises `RefusedReleaseError`.
     """
     if not any(isinstance(gate, SoakGate) for gate in policy.gates):
         return
@@ -47,7 +47,7 @@ def check_reports(moves: Iterable[Move], policy: ChannelPolicy, state: LedgerSta
 
 
 def check_transitions(moves: Sequence[Move], policy: ChannelPolicy, permitted: Permitted) -> None:
-    """See that the packages of a transition move together, but for one that a promotion names without the others.
+    """Check that the packages of a transition move together, except one that a promotion names without the others.
 
     Raises `RefusedReleaseError`.
     """

@@ -1,9 +1,8 @@
-"""Whose tests and waivers count for a package does not go back, once a release has named newer ones.
+"""No release names older tests and waivers for a package than releases have named before.
 
-The pipeline takes the newest recipe that comes to the package's plan. Which one that is, its database says. Here it is
-the one that an owner has signed last, of those that releases of any channel have named: so an owner goes back by
-signing the older one again, and nobody else does. Where no owners are signed, nobody can say which of two is the newer:
-whoever asks for a release chooses.
+The pipeline takes the newest recipe that leads to the package's plan, by its database. Here the newest is the one that
+an owner has signed last, of those that releases of any channel have named: only an owner goes back, by signing the
+older one again. Where no owners are signed, the order of two recipes is unknown: the requester of a release chooses.
 """
 
 from __future__ import annotations
@@ -32,10 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewestTests:
-    """Knows of the packages of one release whether the tests that are named for them are the newest.
-
-    `owned` says whether owners are signed.
-    """
+    """Checks that a release names the newest tests for its packages. `owned` says whether owners are signed."""
 
     outputs: Outputs
     described: Described
@@ -45,7 +41,7 @@ class NewestTests:
     owned: bool
 
     def check(self, entries: Iterable[ReleaseEntry]) -> None:
-        """See that none of these entries of the release names older tests than releases have had for the package.
+        """Check that none of these entries of the release names older tests than releases have had for the package.
 
         Raises `RefusedReleaseError`, `MissingBlobError` and the like, and as `Outputs`.
         """
@@ -69,7 +65,7 @@ class NewestTests:
         faults.check()
 
     def _newer_than(self, entry: ReleaseEntry, build: Build, counted: Sequence[CountedTests]) -> CountedTests | None:
-        """Return what counts already and is newer than the tests of an entry."""
+        """Return the tests that count already and are newer than those of an entry."""
         for newest in reversed(counted):
             if newest.recipe == entry.tested_by:
                 return None
@@ -89,7 +85,7 @@ class NewestTests:
 
 
 def named_tests(outputs: Outputs, blobs: BlobStore, ownership: Ownership) -> tuple[NamedTests, ...]:
-    """Return whose tests a release names for what it puts in, and when an owner has signed that last.
+    """Return the recipes that a release names for the tests of what it adds, and when an owner signed each last.
 
     Raises as `Outputs`.
     """

@@ -42,10 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """A package that comes into a channel, or goes, by the name that the set knows it by.
-
-    One of another distribution has no `entry`.
-    """
+    """A package that enters or leaves a channel, by its name in the set. An imported one has no `entry`."""
 
     name: str
     descriptor: Descriptor
@@ -53,12 +50,12 @@ class Moving:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What gates are asked by: the signed `policy` of the channel and the `curators` (keys by name, by group).
+class GateInputs:
+    """What the gates decide from: the signed `policy` of the channel and the `curators` (keys by name, by group).
 
-    `approvals` are envelopes, of which those of others count for nothing; `stays` is the checker's own memory of what
-    channels held, and `now` the time by its clock. What a curator has ordered to be `promoted`, by descriptor, does not
-    wait for that. What the channel that packages come from has `taken_back` by a rollback, the signer's ledger says.
+    `approvals` are envelopes; those of other people are ignored. `stays` is the checker's own record of what channels
+    held, `now` the time by its clock. Packages that a curator has ordered to be `promoted`, by descriptor, need not
+    soak. By the signer's ledger, the source channel has `taken_back` packages by a rollback.
     """
 
     policy: ChannelPolicy
@@ -73,96 +70,96 @@ class Asked:
     taken_back: Collection[Digest] = ()
 
 
-def from_source(package: Moving, asked: Asked) -> str:
-    """Where a channel takes what another has released, that has released it: it has passed the gates over there.
+def from_source(package: Moving, inputs: GateInputs) -> str:
+    """The source channel, if there is one, has released the package, so that it has passed the gates there.
 
-    What a rollback has taken out over there, somebody has found wrong since.
+    What a rollback has taken out there has been found wrong since.
     """
-    source, digest = asked.policy.from_channel, package.descriptor.digest
-    if not source or digest in asked.promoted:
+    source, digest = inputs.policy.from_channel, package.descriptor.digest
+    if not source or digest in inputs.promoted:
         return ""
-    if digest in asked.taken_back:
+    if digest in inputs.taken_back:
         return f"{source}, from which packages come, has taken it back by a rollback"
-    if source in asked.stays.channels_of(digest):
+    if source in inputs.stays.channels_of(digest):
         return ""
-    stay = asked.stays.stay(source, package.name)
+    stay = inputs.stays.stay(source, package.name)
     return "" if stay and stay.descriptor == digest else f"{source}, from which packages come, has never released it"
 
 
-def gone_from_source(package: Moving, asked: Asked) -> str:
-    """Where a channel takes what another has released, that has it no more."""
-    source = asked.policy.from_channel
+def gone_from_source(package: Moving, inputs: GateInputs) -> str:
+    """The source channel, if there is one, no longer has the package."""
+    source = inputs.policy.from_channel
     stay = (
-        asked.stays.stay(source, package.name) if source and package.descriptor.digest not in asked.promoted else None
+        inputs.stays.stay(source, package.name) if source and package.descriptor.digest not in inputs.promoted else None
     )
     return f"the newest release of {source} holds it" if stay and stay.until is None else ""
 
 
-def no_advisory(gate: AdvisoriesGate, package: Moving, asked: Asked) -> str:
-    """No advisory of the published list that is as bad holds for it, unless it is stated to do no harm."""
+def no_advisory(gate: AdvisoriesGate, package: Moving, inputs: GateInputs) -> str:
+    """No published advisory of that severity affects it, unless it is stated that it is not affected."""
     version = package.name, Version(str(package.descriptor.version)), package.descriptor.revision
-    found = gate.objections(*asked.advisories.about(package.name), [version])
+    found = gate.objections(*inputs.advisories.about(package.name), [version])
     return "; ".join(objection.reason for _, objection in found)
 
 
-def approved(gate: ApprovalsGate, package: Moving, asked: Asked) -> str:
+def approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
     """Enough people of the group have signed that it may come in."""
-    return _approved(gate, package, asked, removed=False)
+    return _approved(gate, package, inputs, removed=False)
 
 
-def removal_approved(gate: ApprovalsGate, package: Moving, asked: Asked) -> str:
+def removal_approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs) -> str:
     """Enough people of the group have signed that it may go."""
-    return _approved(gate, package, asked, removed=True)
+    return _approved(gate, package, inputs, removed=True)
 
 
-def _approved(gate: ApprovalsGate, package: Moving, asked: Asked, *, removed: bool) -> str:
-    channel, digest = asked.policy.name, package.descriptor.digest
+def _approved(gate: ApprovalsGate, package: Moving, inputs: GateInputs, *, removed: bool) -> str:
+    channel, digest = inputs.policy.name, package.descriptor.digest
     given = [
         name
-        for name, public in asked.curators.get(gate.of, {}).items()
+        for name, public in inputs.curators.get(gate.of, {}).items()
         if any(
             is_approval(approval, public, channel=channel, package=digest, curator=name, removed=removed)
-            for approval in asked.approvals
+            for approval in inputs.approvals
         )
     ]
     return gate.lacking(given, removed=removed)
 
 
-def licensed(gate: LicensesGate, package: Moving, _asked: Asked) -> str:
+def licensed(gate: LicensesGate, package: Moving, _asked: GateInputs) -> str:
     """Its license is allowed, or not denied."""
     return _reason(gate.objection(package.descriptor.license))
 
 
-def within_host(gate: HostGate, package: Moving, _asked: Asked) -> str:
+def within_host(gate: HostGate, package: Moving, _asked: GateInputs) -> str:
     """It needs nothing of its host that is not offered."""
     return _reason(gate.objection(package.descriptor.host))
 
 
-def reproduced(gate: ReproducedGate, package: Moving, _asked: Asked) -> str:
+def reproduced(gate: ReproducedGate, package: Moving, _asked: GateInputs) -> str:
     """Enough allowed builders have built it; their envelopes were verified with the entry that names them."""
     # How many builders of another distribution agree, its own channel says.
     return gate.lacking(1 + len(package.entry.rebuilds)) if package.entry else ""
 
 
-def soaked(gate: SoakGate, package: Moving, asked: Asked) -> str:
+def soaked(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
     """The channel that it comes from has held it for so long. Open reports are in the ledger, and not here."""
-    source, digest = asked.policy.from_channel, package.descriptor.digest
-    if digest in asked.promoted:
+    source, digest = inputs.policy.from_channel, package.descriptor.digest
+    if digest in inputs.promoted:
         return ""
-    stay = asked.stays.stay(source, package.name)
+    stay = inputs.stays.stay(source, package.name)
     since = stay.since if stay and stay.until is None and stay.descriptor == digest else None
-    return _reason(gate.objection(source, since, asked.now))
+    return _reason(gate.objection(source, since, inputs.now))
 
 
-def gone_long_enough(gate: SoakGate, package: Moving, asked: Asked) -> str:
+def gone_long_enough(gate: SoakGate, package: Moving, inputs: GateInputs) -> str:
     """The channel that it came from has been without it for so long; what was never there may go."""
-    source, stay = asked.policy.from_channel, asked.stays.stay(asked.policy.from_channel, package.name)
-    if package.descriptor.digest in asked.promoted or stay is None or stay.until is None:
+    source, stay = inputs.policy.from_channel, inputs.stays.stay(inputs.policy.from_channel, package.name)
+    if package.descriptor.digest in inputs.promoted or stay is None or stay.until is None:
         return ""
-    return _reason(gate.removal_objection(source, stay.until, asked.now))
+    return _reason(gate.removal_objection(source, stay.until, inputs.now))
 
 
-def hardened(gate: HardeningGate, package: Moving, asked: Asked) -> str:
+def hardened(gate: HardeningGate, package: Moving, inputs: GateInputs) -> str:
     """Its files lack nothing that its recipe does not waive: the newest one that comes to its plan, as it was tested.
 
     Packages of other distributions are theirs to judge.
@@ -170,12 +167,12 @@ def hardened(gate: HardeningGate, package: Moving, asked: Asked) -> str:
     entry = package.entry
     if entry is None:
         return ""
-    content = asked.described.read(entry.provenance.digest, "provenance")
+    content = inputs.described.read(entry.provenance.digest, "provenance")
     _, together = outputs_by_plan(content, package.descriptor.plan)
-    debug = (asked.described.facts(asked.described.descriptor(digest)) for digest in together)
-    waivers = asked.plans.read(entry.tested_by, entry.name).waivers
+    debug = (inputs.described.facts(inputs.described.descriptor(digest)) for digest in together)
+    waivers = inputs.plans.read(entry.tested_by, entry.name).waivers
     return _reason(
-        gate.objection(hardening_findings(_facts(entry, package, asked), producers_by_build_id(debug), waivers))
+        gate.objection(hardening_findings(_facts(entry, package, inputs), producers_by_build_id(debug), waivers))
     )
 
 
@@ -183,11 +180,11 @@ def _reason(objection: Objection | None) -> str:
     return objection.reason if objection else ""
 
 
-def _facts(entry: ReleaseEntry, package: Moving, asked: Asked) -> PackageFacts:
+def _facts(entry: ReleaseEntry, package: Moving, inputs: GateInputs) -> PackageFacts:
     """Return the facts of a package. Those of a worker of before tell less: then its archive is read once more."""
-    facts = asked.described.facts(package.descriptor)
+    facts = inputs.described.facts(package.descriptor)
     if facts.format == FORMAT:
         return facts  # they were held against the archive
-    with asked.described.blobs.open(entry.archive.digest) as archive:
+    with inputs.described.blobs.open(entry.archive.digest) as archive:
         prefix = f"{STORE_ROOT}/{package.descriptor.store_path}"
         return read_contents(archive_chunks(archive), prefix=prefix).facts

@@ -1,4 +1,4 @@
-"""What listed testers have signed of tests, as it is brought with a release."""
+"""The results of tests that listed testers have signed, as they are brought with a release."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def identity(test: Test, subject: Digest, limits: Limits, there: Iterable[tuple[
 
 
 def _identity_of(order: TestOrder) -> Digest | None:
-    """Return the identity of the test that was ordered; None where there is none, for nobody can have expected that.
+    """Return the identity of the test that was ordered; None for an order that nothing can have expected.
 
-    Whoever brings an order has written it: it may hold numbers and text that have no canonical form, or no name.
+    An order is unverified input: it may hold numbers and text that have no canonical form, or no name.
     """
     name: object = order.test.name
     if not isinstance(name, str):
@@ -52,7 +52,7 @@ def _identity_of(order: TestOrder) -> Digest | None:
 
 
 class SignedResults:
-    """What listed testers have signed, of the results that were brought. What is no such result counts for nothing."""
+    """The results of listed testers among those that were brought. Anything else is ignored."""
 
     def __init__(
         self, brought: Iterable[SignedTest], builders: AllowedBuilders, channel: str, blobs: BlobStore
@@ -64,11 +64,11 @@ class SignedResults:
         self._orders: dict[Digest, list[tuple[TestOrder, SignedTest]]] | None = None
 
     def agree(self, test: Digest, *, passed: bool) -> bool:
-        """Say whether enough testers have signed that a test, by its identity, passed, or that it failed."""
+        """Return whether enough testers have signed that a test, by its identity, passed, or that it failed."""
         return len(self._who(test, passed=passed)) >= self.needed
 
     def passed(self, tests: Iterable[PassedTest] | None = None) -> tuple[PassedTest, ...]:
-        """Return who has passed these tests, or all that there are results of: those that enough testers have."""
+        """Return those of these tests, or of all that there are results of, that enough testers have passed."""
         named = self._named() if tests is None else tests
         found = (replace(test, testers=self._who(test.test, passed=True)) for test in named)
         return tuple(test for test in found if len(test.testers) >= self.needed)

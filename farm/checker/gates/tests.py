@@ -1,7 +1,7 @@
-"""Whether the tests that a channel's signed policy asks for have passed: by results that listed testers have signed.
+"""Whether the tests that a channel's signed policy requires have passed: by results that listed testers have signed.
 
-Which tests those are, and which packages are there in each, is worked out here from the proven set and from the recipes
-that the release names. A test that fails may have failed on the set before already: then that is signed too.
+The tests, and the packages present in each, are worked out here from the proven set and from the recipes that the
+release names. A test that fails may have failed on the set before already: then that result is signed too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """A test as it has to have been ordered: what, of which package, among which packages, within which limits."""
+    """A test as it must have been ordered: what, of which package, among which packages, within which limits."""
 
     test: Test
     subject: Digest
@@ -49,7 +49,7 @@ class _Expected:
 
     @property
     def identity(self) -> Digest:
-        """What is the same for an order of this very test."""
+        """What all orders of this very test have in common."""
         there = [
             (member.descriptor.store_path, member.descriptor.digest, member.descriptor.tree) for member in self.closure
         ]
@@ -75,10 +75,10 @@ class _Failing:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedTests:
-    """What is asked of a release: whose tests, by which recipes and testers; and what was brought of results.
+class TestInputs:
+    """What a release is tested by: the packages to test, recipes and testers; and the results that were brought.
 
-    `record` knows which have passed for what is released, `newest` whether the recipes are the newest.
+    `record` knows which tests have passed for what is released, `newest` whether the recipes are the newest.
     """
 
     scope: TestScope
@@ -91,7 +91,7 @@ class AskedTests:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Whose tests need what in a release, as far as its recipes can be read with these `steps`; `unread` are others."""
+    """What the tests of a release need, where its recipes can be read with these `steps`; `unread` are the others."""
 
     release: Release
     index: TestNeedIndex
@@ -100,7 +100,7 @@ class _Known:
 
 
 class _NeedsNow(TestNeedIndex):
-    """An index of before, without changing it, in which the tests of some packages need other ones."""
+    """An earlier index, left unchanged, with other needs for the tests of some packages."""
 
     def __init__(self, before: TestNeedIndex, named: Mapping[str, frozenset[str]]) -> None:
         super().__init__()
@@ -115,16 +115,16 @@ class _NeedsNow(TestNeedIndex):
 
 
 class ReleasedTests:
-    """Knows whose tests need which packages in the newest set of each channel. For one thread."""
+    """Knows what the tests in the newest set of each channel need. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._known: dict[str, _Known] = {}
 
     def check(
-        self, release: Release, previous: Release | None, trial: TrialSet, asked: AskedTests
+        self, release: Release, previous: Release | None, trial: TrialSet, asked: TestInputs
     ) -> tuple[PassedTest, ...]:
-        """See that each test that is asked for has passed on the set that is placed, or had failed on its base too.
+        """Check that each required test has passed on the set that is placed, or had failed on its base too.
 
         Return those that have passed.
         Raises `RefusedReleaseError`, also when a recipe cannot be read,
@@ -160,7 +160,7 @@ class ReleasedTests:
         return passed
 
     def _needs_now(self, release: Release, previous: Release, plans: Plans) -> TestNeedIndex:
-        """Return whose tests need what in a release: as in the one before, but for what it names anew."""
+        """Return what the tests of a release need: as in the one before, except for what changes."""
         put = difference(self._read, previous.index, release.index).put
         named = {entry.name: _needs_of(entry, plans) or frozenset() for entry in put}
         return _NeedsNow(self._needs(previous, plans), named)
@@ -172,7 +172,7 @@ class ReleasedTests:
         for name in change.removed:
             index.put(name, frozenset())
             unread.pop(name, None)
-        # Whether a recipe can be read, the steps that are signed decide.
+        # The signed steps decide whether a recipe can be read.
         again = unread if known and known.steps != plans.steps else {}
         for entry in (again | {entry.name: entry for entry in change.put}).values():
             needs = _needs_of(entry, plans)
@@ -189,23 +189,23 @@ class ReleasedTests:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What has passed for what a channel has released: who could be kept from saying so again, was heard then."""
+    """What has passed for releases of a channel before: nobody can suppress those results any more."""
 
     record: TestRecord
     channel: str
     results: SignedResults
 
     def has_passed(self, test: Digest) -> bool:
-        """Say whether enough of those who are testers now have passed a test then."""
+        """Return whether enough of today's testers had passed a test then."""
         return len(self.record.testers_of(self.channel, test) & self.results.testers.keys()) >= self.results.needed
 
     def was_red(self, test: Digest) -> bool:
-        """Say whether a test failed on the base, as far as testers have said and have not said otherwise."""
+        """Return whether testers have signed that a test failed on the base, and not that it passed."""
         results = self.results
         return not self.has_passed(test) and results.agree(test, passed=False) and not results.agree(test, passed=True)
 
     def could_be_run(self, failing: _Failing) -> bool:
-        """Say whether a test, as it is named, has passed for any release: then it is wanted, and not a broken one."""
+        """Return whether a test of this name has passed for any release: then the test itself is not broken."""
         return self.record.has_ever_passed(self.channel, failing.recipe.name, failing.name)
 
 
@@ -217,12 +217,12 @@ class _Tests:
         self._plans = plans
         self._members = members
         self.counting: set[str] = set()
-        """The packages whose own entries name the recipes of which tests were given."""
+        """The packages whose own entries name the recipes that tests were taken from."""
 
     def expected(self, names: Collection[str], new: Collection[str]) -> Iterator[tuple[Recipe, _Expected | Unrunnable]]:
-        """Give the tests of these packages; those of a recipe once, for the package of its name.
+        """Yield the tests of these packages; those of a recipe once, for the package of its name.
 
-        What is `new` asks for the tests of the recipe that its own entry names: that of another build may lack them.
+        A `new` package is tested by the recipe that its own entry names: that of another build may lack its tests.
         """
         seen: set[tuple[str, Digest]] = set()
         for name in sorted(name for name in names if not is_imported(name)):  # those are tested at home
@@ -230,7 +230,7 @@ class _Tests:
             if recipe is None or (main := self._members.members.get(recipe.name)) is None:
                 continue
             subject, plan = recipe.name, self._members.members[name].descriptor.plan
-            # Another build stands there where an order lets it, or the source has it so: then its tests are those.
+            # Another build is there where an order permits it, or the source has it so: then its tests count.
             counting = name if name in new and main.descriptor.plan == plan else subject
             asked = self.recipe_of(counting)
             if asked is not None and (subject, asked.digest) not in seen:
@@ -239,12 +239,12 @@ class _Tests:
                 yield from self._of(asked, subject)
 
     def of(self, failing: _Failing) -> Iterator[_Expected | Unrunnable]:
-        """Give the tests of the package of a recipe's name, as it is here; none where it is not."""
+        """Yield the tests of the package that a recipe is named for; none where this set does not have it."""
         name = failing.recipe.name
         recipe = self.recipe_of(name)
         if recipe is None:
             return
-        # Of one build it is the newer recipe whose tests count: what is named anew changes nothing of the package.
+        # Of one build the tests of the newer recipe count: another name of the recipe changes nothing of the package.
         same = self._members.members[name].descriptor.plan == failing.plan
         yield from (each for _, each in self._of(failing.recipe if same else recipe, name))
 
@@ -265,11 +265,11 @@ class _Tests:
 
 
 def _check_failing(release: Release, failing: Iterable[_Failing], before: _Tests | None, past: _Past) -> None:
-    """See that each of these tests had failed on the base as well.
+    """Check that each of these tests had failed on the base as well.
 
-    Whether it can be run there, the set says and nobody else. One that cannot was red; but of a package that comes
-    itself not where it has passed already: else what it needs would go first, and then what it would find wrong come.
-    That is the package's fault alone, so it is named.
+    The set alone decides whether a test can be run there. One that cannot counts as failed; but not for a package that
+    moves itself, if the test has passed before: else an attacker would remove what it needs first, and then release
+    what it would have found. That is the fault of this package alone, so the error names it.
     """
     faults, missing = Faults(), []
     for each in failing:
@@ -301,7 +301,7 @@ def _name(expected: _Expected | Unrunnable) -> str:
 
 
 def _needs_of(entry: ReleaseEntry, plans: Plans) -> frozenset[str] | None:
-    """Return what the tests of a package need; None when its steps are no longer signed: nobody can order its tests."""
+    """Return what the tests of a package need; None when its steps are no longer signed: none can be ordered."""
     try:
         recipe = plans.read(entry.tested_by, entry.name)
     except UnreadableRecipeError:

@@ -1,7 +1,7 @@
-"""Whether a list of advisories, or a record of which packages were looked at, may follow what is published.
+"""Whether a list of advisories, or a record of reviewed packages, may follow what is published.
 
-Where a policy is signed, people have to sign what is new in them, and nothing goes back: an order may be seen again for
-as long as it is good.
+Where a policy is signed, people have to sign what is new in them, and nothing goes back: a valid order could be
+replayed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _SHOWN = 3
 
 
 def checked_advisories(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
-    """Look at a list of advisories, as JSON; `state` is that of the signer's ledger.
+    """Check a list of advisories, as JSON; `state` is that of the signer's ledger.
 
-    With a list that is new goes when it was signed first. Raises the errors of `check_index`,
+    A new list comes with the time at which it was signed first. Raises the errors of `check_index`,
     `InvalidAdvisoryIndexError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """
     index, published = AdvisoryIndex.from_json(content), _published(repository)
@@ -68,7 +68,7 @@ def checked_advisories(repository: Repository, content: bytes, state: LedgerStat
 
 
 def checked_reviews(repository: Repository, content: bytes, state: LedgerState, now: datetime) -> CheckedLists:
-    """Look at which packages are said to have been looked at. When the list of advisories was signed stays as it is.
+    """Check a record of reviewed packages. The time at which the list of advisories was signed stays as it is.
 
     Raises `InvalidReviewListError`, `RepositoryStateError`, and a `FarmError` where something new is not signed.
     """
@@ -123,7 +123,7 @@ def _check_signed(words: Iterable[Word], signed: frozenset[Digest]) -> None:
 
 
 def _check_distribution(repository: Repository, index: AdvisoryIndex) -> None:
-    """See that the first list is of the distribution whose releases there are: all later ones are of the same."""
+    """Check that the first list is of the distribution that has the releases: later lists follow the first."""
     for channel in channels_of(repository.head().targets):
         release = repository.current(channel).release
         if release is not None and release.distribution != index.distribution:
@@ -154,7 +154,7 @@ def _new_statements(
     try:
         new = check_statements(read(index.statements), read(old) if old else None, index.distribution)
     except InvalidAdvisoryError as error:
-        raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
+        raise InvalidAdvisoryIndexError(f"the statements cannot be read: {error.message}") from error
     for statement in new:
         yield statement_word(statement, index.distribution)
 

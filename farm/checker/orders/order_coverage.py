@@ -1,4 +1,4 @@
-"""Which changes of a release an order is for, by the releases that it is about: these are what their digests say."""
+"""Which moves of a release an order covers, by the releases that it names by digest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Coverage:
-    """The `moves` of one release, as orders cover them."""
+    """The `moves` of one release, and which of them orders cover."""
 
     def __init__(self, releases: Releases, outputs: Outputs, moves: Sequence[Move]) -> None:
         self.moves = moves
@@ -56,10 +56,9 @@ class Coverage:
         return self._releases.holds(order.target, channel, move.name, move.after)
 
     def _comes_along(self, order: CuratorOrder, target: Digest, move: Move) -> bool:
-        """Say whether a package of others comes with one that comes by its name, which needs it in the release.
+        """Return whether an imported package enters with one that is ordered by name and needs it in the release.
 
-        That it goes, or becomes older, has to be ordered by its name, or with all the rest. So has that it comes
-        without what it is to come with.
+        To leave, to become older, or to enter without what needs it, it has to be ordered by its own name or with all.
         """
         if order.act is not Act.PROMOTE or "/" not in move.name or move.after is None or move.older_than:
             return False
@@ -72,7 +71,7 @@ class Coverage:
 
 
 class Releases:
-    """Releases as blobs, which are what their digests say: whose ancestor each is, and what it holds."""
+    """Releases by digest: what they hold, and which are their ancestors."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -81,7 +80,7 @@ class Releases:
         self.needed = lru_cache(8)(lambda release, names: needed_in(release, self._tree(release.index), names))
 
     def is_ancestor(self, base: Digest, newest: Release | None) -> bool:
-        """Say whether `base` is the newest release of a channel, or one before it. What there was before all is so."""
+        """Return whether `base` is the newest release of a channel, one before it, or `NO_RELEASE`."""
         if base == NO_RELEASE:
             return True
         earlier = self._found(base)
@@ -93,7 +92,7 @@ class Releases:
         return release is not None and release.digest == base
 
     def holds(self, digest: Digest, channel: str, name: str, package: Digest | None) -> bool:
-        """Say whether a release of a channel holds a package of a name as this one; None: whether it is without."""
+        """Return whether a release of a channel holds this package under a name; None: whether it holds none."""
         release = self._found(digest)
         if release is None or release.channel != channel:
             return False
@@ -103,9 +102,9 @@ class Releases:
         return (entry.descriptor.digest if entry else None) == package
 
     def hold_the_same(self, digest: Digest, release: Release) -> bool:
-        """Say whether a release of the same channel holds the very packages of another, and says the same of them.
+        """Return whether a release of the same channel holds the very packages of another, with equal entries.
 
-        But for who has built them again since, and which tests have run: that is looked at wherever an entry differs.
+        Rebuilds and tests may differ: they are checked wherever an entry differs.
         """
         other = self._found(digest)
         if other is None or other.channel != release.channel:

@@ -1,8 +1,8 @@
-"""What only a person may let a release do, held against the orders in the signer's ledger.
+"""What a release may do only by a person's order, checked against the orders in the signer's ledger.
 
-A frozen channel releases nothing, and what is held does not move, nor what moves with it. A package does not become
-older, and nothing that a rollback took out comes back, unless an order covers it that is good now, of this channel, and
-not used by another release. Whatever the pipeline says of orders makes none of these.
+A frozen channel releases nothing. A held package does not move, nor what moves with it. No package becomes older, and
+nothing that a rollback removed returns, unless a valid order of this channel covers it that no other release has used.
+The pipeline's own records of orders count for nothing here.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 class UnusableOrderError(RefusedReleaseError):
-    """An order that a release is to use, or that is brought, is not good for it."""
+    """An order cannot be used by a release, or cannot be taken into the ledger."""
 
     code = "unusable-order"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPromotion:
-    """The names that an order of promotion names, and the packages that come, or go, by it: no other order's."""
+    """The names in one order of promotion, and the packages that enter or leave by it."""
 
     names: frozenset[str]
     packages: frozenset[Digest]
@@ -44,12 +44,11 @@ class NamedPromotion:
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """Which orders a release uses, and what comes of that.
+    """The orders that a release uses, and what they permit.
 
-    `rolled_back` are packages that it takes out by a rollback, `returned` those that come back after one; `promoted`
-    are those that come, or go, by an order of promotion, so that they need not soak; `alone` has each such order that
-    is not for all. `goes_back`: it holds what the release did to which a rollback was ordered, all of it and nothing
-    else.
+    `rolled_back` are packages that it removes by a rollback, `returned` those that return after one; `promoted` are
+    those that enter or leave by an order of promotion, and need not soak; `alone` has such orders that name packages.
+    `goes_back`: the release holds exactly what the release did to which a rollback was ordered.
     """
 
     orders: tuple[Digest, ...] = ()
@@ -60,14 +59,14 @@ class Permitted:
     goes_back: bool = False
 
     def is_alone(self, name: str, package: Digest | None, other: str) -> bool:
-        """Say whether one order of promotion moves a package, by its name, and leaves another where it is."""
+        """Return whether one order of promotion moves a package, by its name, and leaves another where it is."""
         return any(
             name in promotion.names and other not in promotion.names and package in promotion.packages
             for promotion in self.alone
         )
 
     def takes_out(self, package: Digest) -> bool:
-        """Say whether a package goes because a rollback or a promotion was ordered to a set without it."""
+        """Return whether a package leaves by a rollback or a promotion to a set without it."""
         return package in self.promoted or package in self.rolled_back
 
 
@@ -81,9 +80,9 @@ class Orders:
         self._now = now
 
     def check(self, outputs: Outputs, moves: Sequence[Move], named: Collection[Digest]) -> Permitted:
-        """Return the orders that a release uses: those `named` that something moves by, and those that it needs.
+        """Return the orders that a release uses: those `named` that permit a move of it, and others that it needs.
 
-        Raises `RefusedReleaseError`, saying which order is missing.
+        Raises `RefusedReleaseError`, which names the order that is missing.
         """
         release, previous = outputs.change.release, outputs.change.previous
         self._check_standing(release, moves)
@@ -92,7 +91,7 @@ class Orders:
             if digest not in usable:
                 raise UnusableOrderError(self._why_not(digest, release, previous), remedy=SIGN_AGAIN)
         coverage, faults = Coverage(self._releases, outputs, moves), Faults()
-        # One that lets nothing of this come is not used up by it.
+        # An order that permits no move of this release is not used up by it.
         used = {each: usable[each] for each in named if any(coverage.lets_come(usable[each], move) for move in moves)}
         back = self._state.rolled_back.get(release.channel, frozenset())
         for move in moves:
@@ -146,11 +145,11 @@ class Orders:
             if (hold := held.get(move.name)) is None:
                 continue
             with faults.of(move.name):
-                raise _held(hold, move.name, f"the release {move.deed}")
+                raise _held(hold, move.name, f"the release {move.effect}")
         faults.check()
 
     def _check_held_along(self, outputs: Outputs, moves: Iterable[Move], permitted: Permitted) -> None:
-        """See that nothing moves that would have to move with what is held, as outputs of one build do."""
+        """Check that nothing moves that has to move with a held package, as outputs of one build do."""
         release, faults = outputs.change.release, Faults()
         held = self._state.held(release.channel, release.distribution, self._now)
         for move in moves if held else ():
@@ -167,7 +166,7 @@ class Orders:
         found = {}
         for permit in self._state.usable(release.channel, release.digest, self._now):
             order = permit.order
-            # One that was taken before there was any release may be one to another distribution.
+            # An order from before the first release may be for another distribution.
             if order.distribution != release.distribution or not is_by_somebody(permit, self._people):
                 continue
             if self._releases.is_ancestor(order.base, previous):
@@ -178,11 +177,11 @@ class Orders:
         permit = self._state.permits.get(digest)
         told = f"release {release.number} of {release.channel} is to use the order {digest}"
         if permit is None:
-            return f"{told}, and the ledger has none such: it has expired, or was never brought"
+            return f"{told}, which is not in the ledger: it has expired, or was never brought"
         order = permit.order
-        why = f"and {order.curator} is not among the signed curators and operators, or has another key"
+        why = f"whose curator {order.curator} is not among the signed curators and operators, or has another key"
         if (order.distribution, order.channel) != (release.distribution, release.channel):
-            why = f"which is one to {order.channel} of {order.distribution[:100]}"
+            why = f"which is for {order.channel} of {order.distribution[:100]}"
         elif permit.used_by not in (None, release.digest):
             why = f"which release {permit.used_by} has used already"
         elif (withdrawal := self._state.withdrawal(order)) is not None:
@@ -190,12 +189,12 @@ class Orders:
         elif self._now >= order.expires:
             why = f"which was good until {order.expires:%Y-%m-%d %H:%M} UTC"
         elif not self._releases.is_ancestor(order.base, previous):
-            why = f"which was given on {order.base}, and that is no release before this one"
+            why = f"which was given on {order.base}, which is not a release before this one"
         return f"{told}, {why}"
 
 
 def is_by_somebody(permit: Permit, people: Mapping[str, str]) -> bool:
-    """Say whether one of these people, by name with public keys, has signed an order: who could once may not now."""
+    """Return whether one of these people, by name with public keys, has signed an order: permission may have ended."""
     public = people.get(permit.order.curator)
     if public is None:
         return False
@@ -218,9 +217,9 @@ def _held(hold: CuratorOrder, name: str, told: str) -> RefusedReleaseError:
 
 
 def _unordered(release: Release, move: Move) -> RefusedReleaseError:
-    why = f"it is older than {move.older_than}" if move.older_than else "a rollback took it out"
+    why = f"it is older than {move.older_than}" if move.older_than else "a rollback removed it"
     return RefusedReleaseError(
-        f"{move.label or move.name} comes to {release.channel} by no curator's order, and {why}",
+        f"{move.label or move.name} enters {release.channel} without a curator's order, and {why}",
         remedy=f"`farm candidate retry {release.channel} {move.name}` orders it, or a promotion or rollback that has "
         "it; signed with the key of `farm keys me`, by one of the signed curators or operators.",
         code="unordered",

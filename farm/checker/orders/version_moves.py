@@ -1,4 +1,4 @@
-"""What a release changes, package by package: which build each name meant before, and which it means now."""
+"""What a release changes, package by package: the build of each name before and now."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """That a name means another package now, by descriptor: none `before` one that comes, none `after` one that goes.
+    """A name whose package changes, by descriptor: `before` is None for one that enters, `after` for one that leaves.
 
-    `older_than` is what the channel has, or had last, where what comes is older than that.
+    `older_than` is what the channel has, or had last, where the new package is older than that.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Move:
     older_than: str = ""
 
     @property
-    def deed(self) -> str:
-        """What the release does to it."""
+    def effect(self) -> str:
+        """What the release does to it, in two words."""
         if self.before is None:
             return "adds it"
         return "drops it" if self.after is None else "changes it"
 
 
 def moves_of(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> tuple[Move, ...]:
-    """Return what differs from the release before, own packages and those of other distributions."""
+    """Return what differs from the release before: own packages and imported ones."""
     return *_own(change, blobs, held), *_foreign(change.release, change.previous, held)
 
 
@@ -57,7 +57,7 @@ def _own(change: ReleaseChange, blobs: BlobStore, held: PublishedRecord) -> Iter
 
 
 def _foreign(release: Release, previous: Release | None, held: PublishedRecord) -> Iterator[Move]:
-    """Packages of others are as old as the release of their distribution that they are taken of."""
+    """Yield the moves of imported packages: these are as old as the release that they are imported from."""
     was, now = imported_packages(previous.imports if previous else ()), imported_packages(release.imports)
     for name in sorted(was.keys() | now.keys()):
         old, new = was.get(name), now.get(name)

@@ -1,6 +1,6 @@
 """What an archive really holds: its manifest and the facts of its files, from its bytes.
 
-The reports of workers say both too. The checker believes neither. No file of the archive is written under its name.
+Workers report both as well; the checker trusts neither report. No file of the archive is written under its name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a release makes another of the one before it: found once, and gone by wherever something is asked of that."""
+"""What a release changes against the one before it, found once for all checks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ReleaseChange:
 
     @property
     def coming(self) -> tuple[ReleaseEntry, ...]:
-        """The entries that are of another package than before: others may only name another provenance, say."""
+        """The entries with another package than before: other entries may name another provenance, say."""
         return tuple(
             entry
             for entry in self.put
@@ -54,5 +54,5 @@ class ReleaseChange:
 
     @property
     def going(self) -> tuple[ReleaseEntry, ...]:
-        """The entries, of the release before, of packages that are there no more."""
+        """The entries of the release before whose packages have left."""
         return tuple(self.was[name] for name in self.removed)

@@ -1,4 +1,4 @@
-"""The files of what the checker remembers by itself: each is filled anew from the releases where it is lost."""
+"""The files of the checker's own records: one that is lost is filled again from the releases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PublishedRecordError(FarmError):
-    """What the checker remembers cannot be kept: others could change it, or it cannot be read or filled."""
+    """A record of the checker cannot be kept: others could change it, or it cannot be read or filled."""
 
     code = "published-record"
 
@@ -25,7 +25,7 @@ def opened_record(
 ) -> Iterator[sqlite3.Connection]:
     """Open a file of SQLite for one transaction, with these `tables`.
 
-    `outdated` are the statements for a file of a version before. `what` it has is for people.
+    `outdated` are the statements for a file of an earlier version. `what` names its content in messages.
     Raises `PublishedRecordError`.
     """
     try:

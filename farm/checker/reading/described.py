@@ -1,4 +1,4 @@
-"""Reading what describes packages: each blob by its digest, and none that is larger than one of its kind may be."""
+"""Reading the blobs that describe packages, by digest, none larger than its kind allows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _Order = TypeVar("_Order")
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What lies in a store of blobs. All of it raises `RefusedReleaseError` for what is too large, `MissingBlobError`
-    and the like.
+    """Reads a store of blobs. All of it raises `RefusedReleaseError` for what is too large, `MissingBlobError` and the
+    like.
     """
 
     blobs: BlobStore
@@ -41,13 +41,13 @@ class Described:
         return self.blobs.read(digest)
 
     def within(self, digest: Digest, most: int) -> bytes:
-        """Return the verified bytes of a blob that nobody has said the size of, and that has `most` bytes."""
+        """Return the verified bytes of a blob of unknown size, which has at most `most` bytes."""
         if (size := self.blobs.size(digest)) > most:
             raise RefusedReleaseError(f"the blob {digest} has {size} bytes, and the most is {most}")
         return self.blobs.read(digest)
 
     def blob(self, blob: BlobRef) -> bytes:
-        """Return the verified bytes of a blob that has the size that it is said to have."""
+        """Return the verified bytes of a blob whose size is named."""
         size = self.blobs.size(blob.digest)
         if size != blob.size:
             raise OtherSizeError(blob.digest, size, blob.size)

@@ -1,7 +1,8 @@
-"""What the published, signed list of advisories says of packages."""
+"""The published, signed list of advisories, by package."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from farm.core.advisories.openvex import read_published
@@ -16,37 +17,34 @@ if TYPE_CHECKING:
 
 
 class PublishedAdvisories:
-    """The list of a repository as it is published now, read when somebody asks first."""
+    """The list of a repository as it is published now, read when it is first needed."""
 
     def __init__(self, repository: Repository, described: Described) -> None:
         self._repository = repository
         self._described = described
-        self._index: AdvisoryIndex | None = None
-        self._statements: tuple[Statement, ...] = ()
-        self._is_read = False
 
     def about(self, name: str) -> tuple[list[Advisory], tuple[Statement, ...]]:
-        """Return the advisories that speak of a package, by the name that the list knows it by, and all statements.
+        """Return the advisories about a package, by its name in the list, and all statements.
 
         Raises `RepositoryStateError`, `InvalidAdvisoryIndexError`, `MissingBlobError` and the like.
         """
-        if not self._is_read:
-            self._read()
-            self._is_read = True
-        if self._index is None:
+        index = self._index
+        if index is None:
             return [], ()
-        listed = self._index.about({name})
-        found = [open_advisory(advisory, self._index.distribution, self._described.blob) for advisory in listed]
+        listed = index.about({name})
+        found = [open_advisory(advisory, index.distribution, self._described.blob) for advisory in listed]
         return found, self._statements
 
-    def _read(self) -> None:
+    @cached_property
+    def _index(self) -> AdvisoryIndex | None:
         head = self._repository.head()
         if ADVISORIES not in delegated_roles(head.targets):
-            return  # a repository of before there were any
+            return None  # a repository of an earlier farm
         target = self._repository.delegated(head, ADVISORIES).targets.get(advisory_target(ADVISORY_LIST))
-        if target is None:
-            return
-        self._index = AdvisoryIndex.from_json(self._repository.read_target(target))
-        if self._index.statements:
-            content = self._described.blob(self._index.statements)
-            self._statements = read_published(content, self._index.distribution)
+        return AdvisoryIndex.from_json(self._repository.read_target(target)) if target else None
+
+    @cached_property
+    def _statements(self) -> tuple[Statement, ...]:
+        if self._index is None or self._index.statements is None:
+            return ()
+        return read_published(self._described.blob(self._index.statements), self._index.distribution)

@@ -1,7 +1,7 @@
 """The checker's own record of what was published: which trees, under which name, version, revision and build number.
 
-It is filled from the releases that are signed, each of which names the one before, so nobody else has a say in it: of
-each channel it knows up to which release, and reads on from there. What was lost is filled anew.
+It is filled from the signed releases, each of which names the one before, so nobody can change it: it knows the last
+release that it has read of each channel, and reads on from there. What was lost is filled again.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ CREATE TABLE IF NOT EXISTS newest_taken (
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 2
-"""What a file of an earlier form lacks is filled from the releases, so all of it is."""
+"""A file of an earlier form is filled again from the releases."""
 _REMEMBERED = 1024
 _TAKEN = "/taken"
-"""What stands after a channel's name, which no name can have: up to where it is noted what was taken of others."""
+"""After a channel's name, which cannot contain it: up to which release the imports are recorded."""
 _NEW = ("", "")
-"""What stands for no channel: that nothing was published yet."""
+"""In place of a channel: nothing was published yet."""
 _NOTHING: Mapping[Digest, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """That a channel has held a package of this descriptor, without a break, since then; `until` then, if no more."""
+    """How long a channel has held the package of a descriptor without a break; `until` is None while it does."""
 
     descriptor: Digest
     since: datetime
@@ -83,7 +83,7 @@ class PublishedRecord:
     """The record in a directory of the checker's. For one process at a time; each call opens the file for itself."""
 
     def __init__(self, directory: Path) -> None:
-        """Make the directory, or see that nobody else can write to it. Raises `PublishedRecordError`."""
+        """Make the directory, or check that nobody else can write to it. Raises `PublishedRecordError`."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = directory.stat()
         if found.st_mode & 0o022 or found.st_uid != os.geteuid():
@@ -135,9 +135,9 @@ class PublishedRecord:
             return PrintedIdentity(*found) if found else None
 
     def newest_taken(self, channel: str, their_channel: str, name: str) -> int:
-        """Return of which release of theirs a package is as old as a channel has it, or had it last; 0 for any.
+        """Return the newest release of theirs that a channel has a package from, or had it last; 0 for never.
 
-        It goes by its full name, and by what was taken of its distribution at all: it may be new here.
+        By the full name of the package, and by anything imported from its distribution: the package may be new here.
         """
         query = "SELECT max(number) FROM newest_taken WHERE channel = ? AND their_channel = ? AND name IN (?, ?)"
         with self._open() as database:
@@ -147,7 +147,7 @@ class PublishedRecord:
     def catch_up(
         self, repository: Repository, now: datetime | None = None, checked: Mapping[Digest, datetime] = _NOTHING
     ) -> int:
-        """Read what was published since it was last asked to; return how many packages were new in that.
+        """Read what was published since the last time; return how many packages were new.
 
         A release is of the time at which it was `checked`, or else of `now`; of the time that it says itself only where
         nothing is remembered of any channel, because that was lost. Costs what has changed since then, the first time
@@ -165,7 +165,7 @@ class PublishedRecord:
         return sum(self._catch_up(blobs, release, now, checked) for release in newest)
 
     def _remembers(self, *, is_new: bool) -> bool:
-        """Say whether there is anything; of a repository that is new, remember that there was nothing to."""
+        """Return whether anything is recorded; for a new repository, record that there was nothing."""
         with self._open() as database:
             if is_new:
                 database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", _NEW)
@@ -196,7 +196,7 @@ class PublishedRecord:
 
     @staticmethod
     def _take(database: sqlite3.Connection, newest: Release, blobs: BlobStore) -> None:
-        """Note what was taken of others. It has a mark of its own, for a record of before has all but this."""
+        """Record the imports. They have a mark of their own, since earlier records lack only these."""
         mark = f"{newest.channel}{_TAKEN}"
         for release, before in steps_since(_seen(database, mark), newest, blobs):
             database.executemany(
@@ -271,7 +271,7 @@ def _add(database: sqlite3.Connection, channel: str, entries: Collection[tuple[R
 def _move(
     database: sqlite3.Connection, release: Release, before: Release | None, change: Difference, at: datetime
 ) -> None:
-    """Note what a release brought into its channel, and what it took out; another entry of the same stays as it was."""
+    """Record what a release added to its channel, and what it removed. Another entry of one package is no move."""
     taken, had = imported_descriptors(release.imports), imported_descriptors(before.imports if before else ())
     there = {entry.name: entry.descriptor.digest for entry in change.put} | taken
     gone = {*change.removed, *(had.keys() - taken.keys())}

@@ -1,4 +1,4 @@
-"""The one error of a release that does not hold what it must, and which packages of it an error is about."""
+"""The error for a release that must not be signed, and the packages that it is about."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _MOST_TOLD = 1000
 
 
 class RefusedReleaseError(FarmError):
-    """A release does not hold what it must: the signer does not sign it."""
+    """A release must not be signed; `code` names the check that it failed."""
 
     code = "refused-release"
 
 
 class OtherSizeError(RefusedReleaseError):
-    """A blob has another size than the release says: it was cut off, or the release lies."""
+    """A blob has another size than the release names: it was truncated, or the release is false."""
 
     def __init__(self, digest: Digest, size: int, said: int) -> None:
-        super().__init__(f"the blob {digest} has {size} bytes, the release says {said}")
+        super().__init__(f"the blob {digest} has {size} bytes, and the release names {said}")
         self.lost_blobs = (digest,)
 
 
 class Faults:
-    """What is wrong with single packages of a release: all are looked at, for without these it may be in order."""
+    """What is wrong with single packages of a release: all are checked, for the release may pass without these."""
 
     def __init__(self) -> None:
         self._found: dict[str, FarmError] = {}
@@ -46,7 +46,7 @@ class Faults:
                 self._found.setdefault(package, error)
 
     def check(self) -> None:
-        """Raise the first that was found; it says of all packages what is wrong with them."""
+        """Raise the first fault, with what is wrong with every package in `by_package`."""
         for error in self._found.values():
             told = islice(self._found.items(), _MOST_TOLD)
             error.by_package = {package: (each.message, each.remedy) for package, each in told}

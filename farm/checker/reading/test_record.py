@@ -1,7 +1,7 @@
-"""The checker's own record of tests: which have passed for a release, and whose tests releases have named.
+"""The checker's own record of tests: which have passed for a release, and which recipes releases have named for tests.
 
-Of what it lets in, the checker knows how the tests went; what is brought later, or kept back, changes nothing of that.
-What was lost is filled anew from the releases, and from the evidence that their summaries name.
+The checker knows the results of what it has passed; what is brought later, or withheld, changes nothing of that. What
+was lost is filled again from the releases, and from the evidence that their summaries name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FILE = "tests.sqlite"
 _ROUNDED = timedelta(seconds=1)
-"""By so much a release may be younger than it says."""
+"""By how much a release may be younger than its rounded time."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS passed (
   channel TEXT NOT NULL, test TEXT NOT NULL, tester TEXT NOT NULL, PRIMARY KEY (channel, test, tester)
@@ -42,7 +42,7 @@ CREATE INDEX IF NOT EXISTS counted_for ON counted (name, version, revision);
 CREATE TABLE IF NOT EXISTS seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WITHOUT ROWID;
 """
 _VERSION = 1
-"""What a file of an earlier form lacks is filled from the releases; what has passed stays, for evidence may be gone."""
+"""A file of an earlier form is filled from the releases; passed tests stay, for evidence may be gone."""
 _COUNT = "INSERT OR IGNORE INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _COUNT_AS_SIGNED = """
 INSERT INTO counted VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -58,9 +58,9 @@ SELECT plan, recipe, channel, number, signed FROM counted WHERE plan IN (
 
 @dataclass(frozen=True, slots=True)
 class PassedTest:
-    """That these testers (by key id) have signed that a test, in one very order, has passed.
+    """A test, by the identity of its order, and the testers (by key id) who have signed that it passed.
 
-    It is the test of this `name` in the recipe of the `package`; neither is known where that cannot be read any more.
+    It is the test of this `name` in the recipe of the `package`; both are empty where that can no longer be read.
     """
 
     test: Digest
@@ -71,7 +71,7 @@ class PassedTest:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What tests count for: a package, by name, version and revision, as it was built by this plan."""
+    """A package, by name, version and revision, as it was built by this plan."""
 
     plan: Digest
     name: str
@@ -81,7 +81,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class NamedTests:
-    """That a release names a recipe for the tests of a package, and when an owner has signed that; None: not known."""
+    """The recipe that a release names for the tests of a package, and when an owner has signed it; None: not known."""
 
     build: Build
     recipe: Digest
@@ -90,7 +90,7 @@ class NamedTests:
 
 @dataclass(frozen=True, slots=True)
 class CountedTests:
-    """That a recipe counts for the tests of a build since a release has named it, by an owner's word of that time."""
+    """A recipe that counts for the tests of a build since a release has named it, `signed` by an owner at that time."""
 
     plan: Digest
     recipe: Digest
@@ -100,20 +100,20 @@ class CountedTests:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is to be kept of a release: which tests have passed for it, and whose tests it names."""
+class TestFindings:
+    """What is recorded of a release: the tests that have passed for it, and the recipes that it names for tests."""
 
     passed: tuple[PassedTest, ...] = ()
     named: tuple[NamedTests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedTests:
-    """What the checker has found of a release that it let in, at that time."""
+class CheckedRelease:
+    """What the checker has found about a release that it passed, at that time."""
 
     release: Digest
     at: datetime
-    found: Found
+    found: TestFindings
 
 
 class TestRecord:
@@ -126,13 +126,13 @@ class TestRecord:
         self._blobs = blobs
 
     def testers_of(self, channel: str, test: Digest) -> frozenset[str]:
-        """Return which testers have passed a test for a release of a channel."""
+        """Return the testers for whom a test has passed for a release of a channel."""
         with self._open() as database:
             found = database.execute("SELECT tester FROM passed WHERE channel = ? AND test = ?", (channel, test))
             return frozenset(tester for (tester,) in found)
 
     def has_ever_passed(self, channel: str, package: str, test: str) -> bool:
-        """Say whether a test of a package's recipe, by its name, has passed for any release of a channel."""
+        """Return whether a test of a package's recipe, by its name, has passed for any release of a channel."""
         query = "SELECT 1 FROM ever_passed WHERE channel = ? AND package = ? AND test = ?"
         with self._open() as database:
             return database.execute(query, (channel, package, test)).fetchone() is not None
@@ -149,10 +149,10 @@ class TestRecord:
         self,
         newest: Release,
         now: datetime,
-        checked: CheckedTests | None,
-        published: Callable[[Release, Release | None], Found],
+        checked: CheckedRelease | None,
+        published: Callable[[Release, Release | None], TestFindings],
     ) -> None:
-        """Read what a channel has released since it was last asked to.
+        """Read what a channel has released since the last time.
 
         What there is to keep of the release that was `checked` last is known, of others it is `published`: of each
         with the one before it. These are of `now`, or of the time that they say themselves where nothing is remembered
@@ -183,7 +183,7 @@ def _counted(database: sqlite3.Connection, build: Build) -> tuple[CountedTests, 
     )
 
 
-def _keep(database: sqlite3.Connection, release: Release, found: Found, at: datetime) -> None:
+def _keep(database: sqlite3.Connection, release: Release, found: TestFindings, at: datetime) -> None:
     database.executemany(
         "INSERT OR IGNORE INTO passed VALUES (?, ?, ?)",
         [(release.channel, test.test, tester) for test in found.passed for tester in sorted(test.testers)],

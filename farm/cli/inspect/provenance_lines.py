@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from farm.client.audit.provenance import Provenance, SignedRelease, TracedDependency, TracedSource
     from farm.client.root.file_owner import FileCheck
-    from farm.trust.attestation.provenance import SaidBuild
+    from farm.trust.attestation.provenance import SignedBuild
     from farm.trust.metadata.key_names import KeyNames
 
 _WIDTH = 11
@@ -153,6 +153,6 @@ def _address(source: TracedSource) -> str:
     return f"{source.file} {source.digest} is NOT in the recipe"
 
 
-def _builder(build: SaidBuild, release: SignedRelease | None, names: KeyNames) -> str:
+def _builder(build: SignedBuild, release: SignedRelease | None, names: KeyNames) -> str:
     known = release.signers.builders if release and release.signers else {}
     return names.beside(known.get(build.run.builder), build.run.builder)

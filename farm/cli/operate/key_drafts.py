@@ -252,7 +252,7 @@ def sign(
     found.check()
     names = KeyNames.beneath(named)
     signer = load_signer(key, lambda name: str(click.prompt(name, hide_input=True, err=True)))
-    found.require_say(signer.public_key)
+    found.check_may_sign(signer.public_key)
     known = KnownRoot.beside(key)
     known.check(found, Digest(root_fingerprint) if root_fingerprint is not None else None)
     # The signer sees the changes; a program that reads JSON gets the result.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farm.client.root.file_owner import FileCheck
     from farm.core.recipe.toolchain import ToolchainLock
     from farm.core.sets.members.set_record import PlacedPackage
-    from farm.trust.attestation.provenance import SaidBuild
+    from farm.trust.attestation.provenance import SignedBuild
     from farm.trust.verification.channel_signers import ChannelSigners
 
 SourceKind = Literal["fetched", "beside-recipe", "of-toolchain", "not-in-recipe", "unknown"]
@@ -110,7 +110,7 @@ class Provenance:
     files: int
     release: SignedRelease | None
     needed: int
-    builds: tuple[SaidBuild, ...]
+    builds: tuple[SignedBuild, ...]
     recipe: Digest | None
     sources: tuple[TracedSource, ...] = ()
     toolchain: TracedToolchain | None = None
@@ -196,7 +196,7 @@ class Provenance:
         }
 
 
-def _said(build: SaidBuild) -> dict[str, Any]:
+def _said(build: SignedBuild) -> dict[str, Any]:
     run = build.run
     return {
         "builder": run.builder,

@@ -30,7 +30,7 @@ from farm.core.recipe.toolchain import InvalidLockError, ToolchainLock
 from farm.core.sets.members.set_record import ReleaseRef
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
-from farm.trust.attestation.provenance import SaidBuild, plan_by_digest, read_build, verify_provenance
+from farm.trust.attestation.provenance import SignedBuild, plan_by_digest, read_build, verify_provenance
 from farm.trust.verification.stored_metadata import NothingVerifiedError
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Tracing:
         )
 
     def _dependency(
-        self, planned: PlannedDependency, asked: Catalogue, home: Catalogue, builds: Sequence[SaidBuild]
+        self, planned: PlannedDependency, asked: Catalogue, home: Catalogue, builds: Sequence[SignedBuild]
     ) -> TracedDependency:
         found = _planned(planned, builds)
         if planned.name.distribution != home.release.distribution:
@@ -211,7 +211,7 @@ class Tracing:
         return SignedRelease(release_ref(release), release.released_at, trust.root, signers)
 
 
-def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SaidBuild]:
+def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SignedBuild]:
     """Yield what each builder says that is allowed now and came to this package; first that of the archive."""
     entry, seen = package.entry, set[str]()
     for blob in (entry.provenance, *entry.rebuilds):
@@ -255,7 +255,7 @@ def _source(planned: PlannedSource, declared: DeclaredSources | None) -> TracedS
     return TracedSource(planned.file, planned.digest, kind, source.url, origins)  # type: ignore[arg-type]
 
 
-def _planned(planned: PlannedDependency, builds: Sequence[SaidBuild]) -> TracedDependency:
+def _planned(planned: PlannedDependency, builds: Sequence[SignedBuild]) -> TracedDependency:
     opened = next(
         (
             consumption.kinds

@@ -75,7 +75,7 @@ class Resolver:
                 resolver.nameservers = [dns.nameserver.Do53Nameserver(self.address, self.port)]
             answer = resolver.resolve(f"{name}.", "TXT", lifetime=self.seconds, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer) as error:
-            raise EnrolmentRecordError(domain, "is not there") from error
+            raise EnrolmentRecordError(domain, "does not exist") from error
         except dns.exception.Timeout as error:
             raise FarmError(
                 f"no answer about {name} within {self.seconds:g} seconds{self._asked()}", remedy=_TRY_AGAIN, code="dns"

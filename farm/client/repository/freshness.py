@@ -13,7 +13,7 @@ import socket
 import time
 
 from farm.store.http.resolving import addresses_of
-from farm.trust.verification.last_verified import read_look
+from farm.trust.verification.last_verified import read_last_verified
 
 TYPE_CHECKING = False  # as of `typing`, which takes long to load
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def unchanged_look(metadata: str, channel: str, address: str) -> LastVerified | 
 
     That the channel was seen to be so now is recorded. None also where it cannot be known.
     """
-    look = read_look(metadata, channel)
+    look = read_last_verified(metadata, channel)
     if look is None or not look.holds(time.time()) or not _shows_the_same(address, look):
         return None
     try:

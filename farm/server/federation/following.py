@@ -32,7 +32,7 @@ from farm.trust.untrusted_metadata import UntrustedMetadataError
 from farm.trust.verification.announced_root import announced_root
 from farm.trust.verification.client_metadata import ChannelMetadata
 from farm.trust.verification.release_package import check_package
-from farm.trust.verification.release_proof import MOST_HEADS, ShownRelease
+from farm.trust.verification.release_proof import MOST_HEADS, ReleaseProof
 from farm.trust.verification.stored_metadata import KeptMetadata
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Following:
             _keep_shown(unit, distribution, shown)
         return True
 
-    def _shown(self, distribution: OtherDistribution, newest: Release, blobs: Fetching) -> list[ShownRelease]:
+    def _shown(self, distribution: OtherDistribution, newest: Release, blobs: Fetching) -> list[ReleaseProof]:
         """Keep what shows the signer that the newest release was signed, and those before it of which nothing does yet.
 
         A control of before kept nothing of the kind: what it has seen is shown by the newest, which comes after it.
@@ -187,7 +187,7 @@ class Following:
         pinned = Metadata[Root].from_file(str(folder / "root.json")).signed.version
         kept = KeptMetadata(folder / "metadata").documents(distribution.channel, pinned)
         put = self._application.blobs.put_bytes
-        shown = ShownRelease(
+        shown = ReleaseProof(
             roots=tuple(map(put, kept.roots)),
             timestamp=put(kept.timestamp),
             snapshot=put(kept.snapshot),
@@ -251,7 +251,7 @@ class _Looked:
     names: frozenset[str]
 
 
-def _keep_shown(unit: UnitOfWork, distribution: OtherDistribution, shown: Iterable[ShownRelease]) -> None:
+def _keep_shown(unit: UnitOfWork, distribution: OtherDistribution, shown: Iterable[ReleaseProof]) -> None:
     for release in shown:
         imported.show(unit.session, release.release, distribution.root, json.dumps(release.to_dict()))
 

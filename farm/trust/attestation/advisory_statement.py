@@ -1,6 +1,6 @@
-"""What people say about vulnerabilities, as they sign it: advisories, statements and reviews, each a word of its own.
+"""What people sign about vulnerabilities: advisories, statements and reviews, each a word with a digest of its own.
 
-A curator's order of the act `advise` names words. What is said in other bytes, or of another package, is another word.
+A curator's order of the act `advise` names words. The same in other bytes, or about another package, is another word.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _LONGEST = 180
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One thing that is said: what it is, for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
+    """One claim: its label for people (`EXAMPLE-2026-1`), and the digest of its canonical JSON."""
 
     told: str
     digest: Digest
 
 
 def advisory_word(document: Mapping[str, Any]) -> Word:
-    """Return what an advisory in OSV's form says; its digest is that of the blob that the published list names."""
+    """Return the word of an advisory in OSV's form; its digest is that of the blob that the published list names."""
     withdrawn = " withdrawn" if document.get("withdrawn") else ""
     return _word(f"{document.get('id')}{withdrawn}", dict(document))
 
 
 def statement_word(statement: Statement, distribution: str) -> Word:
-    """Return what a statement (OpenVEX) says, as it stands in the document that a distribution publishes."""
+    """Return the word of a statement (OpenVEX), as in the document that a distribution publishes."""
     version = f" {statement.version}" if statement.version else ""
     told = f"{statement.vulnerability} {statement.status} in {statement.package}{version}"
     return _word(told, statement_form(statement, distribution))
 
 
 def review_word(review: Review) -> Word:
-    """Return what a review says."""
+    """Return the word of a review."""
     return _word(f"review of {review.package}", review.to_dict())
 
 

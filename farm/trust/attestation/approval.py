@@ -1,7 +1,6 @@
-"""Approvals: a curator's signed word that one package may go into one channel, made with the curator's own key.
+"""Approvals: a curator's signed statement that one package may enter one channel, made with the curator's own key.
 
-That a package may be taken out of a channel is a statement of another type, about the same descriptor: neither can
-pass for the other.
+The approval of a removal is a statement of another type about the same descriptor: neither passes for the other.
 """
 
 from __future__ import annotations
@@ -40,11 +39,10 @@ class ApprovalError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class SignedApproval:
-    """That `curator` lets the package of this descriptor into `channel`; `label` is what the curator saw it called.
+    """`curator` approves the package of this descriptor for `channel`; `label` is the name that the curator saw.
 
-    When it is `removed`, the curator lets that package be taken out. It was given at `at`, which approvals of before
-    do not say, and `after` this order by which the same curator had taken an approval of the package back. It is one to
-    `distribution`, which those of before do not say either.
+    With `removed`, the curator approves its removal. `at` is when; `after` is the last order by which the same curator
+    had withdrawn an approval of the package. Earlier approvals name neither these nor their `distribution`.
     """
 
     channel: str
@@ -57,9 +55,9 @@ class SignedApproval:
     distribution: str = ""
 
     def is_to(self, distribution: str) -> bool:
-        """Say whether a distribution is meant: the same person may approve for several, which take the same package.
+        """Return whether it is for a distribution: the same person may approve one package for several.
 
-        Where none is said, it is the one whose package it is: no other one has that as its own.
+        Where it names none, it is for the distribution that owns the package.
         """
         return (self.distribution or self.label.partition("/")[0]) == distribution
 
@@ -74,12 +72,12 @@ def approval_statement(
     after: Digest | None = None,
     distribution: str = "",
 ) -> dict[str, Any]:
-    """Return the in-toto statement by which a curator lets a package into a channel, or lets it be taken out.
+    """Return the in-toto statement by which a curator approves a package for a channel, or its removal.
 
-    `distribution` is whose channel that is. Without, it counts for packages of the distribution's own alone.
+    `distribution` is that of the channel. Without it, the approval counts for the distribution's own packages alone.
 
-    Once withdrawn, it counts only when it names the last order by which it was (`after`): else it could not be told
-    from what was given before, whatever time that says.
+    After a withdrawal an approval counts only when it names the withdrawing order (`after`): its time alone would not
+    distinguish it from earlier ones.
     """
     time = {"time": at.astimezone(UTC).isoformat().replace("+00:00", "Z")} if at else {}
     again = {"after": {"sha256": after.hex}} if after else {}
@@ -92,9 +90,9 @@ def approval_statement(
 
 
 def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApproval:
-    """Return what an envelope says; `curators` are public keys (64 hexadecimal digits) by name.
+    """Return the approval in an envelope; `curators` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the curator whom the statement names: nobody signs for somebody else.
+    The key that signed must be that of the curator whom the statement names.
     Raises `ApprovalError`, or `InvalidEnvelopeError` when no key of a curator has signed.
     """
     statement, _, signers = open_personal(envelope, curators, remedy=_WHOSE_KEY)
@@ -110,9 +108,9 @@ def read_approval(envelope: bytes, curators: Mapping[str, str]) -> SignedApprova
         at = read_time(predicate["time"]) if "time" in predicate else None
         after = Digest.from_hex(predicate["after"]["sha256"]) if "after" in predicate else None
     except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
-        raise ApprovalError(f"the statement lacks what it is about: {error}") from error
+        raise ApprovalError(f"the statement cannot be read: {error}") from error
     if not all(isinstance(text, str) for text in (label, channel, curator, distribution)):
-        raise ApprovalError("the statement holds something else than names")
+        raise ApprovalError("the statement has something else in place of names")
     if curator not in signers:
         raise ApprovalError(f"{str(curator)[:100]!r} is not whose key has signed", remedy=_WHOSE_KEY)
     removed = kind == REMOVAL_TYPE
@@ -129,10 +127,10 @@ def is_approval(
     removed: bool = False,
     distribution: str = "",
 ) -> bool:
-    """Say whether an envelope that was kept is still this curator's approval, with the key that the curator has now.
+    """Return whether an envelope is this curator's approval, with the key that the curator has now.
 
-    One that lets the package be `removed` does not let it in, nor the other way round. Where a `distribution` is told,
-    it has to be one to that.
+    The approval of a removal is not one of the package, nor the other way round. Where a `distribution` is given, it
+    has to be for that.
     """
     try:
         said = read_approval(envelope, {curator: public})

@@ -1,7 +1,7 @@
-"""What the process without keys answers to the one that signs: small values, each bound to the bytes that it is about.
+"""The answers of the checker, which has no keys, to the signer: small values, each bound to the bytes that it is about.
 
-Of what was asked the signer reads only the head of a release and what orders and reports say; all else the checker
-parses: packages, recipes, advisories and images.
+The signer itself parses only the head of a release, orders and reports; the checker parses all else: packages, recipes,
+advisories and images.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 MOST_PROVENANCES = 1000
-"""Of how many new packages the provenances are named one by one; of more, the index of the release names them."""
+"""Up to how many new packages the provenances are listed; of more, the index of the release names them."""
 
 
 class InvalidAnswerError(FarmError):
-    """The checker has answered something else than it was asked."""
+    """The checker's answer is malformed, or about something else."""
 
     code = "invalid-answer"
 
@@ -36,7 +36,7 @@ class InvalidAnswerError(FarmError):
 
 
 class Checked(StrEnum):
-    """What was found in order of a release: of everything that is new in it, and of its set as a whole."""
+    """What was verified of a release: of everything new in it, and of its set as a whole."""
 
     PROVENANCE = "FARM_BUILT_BY_ALLOWED_BUILDERS"
     SET = "FARM_SET_PROVEN"
@@ -57,12 +57,12 @@ class _Answer(Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedRelease(_Answer, record="verified release"):
-    """That a release may be signed, and what was looked at.
+    """A release may be signed; with what was checked.
 
-    `previous` is the release that was in force then, `policy` the signed document of builders and policy. `new` are the
-    packages that are new in it, `provenances` those of the builds of these, by package; none are named where there are
-    more than `MOST_PROVENANCES`. `orders` are those in the signer's ledger that it uses up; by these it takes out the
-    packages that are `rolled_back`, and those that are `returned` come back after a rollback.
+    `previous` is the release that was in force, `policy` the signed document of builders and policy. `new` are the
+    packages that are new, `provenances` those of their builds, by package; none where there are more than
+    `MOST_PROVENANCES`. `orders` are those in the signer's ledger that it uses up; by these it removes the packages that
+    are `rolled_back`, and those that are `returned` come back after a rollback.
     """
 
     release: Digest
@@ -77,32 +77,32 @@ class VerifiedRelease(_Answer, record="verified release"):
     returned: tuple[Digest, ...] = ()
 
     def check_about(self, release: Release) -> None:
-        """See that this very release was looked at, on the one that it follows. Raises `InvalidAnswerError`."""
+        """Check that it is about this very release, and the one before. Raises `InvalidAnswerError`."""
         if self.release != release.digest:
             raise InvalidAnswerError(f"it is about {self.release}, and {release.digest} was asked about")
-        # What is published already follows on nothing but itself.
+        # A release that is published already has itself as its previous one.
         if self.previous not in (release.previous, release.digest):
             raise InvalidAnswerError(
-                f"it was looked at on {self.previous or 'nothing'}, and it follows {release.previous or 'nothing'}"
+                f"it was checked against {self.previous or 'nothing'}, and it follows {release.previous or 'nothing'}"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedOrder(_Answer, record="checked order"):
-    """That the envelope of the digest `asked` holds an `order`, so named, that the signer may write down."""
+    """The envelope of the digest `asked` holds an `order`, by digest, that the signer may write into its ledger."""
 
     asked: Digest
     order: Digest
 
     def check_about(self, envelope: bytes, order: Digest) -> None:
-        """See that this very order was looked at. Raises `InvalidAnswerError`."""
+        """Check that it is about this very order. Raises `InvalidAnswerError`."""
         if (self.asked, self.order) != (Digest.of(envelope), order):
             raise InvalidAnswerError("it is about another order than was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedLists(_Answer, record="checked list"):
-    """That a list of advisories, or of reviews, of the digest `asked` may be signed: on what is `published` by now.
+    """The list of advisories, or of reviews, of the digest `asked` may be signed.
 
     `reviews` is the content of the target `reviews.json` that goes with it, None where that stays. `published` are the
     digests of the targets that it was compared with, by path.
@@ -113,21 +113,21 @@ class CheckedLists(_Answer, record="checked list"):
     published: Mapping[str, str]
 
     def check_about(self, content: bytes) -> None:
-        """See that this very list was looked at. Raises `InvalidAnswerError`."""
+        """Check that it is about this very list. Raises `InvalidAnswerError`."""
         if self.asked != Digest.of(content):
             raise InvalidAnswerError(f"it is about {self.asked}, and {Digest.of(content)} was asked about")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedImage(_Answer, record="checked image"):
-    """What an image that was `asked` for is: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
+    """The image that was `asked` for: the digest of its manifest, and its bill of materials (SPDX, JSON)."""
 
     asked: Digest
     image: Digest
     sbom: bytes
 
     def check_about(self, asked: AskedImage) -> None:
-        """See that this very image was worked out. Raises `InvalidAnswerError`."""
+        """Check that it is about this very image. Raises `InvalidAnswerError`."""
         if self.asked != Digest.of(asked.to_json()):
             raise InvalidAnswerError("it is about another image than was asked about")
 
@@ -136,20 +136,20 @@ class ReleaseChecker(Protocol):
     """Decides whether a release may be signed."""
 
     def check(self, release: Release, evidence: Digest) -> VerifiedRelease:
-        """Return what was verified; `evidence` is a blob that says what to look at. Raises a `FarmError` otherwise."""
+        """Return what was verified; `evidence` names the blob of the evidence. Raises a `FarmError` otherwise."""
 
 
 class Checker(ReleaseChecker, Protocol):
-    """All that the signer asks before it signs; each raises a `FarmError` that says why it should not."""
+    """All that the signer asks before it signs; each method raises a `FarmError` with the reason not to."""
 
     def check_order(self, envelope: bytes) -> CheckedOrder:
-        """Look at a curator's order, as it was signed."""
+        """Check a curator's order, in its envelope."""
 
     def check_advisories(self, content: bytes) -> CheckedLists:
-        """Look at a list of advisories."""
+        """Check a list of advisories."""
 
     def check_reviews(self, content: bytes) -> CheckedLists:
-        """Look at a record of which packages were looked at."""
+        """Check a record of reviewed packages."""
 
     def make_image(self, asked: AskedImage) -> CheckedImage:
-        """Work out what an image of released packages is."""
+        """Build the manifest and bill of materials of an image of released packages."""

@@ -1,9 +1,9 @@
-"""Signed orders: a curator's own word about a channel, such as a hold or a rollback, made with that person's key.
+"""Signed orders: what a curator orders of a channel, such as a hold or a rollback, signed with that person's key.
 
-An order names the channel and the release that it was given on, and is good until it expires. It is known by the digest
-of its statement, whoever has signed that again or put it into another envelope. Who may give one is handed in. Two acts
-are about no channel: what is said of vulnerabilities is ordered of the role that publishes it, and what was signed of
-recipes (`farm.trust.attestation.submission_statement`) is withdrawn from all of them.
+An order names the channel and the release that it was given on, and is valid until it expires. It is identified by the
+digest of its statement, in whatever envelope. The people who may give one are passed in. Two acts are about no channel:
+statements about vulnerabilities are ordered of the role that publishes them, and signed recipes
+(`farm.trust.attestation.submission_statement`) are withdrawn from all channels.
 """
 
 from __future__ import annotations
@@ -33,46 +33,46 @@ if TYPE_CHECKING:
 
 PREDICATE_TYPE = "urn:farm:order:1"
 LIFETIME = timedelta(days=30)
-"""How long an order is good that says nothing else; none may be good for longer than `LONGEST_LIFETIME`."""
+"""How long an order is valid by default; none may be valid for longer than `LONGEST_LIFETIME`."""
 LONGEST_LIFETIME = timedelta(days=90)
 LARGEST_CURATOR_ORDER = 256 << 10
 MOST_PACKAGES = 1000
 LONGEST_REASON = 2000
 NO_RELEASE = Digest.of(b"")
-"""What a channel without a release has for one: the digest of nothing."""
+"""Stands for the release of a channel that has none: the digest of nothing."""
 _WHOSE_KEY = "Sign with the key that the signed curators or operators have beside your name; or have yours put there."
 
 
 class Act(StrEnum):
     """What a person can order of a channel."""
 
-    HOLD = "hold"  # `packages` stay as they are, until `until` if that is said
-    LIFT = "lift"  # `packages` go on
-    FREEZE = "freeze"  # it releases nothing, until `until` if that is said
+    HOLD = "hold"  # `packages` stay as they are, up to `until` if given
+    LIFT = "lift"  # `packages` may move again
+    FREEZE = "freeze"  # it releases nothing, up to `until` if given
     THAW = "thaw"
     PROMOTE = "promote"  # it takes what the release `target` of `origin` holds, of `packages` or of all
     ROLLBACK = "rollback"  # it takes what its own release `target` held
     RETRY = "retry"  # it takes `packages`, though they are older or were rolled back
     CLOSE_REPORT = "close-report"  # report `number`, which is about the package `target`
-    WITHDRAW_APPROVAL = "withdraw-approval"  # of who signs, for `packages` as far as they were approved before
-    WITHDRAW_ORDER = "withdraw-order"  # the order `target` to the channel permits nothing any more, whoever gave it
-    WITHDRAW_SUBMISSION = "withdraw-submission"  # what people (`packages`) have signed so counts on no channel any more
-    ADVISE = "advise"  # `packages` are what is said of vulnerabilities, with their digests (`advisory_statement`)
+    WITHDRAW_APPROVAL = "withdraw-approval"  # the signer's own approvals of `packages`, as far as given before
+    WITHDRAW_ORDER = "withdraw-order"  # the order `target` of the channel permits nothing any more, whoever gave it
+    WITHDRAW_SUBMISSION = "withdraw-submission"  # submissions of people (`packages`) count on no channel any more
+    ADVISE = "advise"  # `packages` are words about vulnerabilities, with their digests
 
 
 PERMITS = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.RETRY, Act.ADVISE})
-"""Orders that let the signer sign what it may not by itself, until they expire. Those to a channel are used once."""
+"""Orders that let the signer sign what it may not by itself, until they expire. Those of a channel are used once."""
 _TARGETED = frozenset({Act.PROMOTE, Act.ROLLBACK, Act.CLOSE_REPORT, Act.WITHDRAW_ORDER})
 _BY_DIGEST = frozenset({Act.RETRY, Act.WITHDRAW_APPROVAL, Act.WITHDRAW_SUBMISSION, Act.ADVISE})
 _OF_PACKAGES = _BY_DIGEST | {Act.HOLD, Act.LIFT}
 EVERY_CHANNEL = "*"
-"""What an order is to that is about no channel more than another: none can have that name."""
+"""The channel of an order that is about all channels: no channel can have that name."""
 _ELSEWHERE = {Act.ADVISE: ADVISORIES, Act.WITHDRAW_SUBMISSION: EVERY_CHANNEL}
-"""What is ordered of no channel, and of what instead. What advises is withdrawn where it is given."""
+"""Acts that are not of one channel, and what they name instead. What advises is withdrawn where it is given."""
 
 
 TOLERANCE = timedelta(minutes=5)
-"""How far apart the clocks may be of who orders, or approves, and of the farm and the signer."""
+"""How far the clocks of people, the farm and the signer may differ."""
 
 
 class CuratorOrderError(FarmError):
@@ -86,10 +86,10 @@ class CuratorOrderError(FarmError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuratorOrder:
-    """What `curator` orders of `channel`, as it was with its release `base` (`NO_RELEASE` before the first one).
+    """What `curator` orders of `channel`, given on its release `base` (`NO_RELEASE` before the first one).
 
-    `packages` are names; of a retry and of a withdrawal with the descriptors that are meant. It counts up to `expires`,
-    what it brings about up to `until`. What advises is to the role `advisories`, and on no release.
+    `packages` are names; of a retry and of a withdrawal with descriptors. The order is valid up to `expires`,
+    its effect up to `until`. An order to advise is for the role `advisories`, and on no release.
     """
 
     act: Act
@@ -108,18 +108,18 @@ class CuratorOrder:
 
     @property
     def digest(self) -> Digest:
-        """The name of the order: the digest of its statement."""
+        """The digest of its statement, which identifies it."""
         return Digest.of_json(order_statement(self))
 
     @property
     def told(self) -> str:
-        """What it is in a few words: `hold jq on edge by ann`."""
+        """A summary: `hold jq on edge by ann`."""
         what = " ".join([self.act.replace("-", " "), ", ".join(sorted(self.packages)[:3])]).strip()
         return f"{what} on {self.channel} by {self.curator}"
 
     @property
     def matters(self) -> frozenset[tuple[str, ...]]:
-        """What it is about, on its channel: of several orders about the same, the last one says what counts."""
+        """What it is about, on its channel: of several orders about the same thing, the last one counts."""
         packages, target = self.packages.items(), str(self.target)
         match self.act:
             case Act.HOLD | Act.LIFT:
@@ -174,9 +174,9 @@ def order_statement(order: CuratorOrder) -> dict[str, Any]:
 
 
 def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
-    """Return what an envelope orders; `people` are public keys (64 hexadecimal digits) by name.
+    """Return the order in an envelope; `people` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the person whom the order names: nobody signs for somebody else.
+    The key that signed must be that of the person whom the order names.
     Raises `CuratorOrderError`, or `InvalidEnvelopeError` when no key of these people has signed.
     """
     if len(envelope) > LARGEST_CURATOR_ORDER:
@@ -191,17 +191,17 @@ def read_order(envelope: bytes, people: Mapping[str, str]) -> CuratorOrder:
 def kept_order(envelope: bytes) -> CuratorOrder:
     """Return the order in an envelope that was verified when it was kept. Raises `CuratorOrderError`."""
     try:
-        # As text in UTF-8 alone: others would be another text where it is kept.
+        # In UTF-8 alone: it is stored as text, and other encodings would become another text.
         statement = json.loads(base64.b64decode(json.loads(envelope.decode())["payload"], validate=True))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise CuratorOrderError(f"what was kept is no envelope: {error!r:.200}") from error
+        raise CuratorOrderError(f"what was kept is not an envelope: {error!r:.200}") from error
     return order_of(statement)
 
 
 def order_of(statement: Any) -> CuratorOrder:
-    """Return the order that a statement is, whoever has signed it. Raises `CuratorOrderError`."""
+    """Return the order in a statement, whoever has signed it. Raises `CuratorOrderError`."""
     if not isinstance(statement, dict):
-        raise CuratorOrderError("the statement is none")
+        raise CuratorOrderError("the statement is not an object")
     if predicate_type_of(statement) != PREDICATE_TYPE:
         raise CuratorOrderError("the statement has another type")
     try:
@@ -225,10 +225,10 @@ def order_of(statement: Any) -> CuratorOrder:
         _check_whole(order)
         canonical = order_statement(order)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, FarmError) as error:
-        raise CuratorOrderError(f"the statement lacks what it is about: {error!r:.200}") from error
-    # An order is known by its statement: one that says more, or the same in other words, would be another.
+        raise CuratorOrderError(f"the statement cannot be read: {error!r:.200}") from error
+    # The digest of the statement identifies the order: with anything else in it, it would be another.
     if canonical != statement:
-        raise CuratorOrderError("the statement says more than this farm knows", "Upgrade the farm.")
+        raise CuratorOrderError("the statement has more in it than this farm knows", "Upgrade the farm.")
     return order
 
 
@@ -250,7 +250,7 @@ def _check_whole(order: CuratorOrder) -> None:
     if is_elsewhere and order.base != NO_RELEASE:
         raise ValueError(f"{order.channel} has no release")
     if not order.at < order.expires <= order.at + LONGEST_LIFETIME:
-        raise ValueError(f"it is good for longer than {LONGEST_LIFETIME.days} days, or for no time")
+        raise ValueError(f"it is valid for longer than {LONGEST_LIFETIME.days} days, or for no time")
 
 
 _LONGEST_NAME = 255
@@ -264,19 +264,19 @@ def _name(value: Any) -> str:
 
 def _bounded(value: Any, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
-        raise ValueError(f"a text is none, or has more than {longest} characters")
+        raise ValueError(f"a text is missing, or has more than {longest} characters")
     return value
 
 
 def _number(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 1 << 53:
-        raise ValueError("a number is none")
+        raise ValueError("a number is not one, or out of range")
     return value
 
 
 def _packages(value: Any) -> dict[str, Digest | None]:
     if not isinstance(value, dict) or len(value) > MOST_PACKAGES:
-        raise ValueError(f"packages are none, or more than {MOST_PACKAGES}")
+        raise ValueError(f"packages are not an object, or more than {MOST_PACKAGES}")
     return {_name(name): None if each is None else _digest(each) for name, each in value.items()}
 
 

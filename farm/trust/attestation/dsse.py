@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _OF_A_BUILDER = (
-    "Do not use what it vouches for. Its builder has to be allowed by the owner of the distribution; or raise the "
+    "Do not use the package. Its builder has to be allowed by the owner of the distribution; or raise the "
     "revision in the recipe, so that one that is allowed builds it."
 )
 
 
 class InvalidEnvelopeError(FarmError):
-    """Bytes are no DSSE envelope with an in-toto statement, or no allowed key has signed it."""
+    """Bytes are not a DSSE envelope with an in-toto statement, or no allowed key has signed it."""
 
     code = "invalid-envelope"
 
@@ -63,7 +63,7 @@ def open_envelope(
 ) -> tuple[dict[str, Any], Key]:
     """Return the statement of an envelope and the key, one of `allowed` (by key id), that signed it.
 
-    `remedy` is what helps where none of them has: unless said otherwise, the statement should be a builder's.
+    `remedy` is for the case that none of them has; by default, the statement should be a builder's.
     Raises `InvalidEnvelopeError`. Nothing of the payload is looked at before a signature has been verified.
     """
     if len(content) > LARGEST_ENVELOPE:
@@ -71,7 +71,7 @@ def open_envelope(
     try:
         envelope = Envelope.from_dict(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InvalidEnvelopeError(f"this is no DSSE envelope: {error}") from error
+        raise InvalidEnvelopeError(f"this is not a DSSE envelope: {error}") from error
     if envelope.payload_type != PAYLOAD_TYPE:
         raise InvalidEnvelopeError(f"the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE}")
     signed_by = ", ".join(str(keyid)[:16] for keyid in envelope.signatures) or "nobody"

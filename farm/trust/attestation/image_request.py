@@ -1,4 +1,4 @@
-"""Which image somebody asks the signer about: packages of one release, and nothing else said."""
+"""The request to attest an image: packages of one release, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _WHAT = "request for an image"
 
 
 class UnsignableImageError(FarmError):
-    """The signer does not say what an image is made of."""
+    """The signer does not attest what an image is made of."""
 
     code = "unsignable-image"
 
 
 @dataclass(frozen=True, slots=True)
 class AskedImage(Form, record=_WHAT):
-    """Which image is meant: packages of a release by its number, with uncompressed layers where it is `plain`."""
+    """An image of packages of a release, by its number; with uncompressed layers where it is `plain`."""
 
     channel: str
     number: Annotated[int, Minimum(1)]

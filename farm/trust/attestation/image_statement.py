@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 SPDX_PREDICATE = "https://spdx.dev/Document"
-_OF_A_CHANNEL = "Ask for it again; if that does not help, look at the log of the signer."
+_OF_A_CHANNEL = "Request it again; if that does not help, look at the log of the signer."
 
 
 def image_statement(image: Digest, name: str, sbom: bytes) -> dict[str, Any]:
-    """Return the statement that an image (the digest of its manifest) is what a bill of materials says; `name` it."""
+    """Return the statement that an image, by the digest of its manifest, has this bill of materials."""
     return make_statement(SPDX_PREDICATE, [resource(name, image)], json.loads(sbom))
 
 
 def check_image_statement(content: bytes, keys: Mapping[str, Key], image: Digest) -> None:
-    """See that one of `keys` has signed a statement about this very image. Raises `InvalidEnvelopeError`."""
+    """Check that one of `keys` has signed a statement about this very image. Raises `InvalidEnvelopeError`."""
     statement, _ = open_envelope(content, keys, remedy=_OF_A_CHANNEL)
     try:
         subjects = [each["digest"]["sha256"] for each in statement["subject"]]

@@ -1,6 +1,6 @@
 """SLSA v1 provenance of one build: made by the worker, checked by the farm, the checker and the client alike.
 
-The statement holds the whole Plan, so that whoever reads it can compute the plan digest that the descriptor names.
+The statement holds the whole Plan, so that its readers can compute the plan digest that the descriptor names.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _BUILDER = "urn:farm:builder:"
 _FROM_TOOLCHAIN = "from-toolchain"
 _BUILD = "build"
 _OPENED = "opened"
-"""The annotation of a dependency that says which of its files were opened that code can be copied from."""
+"""The annotation of a dependency that lists its opened files that code can be copied from."""
 
 
 class ProvenanceError(FarmError):
-    """A provenance does not vouch for a package: `package` names it, the message says what does not match."""
+    """A provenance is not that of a package: `package` names it, the message what does not match."""
 
     code = "provenance"
 
     def __init__(self, package: str, why: str) -> None:
         super().__init__(
-            f"the provenance of {package} does not vouch for it: {why}",
+            f"the provenance of {package} does not match it: {why}",
             remedy="Do not use this package; tell the owner of the channel.",
         )
         self.package = package
@@ -53,7 +53,7 @@ class BuildRun:
     """The circumstances of one attempt. Times are RFC 3339 in UTC; `runtime` names engine, runtime and variations.
 
     `build` is the number that the farm gave to this build, of all that have the plan's version and revision.
-    `consumed` is what was opened of each dependency; of one that is not in it, nothing is said and so nothing known.
+    `consumed` is what was opened of each dependency; of one that is not in it, nothing is known.
     """
 
     builder: str
@@ -97,7 +97,7 @@ def build_statement(
 
 
 def _numbered(build: int) -> dict[str, int]:
-    # Left out for the first one, as it was before there were numbers.
+    # Left out for the first build, as before there were numbers.
     return {} if build == FIRST_BUILD else {_BUILD: build}
 
 
@@ -108,10 +108,10 @@ def _number(parameters: Mapping[str, Any]) -> int:
     return build
 
 
-def named_beside(content: bytes) -> tuple[Digest, ...]:
+def named_blobs(content: bytes) -> tuple[Digest, ...]:
     """Return the digests of the toolchain's tree and of the log that a provenance names; nothing of it is verified.
 
-    For whoever has these blobs and hands them on: their digests say what they are.
+    For a server that has these blobs: they are served by their digests.
     """
     try:
         predicate = unverified_statement(content)["predicate"]
@@ -122,15 +122,15 @@ def named_beside(content: bytes) -> tuple[Digest, ...]:
 
 
 def describe(descriptor: Descriptor) -> str:
-    """Return the name under which a package stands in statements and messages: `dist.example/jq 1.7.1-1`."""
+    """Return the name of a package in statements and messages: `dist.example/jq 1.7.1-1`."""
     return f"{descriptor.name} {descriptor.version}-{descriptor.revision}"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedProvenance:
-    """What an allowed builder (its key id) vouches for: it carried out this plan, as the build of this number.
+    """What an allowed builder (its key id) has signed: it carried out this plan, as the build of this number.
 
-    `outputs` are the descriptors of all that it says to have come of that.
+    `outputs` are the descriptors of all outputs that it names.
     """
 
     plan: Plan
@@ -142,7 +142,7 @@ class VerifiedProvenance:
 def verify_provenance(
     content: bytes, allowed: Mapping[str, Key], descriptor: Descriptor, recipe: Digest
 ) -> VerifiedProvenance:
-    """Check that an allowed builder vouches for this very package from this very recipe; return what it says.
+    """Check that an allowed builder has signed for this very package from this very recipe.
 
     The plan digest is computed from the plan inside the statement and compared with the descriptor's.
     Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed.
@@ -159,13 +159,13 @@ def verify_provenance(
     except (KeyError, TypeError) as error:
         raise ProvenanceError(package, f"the statement lacks {error}") from error
     except FarmError as error:
-        raise ProvenanceError(package, f"what it says cannot be read: {error}") from error
+        raise ProvenanceError(package, f"the statement cannot be read: {error}") from error
     if predicate_type_of(statement) != PREDICATE_TYPE:
-        raise ProvenanceError(package, "the statement is no SLSA v1 provenance")
+        raise ProvenanceError(package, "the statement is not an SLSA v1 provenance")
     if definition.get("buildType") != BUILD_TYPE:
         raise ProvenanceError(package, f"the build type is {definition.get('buildType')!r}")
     if descriptor.digest not in outputs:
-        raise ProvenanceError(package, f"it speaks of other packages than {descriptor.digest}")
+        raise ProvenanceError(package, f"it is about other packages than {descriptor.digest}")
     if named_recipe != recipe.hex:
         raise ProvenanceError(package, f"it was built from recipe sha256:{named_recipe}, the release names {recipe}")
     if plan.digest != descriptor.plan:
@@ -181,22 +181,22 @@ def check_agreement(found: Collection[str], needed: int, descriptor: Descriptor,
     if count < needed:
         there = "there is 1" if count == 1 else f"there are {count}"
         raise ProvenanceError(
-            describe(descriptor), f"{channel} asks for {needed} builders who came to the same package, and {there}"
+            describe(descriptor), f"{channel} requires {needed} builders of the same package, and {there}"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class SaidBuild:
-    """What a builder has signed of its build besides the plan. `taken_from` says from where it had each source: an
-    address, or `debian:NAME` for a package of the toolchain; of a source that is not in it, nothing is said.
+class SignedBuild:
+    """What a builder has signed of its build besides the plan. `taken_from` has the origin of each source: an address
+    or `debian:NAME` for a package of the toolchain; nothing is known of a source that is not in it.
     """
 
     run: BuildRun
     taken_from: Mapping[Digest, str]
 
 
-def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
-    """Return what a builder says of its build: nothing that anybody but the builder can know.
+def read_build(content: bytes, allowed: Mapping[str, Key]) -> SignedBuild:
+    """Return what a builder has signed about its build, which only the builder can know.
 
     Raises as `read_consumed`.
     """
@@ -214,11 +214,11 @@ def read_build(content: bytes, allowed: Mapping[str, Key]) -> SaidBuild:
             consumed=_consumed(statement),
             build=_number(predicate["buildDefinition"]["internalParameters"]),
         )
-        return SaidBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
+        return SignedBuild(run, dict(_taken_from(predicate["buildDefinition"]["resolvedDependencies"])))
     except (LookupError, TypeError, AttributeError) as error:
-        raise ProvenanceError("a build", f"what is said of it lacks {error}") from error
+        raise ProvenanceError("a build", f"the statement lacks {error}") from error
     except InvalidDigestError as error:
-        raise ProvenanceError("a build", f"what is said of it cannot be read: {error}") from error
+        raise ProvenanceError("a build", f"the statement cannot be read: {error}") from error
 
 
 def _taken_from(resolved: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Digest, str]]:
@@ -254,10 +254,7 @@ def outputs_by_plan(content: bytes, digest: Digest) -> tuple[Plan, tuple[Digest,
 
 
 def build_number_of(content: bytes) -> int:
-    """Return the build number in a statement whose signature was verified before, or by whom it is named.
-
-    Raises `ProvenanceError`.
-    """
+    """Return the build number in a statement that was verified before. Raises `ProvenanceError`."""
     try:
         statement = unverified_statement(content)
         return _number(statement["predicate"]["buildDefinition"]["internalParameters"])
@@ -266,15 +263,15 @@ def build_number_of(content: bytes) -> int:
 
 
 def printed_identity(descriptor: Descriptor, build: int) -> PrintedIdentity:
-    """Return what people know a package by that is the build of this number."""
+    """Return the identity under which people see the package of this build."""
     return PrintedIdentity(descriptor.name.short, str(descriptor.version), descriptor.revision, build)
 
 
 def read_consumed(content: bytes, allowed: Mapping[str, Key]) -> tuple[Consumption, ...]:
-    """Return what a build says it opened of each dependency of its plan, in the plan's order.
+    """Return what a build opened of each dependency of its plan, in the plan's order; "unknown" where it is not named.
 
-    Of what it does not speak, nothing is known. Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed
-    key signed; whether it vouches for a package is another question (`verify_provenance`).
+    Raises `ProvenanceError`, or `InvalidEnvelopeError` when no allowed key signed. Whether it is the provenance of a
+    package, `verify_provenance` checks.
     """
     statement, _ = open_envelope(content, allowed)
     return _consumed(statement)

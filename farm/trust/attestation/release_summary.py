@@ -1,7 +1,7 @@
-"""What the signer states of a release that it signs: a SLSA verification summary in a DSSE envelope, beside it.
+"""The summary that the signer publishes with a release: a SLSA verification summary in a DSSE envelope.
 
-It lies at `summaries/<digest of the release>.json`, signed by the keys of the release's channel, so that others can see
-by what policy and on what evidence it was let through, with a tool of their choice. Clients of farm do not need it.
+It lies at `summaries/<digest of the release>.json`, signed by the keys of the release's channel: the policy and the
+evidence by which the release passed, for other tools to read. Clients of farm do not need it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 SLSA_VERSION = "1.0"
 UNEVALUATED = "SLSA_BUILD_LEVEL_UNEVALUATED"
-"""What a builder is capable of nobody has told the signer: it knows only who is allowed."""
+"""The signer knows only which builders are allowed, not their SLSA level."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _REMEDY = "Ask the distribution's owner, or another mirror. Its packages are verified without it."
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSummary:
-    """What a summary says: when the release was looked at, by which policy, and what was found in order."""
+    """What a summary states: when the release was checked, by which policy, and what was verified."""
 
     release: Digest
     verified_at: str
@@ -49,7 +49,7 @@ def summary_path(release: Digest) -> str:
 
 
 def resource_uri(distribution: str, channel: str) -> str:
-    """Return what a summary is about: a channel, whatever its newest release is."""
+    """Return the subject of summaries: a channel, whatever its newest release."""
     return f"urn:farm:channel:{distribution}:{channel}"
 
 
@@ -85,7 +85,7 @@ def summary_statement(
 
 
 def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> ReleaseSummary:
-    """Return what the signer has stated of a release, by the `keys` of its channel. Raises `InvalidEnvelopeError`."""
+    """Return the summary of a release, signed by the `keys` of its channel. Raises `InvalidEnvelopeError`."""
     statement, _ = open_envelope(content, keys, remedy=_REMEDY)
     try:
         said = statement["predicate"]
@@ -108,7 +108,7 @@ def read_summary(content: bytes, keys: Mapping[str, Key], release: Release) -> R
 
 
 def evidence_of(content: bytes) -> Digest | None:
-    """Return the evidence that a summary names; nobody's signature is looked at. None where that cannot be said."""
+    """Return the evidence that a summary names, without verifying it; None where it cannot be read."""
     try:
         inputs = unverified_statement(content)["predicate"]["inputAttestations"]
         return digest_of({attestation["name"]: attestation for attestation in inputs}["evidence"])

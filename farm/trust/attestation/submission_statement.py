@@ -1,7 +1,7 @@
-"""Signed submissions: a person's own word that recipes, as they are, may be built here; made with that person's key.
+"""Signed submissions: a person's statement that recipes, as they are, may be built here; signed with that person's key.
 
-That a waiting submission is not wanted is a statement of another type about the same recipes: neither can pass for the
-other. Who owns a recipe is said elsewhere, and handed in.
+A withdrawal of a waiting submission is a statement of another type about the same recipes: neither passes for the
+other. The owners of recipes are passed in.
 """
 
 from __future__ import annotations
@@ -39,20 +39,17 @@ _WHOSE_KEY = "Sign with the key that curators.yaml has beside your name; or have
 
 
 class SubmissionStatementError(FarmError):
-    """A signed statement is no word of that person about these recipes."""
+    """A signed statement is not a submission of these recipes by that person."""
 
     code = "submission-statement"
 
     def __init__(self, why: str, remedy: str = "Sign again with `farm submit`.") -> None:
-        super().__init__(f"this signs no submission: {why}", remedy=remedy)
+        super().__init__(f"this is not a signed submission: {why}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedSubmission:
-    """That `submitter` wants these recipes, by name and digest, built in `distribution`.
-
-    When it is `withdrawn`, that the submission which has them is not wanted.
-    """
+    """`submitter` submits these recipes, by name and digest, to `distribution`; or has `withdrawn` them."""
 
     distribution: str
     submitter: str
@@ -61,13 +58,13 @@ class SignedSubmission:
     withdrawn: bool = False
 
     def signs(self, name: str, recipe: Digest, *, distribution: str) -> bool:
-        """Say whether it is a word for the recipe `name` as it is by its digest."""
+        """Return whether it submits the recipe `name` of this digest."""
         return not self.withdrawn and self.distribution == distribution and self.recipes.get(name) == recipe
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedSubmission:
-    """What an envelope says, and its smallest form: the payload and the one signature that was verified.
+    """A submission, and its envelope in the smallest form: the payload and the one signature that was verified.
 
     The digest of that form is the signature's own: the same statement signed by the same key always has it. By that of
     the `statement` alone it is withdrawn.
@@ -79,7 +76,7 @@ class OpenedSubmission:
 
 
 def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
-    """Return the in-toto statement by which a person signs recipes, or that they are not wanted."""
+    """Return the in-toto statement by which a person submits recipes, or withdraws them."""
     return make_statement(
         WITHDRAWAL_TYPE if submission.withdrawn else PREDICATE_TYPE,
         (resource(f"{_PREFIX}{name}", digest) for name, digest in sorted(submission.recipes.items())),
@@ -92,9 +89,9 @@ def submission_statement(submission: SignedSubmission) -> dict[str, Any]:
 
 
 def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmission:
-    """Return what an envelope says; `people` are public keys (64 hexadecimal digits) by name.
+    """Return the submission in an envelope; `people` are public keys (64 hexadecimal digits) by name.
 
-    The key that signed must be that of the submitter whom the statement names: nobody signs for somebody else.
+    The key that signed must be that of the submitter whom the statement names.
     Raises `SubmissionStatementError`, or `InvalidEnvelopeError` when no key of these people has signed.
     """
     statement, keyid, signers = open_personal(envelope, people, remedy=_WHOSE_KEY)
@@ -107,7 +104,7 @@ def read_submission(envelope: bytes, people: Mapping[str, str]) -> OpenedSubmiss
 
 
 def shown_submission(envelope: bytes) -> OpenedSubmission:
-    """Return what an envelope says that somebody shows, without asking who has signed it.
+    """Return the submission in an envelope, without verifying its signature.
 
     Raises `SubmissionStatementError`.
     """
@@ -115,12 +112,12 @@ def shown_submission(envelope: bytes) -> OpenedSubmission:
         whole = Envelope.from_dict(json.loads(envelope))
         statement = json.loads(whole.payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SubmissionStatementError(f"what is shown is no envelope: {error!r:.200}") from error
+        raise SubmissionStatementError(f"this is not an envelope: {error!r:.200}") from error
     return OpenedSubmission(_said(statement), envelope, Digest.of(whole.payload))
 
 
 def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
-    """Return what was signed in some envelopes as an order withdraws it: the digests of statements, by who has signed.
+    """Return the submissions in some envelopes as an order withdraws them: digests of statements, by submitter.
 
     Raises `SubmissionStatementError`.
     """
@@ -130,7 +127,7 @@ def to_withdraw(envelopes: Iterable[bytes]) -> dict[str, Digest | None]:
 
 def _said(statement: Any) -> SignedSubmission:
     if not isinstance(statement, dict):
-        raise SubmissionStatementError("the statement is none")
+        raise SubmissionStatementError("the statement is not an object")
     kind = predicate_type_of(statement)
     if kind not in (PREDICATE_TYPE, WITHDRAWAL_TYPE):
         raise SubmissionStatementError("the statement has another type")
@@ -139,15 +136,15 @@ def _said(statement: Any) -> SignedSubmission:
         predicate = statement["predicate"]
         distribution, submitter, at = predicate["distribution"], predicate["submitter"], read_time(predicate["time"])
     except (KeyError, TypeError, ValueError, AttributeError, FarmError) as error:
-        raise SubmissionStatementError(f"the statement lacks what it is about: {error!r:.200}") from error
+        raise SubmissionStatementError(f"the statement cannot be read: {error!r:.200}") from error
     if not isinstance(distribution, str) or not isinstance(submitter, str):
-        raise SubmissionStatementError("the statement holds something else than names")
+        raise SubmissionStatementError("the statement has something else in place of names")
     return SignedSubmission(distribution, submitter, recipes, at, withdrawn=kind == WITHDRAWAL_TYPE)
 
 
 def _recipes(subjects: Any) -> dict[str, Digest]:
     if not isinstance(subjects, list) or not 0 < len(subjects) <= MOST_RECIPES:
-        raise ValueError(f"it is about no recipe, or about more than {MOST_RECIPES}")
+        raise ValueError(f"it names no recipe, or more than {MOST_RECIPES}")
     found: dict[str, Digest] = {}
     for subject in subjects:
         prefix, name = subject["name"][: len(_PREFIX)], subject["name"][len(_PREFIX) :]

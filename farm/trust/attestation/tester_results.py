@@ -1,7 +1,7 @@
 """What testers sign of the jobs that they are given: the results of package tests and of comparisons of interfaces.
 
-A statement names the whole order by its digest, and every package that was there by descriptor and tree. So the result
-for one set of packages is never taken for that of another, however much alike they are.
+A statement names the whole order by its digest, and every package that was present by descriptor and tree. So the
+result for one set of packages is never taken for that of another.
 
 A test is in-toto's test-result v0.1. A comparison neither passes nor fails: its result lists what has changed for
 programs built against the older library, in a statement of the farm's own type. The log of either is named by a field
@@ -39,13 +39,13 @@ _LISTED = (
 
 
 class InvalidResultError(FarmError):
-    """A signed statement is not the result of this very order by its signer."""
+    """A signed statement is not the result of this very order."""
 
     code = "invalid-result"
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"the signed result does not answer what was ordered: {why}",
+            f"the signed result is not that of the order: {why}",
             remedy="Do not count it; look at the tester that signed it.",
         )
 
@@ -91,7 +91,7 @@ def _statement(
     log: Digest,
     result: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the in-toto statement of predicate type `kind` by which a tester says what an order came to."""
+    """Return the in-toto statement of predicate type `kind` with the result of an order."""
     predicate = {
         **result,
         "configuration": [material.to_dict() for material in materials],
@@ -104,7 +104,7 @@ def _statement(
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """What a tester has signed, found to be about the order that was asked for; `result` is the whole predicate."""
+    """What a tester has signed about the expected order; `result` is the whole predicate."""
 
     run: TesterRun
     log: Digest
@@ -140,7 +140,7 @@ def _open_result(
         if _read_material(about) != subject:
             raise InvalidResultError(f"it is about {str(about.get('name'))[:200]}, and {subject.name} was ordered")
     except (LookupError, TypeError, ValueError, AttributeError, InvalidDigestError) as error:
-        raise InvalidResultError(f"the statement lacks what it must say: {error}") from error
+        raise InvalidResultError(f"the statement cannot be read: {error}") from error
     wanted = list(materials)
     if named != wanted:
         other = next((material.name for material in wanted if material not in named), "nothing else")
@@ -150,11 +150,8 @@ def _open_result(
     return signed
 
 
-def named_order(content: bytes) -> Digest | None:
-    """Return the digest of the order that a statement names; None where it names none. Nothing of it is verified.
-
-    For whoever has the orders, and hands them on with what was signed of them.
-    """
+def order_named_in(content: bytes) -> Digest | None:
+    """Return the digest of the order that a statement names, without verifying it; None where it names none."""
     try:
         return digest_of(unverified_statement(content)["predicate"]["configuration"][0])
     except (LookupError, TypeError, FarmError):
@@ -177,7 +174,7 @@ class TestResult:
 
 
 def result_statement(order: TestOrder, outcome: TestOutcome, run: TesterRun) -> dict[str, Any]:
-    """Return the in-toto statement that the test of this order ended so, in this run."""
+    """Return the in-toto statement with the outcome of the test of this order."""
     name = [order.test.name]
     result = {
         "result": _PASSED if outcome.passed else _FAILED,
@@ -208,10 +205,10 @@ def verify_test_result(content: bytes, testers: Mapping[str, Key], *, order: Tes
     passed = said.get("result") == _PASSED
     names = {_PASSED: ([order.test.name], []), _FAILED: ([], [order.test.name])}.get(str(said.get("result")))
     if names is None or (said.get("passedTests"), said.get("failedTests")) != names:
-        raise InvalidResultError(f"it says neither that {order.test.name!r} passed nor that it failed")
+        raise InvalidResultError(f"it names {order.test.name!r} neither as passed nor as failed")
     exit_code, message = said.get("exit"), said.get("message")
     if type(exit_code) is not int or not isinstance(message, str):
-        raise InvalidResultError("it does not say how the test ended")
+        raise InvalidResultError("it lacks the exit code or the message of the test")
     return TestResult(TestOutcome(passed, exit_code, message, signed.log), signed.run)
 
 
@@ -226,14 +223,14 @@ def _test_materials(order: TestOrder) -> list[_Material]:
 
 @dataclass(frozen=True, slots=True)
 class AbiResult:
-    """What a tester has signed of one comparison: what it came to, and in which run."""
+    """What a tester has signed of one comparison: its outcome, and in which run."""
 
     outcome: AbiOutcome
     run: TesterRun
 
 
 def abi_statement(order: AbiOrder, outcome: AbiOutcome, run: TesterRun) -> dict[str, Any]:
-    """Return the in-toto statement that the comparison of this order came to this, in this run."""
+    """Return the in-toto statement with the outcome of the comparison of this order."""
     result = {"outcome": replace(outcome, attestation=None).to_dict()}
     subject = _Material.of(order.after.package)
     return _statement(
@@ -251,7 +248,7 @@ def verify_abi_result(content: bytes, testers: Mapping[str, Key], *, order: AbiO
     try:
         outcome = AbiOutcome.from_dict(signed.result.get("outcome"))
     except FarmError as error:
-        raise InvalidResultError(f"what it came to cannot be read: {error.message}") from error
+        raise InvalidResultError(f"its outcome cannot be read: {error.message}") from error
     if outcome.attestation is not None or outcome.log != signed.log:
         raise InvalidResultError("it names two logs, or another statement")
     return AbiResult(outcome, signed.run)

@@ -1,7 +1,7 @@
-"""Founding a distribution, and what `farm up` does for one whose offline keys still lie beside it.
+"""Founding a distribution, and what `farm up` changes while the offline keys are still on the same machine.
 
-Offline keys (root, targets) and online keys (snapshot, timestamp, advisories, one for each channel) go to folders of
-their own; the offline folder is meant to be carried away, or its keys are other people's and were never here.
+Offline keys (root, targets) and online keys (snapshot, timestamp, advisories, one for each channel) have folders of
+their own; the offline folder is meant to be moved away, or its keys belong to other people and were never here.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 
 class CeremonyError(FarmError):
-    """Keys or metadata are there already, or what the ceremony needs is not."""
+    """Keys or metadata exist already, or something that the ceremony needs is missing."""
 
     code = "ceremony"
 
 
 class KeysAwayError(CeremonyError):
-    """What is wanted needs the keys of targets, and they are not here: as it should be."""
+    """The change needs the keys of targets, which are not here, as they should not be."""
 
     def __init__(self, repository: Repository, keys: Path, options: str) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class KeysAwayError(CeremonyError):
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """What came of the ceremony: the root metadata's digest, which subscribers pin, and where the keys lie."""
+    """A founded distribution: the digest of its root metadata, which subscribers pin, and the folders of its keys."""
 
     fingerprint: Digest
     offline: Path
@@ -84,8 +84,8 @@ def found_repository(
     """Make all keys below `keys`, and version 1 of all metadata below `root`.
 
     `builders` and `testers` are keys of workers; see `AllowedBuilders` for what no testers mean.
-    Raises `CeremonyError` when either is there already: nothing is ever overwritten. A ceremony that was cut off goes
-    on with the keys it had made.
+    Raises `CeremonyError` when either exists already: nothing is ever overwritten. An interrupted ceremony continues
+    with the keys that it had made.
     """
     _refuse_published(root)
     _check_channels(channels)
@@ -119,7 +119,7 @@ def found_drafts(
     targets = new_targets({name: held[name] for name in (ADVISORIES, *channels)}, document, now)
     published = Repository(root)
     if published.newest_root():
-        # The root of a ceremony that was cut off stays: people may have its fingerprint.
+        # The root of an interrupted ceremony stays: people may have its fingerprint.
         first = Draft(metadata=Metadata.from_bytes(published.read_metadata("1.root.json")))
     else:
         first = Draft(metadata=Metadata(new_root({**offline, **{name: held[name] for name in ONLINE_ROLES}}, now)))
@@ -147,15 +147,15 @@ def allow_more_builders(
 ) -> int:
     """Add builders and testers to the signed lists; return how many of these keys were new to one of them.
 
-    A list of testers that is begun here begins with the builders that are allowed already: those test today, and whose
-    packages are taken may be believed about tests too. Needs the keys of targets below `keys`/offline.
+    A new list of testers starts with the builders that are allowed already: they test today, and are trusted with
+    packages anyway. Needs the keys of targets below `keys`/offline.
     Raises `CeremonyError` when they are not there, `KeyFileError`, `RepositoryStateError`.
     """
     known, asked = repository.builders(), {key.keyid for key in (*builders, *testers)}
     building = tuple(key for key in builders if key.keyid not in known)
     listed = known.testers
     if listed is None:
-        # A repository of an earlier farm lists none: it gets a list when it can, and goes on without.
+        # A repository of an earlier farm has no list: it gets one when possible, and works without.
         testers = [*known.values(), *testers] if testers and _offline_keys(keys).by_keyid else ()
     testing = tuple({key.keyid: key for key in testers if key.keyid not in (listed or {})}.values())
     if building or testing:
@@ -174,12 +174,12 @@ def found_channels(
 ) -> tuple[str, ...]:
     """Delegate the channels that the repository does not have yet; return their names. Makes their online keys.
 
-    `rebuilds` says for channels how many builders must agree on a package, so that clients ask for it too.
+    `rebuilds` has for channels how many builders must agree on a package, so that clients require it too.
     Raises `CeremonyError` when the keys of targets are not below `keys`/offline, `DelegationError`, `KeyFileError`.
     """
     targets = repository.head().targets
     new = tuple(sorted(set(channels) - set(channels_of(targets))))
-    # A repository of an earlier farm has no role for advisories: it gets one when it can, and is fine without.
+    # A repository of an earlier farm has no role for advisories: it gets one when possible, and works without.
     late = () if ADVISORIES in delegated_roles(targets) else (ADVISORIES,)
     agreed, wanted = repository.builders(), rebuilds or {}
     counts = tuple(
@@ -197,7 +197,7 @@ def found_channels(
 
 
 def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: datetime) -> list[str]:
-    """Sign a policy in place of the one before; return what that changes, in words, or what has to be signed elsewhere.
+    """Sign a new policy; return what that changes, in words, or what has to be signed elsewhere.
 
     Where the keys of targets are not below `keys`/offline, what was signed before stays in force.
     Raises `DelegationError`, `InvalidSignedPolicyError`, `KeyFileError`, `RepositoryStateError`.
@@ -217,9 +217,9 @@ def sign_policy(repository: Repository, keys: Path, policy: SignedPolicy, now: d
 
 
 def list_operator(repository: Repository, keys: Path, name: str, public: str, now: datetime) -> bool:
-    """Let a person who runs the farm order what curators may; False where that is so already.
+    """List a person who runs the farm as an operator; False where that is so already.
 
-    Neither is anything done where the keys of targets are not below `keys`/offline, or the key is another's.
+    Nothing is done either where the keys of targets are not below `keys`/offline, or the key is another's.
     Raises `DelegationError`, `KeyFileError`, `RepositoryStateError`.
     """
     known, policy = repository.builders(), policy_in_force(repository)

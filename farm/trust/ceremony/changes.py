@@ -1,4 +1,4 @@
-"""What a version of root or targets changes against the one before, in words that a key holder can decide by."""
+"""What a version of root or targets changes against the one before, in words for key holders."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ NAMELESS = KeyNames()
 
 
 def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
-    """Return one line for each change, then how long it would be valid, and on which root all of this rests.
+    """Return one line for each change, then how long it would be valid, and the root that it is based on.
 
-    `names` are what the reader calls keys.
+    `names` are the reader's names for keys.
     """
     now, before = draft.metadata.signed, draft.previous.signed if draft.previous else None
     if isinstance(now, Root):
@@ -46,8 +46,8 @@ def changes_of(draft: Draft, names: KeyNames = NAMELESS) -> list[str]:
 
 
 def _rests_on(draft: Draft) -> Iterator[str]:
-    # Whoever made the draft may have made that root for it, and with it a version before that never was: a machine
-    # on which the key has not signed yet cannot tell, its owner can.
+    # The author of the draft may have forged that root, and with it the version before: a machine on which the key has
+    # not signed yet cannot notice that, its owner can.
     if root := draft.rests_on:
         print_of = Digest.of(root.to_bytes())
         yield f"rests on root version {root.signed.version} with the fingerprint {print_of}: sign only if it is yours"

@@ -1,7 +1,7 @@
-"""A draft: the next version of root or targets, on its way from key holder to key holder until enough have signed.
+"""A draft: the next version of root or targets, which goes from key holder to key holder until enough have signed.
 
-It is one file that can be carried on a stick, and holds all that a machine without the repository needs to say what
-would change and who must sign: the version before, the root that names the signers, the list of builders.
+It is one file, and holds all that a machine without the repository needs to show what would change and who must sign:
+the version before, the root that names the signers, the list of builders.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 DraftRole: TypeAlias = Literal["root", "targets"]
 FORMAT = 1
 LARGEST_DRAFT = 4 * 1024 * 1024
-_DO_NOT_SIGN = "Do not sign. Ask whoever gave you the draft to make it anew with `farm keys draft`."
+_DO_NOT_SIGN = "Do not sign. Ask for a new draft, made with `farm keys draft`."
 
 
 class DraftError(FarmError):
-    """A file is no draft, or one that cannot become the next version."""
+    """A file is not a draft, or one that cannot become the next version."""
 
     code = "draft"
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy or "Make it anew with `farm keys draft`, on what is published now.")
+        super().__init__(message, remedy=remedy or "Make a new draft with `farm keys draft`, on what is published now.")
 
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """Keys of which `threshold` must sign; who has, and who has not yet."""
+    """Keys of which `threshold` must sign: those that have, and those that have not yet."""
 
     name: str
     threshold: int
@@ -62,7 +62,7 @@ class Quorum:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The next version of root or targets. `root` says who signs targets; `coming` is a root that is about to.
+    """The next version of root or targets. `root` names the signers of targets; `coming` is a root to be published.
 
     `builders` and `builders_before` are the lists that targets and its predecessor name, as text; `steps` the texts of
     libraries of steps in which these differ.
@@ -88,13 +88,13 @@ class Draft:
 
     @property
     def rests_on(self) -> Metadata[Root] | None:
-        """The root in force when it was made, by which its signers are known; None for one that founds a repository."""
+        """The root in force when it was made, which names its signers; None for one that founds a repository."""
         if self.previous is None:
             return None
         return cast("Metadata[Root]", self.previous) if self.role == "root" else self.root
 
     def quorums(self) -> list[Quorum]:
-        """Return who must sign: for root the keys of its predecessor and its own, for targets those that root names."""
+        """Return the keys that must sign: for root its predecessor's and its own, for targets those that root names."""
         if self.role == "root":
             roots = [each.signed for each in (self.previous, self.metadata) if each]
             return [self._quorum(f"root version {root.version}", root, "root") for root in roots]
@@ -115,7 +115,7 @@ class Draft:
             )
 
     def check(self) -> None:
-        """Refuse what can never be published, whoever signs it. Raises `DraftError`, `DelegationError`."""
+        """Refuse a draft that could never be published. Raises `DraftError`, `DelegationError`."""
         before = self.previous.signed if self.previous else None
         if before and before.type != self.role:
             raise DraftError(f"the draft of {self.role} follows on metadata of {before.type}")
@@ -131,8 +131,8 @@ class Draft:
         else:
             self._check_targets()
 
-    def require_say(self, key: Key) -> None:
-        """Raise `DraftError` when a signature of this key would count for nothing, or is there already."""
+    def check_may_sign(self, key: Key) -> None:
+        """Raise `DraftError` when this key may not sign, or has signed already."""
         keyid = key.keyid
         quorums = self.quorums()
         if any(keyid == known.keyid for quorum in quorums for known in quorum.signed):
@@ -145,8 +145,8 @@ class Draft:
             )
 
     def signed_by(self, signer: Signer) -> Draft:
-        """Return the draft with one more signature. Raises `DraftError` when this key has no say, `SigningError`."""
-        self.require_say(signer.public_key)
+        """Return the draft with one more signature. Raises `DraftError` when this key may not sign, `SigningError`."""
+        self.check_may_sign(signer.public_key)
         copy: Metadata[Any] = Metadata.from_bytes(self.metadata.to_bytes())
         try:
             copy.sign(signer, append=True)
@@ -155,7 +155,7 @@ class Draft:
         return replace(self, metadata=copy)
 
     def joined(self, other: Draft) -> Draft:
-        """Return the draft with the signatures of another copy of it too. Raises `DraftError` when it is no copy."""
+        """Return the draft with the signatures of another copy as well. Raises `DraftError` when it is not a copy."""
         if other.metadata.signed_bytes != self.metadata.signed_bytes:
             raise DraftError(
                 f"two different drafts of version {self.version} of {self.role}: they do not say the same",
@@ -166,7 +166,7 @@ class Draft:
         return replace(self, metadata=copy)
 
     def to_json(self) -> bytes:
-        """Return the draft as its file has it."""
+        """Return the content of the draft's file."""
         form: dict[str, Any] = {"farm-draft": FORMAT, "metadata": self.metadata.to_dict()}
         for name, metadata in (("previous", self.previous), ("root", self.root), ("coming", self.coming)):
             if metadata:
@@ -215,7 +215,7 @@ class Draft:
         for root in filter(None, (self.root, self.coming)):
             check_builders(read_builders(self.builders.encode()), root.signed, self.metadata.signed)
         check_policy(read_policy(self.builders.encode()), read_builders(self.builders.encode()), self.metadata.signed)
-        # What signers are shown is the difference of the two lists: the older one must be what was signed, too.
+        # Signers are shown the difference of the two lists, so the older one must be the signed one.
         if self.previous:
             _check_list(self.previous.signed, self.builders_before, "the list of builders before")
             before, now = (read_builders(each.encode()) for each in (self.builders_before, self.builders))
@@ -230,7 +230,7 @@ class Draft:
 
 
 def keys_of(document: Root | Targets) -> Mapping[str, Key]:
-    """Return the keys that a document brings for those it delegates to, by key id."""
+    """Return the keys of the roles that a document delegates to, by key id."""
     if isinstance(document, Root):
         return document.keys
     return document.delegations.keys if document.delegations else {}
@@ -243,7 +243,7 @@ def _check_list(targets: Targets, builders: str, what: str) -> None:
 
 
 def _check_same_keys(before: Mapping[str, Key], now: Mapping[str, Key]) -> None:
-    # People see ids: another key under an id that they know would be a change that nobody is shown.
+    # People see ids: another key under a known id would be a change that is not shown.
     for keyid in before.keys() & now.keys():
         if before[keyid] != now[keyid]:
             raise DraftError(

@@ -1,4 +1,4 @@
-"""From what is published to the next version of root or targets: nothing asked for means a renewal."""
+"""From what is published to the next version of root or targets; without changes, a renewal."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ class RoleEdit:
 class TargetsEdit:
     """What changes in targets: delegated roles, the keys of one of them, builders and testers, how many must agree.
 
-    Once testers are listed they stay listed: a list without any is one by which nobody's results count. `policy` is a
-    signed policy that takes the place of the one before; None leaves that as it is. `operators` are names with public
-    keys (64 hexadecimal digits).
+    An empty list of testers stays a list, by which no results count. `policy` replaces the signed policy; None keeps
+    that. `operators` are names with public keys (64 hexadecimal digits).
     """
 
     keys: RoleEdit = RoleEdit()
@@ -148,7 +147,7 @@ def _base(start: Draft | None, role: str, current: Metadata[Any]) -> Any:
         return current.signed
     if start.role != role or start.version != current.signed.version + 1:
         raise DraftError(
-            f"the draft that is there is version {start.version} of {start.role}, not {current.signed.version + 1} of "
+            f"the existing draft is version {start.version} of {start.role}, not {current.signed.version + 1} of "
             f"{role}",
             remedy="Name another file with --out, or remove that one.",
         )
@@ -161,7 +160,7 @@ def _base(start: Draft | None, role: str, current: Metadata[Any]) -> Any:
 
 
 def _copy(document: Any) -> Any:
-    # By way of its bytes: the dictionaries of python-tuf share lists with the document.
+    # Through its bytes: the dictionaries of python-tuf share lists with the document.
     return Metadata.from_bytes(Metadata(document).to_bytes()).signed
 
 
@@ -255,7 +254,7 @@ def _edit_keys(listed: Mapping[str, Key], add: Iterable[Key], remove: Iterable[s
 def _edit_counts(
     listed: Mapping[str, int], edits: Iterable[tuple[str, int]], channels: tuple[str, ...]
 ) -> dict[str, int]:
-    # What was asked of a channel goes with it; a count that is asked now is for the check to judge.
+    # The counts of removed channels are dropped; the check judges a new count.
     before = {channel: count for channel, count in listed.items() if channel in channels}
     return {
         channel: count for channel, count in {**before, **dict(edits)}.items() if count > 1 or channel not in channels

@@ -1,7 +1,7 @@
-"""The root that a key has signed for, kept beside it: its holder's machine sees neither network nor repository.
+"""The root that a key has signed for, stored beside the key: its holder's machine has neither network nor repository.
 
-Whoever makes a draft could make the root that it rests on, too, and with it a version before that never was. So a key
-signs for the root that it knows, for one that the keys of that root have signed, and for no other unless it is told to.
+The author of a draft could forge the root that it is based on, and with it the version before. So a key signs for the
+root that it knows, for one that the keys of that root have signed, and for another only when its holder names it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class OtherRootError(FarmError):
-    """A draft rests on another root than the key that is to sign it knows."""
+    """A draft is based on another root than the signing key knows."""
 
     code = "other-root"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRoot:
-    """What is kept in `path` of the root that a key has signed for last; nothing before the first time."""
+    """The root that a key has signed for last, stored in `path`; None before the first time."""
 
     path: Path
     metadata: Metadata[Root] | None
@@ -54,7 +54,7 @@ class KnownRoot:
             ) from error
 
     def check(self, draft: Draft, fingerprint: Digest | None = None) -> None:
-        """Refuse a draft that rests on another root. `fingerprint` is that of the root which the holder means.
+        """Refuse a draft that is based on another root. `fingerprint` is that of the root that the holder expects.
 
         Raises `OtherRootError`.
         """
@@ -82,7 +82,7 @@ class KnownRoot:
         )
 
     def keep(self, draft: Draft) -> None:
-        """Remember the root that a draft rests on. Raises `OSError`."""
+        """Store the root that a draft is based on. Raises `OSError`."""
         root = draft.rests_on
         if root is not None and (self.metadata is None or self.metadata.signed_bytes != root.signed_bytes):
             replace_file(self.path, root.to_bytes())
@@ -101,7 +101,7 @@ class KnownRoot:
 
 
 def _follows(root: Metadata[Root], known: Metadata[Root]) -> bool:
-    """Say whether enough of the keys of `known` have signed `root` as a later version."""
+    """Return whether enough keys of `known` have signed `root` as a later version."""
     if root.signed.version <= known.signed.version:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What a signed policy changes against the one before, in words that a key holder can decide by."""
+"""What a signed policy changes against the one before, in words for key holders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_TEXTS: StepTexts = MappingProxyType({})
 def policy_changes(now: SignedPolicy | None, before: SignedPolicy | None, steps: StepTexts = _NO_TEXTS) -> list[str]:
     """Return one line for each change: first what would be laxer, then what changes in the texts.
 
-    `steps` are texts of libraries of steps, as far as they are at hand.
+    `steps` are texts of libraries of steps, as far as they are available.
     """
     if now == before:
         return []
@@ -85,7 +85,7 @@ def _changes(now: SignedPolicy, before: SignedPolicy | None, steps: Iterable[str
 
 @dataclass(frozen=True, slots=True)
 class _NewSteps:
-    """A library of steps that is to be accepted, with the files in which it differs from the newest one of before."""
+    """A library of steps to be accepted, with the files in which it differs from the newest one before."""
 
     digest: Digest
     texts: Mapping[str, str] | None
@@ -96,7 +96,7 @@ class _NewSteps:
         return cls(digest, steps.get(digest), steps.get(before.steps[0]) if before.steps else {})
 
     def warning(self) -> str:
-        # Nobody can say of a script that it lets less through: so whoever signs has to look.
+        # Whether a script is stricter cannot be decided: so the signer has to read it.
         told = "LAXER OR NOT: the steps change, which run in every build: "
         if self.texts is None:
             return f"{told}{self.digest}, whose files are not at hand"

@@ -1,8 +1,8 @@
 """From a draft that enough have signed to metadata in force, in the order that locks no client out.
 
 Targets: channels that are new or whose keys changed are signed first, then targets, snapshot, timestamp. Root: snapshot
-and timestamp are signed with the keys of the old root and of the new one, then the root is put in place. Whoever is
-killed on the way does it again with the same draft.
+and timestamp are signed with the keys of the old root and of the new one, then the root is put in place. An interrupted
+publication is repeated with the same draft.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What came of it: `already` when this very version was in force before; roles whose old keys were not here."""
+    """The result: `already` when this very version was in force before; `gap`: roles whose old keys were not here."""
 
     already: bool = False
     gap: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
-"""The signed list of a distribution's advisories: which there are, of which packages, and the blobs that hold them.
+"""The signed list of a distribution's advisories: their ids, packages and blobs.
 
-It is small, so that a client fetches only the advisories that speak of its packages. What was listed once stays listed:
-an advisory is taken back by its own `withdrawn`. Pure but for `read`, which brings the verified bytes of a blob.
+It is small, so that a client fetches only the advisories about its packages. What was listed once stays listed: an
+advisory is withdrawn by its own `withdrawn`. Pure except for `read`, which returns the verified bytes of a blob.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LARGEST_INDEX = 16 * 1024 * 1024
 
 
 class InvalidAdvisoryIndexError(FarmError):
-    """Bytes that should be the list of advisories are not, contradict what they list, or leave out what was there."""
+    """A list of advisories cannot be read, contradicts what it lists, or leaves out what was published."""
 
     code = "invalid-advisory-index"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ListedAdvisory(Form, record="listed advisory"):
-    """One advisory: the blob that holds it in OSV's form, and the packages (short names) that it speaks of, sorted."""
+    """One advisory: its blob, in OSV's form, and the packages (short names) that it is about, sorted."""
 
     id: str
     document: BlobRef
@@ -47,7 +47,7 @@ class ListedAdvisory(Form, record="listed advisory"):
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryIndex(Form, record="list of advisories", constants={"format": 1}):
-    """All advisories of a distribution, sorted by id; `statements` is the blob of what is stated of them (OpenVEX)."""
+    """All advisories of a distribution, sorted by id; `statements` is the blob of statements on them (OpenVEX)."""
 
     distribution: str
     advisories: tuple[ListedAdvisory, ...]
@@ -68,23 +68,25 @@ class AdvisoryIndex(Form, record="list of advisories", constants={"format": 1}):
             raise InvalidRecordError("list of advisories", "statements", why)
 
     def about(self, packages: set[str]) -> tuple[ListedAdvisory, ...]:
-        """Return the advisories that speak of any of these packages (short names)."""
+        """Return the advisories about any of these packages (short names)."""
         return tuple(advisory for advisory in self.advisories if packages.intersection(advisory.packages))
 
 
 def open_advisory(listed: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]) -> Advisory:
-    """Return a listed advisory. Raises `InvalidAdvisoryIndexError` when the list says something else than it."""
+    """Return a listed advisory. Raises `InvalidAdvisoryIndexError` when it is not the one that is listed."""
     try:
         advisory = read_osv(read(listed.document), distribution)
     except InvalidAdvisoryError as error:
-        raise InvalidAdvisoryIndexError(f"the listed advisory {listed.id} is none: {error.message}") from error
+        raise InvalidAdvisoryIndexError(f"the listed advisory {listed.id} cannot be read: {error.message}") from error
     if (advisory.id, advisory.packages) != (listed.id, listed.packages):
-        raise InvalidAdvisoryIndexError(f"the list says of {listed.id} what the advisory does not")
+        raise InvalidAdvisoryIndexError(
+            f"the list has another id or other packages for {listed.id} than the advisory itself"
+        )
     return advisory
 
 
 def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable[[BlobRef], bytes]) -> None:
-    """Refuse a list that is not what may follow `before`: all is there still, none older, and every new blob is good.
+    """Refuse a list that may not follow `before`: nothing may be left out or older, and every new blob must be valid.
 
     Raises `InvalidAdvisoryIndexError`, and what `read` raises.
     """
@@ -106,22 +108,22 @@ def check_index(new: AdvisoryIndex, before: AdvisoryIndex | None, read: Callable
         try:
             read_published(read(new.statements), new.distribution)
         except InvalidAdvisoryError as error:
-            raise InvalidAdvisoryIndexError(f"the statements are none: {error.message}") from error
+            raise InvalidAdvisoryIndexError(f"the statements cannot be read: {error.message}") from error
 
 
 def check_newer(
     new: ListedAdvisory, before: ListedAdvisory, distribution: str, read: Callable[[BlobRef], bytes]
 ) -> None:
-    """Refuse an advisory that says something else than the one `before` it, and is not newer.
+    """Refuse an advisory that differs from the one `before` it, and is not newer.
 
     Raises as `open_advisory`.
     """
     if open_advisory(new, distribution, read).modified <= open_advisory(before, distribution, read).modified:
-        raise InvalidAdvisoryIndexError(f"{new.id} is another than what is published, and not newer")
+        raise InvalidAdvisoryIndexError(f"{new.id} differs from what is published, and is not newer")
 
 
 def key_of(statement: Statement) -> tuple[str, str, str]:
-    """Return what a statement is about: of one key, the newest is in force."""
+    """Return what a statement is about: of the statements with one key, the newest is in force."""
     return statement.vulnerability, statement.package, str(statement.version or "")
 
 
@@ -140,10 +142,10 @@ def document_of(statements: Sequence[Statement], distribution: str) -> bytes:
 
 
 def check_statements(content: bytes, before: bytes | None, distribution: str) -> tuple[Statement, ...]:
-    """Return what a document states that the one `before` does not, where it may follow it.
+    """Return the new statements of a document that may follow the one `before`.
 
-    It must say nothing but its statements, as the farm writes them; leave out none of before, and have none that is
-    not newer than that in whose place it stands. Raises `InvalidAdvisoryIndexError`, `InvalidAdvisoryError`.
+    It must hold nothing but statements, as the farm writes them, leave none out, and a changed statement must be newer
+    than the one that it replaces. Raises `InvalidAdvisoryIndexError`, `InvalidAdvisoryError`.
     """
     new = read_published(content, distribution)
     if tuple(in_force(new).values()) != new or document_of(new, distribution) != content:

@@ -40,7 +40,7 @@ def pinned_release(newest: Release, pin: Import, read: Read) -> Release:
     if newest.number < pin.number:
         why, remedy = f"the newest that is signed there is release {newest.number}", "The mirror is stale: try another."
     else:
-        why = f"release {newest.number}, the newest that is signed there, does not come after it"
+        why = f"release {newest.number}, the newest that is signed there, does not lead back to it"
         remedy = "Nothing was changed. Tell the owner of the channel: what was pinned never was one of its releases."
     raise _refused(pin, "missing", why, remedy)
 
@@ -73,5 +73,5 @@ def _back_from(newest: Release, read: Read) -> Iterator[Release]:
 
 
 def _refused(pin: Import, reason: str, why: str, remedy: str) -> UntrustedMetadataError:
-    message = f"{pin}, {pin.release}, is pinned, and cannot be had at {pin.address}: {why}"
+    message = f"{pin}, {pin.release}, is pinned, and not available at {pin.address}: {why}"
     return UntrustedMetadataError(reason, message, remedy)

@@ -1,4 +1,4 @@
-"""Changing the index of a release: new nodes for what changed, the old ones for all else. Pure but for `read`."""
+"""Changing the index of a release: new nodes for what changed, old ones for the rest. Pure except for `read`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """An index that was made of another: its root, how many packages it has, and the blobs that were not there before.
+    """A changed index: its root, how many packages it has, and the blobs that are new.
 
-    The root is a function of the packages alone, whatever way led to them.
+    The root is a function of the packages alone, however they were added.
     """
 
     root: BlobRef
@@ -47,7 +47,7 @@ class Extension:
 def extend(read: Read, root: BlobRef | None, put: Iterable[ReleaseEntry] = (), remove: Iterable[str] = ()) -> Extension:
     """Put entries into the index under `root` (None: an empty one), each in place of its name's; take names out.
 
-    A name to take out that is not there changes nothing. Costs what the change touches: the nodes on the paths of the
+    Removing a name that is not there changes nothing. Costs what the change touches: the nodes on the paths of the
     changed names, and a leaf's neighbour when both shrink into one. Raises `InvalidReleaseError`.
     """
     edit = _Edit(read)
@@ -62,7 +62,7 @@ def extend(read: Read, root: BlobRef | None, put: Iterable[ReleaseEntry] = (), r
 
 
 class _Edit:
-    """One change under way: the blobs that it has made, and which of those were there before."""
+    """One change: the blobs that it has made, and which of those were there before."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -156,7 +156,7 @@ class _Edit:
 
     def _node(self, node: Leaf | Branch) -> BlobRef:
         content = write_node(node)
-        read_node(content, node.bits)  # as every client will: what it refuses must not be published
+        read_node(content, node.bits)  # as clients do: what they refuse must not be published
         return self._keep(content)
 
     def _keep(self, content: bytes) -> BlobRef:

@@ -1,7 +1,7 @@
-"""What a release takes of other distributions: of each one release, pinned by digest, and the packages taken of it.
+"""What a release imports from other distributions: of each one release, pinned by digest, and packages of it.
 
-The owner of a release answers for which foreign packages it was tested with, and for what serves their needs here. What
-they are, their own distribution has signed: a client verifies it against that one's root. Pure values.
+The owner of a release answers for the imported packages that it was tested with, and for what meets their needs here.
+Their own distribution has signed them: a client verifies that against its root. Pure values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHANNEL = re.compile(r"[a-z](?:-?[a-z0-9])*")
 class ImportedPackage(Form, record="imported package"):
     """A package of another distribution. `name` is its short one there, `descriptor` says which build it is.
 
-    `needs` are the packages of this release that meet its requirements: own ones by short, foreign ones by full name.
+    `needs` are the packages of this release that meet its requirements: own ones by short, imported ones by full name.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ImportedPackage(Form, record="imported package"):
 class Import(Form, record="import"):
     """One release of another distribution. `release` is its digest, `root` the fingerprint of root metadata there.
 
-    `address` is where its repository was when it was pinned (http or https): whoever serves it need not be trusted.
+    `address` is where its repository was when it was pinned (http or https): it need not be trusted.
     """
 
     distribution: str
@@ -80,7 +80,7 @@ class Import(Form, record="import"):
 
 
 def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
-    """Refuse imports of one release that contradict each other, or that are of its own distribution.
+    """Refuse imports of one release that contradict each other, or are from its own distribution.
 
     Raises `InvalidRecordError`.
     """
@@ -92,7 +92,7 @@ def check_imports(imports: tuple[Import, ...], distribution: str) -> None:
 
 
 def imported_packages(imports: tuple[Import, ...]) -> dict[str, tuple[Import, ImportedPackage]]:
-    """Return all imported packages by full name, each with the import that it stands in."""
+    """Return all imported packages by full name, each with its import."""
     return {f"{pin.distribution}/{package.name}": (pin, package) for pin in imports for package in pin.packages}
 
 

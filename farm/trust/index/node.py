@@ -1,7 +1,7 @@
-"""The nodes of a release's index, as bytes and as values. Strict: a set of packages has one form, and no other is read.
+"""The nodes of a release's index, as bytes and as values. Strict: a set of packages has exactly one form.
 
-The place of a package is the path of bits that sha256 of its name spells. A branch divides its packages by the next
-bits, a leaf lists them; what one leaf can hold is never divided.
+The place of a package is given by the bits of the sha256 of its name. A branch divides its packages by the next bits, a
+leaf lists them; what fits into one leaf is never divided.
 """
 
 from __future__ import annotations
@@ -202,14 +202,14 @@ def _number(value: object, minimum: int) -> int:
 
 
 def _check_place(node: Leaf | Branch) -> None:
-    """Refuse what stands under a path that is not its own, twice, or divided otherwise than it must be."""
+    """Refuse packages in a wrong place, or twice, and branches that are not divided as they must be."""
     if isinstance(node, Leaf):
         names = [listing.name for listing in node.listings]
         if len(names) > LEAF_PACKAGES or not _ascending(names):
             raise InvalidReleaseError("a leaf of the release index is too long, not sorted, or names a package twice")
         for name in names:
             if not path_of(name).startswith(node.bits):
-                raise InvalidReleaseError(f"the package {name} does not belong where it stands in the release index")
+                raise InvalidReleaseError(f"the package {name} is in a wrong place in the release index")
     elif not _is_well_divided(node):
         raise InvalidReleaseError("a branch of the release index is not divided as its packages must be")
 

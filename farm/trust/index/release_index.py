@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 FORMAT = 2
 LARGEST_NODE = 256 * 1024
 LARGEST_ENTRY = 1024 * 1024
-"""Bytes that a node, or the entry of a package, may have as blobs: what names a larger one is refused."""
+"""The most bytes of the blob of a node, or of an entry."""
 _MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
 class InvalidReleaseError(FarmError):
-    """Bytes that should be a release, or a part of its index, are not, or contradict what points at them."""
+    """A release or a part of its index cannot be read, or contradicts what names it."""
 
     code = "invalid-release"
 
@@ -46,9 +46,9 @@ class NotASuccessorError(FarmError):
 class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
     """One package of a release.
 
-    `needs` are the packages that meet its run-time requirements: own ones by short, foreign ones by full name.
-    `provenance` is that of the build whose archive is published, `rebuilds` are those of other builders who came to the
-    same package, sorted by digest; `sbom` is an SPDX document.
+    `needs` are the packages that meet its run-time requirements: own ones by short, imported ones by full name.
+    `provenance` is that of the build whose archive is published, `rebuilds` are those of other builders of the same
+    package, sorted by digest; `sbom` is an SPDX document.
     """
 
     name: str
@@ -93,7 +93,7 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
             yield "sbom", self.sbom
 
     def check_sizes(self) -> None:
-        """Refuse a blob that is larger than one of its kind may be, before anybody asks for it.
+        """Refuse a blob that is larger than its kind allows, before it is fetched.
 
         Raises `InvalidReleaseError`.
         """
@@ -102,7 +102,7 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
                 raise InvalidReleaseError(
                     f"the {kind} of {self.name} {self.version}-{self.revision} has {blob.size} bytes, and the most is "
                     f"{LARGEST[kind]}",
-                    remedy="Nothing of it was asked for. Tell the owner of the channel.",
+                    remedy="Nothing of it was fetched. Tell the owner of the channel.",
                 )
 
     def to_json(self) -> bytes:
@@ -135,8 +135,8 @@ class ReleaseEntry(Form, record="entry of a release", omitted={"tests"}):
 class Release(Form, record="release", omitted={"imports"}, constants={"format": FORMAT}):
     """The signed head of a release: its number, the digest of its predecessor, and the root of its index.
 
-    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are. `imports` are what it takes of other
-    distributions, sorted by their names; they are no part of the index.
+    `released_at` is RFC 3339 in UTC to the second, `packages` how many there are. `imports` are from other
+    distributions, sorted by their names; they are not part of the index.
     """
 
     distribution: str
@@ -163,7 +163,7 @@ class Release(Form, record="release", omitted={"imports"}, constants={"format": 
 
     @property
     def package_set(self) -> Digest:
-        """The name of the set of packages, whichever releases hold it: the digest of the index's root.
+        """The identity of the set of packages, in whichever release: the digest of the index's root.
 
         With packages of other distributions, a digest over that root and theirs.
         """
@@ -193,7 +193,7 @@ class Release(Form, record="release", omitted={"imports"}, constants={"format": 
 def check_successor(previous: Release, new: Release) -> None:
     """Refuse a release that is older than one that was seen: its number and its time may not go back.
 
-    The same release again is no older. Raises `NotASuccessorError`.
+    The same release again is not older. Raises `NotASuccessorError`.
     """
     name = f"release {new.number} of {new.channel}"
     if new.number < previous.number:
@@ -201,10 +201,10 @@ def check_successor(previous: Release, new: Release) -> None:
             f"{name} is older than release {previous.number}, which was seen before", remedy=_KEPT_BACK
         )
     if new.number == previous.number and new != previous:
-        raise NotASuccessorError(f"{name} is another than the one that was seen before", remedy=_KEPT_BACK)
+        raise NotASuccessorError(f"{name} differs from the one that was seen before", remedy=_KEPT_BACK)
     if new.released_at < previous.released_at:
         raise NotASuccessorError(
-            f"{name} is of {new.released_at}, and release {previous.number} before it of {previous.released_at}",
+            f"{name} was made at {new.released_at}, and release {previous.number} before it at {previous.released_at}",
             remedy="Nothing was changed. Tell the owner of the channel: the clock of the publisher went back.",
         )
 

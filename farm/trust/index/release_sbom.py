@@ -1,6 +1,6 @@
-"""The bill of materials of a release: all its packages, how they need each other, and where each has its own document.
+"""The bill of materials of a release: its packages, how they need each other, and their own documents.
 
-It is made of the signed index and the documents that this names, so that everybody comes to the very same bytes.
+It is made from the signed index and the documents that this names, so that everybody gets the very same bytes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _package(distribution: str, entry: ReleaseEntry, license: str) -> dict[str, 
 
 
 def _imported(name: str, pin: Import, package: ImportedPackage) -> dict[str, Any]:
-    """Return a package of another distribution: what else is to be said of it, its own owner says."""
+    """Return an imported package: its own distribution describes the rest."""
     return element(
         element_id("Package", name),
         name,

@@ -1,4 +1,4 @@
-"""When a release was made, against the clock of who signs or reads it: a clock that is wrong by much is told so."""
+"""The time of a release against the clock of its signer or reader: a clock that is far behind is an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import Release
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""By how much the clocks of a farm and of its readers may differ."""
+"""How far the clocks of a farm and of its readers may differ."""
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 

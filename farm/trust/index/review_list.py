@@ -1,7 +1,7 @@
-"""The signed record of looking: which packages were looked at for vulnerabilities, and when the list was signed.
+"""The signed record of reviews: which packages were reviewed for vulnerabilities, and when the advisories were signed.
 
-It lies beside the list of advisories, as a document of its own: a farm of before refuses a list with more in it, and
-leaves a document alone that it does not know.
+It is a document of its own beside the list of advisories: earlier farms refuse a list with unknown members, and ignore
+documents that they do not know.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 class InvalidReviewListError(FarmError):
-    """Bytes that should be the record of looking are not, or say what may not follow what was said before."""
+    """A record of reviews cannot be read, or may not follow the published one."""
 
     code = "invalid-review-list"
 
@@ -49,7 +49,7 @@ class ReviewList:
             self._looked[review.package] = max(review.at, self._looked.get(review.package, review.at))
 
     def looked_at(self, package: str) -> datetime | None:
-        """Return when a package was looked at last; None where nobody states that it ever was."""
+        """Return when a package was reviewed last; None for never."""
         return self._looked.get(package)
 
     def signed_at(self, advisories: Digest) -> datetime | None:
@@ -70,12 +70,12 @@ class ReviewList:
 
     @classmethod
     def from_json(cls, content: bytes) -> ReviewList:
-        """Read a record of looking, and leave alone what a later farm says more. Raises `InvalidReviewListError`."""
+        """Read a record of reviews, and ignore members of later farms. Raises `InvalidReviewListError`."""
         try:
             record = Record(json.loads(content), "record of looking")
             if record.number("format") != FORMAT:
                 raise InvalidReviewListError(
-                    "the record of what was looked at has a format that this farm does not know",
+                    "the record of reviews has a format that this farm does not know",
                     remedy="Use a newer farm.",
                 )
             return cls(
@@ -85,7 +85,7 @@ class ReviewList:
                 record.read("signed", lambda form: None if form is None else read_time(form)),
             )
         except (ValueError, RecursionError, InvalidRecordError, InvalidDigestError, InvalidReviewError) as error:
-            raise InvalidReviewListError(f"this is no record of what was looked at: {error}") from error
+            raise InvalidReviewListError(f"this is not a record of reviews: {error}") from error
 
 
 def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetime) -> None:
@@ -99,14 +99,14 @@ def check_reviews(new: Iterable[Review], before: ReviewList | None, now: datetim
     known = {(review.package, review.source): review.at for review in before.reviews} if before else {}
     for each in listed:
         if each.at > now + CLOCK_TOLERANCE:
-            raise InvalidReviewListError(f"{each.package} is said to be looked at on {time_text(each.at)}, yet to come")
+            raise InvalidReviewListError(f"the review of {each.package} is dated {time_text(each.at)}, in the future")
         if each.at < known.get((each.package, each.source), each.at):
             raise InvalidReviewListError(f"the review of {each.package} is older than what is published")
 
 
 def check_none_left_out(new: Iterable[Review], before: ReviewList) -> None:
-    """Refuse a record without a package and source that was published. Raises `InvalidReviewListError`."""
+    """Refuse a record that leaves out a published package and source. Raises `InvalidReviewListError`."""
     there = {(each.package, each.source) for each in new}
     for review in before.reviews:
         if (review.package, review.source) not in there:
-            raise InvalidReviewListError(f"the record leaves out that {review.package} was looked at")
+            raise InvalidReviewListError(f"the record leaves out the review of {review.package}")

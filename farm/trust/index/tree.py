@@ -1,6 +1,6 @@
-"""Reading the index of a release: one package, all of them, or what differs from another release. Pure but for `read`.
+"""Reading the index of a release: one package, all of them, or the difference of two releases. Pure except for `read`.
 
-`read` brings the verified bytes of a blob. Nodes that two releases share are read for neither when they are compared.
+`read` returns the verified bytes of a blob. Nodes that two releases share are not read when these are compared.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What makes one set of packages of another: entries to put in, some in place of others, and names to take out."""
+    """What turns one set of packages into another: entries to add or replace, and names to remove."""
 
     put: tuple[ReleaseEntry, ...]
     removed: tuple[str, ...]
 
 
 class IndexTree:
-    """The packages under one root. Nodes on the way to what was looked up are kept, so that they are read once."""
+    """The packages under one root. Nodes on the way to packages are cached."""
 
     def __init__(self, read: Read, root: BlobRef) -> None:
         self._read = read
@@ -67,7 +67,7 @@ class IndexTree:
 
 
 def listings(read: Read, root: BlobRef, prefetch: Prefetch = lambda _blobs: None) -> Iterator[Listing]:
-    """Yield the lines of all packages. `prefetch` is told of blobs that are going to be read next."""
+    """Yield the lines of all packages. `prefetch` is given the blobs that are read next."""
     waiting = [read_node(read(root), "")]
     while waiting:
         node = waiting.pop()
@@ -104,13 +104,13 @@ def needed_in(release: Release, tree: IndexTree, names: Iterable[str]) -> frozen
 
 
 def difference(read: Read, old: BlobRef | None, new: BlobRef) -> Difference:
-    """Return what leads from the packages under `old` to those under `new`; equal subtrees are skipped."""
+    """Return the difference from the packages under `old` to those under `new`; equal subtrees are skipped."""
     put, removed = listing_difference(read, old, new)
     return Difference(tuple(read_entry(read, listing) for listing in put), removed)
 
 
 def listing_difference(read: Read, old: BlobRef | None, new: BlobRef) -> tuple[tuple[Listing, ...], tuple[str, ...]]:
-    """As `difference`, with the lines of packages, whose entries are not read."""
+    """As `difference`, but with the lines of packages: their entries are not read."""
     before: dict[str, Listing] = {}
     after: dict[str, Listing] = {}
     if old != new:
@@ -121,7 +121,7 @@ def listing_difference(read: Read, old: BlobRef | None, new: BlobRef) -> tuple[t
 
 
 def open_node(read: Read, child: Child) -> Leaf | Branch:
-    """Read a node that another names; raises `InvalidReleaseError` if it is not what that says."""
+    """Read a child node; raises `InvalidReleaseError` if its parent names another number of packages."""
     node = read_node(read(child.node), child.bits)
     if node.packages != child.packages:
         raise InvalidReleaseError(
@@ -131,7 +131,7 @@ def open_node(read: Read, child: Child) -> Leaf | Branch:
 
 
 def read_entry(read: Read, listing: Listing) -> ReleaseEntry:
-    """Read the entry of a line; raises `InvalidReleaseError` if its own line would be another."""
+    """Read the entry of a line; raises `InvalidReleaseError` if the line is not that of the entry."""
     entry = ReleaseEntry.from_json(read(listing.entry))
     if listing_of(entry, listing.entry) != listing:
         raise InvalidReleaseError(f"the entry of {listing.name} is not the one that the release index lists")

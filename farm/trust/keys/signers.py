@@ -1,6 +1,6 @@
 """The private keys that a process holds, found by key id; each a file, or a URI of an HSM or a key service.
 
-Which role a key signs for is said by root and targets alone, never by the name of its file.
+Root and targets alone decide which role a key signs for, never the name of its file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOT_KEYS = (".pub", ".pem", PIN_SUFFIX, KNOWN_ROOT_SUFFIX)
 
 
 class SigningError(FarmError):
-    """A key is there and did not sign: an HSM that is away, a PIN that is wrong."""
+    """A key could not sign: the HSM is not available, or the PIN is wrong."""
 
     code = "signing"
 
@@ -105,7 +105,7 @@ def read_signers(folder: Path) -> Signers:
 def load_signer(path: Path, secret: Callable[[str], str] | None = None) -> Signer:
     """Read one private key: a PEM file, or a `.uri` file that says where it is.
 
-    `secret` is asked for what the key needs, such as a PIN; without it, that is the content of `NAME.pin` beside it.
+    `secret` returns what the key needs, such as a PIN; by default, that is the content of `NAME.pin` beside it.
     Raises `KeyFileError`.
     """
     if path.suffix != URI_SUFFIX:
@@ -116,12 +116,12 @@ def load_signer(path: Path, secret: Callable[[str], str] | None = None) -> Signe
         return Signer.from_priv_key_uri(uri, public, secret or _pin_beside(path))
     except KeyFileError:
         raise
-    except Exception as error:  # signers raise what their libraries raise: it is told, not hidden
+    except Exception as error:  # signers raise what their libraries raise
         raise KeyFileError(path, str(error) or type(error).__name__, _URI_REMEDY) from error
 
 
 def link_key(path: Path, uri: str, public: Key | None, secret: Callable[[str], str]) -> Key:
-    """Write `path`.uri for a key that lies elsewhere, and `path`.pub; overwrites nothing. Raises `KeyFileError`.
+    """Write `path`.uri for a key that is kept elsewhere, and `path`.pub; overwrites nothing. Raises `KeyFileError`.
 
     The public key of an `hsm:` URI is read from the token when `public` is not given.
     """

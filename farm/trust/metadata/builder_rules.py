@@ -1,7 +1,7 @@
-"""What a list of allowed builders and testers must keep beside the roles: no key in both, no count in vain.
+"""The rules for a list of allowed builders and testers: no key of theirs is of a role, and every count can be reached.
 
-A count that nobody can reach, or that is asked for a channel that is not there, would be signed and then lock every
-client out, or keep every release back, or ask nothing. Pure: works on documents whose signatures others have verified.
+A count that cannot be reached would lock out every client or stop every release; one for an unknown channel would have
+no effect. Pure: works on documents whose signatures have been verified.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
             if isinstance(gate, TestsGate | AbiGate) and not builders.testers:
                 what = "tests" if isinstance(gate, TestsGate) else "comparisons of interfaces"
                 raise SignedPolicyError(
-                    f"the policy of {name} asks for {what}, and nobody is listed whose results count",
+                    f"the policy of {name} requires {what}, and no testers are listed",
                     remedy="List testers in the same draft: --allow-tester PUB.",
                 )
             if isinstance(gate, ReproducedGate) and gate.agree > max(1, len(builders)):
@@ -50,7 +50,7 @@ def check_policy(policy: SignedPolicy | None, builders: AllowedBuilders, targets
 
 
 def check_builders(builders: AllowedBuilders, root: Root, targets: Targets) -> None:
-    """Refuse a builder's or tester's key that is of a role too, and counts of them that cannot be.
+    """Refuse a builder's or tester's key that is of a role too, and counts that cannot be reached.
 
     Raises `DelegationError`.
     """

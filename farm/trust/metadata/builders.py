@@ -1,7 +1,7 @@
-"""The signed list of builders, testers and operators whose word counts, and how many of them a channel asks for.
+"""The signed list of allowed builders, testers and operators, and how many of them a channel requires.
 
-Clients need the builders alone. What the same document says of testers, and the signed policy in it
-(`signed_policy` beside this), are for the farm, its signer and its checker, and clients of before do not read them.
+Clients need the builders alone. The testers in the same document, and the signed policy (`signed_policy` beside this),
+are for the farm, its signer and its checker; earlier clients do not read them.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class InvalidBuildersError(FarmError):
 class AllowedBuilders(dict[str, Key]):
     """The builders that a distribution allows, by key id.
 
-    `rebuilds` says for a channel how many builders, each by itself, must have come to the same package; `document` is
-    the digest of the signed list, where they were read from one. `testers` are those whose signed results of tests and
-    comparisons count, by key id, and `tests` says for a channel how many of them must agree. None is a list of before
-    there were any: it says nothing of testers, whereas an empty one says that nobody's results count. `operators` are
-    people who run the farm, and may order what curators may: public keys (64 hexadecimal digits) by name.
+    `rebuilds` has for a channel how many builders must have built the same package; `document` is the digest of the
+    signed list, where they were read from one. `testers` are those whose signed results of tests and comparisons count,
+    by key id, and `tests` has for a channel how many of them must agree. `testers` is None in a list from before there
+    were any, whereas an empty one means that no results count. `operators` run the farm, and may order what curators
+    may: public keys (64 hexadecimal digits) by name.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class AllowedBuilders(dict[str, Key]):
         self.operators = dict(operators or {})
 
     def needed(self, channel: str) -> int:
-        """Return by how many builders a package of this channel must have been built: by one, if nothing is said."""
+        """Return how many builders must have built a package of this channel: one by default."""
         return self.rebuilds.get(channel, 1)
 
     def testers_needed(self, channel: str) -> int:
-        """Return how many testers must agree on each test of this channel: one, if nothing is said."""
+        """Return how many testers must agree on each test of this channel: one by default."""
         return self.tests.get(channel, 1)
 
 
@@ -78,8 +78,7 @@ def builders_document(
 ) -> bytes:
     """Return the content of the target that names the builders whose provenance clients accept.
 
-    `rebuilds` says for channels how many builders must agree, `testers` and `tests` the like of tests, and
-    `operators` who orders (see `AllowedBuilders`). What is not said is left out.
+    See `AllowedBuilders` for the arguments. Empty ones are left out.
     """
     document: dict[str, Any] = {"builders": _forms(builders)}
     if rebuilds:

@@ -1,4 +1,4 @@
-"""Which builders a published repository allows, and since when: since the version of targets that first named each."""
+"""The builders that a published repository allows, each since the version of targets that first named it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuilderSince:
-    """A builder that is allowed now, without a break since version `since` of targets; None when that is not known."""
+    """A builder that has been allowed without a break since version `since` of targets; None when that is unknown."""
 
     key: Key
     since: int | None
 
 
 def builders_in_force(repository: RepositoryFiles) -> tuple[list[BuilderSince], AllowedBuilders]:
-    """Return the allowed builders by key id, each with since when, and their list; raises `RepositoryStateError`."""
+    """Return the allowed builders, sorted by key id, and their list; raises `RepositoryStateError`."""
     newest = repository.head().targets.version
     now = repository.builders()
     since = allowed_since(now, newest, _lists_before(repository, newest))
@@ -42,8 +42,8 @@ def allowed_since(
 ) -> dict[str, int | None]:
     """Return for each builder of version `newest` of targets since which version it is allowed without a break.
 
-    `before` are the lists of the versions before, from the newest back, each asked for only when it is needed. None is
-    one that cannot be had: then nobody knows.
+    `before` are the lists of earlier versions, newest first, read only as needed. None is one that is not available:
+    then the result is unknown.
     """
     since: dict[str, int | None] = dict.fromkeys(now, newest)
     open_ids = set(now)

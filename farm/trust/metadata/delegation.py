@@ -1,7 +1,7 @@
-"""Who may sign what: the rules beyond TUF's own that a distribution's root, targets and channels keep.
+"""Who may sign what: the rules for a distribution's root, targets and channels, beyond those of TUF.
 
-TUF itself allows one key in two roles, two roles for one path, and names that a person confuses. Here each is refused,
-by whoever signs and again by every client. Pure: works on documents whose signatures others have verified.
+TUF itself allows one key in two roles, two roles for one path, and names that look alike. Signers refuse all of these,
+and so does every client. Pure: works on documents whose signatures have been verified.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class DelegationError(FarmError):
     def __init__(self, message: str, remedy: str = "", *, code: str = "") -> None:
         super().__init__(
             message,
-            remedy=remedy or "Do not sign it. Make it anew with `farm keys draft`, or ask who made it what for.",
+            remedy=remedy or "Do not sign it. Make it again with `farm keys draft`, or ask its author what it is for.",
             code=code,
         )
 
@@ -50,25 +50,25 @@ def document_of(metadata: Metadata[Any], kind: type[Document], role: str) -> Doc
 
 
 def check_channel_names(names: Iterable[str]) -> None:
-    """Refuse names that are none, are TUF's own, or can be taken for each other. Raises `DelegationError`."""
+    """Refuse invalid names, those of TUF's roles, and names that look alike. Raises `DelegationError`."""
     for fault in faults_of_channel_names(names):
         raise DelegationError(fault.message, remedy=fault.remedy)
 
 
 def check_root(root: Root) -> None:
-    """Refuse a root with a key in two roles, a key twice in one, or a threshold that nobody can reach.
+    """Refuse a root with a key in two roles, a key twice in one, or a threshold above the number of keys.
 
     Raises `DelegationError`.
     """
     if set(root.roles) != set(TOP_ROLES):
         raise DelegationError(f"root names the roles {', '.join(sorted(root.roles))}, not {', '.join(TOP_ROLES)}")
     if not root.consistent_snapshot:
-        raise DelegationError("root does not ask for consistent snapshots")
+        raise DelegationError("root does not require consistent snapshots")
     _check_keys(_keys_of_root(root))
 
 
 def check_targets(targets: Targets, root: Root) -> None:
-    """Refuse targets that sign more than the list of builders themselves, or delegate other than they must.
+    """Refuse targets that sign more than the list of builders themselves, or have wrong delegations.
 
     Each channel has one role that may sign its release and nothing else; keys are of one role only, those of `root`
     included; delegations end there. Raises `DelegationError`.
@@ -121,7 +121,7 @@ def role_of(targets: Targets, name: str) -> DelegatedRole:
 
 
 def identity_of(key: Key) -> str:
-    """Return what makes two keys one, whatever ids they go by and however they are spelt."""
+    """Return the identity of a key, which its id and its encoding do not change."""
     try:
         return public_pem(key).decode()
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):  # of a kind that has no PEM

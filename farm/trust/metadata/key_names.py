@@ -1,7 +1,7 @@
-"""What a person calls keys: the names of the .pub files that they hold themselves.
+"""The names that a person has for keys: those of their own .pub files.
 
-A draft carries no names: whoever made it could call a key of theirs by the name of somebody else. And a key is known by
-what it is, not by its id, for the same reason.
+A draft carries no names, since its author could give a key the name of somebody else. For the same reason keys are
+compared by their content, not by their ids.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEEP = ("*.pub", "*/*.pub", "*/*/*.pub")
 
 @dataclass(frozen=True, slots=True)
 class KeyNames:
-    """Names by what makes two keys one."""
+    """Names by the identity of keys."""
 
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -39,12 +39,12 @@ class KeyNames:
                 try:
                     key = load_public_key(path)
                 except KeyFileError:
-                    continue  # those of other programs are called .pub too
+                    continue  # other programs have .pub files too
                 names.setdefault(identity_of(key), str(path.relative_to(folder).with_suffix("")))
         return cls(names)
 
     def of(self, key: Key | None) -> str:
-        """Return what a key is called, or nothing."""
+        """Return the name of a key, or an empty text."""
         return self.names.get(identity_of(key), "") if key else ""
 
     def beside(self, key: Key | None, text: str) -> str:

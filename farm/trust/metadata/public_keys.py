@@ -1,7 +1,7 @@
-"""The public keys of a distribution as files that openssl and cosign read: `keys/<key id>.pem`, and which is whose.
+"""The public keys of a distribution as files for openssl and cosign: `keys/<key id>.pem`, and an index of owners.
 
-Made of the signed metadata by whoever publishes that, for people who have no farm to read it with. Who has one asks the
-metadata itself; these files are signed by nobody.
+Written from the signed metadata by its publisher, for people without a farm. These files are not signed: farm itself
+reads the metadata.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INDEX = "index.json"
 
 
 def write_public_keys(repository: RepositoryFiles) -> None:
-    """Bring the files up to the metadata in force; those of keys that are in it no more are removed.
+    """Write the files for the metadata in force, and remove those of keys that are no longer in it.
 
     Raises `RepositoryStateError`.
     """

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class StaleReleaseError(FarmError):
-    """A release is not the successor of the one that is published now: somebody else was faster."""
+    """A release is not the successor of the one that is published now: another one was published first."""
 
     code = "stale-release"
 
@@ -49,22 +49,22 @@ class StaleReleaseError(FarmError):
 
 
 def check_follows(release: Release, newest: Release | None) -> None:
-    """See that a release is the next after the newest one. Raises `StaleReleaseError`."""
+    """Check that a release is the next after the newest one. Raises `StaleReleaseError`."""
     number, digest = (newest.number, newest.digest) if newest else (0, None)
     if release.previous != digest or release.number != number + 1:
         raise StaleReleaseError(release, number, digest)
 
 
 class StalePolicyError(FarmError):
-    """A release was looked at by another list of builders and policies than is in force now."""
+    """A release was checked with another list of builders and policies than is in force now."""
 
     code = "stale-policy"
 
     def __init__(self, release: Release) -> None:
         super().__init__(
-            f"while release {release.number} of {release.channel} was looked at, other builders or policies came into "
+            f"while release {release.number} of {release.channel} was checked, other builders or policies came into "
             "force",
-            remedy="Ask again: it is looked at by those.",
+            remedy="Try again: it is checked with the new ones.",
         )
 
 
@@ -82,9 +82,9 @@ class Repository(RepositoryFiles):
     ) -> None:
         """Make `release` the newest of its channel, if its predecessor is the newest now (compare and swap).
 
-        Publishing what is published already changes nothing. All blobs must be in place before. What was `verified`
-        comes beside it as a signed summary, before anybody sees the release; `before` is called last before that, when
-        nothing is left that could refuse it.
+        Publishing what is published already changes nothing. All blobs must be in place before. `verified` is published
+        with it as a signed summary, before clients see the release; `before` is called just before they do, when
+        nothing is left that could fail.
         Raises `StaleReleaseError`, `StalePolicyError`, `NotASuccessorError`, `DelegationError`, `ClockBehindError`,
         `SigningError`, `RepositoryStateError`.
         """
@@ -111,7 +111,7 @@ class Repository(RepositoryFiles):
             revision.finish()
 
     def summary(self, release: Digest) -> bytes | None:
-        """Return the signed summary of a release, as it lies there; None of one that was published without."""
+        """Return the signed summary of a release; None for one that was published without."""
         path = self.root / summary_path(release)
         return path.read_bytes() if path.is_file() else None
 
@@ -123,11 +123,10 @@ class Repository(RepositoryFiles):
         *,
         check: Callable[[Mapping[str, TargetFile]], None] = lambda _published: None,
     ) -> bool:
-        """Make clients see these documents about advisories, by name, beside others that are there.
+        """Publish these documents about advisories, by name, beside those that are published.
 
-        False when they see them already. Raises as `publish`.
-
-        `check` is given what is published, while no other publisher can change it, and raises for what may not follow.
+        Returns False when they are published already. `check` is called with the published targets under the lock, and
+        raises if the documents may not follow. Raises as `publish`.
         """
         with self.lock():
             head = self.head()
@@ -148,7 +147,7 @@ class Repository(RepositoryFiles):
             return True
 
     def refresh_timestamp(self, signers: Signers, now: datetime) -> None:
-        """Sign the timestamp anew; and delegated roles and the snapshot too, when they have lived half their time.
+        """Sign the timestamp again; and delegated roles and the snapshot too, when half their lifetime is over.
 
         Raises `ClockBehindError` when `now` is before a release that is published, and as `publish`.
         """
@@ -166,7 +165,7 @@ class Repository(RepositoryFiles):
             revision.finish()
 
     def refresh_public_keys(self) -> None:
-        """Bring the keys for people up to the metadata in force: a repository of before has none. See `public_keys`."""
+        """Write the public keys as files, which a repository of an earlier farm lacks. See `public_keys`."""
         with self.lock():
             write_public_keys(self)
 
@@ -176,7 +175,7 @@ class Repository(RepositoryFiles):
         before = self.summary(release.previous) if release.previous else None
         try:
             content = sign_statement(summary_statement(release, verified, now, before), *signers)
-        except Exception as error:  # a key service's library raises what it likes
+        except Exception as error:  # the library of a key service may raise anything
             raise SigningError(
                 f"the summary of release {release.number} of {release.channel} was not signed: "
                 f"{error or type(error).__name__}",
@@ -186,13 +185,13 @@ class Repository(RepositoryFiles):
             replace_file(self.root / summary_path(release.digest), content)
         except OSError as error:
             raise RepositoryStateError(
-                f"what was verified of release {release.number} of {release.channel} cannot be written below "
+                f"the summary of release {release.number} of {release.channel} cannot be written below "
                 f"{self.root / SUMMARIES}: {error.strerror or error}",
                 remedy=f"Make {self.root / SUMMARIES} a directory that the signer may write to: `farm up` does.",
             ) from error
 
     def _check_owner(self, head: Head, release: Release) -> None:
-        """All channels of a repository are of one distribution: the one that its first release has named."""
+        """Check that a release is of the distribution that the first release of the repository has named."""
         for owner in self.distributions(head):
             if owner != release.distribution:
                 raise DelegationError(

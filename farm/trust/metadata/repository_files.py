@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class RepositoryStateError(FarmError):
-    """The repository's directory holds no metadata, or metadata that its own keys do not bear out."""
+    """The repository's directory holds no metadata, or metadata that its own keys have not signed."""
 
     code = "repository-state"
 
@@ -60,7 +60,7 @@ class RepositoryFiles:
         self.root = root
 
     def exists(self) -> bool:
-        """Return whether the ceremony has been held for this directory."""
+        """Return whether this directory holds a published repository."""
         return (self.root / METADATA / "timestamp.json").exists()
 
     def write_metadata(self, name: str, content: bytes) -> None:
@@ -99,8 +99,8 @@ class RepositoryFiles:
     def head(self, coming: Root | None = None) -> Head:
         """Read what is in force, from the timestamp down. Raises `RepositoryStateError`.
 
-        Snapshot and timestamp may be signed for the root before, as they are in a backup that is older than the newest
-        root, or for a `coming` one. Who can write here can put back older files anyway: only clients remember more.
+        Snapshot and timestamp may be signed for the root before, as in a backup that is older than the newest root, or
+        for a `coming` one. An attacker who can write here could restore older files anyway: clients remember more.
         """
         newest = self.newest_root()
         if not newest:
@@ -150,21 +150,21 @@ class RepositoryFiles:
         return self.read_target(target)
 
     def distributions(self, head: Head) -> Iterator[str]:
-        """Yield whose the newest release of each channel says that it is; nothing before the first release of all."""
+        """Yield the distribution that the newest release of each channel names; nothing before the first release."""
         for name in channels_of(head.targets):
             if target := self.delegated(head, name).targets.get(release_target(name)):
                 yield Release.from_json(self.read_target(target)).distribution
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other publishers out meanwhile."""
+        """Keep other publishers out."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".publish.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _verified(self, name: str, kind: type[Document], role: str, *delegators: Root | Targets) -> Document:
-        """Read a document that one of `delegators` bears out; without any, a root that bears itself out."""
+        """Read a document whose signatures one of `delegators` accepts; without any, a root that accepts its own."""
         content = self.read_metadata(name)
         try:
             metadata: Metadata[Any] = Metadata.from_bytes(content)
@@ -184,7 +184,7 @@ class RepositoryFiles:
             raise RepositoryStateError(f"cannot read {name} in {self.root}: {error}") from error
         raise RepositoryStateError(
             f"{name} in {self.root} is not what its keys have signed: {failures[0]}",
-            remedy="Somebody has changed it, or keys were changed by hand. Bring the repository back from a backup.",
+            remedy="It was changed, or keys were changed by hand. Restore the repository from a backup.",
         )
 
     def _version(self, snapshot: Snapshot, role: str) -> int:

@@ -1,7 +1,7 @@
 """One change of a published repository, written in the one order that never shows a client an inconsistent state.
 
-First what nothing points at yet (delegated roles, then targets), then the snapshot that names them, then the timestamp
-that names the snapshot: each whole or not at all. Whoever is killed between two of them has changed nothing.
+First the files that nothing names yet (delegated roles, then targets), then the snapshot that names them, then the
+timestamp that names the snapshot: each whole or not at all. A process killed between two of them has changed nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Revision:
-    """Collects what is new in a repository whose head was read under its lock; `finish` makes it seen.
+    """Collects the changes to a repository whose head was read under its lock; `finish` publishes them.
 
     With a `coming` root, snapshot and timestamp are signed for it and, as far as keys are here, for the one of now.
     Raises a `FarmError` before anything is written where keys are missing.
@@ -52,7 +52,7 @@ class Revision:
         """Begin a repository that has a root and nothing else."""
         timestamp = Timestamp(expires=now, snapshot_meta=MetaFile(1))
         snapshot = Snapshot(expires=now)
-        # `finish` counts on from what is published, and that is nothing yet.
+        # `finish` counts on from the published versions, of which there are none yet.
         timestamp.version = snapshot.version = 0
         return cls(repository, Head(root, None, timestamp, snapshot, targets), signers, now)
 

@@ -1,8 +1,8 @@
-"""What the keys of targets have signed of how packages come in: policies, curators, owners, toolchains, steps.
+"""The policy that targets has signed: channels, curators, owners, toolchains and steps.
 
-It is a part of the signed list of builders (`builders` beside this), which clients of before read without it. Policies
-are kept as the texts of their files, so that what is signed is read as what is written. Files in a directory of recipes
-can ask for more than what is signed (`farm.core.policy.strictness`), never for less.
+It is a part of the signed list of builders (`builders` beside this), which earlier clients read without it. Policies
+are kept as the texts of their files, so that signed policies are read like written ones. Files in a directory of
+recipes can be stricter than what is signed (`farm.core.policy.strictness`), never laxer.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 StepTexts: TypeAlias = Mapping[Digest, Mapping[str, str]]
 """The texts of libraries of steps, by path, each library by its digest."""
 MOST_EARLIER = 16
-"""So many toolchains of one name, and step libraries, are accepted beside each other: what was built with an earlier
-one can still be released. Older ones than these go."""
+"""How many toolchains of one name, and step libraries, are accepted at once, so that what was built with an earlier one
+can still be released. Older ones are dropped."""
 
 
 class InvalidSignedPolicyError(FarmError):
@@ -66,11 +66,11 @@ class SignedPolicy(Form, record="signed policy", outside={"written"}, constants=
 
     @cached_property
     def policies(self) -> Policies:
-        """What the files say; raises `InvalidSignedPolicyError` for what cannot be followed to the letter."""
+        """The policies in the files; raises `InvalidSignedPolicyError` for any that cannot be applied as written."""
         found = read_policies({path: text.encode() for path, text in self.files.items()})
         for path, text in self.files.items():
             if not is_policy_file(path):
-                raise InvalidSignedPolicyError(f"the signed policy has a file {path!r:.80}, which is none of policies")
+                raise InvalidSignedPolicyError(f"the signed policy has a file {path!r:.80}, which is not a policy file")
             if path == CURATORS:
                 _check_curators(text)
         for name, lines in found.troubles.items():
@@ -81,7 +81,7 @@ class SignedPolicy(Form, record="signed policy", outside={"written"}, constants=
 
     @cached_property
     def distributions(self) -> Mapping[str, OtherDistribution]:
-        """The other distributions that packages may be taken of, by name. Raises `InvalidSignedPolicyError`."""
+        """The other distributions that packages may be imported from, by name. Raises `InvalidSignedPolicyError`."""
         text = self.files.get(DISTRIBUTIONS)
         try:
             return {} if text is None else read_distributions(text.encode(), DISTRIBUTIONS)
@@ -89,7 +89,7 @@ class SignedPolicy(Form, record="signed policy", outside={"written"}, constants=
             raise InvalidSignedPolicyError(f"the signed {DISTRIBUTIONS} cannot be read: {error.message}") from error
 
     def toolchain(self, tree: Digest) -> SignedToolchain | None:
-        """Return the toolchain of a tree; None for one that nobody has signed."""
+        """Return the toolchain of a tree; None for one that is not signed."""
         return next((each for each in self.toolchains if each.tree == tree), None)
 
     def without_channels(self, names: Collection[str]) -> SignedPolicy:
@@ -156,7 +156,7 @@ def policy_of_files(
         raise InvalidSignedPolicyError(f"a file of policies is no UTF-8 text: {error}") from error
     written = {steps_digest(files): steps_texts(files)}
     policy = SignedPolicy(texts, tuple(toolchains), tuple(written), written).after(earlier)
-    _ = policy.policies, policy.distributions  # what cannot be followed is not signed
+    _ = policy.policies, policy.distributions  # raises for what cannot be applied
     return policy
 
 
@@ -175,7 +175,7 @@ def steps_texts(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _check_curators(text: str) -> None:
-    # Where no gate asks for approvals, a list that cannot be read stops no channel; it is not signed all the same.
+    # Where no gate needs approvals, an unreadable list stops no channel; still, it is not signed.
     try:
         read_curators(text.encode(), CURATORS)
     except RecipeError as error:

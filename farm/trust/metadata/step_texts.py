@@ -1,6 +1,6 @@
-"""The texts of libraries of steps, of which a signed policy has only digests: for whoever is to sign others.
+"""The texts of libraries of steps, of which a signed policy has only digests: shown to those who sign new ones.
 
-They are told by their digests, so that a draft can bring them along, and nobody need be believed.
+They are identified by their digests, so a draft can carry them without being trusted.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from farm.trust.metadata.signed_policy import SignedPolicy, StepTexts
 
 _LARGEST = 256 << 10
-"""Bytes of a library that is shown: several have room in a draft."""
+"""Bytes of a library that is shown: several fit into a draft."""
 
 
 def coming_steps(now: SignedPolicy, before: SignedPolicy) -> tuple[Digest, ...]:
-    """Return the libraries of steps that are accepted newly, and the one that comes to be the newest."""
+    """Return the libraries of steps that are newly accepted, and a known one that becomes the newest."""
     newest = now.steps[:1] if now.steps[:1] != before.steps[:1] else ()
     return tuple(step for step in now.steps if step in newest or step not in before.steps)
 
@@ -32,9 +32,9 @@ def coming_steps(now: SignedPolicy, before: SignedPolicy) -> tuple[Digest, ...]:
 def texts_to_show(
     repository: RepositoryFiles, now: SignedPolicy | None, before: SignedPolicy | None, known: StepTexts
 ) -> StepTexts:
-    """Return the texts of the steps that one policy accepts newly after another, and of the newest ones of before.
+    """Return the texts of the steps that one policy newly accepts after another, and of the newest steps before.
 
-    They are taken from those `known`, or from what is published; left out is what is in neither, or is large.
+    They are taken from those `known`, or from what is published; unavailable and large ones are left out.
     """
     if now is None or before is None or not (coming := coming_steps(now, before)):
         return {}
@@ -46,10 +46,10 @@ def texts_to_show(
 def read_texts(value: Any) -> StepTexts:
     """Read texts of libraries, each by its digest. Raises `ValueError`, `TypeError`, `FarmError` for others."""
     if not isinstance(value, dict):
-        raise TypeError("the steps are none")
+        raise TypeError("the steps are not an object")
     for digest, texts in value.items():
         if Digest.of_json(texts) != Digest(digest):
-            raise ValueError(f"the steps {digest:.80} are others than their digest names")
+            raise ValueError(f"the steps {digest:.80} do not have that digest")
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
             raise ValueError("the steps hold something else than texts")
     return {Digest(digest): texts for digest, texts in value.items()}
@@ -61,4 +61,4 @@ def _published(digest: Digest, blobs: BlobStore) -> Mapping[str, str] | None:
             return None
         return read_texts({digest: json.loads(blobs.read(digest))})[digest]
     except (FarmError, OSError, ValueError, TypeError, RecursionError):
-        return None  # then it is not shown, and that is said
+        return None  # the change says that it is not available

@@ -1,4 +1,4 @@
-"""The root metadata that a fingerprint names, out of all versions that a repository has. Nothing else is verified."""
+"""The root metadata of a fingerprint, among all versions in a repository. Nothing else is verified."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MOST_ROOTS = 256
 
 
 def announced_root(reader: RepositoryReader, address: str, fingerprint: Digest) -> bytes:
-    """Return the root metadata of this fingerprint, of whatever version: a later one, when earlier keys were stolen.
+    """Return the root metadata of this fingerprint, of any version: a later one, if earlier keys were stolen.
 
-    Raises `UntrustedMetadataError` when it is not there, or the repository cannot be read.
+    Raises `UntrustedMetadataError` when there is none, or the repository cannot be read.
     """
     first = _read_root(reader, address, 1)
     if Digest.of(first) == fingerprint:

@@ -1,6 +1,7 @@
-"""Whose keys stand behind a channel, for a person who asks: its root, its role's keys, and since when builders count.
+"""The keys behind a channel, for people to look at: its root, the keys of its role, and since when builders count.
 
-Reads what `ChannelMetadata` has verified and kept. Only older lists of builders are fetched: they decide nothing.
+Reads what `ChannelMetadata` has verified and stored. Only older lists of builders are fetched: no decision depends on
+them.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 20
 _MOST_VERSIONS = 100
-"""How many versions of targets are looked through, back from the newest."""
+"""How many versions of targets are read, back from the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSigners:
     """The keys that may sign a channel, how many of them have to, and by which metadata that is so.
 
-    `root` and `targets` are versions. `builders` are those allowed, by key id; `since` says of each since which version
-    of targets it is allowed without a break, None where that cannot be known.
+    `root` and `targets` are versions. `builders` are those allowed, by key id; `since` has for each the version of
+    targets since which it has been allowed without a break, None where that is unknown.
     """
 
     root: int
@@ -47,9 +48,9 @@ class ChannelSigners:
 
 
 def read_signers(state: Path, reader: RepositoryReader, channel: str) -> ChannelSigners:
-    """Return who stands behind a channel whose metadata was verified and is kept in `state`.
+    """Return the keys behind a channel whose metadata was verified and is stored in `state`.
 
-    Raises `DelegationError` for a channel that there is not, `OSError` where nothing is kept.
+    Raises `DelegationError` for an unknown channel, `OSError` where nothing is stored.
     """
     root: Root = _kept(state / "root.json")
     targets: Targets = _kept(state / "targets.json")
@@ -69,7 +70,7 @@ def read_signers(state: Path, reader: RepositoryReader, channel: str) -> Channel
 
 
 def role_keys(state: Path, channel: str) -> dict[str, Key]:
-    """Return the keys that may sign a channel, by key id, by metadata that was verified and is kept in `state`.
+    """Return the keys that may sign a channel, by key id, from metadata that was verified and is stored in `state`.
 
     Raises as `read_signers`.
     """

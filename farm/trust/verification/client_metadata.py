@@ -1,7 +1,7 @@
 """The subscriber's side of TUF: from a pinned root to the newest release of a channel, verified.
 
-python-tuf's client does the verifying; this file gives it a way to read and turns its refusals into words that
-say what happened and what to do. It opens no connection itself: `read` brings the bytes.
+python-tuf's client verifies; this module gives it a way to read, and turns its errors into messages that name what
+happened and what to do. It opens no connection itself: a `RepositoryReader` brings the bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from farm.trust.metadata.delegation import (
     role_of,
 )
 from farm.trust.untrusted_metadata import UntrustedMetadataError
-from farm.trust.verification.last_verified import write_look
+from farm.trust.verification.last_verified import write_last_verified
 from farm.trust.verification.seen_releases import SeenReleases
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Fetcher(FetcherInterface):
     def _fetch(self, url: str) -> Iterator[bytes]:
         """Yield the file's content; of the last one, name and content are kept for messages.
 
-        python-tuf bounds it by the length that is signed. For most that is by online keys: a thief of them has a bound.
+        python-tuf bounds it by the signed length, but most lengths are signed by online keys, which may be stolen.
         """
         self.last, self.content = url, b""
         try:
@@ -91,20 +91,20 @@ class ChannelMetadata:
     ) -> None:
         """`root` is the pinned root metadata: the first that this client trusts, wherever the repository is now.
 
-        `clock` is what releases are compared with; expiry is measured by the machine's own clock.
+        Releases are compared with `clock`; expiry with the machine's own clock.
         """
         self._state = state
         self._root = root
         self._reader = reader
         self._clock = clock
         self.remaining: Callable[[], float] | None = None
-        """Says how many seconds may be waited for others who look at the same, and raises `OSError` when none are."""
+        """Returns for how many seconds to wait for another process, and raises `OSError` when none are left."""
 
     def newest(self, channel: str) -> tuple[Release, AllowedBuilders]:
         """Fetch and verify all metadata; return the newest release and the builders' keys by key id.
 
-        What is kept is only ever replaced by newer, verified metadata: a release that is older than one seen before is
-        refused, and so is one that this machine's clock says is yet to be made.
+        Stored metadata is only ever replaced by newer, verified metadata: a release that is older than one seen before
+        is refused, and so is one from the future by this machine's clock.
         Raises `UntrustedMetadataError`, `InvalidReleaseError`, `InvalidBuildersError`.
         """
         with self._session(f"channel {channel}") as session:
@@ -122,15 +122,15 @@ class ChannelMetadata:
             release = Release.from_json(found)
             if release.channel != channel:
                 raise UntrustedMetadataError(
-                    "mismatch", f"the release of channel {channel} says it is of {release.channel}", _TELL_THE_OWNER
+                    "mismatch", f"the release of channel {channel} is one of {release.channel}", _TELL_THE_OWNER
                 )
             SeenReleases(self._state / "seen").take(release, session.keyids(channel), self._clock())
             allowed = read_builders(builders)
-            write_look(self._state, channel, release.digest, Digest.of(builders))
+            write_last_verified(self._state, channel, release.digest, Digest.of(builders))
             return release, allowed
 
     def advisories(self) -> dict[str, bytes]:
-        """Fetch and verify all metadata; return the advisories by name, none where nobody may sign any.
+        """Fetch and verify all metadata; return the advisories by name, none where no role may sign any.
 
         Raises `UntrustedMetadataError`.
         """
@@ -167,7 +167,7 @@ class ChannelMetadata:
                 ) from error
 
     def _take(self, lock: TextIO, what: str) -> None:
-        """Keep others away: two commands at once would take each other's files away."""
+        """Keep other processes out: two at once would remove each other's files."""
         if self.remaining is None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return
@@ -186,7 +186,7 @@ class ChannelMetadata:
 
 
 class _Session:
-    """One look at a repository: root, timestamp, snapshot and targets have been brought up to date and checked."""
+    """One update from a repository: root, timestamp, snapshot and targets have been fetched and checked."""
 
     def __init__(self, state: Path, root: bytes, fetcher: _Fetcher) -> None:
         self._state = state
@@ -205,7 +205,7 @@ class _Session:
         check_targets(self._targets, newest)
 
     def target(self, path: str, role: str) -> bytes | None:
-        """Return a target that `role` has signed, verified; None when nobody has."""
+        """Return a target that `role` has signed, verified; None when it has not."""
         found = self._updater.get_targetinfo(path)
         if role in delegated_roles(self._targets):
             check_delegated(role, self._document(role, Targets))
@@ -232,7 +232,7 @@ class _Session:
         return tuple(sorted(role_of(self._targets, role).keyids))
 
     def _document(self, role: str, kind: type[Document]) -> Document:
-        # python-tuf has verified what it keeps, and gives it out in no other way.
+        # python-tuf has verified the stored files, and returns them in no other way.
         return document_of(Metadata.from_file(str(self._state / f"{role}.json")), kind, role)
 
 
@@ -274,9 +274,9 @@ def _refusal(what: str, state: Path, fetcher: _Fetcher, error: tuf_errors.Reposi
 
 
 def _since(state: Path, fetcher: _Fetcher, error: tuf_errors.ExpiredMetadataError) -> str:
-    """Say when the document expired. What was fetched last is looked at only if it is that very one.
+    """Return when the document expired, as text. The file fetched last is read only if it is that document.
 
-    Else it was not verified yet, and a mirror could say through it what it likes; then the one that is kept ended.
+    Otherwise it is not verified yet, and a mirror could put anything there; then the stored document has expired.
     """
     role = next((word.removesuffix(".json") for word in str(error).split() if word not in ("Final", "New")), "")
     fetched = fetcher.last.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]

@@ -1,13 +1,13 @@
-"""The last look at a repository in which all was verified, kept so that the next need not verify the same again.
+"""The result of the last full verification of a repository, stored so that the next need not verify the same again.
 
-While a repository shows the very timestamp that was verified, and no newer root, TUF's client comes to the same release
-by keeping every document that it has. What time alone can change, that these documents expire or that the clock was put
-back, is asked of `LastVerified.holds`. Whatever differs leads to the whole of it: `client_metadata` beside this.
+While a repository has the very timestamp that was verified, and no newer root, TUF's client would arrive at the same
+release with every document that it has. Time alone can change that: documents expire, or the clock goes back;
+`LastVerified.holds` checks both. On any difference all is verified again: `client_metadata` beside this.
 
-A look counts only while it is the last: what another command has verified since is not forgotten for a mirror that
-shows once more what was there before.
+A result counts only while it is the last: what another command has verified since is not forgotten for a mirror that
+serves older metadata again.
 
-Loading this loads nothing else: it is on the way to every start of a container.
+This module imports nothing else: it is loaded at every start of a container.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FOLDER = "looks"
 
 
 class LastVerified:
-    """What was verified of one channel: the timestamp, as it was sent, and the version of root; what they led to.
+    """What was verified of one channel: the timestamp as fetched, and the version of root; and the result.
 
     `release` and `builders` are digests; `since` and `ends` are seconds since 1970.
     """
@@ -40,14 +40,14 @@ class LastVerified:
         self.ends = ends
 
     def holds(self, now: float) -> bool:
-        """Return whether nothing has expired since, and the clock was not put back."""
+        """Return whether nothing has expired since, and the clock has not gone back."""
         return self.since <= now < self.ends
 
 
-def read_look(metadata: str, channel: str) -> LastVerified | None:
-    """Return the last look at a channel whose metadata is kept in a folder.
+def read_last_verified(metadata: str, channel: str) -> LastVerified | None:
+    """Return the last verification of a channel whose metadata is stored in a folder.
 
-    None where there was none, where it rotted, or where newer metadata is kept by now.
+    None where there was none, where it is damaged, or where newer metadata is stored by now.
     """
     try:
         with open(f"{metadata}/{_FOLDER}/{channel}.json", "rb") as file:
@@ -59,8 +59,8 @@ def read_look(metadata: str, channel: str) -> LastVerified | None:
     return look if is_last and not os.path.lexists(f"{metadata}/root_history/{look.root + 1}.root.json") else None
 
 
-def write_look(metadata: Path, channel: str, release: str, builders: str) -> None:
-    """Keep what a look has found in which all was verified just now, and is kept in `metadata`. Raises `OSError`."""
+def write_last_verified(metadata: Path, channel: str, release: str, builders: str) -> None:
+    """Store the result of a full verification of the metadata in a folder. Raises `OSError`."""
     import time
 
     from farm.store.durable_file import replace_file
@@ -81,7 +81,7 @@ def write_look(metadata: Path, channel: str, release: str, builders: str) -> Non
 
 
 def metadata_ends(metadata: Path, roles: Iterable[str]) -> list[datetime]:
-    """Return when the kept documents of these roles expire; those that are not there, or rotted, are left out."""
+    """Return when the stored documents of these roles expire; missing and damaged ones are left out."""
     from datetime import UTC, datetime
 
     ends = []

@@ -1,6 +1,6 @@
-"""The files of a repository's metadata and targets as its owner has published them, out of what a client has verified.
+"""The files of a repository's metadata and targets as its owner has published them, from what a client has verified.
 
-A mirror writes them anew, byte for byte, so that whoever reads it verifies the same signatures.
+A mirror writes them again, byte for byte, so that its readers verify the same signatures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PublishedMeanwhileError(FarmError):
-    """What was verified of the roles of a repository is of two states of it: its owner has published in between."""
+    """The verified roles are from two states of a repository: its owner has published in between."""
 
     code = "published-meanwhile"
 
@@ -31,8 +31,8 @@ class PublishedMeanwhileError(FarmError):
 class PublishedFiles:
     """One state of a repository. `metadata` are all files but timestamp and roots, by name, and `targets` by path.
 
-    `roots` are by version; `until` is when the first of these documents ends. `delegating` says whose keys sign for
-    which channel.
+    `roots` are by version; `until` is when the first of these documents expires. `delegating` has the keys of each
+    channel.
     """
 
     metadata: Mapping[str, bytes]
@@ -46,7 +46,7 @@ class PublishedFiles:
 def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
     """Return what `ChannelMetadata` has verified in `state` of these channels, and of the advisories.
 
-    Nobody may verify there meanwhile. Raises `PublishedMeanwhileError`: then verify them all again.
+    No other process may verify there meanwhile. Raises `PublishedMeanwhileError`: then verify them all again.
     """
     read = _Reading(state)
     root, timestamp, snapshot = read.of("root", Root), read.of("timestamp", Timestamp), read.of("snapshot", Snapshot)
@@ -74,7 +74,7 @@ def published_files(state: Path, channels: Iterable[str]) -> PublishedFiles:
 
 
 class _Reading:
-    """Reads documents that are verified, and keeps their bytes."""
+    """Reads verified documents, and keeps their bytes."""
 
     def __init__(self, state: Path) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""One package of a release, checked from its entry on: what it says of itself, and who has built it."""
+"""One package of a release, checked from its entry on: its descriptor, and its builders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPackage:
-    """What the small blobs of a package say, all of them checked. `build` is its build number."""
+    """The small blobs of a package, checked. `build` is its build number."""
 
     descriptor: Descriptor
     manifest: Manifest
@@ -35,7 +35,7 @@ class CheckedPackage:
 
 
 def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilders, fetch: Fetch) -> CheckedPackage:
-    """Check a package of a release that is verified. `fetch` brings the verified bytes of a blob, with a name for it.
+    """Check a package of a verified release. `fetch` returns the verified bytes of a blob, and takes a name for it.
 
     Raises `BrokenReleaseError`, `ProvenanceError`, `InvalidEnvelopeError`, and what `fetch` raises.
     """
@@ -59,7 +59,7 @@ def check_package(release: Release, entry: ReleaseEntry, builders: AllowedBuilde
 def agreeing_builders(
     entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
 ) -> frozenset[str]:
-    """Return all builders, allowed now, whose provenance an entry names and who came to this package.
+    """Return all allowed builders who have built this very package, by the provenances that an entry names.
 
     Raises `ProvenanceError`, and what `fetch` raises.
     """
@@ -74,7 +74,7 @@ def agreeing_builders(
 def _check_builders(
     release: Release, entry: ReleaseEntry, builders: AllowedBuilders, descriptor: Descriptor, fetch: Fetch
 ) -> int:
-    """See that the package was built by an allowed builder, and by as many others as the channel asks for.
+    """Check that the package was built by an allowed builder, and by as many others as the channel requires.
 
     Returns its build number.
     """

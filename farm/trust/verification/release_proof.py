@@ -1,8 +1,8 @@
-"""What shows to one who asks nobody that another distribution has signed a release: its metadata, as it once was.
+"""The offline proof that another distribution has signed a release: its metadata of that time.
 
-Whoever follows a distribution keeps the documents that led from its root to a release. Read again they say the same,
-so that the checker, which has no network, need not believe who brings them. Signatures, thresholds, versions and
-digests are looked at as a client does. Whether they have expired is not: the release was signed, and stays so.
+A farm that follows a distribution keeps the documents that led from its root to a release. The checker, which has no
+network, verifies them again, so it need not trust who brings them. Signatures, thresholds, versions and digests are
+checked as by a client. Expiry is not: the release was signed, and stays so.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
 
 
 MOST_HEADS = 1000
-"""How many releases may lie between the one that is taken and the one whose signature is shown."""
+"""How many releases may be between the imported one and the one whose signature is shown."""
 LARGEST_SHOWN = 64 << 20
 """Bytes of all documents for one release together."""
-_CLIENT = UpdaterConfig()  # what no client would read is no evidence either
+_CLIENT = UpdaterConfig()  # a proof has the same limits as what a client fetches
 
 
-class UnsignedAbroadError(FarmError):
-    """What is said to show that another distribution has signed a release does not show it."""
+class UnprovenReleaseError(FarmError):
+    """A proof does not show that another distribution has signed a release."""
 
     code = "unsigned-abroad"
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRelease(Form, record="signed release of another distribution"):
+class ReleaseProof(Form, record="signed release of another distribution"):
     """Documents by digest. `roots` begin with the pinned one; `channel` is the metadata of the channel's role.
 
     `heads` lead from the release that this role has signed, each to the one before it, to the release that is shown.
@@ -87,10 +87,10 @@ def _check_length(key: str, found: tuple[Digest, ...], most: int) -> None:
         raise InvalidRecordError("signed release of another distribution", key, f"is empty, or has over {most}")
 
 
-def verify_shown(shown: ShownRelease, taken: Import, read: ReadWithin) -> Release:
-    """Return the release that an import names, when it is `shown` that its distribution has signed it for its channel.
+def verify_release_proof(shown: ReleaseProof, taken: Import, read: ReadWithin) -> Release:
+    """Return the release that an import names, if `shown` proves that its distribution has signed it for its channel.
 
-    Raises `UnsignedAbroadError`, and what `read` raises.
+    Raises `UnprovenReleaseError`, and what `read` raises.
     """
     documents = _Documents(read)
     try:
@@ -98,12 +98,12 @@ def verify_shown(shown: ShownRelease, taken: Import, read: ReadWithin) -> Releas
         signed = documents.delegated(shown, targets, taken.channel)
         release = documents.release(shown, signed, taken.channel)
     except (RepositoryError, DelegationError, InvalidReleaseError, ValueError) as error:
-        raise UnsignedAbroadError(
-            f"what is brought for {taken} does not show that it was signed there: {error}", remedy=_NOT_THEIRS
+        raise UnprovenReleaseError(
+            f"the proof for {taken} does not show that it was signed there: {error}", remedy=_NOT_THEIRS
         ) from error
     if (release.distribution, release.channel, release.number) != (taken.distribution, taken.channel, taken.number):
-        raise UnsignedAbroadError(
-            f"{taken} is said to be {taken.release}, which is release {release.number} of "
+        raise UnprovenReleaseError(
+            f"{taken} is pinned as {taken.release}, which is release {release.number} of "
             f"{release.distribution}/{release.channel}",
             remedy=_NOT_THEIRS,
         )
@@ -117,7 +117,7 @@ class _Documents:
         self._read = read
         self._left = LARGEST_SHOWN
 
-    def targets(self, shown: ShownRelease, pinned: Digest) -> tuple[Targets, Snapshot]:
+    def targets(self, shown: ReleaseProof, pinned: Digest) -> tuple[Targets, Snapshot]:
         """Return the metadata of targets on which all channels rest, and the snapshot that names their versions."""
         if shown.roots[0] != pinned:
             raise ValueError(f"it begins with the root {shown.roots[0]}, and {pinned} is pinned")
@@ -133,7 +133,7 @@ class _Documents:
         check_targets(targets, root)
         return targets, snapshot
 
-    def delegated(self, shown: ShownRelease, above: tuple[Targets, Snapshot], channel: str) -> Targets:
+    def delegated(self, shown: ReleaseProof, above: tuple[Targets, Snapshot], channel: str) -> Targets:
         """Return the metadata of a channel's role."""
         targets, snapshot = above
         role_of(targets, channel)
@@ -141,7 +141,7 @@ class _Documents:
         check_delegated(channel, found)
         return found
 
-    def release(self, shown: ShownRelease, signed: Targets, channel: str) -> Release:
+    def release(self, shown: ReleaseProof, signed: Targets, channel: str) -> Release:
         """Return the release that is shown: the one that is signed, or one before it, by the digest each has."""
         target = signed.targets.get(release_target(channel))
         if target is None or "sha256" not in target.hashes:
@@ -155,8 +155,8 @@ class _Documents:
         assert before is not None  # noqa: S101  (there is one at least)
         return before
 
-    def _root(self, shown: ShownRelease) -> Root:
-        """Return the newest root: each has signed itself, and the one after it."""
+    def _root(self, shown: ReleaseProof) -> Root:
+        """Return the newest root: each is signed by its own keys, and by those of the one before."""
         root: Root | None = None
         for digest in shown.roots:
             content = self._bytes(digest, _CLIENT.root_max_length)
@@ -194,6 +194,6 @@ def _signed(kind: type[Document], content: bytes, above: Root | Targets, role: s
 
 
 _NOT_THEIRS = (
-    "Do not trust who brought it. If its owner says that it is theirs, let control see it anew: it follows other "
-    "distributions by itself."
+    "Do not trust where it came from. If its owner confirms that it is theirs, let control fetch it again: it follows "
+    "other distributions by itself."
 )

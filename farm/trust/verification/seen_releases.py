@@ -1,6 +1,6 @@
-"""The newest release that a host has seen of each channel, so that nobody can show it an older one.
+"""The newest release that a host has seen of each channel, so that it accepts no older one.
 
-TUF keeps versions of metadata from going back; this keeps the release itself from it, whatever the channel's key signs.
+TUF prevents the rollback of metadata; this prevents the rollback of the release, whatever the channel's key signs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class SeenReleases:
     def take(self, release: Release, keyids: Sequence[str], now: datetime) -> None:
         """Remember a release that was verified. Raises `NotASuccessorError`, `ClockBehindError`.
 
-        When the owner has given the channel other keys, what its old keys signed counts no more: that is how one gets
-        away from a thief who has numbered a release so high that none can follow (as TUF 5.3.11 does for metadata).
+        When the owner has given the channel other keys, what its old keys signed no longer counts: this recovers from a
+        thief who has numbered a release so high that none can follow (as TUF 5.3.11 does for metadata).
         """
         check_clock(release, now)
         path = self._folder / f"{release.channel}.json"
         before = self._read(path, keyids)
         if before == release:
-            path.touch()  # its time is when the channel was last seen to be so
+            path.touch()  # its time is when the channel was last seen so
             return
         if before:
             if before.distribution != release.distribution:
@@ -48,7 +48,7 @@ class SeenReleases:
         replace_file(path, (json.dumps(form, indent=1) + "\n").encode())
 
     def seen(self, channel: str, keyids: Sequence[str]) -> Release | None:
-        """Return the newest release of a channel that was taken, None where none was under these keys."""
+        """Return the newest release of a channel that was seen under these keys, None where none was."""
         return self._read(self._folder / f"{channel}.json", keyids)
 
     def _read(self, path: Path, keyids: Sequence[str]) -> Release | None:
@@ -56,12 +56,12 @@ class SeenReleases:
             form = json.loads(path.read_bytes())
             return Release.from_json(form["release"].encode()) if form["keys"] == list(keyids) else None
         except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, InvalidReleaseError):
-            # Of another version of farm, or damaged: TUF's own memory still holds.
+            # From another version of farm, or damaged: TUF's own state still protects.
             return None
 
 
 def read_seen(folder: Path, channel: str) -> Release:
-    """Return the newest release of a channel that was taken, whoever has signed it.
+    """Return the newest release of a channel that was seen, under any keys.
 
     Raises `OSError`, `ValueError`, `LookupError`, `TypeError`, `InvalidReleaseError`.
     """

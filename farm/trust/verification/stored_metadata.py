@@ -1,7 +1,7 @@
-"""What a client has verified of a repository before, without asking anybody: the last release, and what is known of it.
+"""What a client has verified of a repository before, read offline: the last release and its documents.
 
-Only what was accepted as a whole counts: the release that `SeenReleases` has taken, under the keys that its channel
-has. Expiry is told, not enforced: who reads this wants what is here already to go on working.
+Only what was accepted as a whole counts: the release in `SeenReleases`, under the keys that its channel has. Expiry is
+reported, not enforced: what is installed has to go on working.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LOCKED_SECONDS = 0.5
 
 
 class NothingVerifiedError(FarmError):
-    """Nothing of a channel was verified here before, so that nothing can be said of it without its repository."""
+    """Nothing of a channel was verified here before, so nothing is known of it without its repository."""
 
     code = "nothing-verified"
 
@@ -53,9 +53,9 @@ class NothingVerifiedError(FarmError):
 
 
 def _take(lock: TextIO) -> None:
-    """Wait a moment for who is bringing news; then go on beside it, since it may be waiting for an answer itself.
+    """Wait a moment for a process that updates; then go on without the lock, since it may be waiting for the network.
 
-    Each file is verified on its own, and replaced as a whole: what is read is as if that one had been killed.
+    Each file is verified on its own, and replaced as a whole: what is read is as if that process had been killed.
     """
     ends = time.monotonic() + _LOCKED_SECONDS
     while time.monotonic() < ends:
@@ -66,7 +66,7 @@ def _take(lock: TextIO) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDocuments:
+class StoredDocuments:
     """Metadata as it was fetched: `channel` is that of the channel's role."""
 
     roots: tuple[bytes, ...]
@@ -77,7 +77,7 @@ class KeptDocuments:
 
 
 class KeptMetadata:
-    """The metadata that `ChannelMetadata` keeps in `state`, read without a repository."""
+    """The metadata that `ChannelMetadata` stores in `state`, read without a repository."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -96,7 +96,7 @@ class KeptMetadata:
     def advisories(self) -> dict[str, bytes]:
         """Return the advisories' documents that were verified last, by name.
 
-        Raises `NothingVerifiedError`, also where one is signed and was not fetched: that is not to be none.
+        Raises `NothingVerifiedError`, also where one is signed and was not fetched: that must not look like none.
         """
         with self._held(ADVISORIES):
             if ADVISORIES not in delegated_roles(self._targets("targets")):
@@ -111,7 +111,7 @@ class KeptMetadata:
             return found
 
     def signers(self, channel: str, reader: RepositoryReader) -> ChannelSigners:
-        """Return whose keys stand behind a channel. `reader` is only asked for older lists of builders.
+        """Return the keys behind a channel. `reader` is only used for older lists of builders.
 
         Raises `NothingVerifiedError`.
         """
@@ -119,10 +119,10 @@ class KeptMetadata:
             return read_signers(self._state, reader, channel)
 
     def release(self, digest: Digest) -> bytes | None:
-        """Return an earlier release that was verified here once; None where it is not kept, or has rotted since."""
+        """Return an earlier release that was verified here once; None where it is not stored, or damaged."""
         return self._kept(digest.hex)
 
-    def documents(self, channel: str, pinned: int) -> KeptDocuments:
+    def documents(self, channel: str, pinned: int) -> StoredDocuments:
         """Return the documents that the last release was verified with, from the root of this version on.
 
         Raises `NothingVerifiedError`.
@@ -133,14 +133,14 @@ class KeptMetadata:
             timestamp, snapshot, targets, delegated = (
                 (self._state / f"{role}.json").read_bytes() for role in ("timestamp", "snapshot", "targets", channel)
             )
-            return KeptDocuments(tuple(root.read_bytes() for root in roots), timestamp, snapshot, targets, delegated)
+            return StoredDocuments(tuple(root.read_bytes() for root in roots), timestamp, snapshot, targets, delegated)
 
     def verified_at(self, channel: str) -> datetime:
         """Return when a release of the channel was verified last."""
         return datetime.fromtimestamp((self._state / "seen" / f"{channel}.json").stat().st_mtime, UTC)
 
     def ended(self, channel: str, now: datetime) -> datetime | None:
-        """Return since when what was verified last has expired, None where it has not."""
+        """Return when what was verified last has expired, None where it has not."""
         first = min(metadata_ends(self._state, (*TOP_ROLES, channel)), default=now)
         return first if first < now else None
 
@@ -157,7 +157,7 @@ class KeptMetadata:
         return document_of(Metadata.from_file(str(self._state / f"{role}.json")), Targets, role)
 
     def _target(self, targets: Targets, path: str) -> bytes | None:
-        """Return a target as it was fetched; None where it was not, or has rotted since."""
+        """Return a target as it was fetched; None where it was not, or is damaged."""
         found = targets.targets.get(path)
         return self._kept(found.hashes.get("sha256", "")) if found else None
 

@@ -148,9 +148,7 @@ class TestRebuilds:
         return subscriber.catalogue()
 
     def test_a_package_that_too_few_have_built_is_refused(self, subscriber: Subscriber, another: CryptoSigner) -> None:
-        with pytest.raises(
-            ProvenanceError, match="edge asks for 2 builders who came to the same package, and there is 1"
-        ):
+        with pytest.raises(ProvenanceError, match="edge requires 2 builders of the same package, and there is 1"):
             subscriber.catalogue().verified(["package7"])
         (package,) = self.rebuilt(subscriber, another).verified(["package7"])
         assert package.entry.name == "package7"

@@ -239,7 +239,7 @@ def test_a_package_from_another_recipe_than_the_release_names_is_refused(tmp_pat
         distribution.publish()
     distribution.publish(checked=False)
     subscribe(host, distribution)
-    with pytest.raises(ProvenanceError, match=r"dist.example.org/other 1.0-1 does not vouch for it: .*recipe"):
+    with pytest.raises(ProvenanceError, match=r"dist.example.org/other 1.0-1 does not match it: .*recipe"):
         host.catalogue().verified(["other"])
 
 

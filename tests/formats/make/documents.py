@@ -65,7 +65,7 @@ from farm.trust.metadata.builders import AllowedBuilders
 from farm.trust.metadata.repository import Repository
 from farm.trust.metadata.roles import RoleKeys
 from farm.trust.metadata.signed_policy import SignedPolicy, SignedToolchain, policy_of_files
-from farm.trust.verification.release_proof import ShownRelease
+from farm.trust.verification.release_proof import ReleaseProof
 from tests.core.advisories.osv_documents import openvex, osv
 from tests.core.package.test_descriptor import descriptor
 from tests.core.package.test_facts import FACTS
@@ -252,7 +252,7 @@ def _releases() -> dict[str, dict[str, Any]]:
         recipe=d("recipe"),
     )
     test = SignedTest(d("order"), (d("result"), d("another result")))
-    shown = ShownRelease(
+    shown = ReleaseProof(
         (d("root"),), d("timestamp"), d("snapshot"), d("targets"), d("channel"), (d("newest"), d("shown"))
     )
     full = ReleaseEvidence(

@@ -28,7 +28,7 @@ from farm.trust.index.review_list import ReviewList
 from farm.trust.keys.key_files import create_key, load_key
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository
-from farm.trust.verification.release_proof import ShownRelease
+from farm.trust.verification.release_proof import ReleaseProof
 from tests.checker.channel import Channel, opened_channel
 from tests.checker.checked_signing import ChecksHere
 from tests.client.distribution import SmallDistribution
@@ -250,7 +250,7 @@ def _taken(edge: Channel, other: SmallDistribution) -> Import:
     )
 
 
-def _shown(edge: Channel, other: SmallDistribution) -> ShownRelease:
+def _shown(edge: Channel, other: SmallDistribution) -> ReleaseProof:
     assert other.released
     metadata = other.public / "metadata"
 
@@ -262,7 +262,7 @@ def _shown(edge: Channel, other: SmallDistribution) -> ShownRelease:
         if path.is_file():
             edge.builder.keep(path.read_bytes())
     timestamp = edge.builder.keep((metadata / "timestamp.json").read_bytes()).digest
-    return ShownRelease(
+    return ReleaseProof(
         (keep("root"),), timestamp, keep("snapshot"), keep("targets"), keep("edge"), (other.released.digest,)
     )
 

@@ -28,7 +28,7 @@ from farm.core.names.package_name import PackageName
 from farm.core.plan.job import BuildOutcome
 from farm.core.subscriber.policy_file import Policy, read_policy
 from farm.store.known_places import KnownPlaces
-from farm.trust.verification.last_verified import read_look
+from farm.trust.verification.last_verified import read_last_verified
 from farm.trust.verification.seen_releases import SeenReleases, read_seen
 from farm.trust.verification.stored_metadata import KeptMetadata
 from tests.client.installing import install, remove
@@ -137,7 +137,7 @@ def start(home: Path, key: str, words: list[str]) -> int | None:
 
 def _metadata(host: Host, subscription: Any) -> dict[str, Any]:
     folder = host.subscriptions.metadata_folder(subscription)
-    verified, look = KeptMetadata(folder), read_look(str(folder), subscription.channel)
+    verified, look = KeptMetadata(folder), read_last_verified(str(folder), subscription.channel)
     release, builders = verified.last(subscription.channel)
     assert look
     return {

@@ -12,8 +12,8 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import text
 
-from farm.checker.builds.builds import Builds, Grounds
-from farm.checker.builds.known_builds import Case
+from farm.checker.builds.builds import BuildContext, Builds
+from farm.checker.builds.known_builds import ReleaseContext
 from farm.checker.builds.ownership import Ownership
 from farm.checker.builds.plans import Plans
 from farm.checker.gates.interfaces import check_interfaces
@@ -496,7 +496,7 @@ class TestComparisons:
             case, trial = self.case(comparing)
             check_interfaces(case, trial)
 
-    def case(self, shapes: TestedFarm) -> tuple[Case, TrialSet]:
+    def case(self, shapes: TestedFarm) -> tuple[ReleaseContext, TrialSet]:
         """What the signer was asked last: as if all builds were in order."""
         blobs = BlobStore(shapes.signer.repository.root / BLOBS)
         release = shapes.signer.repository.current("edge").release
@@ -511,8 +511,8 @@ class TestComparisons:
         plans = Plans(release.distribution, policy, blobs)
         brought = ReleaseEvidence.from_json(blobs.read(shapes.signer.evidence[-1]))
         ownership = Ownership(release.distribution, policy, (), blobs)
-        grounds = Grounds(blobs, builders, plans, ownership, Everything())
-        case = Case(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
+        grounds = BuildContext(blobs, builders, plans, ownership, Everything())
+        case = ReleaseContext(release, previous, blobs, builders, plans, brought, Builds(grounds, brought.dependencies))
         return case, ReleasedSets(blobs).prove(ReleaseChange.of(release, previous, blobs))
 
 

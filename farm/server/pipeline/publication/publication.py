@@ -10,7 +10,7 @@ from farm.server.pipeline.publication.order_delivery import OrderTaker
 from farm.signing.evidence import InvalidEvidenceError, ReleaseEvidence
 from farm.store.blobs import BlobStore
 from farm.store.errors import CorruptBlobError, MissingBlobError
-from farm.trust.attestation.provenance import named_beside
+from farm.trust.attestation.provenance import named_blobs
 from farm.trust.attestation.release_summary import evidence_of
 from farm.trust.index.edit import extend
 from farm.trust.index.release_index import Release, ReleaseEntry
@@ -209,7 +209,7 @@ class PublicStore:
         A farm has no log of builds from before it kept them.
         """
         for provenance in (entry.provenance, *entry.rebuilds):
-            for digest in named_beside(self.read_digest(provenance.digest)):
+            for digest in named_blobs(self.read_digest(provenance.digest)):
                 if not self._public.has(digest) and self._blobs.has(digest):
                     self._public.share(self._blobs, digest)
 

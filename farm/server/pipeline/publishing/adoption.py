@@ -26,7 +26,7 @@ from farm.trust.index.imports import imported_descriptors
 from farm.trust.index.release_index import Release
 from farm.trust.index.release_time import released_time
 from farm.trust.index.tree import IndexTree, difference
-from farm.trust.verification.release_proof import UnsignedAbroadError, verify_shown
+from farm.trust.verification.release_proof import UnprovenReleaseError, verify_release_proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application, UnitOfWork
     from farm.trust.index.imports import Import
     from farm.trust.index.tree import Difference
-    from farm.trust.verification.release_proof import ShownRelease
+    from farm.trust.verification.release_proof import ReleaseProof
 
 
 _PIPELINE = Actor("pipeline")
@@ -214,7 +214,7 @@ def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> N
 
     def within(digest: Digest, most: int) -> bytes:
         if (size := public.size(digest)) > most:
-            raise UnsignedAbroadError(f"the blob {digest} has {size} bytes, and the most is {most}")
+            raise UnprovenReleaseError(f"the blob {digest} has {size} bytes, and the most is {most}")
         return public.read_digest(digest)
 
     unknown = set(unknown_imports(unit, release))
@@ -222,13 +222,13 @@ def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> N
         if unknown.isdisjoint(taken.names):
             continue
         for shown in _brought(release, taken, public):
-            with suppress(MissingBlobError, CorruptBlobError, UnsignedAbroadError):  # the next may show it
-                verify_shown(shown, taken, within)
+            with suppress(MissingBlobError, CorruptBlobError, UnprovenReleaseError):  # the next may show it
+                verify_release_proof(shown, taken, within)
                 _record_import(unit, taken, shown, public)
                 break
 
 
-def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ShownRelease]:
+def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ReleaseProof]:
     """Yield what was brought to show what is taken, with this release and those before it that take it too."""
     for _ in range(_MOST_STEPS):
         yield from (each for each in public.evidence(release.digest).abroad if each.release == taken.release)
@@ -242,7 +242,7 @@ def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[S
             return
 
 
-def _record_import(unit: UnitOfWork, taken: Import, shown: ShownRelease, public: PublicStore) -> None:
+def _record_import(unit: UnitOfWork, taken: Import, shown: ReleaseProof, public: PublicStore) -> None:
     def brought(blob: BlobRef) -> bytes:
         content = public.read(blob)
         unit.blobs.put_bytes(content)

@@ -26,11 +26,11 @@ from farm.server.submissions.owners import signatures_of
 from farm.server.tables.evidence import TestEvidence
 from farm.server.tables.pipeline_states import ChangeState, RunState
 from farm.signing.evidence import BuiltAgainst, ReleaseEvidence, SignedTest
-from farm.trust.attestation.tester_results import named_order
+from farm.trust.attestation.tester_results import order_named_in
 from farm.trust.index.imports import imported_descriptors
 from farm.trust.index.release_index import Release
 from farm.trust.index.tree import IndexTree, difference
-from farm.trust.verification.release_proof import ShownRelease
+from farm.trust.verification.release_proof import ReleaseProof
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Di
     """Return what testers have signed, by what they were ordered to do."""
     by_order: defaultdict[Digest, list[Digest]] = defaultdict(list)
     for digest in attestations_of(unit, candidate):
-        if (order := named_order(unit.blobs.read(digest))) is not None:
+        if (order := order_named_in(unit.blobs.read(digest))) is not None:
             by_order[order].append(digest)
     return dict(sorted(by_order.items()))
 
@@ -208,14 +208,14 @@ def _imported(unit: UnitOfWork, release: Release) -> Iterator[Digest]:
         yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
-def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ShownRelease]:
+def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ReleaseProof]:
     """Return what shows that other distributions have signed what the release takes of them anew."""
     had = previous.imports if previous else ()
     known = (imported.shown(unit.session, pin.release, pin.root) for pin in release.imports if pin not in had)
-    return [ShownRelease.from_dict(json.loads(shown)) for shown in known if shown]
+    return [ReleaseProof.from_dict(json.loads(shown)) for shown in known if shown]
 
 
-def _blobs_abroad(unit: UnitOfWork, shown: ShownRelease, release: Release) -> Iterator[Digest]:
+def _blobs_abroad(unit: UnitOfWork, shown: ReleaseProof, release: Release) -> Iterator[Digest]:
     """Give the documents of a release of another distribution, and the way to what is taken of it in its index."""
     yield from shown.blobs
     read: list[Digest] = []
