@@ -74,7 +74,7 @@ class Dependent:
 
 
 def understand(asked: str, packages: PackageSet, where: str) -> Query:
-    """Return what a word means in a set: a package before a command. Raises `FarmError`; `where` is the set."""
+    """Return what a word means in a set: a package before a command. Raises `unknown-need`; `where` is the set."""
     kind, colon, name = asked.partition(":")
     if colon and _SONAME.fullmatch(kind):
         return _provided(asked, f"soname:{kind}", packages, where, symbol=name)

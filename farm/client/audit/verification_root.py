@@ -67,7 +67,7 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
     """Bring anew what was found damaged; return what was, in words. The root stays whole at every instant but for the
     package that is being exchanged.
 
-    Raises `FarmError` before anything is changed where something is not in any release; and what fetching raises.
+    Raises `cannot-mend` before anything is changed where something is not in any release; and what fetching raises.
     """
     root, mended = Root(path), list[str]()
     if any(fault.of == RECORD for fault in found.faults):

@@ -33,7 +33,7 @@ def check_command(config: ImageConfig, root: RootView, said: AskedName | None = 
     """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
 
     A name is looked for in the directories of the image's PATH, a path from its working directory; what lies in a
-    volume is not judged, because that may bring it. Raises `FarmError`, `RecipeError` where an image file
+    volume is not judged, because that may bring it. Raises `no-such-command`, `RecipeError` where an image file
     has `said` it.
     """
     refusal = _refusal(config, root)
@@ -56,7 +56,7 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
 
 
 def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
-    """See that a change of an image leaves it what it runs, where it had that. Raises `FarmError`."""
+    """See that a change of an image leaves it what it runs, where it had that. Raises `no-such-command`."""
     refusal = _refusal(config, after)
     if refusal and not _refusal(config, before()):
         raise FarmError(

@@ -82,7 +82,7 @@ class HostImage:
 
 
 def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage]:
-    """Return all images, by their names. Raises `FarmError`."""
+    """Return all images, by their names. Raises `invalid-image-record`."""
     found: dict[str, HostImage] = {}
     meant: dict[str, str] = {}
     for kept in ImageRecords(host.state).all():

@@ -148,7 +148,7 @@ def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
 
 
 def unambiguous(image: KnownImage) -> KnownImage:
-    """Return an image that Docker knows by its name too, or not at all. Raises `FarmError`."""
+    """Return an image that Docker knows by its name too, or not at all. Raises `ambiguous-image`."""
     if image.rival:
         raise FarmError(
             f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "

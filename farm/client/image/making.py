@@ -157,7 +157,7 @@ def replaced_in(labels: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def imports_in(labels: Mapping[str, str]) -> tuple[PathImport, ...]:
-    """Return the packages at paths of the user's choice, by an image's labels. Raises `FarmError`."""
+    """Return the packages at paths of the user's choice, by an image's labels. Raises `invalid-imports`."""
     try:
         listed = json.loads(labels.get(IMPORTS, "[]"))
         return tuple(PathImport(str(path), str(package), str(inside)) for path, package, inside in listed)

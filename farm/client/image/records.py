@@ -126,7 +126,7 @@ class ImageRecords:
         self._folder = state / "images"
 
     def all(self) -> Iterator[ImageRecord]:
-        """Yield all records, sorted by digest. Raises `FarmError`."""
+        """Yield all records, sorted by digest. Raises `invalid-image-record`."""
         if self._folder.is_dir():
             for path in sorted(self._folder.glob("*.json")):
                 yield self._read(path)

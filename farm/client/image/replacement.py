@@ -130,8 +130,8 @@ def replace_builds(
 
     `to` is a version, or `newest`; `own` the user's own files of the image. `policy` says what may go in. `substitute`
     returns what takes the place of a package of a release; `override` says why what is named goes in although the proof
-    fails because of it, or the image loses what it runs. Raises `FarmError`,
-    `UpdateRefusedError`, `FarmError`, `OverrideError`,
+    fails because of it, or the image loses what it runs. Raises `not-in-image`, `foreign-layers`,
+    `foreign-settings`, `no-such-command`, `no-such-version`, `UpdateRefusedError`, `OverrideError`,
     `RefusedByPolicyError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
     substitute = substitute or _none

@@ -115,7 +115,7 @@ def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
 
 
 def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]) -> None:
-    """See that a set holds together as well with these packages as without. Raises `FarmError`."""
+    """See that a set holds together as well with these packages as without. Raises `own-package-problem`."""
     before = {problem.message for problem in _problems(released)}
     found = [problem.message for problem in _problems((*released, *added)) if problem.message not in before]
     if found:

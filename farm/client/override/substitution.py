@@ -113,7 +113,7 @@ class Substitutes:
 def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> tuple[VerifiedPackage, ...]:
     """Return the closure of packages, verified, with the replacements in it and the guarantees that these break.
 
-    Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `FarmError`.
+    Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `override-conflict`.
     """
     seats = _seats(catalogue, names, substitutes)
     released = {each.name: each for each in catalogue.verified(seats)}

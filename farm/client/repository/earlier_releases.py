@@ -28,7 +28,7 @@ MOST_RELEASES = 200
 def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) -> Catalogue:
     """Return the newest release that holds a package in a version: `3.5.4`, `3.5.4-1`, or just one build, `3.5.4-1+b2`.
 
-    Raises `FarmError`, and what opening an earlier release raises.
+    Raises `no-such-version`, and what opening an earlier release raises.
     """
     seen: dict[str, None] = {}
     for release, index in releases_back(catalogue):

@@ -66,7 +66,7 @@ class Resolver:
     def texts(self, domain: str) -> list[bytes]:
         """Return the TXT records at a distribution's name, each with its strings joined.
 
-        Raises `EnrolmentRecordError` when there is none, `FarmError`.
+        Raises `EnrolmentRecordError` when there is none, `dns`.
         """
         name = record_name(domain)
         try:

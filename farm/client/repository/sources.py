@@ -44,7 +44,7 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
     `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is called with
     the name of each file before it is fetched.
 
-    Raises `FarmError`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
+    Raises `occupied-directory`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise FarmError(

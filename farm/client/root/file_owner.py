@@ -72,7 +72,7 @@ def is_inside_root(path: Path) -> bool:
 
 
 def owner_of(path: Path) -> OwnedFile:
-    """Return the package that owns what a path leads to. Raises `FarmError`, `RootError`."""
+    """Return the package that owns what a path leads to. Raises `not-owned`, `RootError`."""
     asked = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would lose the root by following its links)
     top = _root_above(path)
     if top is None:

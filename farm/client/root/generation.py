@@ -44,7 +44,7 @@ class Generation:
 
     @classmethod
     def from_json(cls, content: bytes) -> Generation:
-        """Read what `to_json` gave, or what the first version of farm wrote. Raises `FarmError`."""
+        """Read what `to_json` gave, or what the first version of farm wrote. Raises `invalid-generation`."""
         try:
             form = json.loads(content)
             if form["format"] == 1:

@@ -76,7 +76,7 @@ class Root:
         return tuple(each for each in found if each is not None)
 
     def generation(self, number: int) -> Generation:
-        """Return one state that is kept. Raises `FarmError`, `RootError`."""
+        """Return one state that is kept. Raises `no-such-generation`, `RootError`."""
         state = self._read(self._place(number) / "generation.json")
         if state is None:
             there = ", ".join(str(each) for each in self._numbers()) or "none"
@@ -135,7 +135,7 @@ class Root:
     def roll_back(self, number: int) -> Generation:
         """Make a state that is kept the current one. The caller holds `locked`.
 
-        Raises `FarmError`, and `RootError` when packages of it are gone.
+        Raises `no-such-generation`, and `RootError` when packages of it are gone.
         """
         state = self.generation(number)
         if missing := self.lacks(state):

@@ -124,7 +124,7 @@ def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = N
 def remove_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
     """Remove packages that were asked for from a root, with all that nothing else needs. The rest stays as it was.
 
-    Needs no release, and so no network. Raises `FarmError`, `RootError`.
+    Needs no release, and so no network. Raises `not-asked-for`, `RootError`.
     """
     root = Root(request.root)
     with _locked(host, root, request, progress):
@@ -250,7 +250,7 @@ def _locked(host: Host, root: Root, request: RootRequest, progress: Progress) ->
 
 
 def _asked_as(state: Generation, name: str, root: Root) -> str:
-    """Return by which of the words that were asked for a package is meant. Raises `FarmError`."""
+    """Return by which of the words that were asked for a package is meant. Raises `not-asked-for`."""
     package = state.set.package(name)
     names = {name, *((str(package.name), package.name.short) if package else ())}
     found = next((each for each in state.set.asked if each in names), None)

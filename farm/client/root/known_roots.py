@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def states(host: Host) -> tuple[Path, ...]:
     """Return the state directories that share the cache; one that is gone is forgotten.
 
-    Raises `FarmError`: what is not seen there may be needed.
+    Raises `unreadable-state`: what is not seen there may be needed.
     """
     found = {host.state}
     for state in host.states.all():

@@ -18,7 +18,7 @@ def roll_back(root: Root, number: int | None = None) -> Change:
     """Make a state the current one; without a number, the one before the current. With one, the record of the current
     state need not be readable any more.
 
-    Raises `FarmError`, `RootError`.
+    Raises `no-such-generation`, `RootError`.
     """
     with root.locked(make=False):
         try:

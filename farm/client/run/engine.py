@@ -75,7 +75,7 @@ class BubblewrapEngine:
 def choose_engine(asked: str, docker_address: str) -> RunEngine:
     """Return the engine that was asked for; else Docker where it answers, else bubblewrap.
 
-    Raises `SandboxUnavailableError`, `BubblewrapError`, or `FarmError` where neither can be had.
+    Raises `SandboxUnavailableError`, `BubblewrapError`, or `no-engine` where neither can be had.
     """
     if asked == BUBBLEWRAP:
         check_bubblewrap()

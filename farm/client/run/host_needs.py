@@ -24,7 +24,7 @@ class Granted:
 
 
 def grant(options: RunOptions, needs: HostNeeds, engine: RunEngine) -> Granted:
-    """Check what a set needs against this host and the engine, and grant it. Raises `FarmError`."""
+    """Check what a set needs against this host and the engine, and grant it. Raises `host-needs`."""
     unknown: tuple[str, ...] = ()
     if needs.kernel or needs.features:
         unmet = unmet_by(engine.kernel(), needs)

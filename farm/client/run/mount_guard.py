@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_writable(host: Host, binds: Iterable[Bind]) -> None:
-    """See that none of the mounts that can be written reaches a host's state or cache. Raises `FarmError`."""
+    """See that none of the mounts that can be written reaches a host's state or cache. Raises `writable-mount`."""
     written = [bind for bind in binds if bind.writable]
     if not written:
         return

@@ -54,7 +54,7 @@ def start(host: Host, request: RunRequest, progress: RunProgress = NO_PROGRESS) 
     """Run a command over packages in a container, and return its exit status; with Docker it does not return.
 
     Raises `RunRequestError`, what choosing an engine, verifying and fetching raise, `RefusedByPolicyError`,
-    `FarmError`, and what the user's own files raise.
+    `host-needs`, `writable-mount`, and what the user's own files raise.
     """
     settings = settings_of(str(host.state))
     image_file = _read(request.file) if request.file else None
