@@ -164,7 +164,7 @@ def _overrides(policy: Policy, known: Known) -> PolicyViolation | None:
     return PolicyViolation(
         "overrides",
         _names(standing),
-        f"overrides are forbidden, and {_listed(standing)} stands in for what the release has",
+        f"overrides are forbidden, and {_listed(standing)} replaces what the release has",
         "Take the channel's own: in an image by `farm image update`, in a root by `farm upgrade`; where this host "
         "chose it (`farm override list`), after `farm override remove`.",
     )

@@ -311,7 +311,7 @@ def _build(
         package = substitute(catalogue, each) or catalogue.checked(each)[0]
         if package.name != each:
             raise OverrideError(
-                f"{package.name} stands in for {each}, which has another name: this cannot be done in an image",
+                f"{package.name} replaces {each}, which has another name: an image cannot be updated so",
                 remedy="Make the image anew with `farm image build`.",
             )
         (part,) = parts_of(catalogue, [package])

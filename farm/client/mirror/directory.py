@@ -98,7 +98,7 @@ class MirrorDirectory:
         except FileNotFoundError:
             if self.path.is_dir() and any(path.name != ".mirror.lock" for path in self.path.iterdir()):
                 raise MirrorError(
-                    f"{self.path} holds something that is no mirror", remedy="Name an empty directory, or a new one."
+                    f"{self.path} holds something that is not a mirror", remedy="Name an empty directory, or a new one."
                 ) from None
             return None
         except (ValueError, TypeError) as error:

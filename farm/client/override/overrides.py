@@ -197,6 +197,6 @@ def _read(path: Path) -> tuple[Scope, tuple[Override, ...]]:
     except (ValueError, InvalidRecordError, InvalidDigestError) as error:
         # Going on without it would silently take out what somebody has put in on purpose.
         raise OverrideError(
-            f"{path} is no {_WHAT}: {error}", remedy="Remove the file, and add the overrides anew."
+            f"{path} is not a {_WHAT}: {error}", remedy="Remove the file, and add the overrides anew."
         ) from error
     return scope, overrides

@@ -82,7 +82,7 @@ class OwnPackages:
             package = open_built_here(self._blobs, built, foreign=True)
         except (MissingBlobError, CorruptBlobError) as error:
             raise OwnPackageError(
-                f"{name} is not whole any more: {error.message}",
+                f"{name} is incomplete: {error.message}",
                 remedy=f"Pack it again: `farm pack {built.place} --name {name} --version {built.entry.version}`.",
             ) from error
         return replace(package, placed=placed_package(package.descriptor))
@@ -138,5 +138,5 @@ def _read(path: Path) -> BuiltHere:
         return BuiltHere(ReleaseEntry.from_dict(form["entry"]), str(form["place"]))
     except (ValueError, LookupError, TypeError, FarmError) as error:
         raise OwnPackageError(
-            f"{path} is no record of a package: {error}", remedy="Remove it and pack anew."
+            f"{path} is not a record of a package: {error}", remedy="Remove it and pack anew."
         ) from error

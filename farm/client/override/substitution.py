@@ -105,7 +105,7 @@ class Substitutes:
             return open_built_here(self._host.blobs, source)
         except (MissingBlobError, CorruptBlobError) as error:
             raise OverrideError(
-                f"what stands in for {override.package} is not whole any more: {error.message}",
+                f"the replacement of {override.package} is incomplete: {error.message}",
                 remedy=f"Add it anew: `farm override add {override.package}={source.place}`.",
             ) from error
 

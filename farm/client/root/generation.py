@@ -59,7 +59,9 @@ class Generation:
             builds = read_builds(form.get("builds"))
             return cls(int(form["number"]), str(form["made"]), str(form["why"]), record.with_builds(builds))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FarmError(f"this is no record of a generation: {error!r:.200}", code="invalid-generation") from error
+            raise FarmError(
+                f"this is not a record of a generation: {error!r:.200}", code="invalid-generation"
+            ) from error
 
 
 def _first_format(form: dict[str, Any]) -> SetRecord:

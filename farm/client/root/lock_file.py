@@ -68,7 +68,7 @@ def read_lock(path: Path) -> SetRecord:
         return SetRecord.from_json(content)
     except InvalidSetRecordError as error:
         remedy = error.remedy or "Write one with `farm lock --root DIR > FILE` or `farm lock PACKAGE… > FILE`."
-        raise LockError(f"{path} is no lock file: {error.message}", remedy=remedy) from error
+        raise LockError(f"{path} is not a lock file: {error.message}", remedy=remedy) from error
 
 
 def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:

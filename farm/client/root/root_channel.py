@@ -61,7 +61,7 @@ def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
     others = Chooser(host.subscriptions, host.catalogue).others_of(release.distribution, release.channel, gone)
     move = f"take all from a channel that has {'it' if len(gone) == 1 else 'them'}, by `farm upgrade {place} --channel "
     raise FarmError(
-        f"release {release.number} of {channel} has no more what was asked for in {root.path}: {', '.join(gone)}",
+        f"release {release.number} of {channel} no longer has what was asked for in {root.path}: {', '.join(gone)}",
         remedy=f"Nothing was changed. Go on without: `farm remove {place} {' '.join(gone)}`; or "
         f"{move}{others[0] if others else 'CHANNEL'}`{'' if others else ', which you follow first'}.",
         code="gone-from-channel",
@@ -82,7 +82,7 @@ def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str
     was = held.set.package(name) if held else None
     if was is not None:
         raise FarmError(
-            f"{root.path} holds {was.name}, which {own} has no more; {full} is another package, and does not become it",
+            f"{root.path} holds {was.name}, which {own} no longer has; {full} is another package",
             remedy=f"Nothing was changed. To move on purpose: `farm remove --root {root.path} {short}`, and "
             f"`farm install --root DIR {full}` into a root of its own.",
             code="foreign-name",

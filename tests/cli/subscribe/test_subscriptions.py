@@ -98,7 +98,7 @@ def test_a_mirror_on_a_disk_is_followed_without_its_owner(
     assert "neither a release number" in farm("mirror", "disk", "--release", "edge").stderr
     elsewhere = farm("mirror", "distribution")
     done(elsewhere, 1)
-    assert "holds something that is no mirror" in elsewhere.stderr
+    assert "holds something that is not a mirror" in elsewhere.stderr
 
     done(farm("unsubscribe", FIRST))
     distribution.public.rename(tmp_path / "gone")
@@ -198,7 +198,9 @@ def test_all_that_a_channel_has_no_more_is_named_with_what_to_do(
     for words in (["upgrade", "--root", "tools"], ["install", "--root", "tools", "say"]):
         refused = farm(*words)
         assert refused.returncode == 1
-        assert f"release 3 of {FIRST} has no more what was asked for in {tmp_path}/tools: lib1, lib2" in refused.stderr
+        assert (
+            f"release 3 of {FIRST} no longer has what was asked for in {tmp_path}/tools: lib1, lib2" in refused.stderr
+        )
         assert f"`farm remove --root {tmp_path}/tools lib1 lib2`" in refused.stderr
     done(farm("remove", "--root", tmp_path / "tools", "lib1", "lib2"))
     done(farm("upgrade", "--root", "tools"))

@@ -112,7 +112,7 @@ def test_own_files_never_win_over_a_package_by_order(subscribed: Host, tmp_path:
     with refuses("own-file-conflict") as caught:
         build(subscribed, "greet", own=own)
     assert "your own files" in str(caught.value)
-    assert caught.value.conflicts[0].owners[0] in ("say 1.0-1", "greet 1.0-1")
+    assert any(owner in str(caught.value) for owner in ("say 1.0-1", "greet 1.0-1"))
 
 
 def test_a_directory_that_both_have_is_shared_and_not_folded(subscribed: Host, tmp_path: Path) -> None:

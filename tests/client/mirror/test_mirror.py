@@ -329,7 +329,7 @@ def test_sources_come_along_unless_they_are_not_wanted(mirrorer: Mirrorer, distr
 def test_another_directory_is_not_written_to(mirrorer: Mirrorer, tmp_path: Path) -> None:
     mirrorer.place.mkdir()
     (mirrorer.place / "mine").write_text("x")
-    with pytest.raises(MirrorError, match="holds something that is no mirror"):
+    with pytest.raises(MirrorError, match="holds something that is not a mirror"):
         mirrorer.run()
     assert (mirrorer.place / "mine").read_text() == "x"
 

@@ -253,7 +253,7 @@ def test_a_build_that_was_lost_is_told_with_how_to_have_it_again(
 def test_a_damaged_record_stops_everything_instead_of_taking_overrides_out(subscribed: Host, tmp_path: Path) -> None:
     (subscribed.state / "overrides").mkdir()
     (subscribed.state / "overrides" / "host.json").write_text(json.dumps({"format": 1}))
-    with pytest.raises(OverrideError, match="is no record of overrides"):
+    with pytest.raises(OverrideError, match="is not a record of overrides"):
         install(subscribed, tmp_path / "root", "greet")
 
 

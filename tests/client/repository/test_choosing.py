@@ -174,7 +174,7 @@ def test_a_name_that_its_owner_gave_up_does_not_become_another_s(following: Foll
         following.first.entries.pop(name)
     following.first.package("rest", {"share/rest": "x"})
     following.first.publish()
-    remedy = refused(following.upgrade, FarmError, f"holds {FIRST}/say, which {FIRST}/edge has no more; ")
+    remedy = refused(following.upgrade, FarmError, f"holds {FIRST}/say, which {FIRST}/edge no longer has; ")
     assert f"`farm remove --root {following.root.path} say`" in remedy
     assert f"`farm install --root DIR {SECOND}/say`" in remedy
     assert following.installed() == FIRST

@@ -136,6 +136,6 @@ def test_a_file_that_is_no_lock_is_refused(tmp_path: Path) -> None:
     contents = {"": anew, "[]": anew, '{"format": 1}': anew, '{"format": 9}': "Upgrade the farm."}
     for content, remedy in contents.items():
         lock.write_text(content)
-        with pytest.raises(LockError, match=f"{lock} is no lock file: ") as caught:
+        with pytest.raises(LockError, match=f"{lock} is not a lock file: ") as caught:
             read_lock(lock)
         assert caught.value.remedy.startswith(remedy)
