@@ -1,4 +1,4 @@
-"""Who is asking: people by their token, workers by their signature. Every refusal leaves a line in the audit trail."""
+"""Authentication: people by their token, workers by their signature. Each refusal leaves a line in the audit trail."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _LOOKING = ("GET", "HEAD", "OPTIONS")
 
 
 def application_of(request: Request) -> Application:
-    """Return the office of the application that serves this request."""
+    """Return the application that serves this request."""
     application: Application = request.app.state.application
     return application
 
 
 def settings_of(request: Request) -> WebSettings:
-    """Return the settings of the application that serves this request."""
+    """Return the settings of the web process."""
     settings: WebSettings = request.app.state.settings
     return settings
 
@@ -59,7 +59,7 @@ class WorkerCall:
             raise UnsignedRequestError("the body of the request is not the one that was signed")
 
     def holder(self, attempt_id: int) -> Holder:
-        """Return the worker as the holder that he says he is."""
+        """Return the worker as the holder of the lease that it names."""
         return Holder(self.worker, attempt_id, self.signed.lease)
 
 
@@ -70,7 +70,7 @@ class RoleCheck:
     roles: tuple[Role, ...]
 
     def check(self, request: Request, application: ApplicationHere) -> Token:
-        """A dependency: the token of whoever may do this."""
+        """A dependency: the token of the caller, who may do this."""
         actor = ""
         try:
             token = _token(request, application)
@@ -97,36 +97,35 @@ def check_token(token: Token, roles: Sequence[Role]) -> None:
 
 
 def signed_call(request: Request, application: ApplicationHere) -> WorkerCall:
-    """A dependency: the worker whose fresh, unrepeated signature the request was seen to bear. Its body may be another.
+    """A dependency: the worker whose fresh signature the request has. Its body is not compared yet.
 
-    It is `check_caller` that has looked, before the body was read: a nonce is good once.
+    `check_caller` has verified it before the body was read: a nonce is good once.
     """
     call: WorkerCall | None = getattr(request.state, "call", None)
     if call is None:
-        error = UnsignedRequestError("nobody has looked at the signature of this request")
+        error = UnsignedRequestError("the signature of this request was not verified")
         refuse(request, application, actor="", error=error)
         raise error
     return call
 
 
 def whole_call(request: Request, call: Annotated[WorkerCall, Depends(signed_call)]) -> WorkerCall:
-    """A dependency: a signed request whose body was seen to be the signed one."""
+    """A dependency: a signed request whose body is the signed one."""
     if not getattr(request.state, "whole", False):
-        raise UnsignedRequestError("nobody has looked at the body of this request")
+        raise UnsignedRequestError("the body of this request was not verified")
     return call
 
 
 def check_caller(request: Request, application: Application, roles: Sequence[Role]) -> None:
-    """See who sends a request, by its head alone; `caller_of` knows it from then on.
+    """Authenticate a request by its head alone; `caller_of` knows the caller from then on.
 
-    Below `/api/v1/worker` each request is signed, and elsewhere in the API each that may change something needs a
-    token, with one of `roles` if there are any. All else may be a stranger's. Raises `FarmError` for whoever is not let
-    in.
+    Below `/api/v1/worker` requests are signed; elsewhere in the API a request that may change something needs a token,
+    with one of `roles` if there are any. All others may be anonymous. Raises `FarmError` for a caller that is refused.
     """
     path: str = request.scope["path"]
     if path.startswith(_WORKERS):
         request.state.call = call = _signed(request, application)
-        # For whoever answers when it comes out later that what is reported is not what was leased.
+        # For the answer, when it turns out that what is reported is not what was leased.
         request.state.worker = call.worker.name
     elif path.startswith(_API) and request.method not in _LOOKING:
         request.state.token = token = _token(request, application)
@@ -136,7 +135,7 @@ def check_caller(request: Request, application: Application, roles: Sequence[Rol
 
 
 def caller_of(request: Request) -> str:
-    """Return who was seen to send a request, as the audit trail names them; empty for a stranger."""
+    """Return the caller of a request as the audit trail names it; empty for an anonymous one."""
     caller: str = getattr(request.state, "caller", "")
     return caller
 
@@ -158,21 +157,21 @@ def check_role(request: Request, application: Application, call: WorkerCall, kin
 
 
 def refuse(request: Request, application: Application, *, actor: str, error: FarmError) -> None:
-    """Write down that a request was refused, unless that was written too often for its address this minute."""
+    """Record that a request was refused, unless its address had too many refusals recorded this minute."""
     address = request.client.host if request.client else ""
     refused = Refused(actor, address, request.method, request.url.path, error.code, error.message)
     write_down(application, request.app.state.refusals, refused)
 
 
 def actor_of(request: Request, token: Token) -> access.Actor:
-    """Return the holder of a token as the audit trail names him."""
+    """Return the holder of a token as the audit trail names them."""
     return access.Actor(f"token:{token.name}", request.client.host if request.client else "")
 
 
 def note(
     request: Request, application: Application, *, actor: str, subject: str, trace: str = "", detail: str = ""
 ) -> None:
-    """Write down that somebody changed something."""
+    """Record a change in the audit trail."""
     access.record(
         application,
         actor=actor,

@@ -1,6 +1,6 @@
-"""Who is asking, and bounds on bodies, before any of the application sees a request.
+"""Authentication, and bounds on bodies, before the application sees a request.
 
-A token with its role, or a signature, is looked at before the first byte of a body is asked for. A body that is too
+A token with its role, or a signature, is verified before the first byte of a body is read. A body that is too
 large or has too many values is 413, one that is too slow 408, one too many 503, a NUL in the address 400; each leaves
 an audit row.
 """

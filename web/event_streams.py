@@ -1,4 +1,4 @@
-"""How many event streams there are: each costs the farm something for as long as it is open."""
+"""A bound on event streams: each costs the farm something while it is open."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class EventStreams:
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
-        """Be one of them for the block. Raises `TooManyStreamsError` or `OverloadedError` instead of the next."""
+        """Count one stream for the block. Raises `TooManyStreamsError` or `OverloadedError` instead of the next."""
         who = household(address)
         if self._open[who] >= self._most_each:
             raise TooManyStreamsError(
-                f"{self._most_each} logs are followed from your address already, and that is the most",
+                f"your address already follows {self._most_each} logs, the most allowed",
                 remedy="Close one of them, or read the log in pages.",
             )
         if self._open.total() >= self._most:
             raise OverloadedError(
-                f"{self._most} logs are being followed, and that is the most", remedy="Read the log in pages."
+                f"{self._most} logs are being followed, the most allowed", remedy="Read the log in pages."
             )
         self._open[who] += 1
         try:
@@ -49,7 +49,7 @@ class EventStreams:
 
 
 async def one_stream(request: Request) -> AsyncIterator[None]:
-    """A dependency of every route that sends events: one of the streams that there may be, until it has ended."""
+    """A dependency of every route that sends events: counts the stream until it ends."""
     streams: EventStreams = request.app.state.streams
     with streams.one(request.client.host if request.client else ""):
         yield

@@ -33,13 +33,13 @@ _SOON = "5"  # seconds
 
 
 class UnauthenticatedError(FarmError):
-    """Nobody knows who is asking."""
+    """The caller is not known."""
 
     code = "unauthenticated"
 
 
 class ForbiddenError(FarmError):
-    """It is known who is asking, and he may not."""
+    """The caller is known, and may not do this."""
 
     code = "forbidden"
 
@@ -51,13 +51,13 @@ class NotFoundError(FarmError):
 
 
 class NotReadyError(FarmError):
-    """The farm answers, and can take nothing."""
+    """The farm answers, and cannot take any work."""
 
     code = "not-ready"
 
 
 class BodyTooLargeError(FarmError):
-    """A body is larger than it may be, or than it said."""
+    """A body is larger than allowed, or than its header said."""
 
     code = "body-too-large"
 
@@ -86,7 +86,7 @@ class TooManyStreamsError(FarmError):
     code = "too-many-streams"
 
 
-# The first that fits counts; whatever else is a FarmError was said about what the request asked for: 422.
+# The first that fits counts; any other FarmError is about what the request asked for: 422.
 _STATUS: tuple[tuple[type[FarmError], int], ...] = (
     (BadAddressError, 400),
     (LogPlaceError, 400),
@@ -119,7 +119,7 @@ _STATUS: tuple[tuple[type[FarmError], int], ...] = (
 
 
 def install(app: FastAPI) -> None:
-    """Let the application answer every error in the one form."""
+    """Have the application answer every error in one form."""
     app.add_exception_handler(FarmError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer)
@@ -133,7 +133,7 @@ def error_response(status: int, code: str, message: str, **values: Any) -> Respo
 
 
 def answer_to(error: FarmError) -> Response:
-    """Return the answer that tells this error."""
+    """Return the answer for an error."""
     response = error_response(
         status_of(error),
         error.code,
@@ -169,13 +169,13 @@ async def _answer(request: Request, error: Exception) -> Response:
         return error_response(422, "invalid-request", told)
     if isinstance(error, HTTPException):
         return error_response(error.status_code, "http", str(error.detail))
-    # What went wrong inside is told to the operator's log, not to whoever asked.
+    # What went wrong goes into the operator's log, not to the client.
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return error_response(500, "internal", "the farm failed to answer; its log says why")
 
 
 def _write_down(request: Request, code: str, message: str) -> None:
-    """Leave a row about a worker who reports what cannot be so: nobody else may come to see that answer."""
+    """Record an impossible report of a worker: people might not see that answer."""
     worker: str = getattr(request.state, "worker", "")
     if not worker:
         return

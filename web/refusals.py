@@ -1,4 +1,4 @@
-"""Refused requests go into the audit trail, but strangers cannot make the farm write without end."""
+"""Refused requests go into the audit trail, but anonymous callers cannot make the farm write without end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Refused:
 
 
 class RefusalBudget:
-    """How many refusals of each address are written down in a minute. The last one that is says that it is."""
+    """How many refusals of an address are recorded in a minute. The last one says that it is the last."""
 
     def __init__(self, a_minute: int = 60, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._a_minute = a_minute
@@ -106,7 +106,7 @@ class Refusals:
 
 
 def write_down(application: Application, refusals: Refusals, refused: Refused) -> None:
-    """Write a refusal into the audit trail, unless its address had its share."""
+    """Record a refusal in the audit trail, unless its address has used up its share."""
     said = _of_known(refusals, refused) if refused.actor else _of_stranger(refusals, refused)
     if not said:
         return

@@ -1,4 +1,4 @@
-"""What the web process is told at its start, besides the office that it opens."""
+"""The settings of the web process, besides those of the farm."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.core.sets.values import elf, member
-from web.pages.capabilities import grouped
+from web.pages.package_parts import grouped
 from web.pages.release_needs import ReleaseNeeds
 
 

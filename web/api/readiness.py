@@ -1,4 +1,4 @@
-"""Whether this farm can take anything: asked by probes, and seen by writing."""
+"""The readiness probe: whether database and disks take writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEPT_SECONDS = 2.0
 
 
 class Readiness:
-    """Looks at most every two seconds, however often it is asked: nobody needs a token to ask."""
+    """Checks at most every two seconds, however often it is asked: asking needs no token."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()

@@ -22,10 +22,8 @@ from farm.server.packages.code_consumers import kinds_of
 from farm.server.packages.code_copies import copies_of
 from farm.server.recipes import recipes
 from web.auth import ApplicationHere
-from web.pages.capabilities import grouped
 from web.pages.invitation import pulled_as
-from web.pages.package_advisories import advisories_about
-from web.pages.package_hardening import hardening_lines
+from web.pages.package_parts import advisories_about, grouped, hardening_lines
 from web.pages.release_needs import NOTHING
 from web.pages.rendering import PagesHere
 from web.problems import NotFoundError
@@ -41,8 +39,7 @@ if TYPE_CHECKING:
     from farm.server.tables.records import Attempt, Package
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.store.blobs import BlobStore
-    from web.pages.package_advisories import AdvisoryLine
-    from web.pages.package_hardening import HardeningLine
+    from web.pages.package_parts import AdvisoryLine, HardeningLine
     from web.pages.release_needs import ReleaseNeeds, ReleaseNeedsCache
 
 router = APIRouter()

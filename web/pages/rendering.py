@@ -1,4 +1,4 @@
-"""Templates and what they may say: times, sizes and digests as people read them. All text is escaped and made inert."""
+"""Templates and their filters: times, sizes and digests as people read them. All text is escaped."""
 
 from __future__ import annotations
 

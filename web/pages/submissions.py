@@ -1,4 +1,4 @@
-"""Pages of submissions: the list, and one with its recipes, who has signed them, and whom it waits for."""
+"""Pages of submissions: the list, and one with its recipes, their signatures, and the owners that are awaited."""
 
 from __future__ import annotations
 

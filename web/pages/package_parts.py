@@ -1,20 +1,23 @@
-"""What the page of a package says about its vulnerabilities: which advisories speak of it, and how each stands."""
+"""Parts of the page of a package: its advisories, its hardening, and its capabilities by kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from farm.core.advisories.matching import find
 from farm.core.advisories.severity import SEVERITIES
 from farm.core.names.version import Version
 from farm.server.advisories.advisory_intake import known_about, released_with
+from farm.server.jobs.hardening import hardening_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from farm.core.advisories.matching import Advisory, Finding
     from farm.core.advisories.severity import Severity
+    from farm.core.names.hardening import HardeningProperty
+    from farm.core.package.hardening import HardeningFinding
     from farm.server.advisories.advisory_intake import Hit
     from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
@@ -56,3 +59,59 @@ def _line(unit: UnitOfWork, advisory: Advisory, finding: Finding | None, name: s
     said = f", {statement.status.replace('_', ' ')}" if statement else ""
     state = f"open{said}; fixed in {finding.fixed}" if finding.fixed else f"open{said}; not fixed yet"
     return AdvisoryLine(advisory, severity, state, is_open=True, released=released)
+
+
+@dataclass(frozen=True, slots=True)
+class HardeningLine:
+    """A property and the files of which one thing is to be said; `reason` is that of a waiver."""
+
+    property: HardeningProperty
+    state: Literal["lacking", "waived", "not judged"]
+    reason: str
+    paths: Sequence[str]
+
+
+def hardening_lines(unit: UnitOfWork, package: Package) -> list[HardeningLine]:
+    """Return what there is to say: nothing of files that have all that can be seen. What is lacking comes first."""
+    paths: dict[tuple[str, HardeningProperty, str], list[str]] = {}
+    for finding in hardening_of(unit, package):
+        paths.setdefault((_state(finding), finding.property, finding.waived), []).append(finding.path)
+    return [
+        HardeningLine(name, state, reason, found)
+        for state in ("lacking", "waived", "not judged")
+        for (its, name, reason), found in paths.items()
+        if its == state
+    ]
+
+
+def _state(finding: HardeningFinding) -> str:
+    if not finding.lacking:
+        return "not judged"
+    return "waived" if finding.waived else "lacking"
+
+
+_KINDS = {
+    "command": "Commands",
+    "soname": "Libraries",
+    "interpreter": "Interpreters",
+    "pkgconfig": "pkg-config modules",
+    "package": "Packages",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The capabilities of one kind. `names` pairs what is shown with the whole capability."""
+
+    title: str
+    names: tuple[tuple[str, str], ...]
+
+
+def grouped(capabilities: Iterable[str]) -> list[Group]:
+    """Return capabilities (`soname:libz.so.1`) by kind; unknown kinds come last, by their own name."""
+    kinds: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
+    for capability in sorted(capabilities):
+        kind, _, name = capability.partition(":")
+        name = name.replace("=", " = ") if kind == "package" else name
+        kinds.setdefault(kind, []).append((name, capability))
+    return [Group(_KINDS.get(kind, kind), tuple(names)) for kind, names in kinds.items() if names]
