@@ -27,7 +27,7 @@ from web.api import (
     work,
 )
 from web.bodies import BodyBounds
-from web.event_streams import EventStreams
+from web.log_following import EventStreams
 from web.pages.installation import install_pages
 from web.refusals import RefusalBudget, Refusals, StrangerTally
 from web.registry.protocol import RegistryFace

@@ -1,22 +1,65 @@
-"""Following a log that still grows: the one loop behind the API's events and the build page's."""
+"""Following a log that still grows: the one loop behind all streams of events, and how many streams there may be."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator  # noqa: TC003  (FastAPI reads the annotations of a dependency)
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fastapi import Request  # noqa: TC002  (FastAPI reads the annotations of a dependency)
 from starlette.concurrency import run_in_threadpool
 
 from farm.server.jobs import attempts
-from web.problems import NotFoundError
+from web.problems import NotFoundError, OverloadedError, TooManyStreamsError
+from web.refusals import household
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
     from farm.server.documents.log_store import LogPage
     from farm.server.tables.records import Attempt
     from farm.server.transaction.unit_of_work import Application
     from web.settings import WebSettings
+
+
+class EventStreams:
+    """Counts them, in all and by household. Belongs to one event loop."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._most = settings.streams
+        self._most_each = settings.streams_each
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Count one stream for the block. Raises `TooManyStreamsError` or `OverloadedError` instead of the next."""
+        who = household(address)
+        if self._open[who] >= self._most_each:
+            raise TooManyStreamsError(
+                f"your address already follows {self._most_each} logs, the most allowed",
+                remedy="Close one of them, or read the log in pages.",
+            )
+        if self._open.total() >= self._most:
+            raise OverloadedError(
+                f"{self._most} logs are being followed, the most allowed", remedy="Read the log in pages."
+            )
+        self._open[who] += 1
+        try:
+            yield
+        finally:
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+
+async def one_stream(request: Request) -> AsyncIterator[None]:
+    """A dependency of every route that sends events: counts the stream until it ends."""
+    streams: EventStreams = request.app.state.streams
+    with streams.one(request.client.host if request.client else ""):
+        yield
+
 
 _ASK_EVERY = 4  # looks at the log between two questions to the database whether the attempt has ended
 _LONGEST_ID = 19  # digits

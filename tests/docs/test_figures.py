@@ -21,7 +21,7 @@ from farm.trust.blob_limits import LARGEST
 from farm.trust.metadata.roles import lifetime
 from farm.trust.verification.client_metadata import LARGEST_DOCUMENT
 from web.registry.budget import Bounds
-from web.registry.trimming import Room
+from web.registry.image_cache import Room
 from web.settings import WebSettings
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -14,8 +14,7 @@ from farm.server.jobs import attempts
 from farm.server.jobs.requests import find_job
 from farm.server.tables.records import Attempt
 from web.auth import ApplicationHere, SettingsHere
-from web.event_streams import one_stream
-from web.log_following import attempt_of, follow, resumed
+from web.log_following import attempt_of, follow, one_stream, resumed
 
 if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import Application

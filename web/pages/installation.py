@@ -14,8 +14,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.datastructures import MutableHeaders
 
 from web.pages import channels, errors, excuse_feed, front, jobs, log, packages, releases, submissions
-from web.pages.assets import StaticAssets
-from web.pages.rendering import Pages
+from web.pages.rendering import Pages, StaticAssets
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

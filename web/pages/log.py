@@ -17,8 +17,7 @@ from farm.api.wire import Number, Offset
 from farm.core.names.digest import Digest
 from farm.server.tables.records import Attempt
 from web.auth import ApplicationHere, SettingsHere
-from web.event_streams import one_stream
-from web.log_following import attempt_of, follow, resumed
+from web.log_following import attempt_of, follow, one_stream, resumed
 from web.pages.log_view import log_rows
 from web.pages.rendering import PagesHere  # noqa: TC001  (FastAPI reads the annotations of a dependency)
 from web.pages.terminal_text import one_line

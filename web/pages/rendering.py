@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,11 +12,11 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from starlette.staticfiles import StaticFiles
 
 import farm
 from farm.core.policy.gate_kind import gate_key
 from farm.trust.layout import blob_path
-from web.pages.assets import Assets
 from web.pages.excuse_cards import sentence
 from web.pages.log_index import LogIndexes
 from web.pages.release_needs import ReleaseNeedsCache
@@ -24,8 +25,42 @@ from web.pages.terminal_text import spelt_out
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from starlette.responses import Response
+    from starlette.types import Scope
+
     from farm.core.names.digest import Digest
     from farm.server.transaction.unit_of_work import Application
+
+
+class Assets:
+    """Knows the address of each file below a directory."""
+
+    def __init__(self, static: Path) -> None:
+        self._static = static
+        self._digests: dict[str, str] = {}
+
+    def address(self, name: str) -> str:
+        """Return the address of a file: with a digest of its content, so that no browser shows an old one."""
+        if name not in self._digests:
+            self._digests[name] = hashlib.sha256((self._static / name).read_bytes()).hexdigest()[:12]
+        return f"/static/{name}?v={self._digests[name]}"
+
+
+class StaticAssets(StaticFiles):
+    """Serves them: at such an address for ever, at any other to be asked again."""
+
+    def __init__(self, static: Path) -> None:
+        super().__init__(directory=static)
+        self._assets = Assets(static)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve one file."""
+        response = await super().get_response(path, scope)
+        asked = f"/static/{path}?{scope['query_string'].decode('latin-1')}"
+        kept = response.status_code in (200, 304) and asked == self._assets.address(path)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return response
+
 
 _UNITS = ("kB", "MB", "GB", "TB")
 

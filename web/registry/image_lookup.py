@@ -19,9 +19,8 @@ from farm.oci.image import plain_image
 from farm.oci.root_layers import DESCRIPTION
 from web.registry.budget import Bounds, Makings
 from web.registry.errors import Refusal, RegistryError
-from web.registry.image_cache import ImageCache
+from web.registry.image_cache import ImageCache, Room, Trimming
 from web.registry.names import ImageName, Tag
-from web.registry.trimming import Room, Trimming
 
 if TYPE_CHECKING:
     from pathlib import Path

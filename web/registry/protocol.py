@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from farm.server.pipeline.publication.signer_client import ImageSignerClient
-    from web.registry.trimming import Room
+    from web.registry.image_cache import Room
 
 
 _log = logging.getLogger("farm.web")

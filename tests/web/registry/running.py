@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from farm.server.tables.session import Database
     from tests.client.distribution import SmallDistribution
     from web.registry.budget import Bounds
-    from web.registry.trimming import Room
+    from web.registry.image_cache import Room
 
 GREETED = "edge/greet"
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.refusing import refuses
 from tests.web.registry.running import making
+from web.registry.image_cache import Room, Trimming
 from web.registry.names import ImageName
-from web.registry.trimming import Room, Trimming
 
 if TYPE_CHECKING:
     from pathlib import Path
