@@ -19,8 +19,7 @@ from farm.core.policy.strictness import bounded
 from farm.core.policy.tree import load_tree
 from farm.errors import FarmError, Place
 from farm.server.documents.log_store import LogStore
-from farm.server.submissions.owners import take_up_owners
-from farm.server.submissions.ownership import ownership
+from farm.server.submissions.owners import ownership, take_up_owners
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
 from farm.server.transaction.planning_inputs import LeasePolicy, PlanningInputs, ToolchainRef

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from farm.core.names.canonical_json import canonical_json
 from farm.core.names.digest import Digest
 from farm.core.package.descriptor import Descriptor
@@ -17,7 +15,6 @@ from farm.core.plan.job import TestOrder, TestOutcome
 from farm.core.recipe.declared_sources import digest_of_files
 from farm.server.channels import releases
 from farm.server.curation import curation, holds
-from farm.server.curation.order_intake import UnsignedOrderError
 from farm.server.identities import access, identities
 from farm.server.identities.access import Actor
 from farm.server.jobs.finishing import finish_build, finish_test
@@ -32,6 +29,7 @@ from tests.attack.editing import execute
 from tests.attack.liar import MALLORY, Liar
 from tests.attack.scenario import recipe_with_test
 from tests.farms.people import signed
+from tests.refusing import refuses
 from tests.server.signed_results import run_by
 
 if TYPE_CHECKING:
@@ -213,10 +211,10 @@ def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
     """Hold a token of a curator's, and let go what curators hold."""
     with farm.application.writing() as unit:
         access.issue_token(unit, name="mallory", role=Role.CURATOR, lasts=_DAY)
-        with pytest.raises(UnsignedOrderError):
+        with refuses("unsigned-order"):
             curation.lift(unit, _ACTOR, "edge", "kept")
         holds.lift_hold(unit.session, "edge", "kept", lifted_by=_ACTOR.name, now=unit.now)
-        with pytest.raises(UnsignedOrderError):
+        with refuses("unsigned-order"):
             curation.thaw(unit, _ACTOR, "still")
         releases.freeze(unit.session, "still", None)
 

@@ -16,7 +16,6 @@ from sqlmodel import delete
 
 from farm.core.names.canonical_json import canonical_json
 from farm.server.curation import curation, holds, signed_orders
-from farm.server.curation.order_intake import UnsignedOrderError
 from farm.server.identities.access import Actor
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
 from farm.server.pipeline.publication.signer_client import SignerRefusedError, SignerUnreachableError
@@ -31,6 +30,7 @@ from tests.checker.channel import Channel, opened_channel
 from tests.checker.signer_process import running_signer
 from tests.farms.databases import database, database_url, migrated_sqlite, postgres_socket
 from tests.farms.stocked import SAMPLES, StockedFarm
+from tests.refusing import refuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,7 @@ def test_the_api_takes_nothing_else_than_what_is_signed(edge: Channel, farm: Sto
         with pytest.raises(CuratorOrderError):
             hold(edge, farm, edge.signed(other))
     with (
-        pytest.raises(UnsignedOrderError, match="has to be signed with your own key"),
+        refuses("unsigned-order", "has to be signed with your own key"),
         farm.application.writing() as unit,
     ):
         curation.hold(unit, ANN, "edge", "jq", why=WHY)

@@ -18,7 +18,7 @@ from farm.core.recipe.recipe import Limits, Test
 from farm.server.channels.excuses import Excuse
 from farm.server.jobs.finishing import finish_test
 from farm.server.jobs.leases import release
-from farm.server.jobs.requests import wish_for_test
+from farm.server.jobs.requests import request_test
 from farm.server.packages import packages
 from farm.server.tables.schema import migrate
 from farm.server.tables.session import Database
@@ -223,7 +223,7 @@ def test_a_test_job_shows_what_its_tester_has_signed(stocked: StockedFarm, brows
     small = stocked
     order = TestOrder(Test("adds numbers"), jq.digest, (), Limits())
     with small.application.planning() as unit:
-        job = wish_for_test(unit, order, recipe="jq", trace="t")
+        job = request_test(unit, order, recipe="jq", trace="t")
     lease = small.claim()
     passed = TestOutcome(passed=True, exit=0, message="", log=Digest.of(b"log"))
     assert browser.get(f"/attempts/{lease.attempt.id}/attestation.json").status_code == 404

@@ -17,7 +17,7 @@ from farm.core.package.descriptor import Descriptor
 from farm.core.plan.job import DependencyArchive, TestOrder
 from farm.core.recipe.recipe import Limits, Test
 from farm.server.documents.archive_cache import ArchiveCache
-from farm.server.jobs.requests import wish_for_test
+from farm.server.jobs.requests import request_test
 from farm.server.packages import packages
 from farm.server.tables.states import AttemptState
 from farm.trust.attestation.tester_results import verify_test_result
@@ -71,7 +71,7 @@ def test_what_a_test_came_to_is_signed_by_the_worker_that_ran_it(host: Host, com
         archive = DependencyArchive(package.tree, store, package.archive, package.manifest, package.digest)
         test = Test("tells its version", command=("/usr/bin/ldconfig", command))
         order = TestOrder(test, package.digest, (archive,), Limits())
-        job = wish_for_test(unit, order, recipe="a", trace="t")
+        job = request_test(unit, order, recipe="a", trace="t")
     assert host.ended(job.id).job.state == ("succeeded" if passed else "failed")
     (attempt,) = host.attempts(job.id)
     key = load_public_key(host.directory / "one" / "key.pub")

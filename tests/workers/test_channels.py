@@ -21,8 +21,7 @@ from farm.server.identities import identities
 from farm.server.pipeline.candidates.status import channel_status
 from farm.server.pipeline.gates.policy_gates import package_gates
 from farm.server.pipeline.pipeline import Pipeline
-from farm.server.submissions.owners import OwnershipTroubleError
-from farm.server.submissions.ownership import Ownership, ownership
+from farm.server.submissions.owners import Ownership, OwnershipTroubleError, ownership
 from farm.trust.ceremony.ceremony import found_channels, found_repository, sign_policy
 from farm.trust.keys.signers import read_signers
 from farm.trust.metadata.repository import Repository

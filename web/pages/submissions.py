@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse
 
 from farm.api.wire import Number
 from farm.server.jobs import jobs
-from farm.server.submissions import ownership, submissions
+from farm.server.submissions import submissions
+from farm.server.submissions.owners import ownership
 from farm.server.submissions.waiting_submissions import find_submission, view_submissions
 from farm.server.tables.states import SubmissionState
 from web.auth import ApplicationHere
@@ -40,7 +41,7 @@ def submission_list(
     with application.reading() as unit:
         found = submissions.list_submissions(unit.session, state=wanted, before=before, limit=_PAGE + 1)
         views = view_submissions(unit, found[:_PAGE])
-        said = ownership.ownership(unit.session)
+        said = ownership(unit.session)
     chosen = {"state": state} if state else {}
     return pages.page(
         request,

@@ -36,20 +36,6 @@ if TYPE_CHECKING:
     from farm.trust.attestation.curator_order import CuratorOrder
 
 NO_LEDGER = "the signer keeps no orders of curators: targets sign no policy"
-_DEEDS = {Act.ADVISE: "what is said of vulnerabilities"}
-
-
-class UnsignedOrderError(CurationError):
-    """An order has no signature, and needs one."""
-
-    code = "unsigned-order"
-
-    def __init__(self, act: Act) -> None:
-        super().__init__(
-            f"{_DEEDS.get(act, act.replace('-', ' '))} has to be signed with your own key",
-            remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
-            "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +75,19 @@ def take_signed(
     """Keep a signed order, and return it; None where orders need no signature.
 
     It has to be of now: the signer goes by the order with the latest time, and one with a wrong time would have no
-    effect, or undo later ones. Raises `UnsignedOrderError`, `CuratorOrderError`, `InvalidEnvelopeError`.
+    effect, or undo later ones. Raises `CurationError` (`unsigned-order`), `CuratorOrderError`, `InvalidEnvelopeError`.
     """
     people = signed_orders.who_orders(unit.session)
     if people is None:
         return None
     if envelope is None:
-        raise UnsignedOrderError(wanted.act)
+        what = "what is said of vulnerabilities" if wanted.act is Act.ADVISE else wanted.act.replace("-", " ")
+        raise CurationError(
+            f"{what} has to be signed with your own key",
+            remedy="Make one with `farm keys me`, and have its line put into curators.yaml and signed, or yourself "
+            "listed with `farm keys draft targets --operator NAME=KEY`; then run it again.",
+            code="unsigned-order",
+        )
     order = read_order(envelope, people)
     if order.distribution != unit.inputs.distribution:
         raise CuratorOrderError(f"it is one to {order.distribution[:100]}, and this is {unit.inputs.distribution}")

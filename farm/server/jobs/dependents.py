@@ -1,6 +1,6 @@
-"""What follows for other jobs when something was submitted, built or failed: one place decides it, again and again.
+"""What follows for other jobs when a recipe was submitted, or a build succeeded or failed.
 
-`settle_all` may be run at any time on any job: it looks at how things are, never at what happened.
+`settle_all` may run at any time on any job: it goes by the current state, never by what has happened.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
 
 
 def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
-    """Look at these jobs, and at all that follow from them, until nothing changes any more."""
+    """Settle these jobs, and all that depend on them, until nothing changes any more."""
     open_ends = deque(job.id for job in start)
     while open_ends:
         job = jobs.job(unit.session, open_ends.popleft())
-        # Nothing depends on how a rebuild ends: what it is of is built.
+        # Nothing depends on a rebuild: its plan is built already.
         if job is None or job.kind is not JobKind.BUILD or job.rebuild:
             continue
         if job.state in _UNSETTLED and not _settle(unit, job):
@@ -45,7 +45,7 @@ def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
 
 
 def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
-    """Note that a build job has succeeded, and return the jobs that the channel's policy makes of it."""
+    """Record that a build job has succeeded, and return the rebuilds that the channel's policy asks for."""
     if job.revision_id is None:
         raise LookupError(f"job {job.id} has no recipe")
     before = recipes.head(unit.session, job.name)
@@ -53,7 +53,7 @@ def record_built(unit: UnitOfWork, job: Job, plan: Digest) -> list[Job]:
     recipes.mark_built(unit.session, job.name, revision_id=job.revision_id, plan=kept, newest_plan=plan, now=unit.now)
     if before is None or before.current != job.revision_id or before.newest_plan == plan:
         return []
-    # What it has copied from may have been built anew while it was at work.
+    # A library that it has copied code from may have been rebuilt meanwhile.
     names = {job.name} if holds_old_code(unit, job.name) else set()
     if before.built_plan is not None:
         names |= _to_rebuild(unit, job, before.built_plan, kept)
@@ -69,7 +69,7 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
 
 
 def _settle(unit: UnitOfWork, job: Job) -> bool:
-    """Bring one waiting or blocked job to where it belongs, and say whether that changed anything."""
+    """Move one waiting or blocked job to the state that it belongs in; return whether that changed anything."""
     needs = jobs.needs_of(unit.session, job.id)
     unbuilt = [name for name, head in recipes.heads(unit.session, needs).items() if not head.is_built]
     broken = [name for name in unbuilt if _is_broken(unit, name)]
@@ -85,14 +85,14 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
 
 
 def _is_broken(unit: UnitOfWork, name: str) -> bool:
-    """Say whether the current revision of a recipe will not come to be without somebody's help."""
+    """Return whether the current revision of a recipe cannot be built without somebody's help."""
     head = recipes.head(unit.session, name)
     latest = jobs.latest_of_revision(unit.session, head.current) if head else None
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
 def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
-    """Give a job its plan. It is ready then, or done already, or it waits for a twin that is at work."""
+    """Plan a job. Then it is ready, or done already, or it waits for a job with the same plan."""
     try:
         plan = plan_for(unit, recipe_of(unit, job), needs)
     except FarmError as error:
@@ -111,7 +111,7 @@ def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
 
 
 def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
-    """End a job whose plan was carried out before: nothing is built twice."""
+    """End a job whose plan was carried out before, by the earlier result."""
     earlier = jobs.with_subject(unit.session, plan.digest, (JobState.SUCCEEDED,))
     answered_by = earlier[0].id if earlier else None
     moved = jobs.move(unit.session, job, JobState.SUCCEEDED, now=unit.now, answered_by=answered_by)
@@ -121,20 +121,20 @@ def _answer(unit: UnitOfWork, job: Job, plan: Plan) -> bool:
 
 
 def _to_rebuild(unit: UnitOfWork, job: Job, before: Digest, after: Digest) -> set[str]:
-    """Return the recipes that the policy builds again because this recipe's packages are other ones now."""
+    """Return the recipes that the policy rebuilds because this recipe's packages have changed."""
     changed = files_of(unit, before) ^ files_of(unit, after)
     if not changed:
         return set()
-    # Under every policy: a copy is not replaced by replacing what it was copied from.
+    # Under every policy: replacing a library does not replace its copies.
     names = holders_of_old_code(unit, {name for name, _ in changed})
     if is_rebuilt(unit, before, after):
         return names.union(recipes.recipes_that_need(unit.session, job.name))
-    # What could not be built again for an earlier change may be mended by this one, whatever it changes.
+    # A build that failed after an earlier change may succeed with this one, whatever it changes.
     return names.union(build.dependent for build in open_builds(unit.session, [job.name]))
 
 
 def _has_ended(unit: UnitOfWork, name: str) -> bool:
-    """Say whether no build of a recipe is open, well or ill: one that is open takes the new packages anyway."""
+    """Return whether no build of a recipe is open: an open one is built against the new packages anyway."""
     head = recipes.head(unit.session, name)
     latest = jobs.latest_of_revision(unit.session, head.current) if head else None
     return latest is not None and latest.state in ENDED

@@ -11,10 +11,11 @@ from farm.core.plan.plan import Plan, PlannedDependency
 from farm.core.recipe.toolchain import ToolchainLock
 from farm.core.sets.members.package_set import PackageSet
 from farm.core.sets.proof.closure import build_closure, from_toolchain
-from farm.server.jobs import comparisons, work_orders
+from farm.server.jobs import comparisons
 from farm.server.packages import packages
 from farm.server.packages.build_numbers import number_of
 from farm.server.recipes import recipes
+from farm.server.tables.job_rows import PackageTestRow, PlanRow
 from farm.server.tables.states import JobKind
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def replan(unit: UnitOfWork, recipe: Recipe, done: Job) -> bool:
 
 def plan_of(unit: UnitOfWork, digest: Digest) -> Plan:
     """Return a plan that was kept."""
-    return Plan.from_dict(json.loads(work_orders.plan_text(unit.session, digest)))
+    return Plan.from_dict(json.loads(unit.session.get_one(PlanRow, digest).body))
 
 
 def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
@@ -70,7 +71,7 @@ def build_order(unit: UnitOfWork, job: Job) -> BuildOrder:
 
 def test_order(unit: UnitOfWork, job: Job) -> TestOrder:
     """Return the order with which a worker carries out a test job."""
-    return TestOrder.from_dict(json.loads(work_orders.test_text(unit.session, _subject(job))))
+    return TestOrder.from_dict(json.loads(unit.session.get_one(PackageTestRow, _subject(job)).body))
 
 
 def comparison_order(unit: UnitOfWork, job: Job) -> AbiOrder:

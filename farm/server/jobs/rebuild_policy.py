@@ -1,36 +1,37 @@
-"""Which builds the policy of rebuilding asks for, and which packages were built against what is another by now."""
+"""Which builds the rebuild policy asks for, and which packages were built against an outdated dependency."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from farm.core.fileset.manifest import Manifest
+from farm.core.names.digest import Digest
 from farm.core.package.layout import DEBUG, package_name
 from farm.server.channels import releases
 from farm.server.jobs.planning import plan_of
 from farm.server.packages import packages
 from farm.server.packages.code_copies import holders_of_old_code
-from farm.server.packages.interface import interface_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from farm.core.names.digest import Digest
+    from farm.server.tables.records import Package
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 
 def is_rebuilt(unit: UnitOfWork, before: Digest, after: Digest) -> bool:
-    """Say whether the policy has what needs a recipe built again when its packages are those of another plan."""
+    """Return whether the policy rebuilds a recipe's dependents when its packages are those of another plan."""
     if before == after or files_of(unit, before) == files_of(unit, after):
         return False
     policy = _policy(unit)
     return policy == "always" or (
-        policy == "interface-changed" and interface_of(unit, before) != interface_of(unit, after)
+        policy == "interface-changed" and _interface_of(unit, before) != _interface_of(unit, after)
     )
 
 
 def files_of(unit: UnitOfWork, plan: Digest) -> set[tuple[str, Digest]]:
-    """Return what a plan has put out, names and trees, without debug data: nothing is built against those."""
+    """Return the packages of a plan, names and trees, without debug data, which nothing is built against."""
     debug = package_name(plan_of(unit, plan).name.short, DEBUG)
     found = packages.packages_of_plan(unit.session, plan)
     return {(package.name, package.tree) for package in found if package.name != debug}
@@ -50,7 +51,7 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
     before = {known[what].plan for what in used.items() if what in known}
     if any(is_rebuilt(unit, digest, arriving) for digest in before):
         return True
-    # Under every policy: a copy is not replaced by replacing what it was copied from.
+    # Under every policy: replacing a library does not replace its copies.
     return dependent in holders_of_old_code(unit, names)
 
 
@@ -58,3 +59,25 @@ def _policy(unit: UnitOfWork) -> str:
     """Return what the channel's policy says is rebuilt, as it is in force now."""
     kept = json.loads(releases.policy_text(unit.session, unit.lease_policy.channel) or "{}")
     return str(kept.get("rebuild", unit.lease_policy.rebuild))
+
+
+def _interface_of(unit: UnitOfWork, plan: Digest) -> Digest:
+    """Return a digest of what other builds can see of a plan's packages: headers, sonames, pkg-config, symbols.
+
+    Static libraries are not part of it: `code_copies` knows who has copied from them.
+    """
+    return Digest.of_json([_visible(unit, package) for package in packages.packages_of_plan(unit.session, plan)])
+
+
+def _visible(unit: UnitOfWork, package: Package) -> dict[str, object]:
+    facts = unit.packages.member(package).facts
+    manifest = Manifest.from_json(unit.blobs.read(package.tree))
+    headers = set(facts.headers)
+    return {
+        "package": package.name,
+        "headers": {file.path: file.digest for file in manifest.files() if file.path in headers},
+        "libraries": [
+            [elf.facts.soname, sorted(map(list, elf.facts.exports))] for elf in facts.elf if elf.facts.soname
+        ],
+        "modules": [module.to_dict() for module in facts.pkg_config],
+    }

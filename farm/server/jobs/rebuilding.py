@@ -1,6 +1,6 @@
-"""Building a plan again at another worker: the wish for it, and what the farm makes of the result.
+"""Rebuilding a plan on another worker: the request, and the comparison of the result with the first build.
 
-Nothing here changes what the farm holds to be built; it only says who came to the same.
+The packages of the first build stay; only who reproduced them is recorded.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 NOT_REPRODUCED = "not-reproduced"
-"""The error code of a rebuild that came to something else. Its attempt has succeeded: the worker did its work."""
+"""The error code of a rebuild with other packages. Its attempt has succeeded: the worker has done its work."""
 
 
 def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: str, trace: str) -> Job:
-    """Wish for a plan to be carried out once more, by whoever has not done so yet. `name` is the recipe's.
+    """Add a job that carries out a plan again, on another worker. `name` is the recipe's.
 
-    The plan must have been carried out, and no job be at it (`farm.server.jobs.jobs.has_active`).
+    The plan must have been carried out, and no job be active for it (`farm.server.jobs.jobs.has_active`).
     """
     job = jobs.add_job(
         unit.session,
@@ -66,7 +66,7 @@ def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[Pack
 def record(
     unit: UnitOfWork, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
 ) -> str:
-    """Keep what a rebuild came to. Returns how it differs, in words; empty when it does not."""
+    """Record the result of a rebuild. Returns how it differs, in words; empty when it does not."""
     built_by, attempt_id, now = attempt.worker, attempt.id, unit.now
     first = packages.packages_of_plan(unit.session, plan)
     if not differences:

@@ -1,4 +1,4 @@
-"""What people, and the release pipeline, ask of jobs: run a package test, cancel, try again."""
+"""Requests about jobs, by people and by the release pipeline: test a package, compare interfaces, cancel, retry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class JobStateError(FarmError):
-    """A job is not in a state in which it can be asked for this."""
+    """A job is not in a state in which this can be done."""
 
     code = "job-state"
 
@@ -37,30 +37,27 @@ class UnknownJobError(FarmError):
         self.job_id = job_id
 
 
-def wish_for_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str) -> Job:
-    """Return a new job that runs a test of a recipe, ready at once; it is the caller who knows that it is wanted.
+def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str) -> Job:
+    """Add a job, ready at once, that runs a test of a recipe.
 
-    The same test of the same package among the same packages is one subject, whoever wishes for it.
+    The same test of the same package among the same packages has the same subject.
     """
     body, subject = canonical_json(order.to_dict()), order.digest
     work_orders.keep_test(unit.session, subject, subject=order.subject, test=order.test.name, body=body.decode())
     return _ready(unit, JobKind.TEST, subject, name=recipe, trace=trace)
 
 
-def wish_for_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
-    """Return a new job that compares the interfaces of two builds of a library, ready at once.
-
-    The same two builds are one subject, whoever wishes for it.
-    """
+def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
+    """Add a job, ready at once, that compares the interfaces of two builds of a library: the same subject each time."""
     comparisons.keep(unit.session, comparison)
     subject = comparison.order.digest
     return _ready(unit, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
 
 
 def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
-    """Cancel a job that has not ended; a worker that is at it learns so at its next heartbeat.
+    """Cancel a job that has not ended; its worker learns it at the next heartbeat.
 
-    Needs a planning desk. Raises `UnknownJobError`, `JobStateError`.
+    In a planning unit of work. Raises `UnknownJobError`, `JobStateError`.
     """
     job = jobs.lock_job(unit.session, job_id)
     if job is None:
@@ -77,9 +74,9 @@ def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
 
 
 def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
-    """Make a new job of one that failed or was cancelled; one that was set aside goes on itself.
+    """Add a new job for one that failed or was cancelled; one that was set aside is made ready again itself.
 
-    Needs a planning desk. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
+    In a planning unit of work. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
     another revision or another job meanwhile.
     """
     job = find_job(unit, job_id)
@@ -87,7 +84,7 @@ def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
         return _take_up_again(unit, job)
     if job.state not in (JobState.FAILED, JobState.CANCELLED):
         raise JobStateError(
-            f"job {job_id} is {job.state}; only what failed, was cancelled or set aside can be tried again"
+            f"job {job_id} is {job.state}; only jobs that failed, were cancelled or set aside can be tried again"
         )
     if job.kind in (JobKind.TEST, JobKind.COMPARISON):
         return _retry_by_subject(unit, job, trace)
@@ -105,7 +102,7 @@ def find_job(unit: UnitOfWork, job_id: int) -> Job:
 
 
 def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
-    """Let a job that was set aside be tried as if it never had been; what it is to do is planned anew."""
+    """Try a job again that was set aside; a build is planned anew."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
     if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject):
         raise JobStateError(f"what job {job.id} is to do is at work already")

@@ -1,4 +1,4 @@
-"""What jobs are told to do: plans and tests of packages, as canonical JSON under their digests."""
+"""The orders of jobs: plans and tests of packages, as canonical JSON under their digests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,6 @@ def keep_plan(session: Session, plan: Plan) -> None:
         session.flush()
 
 
-def plan_text(session: Session, digest: Digest) -> str:
-    """Return the canonical JSON of a plan that was kept."""
-    return session.get_one(PlanRow, digest).body
-
-
 def find_plan_text(session: Session, digest: Digest) -> str | None:
     """Return the canonical JSON of a plan, where one of this digest was kept."""
     row = session.get(PlanRow, digest)
@@ -36,11 +31,6 @@ def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, b
     if session.get(PackageTestRow, digest) is None:
         session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
         session.flush()
-
-
-def test_text(session: Session, digest: Digest) -> str:
-    """Return the canonical JSON of a test order that was kept."""
-    return session.get_one(PackageTestRow, digest).body
 
 
 def find_test_text(session: Session, digest: Digest) -> str | None:

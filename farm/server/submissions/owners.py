@@ -7,7 +7,7 @@ every maintainer may submit any recipe. Once the file has been there, its absenc
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from farm.server.curation import signed_orders
 from farm.server.identities.access import Actor, audit
 from farm.server.recipes import recipes
 from farm.server.submissions import submissions
-from farm.server.submissions.ownership import Ownership, ownership, set_ownership
+from farm.server.tables.recipe_rows import OwnershipRow
 from farm.store.errors import CorruptBlobError, MissingBlobError
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.submission_statement import SubmissionStatementError, read_submission
@@ -29,12 +29,15 @@ from farm.trust.attestation.submission_statement import SubmissionStatementError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from sqlmodel import Session
+
     from farm.core.policy.owners import Owners
     from farm.core.policy.policies import Policies
     from farm.server.submissions.submissions import RecipeSignature
     from farm.server.transaction.unit_of_work import UnitOfWork
     from farm.trust.attestation.submission_statement import SignedSubmission
 
+_ONLY = 1
 _GONE = f"{OWNERS}: the file is gone. Put it back."
 
 
@@ -51,11 +54,41 @@ class OwnershipTroubleError(FarmError):
 
 
 @dataclass(frozen=True, slots=True)
+class Ownership:
+    """The text of `OWNERS` in force (none: recipes have no owners), and public keys of people, by name, by group.
+
+    While there are `troubles`, a line for each fault, nothing can be submitted.
+    """
+
+    owners: str | None = None
+    curators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Unsigned:
     """A recipe of a submission that none of its owners has signed; `owners` are the names of those who could."""
 
     recipe: str
     owners: tuple[str, ...]
+
+
+def ownership(session: Session) -> Ownership | None:
+    """Return who owns what; None before the files were read for the first time."""
+    row = session.get(OwnershipRow, _ONLY, populate_existing=True)
+    if row is None:
+        return None
+    return Ownership(row.owners, json.loads(row.curators), tuple(row.trouble.split("\n")) if row.trouble else ())
+
+
+def set_ownership(session: Session, said: Ownership) -> None:
+    """Put this in force."""
+    row = session.get(OwnershipRow, _ONLY) or OwnershipRow()
+    row.owners = said.owners
+    row.curators = canonical_json({group: dict(members) for group, members in said.curators.items()}).decode()
+    row.trouble = "\n".join(said.troubles)
+    session.add(row)
+    session.flush()
 
 
 def take_up_owners(unit: UnitOfWork, said: Policies) -> None:

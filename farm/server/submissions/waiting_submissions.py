@@ -16,8 +16,7 @@ from farm.server.channels.channel_checks import AlreadyError, reason_of
 from farm.server.curation.order_intake import RequestedOrder, may_order, take_signed
 from farm.server.identities.access import audit
 from farm.server.submissions import submissions
-from farm.server.submissions.owners import keep_signature, lacking, owners_as_known, unsigned
-from farm.server.submissions.ownership import Ownership, ownership
+from farm.server.submissions.owners import Ownership, keep_signature, lacking, owners_as_known, ownership, unsigned
 from farm.server.submissions.recipe_graph import graph_around
 from farm.server.submissions.released_revisions import check_revisions
 from farm.server.submissions.submission import Submission, make_all_current, read_submitted

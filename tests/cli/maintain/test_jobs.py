@@ -65,7 +65,7 @@ def test_one_that_cannot_be_tried_again_is_told_and_the_others_are(shell: Shell)
     lease = shell.stocked.begin(SAMPLES[2])
     shell.stocked.fail(lease, "no")
     told = shell.run("retry", "1", "999", str(lease.job.id), status=1)
-    assert "job 1 is succeeded; only what failed, was cancelled or set aside can be tried again" in told
+    assert "job 1 is succeeded; only jobs that failed, were cancelled or set aside can be tried again" in told
     assert "there is no job 999" in told
     assert shell.stocked.job(lease.job.id + 1).state is JobState.READY
     shell.run("retry", status=2)

@@ -17,7 +17,7 @@ from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.finishing import RefusedOutcomeError, finish_build, finish_comparison, finish_test
 from farm.server.jobs.leases import LeaseLostError
-from farm.server.jobs.requests import JobStateError, retry, wish_for_comparison, wish_for_test
+from farm.server.jobs.requests import JobStateError, request_comparison, request_test, retry
 from farm.server.tables.states import JobState
 from farm.trust.attestation.provenance import ProvenanceError
 from tests.farms.small import WORLD, SmallFarm, accept_provenance, recipe
@@ -194,7 +194,7 @@ def test_a_test_ends_as_its_worker_says(farm: SmallFarm, passed: bool, state: Jo
     farm.submit(recipe("a"))
     farm.build_all()
     with farm.application.planning() as unit:
-        job = wish_for_test(unit, _order(farm), recipe="a", trace="t")
+        job = request_test(unit, _order(farm), recipe="a", trace="t")
     lease = farm.claim()
     assert lease.order == _order(farm)
     outcome = TestOutcome(passed, 0 if passed else 1, "" if passed else "it printed 2", Digest.of(b"log"))
@@ -208,7 +208,7 @@ def test_the_report_of_a_build_does_not_end_a_test(farm: SmallFarm) -> None:
     outcome = farm.outcome(build)
     farm.finish(build)
     with farm.application.planning() as unit:
-        wish_for_test(unit, _order(farm), recipe="a", trace="t")
+        request_test(unit, _order(farm), recipe="a", trace="t")
     lease = farm.claim()
     with pytest.raises(RefusedOutcomeError, match="is a test"):
         finish_build(farm.application, farm.holder(lease), outcome, check_provenance=accept_provenance)
@@ -231,7 +231,7 @@ def test_what_a_comparison_says_is_made_fit_to_be_kept(farm: SmallFarm) -> None:
     side = AbiSide("lib/libshape.so.1", archive, archive)
     order = AbiOrder(side, replace(side, library="lib/libshape.so.1.1"), WORLD.toolchains["c"].tree, Limits())
     with farm.application.planning() as unit:
-        wish_for_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
+        request_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
     said = AbiOutcome(AbiVerdict.NOT_JUDGED, 1, Digest.of(b"log"), ("a\0line",), "why\0" + "x" * 100_000)
     finish_comparison(farm.application, farm.holder(farm.claim()), said)
     with farm.application.reading() as unit:

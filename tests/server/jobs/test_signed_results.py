@@ -14,7 +14,7 @@ from farm.core.recipe.recipe import Limits, Test
 from farm.server.jobs import attempts, comparisons
 from farm.server.jobs.comparisons import Comparison
 from farm.server.jobs.finishing import RefusedOutcomeError, finish_comparison, finish_test
-from farm.server.jobs.requests import wish_for_comparison, wish_for_test
+from farm.server.jobs.requests import request_comparison, request_test
 from farm.server.tables.states import JobState
 from farm.trust.attestation.dsse import InvalidEnvelopeError
 from farm.trust.attestation.tester_results import InvalidResultError
@@ -37,7 +37,7 @@ def lease(farm: SmallFarm) -> Lease:
     farm.build_all()
     package = farm.current()["a"]
     with farm.application.planning() as unit:
-        wish_for_test(unit, TestOrder(Test("works"), package.digest, (), Limits()), recipe="a", trace="t")
+        request_test(unit, TestOrder(Test("works"), package.digest, (), Limits()), recipe="a", trace="t")
     return farm.claim("one")
 
 
@@ -127,7 +127,7 @@ def comparison(farm: SmallFarm) -> Lease:
     side = AbiSide("lib/libshape.so.1", archive, archive)
     order = AbiOrder(side, replace(side, library="lib/libshape.so.1.1"), WORLD.toolchains["c"].tree, Limits())
     with farm.application.planning() as unit:
-        wish_for_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
+        request_comparison(unit, Comparison(order, "shape", "libshape.so.1"), trace="t")
     return farm.claim("one")
 
 

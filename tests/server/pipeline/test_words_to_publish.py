@@ -17,7 +17,7 @@ from farm.core.names.digest import Digest
 from farm.server.advisories import reviews as review_rows
 from farm.server.advisories.advisory_intake import StaleAdvisoryError, add_advisory, add_statements
 from farm.server.curation import signed_orders
-from farm.server.curation.order_intake import UnsignedOrderError, take_words
+from farm.server.curation.order_intake import take_words
 from farm.server.curation.ordering import withdraw_with_signer
 from farm.server.identities.access import Actor
 from farm.server.pipeline.publication.order_delivery import OrderDelivery
@@ -36,6 +36,7 @@ from tests.checker.channel import Channel, opened_channel
 from tests.checker.checked_signing import ChecksHere
 from tests.core.advisories.osv_documents import DISTRIBUTION, openvex, osv
 from tests.farms.small import SmallFarm
+from tests.refusing import refuses
 from workers.signer import publish_advisories, publish_reviews, take_order
 
 if TYPE_CHECKING:
@@ -202,10 +203,10 @@ def test_what_was_withdrawn_is_not_brought_to_be_published(newsroom: Newsroom) -
 
 
 def test_who_signs_nothing_or_something_else_says_nothing(newsroom: Newsroom) -> None:
-    with pytest.raises(UnsignedOrderError, match="what is said of vulnerabilities has to be signed") as refused:
+    with refuses("unsigned-order", "what is said of vulnerabilities has to be signed") as refused:
         newsroom.add(osv())
     assert "farm keys me" in refused.value.remedy
-    with pytest.raises(UnsignedOrderError):
+    with refuses("unsigned-order"):
         newsroom.state(openvex())
     with pytest.raises(CuratorOrderError, match="the signed order differs from the request: the packages"):
         newsroom.add(osv(), newsroom.signed(word(osv(summary="another"))))

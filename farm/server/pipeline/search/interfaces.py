@@ -27,7 +27,7 @@ from farm.core.sets.proof.interfaces import (
 )
 from farm.server.jobs import comparisons, jobs
 from farm.server.jobs.comparisons import Comparison
-from farm.server.jobs.requests import wish_for_comparison
+from farm.server.jobs.requests import request_comparison
 from farm.server.packages import packages
 from farm.server.pipeline.search.build_roots import BuildRoots
 from farm.server.pipeline.search.ordered_tests import NotKnownYetError, archive_of
@@ -280,7 +280,7 @@ class Interfaces:
         if vain and (trouble := trouble_until(vain, self._unit.now, what=what)):
             return trouble
         comparison = Comparison(order, pair.after.package, pair.soname)
-        self._hearing.keep_from(wish_for_comparison(self._unit, comparison, trace=self._trace), excluded)
+        self._hearing.keep_from(request_comparison(self._unit, comparison, trace=self._trace), excluded)
         return ""
 
     def _order(self, pair: LibraryPair) -> AbiOrder | _Unjudged | str:

@@ -15,7 +15,7 @@ from farm.server.channels import candidates, flaky_tests
 from farm.server.channels.flaky_tests import FlakyTest
 from farm.server.jobs import jobs
 from farm.server.jobs.finishing import TEST_FAILED
-from farm.server.jobs.requests import wish_for_test
+from farm.server.jobs.requests import request_test
 from farm.server.pipeline.search.testers import UNSIGNED, agree, attestations_of, trouble_until
 from farm.server.tables.pipeline_states import RunState
 from farm.server.tables.states import ENDED, JobState
@@ -165,7 +165,7 @@ class JobVerdicts:
         )
 
     def _wish(self, order: TestOrder, test: TestOf) -> Job:
-        job = wish_for_test(self._unit, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
+        job = request_test(self._unit, order, recipe=test.recipe, trace=f"candidate-{self._candidate_id}")
         self._note(job.id)
         return job
 
