@@ -1,3 +1,3 @@
-"""Every row, the states that they go through, the schema and its migrations, and sessions. Nothing here decides.
+"""All rows and their states, the schema and its migrations, reading rows, and sessions. Nothing here decides.
 May import `farm.core`.
 """

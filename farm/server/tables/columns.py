@@ -32,17 +32,17 @@ class Row(SQLModel):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: `timestamptz` in PostgreSQL, ISO text without offset (which sorts rightly) in SQLite."""
+    """A moment in UTC: `timestamptz` in PostgreSQL, ISO text without offset (which sorts by time) in SQLite."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the database a moment in UTC; a time without a zone is a mistake of the program (`ValueError`)."""
+        """Convert to UTC for the database; a time without a zone is a programming error (`ValueError`)."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value} does not say its time zone")
+            raise ValueError(f"{value} has no time zone")
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
@@ -54,7 +54,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Enumerated(TypeDecorator[_Member]):
-    """A member of an enumeration, kept as its text. What is none of it is refused: written or read, `ValueError`."""
+    """A member of an enumeration, stored as its text. Another text is refused on writing and reading: `ValueError`."""
 
     impl = String
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Rows of what curators decide and are told: excuses, flaky tests, approvals, reports, holds, orders, advisories."""
+"""Rows of curation: excuses, flaky tests, approvals, reports, holds, orders, advisories, reviews."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.server.tables.pipeline_states import OrderEnding, OrderKind
 
 
 class ExcuseRow(Row, table=True):
-    """Why a package is held back from a channel. It stays, with its `since`, while the same package is held there."""
+    """Why a package is held back from a channel. It keeps its `since` while the same package is held back there."""
 
     __tablename__ = "excuse"
     __table_args__ = (
@@ -45,7 +45,7 @@ class ExcuseRow(Row, table=True):
 
 
 class FlakyTestRow(Row, table=True):
-    """A test that failed and then passed on the very same files: quarantined, by test and version, until it expires."""
+    """A test that failed and then passed on the same files: quarantined, by test and version, until it expires."""
 
     __tablename__ = "flaky_test"
     __table_args__ = (Index("ix_flaky_test_name", "recipe", "test", "version"),)
@@ -130,7 +130,7 @@ class OrderRow(Row, table=True):
 
 
 class SignedOrderRow(Row, table=True):
-    """What a curator has signed of a channel, in its envelope, on its way to the signer's ledger."""
+    """A signed order of a curator, in its envelope, on its way to the signer's ledger."""
 
     __tablename__ = "signed_order"
     __table_args__ = (Index("ix_signed_order_delivered", "delivered_at", "at"),)
@@ -147,7 +147,7 @@ class SignedOrderRow(Row, table=True):
 
 
 class WhoOrdersRow(Row, table=True):
-    """Whose orders count, as targets have signed it: one row, put there by what reads the published repository."""
+    """Whose orders count, as targets say: one row, written by control from the published repository."""
 
     __tablename__ = "who_orders"
 
@@ -156,7 +156,7 @@ class WhoOrdersRow(Row, table=True):
 
 
 class UnsignedWordRow(Row, table=True):
-    """What is kept about vulnerabilities, and not published because nobody has signed it: an advisory, for example."""
+    """An advisory, statement or review that is not published because nobody has signed it."""
 
     __tablename__ = "unsigned_word"
 
@@ -165,7 +165,7 @@ class UnsignedWordRow(Row, table=True):
 
 
 class LeftOutRow(Row, table=True):
-    """That a rollback, an order, left a package out that was to be had; or left one in that would have gone."""
+    """A package that a rollback order left out although it was on offer, or kept although it was to be removed."""
 
     __tablename__ = "left_out"
 
@@ -190,7 +190,7 @@ class AdvisoryRow(Row, table=True):
 
 
 class AdvisoryPackageRow(Row, table=True):
-    """A package that an advisory speaks of."""
+    """A package that an advisory is about."""
 
     __tablename__ = "advisory_package"
 
@@ -199,7 +199,7 @@ class AdvisoryPackageRow(Row, table=True):
 
 
 class ReviewRow(Row, table=True):
-    """That a package was looked at for vulnerabilities, against a source: the last time that somebody said so."""
+    """When a package was last checked for vulnerabilities against a source, as a curator stated."""
 
     __tablename__ = "review"
 

@@ -1,6 +1,6 @@
-"""Rows of other distributions: their releases that were verified, packages of these, and what candidates take of them.
+"""Rows of other distributions: their verified releases, the packages of these, and what candidates import.
 
-They are apart from the farm's own: a foreign package has no plan, recipe or attempt here.
+They are separate from the farm's own packages: an imported package has no plan, recipe or attempt here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ImportedReleaseRow(Row, table=True):
 
     __tablename__ = "imported_release"
     __table_args__ = (
-        # Not unique: what was seen elsewhere in between is recorded again, for the newest row was seen last.
+        # Not unique: a release that is seen again after another one is recorded again, as the newest row counts.
         Index("ix_imported_release_digest", "digest", "id"),
         Index("ix_imported_release_newest", "distribution", "channel", "root", "id"),
     )
@@ -36,7 +36,7 @@ class ImportedReleaseRow(Row, table=True):
 
 
 class ImportedPackageRow(Row, table=True):
-    """A package of such a release. Its small blobs are in the farm's store; its archive when somebody has wanted it."""
+    """A package of such a release. Its small blobs are in the farm's store, its archive only when it was needed."""
 
     __tablename__ = "imported_package"
     __table_args__ = (Index("ix_imported_package_descriptor", "descriptor"),)
@@ -57,7 +57,7 @@ class ImportedPackageRow(Row, table=True):
 
 
 class ImportedAdvisoriesRow(Row, table=True):
-    """What another distribution says about vulnerabilities in its packages that are taken, verified against `root`."""
+    """What another distribution publishes about vulnerabilities in its packages, verified against `root`."""
 
     __tablename__ = "imported_advisories"
 
@@ -90,7 +90,7 @@ class WantedArchiveRow(Row, table=True):
 
 
 class CandidateImportRow(Row, table=True):
-    """A foreign package that a candidate brings in or takes out, as `CandidateChangeRow` says it of own ones."""
+    """An imported package that a candidate adds or removes, as `CandidateChangeRow` does for own ones."""
 
     __tablename__ = "candidate_import"
     __table_args__ = (CheckConstraint("state IN ('wanted', 'accepted', 'held', 'waiting')", "state"),)
@@ -104,7 +104,7 @@ class CandidateImportRow(Row, table=True):
 
 
 class CandidatePinRow(Row, table=True):
-    """Which release of another distribution the foreign packages of a candidate are of."""
+    """The release of another distribution that the imported packages of a candidate are from."""
 
     __tablename__ = "candidate_pin"
 

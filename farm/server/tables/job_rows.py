@@ -1,4 +1,4 @@
-"""Rows of the work: plans, tests, jobs, what they wait for, the attempts at them, and messages that wake workers."""
+"""Rows of jobs: plans, tests, jobs and their needs, attempts, and messages that wake workers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ComparisonRow(Row, table=True):
 
 
 class JobRow(Row, table=True):
-    """The wish to have a build, a test or a comparison done."""
+    """A build, a test or a comparison that is to be done."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -65,7 +65,7 @@ class JobRow(Row, table=True):
         CheckConstraint(_among("kind", JobKind), "kind"),
         # The claim walks this index and nothing else. (Partial ones serve no bound parameter in SQLite.)
         Index("ix_job_claim", "state", "priority", "id"),
-        # Two jobs with one subject are never at work at once.
+        # Two jobs with the same subject are never active at once.
         Index("uq_job_active_subject", "subject", unique=True, sqlite_where=text(_among("state", ACTIVE)),
               postgresql_where=text(_among("state", ACTIVE))),
         Index("ix_job_state", "state", "id"),
@@ -145,7 +145,7 @@ class AttemptRow(Row, table=True):
 
 
 class JobExclusionRow(Row, table=True):
-    """That a test or comparison is not for this worker: it may not answer, or has answered already."""
+    """A worker that a test or comparison is kept from: it may not answer, or has answered already."""
 
     __tablename__ = "job_exclusion"
 

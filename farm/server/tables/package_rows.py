@@ -1,4 +1,4 @@
-"""Rows of finished packages, of those who built them again, and of whose code they hold. The bytes are blobs."""
+"""Rows of finished packages, of rebuilds, and of the libraries whose code they hold. Their bytes are blobs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PackageRow(Row, table=True):
 
 
 class AttestationRow(Row, table=True):
-    """That another worker built a package again and came to the very same one; its signed provenance says so."""
+    """A rebuild by another worker that gave the same package, as its signed provenance says."""
 
     __tablename__ = "attestation"
 
@@ -58,7 +58,7 @@ class AttestationRow(Row, table=True):
 
 
 class DifferenceRow(Row, table=True):
-    """That another worker built a plan again and came to something else: which files differ."""
+    """A rebuild by another worker that gave other packages: which files differ."""
 
     __tablename__ = "difference"
 

@@ -1,4 +1,4 @@
-"""What candidates, their changes, gates, sets and orders can be. Plain values: decisions compare these, never words."""
+"""The states of candidates, changes, gates, sets and orders. Decisions compare these values, never texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CandidateOrigin(StrEnum):
 
 
 class CandidateState(StrEnum):
-    """Where a candidate stands. All but the first are ends."""
+    """The state of a candidate. All but the first are final."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -24,7 +24,7 @@ class CandidateState(StrEnum):
 
 
 class ChangeState(StrEnum):
-    """Where one change of a candidate stands."""
+    """The state of one change of a candidate."""
 
     WANTED = "wanted"
     ACCEPTED = "accepted"  # it passes
@@ -33,7 +33,7 @@ class ChangeState(StrEnum):
 
 
 class GateState(StrEnum):
-    """What a gate says of a candidate."""
+    """The result of a gate."""
 
     PENDING = "pending"
     PASSED = "passed"
@@ -41,7 +41,7 @@ class GateState(StrEnum):
 
 
 class StepState(StrEnum):
-    """What a step of a channel's pipeline came to."""
+    """The result of a step of a channel's pipeline."""
 
     IDLE = "idle"  # there is nothing to change
     BUILDING = "building"  # builds are not finished
@@ -52,7 +52,7 @@ class StepState(StrEnum):
 
 
 class RunState(StrEnum):
-    """How a set of a candidate stands, or one test of it."""
+    """The state of a set of a candidate, or of one of its tests."""
 
     PENDING = "pending"
     GREEN = "green"
@@ -60,7 +60,7 @@ class RunState(StrEnum):
 
 
 class RunPurpose(StrEnum):
-    """Why a set was looked at: to find what passes, to try again what did not, to find what breaks it."""
+    """Why a set was evaluated: to find what passes, to retry what did not, to find what breaks it."""
 
     SEARCH = "search"
     RETRY = "retry"
@@ -76,7 +76,7 @@ class OrderKind(StrEnum):
 
 
 class OrderEnding(StrEnum):
-    """What came of an order."""
+    """How an order ended."""
 
     RELEASED = "released"
     REFUSED = "refused"

@@ -1,4 +1,4 @@
-"""Rows of what maintainers submit: submissions, recipe revisions, and which revision of a recipe is current."""
+"""Rows of submissions, recipe revisions, and which revision of a recipe is current."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class SubmittedRecipeRow(Row, table=True):
 
 
 class RecipeSignatureRow(Row, table=True):
-    """That the owner of a key has signed a recipe, in the envelope (a blob) that came with a submission.
+    """A person's signature on a recipe, in the envelope (a blob) that came with a submission.
 
-    An envelope counts for that submission alone: who sends it again has not signed again.
+    An envelope counts for that submission alone: sending it again is no new signature.
     """
 
     __tablename__ = "recipe_signature"
@@ -58,7 +58,7 @@ class RecipeSignatureRow(Row, table=True):
 
 
 class OwnershipRow(Row, table=True):
-    """Who owns which recipes: one row, put there by what reads the files `OWNERS` and `curators.yaml`."""
+    """Who owns which recipes: one row, written by control from the files `OWNERS` and `curators.yaml`."""
 
     __tablename__ = "ownership"
 

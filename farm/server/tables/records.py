@@ -51,7 +51,7 @@ class RecipeHead(Record, columns={"current": "current_id", "built": "built_id"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(Record, columns={"submission": "submission_id"}):
-    """The wish to have a plan built or a test run. `subject` is the plan's or the test's digest, once it is known.
+    """A plan to build or a test to run. `subject` is the plan's or the test's digest, once it is known.
 
     A `rebuild` carries out a plan that is built already, to see whether it comes out the same. `trouble` is what the
     last attempt met that is no fault of the job, while nobody has taken it again; it is not given to any worker before
@@ -82,7 +82,7 @@ class Job(Record, columns={"submission": "submission_id"}):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt(Record):
-    """One try at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
+    """One attempt at a job by one worker. `outcome` is the JSON that the worker reported, empty until then.
 
     `trouble` is what ended it that the job is not to blame for. `attestation` is the digest of the signed statement of
     what a test or a comparison came to, and `tester` the id of the key that signed it, where there is one.
@@ -111,8 +111,8 @@ class Attempt(Record):
 class Package(Record, columns={"descriptor": "digest", "manifest": "tree"}):
     """A finished package and the blobs that it consists of. `digest` is the descriptor's; `name` is the short one.
 
-    `build` is its build number. `same_as` is the earlier package (its descriptor) that it has the very files of: it was
-    dropped for that one, and is offered to no channel.
+    `build` is its build number. `same_as` is the earlier package (its descriptor) with the same files: this one was
+    dropped for it, and is offered to no channel.
     """
 
     digest: Digest
@@ -162,13 +162,13 @@ class Worker(Record):
         return tuple(role for role, enrolled in (("build", self.builds), ("test", self.tests)) if enrolled)
 
     def may_do(self, kind: JobKind) -> bool:
-        """Say whether its roles let it do jobs of a kind. Whoever may test may compare."""
+        """Return whether its roles allow jobs of a kind. Testers may also compare."""
         return self.builds if kind is JobKind.BUILD else self.tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token(Record):
-    """What is known of a token; the token itself is its holder's alone."""
+    """What the farm keeps of a token; the token itself is known only to its holder."""
 
     id: int
     name: str
@@ -198,7 +198,7 @@ class AuditEvent(Record):
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage(Record):
-    """A message in the outbox: wake somebody for this job."""
+    """A message in the outbox: wake a worker for this job."""
 
     id: int
     task: str

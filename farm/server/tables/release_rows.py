@@ -40,7 +40,7 @@ class ChannelRow(Row, table=True):
 
 
 class CandidateRow(Row, table=True):
-    """Changes to a release of a channel that want to become the next one."""
+    """Changes to a release of a channel that are to become the next one."""
 
     __tablename__ = "candidate"
     __table_args__ = (
@@ -107,7 +107,7 @@ class CandidateTestRow(Row, table=True):
 
 
 class SetRunRow(Row, table=True):
-    """One set of a candidate's search that was looked at, by its combined digest, and what came of it."""
+    """One set that was evaluated in a candidate's search, by its combined digest, with the result."""
 
     __tablename__ = "set_run"
     __table_args__ = (

@@ -31,7 +31,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite: its writers stand in one queue, and rows are not locked one by one."""
+        """Whether this is SQLite, which has one writer at a time and no row locks."""
         return self._reading.dialect.name == "sqlite"
 
     @contextmanager
@@ -61,8 +61,8 @@ class Database:
 def lock_planning(session: Session) -> None:
     """Let one transaction at a time decide what becomes ready, until it ends.
 
-    Without it two builds that end at once in PostgreSQL would each see the other as unfinished, and a job that needs
-    both would wait for ever. SQLite has one writer anyway.
+    Without it, two builds that end at the same time in PostgreSQL would each see the other as unfinished, and a job
+    that needs both would wait forever. SQLite has one writer anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})

@@ -14,21 +14,21 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands. `succeeded`, `failed` and `cancelled` are ends; a new wish makes a new job."""
+    """The state of a job. `succeeded`, `failed` and `cancelled` are final; a retry makes a new job."""
 
     WAITING = "waiting"  # for packages that it is built against, or for a twin with the same plan
     BLOCKED = "blocked"  # a package that it is built against has failed; mending that sets it waiting again
     READY = "ready"
     LEASED = "leased"
     RUNNING = "running"
-    SET_ASIDE = "set-aside"  # it has cost several workers, and waits for a person; it has not failed
+    SET_ASIDE = "set-aside"  # several workers were lost at it; it waits for a person, and has not failed
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
 class AttemptState(StrEnum):
-    """Where one try at a job stands. The first two are live: they hold the lease."""
+    """The state of one attempt at a job. The first two are live: they hold the lease."""
 
     LEASED = "leased"
     RUNNING = "running"
@@ -40,7 +40,7 @@ class AttemptState(StrEnum):
 
 
 class SubmissionState(StrEnum):
-    """Where a submission stands. One that waits has changed nothing yet; the other two are ends."""
+    """The state of a submission. A waiting one has changed nothing yet; the other two are final."""
 
     TAKEN = "taken"
     WAITING = "waiting"  # for owners of its recipes
@@ -59,7 +59,7 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
         {JobState.BLOCKED, JobState.READY, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
     JobState.BLOCKED: frozenset({JobState.WAITING, JobState.CANCELLED}),
-    # Back to waiting: its plan names a toolchain that the farm has no more, so that it is pinned anew.
+    # Back to waiting: its plan names a toolchain that the farm no longer has, so it is planned anew.
     JobState.READY: frozenset({JobState.LEASED, JobState.WAITING, JobState.CANCELLED}),
     JobState.LEASED: frozenset(
         {
@@ -74,7 +74,7 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
     JobState.RUNNING: frozenset(
         {JobState.READY, JobState.SET_ASIDE, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
     ),
-    # Waiting, not ready: what it was pinned with may be others by now.
+    # Waiting, not ready: its dependencies may have changed meanwhile.
     JobState.SET_ASIDE: frozenset({JobState.WAITING, JobState.READY, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
@@ -83,7 +83,7 @@ _NEXT: dict[JobState, frozenset[JobState]] = {
 
 
 def may_become(before: JobState, after: JobState) -> bool:
-    """Say whether a job in state `before` may step to `after`."""
+    """Return whether a job in state `before` may move to `after`."""
     return after in _NEXT[before]
 
 
@@ -95,5 +95,5 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def allows(self, needed: Role) -> bool:
-        """Say whether this role may do what `needed` may do. Curators do not submit: who approves is another person."""
+        """Return whether this role may do what `needed` may do. Curators do not submit: approving is another's task."""
         return self in (needed, Role.ADMIN)
