@@ -139,7 +139,7 @@ def test_an_advisory_that_was_signed_once_does_not_come_back(edge: Channel, unit
     unit.list(newer)
     with pytest.raises(InvalidAdvisoryIndexError, match="EXAMPLE-2026-1 is older than what is published"):
         unit.list(advisory())
-    with pytest.raises(InvalidAdvisoryIndexError, match="another than what is published, and not newer"):
+    with pytest.raises(InvalidAdvisoryIndexError, match="differs from what is published, and is not newer"):
         unit.list(as_old)
 
 

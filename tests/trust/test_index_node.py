@@ -127,7 +127,7 @@ def test_a_package_under_a_path_that_is_not_its_own_is_refused() -> None:
     own = path_of(name)[:4]
     other = f"{int(own, 2) ^ 1:04b}"
     assert read_node(write_node(Leaf(own, (line(name),))), own)
-    with pytest.raises(InvalidReleaseError, match=f"{name} does not belong where it stands"):
+    with pytest.raises(InvalidReleaseError, match=f"{name} is in a wrong place"):
         read_node(write_node(Leaf(other, (line(name),))), other)
 
 
@@ -205,7 +205,7 @@ class TestNodesTogether:
             return Branch("", (*swapped, *rest))
 
         forged = self.forged(store, swap)
-        with pytest.raises(InvalidReleaseError, match=r"does not belong|the one above it says"):
+        with pytest.raises(InvalidReleaseError, match=r"in a wrong place|the one above it says"):
             list(listings(store.read, forged))
 
     def test_a_number_of_packages_that_is_not_true_is_refused(self, store: CountingStore) -> None:
