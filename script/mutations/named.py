@@ -122,8 +122,8 @@ NAMED = (
         "proof",
         "farm/core/sets/linking/symbols.py",
         "a copied variable is looked for without its version",
-        "found = _first(name, version, (each",
-        'found = _first(name, "", (each',
+        "found = _first(name, version, (other",
+        'found = _first(name, "", (other',
     ),
     Named(
         "version-copied",
