@@ -1,6 +1,6 @@
-"""Where the command begins: a run that was prepared before starts at once, and all else goes to `farm.cli.main`.
+"""The entry point of the command: starts a prepared run at once, and hands everything else to `farm.cli.main`.
 
-Most of what `farm run` takes for itself is loading code. So nothing is loaded here before it is known to be needed.
+Most of the time of `farm run` is loading code, so nothing is imported here before it is needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text from strangers on a terminal: what a terminal would obey, or not show at all, is spelt out."""
+"""Escapes text for a terminal: characters that a terminal would obey, or not show at all, are spelled out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""What Python calls printable and nobody sees: joiners, fillers, selectors (`Default_Ignorable_Code_Point`)."""
+"""Printable for Python, but invisible: joiners, fillers, selectors (`Default_Ignorable_Code_Point`)."""
 _SPELT = {"\n": "\\n", "\r": "\\r"}
 
 
 def escape_control_chars(text: str) -> str:
-    """Return a text as one line in which nothing is obeyed: `\\x1b`, `\\u202e`, `\\n`. Tabs become spaces.
+    """Return a text as one line that a terminal only shows: with `\\x1b`, `\\u202e`, `\\n`. Tabs become spaces.
 
-    That is: control characters (C0, DEL, C1), line and paragraph separators, bidi controls, other format characters,
+    Escaped are control characters (C0, DEL, C1), line and paragraph separators, bidi controls, other format characters,
     spaces that are not the space, what is invisible, and bytes of file names that are no text.
     """
     if text.isascii() and text.isprintable():

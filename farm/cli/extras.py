@@ -1,7 +1,7 @@
-"""What a verb needs of the extras with which farm is installed, and what it says where they are not there.
+"""The extras of farm, and the error of a verb whose extra is not installed.
 
-A verb loads what it needs when it is called. So a module that is not there tells which extra is missing: by the table
-here, which follows `pyproject.toml`, and nowhere else.
+A verb imports what it needs when it is called, so a missing module tells which extra is missing: by the table here,
+which follows `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MODULES_OF = {
         "uvicorn",
     ),
 }
-"""Extra → the modules that are loaded by farm and come with it; those of several stand with the smallest."""
+"""Extra → the modules that farm imports and that come with it; a module of several extras is in the smallest."""
 _EXTRA_OF = {module: extra for extra, modules in MODULES_OF.items() for module in modules}
 _WHOLE_EXTRA_OF = {"up": "server"}
-"""Verb → the extra that brings all it needs, whichever of its modules is missed first."""
+"""Verb → the extra with all that it needs, whichever module is missing first."""
 
 
 class MissingExtraError(FarmError):
-    """farm was installed without what a verb needs."""
+    """farm was installed without the extra that a verb needs."""
 
     code = "missing-extra"
     exit_status = os.EX_UNAVAILABLE
@@ -43,6 +43,6 @@ class MissingExtraError(FarmError):
 
 
 def missing_extra(verb: str, error: ModuleNotFoundError) -> MissingExtraError | None:
-    """Return what to tell of a module that a verb did not find; None where no extra would bring it."""
+    """Return the error for a module that a verb did not find; None where it is of no extra."""
     extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
     return MissingExtraError(verb, _WHOLE_EXTRA_OF.get(verb, extra)) if extra else None

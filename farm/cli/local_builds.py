@@ -1,4 +1,4 @@
-"""Local builds of a tree of recipes, and its toolchains, for the verbs that build on this machine."""
+"""Local builds of a tree of recipes, and its toolchains, for verbs that build on this machine."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def local_builds(
     recipes: Path | None, *, verbose: bool = False, instead: Path | None = None
 ) -> Iterator[tuple[LocalBuilds, tuple[str, ...]]]:
-    """Open the local builds of a tree of recipes, with progress on standard error; yields its recipes' names too.
+    """Open the local builds of a tree of recipes, with progress on standard error; yields the names of its recipes too.
 
-    `instead` is the directory of one recipe, which is taken in place of the tree's of that name.
+    `instead` is the directory of one recipe, which replaces that of the same name in the tree.
     """
     from farm.build.local import LocalBuilds, Reports
     from farm.build.local_state import LocalState
@@ -63,7 +63,7 @@ def local_builds(
 
 
 def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, ...] = ()) -> list[Toolchain]:
-    """Return this host's toolchains (all without names), made where they are missing; relocking is said on stderr."""
+    """Return toolchains of this host by name, or all, making missing ones; says on standard error what it relocks."""
     from farm.build.toolchain.toolchain import ensure_toolchain_within_suite
     from farm.store.blobs import BlobStore
 
@@ -80,9 +80,9 @@ def prepare_toolchains(tree: RecipeTree, settings: Settings, names: tuple[str, .
 
 
 def definition_of(tree: RecipeTree, name: str) -> ToolchainDefinition:
-    """Return the toolchain of a tree by its name. Wrong use where there is none."""
+    """Return the toolchain of a tree by its name. Raises `click.UsageError`."""
     if name not in tree.toolchains:
-        raise click.UsageError(f"There is no toolchain {name}; there are {', '.join(sorted(tree.toolchains))}.")
+        raise click.UsageError(f"There is no toolchain {name}. The tree has {', '.join(sorted(tree.toolchains))}.")
     return tree.toolchains[name]
 
 

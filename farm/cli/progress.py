@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from farm.core.plan.job import BlobRef
 
 _PATIENCE = 2.0
-"""Seconds that something may take before it is shown how far it is."""
+"""Seconds before progress is shown."""
 _PAUSE = 0.1
-"""Seconds between what is shown."""
+"""Seconds between updates."""
 
 
 class _Bytes:
-    """How much of something has gone through, for a line that moves; several threads may tell it."""
+    """How many bytes have been processed, for a line that moves. Safe to use from several threads."""
 
     def __init__(self, what: str, total: int, show: Callable[[str], None], *, deadline: float = 0.0) -> None:
         self._what, self._total, self._show = what, total, show
@@ -45,7 +45,7 @@ class _Bytes:
 
 @contextlib.contextmanager
 def downloads(total: int) -> Iterator[Callable[[BlobRef], None]]:
-    """Show how much of `total` bytes has arrived; yields what is to be called with each blob that has."""
+    """Show how much of `total` bytes has arrived; yields a function to call with each blob."""
     with moving_line() as show:
         arrived = _Bytes("fetching", total, show)
         yield lambda blob: arrived.add(blob.size)
@@ -55,28 +55,28 @@ class TerminalProgress:
     """`farm.client.repository.progress.Progress` on standard error."""
 
     def wait_for(self, place: Path) -> None:
-        """Say that another command is at work, for which this one waits."""
+        """Say that this command waits for another one."""
         say(f"waiting for another farm command that uses {place}", err=True)
 
     def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
-        """Show how much has arrived in a line that moves."""
+        """Show how many bytes have arrived, in a line that moves."""
         return downloads(size)
 
     def note(self, text: str) -> None:
-        """Say a line."""
+        """Print a line."""
         say(text, err=True)
 
 
 @contextlib.contextmanager
 def looking(total: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of `total` bytes was read, once that takes longer than two seconds."""
+    """Show how much of `total` bytes was read, after two seconds."""
     with moving_line() as show:
         yield _Bytes("reading", total, show, deadline=_PATIENCE).add
 
 
 @contextlib.contextmanager
 def building() -> Iterator[Callable[[Progress], None]]:
-    """Show what a local build is at: one line that moves on a terminal, a line for each recipe elsewhere."""
+    """Show the progress of local builds: a line that moves on a terminal, a line for each recipe elsewhere."""
     if not sys.stderr.isatty():
         yield lambda progress: say(_line(progress), err=True)
         return

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from farm.client.root.installation import Change
 
 root_option = click.option(
-    "--root", required=True, type=click.Path(path_type=Path), help="The directory that farm installs into."
+    "--root", required=True, type=click.Path(path_type=Path), help="The root: the directory to install into."
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 
 
 def open_root(path: Path) -> Root:
-    """Return the root at a path, which need not be there."""
+    """Return the root at a path, which need not exist."""
     from farm.client.root.generations import Root
 
     return Root(path.absolute())
@@ -47,7 +47,7 @@ class RootProgress(TerminalProgress):
             if planned.fetched:
                 say(f"to fetch: {human_size(planned.fetched)}", err=self._err)
         except BrokenPipeError:
-            # Who read the list has read enough (`farm upgrade … | head`): what was asked for is done all the same.
+            # The reader of the list has gone (`farm upgrade … | head`): carry on without it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

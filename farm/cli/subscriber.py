@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_host(settings: Settings) -> Host:
-    """Return the subscriber's state with what this machine shares."""
+    """Return the state of the subscriber, and what this machine shares."""
     from farm.client.repository.host import Host
 
     return Host(settings.state, settings.host, warn)
@@ -26,9 +26,9 @@ def open_host(settings: Settings) -> Host:
 
 @contextmanager
 def looking_host(settings: Settings) -> Iterator[ReadOnlyHost]:
-    """The subscriber's state for who only looks: the last verified release stands in where there is no news.
+    """The state of the subscriber, read-only: without news, the last verified releases are used.
 
-    At the end it is told which did, and how old they are.
+    At the end, warns of those that were used, with their age.
     """
     from farm.client.repository.read_only_host import ReadOnlyHost, nothing_fetched
 
@@ -40,13 +40,13 @@ def looking_host(settings: Settings) -> Iterator[ReadOnlyHost]:
 
 
 def last_verified_form(host: ReadOnlyHost) -> dict[str, Any]:
-    """Return what JSON says of releases that stood in for the newest ones; nothing where none did."""
+    """Return the member of JSON documents with the last verified releases that were used instead of the newest."""
     found = [each.to_dict() for each in host.stood_in.values()]
     return {"last-verified": found} if found else {}
 
 
 def warn(words: str) -> None:
-    """Say in one line what is not as it should be, and is no reason to stop."""
+    """Print a warning in one line on standard error."""
     say(f"warning: {words}", err=True)
 
 
@@ -55,8 +55,8 @@ def opened(
 ) -> tuple[KnownImage, Host, EngineImages | None]:
     """Return an image by its name, the host (that of the settings, if none is given), and the engine if there is one.
 
-    Where Docker has another image under the name, that is said. Whoever judges, sends or changes an image asks for it
-    `certainly`. Raises what `open_image` raises; asked so, `AmbiguousImageError`.
+    Warns where Docker has another image under the name; with `certainly`, for verbs that judge, send or change an
+    image, that is an `AmbiguousImageError`. Raises what `open_image` raises.
     """
     from farm.client.image.engine import docker_images
     from farm.client.image.known_image import open_image, unambiguous

@@ -53,8 +53,8 @@ def closed_to(paths: list[Path], uid: int, groups: set[int]) -> tuple[Path, ...]
     for path in (Path(os.path.realpath(each)) for each in paths):
         if path.is_dir() and not _may_pass(path.stat(), uid, groups):
             raise FarmError(
-                f"{path} is closed to user {uid}, as which a program of the farm runs",
-                remedy=f"Open it: `chmod -R go+rX {path}`. It is no secret: code and recipes lie there.",
+                f"{path} is closed to user {uid}, which a program of the farm runs as",
+                remedy=f"Open it: `chmod -R go+rX {path}`. It has no secrets, only code and recipes.",
                 code="closed-path",
             )
         stops = (place for place in reversed(path.parents) if not _may_pass(place.stat(), uid, groups))

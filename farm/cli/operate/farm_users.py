@@ -1,7 +1,7 @@
-"""The users that the programs of one farm run as: a user for each, so that none can read or change what is another's.
+"""The users that the programs of a farm run as: one for each, so that none can read or change the files of another.
 
-They need no accounts: a farm takes numbers of its own at its first start, out of a range that systems leave unused, and
-keeps them in its directory. Or `FARM_USERS` names accounts that somebody has made. Build workers stay root: they mount.
+They need no accounts: at its first start, a farm takes user IDs of its own from a range that systems leave unused, and
+keeps them in its directory. Or `FARM_USERS` names existing accounts. Build workers stay root, because they mount.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from farm.cli.operate.farm_home import FarmHome
 
 ROOT, EVERY, STORE = "root", "farm", "store"
-"""Root; the group of all services, which may pass through the farm's directory; that of those who write its store."""
+"""Root; the group of all services, which may pass through the farm's directory; the group that may write its store."""
 _STORES_UMASK, _USUAL_UMASK = 0o002, 0o022
 
 _GROUPS = {EVERY: 0, STORE: 1}
@@ -38,7 +38,7 @@ _FIRST, _LAST, _BLOCK = 0x70000000, 0x7FFDFFFF, 16
 
 @dataclass(frozen=True, slots=True)
 class FarmUser:
-    """Whom a program runs as: numbers of a user, of its group, and of the other groups that it is in."""
+    """The user of a program: IDs of the user, its group, and its other groups."""
 
     uid: int
     gid: int
@@ -65,7 +65,7 @@ class FarmUsers:
         return 0 if name == ROOT else self.users[name].gid
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers by name, as they are kept."""
+        """Return the IDs by name, as they are kept."""
         users = {name: [user.uid, user.gid] for name, user in self.users.items()}
         return {"first": self.first, "users": users, "groups": self.groups}
 
@@ -170,7 +170,7 @@ def _is_taken(number: int) -> bool:
 def _numbered(first: int) -> FarmUsers:
     if not _is_mapped(first):
         raise FarmError(
-            f"this user namespace has no user {first}, as which a program of this farm would run",
+            f"this user namespace has no user {first}, which a program of this farm would run as",
             remedy="Make accounts for them, and name their prefix in FARM_USERS: see `Users` in docs/operate.md.",
             code="users",
         )
@@ -216,12 +216,12 @@ def _users(numbers: dict[str, tuple[int, int]], groups: dict[str, int], first: i
 
 
 def _check_unchanged(home: FarmHome, now: dict[str, Any], kept: dict[str, Any]) -> None:
-    """Refuse other numbers than the files of a farm belong to. A service of a later version of farm has none yet."""
+    """Refuse other IDs than those that own the files of a farm. A service of a later version has none yet."""
     for kind in ("users", "groups"):
         for name, before in kept[kind].items():
             if name in now[kind] and now[kind][name] != before:
                 raise FarmError(
                     f"what {name} has in {home.root} belongs to {before}, and would belong to {now[kind][name]} now",
-                    remedy="Start the farm with the FARM_USERS of before. To change users, see docs/operate.md.",
+                    remedy="Start the farm with the same FARM_USERS as before. To change users, see docs/operate.md.",
                     code="users",
                 )

@@ -1,9 +1,9 @@
-"""Keeps the programs of one farm running on one machine: starts them in order, restarts what ends, stops them all.
+"""Keeps the programs of a farm running on one machine: starts them in order, restarts those that end, stops them all.
 
-A program that ends is started again, at first at once and then ever later, during its start too: what it waits for may
-come. Only one that says of itself that it cannot run so (status 78, as in sysexits.h), or that is not there (126, 127),
-ends the start of all. The output of each goes to a log file of bounded size. Should the supervisor itself be killed,
-the kernel ends its programs (`setpriv --pdeathsig`).
+A program that ends is started again, at first at once and then ever later, also during the start: it may have waited
+for another. Only a program that cannot run (status 78, as in sysexits.h), or does not exist (126, 127), ends the start
+of all. The output of each goes to a log file of bounded size. If the supervisor is killed, the kernel ends its programs
+(`setpriv --pdeathsig`).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _READY_SECONDS = 60.0
-"""How often it is said of a program that it is not ready yet."""
+"""Seconds between messages that a program is not ready yet."""
 CANNOT_RUN = frozenset({78, 126, 127})
-"""Statuses of a program that will not start another time either: its settings are wrong, or it is not there."""
+"""Exit statuses of a program that cannot be started: its settings are wrong, or it does not exist."""
 _LAST_LINES = 5
 _STOP_SECONDS = 15.0
 _LOG_BYTES = 8 * 1024 * 1024
 _LONGEST_PAUSE = 60.0
 _STEADY_SECONDS = 120.0
-"""A program that has run for so long is no longer restarting in a loop."""
+"""After so many seconds, a program is not restarting in a loop."""
 
 
 class ProgramError(FarmError):
-    """A program of the farm cannot come up. `said` is what it put out last, if anything."""
+    """A program of the farm cannot start. `said` is the end of its output, if any."""
 
     code = "program"
 
@@ -89,7 +89,7 @@ class Supervisor:
             started(program.name)
 
     def watch(self, stop: threading.Event, tell: Callable[[str], None] = lambda _line: None) -> None:
-        """Restart what ends, until `stop` is set; `tell` is told each time, in lines."""
+        """Restart programs that end, until `stop` is set; `tell` gets a line about each."""
         while not stop.wait(0.5):
             self._restart_what_ended(tell)
 
