@@ -76,7 +76,7 @@ def test_a_recipe_of_ones_own_stands_in_until_it_is_taken_back(farm: Command, tm
     assert upgraded[-3:] == [SAID, VOID, "  proven with it: all that a proof looks at fits together"]
     assert subprocess.check_output(["chroot", tmp_path / "root", "/usr/bin/say"]) == b"patched\n"
     verified = farm("verify", "--root", "root").done().output
-    assert "say 1.0.1-1 was put there by the user" in verified
+    assert "say 1.0.1-1 was added by the user" in verified
     assert "all as signed, except overrides\n" in verified
     assert {SAID, VOID} <= {*verified.splitlines()}
 
