@@ -172,7 +172,7 @@ def test_a_channel_is_left_when_no_root_is_of_it(distribution: SmallDistribution
     done(farm("install", "--root", "tools", "greet"))
     refused = farm("unsubscribe", FIRST)
     done(refused, 1)
-    assert f"installed from {FIRST}: {tmp_path}/tools" in refused.stderr
+    assert f"{FIRST} is in use by {tmp_path}/tools" in refused.stderr
     assert "--force" in refused.stderr
     done(farm("unsubscribe", FIRST, "--force"))
     assert done(farm("subscriptions", "--json")) == "[]\n"
