@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -35,7 +36,7 @@ class Output:
         """Write one file below `data`; refuse where it is there already with other content."""
         path = DATA / name
         content = content.encode() if isinstance(content, str) else content
-        if path.exists() and path.read_bytes() == content:
+        if path.exists() and _same(name, path.read_bytes(), content):
             return
         if self._checks:
             self.differs.append(name)
@@ -44,6 +45,11 @@ class Output:
             sys.exit(f"error: {path} is there already, with other content. It stays; --overwrite would replace it.")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _same(name: str, kept: bytes, made: bytes) -> bool:
+    """Whether both are the same bytes; of a table that these tests write themselves, the same values by key."""
+    return kept == made or (name.endswith(".json") and json.loads(kept) == json.loads(made))
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from farm.client.repository import flush_record
 from farm.core.names.digest import Digest
 from tests.formats import kept
 from tests.formats.make.fixed import tick
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 PLACE = Path("/tmp/farm-formats")
 """Where it all lies, for paths are part of it."""
+BOOT = "e62f9c4e-cf7b-4659-a0c3-8cd144085aed"
+"""The boot of the machine on which it was made, which a file of a home is named for."""
 
 
 def make(out: Output, folder: Path) -> None:
     """Write `home.tar.gz` and `home.json`, `layout.tar.gz` and `images.json`."""
     tick(minutes=30)  # what was published was published
+    (folder / "boot").write_text(BOOT)
+    flush_record._BOOT = folder / "boot"
     shutil.rmtree(PLACE, ignore_errors=True)
     try:
         published, told = kept.unpacked("published.tar.gz", PLACE), kept.read_json("published.json")
