@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from farm.client.repository.download import DownloadError
 from farm.client.repository.known_advisories import NoAdvisoriesError, known_in_release
@@ -66,7 +66,7 @@ class LayerChange(Form, record="layer change"):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageDiff(Form, record="difference of two images", keys={"layers": "foreign-layers"}):
+class ImageDiff:
     """All differences. `layers` are those that others added, `settings` keys of the configuration.
 
     `advisories` is None where nothing can be known.
@@ -83,6 +83,17 @@ class ImageDiff(Form, record="difference of two images", keys={"layers": "foreig
     def is_empty(self) -> bool:
         """Whether the two are the same image."""
         return not (self.packages or self.files or self.layers or self.settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "advisories": None if self.advisories is None else [advisory.to_dict() for advisory in self.advisories],
+            "files": [file.to_dict() for file in self.files],
+            "foreign-layers": [layer.to_dict() for layer in self.layers],
+            "packages": [package.to_dict() for package in self.packages],
+            "settings": list(self.settings),
+            "symbols": [symbol.to_dict() for symbol in self.symbols],
+        }
 
 
 @dataclass(frozen=True, slots=True)
