@@ -43,7 +43,7 @@ def test_a_root_is_judged_with_a_verdict_for_programs(policy: Path, tmp_path: Pa
     root = str(tmp_path / "root")
     farm("install", "--root", root, "greet")
     policy.write_text("channels: [dist.example.org/edge]\nminimum-attestations: 1\noverrides: forbidden\n")
-    assert f"{root}: 2 packages, all that {policy} accepts" in farm("policy", "check", root)
+    assert f"{root}: 2 packages, all allowed by {policy}" in farm("policy", "check", root)
     policy.write_text("minimum-attestations: 2\n")
     verdict = json.loads(farm("policy", "check", root, "--json", status=3, printed=True))
     assert verdict["allowed"] is False
