@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dict[str, Any]
 @pytest.mark.parametrize("number", range(len(KNOWN)), ids=[" ".join(each["line"]) for each in KNOWN])
 def test_a_verb_ends_as_it_did_and_answers_in_the_same_shape(answers: Sequence[dict[str, Any]], number: int) -> None:
     assert answers[number]["status"] == KNOWN[number]["status"], answers[number]["err"]
-    assert command.shape_of(answers[number]["out"]) == KNOWN[number]["shape"]
+    assert command.shape_of(made_here(answers[number]["out"])) == KNOWN[number]["shape"]
+
+
+def made_here(answer: str) -> str:
+    """Leave out what the Docker Engine of this machine has of other tests."""
+    if not answer.startswith("[") or '"made-here"' not in answer:
+        return answer
+    return json.dumps([image for image in json.loads(answer) if image["made-here"]])
 
 
 def test_every_way_to_end_is_among_them() -> None:
