@@ -98,6 +98,6 @@ def test_what_a_build_prints_cannot_move_the_terminal(farm: Farm) -> None:
 
 
 def commands(text: str) -> list[str]:
-    """Return the lines of the help's list of commands that begin one."""
-    listed = text.partition("Commands:\n")[2].splitlines()
+    """Return the lines of the help's lists of commands, which follow its options, that begin one."""
+    listed = text.partition("Options:\n")[2].partition("\n\n")[2].splitlines()
     return [line for line in listed if line.startswith("  ") and line[2] != " "]

@@ -92,7 +92,7 @@ def test_the_bounds_of_callers_reach_the_web_process(tmp_path: Path, monkeypatch
 )
 def test_what_is_no_bound_is_wrong_use(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("FARM_WEB_BOUNDS", text)
-    with pytest.raises(click.UsageError, match=f"FARM_WEB_BOUNDS: '{text}' is no bound"):
+    with pytest.raises(click.UsageError, match=f"FARM_WEB_BOUNDS: '{text}' is not a limit"):
         Settings.from_environment()
 
 
