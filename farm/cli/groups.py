@@ -13,9 +13,9 @@ from farm.cli.verbs import ELSEWHERE, FIRST, FORMER, GROUPS, VERBS
 
 
 class VerbGroup(click.Group):
-    """A group with the verbs of the table that are called after it ("channel"), beside those that its module adds."""
+    """A group with the verbs of the table that are called after `below` ("channel"), beside those of its module."""
 
-    def __init__(self, *arguments: Any, below: str, **options: Any) -> None:
+    def __init__(self, *arguments: Any, below: str | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         words = ((*verb.name.rpartition(" ")[::2], verb.target) for verb in VERBS)
         self._targets = {name: target for group, name, target in words if group == below}
@@ -36,6 +36,21 @@ class VerbGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs with their whole first sentences; Click would cut them."""
         self._write_section(ctx, formatter, "Commands", self.list_commands(ctx))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb that a command line names; for a misspelt one, name the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := self.nearest(ctx, args[0]):
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near!r}?", ctx) from error
+            raise
+
+    def nearest(self, ctx: click.Context, name: str) -> str | None:
+        """Return the verb whose name is most like this one, None where none is like it."""
+        return next(iter(difflib.get_close_matches(name, self.list_commands(ctx), n=1)), None)
 
     def _write_section(
         self, ctx: click.Context, formatter: click.HelpFormatter, heading: str, names: list[str]
@@ -76,15 +91,13 @@ class Farm(VerbGroup):
                     err=True,
                 )
             args = [*now.split(), *args[1:]]
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            near = ELSEWHERE.get(args[0]) or next(
-                iter(difflib.get_close_matches(args[0], [*self.list_commands(ctx), *FORMER], n=1)), None
-            )
-            if near:
-                raise click.UsageError(f"{error.message} Did you mean {FORMER.get(near, near)!r}?", ctx) from error
-            raise
+        return super().resolve_command(ctx, args)
+
+    def nearest(self, ctx: click.Context, name: str) -> str | None:
+        """Return the verb that does what people look for under this name, or whose name is most like it."""
+        names = difflib.get_close_matches(name, [*self.list_commands(ctx), *FORMER], n=1)
+        near = ELSEWHERE.get(name) or next(iter(names), None)
+        return near and FORMER.get(near, near)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; where a module is missing that an extra brings, say which."""

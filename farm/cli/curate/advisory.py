@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, styled, table, tell_table
 from farm.cli.remote import connect
@@ -28,7 +29,7 @@ _unknown_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def advisory() -> None:
     """Show and add the security advisories of the farm at FARM_URL."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farm.cli.channel_lines import say_trouble
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines, table, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, reason_option, tell_order, wait_option
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from farm.api.curator_client import CuratorClient
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def candidate() -> None:
     """Show the candidates of a channel, and try again what is held back."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, tell_result, tell_table
 from farm.cli.remote import clock, connect, in_brief, number_type, why_option
@@ -19,7 +20,7 @@ _LOOKED_THROUGH = 500
 """How many of the newest orders are searched for the one to withdraw."""
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def order() -> None:
     """List the orders of curators to the pipeline of a channel, and withdraw them."""
 

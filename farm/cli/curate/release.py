@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.remote import connect, number_type
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def release() -> None:
     """Show the releases of channels of the farm at FARM_URL, and compare them."""
 

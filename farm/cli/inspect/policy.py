@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import counted, say, say_json
 from farm.cli.settings import Settings
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 FOUND = 3
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def policy() -> None:
     """Check roots and images against the policy of this host."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_table
 from farm.cli.recipes_option import read_tree, recipes_option
@@ -24,7 +25,7 @@ _SIGNED = (
 )
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def package() -> None:
     """Show the owners of packages, and the packages that hold code of another."""
 

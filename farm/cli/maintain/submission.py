@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.maintain.signed_recipes import digests_of, distribution_in, sign_digests, waiting_lines, whom
 from farm.cli.options import json_option
 from farm.cli.output import say, say_json, say_lines, table, tell_table
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from farm.core.names.digest import Digest
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def submission() -> None:
     """Show submissions, and as an owner of their recipes accept or withdraw them.
 

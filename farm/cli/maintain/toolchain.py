@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.local_builds import definition_of, prepare_toolchains
 from farm.cli.options import json_option
 from farm.cli.output import say, table, tell_result
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def toolchain() -> None:
     """Lock, make and list the toolchains of a tree of recipes."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option, names_option
 from farm.cli.output import say, say_json, say_lines
 
@@ -26,7 +27,7 @@ _FILE = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-@click.group("draft")
+@click.group("draft", cls=VerbGroup)
 def draft() -> None:
     """Write the next version of root or targets to a file, for its key holders to sign.
 

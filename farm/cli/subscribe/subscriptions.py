@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farm.cli.groups import VerbGroup
 from farm.cli.options import json_option
 from farm.cli.output import Line, say, say_json, say_lines, table
 from farm.cli.settings import Settings
@@ -32,7 +33,7 @@ priority_option = click.option(
 )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=VerbGroup, invoke_without_command=True)
 @json_option
 @click.pass_context
 def subscriptions(context: click.Context, as_json: bool) -> None:
