@@ -22,7 +22,7 @@ pytestmark = pytest.mark.scenario
 _EXPECTED = (
     "farm/py.typed",
     "farm/container/driver.bash",
-    "farm/server/tables/migrations/script.py.mako",
+    "farm/server/tables/migrations/versions/1000_first_schema.py",
     "web/static/farm.css",
     "web/templates/base.html",
 )
