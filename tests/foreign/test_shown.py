@@ -114,7 +114,7 @@ def test_where_nothing_is_kept_the_signer_refuses_and_a_look_mends_it(
     with taking.application.database.connection() as connection:
         connection.execute(text("UPDATE imported_release SET shown = ''"))
     taking.decide()
-    with refuses("unshown-import", match="nothing shows"):
+    with refuses("unshown-import", match="there is no proof"):
         check_newest(taking, neighbours)
     assert taking.follow() == 0  # nothing new, but that
     taking.pipeline = taking.channel(STABLE)

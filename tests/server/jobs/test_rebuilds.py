@@ -241,7 +241,7 @@ def test_a_rebuild_whose_toolchain_is_gone_fails_in_words(farm: SmallFarm) -> No
     newer = replace(TOOLCHAIN, tree=Digest.of(b"a newer toolchain"))
     farm.application = replace(farm.application, inputs=replace(WORLD, toolchains={"c": newer}))
     assert claim(farm.application, farm.workers["two"]) is None
-    assert "toolchain that it was built with is no more" in farm.job(job.id).error
+    assert "no longer has the toolchain that it was built with" in farm.job(job.id).error
 
 
 def test_the_plan_is_carried_out_with_the_packages_of_back_then(farm: SmallFarm) -> None:
