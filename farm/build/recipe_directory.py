@@ -69,7 +69,7 @@ def _name_in(own: Mapping[str, bytes], directory: Path) -> str:
 
 def _read(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise _unreadable(f"{path} is not a regular file", remedy="Replace it by the file itself.")
+        raise _unreadable(f"{path} is not a regular file", remedy="Replace it with the file itself.")
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
