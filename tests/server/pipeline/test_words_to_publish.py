@@ -310,7 +310,7 @@ def test_an_order_that_the_signer_refuses_is_none(newsroom: Newsroom) -> None:
 
 def test_nobody_states_two_things_at_one_time(newsroom: Newsroom) -> None:
     newsroom.state(openvex(), newsroom.signed(*words(openvex())))
-    with pytest.raises(StaleAdvisoryError, match="stated otherwise about EXAMPLE-2026-1 in jq at this very time"):
+    with pytest.raises(StaleAdvisoryError, match="another statement about EXAMPLE-2026-1 in jq has the same time"):
         newsroom.state(openvex("affected"), newsroom.signed(*words(openvex("affected"))))
     assert newsroom.state(openvex()) == 0
 
