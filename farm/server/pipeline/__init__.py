@@ -1,3 +1,6 @@
-"""The release pipeline: what is built is collected, passes the gates of a channel as one set, and is published.
-Rooms from low to high: publication, members, candidates, gates and search, excuses, publishing; `pipeline` joins them.
+"""The release pipeline: it collects new builds, checks them as one set against a channel's gates, and publishes the
+set.
+
+Subpackages, lowest first: publication, members, candidates, gates and search, excuses, publishing; `pipeline` joins
+them.
 """

@@ -1,4 +1,4 @@
-"""The first step of a round: the open candidate of a channel, or a new one of what could be changed now."""
+"""The first step of a round: the open candidate of a channel, or a new candidate of all possible changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SEARCH_GATES = (GateKind.PROOF, GateKind.TESTS, GateKind.BUILD, GateKind.SIGNER
 
 
 def find_candidate(this: Round) -> Candidate | Step:
-    """Return the candidate of a round: the open one, unless it is superseded, or a new one. A step where none is."""
+    """Return the candidate of a round: the open one, unless it is superseded, or a new one. A `Step` if there is none."""
     session, channel = this.unit.session, this.tools.channel
     candidate = candidates.open_candidate(session, channel)
     if candidate is None:
@@ -40,7 +40,7 @@ def find_candidate(this: Round) -> Candidate | Step:
 
 
 def _collect(this: Round) -> Candidate | Step:
-    """Open a candidate, unless there is nothing to change, or nothing that was not decided before."""
+    """Open a candidate, unless there is nothing to change or all of it was decided before."""
     unit, tools, channel = this.unit, this.tools, this.tools.channel
     proposal = tools.collector.propose(unit, this.newest)
     if isinstance(proposal, NothingToDo):
@@ -79,7 +79,7 @@ def _open(this: Round, proposal: Proposal, held: Mapping[str, HeldBack]) -> Cand
 
 
 def _moving_along(this: Round, opened: Candidate, proposal: Proposal) -> set[str]:
-    """Return what must move with the packages that a retry names, where a rollback keeps something from moving."""
+    """Return the packages that must move with those that a retry names, if a rollback keeps any package from moving."""
     order = proposal.order
     named = order.detail.get("packages") if order and order.kind is OrderKind.RETRY else ()
     if not named or not this.tools.gates.is_rolled_back(this.unit, proposal):
@@ -88,7 +88,7 @@ def _moving_along(this: Round, opened: Candidate, proposal: Proposal) -> set[str
 
 
 def _refuse_rollback(this: Round, proposal: Proposal) -> Step | None:
-    """End the order of a rollback that would change what a curator has come to hold since it was given."""
+    """End the order of a rollback that would change packages that a curator has put on hold since."""
     in_the_way = held_among(this.unit, this.tools.channel, proposal.changes)
     if in_the_way is None or proposal.order is None:
         return None
@@ -105,7 +105,7 @@ def _nothing_to_do(this: Round, nothing: NothingToDo) -> Step:
 
 
 def _decided_before(this: Round, latest: Candidate, held: Mapping[str, HeldBack]) -> Step:
-    """Keep what is said of the newest candidate up to date: what would be proposed now was decided by it."""
+    """Update the excuses of the newest candidate, which has already decided what would be proposed now."""
     _renew_excuses(this, latest, held)
     _renew_failed_builds(this)
     tests = _test_release(this)
@@ -114,7 +114,7 @@ def _decided_before(this: Round, latest: Candidate, held: Mapping[str, HeldBack]
 
 
 def _test_release(this: Round) -> str:
-    """Have newer tests run on what the channel holds; return how far they are, empty when they are done."""
+    """Run newer tests on the channel's packages; return their progress, empty once they are done."""
     tools = this.tools
     trial = tools.state.trial(this.unit, this.base_number)
     return tools.released_tests.look(this.unit, this.newest, trial, this.hearing, with_tests=bool(tools.scope))
@@ -127,10 +127,10 @@ def _renew_failed_builds(this: Round) -> None:
 
 
 def _renew_excuses(this: Round, latest: Candidate, held: Mapping[str, HeldBack]) -> None:
-    """Bring the excuses up to date when the gates say something else by now."""
+    """Update the excuses if the gates now return other results."""
     unit = this.unit
     standing = excuses.standing(unit.session, latest.channel)
-    # Which packages are held is as it was (`was_decided`); what is said of them may be more by now.
+    # The held packages are the same (`was_decided`); the reasons may be more by now.
     said = {(kept.excuse.gate, kept.excuse.reason) for kept in standing}
     if {(back.gate, back.result.reason) for back in held.values()} <= said:
         return
@@ -143,5 +143,5 @@ def _renew_excuses(this: Round, latest: Candidate, held: Mapping[str, HeldBack])
 
 
 def _is_of_package_gate(excuse: Excuse) -> bool:
-    """Return whether a gate of single packages says the same: what the signer refused waits there."""
+    """Return whether a gate of single packages gives the same reason: packages that the signer refused wait there."""
     return excuse.gate is GateKind.SIGNER and bool(excuse.package)

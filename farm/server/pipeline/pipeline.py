@@ -1,7 +1,7 @@
 """The pipeline of one channel. `Pipeline.advance` is one round: collect, ask the gates, search, record, publish.
 
-A round does what can be done now and returns; it is run on a timer and after each job. Everything that it knows is in
-the database, so a pipeline that is killed goes on where it was.
+A round does what can be done now and returns; it runs on a timer and after each job. All state is in the database, so a
+pipeline that is killed continues where it was.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Pipeline:
-    """The way of one channel, from what is built to what is signed. For one thread in the whole farm."""
+    """Moves the packages of one channel from build to signed release. For one thread in the whole farm."""
 
     def __init__(
         self,
@@ -71,7 +71,9 @@ class Pipeline:
         return self._tools.channel
 
     def advance(self) -> Step:
-        """Do one round towards the next release. Raises `SignerUnreachableError` when the signer is away: try again."""
+        """Do one round towards the next release. Raises `SignerUnreachableError` if the signer is unreachable: try
+        again.
+        """
         with self._halts.recorded():
             if adopted := self._adoption.adopt():
                 self._tools.forget()
@@ -93,7 +95,7 @@ class Pipeline:
             return self._publication.publish(decided)
 
     def _decide(self, this: Round, examined: Examination) -> RecordedRelease | Step:
-        """Record the release of what passes. A step where nothing does, or where the channel is frozen."""
+        """Record the release of what passes. A `Step` if nothing passes, or if the channel is frozen."""
         unit, context, candidate = this.unit, examined.context, examined.context.candidate
         told = [*examined.excuses, *([] if this.tools.policy.from_channel else this.explainer(context).unbuilt())]
         candidates.place_changes(unit.session, candidate.id, examined.accepted, state=ChangeState.ACCEPTED)
@@ -127,7 +129,7 @@ class Pipeline:
         return RecordedRelease(context.candidate, record, release)
 
     def _record_passed(self, this: Round, examined: Examination) -> None:
-        """Write down what the gates of sets say of a set that passes."""
+        """Record the results of the gates of sets for a set that passes."""
         unit, candidate = this.unit, examined.context.candidate
         record_gate_result(unit, candidate, GateKind.PROOF, GateState.PASSED, examined.context.trial.proof.summary)
         tests = examined.evidence if isinstance(examined.evidence, TestEvidence) else TestEvidence()

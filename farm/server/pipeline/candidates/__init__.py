@@ -1,3 +1,3 @@
-"""What a channel would change, what it takes of others, and how it stands, for people and programs.
-May import `pipeline.members`, `pipeline.publication`.
+"""The changes that a channel could make, its imports, and its state, for people and programs. May import
+`pipeline.members`, `pipeline.publication`.
 """

@@ -1,4 +1,4 @@
-"""What a channel would change now: against fresh builds, another channel, or as a curator ordered."""
+"""Collects the changes that a channel could make now: new builds, another channel's packages, or a curator's order."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Changes to the newest release of a channel; `order` is the curator's order that they come from, if any.
+    """Changes to the newest release of a channel; `order` is the curator's order behind them, if any.
 
-    `pins` are the releases of other distributions that foreign packages are of, once these changes are made.
+    `pins` are the releases of other distributions that the imported packages belong to once these changes are made.
     """
 
     changes: Differences
@@ -51,17 +51,17 @@ class NothingToDo:
 
 
 class Collector:
-    """Proposes changes to one channel. What the database said is good until something was built or released since."""
+    """Proposes changes to one channel. Keeps what it read from the database until something is built or released."""
 
     def __init__(self, policy: ChannelPolicy, importer: Importer, unseen: Unseen = lambda _unit: ()) -> None:
-        """`unseen` gives the packages of other distributions that were not looked for yet."""
+        """`unseen` returns the packages of other distributions that were not looked up yet."""
         self._policy = policy
         self._importer = importer
         self._unseen = unseen
         self._known: _Known | None = None
 
     def forget(self) -> None:
-        """Ask the database anew next time: what it says of releases has been corrected."""
+        """Read the database again next time: its records of releases have been corrected."""
         self._known = None
 
     def propose(self, unit: UnitOfWork, newest: ReleaseRecord | None) -> Proposal | NothingToDo:
@@ -78,7 +78,7 @@ class Collector:
         return self._from_channel(unit, newest, order) if policy.from_channel else self._built(unit, newest, order)
 
     def offered(self, unit: UnitOfWork, newest: ReleaseRecord) -> Differences:
-        """Return what there is to be had that the newest release is without, whether it would pass or not."""
+        """Return what is available and not in the newest release, whether it would pass the gates or not."""
         if not self._policy.from_channel:
             own, imports = self._new_builds(unit, newest)
         elif source := releases.newest_release(unit.session, self._policy.from_channel):
@@ -90,7 +90,7 @@ class Collector:
     def _built(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order | None) -> Proposal | NothingToDo:
         if has_unfinished_builds(unit.session, unit.now):
             return NothingToDo(StepState.BUILDING, "builds are not finished")
-        # What is built depends on the jobs that there are, of which every one has a number, and on those that rested.
+        # New builds come from jobs, which are numbered, and from jobs that were paused.
         built = (jobs.newest_job(unit.session), recipes.last_built(unit.session))
         mark = (*built, newest.number if newest else 0, imported.mark(unit.session))
         if (self._known is None or self._known.mark != mark) and (unseen := self._unseen(unit)):
@@ -147,7 +147,7 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database said while things stood as `mark` says."""
+    """What the database contained when `mark` was taken."""
 
     mark: object
     own: Differences
@@ -166,7 +166,7 @@ def _origin(order: Order | None) -> CandidateOrigin:
 
 
 def _promoted(unit: UnitOfWork, channel: str, newest: ReleaseRecord | None, order: Order) -> Differences:
-    """Return what a promotion that was ordered changes among a channel's own packages."""
+    """Return what an ordered promotion changes among a channel's own packages."""
     there = releases.release_set(unit.session, str(order.detail["from"]), int(order.detail["number"]))
     here = releases.release_set(unit.session, channel, newest.number) if newest else {}
     names = set(order.detail.get("packages") or there.keys() | here.keys())

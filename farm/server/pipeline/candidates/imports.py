@@ -1,4 +1,4 @@
-"""What a channel takes of other distributions: which packages, of which releases, and how a release says so."""
+"""The imports of a channel: which packages of other distributions, of which releases, and how a release records them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """What changes among the foreign packages, by full name, and the releases that those of now on are of."""
+    """Changes among the imported packages, by full name, and the releases that the packages then belong to."""
 
     changes: Differences
     pins: tuple[ImportedRelease, ...]
@@ -44,7 +44,7 @@ NOTHING = Imports({}, ())
 
 
 class UnpinnedPackagesError(FarmError):
-    """Foreign packages of a set are not all of one release of their distribution: no release can say what they are."""
+    """The imported packages of one distribution are not all of one release, so no release can pin them."""
 
     code = "unpinned-packages"
 
@@ -56,7 +56,7 @@ class UnpinnedPackagesError(FarmError):
 
 
 class Importer:
-    """Proposes foreign packages for one channel, beside what it proposes of its own."""
+    """Proposes imported packages for one channel, to go with the changes of its own packages."""
 
     def __init__(self, state: ChannelState, shelf: MemberCache, public: PublicStore) -> None:
         self._state = state
@@ -64,7 +64,9 @@ class Importer:
         self._public = public
 
     def built(self, unit: UnitOfWork, newest: ReleaseRecord | None, own: Differences) -> Imports:
-        """Return what the newest releases of other distributions have for the newest builds, and `own` changes."""
+        """Return what the newest releases of other distributions offer to the newest builds; `own` are the channel's
+        changes.
+        """
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
         for distribution in unit.inputs.foreign.values():
@@ -86,17 +88,17 @@ class Importer:
         return Imports(_between(before, {name: each.descriptor.digest for name, each in members.items()}), tuple(pins))
 
     def taken(self, unit: UnitOfWork, newest: ReleaseRecord | None, channel: str, number: int) -> Imports:
-        """Return what a release of this or another channel has, for this one to have too."""
+        """Return the imports of a release of this or another channel, for this channel to take."""
         source = releases.release(unit.session, channel, number)
         pins = [imported.find_release(unit.session, each.release) for each in self._imports(source)]
         changes = _between(self._held(newest), self._held(source))
         return Imports(changes, tuple(pin for pin in pins if pin is not None))
 
     def promoted(self, unit: UnitOfWork, newest: ReleaseRecord | None, order: Order, own: Differences) -> Imports:
-        """Return what comes along with a promotion: where packages are named, what those of them need that come.
+        """Return the imports that come with a promotion: if packages are named, those that the named packages need.
 
-        `own` are the changes of own packages by it. Where what comes along cannot be pinned beside what is here of the
-        same distribution, all of it comes: the signer says whether it may.
+        `own` are the promotion's changes to own packages. If the imports that come cannot be pinned together with the
+        present imports of the same distribution, all of them come: the signer decides whether they may.
         """
         channel, number, named = str(order.detail["from"]), int(order.detail["number"]), order.detail.get("packages")
         whole, record = self.taken(unit, newest, channel, number), releases.release(unit.session, channel, number)
@@ -126,11 +128,11 @@ class Importer:
 def make_imports(
     unit: UnitOfWork, candidate: Candidate, trial: TrialSet, base: Sequence[Import], public: PublicStore
 ) -> tuple[Import, ...]:
-    """Return what a release of the set on `trial` takes of other distributions; `base` is what the one before took.
+    """Return the imports of a release of the set on `trial`; `base` are the imports of the release before.
 
-    All packages of a distribution are of one of its releases: the one that the candidate was pinned to or, where that
-    was held back, the one of before. Its address is the one that is signed by now, where any is.
-    Raises `UnpinnedPackagesError`, `OpenSetError`.
+    All packages of a distribution are of one of its releases: the one that the candidate was pinned to or, if that was
+    held back, the earlier one. Its address is the one that is signed now, if any is. Raises `UnpinnedPackagesError`,
+    `OpenSetError`.
     """
     members = {name: member for name, member in trial.members.items() if is_imported(name)}
     needs = needs_of(trial, members)

@@ -1,4 +1,4 @@
-"""What releases hold and how they differ, as people and programs read it; packages of other distributions too."""
+"""What releases hold and how they differ, for people and programs; imported packages included."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseImport:
-    """What a release takes of one other distribution. The packages stand by name."""
+    """What a release imports from one other distribution, packages sorted by name."""
 
     pin: Import
     packages: tuple[ImportedPackage, ...]
@@ -47,12 +47,12 @@ def package_to_dict(package: Package | ImportedPackage) -> dict[str, Any]:
 
 
 def build_to_dict(package: Package | ImportedPackage) -> dict[str, int]:
-    """Return the build number of a package; nothing of a first build, whose number is not shown."""
+    """Return the build number of a package; empty for a first build, whose number is not shown."""
     return {"build": package.build} if package.build != FIRST_BUILD else {}
 
 
 def imports_of(unit: UnitOfWork, record: ReleaseRecord) -> tuple[Import, ...]:
-    """Return the imports that the signed head of a release names; none of a release from before they were named."""
+    """Return the imports that the signed head of a release names; none for a release older than that field."""
     try:
         return Release.from_json(unit.blobs.read(record.digest)).imports
     except MissingBlobError:
@@ -60,7 +60,7 @@ def imports_of(unit: UnitOfWork, record: ReleaseRecord) -> tuple[Import, ...]:
 
 
 def imported_packages(unit: UnitOfWork, record: ReleaseRecord) -> tuple[ReleaseImport, ...]:
-    """Return what a release takes of other distributions, by distribution."""
+    """Return the imports of a release, by distribution."""
     imports = imports_of(unit, record)
     known = imported.packages_by_digest(unit.session, imported_descriptors(imports).values())
     return tuple(
@@ -71,9 +71,9 @@ def imported_packages(unit: UnitOfWork, record: ReleaseRecord) -> tuple[ReleaseI
 
 @dataclass(frozen=True, slots=True)
 class SetChange:
-    """A package that is in one of two sets only, or in both as another build. `before` or `after` is None then.
+    """A package that is in one of two sets only, or in both as different builds. `before` or `after` may be None.
 
-    `atom` and `state` are those that a candidate's change has.
+    `atom` and `state` are those of a candidate's change.
     """
 
     name: str
@@ -84,7 +84,7 @@ class SetChange:
 
     @property
     def kind(self) -> Literal["new", "gone", "version", "rebuilt"]:
-        """`version` when version or revision differ, `rebuilt` when neither does and the files, or facts, do."""
+        """`version` if version or revision differ; `rebuilt` if neither does but the files or facts do."""
         if self.before is None:
             return "new"
         if self.after is None:
@@ -105,14 +105,14 @@ class SetChange:
 
 @dataclass(frozen=True, slots=True)
 class SetChanges:
-    """The changes by name: the first of them, and how many there are."""
+    """The first changes by name, and the number of all changes."""
 
     shown: Sequence[SetChange]
     count: int
 
 
 def with_packages(session: Session, changes: Iterable[Change], *, limit: int | None = None) -> SetChanges:
-    """Return changes by name with their packages, `limit` of them at most."""
+    """Return changes by name with their packages, at most `limit` of them."""
     found = sorted(changes, key=lambda change: change.name)
     some = found[:limit]
     digests = {digest for change in some for digest in (change.before, change.after) if digest}
@@ -132,9 +132,9 @@ def with_packages(session: Session, changes: Iterable[Change], *, limit: int | N
 
 
 def between(unit: UnitOfWork, channel: str, old: int, new: int, *, limit: int | None = None) -> SetChanges:
-    """Return what differs between two releases of a channel; costs what differs, not what they hold.
+    """Return the differences between two releases of a channel; the cost is that of the differences, not of the sets.
 
-    What they have taken of other distributions is among it, by full names.
+    Imported packages are included, by full name.
     """
     found = releases.release_difference(unit.session, channel, old, new)
     before, after = (_taken(unit, channel, number) for number in (old, new))

@@ -1,4 +1,4 @@
-"""The state of a channel, for people and pages: its newest release, its candidate, and what is held back."""
+"""The state of a channel, for people and pages: its newest release, its candidate, and the packages held back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DECIDED = (CandidateState.REFUSED, CandidateState.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class CandidateStatus(Form, record="candidate status", outside={"candidate"}):
-    """A candidate with what its gates said, which of its sets were examined, and the excuses for what it held back."""
+    """A candidate with the results of its gates, the sets that were examined, and its excuses."""
 
     candidate: Candidate
     gates: tuple[GateResult, ...]
@@ -47,7 +47,7 @@ class CandidateStatus(Form, record="candidate status", outside={"candidate"}):
     excuses: tuple[KeptExcuse, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: those of the candidate, and these."""
+        """Return JSON values: those of the candidate, with gates, sets and excuses added."""
         return {**self.candidate.to_dict(), **Form.to_dict(self)}
 
 
@@ -55,15 +55,15 @@ class CandidateStatus(Form, record="candidate status", outside={"candidate"}):
 class ChannelStatus(Form, record="channel status", keys={"latest": "candidate", "standing": "excuses"}):
     """The state of a channel. `settled`: everything that is built has been released or refused, and no build runs.
 
-    A package that other workers are building again, as the channel's policy asks, is neither yet.
+    A package that the channel's policy has rebuilt on other workers is neither released nor refused yet.
 
     `latest` is the newest candidate, `held` what curators hold, `standing` what is held back for any reason, and
-    `orders` those that are not done. With `trouble`, lines with places in its file, the channel does nothing at all;
-    nor does it when it is `halted`, which says what keeps it from its next step.
-    `unsigned` are points in which its file asks for less than what is signed: these wait, and it goes on.
-    `astray` are signed orders that the signer does not have, or has refused, while nobody has ordered anew about the
-    same; `reports_astray` are reports likewise.
-    `unfollowed` are other distributions whose updates do not arrive; none for a channel that takes from another.
+    `orders` those that are not done. `trouble` lists errors in the channel's file, by line: the channel then does
+    nothing at all. The same holds while it is `halted`, which names what prevents its next step. `unsigned` are points
+    in which its file is laxer than what is signed: these wait, and the channel goes on. `astray` are signed orders that
+    the signer does not have or has refused, and that no later order replaces; `reports_astray` are such reports.
+    `unfollowed` are other distributions whose updates do not arrive; empty for a channel that takes from another
+    channel.
     """
 
     channel: str
@@ -83,7 +83,7 @@ class ChannelStatus(Form, record="channel status", keys={"latest": "candidate", 
 
 
 def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelStatus:
-    """Return how a channel stands now."""
+    """Return the present state of a channel."""
     newest = releases.newest_release(session, channel)
     candidate = candidates.latest_candidate(session, channel)
     waiting = tuple(orders.open_orders(session, channel))
@@ -117,10 +117,10 @@ def channel_status(session: Session, channel: str, *, now: datetime) -> ChannelS
 
 
 def _astray(session: Session, channel: str, now: datetime) -> Iterator[SignedOrder]:
-    """Give the orders that the signer has not got.
+    """Yield the orders that the signer does not have.
 
-    Not those refused after which it took another about the same, or before which it took one that ended the same; nor
-    those that would not be good any more.
+    Leaves out refused orders after which the signer took another about the same matter, or before which it took one
+    that ended that matter; and orders that have expired.
     """
     found = signed_orders.astray(session, channel)
     refused = [each for each in found if each.refused]
@@ -142,11 +142,11 @@ _ENDS_FOR_GOOD = {Act.CLOSE_REPORT.value, Act.WITHDRAW_ORDER.value}
 
 
 def _read(order: SignedOrder) -> tuple[frozenset[tuple[str, ...]], datetime]:
-    """Return what an order is about, and until when it is good; nothing of one that somebody has edited."""
+    """Return the matters of an order, and when it expires; no matters for an order whose row was edited."""
     try:
         read = kept_order(order.envelope.encode())
     except CuratorOrderError:
-        return frozenset(), datetime.max.replace(tzinfo=UTC)  # the signer says so
+        return frozenset(), datetime.max.replace(tzinfo=UTC)  # the signer reports the error
     return read.matters, read.expires
 
 
@@ -157,7 +157,7 @@ def _reports_astray(session: Session, channel: str) -> Iterator[Report]:
 
 
 def _goes_on_without(session: Session, candidate: Candidate | None, standing: Iterable[KeptExcuse]) -> bool:
-    """Say whether the next candidate is this one without the packages that the signer has just refused."""
+    """Return whether the next candidate is this one without the packages that the signer has just refused."""
     if candidate is None or candidate.state is not CandidateState.REFUSED:
         return False
     refused = {
@@ -182,7 +182,7 @@ def candidate_status(session: Session, candidate: Candidate) -> CandidateStatus:
 
 
 def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
-    """Return all about a candidate as JSON values: also what it changes, atom by atom, and all that its gates said."""
+    """Return all about a candidate as JSON values, with its changes, atom by atom, and all results of its gates."""
     known = candidate_status(session, candidate)
     details = {gate.gate: {"summary": gate.summary, **unblocking(gate.tests)} for gate in known.gates}
     changes = with_packages(session, candidates.changes_of(session, candidate.id))
@@ -195,7 +195,7 @@ def candidate_detail(session: Session, candidate: Candidate) -> dict[str, Any]:
 
 
 def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[dict[str, Any]]]:
-    """Return the tests that kept nothing out of a release though they failed: `already-red` before it, and `flaky`."""
+    """Return the tests that failed and blocked nothing: `already-red` before the release, and `flaky`."""
     said = candidates.gate_results(session, record.candidate_id) if record.candidate_id else []
     return unblocking(
         TestEvidence(
@@ -206,16 +206,16 @@ def unblocking_tests(session: Session, record: ReleaseRecord) -> dict[str, list[
 
 
 def excuses_of_channel(session: Session, channel: str, *, cleared: bool = False, limit: int = 100) -> dict[str, Any]:
-    """Return the excuses that stand on a channel as JSON values; with `cleared` the newest ones, standing or not."""
+    """Return the open excuses of a channel as JSON values; with `cleared` the newest ones, open or cleared."""
     found = excuses.recent(session, channel, limit=limit) if cleared else excuses.standing(session, channel)
     return {"channel": channel, "excuses": [excuse.to_dict() for excuse in found]}
 
 
 def has_unfinished_builds(session: Session, now: datetime) -> bool:
-    """Say whether any build may put something out soon, and by itself.
+    """Return whether any build may finish soon without a person's help.
 
-    A blocked one waits for a person, and so does one that was set aside, with all that wait for it; one that met
-    trouble rests. None of them keeps back what is built: it goes in when it comes.
+    Builds that are blocked or set aside wait for a person, and so do the builds that depend on them; a build that met
+    trouble is paused. None of these delays the packages that are built: later outputs enter a later candidate.
     """
     if jobs.any_in_state(session, JobKind.BUILD, ACTIVE, rested=now):
         return True
@@ -224,7 +224,7 @@ def has_unfinished_builds(session: Session, now: datetime) -> bool:
 
 
 def _nothing_new(session: Session, channel: str, latest: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
-    """Say whether no candidate would be made now: what there is to take has been decided about."""
+    """Return whether no candidate would be made now: everything available has been decided."""
     decided = latest if latest is not None and latest.state in DECIDED else None
     if origin := _origin(session, channel):
         return _all_taken(session, channel, releases.newest_release(session, origin), decided)
@@ -235,13 +235,13 @@ def _nothing_new(session: Session, channel: str, latest: Candidate | None, stand
 
 
 def _origin(session: Session, channel: str) -> str:
-    """Return which channel this one takes packages from; nothing when it takes fresh builds."""
+    """Return the channel that this one takes packages from; empty if it takes new builds."""
     policy = json.loads(releases.policy_text(session, channel) or "{}")
     return str(policy.get("from", ""))
 
 
 def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, decided: Candidate | None) -> bool:
-    """Say whether what another channel's newest release holds has been decided about, or is held here already."""
+    """Return whether the packages of another channel's newest release were decided, or are in this channel already."""
     if offered is None:
         return True
     taken = (decided.source.channel, decided.source.number) if decided else None
@@ -251,7 +251,7 @@ def _all_taken(session: Session, channel: str, offered: ReleaseRecord | None, de
 
 
 def _all_known(session: Session, channel: str, decided: Candidate | None, standing: tuple[KeptExcuse, ...]) -> bool:
-    """Say whether all that is built is released, or was decided about: a build may come to what was there before."""
+    """Return whether all builds were released or decided; a build may have the same result as an earlier one."""
     known = {(excuse.excuse.package, excuse.excuse.digest) for excuse in standing}
     if decided is not None:
         known |= {(change.name, change.after) for change in candidates.changes_of(session, decided.id)}

@@ -1,3 +1,3 @@
-"""How a candidate fares, and why packages are held back, written down for people.
-May import `pipeline.gates`, `pipeline.search` and what lies below.
+"""The results of a candidate, and why packages are held back, recorded for people. May import `pipeline.gates`,
+`pipeline.search` and what lies below.
 """

@@ -1,4 +1,4 @@
-"""Writing down how a candidate fares: what a gate says, why it is given up, and how it ended."""
+"""Records the results of a candidate: what a gate returned, why it was superseded, and how it ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What `advance` did; `message` says it to people."""
+    """What `advance` did; `message` describes it for people."""
 
     channel: str
     state: StepState
@@ -47,8 +47,8 @@ class Step:
 
 
 def why_superseded(unit: UnitOfWork, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
-    """Return why a candidate is given up: its base, its tests or its testers are others by now, or a curator's order
-    goes first.
+    """Return why a candidate is superseded: its base, its tests or its testers have changed, or a curator's order takes
+    precedence.
     """
     number = newest.number if newest else 0
     if candidate.base_number != number:
@@ -72,7 +72,7 @@ def was_decided(
     *,
     marks: Marks,
 ) -> bool:
-    """Say whether the newest candidate has decided about exactly what would be proposed now, by the marks of now."""
+    """Return whether the newest candidate has decided exactly what would be proposed now, under the present marks."""
     if latest.marks != marks or _is_asked_again(unit, latest):
         return False
     decided = candidates.changes_of(unit.session, latest.id)
@@ -88,7 +88,7 @@ def was_decided(
 
 
 def _is_asked_again(unit: UnitOfWork, latest: Candidate) -> bool:
-    """Say whether the signer refused a candidate as a whole, and it is time to ask it again."""
+    """Return whether the signer refused a candidate as a whole, and it is time to ask again."""
     standing = excuses.standing(unit.session, latest.channel, package="")
     return any(excuse.excuse.gate is GateKind.SIGNER and _is_over(excuse.excuse, unit.now) for excuse in standing)
 
@@ -111,12 +111,12 @@ def record_gate_result(
     *,
     tests: TestEvidence | None = None,
 ) -> None:
-    """Write down what a gate says now; of `tests` pages show those that failed and block nothing."""
+    """Record a gate's result; of `tests`, pages show those that failed and block nothing."""
     candidates.record_gate(unit.session, candidate.id, gate, state, summary, tests=tests, now=unit.now)
 
 
 def record_interfaces(unit: UnitOfWork, candidate: Candidate, count: InterfaceCount) -> None:
-    """Write down that no interface of a set changed, and which could not be judged: those count as unknown."""
+    """Record that no interface of a set changed, and which could not be compared: those count as unknown."""
     told = "no interface had to be compared"
     if count.compared:
         told = f"{count.compared} interface{'s' if count.compared > 1 else ''} compared"

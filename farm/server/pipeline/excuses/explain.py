@@ -1,4 +1,4 @@
-"""Excuses: from what the search and the gates found to what a person reads, one for each recipe that is held back."""
+"""Makes excuses from the findings of the search and the gates: one for each recipe that is held back."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _LONGEST_LINE = 500
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Writes the excuses of one candidate, which would put in `packages` and, of others, `imported`; all by name.
+    """Writes the excuses of one candidate, which would add `packages` and the imported packages `imported`, both by
+    name.
 
-    Own packages that it would take out are `leaving`. What excuses that stand told of partners is `earlier`.
+    `leaving` are the own packages that it would remove. `earlier` is the evidence for companions in open excuses.
     """
 
     unit: UnitOfWork
@@ -68,7 +69,7 @@ class Explainer:
         return self._of_problems(hold, hold.evidence or ProofEvidence(()))
 
     def held_back(self, found: HeldBack, atom: Atom, blamed: str) -> list[Excuse]:
-        """Return the excuses for an atom that a gate of single packages keeps back because of the package `blamed`."""
+        """Return the excuses for an atom that a gate of single packages holds back because of the package `blamed`."""
         excuses = []
         for name in self._mains(atom.key):
             own = name == blamed or blamed in atom.names
@@ -91,7 +92,7 @@ class Explainer:
         return excuses
 
     def of_gates(self, held: Mapping[str, HeldBack]) -> list[Excuse]:
-        """Return what the gates of single packages say of all that they hold back."""
+        """Return the excuses for all that the gates of single packages hold back."""
         blamed = atoms_held_back(self.atoms.values(), held)
         return [
             excuse
@@ -101,7 +102,7 @@ class Explainer:
         ]
 
     def unbuilt(self) -> list[Excuse]:
-        """Return the excuses for recipes whose current revision could not be built, or not yet."""
+        """Return the excuses for recipes whose current revision failed to build, or is not built yet."""
         excuses = []
         for head in recipes.unbuilt(self.unit.session):
             job = jobs.latest_of_revision(self.unit.session, head.current)
@@ -194,7 +195,7 @@ class Explainer:
         ]
 
     def _unbuilt_party(self, problems: Iterable[FoundProblem]) -> tuple[str, Job | None]:
-        """Return the recipe, with its job, whose failed build keeps a party to these problems at its old version."""
+        """Return the recipe, and its job, whose failed build keeps a package in these problems at its old version."""
         parties = {name for problem in problems for name in problem.packages if name not in self.packages}
         for recipe in sorted(set(recipes.recipes_of(self.unit.session, parties).values())):
             head = recipes.head(self.unit.session, recipe)
@@ -205,7 +206,7 @@ class Explainer:
         return "", None
 
     def _failed_build(self, job: Job, seen: set[str]) -> Job:
-        """Follow a blocked or waiting build to the one that keeps it."""
+        """Follow a blocked or waiting build to the build that it waits for."""
         if job.state not in (JobState.BLOCKED, JobState.WAITING):
             return job
         needs = jobs.needs_of(self.unit.session, job.id)
@@ -215,7 +216,7 @@ class Explainer:
                 return self._failed_build(below, seen | {name})
         return job
 
-    def _excuse(  # what an excuse is made of
+    def _excuse(  # the parts of an excuse
         self,
         name: str,
         gate: GateKind,
@@ -242,7 +243,7 @@ class Explainer:
         return package.digest if package else foreign.descriptor.digest if foreign else None
 
     def _mains(self, atom: str) -> list[str]:
-        """Return the packages of an atom that are named for their recipe, or else all of them."""
+        """Return the packages of an atom that have the name of their recipe, or else all of them."""
         names = self.atoms[atom].names
         found = [name for name in names if self._main(name) == name]
         return found or list(names)
@@ -255,7 +256,7 @@ class Explainer:
         return name
 
     def _wanted(self, name: str) -> str:
-        """Return what another needs of a package: the new version, or that it goes."""
+        """Return what another package needs: the new version, or the removal."""
         return f"{name} to go" if name in self.leaving else self._label(name)
 
     def _label(self, name: str) -> str:
@@ -268,7 +269,7 @@ class Explainer:
         return tuple(self._label(self._mains(atom)[0]) for atom in atoms)
 
     def _partners(self, name: str, hold: Hold) -> tuple[tuple[str, ...], str]:
-        """Return with what a package breaks, as the search finds now or an earlier one found, and a clause on it."""
+        """Return the packages that a package breaks with, by this search or an earlier one, and a clause about them."""
         label = self._label(self._mains(hold.atom)[0])
         if hold.partners:
             partners = self._labels_of(hold.partners)
@@ -288,7 +289,7 @@ class Explainer:
 
 
 def _fixing(name: str, own: str, tested: str) -> str:
-    """Return what helps; an imported package is fixed by its own distribution."""
+    """Return the remedy; an imported package is fixed by its own distribution."""
     if not is_imported(name):
         return f"{own}; a new version is tried by itself."
     here = f"Fix {tested}, or tell" if tested else "Tell"
@@ -315,5 +316,5 @@ def _how_to_build(culprit: Job) -> str:
     if culprit.state is JobState.SET_ASIDE:
         return f"See what job {culprit.id} does to a worker, then try it again: `farm retry {culprit.id}`."
     if culprit.trouble:
-        return ""  # it goes by itself
+        return ""  # time alone clears it
     return f"Fix the recipe of {culprit.name} and submit it, or try job {culprit.id} again."

@@ -1,6 +1,6 @@
-"""The gate `dependents`: a package enters when the dependents that the policy has built again because of it are built.
+"""The gate `dependents`: a package enters once the dependents that the policy has rebuilt for it are built.
 
-In force on every channel that takes fresh builds. A curator who names the package lets it go on without them.
+In force on every channel that takes new builds. If a curator's order names the package, it enters without them.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Dependents:
-    """Nothing that the channel holds was built against an older state of the package, and could not be built again."""
+    """No package in the channel was built against an older state of the package without having been rebuilt."""
 
     kind = GateKind.DEPENDENTS
 
     def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a curator has ordered to go on: their dependents may stay behind."""
+        """`ordered` are packages that a curator's order names: their dependents may stay behind."""
         self._ordered = ordered
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those whose dependents are still to be built again, or could not be."""
+        """Return the results of packages whose dependents are not rebuilt yet, or could not be."""
         own = {package.name: package for package in packages if isinstance(package, Package)}
         by_recipe: defaultdict[str, set[str]] = defaultdict(set)
         for name, recipe in recipes.recipes_of(unit.session, own).items():
@@ -55,7 +55,7 @@ class Dependents:
 
 
 def _concerns(unit: UnitOfWork, channel: str, build: OpenBuild, arriving: Mapping[str, Package]) -> bool:
-    """Say whether the channel holds the dependent, or would."""
+    """Return whether the channel holds the dependent, or would."""
     names = {package.name for package in package_rows.packages_of_plan(unit.session, build.built_plan)}
     return not names.isdisjoint(arriving) or bool(releases.held_since(unit.session, channel, names))
 

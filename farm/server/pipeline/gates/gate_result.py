@@ -1,4 +1,4 @@
-"""What gates of single packages are asked, and what they answer: results, and the packages that these hold back."""
+"""The interface of gates of single packages: their context, their results, and the packages that they hold back."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 MovingPackage: TypeAlias = "Package | ImportedPackage"
-"""A package that a candidate puts in or takes out: an own one by its short name, an imported one by its full name."""
+"""A package that a candidate adds or removes: an own one by its short name, an imported one by its full name."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The answer of a gate about a package: `waiting` passes by itself or by somebody's signature, `failed` does not.
+    """A gate's result for a package: `waiting` is cleared by time or by a person's signature, `failed` is not.
 
-    `reason` is a sentence for people without its full stop, `remedy` what would clear it; `until` is when time alone
-    does, and `job` where the log is. `under_way`: jobs of the farm see to it, nobody has to do anything.
+    `reason` is a sentence for people without its full stop, `remedy` what would clear it. `until` is when time alone
+    clears it, and `job` is the job with the log. `under_way`: jobs of the farm work on it, and nobody has to act.
     """
 
     state: Literal["passed", "waiting", "failed"]
@@ -40,32 +40,32 @@ class GateResult:
 
     @classmethod
     def of(cls, objection: Objection) -> Self:
-        """Return the result of an objection, which waits where time alone helps."""
+        """Return the result for an objection: `waiting` if time alone helps."""
         return cls("waiting" if objection.until else "failed", *objection)
 
 
 class PackageGate(Protocol):
-    """A gate that decides about single packages, from rows; it may request rebuilds, and writes nothing else."""
+    """A gate that decides about single packages from rows. It may request rebuilds, and writes nothing else."""
 
     kind: GateKind
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the result of each package that a candidate puts in, by name; those that are missing have passed."""
+        """Return the results of the packages that a candidate adds, by name; a package without a result has passed."""
 
 
 @runtime_checkable
 class RemovalGate(Protocol):
-    """A gate that is also asked about packages that a candidate takes out."""
+    """A gate that also decides about packages that a candidate removes."""
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
-        """Return the result of each package that a candidate takes out, by name; those that are missing may go."""
+        """Return the results of the packages that a candidate removes, by name; a package without a result may go."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A package that a gate does not let in (yet), and what the gate says."""
+    """A package that a gate does not admit (yet), and the gate's result."""
 
     package: str
     gate: GateKind
@@ -74,9 +74,9 @@ class HeldBack:
 
 @dataclass(frozen=True, slots=True)
 class CandidateContext:
-    """A candidate with all that its gates look at. Own packages that it puts in are `packages`, by name.
+    """A candidate with all that its gates read. `packages` are the own packages that it adds, by name.
 
-    Those that it takes out are `leaving`.
+    `leaving` are those that it removes.
     """
 
     candidate: Candidate
@@ -95,7 +95,7 @@ def held_back(
     arrivals: Sequence[MovingPackage],
     departures: Sequence[MovingPackage] = (),
 ) -> dict[str, HeldBack]:
-    """Return what a gate holds back of what comes and goes, by name, with the first such gate of the policy."""
+    """Return the packages that gates hold back, by name, each with the first such gate of the policy."""
     found: dict[str, HeldBack] = {}
     for gate in gates:
         coming = [package for package in arrivals if package.name not in found]
@@ -110,7 +110,7 @@ def held_back(
 
 
 def moving_along(atoms: Sequence[Atom], named: Collection[str]) -> set[str]:
-    """Return which other packages must move for these to move: those of their atoms, and of all that these need."""
+    """Return the other packages that must move with these: those of their atoms, and of all atoms that these need."""
     by_key = {atom.key: atom for atom in atoms}
     wanted = [atom.key for atom in atoms if not set(named).isdisjoint(atom.names)]
     moving: set[str] = set()
@@ -125,7 +125,7 @@ def moving_along(atoms: Sequence[Atom], named: Collection[str]) -> set[str]:
 def atoms_held_back(atoms: Iterable[Atom], held: Iterable[str]) -> Mapping[str, str]:
     """Return the keys of the atoms that stay back when these packages do, each with the package that is to blame.
 
-    An atom stays back with any of its packages, and with any atom that it needs. `atoms` stand in their order.
+    An atom stays back with any of its packages, and with any atom that it needs. `atoms` are in dependency order.
     """
     blamed: dict[str, str] = {}
     names = set(held)

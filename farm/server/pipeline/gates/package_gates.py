@@ -1,4 +1,4 @@
-"""All gates of single packages of a channel: asked about what comes and what goes, and asked again at the end."""
+"""All gates of single packages of a channel: asked about added and removed packages, and once more at the end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SKIPPED_BY_PROMOTIONS = (GateKind.ROLLED_BACK, GateKind.OLDER)
 
 
 class PackageGates:
-    """The gates of one channel. A rollback is asked by none of them, but changes nothing that a curator holds."""
+    """The gates of one channel. A rollback passes none of them, but changes no package that a curator holds."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class PackageGates:
         self._takes_builds = takes_builds
 
     def held_back(self, unit: UnitOfWork, proposal: Proposal) -> dict[str, HeldBack]:
-        """Return what does not come in, or does not go, by name; a promotion does not wait for the soak."""
+        """Return the packages that may not be added or removed, by name; a promotion does not wait for the soak."""
         if proposal.source.is_rollback:
             return {}
         gates = self._gates_for(unit, proposal.source, proposal.order)
@@ -66,7 +66,7 @@ class PackageGates:
         return bool(self._ask(unit, [RolledBack()], proposal.changes.values()))
 
     def held_now(self, unit: UnitOfWork, context: CandidateContext) -> Mapping[str, HeldBack] | None:
-        """Ask the gates again; None when one of them holds back what it had let pass."""
+        """Ask the gates again; None if a gate now holds back a package that it had let pass."""
         if context.candidate.source.is_rollback:
             names = [change.name for change in context.changes]
             return None if held_among(unit, self._channel, names) else {}
@@ -78,7 +78,7 @@ class PackageGates:
         if held.keys() & let_pass:
             return None
         waiting = {change.name for change in context.changes if change.state is _WAITING}
-        # What has passed since then is for the next candidate.
+        # Packages that have passed since then wait for the next candidate.
         return {name: back for name, back in held.items() if name in waiting} | {
             name: HeldBack(name, GateKind.NEXT, _IN_THE_NEXT) for name in waiting - held.keys()
         }
@@ -97,16 +97,16 @@ class PackageGates:
         }
 
     def _gates_for(self, unit: UnitOfWork, source: Source, order: Order | None) -> list[PackageGate]:
-        """Return the gates that are asked. A promotion skips the soak, an earlier rollback, and newer versions.
+        """Return the gates to ask. A promotion skips the soak, an earlier rollback, and newer versions.
 
-        It does not skip open reports, which the curator may not know of. What an order names may go on without its
-        dependents. What a retry names, `rolled-back` finds out itself.
+        It does not skip open reports, which the curator may not know of. Packages that an order names may go on without
+        their dependents. For packages that a retry names, `rolled-back` decides by itself.
         """
         is_promotion = source.origin is CandidateOrigin.PROMOTION
         skipped = _SKIPPED_BY_PROMOTIONS if is_promotion else ()
         named = _named(order)
         signed = named if order and signature_of(unit, order.id) else frozenset()
-        # An order of everything has the signer asked about everything, too.
+        # An order without names has the signer asked about all packages, too.
         own: list[PackageGate] = [Older(signed), *([Refused(named)] if named or order is None else [])]
         gates = [gate.open_reports if is_promotion and isinstance(gate, Soak) else gate for gate in self._gates]
         asked = [gate for gate in (*own, *gates) if gate.kind not in skipped]
@@ -115,7 +115,7 @@ class PackageGates:
     def _ask(
         self, unit: UnitOfWork, gates: Sequence[PackageGate], changes: Iterable[tuple[Digest | None, Digest | None]]
     ) -> dict[str, HeldBack]:
-        """Ask gates about what comes and what goes, by descriptor before and after; own and imported ones alike."""
+        """Ask gates about added and removed packages, by descriptor before and after; own and imported ones alike."""
         coming, going = [], []
         for before, after in changes:
             if after is not None:

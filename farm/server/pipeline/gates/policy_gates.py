@@ -1,4 +1,4 @@
-"""The gates of single packages that a channel's policy asks for, as the pipeline asks them: by rows and packages."""
+"""The gates of single packages that a channel's policy requires, as the pipeline asks them: from rows and packages."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 
 def package_gates(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> tuple[PackageGate, ...]:
-    """Return the gates of single packages of a channel. Holds are asked first, whatever the policy says.
+    """Return the gates of single packages of a channel. Holds are asked first, in any order of the policy.
 
-    `curators` are public keys (64 hexadecimal digits) by name, by group. Proof and tests look at sets: not here.
+    `curators` are public keys (64 hexadecimal digits) by name, by group. Proof and tests decide about sets: not here.
     """
     asked = (package_gate(gate, from_channel=policy.from_channel, curators=curators) for gate in policy.gates)
     return (Holds(), *(gate for gate in asked if gate is not None))
@@ -48,7 +48,7 @@ def package_gates(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str
 def package_gate(
     gate: Gate, *, from_channel: str = "", curators: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 ) -> PackageGate | None:
-    """Return how the pipeline asks a gate of a policy about single packages; None for a gate that looks at sets."""
+    """Return the pipeline's form of a policy's gate of single packages; None for a gate of sets."""
     asked: PackageGate | None = None
     match gate:
         case ReproducedGate():
@@ -69,7 +69,7 @@ def package_gate(
 
 
 class PropertyGate:
-    """A gate that objects to what a package is: its license, its advisories, what it needs, how it is built."""
+    """A gate that objects to a property of a package: its license, advisories, requirements, or build."""
 
     def __init__(self, kind: GateKind, ask: Callable[[UnitOfWork, Sequence[MovingPackage]], _Objections]) -> None:
         self.kind = kind
@@ -91,7 +91,7 @@ def _of_host_needs(gate: HostGate, unit: UnitOfWork, packages: Sequence[MovingPa
 
 
 def _of_hardening(gate: HardeningGate, unit: UnitOfWork, packages: Sequence[MovingPackage]) -> _Objections:
-    """Packages of other distributions are theirs to judge: what their recipes waive is not known here."""
+    """Imported packages are left to their distribution: what their recipes waive is not known here."""
     own = [package for package in packages if not isinstance(package, ImportedPackage)]
     return ((package.name, gate.objection(hardening_of(unit, package))) for package in own)
 
@@ -103,7 +103,7 @@ def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[Mo
 
 
 class Approvals:
-    """Enough people of a group have signed for this very package on this channel, each with a key that counts now."""
+    """Enough people of a group have signed for exactly this package on this channel, each with a key that counts now."""
 
     kind = GateKind.APPROVALS
 
@@ -113,13 +113,15 @@ class Approvals:
         self.keys = dict(keys)
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that wait for signatures. A changed key makes old signatures worthless."""
+        """Return the results of packages that wait for signatures. After a change of key, older signatures do not
+        count.
+        """
         return dict(self._waiting(unit, channel, packages, removed=False))
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
-        """Return the results of those whose removal too few have signed."""
+        """Return the results of packages whose removal too few people have signed."""
         return dict(self._waiting(unit, channel, packages, removed=True))
 
     def _waiting(

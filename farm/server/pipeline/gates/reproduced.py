@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 MOST_TRIES = 3
-"""Rebuilds of a plan that may fail before a person has to request the next."""
+"""How many rebuilds of a plan may fail before a person has to request the next."""
 
 MOST_READY = 200
-"""Rebuilds of plans first built by one worker that may be ready: the workers that may have none pass over them all."""
+"""How many rebuilds of plans first built by one worker may be ready: workers that may take none pass over them all."""
 
 
 class Reproduced:
-    """As many different workers as the gate asks for, the first one counted, must have built the same package."""
+    """As many different workers as the gate requires, the first one included, must have built the same package."""
 
     kind = GateKind.REPRODUCED
 
@@ -47,7 +47,7 @@ class Reproduced:
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
         """Return the results of own packages. Needs a planning transaction: missing rebuilds are requested.
 
-        Packages of others cannot be built here: how many builders of theirs must agree, their own channel says.
+        Imported packages cannot be built here: their own channel says how many of its builders must agree.
         """
         own = [package for package in packages if isinstance(package, Package)]
         by_plan: defaultdict[Digest, list[Package]] = defaultdict(list)
@@ -63,7 +63,7 @@ class Reproduced:
     def _check_plan(
         self, unit: UnitOfWork, plan: Digest, packages: Sequence[Package], records: _Records
     ) -> GateResult | None:
-        """Return the result of the packages of one plan; None when enough workers agree about each of them."""
+        """Return the results of the packages of one plan; None if enough workers agree about each of them."""
         first = packages[0]
         agreeing = min((records.builders(package) for package in packages), key=len)
         if not (so_far := self.gate.lacking(len(agreeing))):
@@ -92,7 +92,7 @@ class Reproduced:
 
 @dataclass(frozen=True, slots=True)
 class _Records:
-    """All that is on record about packages, looked up at once. `workers` are those that build, by name."""
+    """All records about packages, looked up at once. `workers` are those that build, by name."""
 
     attested: Mapping[Digest, tuple[Attestation, ...]]
     differences: Mapping[Digest, tuple[Difference, ...]]
@@ -115,7 +115,7 @@ class _Records:
         )
 
     def builders(self, package: Package) -> set[str]:
-        """Return the workers that came to this package, whose keys are still trusted."""
+        """Return the workers that built exactly this package, and whose keys are still trusted."""
         return {
             package.built_by,
             *(attestation.built_by for attestation in self.attested.get(package.digest, ())),

@@ -1,4 +1,4 @@
-"""The gate `soak` as the pipeline asks it: by the releases of the channel that packages come from, and open reports."""
+"""The gate `soak` as the pipeline asks it: from the releases of the channel that packages come from, and open reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OpenReports:
-    """What is left of the gate for a promotion, which does not wait: no report on the package is open."""
+    """The part of the gate that a promotion does not skip: no report on the package is open."""
 
     kind = GateKind.SOAK
 
@@ -28,7 +28,7 @@ class OpenReports:
         self.from_channel = from_channel
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:  # noqa: ARG002
-        """Return the results of those on which a report is open: they wait until somebody closes it."""
+        """Return the results of packages with an open report: they wait until a curator closes it."""
         found = reports.open_reports(unit.session, self.from_channel, [package.digest for package in packages])
         return {package.name: self._reported(found[package.digest]) for package in packages if package.digest in found}
 
@@ -54,7 +54,7 @@ class Soak:
         self.open_reports = OpenReports(from_channel)
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that have not been there for long enough, or on which a report is open."""
+        """Return the results of packages that the channel has held for too short a time, or that have an open report."""
         since = releases.first_released(unit.session, self.from_channel, [package.digest for package in packages])
         since |= imported.first_taken(unit.session, self.from_channel, (package.name for package in packages))
         objections = (
@@ -70,7 +70,7 @@ class Soak:
         channel: str,  # noqa: ARG002
         packages: Sequence[MovingPackage],
     ) -> Mapping[str, GateResult]:
-        """Return the results of those that have not been gone for long enough; what was never there may go."""
+        """Return the results of packages that left the channel too recently; a package that was never there may go."""
         names = [package.name for package in packages]
         gone = releases.gone_since(unit.session, self.from_channel, names)
         gone |= imported.gone_since(unit.session, self.from_channel, names)

@@ -1,4 +1,4 @@
-"""The gates in force on every channel, whatever its policy says: holds, rollbacks, older versions, refusals."""
+"""The gates in force on every channel, whatever its policy: holds, rollbacks, older versions, refusals."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Holds:
     kind = GateKind.HOLD
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that are held; they wait when the hold ends by itself."""
+        """Return the results of packages on hold; they wait if the hold has an end."""
         return _held(unit, channel, packages, goes="", lifted="go on")
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
-        """Return the results of those that are held: a package that stays as it is does not go either."""
+        """Return the results of packages on hold: a held package is not removed either."""
         return _held(unit, channel, packages, goes=", so it does not go", lifted="go")
 
 
@@ -58,12 +58,12 @@ def _held(
 
 
 class RolledBack:
-    """No rollback has taken the package out, or left it out: after one, only new builds come by themselves."""
+    """No rollback has removed the package or left it out: after a rollback, only new builds enter without an order."""
 
     kind = GateKind.ROLLED_BACK
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that a rollback kept out, unless a curator has ordered them in since."""
+        """Return the results of packages that a rollback kept out, unless a curator has ordered them in since."""
         found = rollbacks.kept_out(unit.session, channel, [package.digest for package in packages])
         remedy = "A new version goes in by itself; this one by `farm candidate retry {} {}`."
         return _rolled_back(channel, packages, found, remedy)
@@ -71,7 +71,7 @@ class RolledBack:
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
-        """Return the results of those that a rollback kept in, unless a curator has ordered them out since."""
+        """Return the results of packages that a rollback kept in, unless a curator has ordered them out since."""
         found = rollbacks.kept_in(unit.session, channel, [package.digest for package in packages])
         return _rolled_back(channel, packages, found, "`farm candidate retry {} {}` lets it go.")
 
@@ -92,16 +92,16 @@ def _rolled_back(
 
 
 class Older:
-    """No package becomes older by itself: a curator orders that, and signs it. In force where orders are signed."""
+    """No package becomes older without a signed order of a curator. In force where orders are signed."""
 
     kind = GateKind.OLDER
 
     def __init__(self, ordered: frozenset[str] = frozenset()) -> None:
-        """`ordered` are packages that a signed order names: signer and checker see to these."""
+        """`ordered` are packages that a signed order names: signer and checker decide about these."""
         self._ordered = ordered
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that are older than what the channel has, or had last."""
+        """Return the results of packages that are older than what the channel has, or had last."""
         if signed_orders.who_orders(unit.session) is None:
             return {}
         own = [package for package in packages if isinstance(package, Package) and package.name not in self._ordered]
@@ -125,7 +125,7 @@ def _age(package: Package) -> tuple[Version, int, int]:
 
 
 class Refused:
-    """The signer has not refused this very package lately; all else goes on without it meanwhile."""
+    """The signer has not refused exactly this package lately; meanwhile everything else goes on without it."""
 
     kind = GateKind.SIGNER
 
@@ -134,17 +134,19 @@ class Refused:
         self._ordered = ordered
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of those that the signer did not let in."""
+        """Return the results of packages that the signer did not admit."""
         return _refused(unit, channel, self._not_ordered(packages))
 
     def check_removal(
         self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]
     ) -> Mapping[str, GateResult]:
-        """Return the results of those that the signer did not let go."""
+        """Return the results of packages whose removal the signer refused."""
         return _refused(unit, channel, dict.fromkeys(self._not_ordered(packages)))
 
     def _not_ordered(self, packages: Sequence[MovingPackage]) -> dict[str, Digest]:
-        """Return those that no order names: neither by their own name nor by that of another output of their build."""
+        """Return the packages that no order names, neither by their own name nor by that of another output of their
+        build.
+        """
         ordered = [package for package in packages if package.name in self._ordered]
         builds = {package.plan for package in ordered if isinstance(package, Package)}
         return {
@@ -162,5 +164,5 @@ def _refused(unit: UnitOfWork, channel: str, packages: Mapping[str, Digest | Non
 
 
 def asked_again_at(now: datetime, refused_before: int) -> datetime:
-    """Return when the signer is asked again about a package: each time after twice as long, up to a day."""
+    """Return when the signer is asked again about a package: the pause doubles each time, up to a day."""
     return now + min(FIRST_WAIT * (1 << min(refused_before, 11)), LONGEST_WAIT)

@@ -1,3 +1,3 @@
-"""Packages and recipes as the pipeline asks for them again and again, and a channel's newest set in memory.
-May import `pipeline.publication`.
+"""Caches for the pipeline: packages and recipes, and the newest set of a channel in memory. May import
+`pipeline.publication`.
 """

@@ -1,4 +1,4 @@
-"""The newest release of a channel in memory, and what its tests need: each candidate then costs what it changes."""
+"""The newest release of a channel and the needs of its tests, in memory: each candidate then costs only its changes."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 
 class TestNeeds(TestNeedIndex):
-    """An index over the members of a set, by the newest recipes that come to their plans."""
+    """An index over the members of a set, from the newest recipe that leads to each member's plan."""
 
     def __init__(self, shelf: MemberCache) -> None:
         super().__init__()
         self._shelf = shelf
 
     def hold(self, unit: UnitOfWork, name: str, member: Member | None) -> None:
-        """Let the set hold this member under its name from now on, or nothing."""
+        """Set the member of this name, or remove it if `member` is None."""
         self.put(name, self._needs_of(unit, member) if member is not None else frozenset())
 
     def _needs_of(self, unit: UnitOfWork, member: Member) -> frozenset[str]:
-        if member.imported:  # those are tested at home
+        if member.imported:  # their own distribution tests them
             return frozenset()
         package = self._shelf.record(unit, member.descriptor.digest)
         try:
             recipe = self._shelf.tested_recipe(unit, package)
-        except RecipeError:  # the step library has left it behind: nobody can order its tests
+        except RecipeError:  # the step library no longer supports the recipe: its tests cannot be ordered
             return frozenset()
         if recipe.name != package.name:
             return frozenset()
@@ -50,7 +50,7 @@ class TestNeeds(TestNeedIndex):
 
 
 class ChannelState:
-    """The base of a channel's candidates as a set on which changes are tried. For one thread."""
+    """The base of a channel's candidates, as a set on which changes are tried. For one thread."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ChannelState:
         *,
         with_tests: bool = True,
     ) -> None:
-        """With `with_tests` it is known what the tests of the base need: each recipe is read for it, once."""
+        """With `with_tests`, the needs of the base's tests are known: each recipe is read for them, once."""
         self._public = public
         self._channel = channel
         self._transitions = transitions
@@ -74,12 +74,12 @@ class ChannelState:
         self._atoms: tuple[object, tuple[Atom, ...]] | None = None
 
     def forget(self) -> None:
-        """Read the base anew next time: what the database says of releases has been corrected."""
+        """Read the base again next time: the database's records of releases have been corrected."""
         self._number, self._tests_mark, self._atoms = None, 0, None
         self.test_needs = TestNeeds(self._shelf)
 
     def trial(self, unit: UnitOfWork, number: int) -> TrialSet:
-        """Return release `number` of the channel (0: nothing) as a base: read once, then brought forward by changes."""
+        """Return release `number` of the channel (0: empty) as a base: read once, then updated by changes."""
         if self._number is None:
             members = releases.release_members(unit.session, self._channel, number) if number else []
             imported = (self.member(unit, digest) for digest in self._imported(unit, number).values())
@@ -104,7 +104,7 @@ class ChannelState:
         return self._trial
 
     def _retested(self, unit: UnitOfWork) -> dict[str, Member | None]:
-        """Return the members whose recipes have come to have other tests."""
+        """Return the members whose recipes have new tests."""
         revised = self._shelf.revised_since(self._tests_mark)
         records = [record for plan in revised for record in packages.packages_of_plan(unit.session, plan)]
         base = {record.name: self._trial.base.get(record.name) for record in records}
@@ -115,7 +115,7 @@ class ChannelState:
             self.test_needs.hold(unit, name, member)
 
     def member(self, unit: UnitOfWork, digest: Digest | None) -> Member | None:
-        """Return the member of a descriptor, own or foreign, None for none."""
+        """Return the member of a descriptor, own or imported; None for None."""
         return None if digest is None else self._shelf.member(self._shelf.archived(unit, digest))
 
     def _imported(self, unit: UnitOfWork, number: int) -> dict[str, Digest]:
@@ -130,11 +130,11 @@ class ChannelState:
         changes: Mapping[str, Member | None],
         interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> tuple[Atom, ...]:
-        """Return the atoms of a candidate, worked out once for it.
+        """Return the atoms of a candidate, computed once for it.
 
         `interface_needs` are the changes that others need besides what the proof shows.
         """
-        # Not known by its number alone: that of a candidate whose step broke off is given again.
+        # The number alone is no key: the number of a candidate whose step was rolled back is used again.
         changed = {name: member and member.descriptor.digest for name, member in changes.items()}
         what = candidate, self._number, changed, dict(interface_needs)
         if self._atoms is None or self._atoms[0] != what:
@@ -147,7 +147,7 @@ class ChannelState:
     def _declared(
         self, unit: UnitOfWork, trial: TrialSet, changes: Mapping[str, Member | None]
     ) -> tuple[list[Sequence[str]], dict[str, tuple[str, ...]]]:
-        """Return what moves together by declaration or because one build put it out, and what tests need besides."""
+        """Return what moves together by declaration or as outputs of one build, and what tests need besides."""
         builds: dict[str, list[str]] = {}
         needs: dict[str, tuple[str, ...]] = {}
         for name, member in changes.items():
@@ -155,14 +155,14 @@ class ChannelState:
             if present is None:
                 continue
             if present.imported:
-                # A release takes all foreign packages of a distribution from one release of it: so they move as one.
+                # A release takes all imported packages of a distribution from one release of it, so they move as one.
                 builds.setdefault(f"{present.descriptor.name.distribution}/", []).append(name)
                 continue
             package: Package = self._shelf.record(unit, present.descriptor.digest)
             recipe = self._shelf.tested_recipe(unit, package)
             builds.setdefault(recipe.name, []).append(name)
             if recipe.name == name and member is not None:
-                # What the base has can serve a test as well: then nothing has to come first.
+                # A package of the base can serve a test as well: then nothing has to move first.
                 wanted = {need for test in recipe.tests for need in test.needs if need not in trial.base}
                 needs[name] = tuple(sorted(wanted))
         return [*builds.values(), *(transition.packages for transition in self._transitions)], needs

@@ -1,4 +1,4 @@
-"""Packages and their recipes as the pipeline asks for them, again and again: read once and remembered."""
+"""A cache of packages and their recipes for the pipeline, which asks for them many times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REMEMBERED = 200_000
 
 
 class MemberCache:
-    """Members and records by the digest of their descriptor, which never means anything else. For one thread."""
+    """Members and records by the digest of their descriptor, whose meaning never changes. For one thread."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -51,7 +51,7 @@ class MemberCache:
         return known
 
     def archived(self, unit: UnitOfWork, digest: Digest) -> Package | ImportedPackage:
-        """Return what is known of a package, own or foreign, which must exist."""
+        """Return the record of a package, own or imported, which must exist."""
         known = self._foreign.get(digest)
         if known is None and self._records.get(digest) is None:
             own = packages.package(unit.session, digest)
@@ -96,39 +96,40 @@ class MemberCache:
         return unit.recipes.recipe(self.revision(unit, package))
 
     def renew_tests(self, unit: UnitOfWork) -> None:
-        """Learn of newer recipes that come to plans of before: all that they change is how packages are tested.
+        """Load newer recipes that lead to earlier plans: only the tests of such packages differ.
 
-        `tests_mark` is then the newest job of such a recipe.
+        Afterwards `tests_mark` is the newest job of such a recipe.
         """
         if jobs.newest_answered(unit.session) == self.tests_mark:
             return
         for job in jobs.answered_since(unit.session, self.tests_mark):
             if job.subject is not None and job.revision_id is not None:
-                # What came to files of before was dropped for these: the tests are of what is kept.
+                # A build with the same files as an earlier one was dropped for it: the tests are those of the package
+                # that is kept.
                 plan = packages.kept_plan(unit.session, job.subject)
                 self._tests[plan] = recipes.revision(unit.session, job.revision_id)
                 self._revised.append((job.id, plan))
             self.tests_mark = job.id
 
     def revised_since(self, mark: int) -> list[Digest]:
-        """Return the plans that have come to have newer recipes by jobs after this one, each once."""
+        """Return the plans that have newer recipes from jobs after `mark`, each once."""
         return list(dict.fromkeys(plan for job, plan in self._revised if job > mark))
 
     def tested_revision(self, unit: UnitOfWork, package: Package) -> RecipeRevision:
-        """Return the newest recipe revision that comes to the plan of a package: its tests are those that count."""
+        """Return the newest recipe revision that leads to the plan of a package: its tests are those that count."""
         return self._tests.get(package.plan) or self.revision(unit, package)
 
     def has_revised_tests(self, plan: Digest) -> bool:
-        """Say whether another recipe has come to a plan than the one by which it was built."""
+        """Return whether a newer recipe leads to a plan than the one that it was built from."""
         return plan in self._tests
 
     def tested_recipe(self, unit: UnitOfWork, package: Package) -> Recipe:
-        """Return the newest recipe that comes to the plan of a package."""
+        """Return the newest recipe that leads to the plan of a package."""
         return unit.recipes.recipe(self.tested_revision(unit, package))
 
 
 class _Newest(Generic[_Value]):
-    """Values by digest, of which those that were asked for last are kept."""
+    """A cache of values by digest that drops the least recently used."""
 
     def __init__(self) -> None:
         self._values: OrderedDict[Digest, _Value] = OrderedDict()

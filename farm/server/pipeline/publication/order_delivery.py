@@ -1,4 +1,4 @@
-"""Bringing the signer what curators have signed, and what was reported: at once, or when it answers again."""
+"""Brings curators' signed orders and reports to the signer: at once, or when the signer answers again."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("farm.server.pipeline")
 _AT_ONCE = 50
 _FOR_GOOD = ("order", "invalid-envelope", "unusable-order", "nothing-to-end", "outdated-order")
-"""The refusals that are about the order; others are about the state that the signer is in.
+"""Refusals that are about the order; others are about the state of the signer.
 
-An order that is refused so is brought once more when others may order than then (`signed_orders.bring_again`).
+An order that is refused for such a reason is brought once more if other people may give orders by then
+(`signed_orders.bring_again`).
 """
 _TOO_MANY = "too-many-reports"
 _LONGEST = 500
-"""Characters of a report's reason that the signer is told: it is for people."""
+"""Characters of a report's reason that are sent to the signer: the reason is for people."""
 
 
 class OrderTaker(Protocol):
-    """Whoever keeps the ledger."""
+    """The process that keeps the ledger."""
 
     def take_order(self, envelope: bytes) -> None:
         """Take a signed order; one that is known already is fine. Raises a `FarmError` when refused."""
@@ -40,7 +41,7 @@ class OrderTaker(Protocol):
 
 
 class OrderDelivery:
-    """Brings what the signer has not got yet. May be asked at any time, also twice at once."""
+    """Brings what the signer does not have yet. May be called at any time, also twice at once."""
 
     def __init__(self, application: Application, signer: OrderTaker) -> None:
         self._application = application
@@ -58,15 +59,15 @@ class OrderDelivery:
         return brought
 
     def bring_all(self) -> None:
-        """Bring all that there is. Raises `SignerUnreachableError`."""
+        """Bring all that waits. Raises `SignerUnreachableError`."""
         while self.bring():
             pass
 
     def bring(self) -> int:
-        """Bring the oldest reports and orders; return how many the signer came to have. As `bring_all`."""
+        """Bring the oldest reports and orders; return how many the signer took. Raises as `bring_all`."""
         with self._application.reading() as unit:
             orders = signed_orders.unbrought(unit.session, _AT_ONCE)
-            # What was closed before the signer heard of it has to be there for it to close.
+            # A report that was closed before the signer had it must be brought first, so that the signer can close it.
             closed = list(_closed_by(orders))
             waiting = {
                 channel: [found for number in numbers if (found := reports.report(unit.session, number)) is not None]
@@ -76,7 +77,7 @@ class OrderDelivery:
         return brought + sum(map(self._bring_order, orders))
 
     def _bring_reports(self, channel: str, some: Iterable[Report]) -> int:
-        """Bring reports on one channel, as far as there is room for them: the others wait until some are closed."""
+        """Bring reports on one channel, as many as the signer has room for: the others wait until some are closed."""
         brought = 0
         for report in some:
             try:
@@ -102,14 +103,14 @@ class OrderDelivery:
             told = f"the signer does not take the order {order.act} of {order.curator}: {refused}"
             self._say_once(order.digest, told)
             if error.said not in _FOR_GOOD:
-                return False  # the trouble is the signer's: a hold that was lost by it would be missed
+                return False  # the fault is the signer's: a hold that is lost by it would be missed
         self._told.pop(order.digest, None)
         with self._application.writing() as unit:
             signed_orders.note_brought(unit.session, order.digest, now=unit.now, refused=refused)
         return True
 
     def _say_once(self, about: str, told: str) -> None:
-        """Log what keeps something back: the clock comes again in half a second, and would say the same."""
+        """Log once what keeps something back: the timer fires again in half a second, and would log the same."""
         if self._told.get(about) != told:
             _LOG.error("%s", told)
         self._told[about] = told
@@ -118,7 +119,7 @@ class OrderDelivery:
 def _closed_by(orders: Iterable[signed_orders.SignedOrder]) -> Iterator[int]:
     for order in orders:
         if order.act == Act.CLOSE_REPORT:
-            with suppress(CuratorOrderError):  # the signer says what is wrong with it
+            with suppress(CuratorOrderError):  # the signer names what is wrong with it
                 yield kept_order(order.envelope.encode()).number
 
 

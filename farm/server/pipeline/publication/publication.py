@@ -36,7 +36,7 @@ _BUFFER = 1 << 20
 
 
 class BlockedBlobError(FarmError):
-    """A blob cannot be put in place in the public store, though it may be there to be had."""
+    """A blob cannot be put in place in the public store, though the farm may have it."""
 
     code = "blocked-blob"
 
@@ -48,12 +48,12 @@ class BlockedBlobError(FarmError):
 
 
 class Signer(OrderTaker, Protocol):
-    """Whoever holds the online keys: checks a release itself, and makes it the newest of its channel."""
+    """The process with the online keys: it checks a release itself, and makes it the newest of its channel."""
 
     def sign(self, release: Release, evidence: Digest) -> None:
-        """Publish the release; does nothing when it is the newest already. Raises a `FarmError` when refused.
+        """Publish the release; does nothing if it is the newest already. Raises a `FarmError` if refused.
 
-        `evidence` is a blob in the public store that says what to look at (`ReleaseEvidence`).
+        `evidence` is a blob in the public store that lists what to check (`ReleaseEvidence`).
         """
 
 
@@ -68,11 +68,11 @@ def make_release(
     read: Read,
     imports: tuple[Import, ...] = (),
 ) -> tuple[Release, tuple[bytes, ...]]:
-    """Return the release that follows `previous`, and the blobs of its index that were not there before.
+    """Return the release that follows `previous`, and the new blobs of its index.
 
-    `put` are the packages that changed, or whose needs did; `remove` the names that are taken out. `read` brings what
-    the index of `previous` consists of. `imports` are what it takes of other distributions.
-    Costs what changed, whatever the size of the channel.
+    `put` are the packages that changed, or whose needs did; `remove` the names that leave. `read` returns the blobs of
+    the index of `previous`. `imports` are the imports from other distributions. The cost is that of the changes,
+    whatever the size of the channel.
     """
     index = extend(read, previous.index if previous else None, put, remove)
     release = Release(
@@ -98,8 +98,8 @@ def entry_of(
 ) -> ReleaseEntry:
     """Return the entry of a package; `needs` are the short names of the packages that meet its requirements.
 
-    `rebuilds` are the provenances of other builders who came to the same package. `tests` is the recipe whose tests
-    ran, where that is not the one that it was built from.
+    `rebuilds` are the provenances of other builders of the same package. `tests` is the recipe whose tests ran, if that
+    is not the recipe that the package was built from.
     """
     return ReleaseEntry(
         name=package.name,
@@ -120,7 +120,7 @@ def entry_of(
 
 
 class PublicStore:
-    """The blobs of a published repository: what is there is for everybody to fetch, and never changes."""
+    """The blobs of a published repository: everybody may fetch them, and they never change."""
 
     def __init__(self, repository: Path, blobs: BlobStore) -> None:
         self._repository = repository
@@ -129,9 +129,9 @@ class PublicStore:
         self._in_force: tuple[str, tuple[int, ...] | None, Release | None] | None = None
 
     def published(self, channel: str) -> Release | None:
-        """Return the newest release of a channel that is in force, as the repository's own metadata bears it out.
+        """Return the newest release of a channel that is in force, verified by the repository's own metadata.
 
-        It is read again when something else was signed, so it may be asked often. Raises `RepositoryStateError`.
+        It is read again once something else is signed, so it may be called often. Raises `RepositoryStateError`.
         """
         stamp = self._stamp()
         if self._in_force is None or self._in_force[:2] != (channel, stamp):
@@ -139,7 +139,7 @@ class PublicStore:
         return self._in_force[2]
 
     def _stamp(self) -> tuple[int, ...] | None:
-        """Return what changes when something else has come to be signed."""
+        """Return a value that changes when something else is signed."""
         try:
             status = (self._repository / METADATA / "timestamp.json").stat()
         except FileNotFoundError:
@@ -151,7 +151,7 @@ class PublicStore:
         return self.read_digest(blob.digest)
 
     def read_digest(self, digest: Digest) -> bytes:
-        """Return the verified bytes of a small blob. Where they are gone, or spoiled, those of the farm's own store.
+        """Return the verified bytes of a small blob. If it is lost or damaged, reads the farm's own store.
 
         Raises `MissingBlobError`, `CorruptBlobError`.
         """
@@ -161,18 +161,18 @@ class PublicStore:
             return self._blobs.read(digest)
 
     def size(self, digest: Digest) -> int:
-        """Return how many bytes a blob has, which are not looked at. Raises `MissingBlobError`."""
+        """Return the size of a blob in bytes, without reading it. Raises `MissingBlobError`."""
         return (self._public if self._public.has(digest) else self._blobs).size(digest)
 
     def lacks(self, digest: Digest, size: int | None = None) -> bool:
-        """Say whether a blob is not there, or has another size; its bytes are not looked at."""
+        """Return whether a blob is missing or has another size; its bytes are not read."""
         return not self._public.has(digest) or (size is not None and self._public.size(digest) != size)
 
     def put_back(self, digest: Digest) -> None:
         """Put a blob in place again, from the farm's own store.
 
-        What is there is replaced, whatever it is: it was found to be something else.
-        Raises `MissingBlobError`, `CorruptBlobError` where that store has no sound one either, and `BlockedBlobError`.
+        Replaces whatever is in its place, which was found to be something else. Raises `MissingBlobError` or
+        `CorruptBlobError` if that store has no sound copy either, and `BlockedBlobError`.
         """
         try:
             with self._blobs.open(digest) as source, self._public.writer() as writer:
@@ -183,14 +183,14 @@ class PublicStore:
             raise BlockedBlobError(digest, error) from error
 
     def fetch_back(self, digest: Digest) -> None:
-        """Let the farm's own store have a blob that is published. Raises `MissingBlobError`, `CorruptBlobError`."""
+        """Copy a published blob into the farm's own store. Raises `MissingBlobError`, `CorruptBlobError`."""
         if not self._blobs.has(digest):
             self._blobs.share(self._public, digest)
 
     def bring(self, put: Iterable[ReleaseEntry], index: Iterable[bytes], release: Release) -> None:
-        """Put what is new in a release in place, before anybody signs it: what `make_release` was given and gave.
+        """Put the new blobs of a release in place before it is signed: the arguments and results of `make_release`.
 
-        What is there stays, so it does no harm to name more.
+        Blobs that are present stay, so it does no harm to name more.
         """
         for entry in put:
             for blob in entry.blobs:
@@ -199,14 +199,14 @@ class PublicStore:
             self._bring_named(entry)
         for content in index:
             self._public.put_bytes(content)
-        # Every release stays readable by its digest, which its successor names; here too, for who shows what it took.
+        # Every release stays readable by its digest, which its successor names; also here, to show what it imported.
         for store in (self._public, self._blobs):
             store.put_bytes(release.to_json())
 
     def _bring_named(self, entry: ReleaseEntry) -> None:
         """Put in place what a package's provenance names by digest alone: the tree of its toolchain, and its log.
 
-        A farm has no log of builds from before it kept them.
+        A farm has no logs of builds from before it stored them.
         """
         for provenance in (entry.provenance, *entry.rebuilds):
             for digest in named_blobs(self.read_digest(provenance.digest)):
@@ -218,7 +218,9 @@ class PublicStore:
         return Repository(self._repository).builders()
 
     def evidence(self, release: Digest) -> ReleaseEvidence:
-        """Return what a published release was looked at by; nothing where its summary, or that, is not there."""
+        """Return the evidence that a published release was checked with; empty if its summary or the evidence is
+        missing.
+        """
         summary = Repository(self._repository).summary(release)
         named = evidence_of(summary) if summary else None
         try:
@@ -235,7 +237,7 @@ class PublicStore:
         return (*policy.steps, *(toolchain.lock for toolchain in policy.toolchains)) if policy else ()
 
     def signed_distributions(self) -> Mapping[str, OtherDistribution]:
-        """Return where the signed policy says that other distributions are, by name; nothing where none is signed.
+        """Return the signed locations of other distributions, by name; empty if none is signed.
 
         Raises `RepositoryStateError`.
         """
@@ -243,7 +245,7 @@ class PublicStore:
         return policy.distributions if policy else {}
 
     def bring_blobs(self, digests: Iterable[Digest]) -> None:
-        """Put blobs in place that somebody will want to see, of those that the farm has."""
+        """Put those of these blobs in place that the farm has, for people to see."""
         for digest in digests:
             if not self._public.has(digest) and self._blobs.has(digest):
                 self._public.share(self._blobs, digest)
@@ -253,5 +255,5 @@ class PublicStore:
         return self._public.put_bytes(content)
 
     def release(self, digest: Digest) -> Release:
-        """Return a release that `bring` put there. Raises `MissingBlobError`, `InvalidReleaseError`."""
+        """Return a release that `bring` put in place. Raises `MissingBlobError`, `InvalidReleaseError`."""
         return Release.from_json(self.read_digest(digest))

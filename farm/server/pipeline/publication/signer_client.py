@@ -1,4 +1,4 @@
-"""Speaking to the signer, over its Unix socket."""
+"""The clients of the signer, over its Unix socket."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from farm.trust.index.review_list import ReviewList
 
 LONGEST_SIGNING = 1200.0
-"""Seconds that a release is waited for: longer than the signer waits for its checker, which may take 15 minutes. Who
-had gone by then would never hear of a refusal, and have the same looked at again."""
+"""Seconds to wait for a release: longer than the signer waits for its checker, which may take 15 minutes. A client that
+stopped earlier would never learn of a refusal, and would have the same release checked again.
+"""
 _SECONDS = 120.0
 _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class SignerRefusedError(FarmError):
-    """The signer looked at a release, a list of advisories or an image, and did not sign it.
+    """The signer checked a release, a list of advisories or an image, and did not sign it.
 
-    `by_package` says what is wrong with single packages of a release; nothing where that is about all of it. `said` is
-    the code of the refusal. `lost_blobs` are not in the public store, or spoiled.
+    `by_package` describes what is wrong with single packages of a release; empty if the refusal is about all of it.
+    `said` is the code of the refusal. `lost_blobs` are missing from the public store, or damaged.
     """
 
     code = "signer-refused"
@@ -50,7 +51,7 @@ class SignerRefusedError(FarmError):
 
 
 class SignerUnreachableError(FarmError):
-    """The signer, or the checker that it asks, does not answer: the release stays unpublished, and is tried again."""
+    """The signer, or its checker, does not answer: the release stays unpublished, and is tried again."""
 
     code = "signer-unreachable"
 
@@ -62,7 +63,7 @@ class SignerClient:
         self._http = _Socket(path)
 
     def sign(self, release: Release, evidence: Digest) -> None:
-        """Ask for a release to be published; `evidence` is a blob of the repository that says what to look at.
+        """Ask for a release to be published; `evidence` is a blob of the repository that lists what to check.
 
         Raises `SignerRefusedError`, `SignerUnreachableError`.
         """
@@ -81,12 +82,12 @@ class SignerClient:
         self._http.post("/advisories", index.to_json())
 
     def publish_reviews(self, stated: ReviewList) -> None:
-        """Ask for a record of looking to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
+        """Ask for a record of reviews to be published. Raises `SignerRefusedError`, `SignerUnreachableError`."""
         self._http.post("/reviews", stated.to_json())
 
 
 class ImageSignerClient:
-    """The signer behind the socket at `path`, on which it takes nothing but questions about images."""
+    """The signer behind the socket at `path`, on which it takes only requests about images."""
 
     def __init__(self, path: Path) -> None:
         self._http = _Socket(path)

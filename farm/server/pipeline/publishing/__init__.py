@@ -1,3 +1,3 @@
-"""From what passed to a signed release; and taking up what is published but unknown to the database.
-May import every other room of the pipeline.
+"""Publishes a set that passed as a signed release; adopts releases that are published and unknown to the database. May
+import every other subpackage of the pipeline.
 """
