@@ -1,6 +1,6 @@
-"""By which data packages were judged: whose list of advisories, how old, and which of the packages it covers.
+"""The data that packages were judged by: whose advisory list, how old it is, and which packages it covers.
 
-That no advisory holds for a package means something only where somebody has reviewed it and has stated that.
+The absence of advisories for a package means something only where a reviewer has checked the package and recorded that.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JudgedBy:
-    """What `distribution` has signed about packages: `advisories` are how many it lists, None where it has no list.
+    """What `distribution` has signed about packages.
 
-    `list_digest` is that of the list, `signed` when it was signed first, None where that is not said. `packages` are
-    full names, each with when it was looked at last; None where nobody states that it ever was.
+    `advisories` is the number of advisories in its list, None where it has no list. `list_digest` is the digest of the
+    list, `signed` the time when that list was first signed, None where that is not recorded. `packages` are pairs of a
+    full name and the time of the last review, None where no review is recorded.
     """
 
     distribution: str
@@ -34,12 +35,12 @@ class JudgedBy:
 
     @property
     def uncovered(self) -> tuple[str, ...]:
-        """The packages that nobody states to have looked at."""
+        """The packages for which no review is recorded."""
         return tuple(name for name, at in self.packages if at is None or self.advisories is None)
 
     @property
     def oldest(self) -> datetime | None:
-        """When the package was looked at whose last look is the longest ago, of those that were looked at."""
+        """The oldest of the packages' last reviews."""
         return min((at for _, at in self.packages if at), default=None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class JudgedBy:
         }
 
     def told(self, now: datetime | None = None) -> str:
-        """Return it as a sentence, which says how long ago that is where `now` is given."""
+        """Return it as a sentence; with `now`, the sentence includes the age."""
         if self.advisories is None:
             return f"{self.distribution} publishes no advisories."
         number = "1 advisory" if self.advisories == 1 else f"{self.advisories} advisories"
@@ -69,17 +70,17 @@ class JudgedBy:
 
 
 class AdvisoryLists(Protocol):
-    """Where signed documents about advisories come from, by name, each with what brings what they name."""
+    """The source of signed documents about advisories: documents by name, and what fetches the blobs that they name."""
 
     def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that is followed; none where it publishes none."""
+        """Return the documents of a followed distribution; empty where it publishes none."""
 
     def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that a release takes packages of."""
+        """Return the documents of a distribution from which a release imports packages."""
 
 
 def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:
-    """Return what several channels were judged by, each list once."""
+    """Merge the data that several channels were judged by, so that each list occurs once."""
     by_list: dict[tuple[str, Digest | None], JudgedBy] = {}
     for source in found:
         key = (source.distribution, source.list_digest)
@@ -89,7 +90,7 @@ def together(found: Iterable[JudgedBy]) -> tuple[JudgedBy, ...]:
 
 
 def day(at: datetime, now: datetime | None = None) -> str:
-    """Return the day of a time, and how long before `now` that is, if given."""
+    """Return the date of a time and, with `now`, how many days ago that was."""
     past = (now - at).days if now else 0
     ago = f" ({past} day{'s' * (past != 1)} ago)" if past > 0 else ""
     return f"on {at:%Y-%m-%d}{ago}"

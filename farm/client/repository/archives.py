@@ -1,4 +1,4 @@
-"""Fetching what packages consist of, each from the repository that its release was read from."""
+"""Fetching the archives and SBOMs of packages, each from the repository that its release was read from."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 _LARGEST_BILL = 1 << 20
-"""The most bytes of a bill of materials that is fetched in advance; most have a hundredth of that."""
+"""The largest SBOM that is fetched in advance, in bytes; most are a hundredth of that."""
 
 
 def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef], None]) -> None:
-    """Bring the archives that this host lacks, calling `done` after each. Raises `DownloadError`."""
+    """Fetch the archives that this host lacks, calling `done` after each. Raises `DownloadError`."""
     wanted: defaultdict[Downloads, list[tuple[BlobRef, str]]] = defaultdict(list)
     for package in packages:
         wanted[package.downloads].append((package.entry.archive, f"archive of {package.name}"))
@@ -30,9 +30,9 @@ def fetch_archives(packages: Iterable[VerifiedPackage], done: Callable[[BlobRef]
 
 
 def keep_bills(packages: Iterable[VerifiedPackage]) -> None:
-    """Fetch the bills of materials of packages, so that they can be shown when no repository can be reached.
+    """Fetch the SBOMs of packages, so that they can be shown when no repository can be reached.
 
-    Failing to, for want of a repository or of disk space, is no error here: `farm sbom` reports what it lacks.
+    A failure (no repository, no disk space) is no error here: `farm sbom` reports what is missing.
     """
     wanted: defaultdict[Downloads, list[BlobRef]] = defaultdict(list)
     for package in packages:

@@ -1,4 +1,4 @@
-"""Who may use what a host shares, and when it may be cleared out: many commands at once, or one that removes."""
+"""The lock of a host's shared cache: many commands may use the cache at once, or one may remove from it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class CacheLock:
 
     @contextmanager
     def used(self, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Let nothing be removed until the end of the block: what was found or fetched in it stays."""
+        """Prevent removal until the end of the block: what was found or fetched in the block stays."""
         with self._held(fcntl.LOCK_SH, waiting):
             yield
 
     @contextmanager
     def alone(self, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Wait until nobody uses the cache, and keep everybody away until the end of the block."""
+        """Wait until no command uses the cache, and keep others out until the end of the block."""
         with self._held(fcntl.LOCK_EX, waiting):
             yield
 

@@ -1,4 +1,4 @@
-"""A verified release as a subscriber sees it: packages by name, what each needs, and the proof that a set is whole."""
+"""A verified release as a subscriber sees it: packages by name, what each needs, and the proof that a set is closed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = ["BrokenReleaseError", "Catalogue", "UnknownPackageError", "VerifiedPa
 
 
 class UnknownPackageError(FarmError):
-    """A release holds no package of this name."""
+    """A release has no package of this name."""
 
     code = "unknown-package"
 
@@ -55,8 +55,8 @@ class UnknownPackageError(FarmError):
 class VerifiedPackage:
     """A package of a release whose descriptor, manifest, facts and provenance have all been checked.
 
-    `downloads` bring its archive; `foreign`: it was taken from a release of another distribution. `placed` is how a set
-    records it where it replaces a package of the release. `build` is the number of its build.
+    `downloads` fetch its archive; `foreign`: it was imported from a release of another distribution. `placed` is its
+    record in a set where it replaces a package of the release. `build` is the number of its build.
     """
 
     entry: ReleaseEntry
@@ -70,7 +70,7 @@ class VerifiedPackage:
 
     @property
     def name(self) -> str:
-        """What the set knows it by: its short name, of a package of another distribution the full one."""
+        """The name by which the set knows it: short, or full for a package of another distribution."""
         return str(self.descriptor.name) if self.foreign else self.entry.name
 
     @property
@@ -86,7 +86,7 @@ class VerifiedPackage:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An entry, the catalogue that holds it, and what meets its needs in the release that was asked."""
+    """An entry, the catalogue that holds it, and the packages that meet its needs in the release that was asked."""
 
     entry: ReleaseEntry
     home: Catalogue
@@ -94,9 +94,9 @@ class _Found:
 
 
 class Catalogue:
-    """One release of a channel. Fetches only the parts of its index, and the packages, that are asked for.
+    """One release of a channel. Fetches only those parts of its index, and those packages, that are requested.
 
-    Names are short, or full for packages of other distributions, which `imported` opens the pinned releases of.
+    Names are short, or full for packages of other distributions, whose pinned releases `imported` opens.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Catalogue:
         downloads: Downloads,
         imported: Callable[[Import], Catalogue] | None = None,
     ) -> None:
-        """`read_builders` gives the builders that the distribution allows now, and is asked when a package is."""
+        """`read_builders` returns the builders that the distribution allows now; it is called for each package."""
         self.release = release
         self.downloads = downloads
         self._read_builders = read_builders
@@ -119,20 +119,20 @@ class Catalogue:
         self._overridden: Overridden | None = None
 
     def of_release(self, release: Release) -> Catalogue:
-        """Return an earlier release of the same channel, verified already, from the same place."""
+        """Return an earlier, already verified release of the same channel, read from the same repository."""
         return Catalogue(release, self._read_builders, self.downloads, self._open_import)
 
     def overridden(self, verified: Overridden) -> Catalogue:
-        """Return the same release, of which `verified` makes the sets: with packages in place of the release's own."""
+        """Return the same release, with `verified` to make its sets: there, packages replace the release's own."""
         other = copy.copy(self)
         other._overridden = verified
         return other
 
     def entry(self, name: str) -> ReleaseEntry:
-        """Return the entry of a package; fetches what of its path this host does not have.
+        """Return the entry of a package; fetches the parts of its index path that this host lacks.
 
-        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`, `InvalidReleaseError`, and for a
-        package of another distribution what opening its release raises.
+        Raises `InvalidPackageNameError`, `UnknownPackageError`, `DownloadError`, `InvalidReleaseError`, and, for a
+        package of another distribution, what opening its release raises.
         """
         return self._find(self.known_as(name)).entry
 
@@ -145,11 +145,11 @@ class Catalogue:
         return self._index.listing(known_as) is not None
 
     def import_of(self, name: str) -> Import | None:
-        """Return of which release of another distribution a package is taken; None for an own one."""
+        """Return the release that a package is imported from; None for a package of this distribution."""
         return self._imported[name][0] if name in self._imported else None
 
     def home_of(self, name: str) -> Catalogue:
-        """Return the catalogue in which a package stands: this one, or that of the other distribution's release."""
+        """Return the catalogue that holds a package: this one, or that of the other distribution's release."""
         return self._find(self.known_as(name)).home
 
     def needs(self, name: str) -> tuple[str, ...]:
@@ -162,21 +162,21 @@ class Catalogue:
         return self._read_builders()
 
     def attested(self, package: VerifiedPackage) -> int:
-        """Return how many builders that are allowed have come to this very package, each by itself."""
+        """Return how many allowed builders have built this very package independently."""
         return self.home_of(package.name).attested_in(package.entry, package.descriptor)
 
     def attested_in(self, entry: ReleaseEntry, descriptor: Descriptor) -> int:
-        """Return how many builders of this distribution, allowed now, have come to the package of an entry."""
+        """Return how many builders that this distribution allows now have built the package of an entry."""
         from farm.trust.verification.release_package import agreeing_builders  # noqa: PLC0415  (brings all kinds of keys)
 
         return len(agreeing_builders(entry, self.builders, descriptor, self.downloads.read))
 
     def known_as(self, name: str) -> str:
-        """Return what a set knows a package by: a full name that is of this very distribution, shortened."""
+        """Return the name by which a set knows a package: a full name of this distribution is shortened."""
         return name.removeprefix(f"{self.release.distribution}/")
 
     def listings(self) -> Iterator[Listing]:
-        """Yield the lines of all packages, in no order; fetches what of the index this host does not have."""
+        """Yield the lines of all packages, in no order; fetches the parts of the index that this host lacks."""
         return listings(self._read, self.release.index, self._prefetch)
 
     def entries(self) -> Iterator[ReleaseEntry]:
@@ -185,11 +185,11 @@ class Catalogue:
             yield read_entry(self._read, listing)
 
     def closure(self, names: Iterable[str]) -> tuple[ReleaseEntry, ...]:
-        """Return the entries of these packages and of all that they need at run time, sorted by name."""
+        """Return the entries of these packages and of everything that they need at run time, sorted by name."""
         return tuple(each.entry for each in self._closure(names))
 
     def verified(self, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
-        """Return the closure of these packages, each checked, and the whole proven to be closed and free of conflicts.
+        """Return the closure of these packages, each verified, and prove the set closed and free of conflicts.
 
         Raises `DownloadError`, `ProvenanceError`, `InvalidEnvelopeError`, `BrokenReleaseError`, `UnknownPackageError`,
         and for packages of other distributions what opening their releases raises.
@@ -201,7 +201,7 @@ class Catalogue:
         return packages
 
     def checked(self, name: str) -> tuple[VerifiedPackage, Plan]:
-        """Return one package, checked without what it needs, and the plan by which its builders say they built it.
+        """Return one package, verified without its needs, and the plan by which its builders attest that they built it.
 
         Raises as `verified`.
         """
@@ -237,7 +237,7 @@ class Catalogue:
     def _find(self, name: str) -> _Found:
         if "/" in name:
             return self._find_imported(name)
-        PackageName(self.release.distribution, name)  # refuses what is none, such as an argument that is not UTF-8
+        PackageName(self.release.distribution, name)  # refuses an invalid name, such as an argument that is not UTF-8
         entry = self._index.entry(name)
         if entry is None:
             near = difflib.get_close_matches(name, [listing.name for listing in self.listings()], n=3)
@@ -283,7 +283,7 @@ class Catalogue:
 
 
 def prove_together(packages: Iterable[VerifiedPackage], what: str) -> None:
-    """See that packages are a whole set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
+    """Prove that packages make a set, closed and free of conflicts. Raises `BrokenReleaseError`, naming `what`."""
     proof = prove(PackageSet.of(package.member for package in packages))
     if proof.problems:
         found = in_lines([problem.message for problem in proof.problems])

@@ -1,6 +1,6 @@
-"""Which of several channels is meant by the names of packages: the only one that has them, or else by priority.
+"""Choosing the channel that package names refer to: the only one that has them, else the one of the highest priority.
 
-A full name says whose package it is; a short one that several have at the same priority is nobody's.
+A full name names its distribution. A short name that several channels of the same priority have is ambiguous.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class ChoiceError(FarmError):
-    """No channel that is followed has a package, several have it, or several packages have no channel in common."""
+    """No followed channel has a package, several have it, or several packages have no channel in common."""
 
     code = "choice"
 
 
 class Chooser:
-    """Finds the channel of names among subscriptions. `open_catalogue` opens one by its full name, once."""
+    """Finds the channel that names refer to. `open_catalogue` opens a catalogue by the channel's full name, once."""
 
     def __init__(self, subscriptions: Subscriptions, open_catalogue: Callable[[str], Catalogue]) -> None:
         self._subscriptions = subscriptions
@@ -37,11 +37,11 @@ class Chooser:
         self._opened: dict[str, Catalogue] = {}
 
     def catalogue(self, names: Iterable[str], channel: str = "") -> Catalogue:
-        """Return the catalogue that holds all of these packages: of `channel`, where one is given.
+        """Return the catalogue that holds all of these packages: that of `channel`, where one is given.
 
-        A name is of the subscription with the highest priority that has it. A channel that cannot be reached may have
-        it too, so it is not skipped. What a short name was before it stays, until the user decides anew.
-        Raises `ChoiceError`, `InvalidPackageNameError`, what opening a channel raises.
+        A name refers to the subscription of the highest priority that has it. A channel that cannot be reached may have
+        it too, so it is not skipped. A short name keeps the distribution that it had before, until the user decides
+        anew. Raises `ChoiceError`, `InvalidPackageNameError`, and what opening a channel raises.
         """
         followed, names = self._subscriptions.all(), tuple(dict.fromkeys(names))
         if channel or not followed or not names:
@@ -65,7 +65,7 @@ class Chooser:
     def others_with(self, name: str, owner: str) -> tuple[str, ...]:
         """Return the channels of distributions other than `owner` that have a package of this short name.
 
-        Those that cannot be had now are left out: this is for a hint.
+        Channels that cannot be opened now are left out: the result is only a hint.
         """
         found = []
         for subscription in self._subscriptions.all():
@@ -77,7 +77,7 @@ class Chooser:
         return tuple(found)
 
     def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the channels of a distribution but `channel` that have all of these packages, as `others_with`."""
+        """Return the channels of a distribution, except `channel`, that have all of these packages, as `others_with`."""
         found = []
         for subscription in self._subscriptions.all():
             with suppress(FarmError):
@@ -87,7 +87,7 @@ class Chooser:
         return tuple(found)
 
     def _settle(self, chosen: Mapping[str, Subscription]) -> None:
-        """Remember whose these names are. Raises `ChoiceError` for one that was another's when it was chosen last."""
+        """Record which distribution each name refers to. Raises `ChoiceError` where a name referred to another one."""
         known = self._subscriptions.names
         for name, subscription in chosen.items():
             before = known.owner(name)
@@ -101,7 +101,7 @@ class Chooser:
         known.remember({name: each.distribution for name, each in chosen.items()})
 
     def _of(self, name: str, followed: Sequence[Subscription]) -> Subscription:
-        """Return the channel that a name is of."""
+        """Return the channel that a name refers to."""
         owner = PackageName.parse(name).distribution if "/" in name else ""
         ranked = sorted(followed, key=lambda each: -each.priority)
         for _, group in groupby(ranked, key=lambda each: each.priority):

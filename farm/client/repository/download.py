@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 PARALLEL = 4
 """How many blobs are fetched at a time."""
 _WORTH_KEEPING = 256 * 1024
-"""Bytes: of a larger blob, what has arrived is kept for the next try."""
+"""Of a blob larger than this (in bytes), the part that has arrived is kept for the next attempt."""
 
 
 class DownloadError(FarmError):
-    """A blob could not be had: `what` says whose it is."""
+    """A blob could not be fetched; `what` describes the blob."""
 
     code = "download"
 
     def __init__(self, what: str, why: str, remedy: str, *, is_lacking: bool = False) -> None:
-        """`is_lacking`: the repository answers, and does not have it."""
+        """`is_lacking`: the repository answers, and does not have the blob."""
         super().__init__(f"cannot fetch the {what}: {why}", remedy=remedy)
         self.what = what
         self.is_lacking = is_lacking
 
 
 class _NotServedError(Exception):
-    """A place does not send the blob: `why`, and what its user can do. Nothing is wrong on this host."""
+    """A repository or mirror does not send the blob: `why`, and what the user can do. This host is not at fault."""
 
     def __init__(self, why: str, remedy: str, *, is_lacking: bool = False) -> None:
         super().__init__(why)
@@ -49,9 +49,9 @@ class _NotServedError(Exception):
 
 
 class Downloads:
-    """Brings blobs into `store`: from one of `mirrors`, in their order, and else from `reader`, which is their owner's.
+    """Fetches blobs into `store`: from one of `mirrors`, in their order, else from `reader`, the owner's repository.
 
-    What is there already, and whole, is not asked for again.
+    A blob that is in the store, and whole, is not requested again.
     """
 
     def __init__(self, reader: BlobReader, store: BlobStore, mirrors: Sequence[Mirror] = ()) -> None:
@@ -68,16 +68,13 @@ class Downloads:
             return self.store.read(blob.digest)
 
     def ensure(self, blob: BlobRef, what: str, *, durable: bool = True) -> None:
-        """See that the blob is in the store; raises `DownloadError`."""
+        """Fetch the blob unless it is in the store; raises `DownloadError`."""
         if self._is_missing(blob):
             self._check_room([blob])
             self._fetch(blob, what, durable=durable)
 
     def ensure_within(self, digest: Digest, most: int, what: str) -> None:
-        """See that a blob is in the store whose size nobody has said; refuses more than `most` bytes of it.
-
-        Raises `DownloadError`.
-        """
+        """Fetch a blob of unknown size unless it is in the store; refuses more than `most` bytes."""
         try:
             self.store.verify(digest)
         except (MissingBlobError, CorruptBlobError):
@@ -86,9 +83,9 @@ class Downloads:
     def ensure_all(
         self, blobs: Iterable[tuple[BlobRef, str]], done: Callable[[BlobRef], None], *, durable: bool = True
     ) -> None:
-        """Bring blobs, four at a time, calling `done` after each. Raises the first `DownloadError`.
+        """Fetch blobs, four at a time, calling `done` after each. Raises the first `DownloadError`.
 
-        Where they are not `durable`, the caller flushes them to the disk at the end, all at once.
+        Without `durable`, the caller flushes all of them to the disk at the end.
         """
         blobs = list(blobs)
         self._check_room(blob for blob, _ in blobs)
@@ -103,9 +100,10 @@ class Downloads:
                 raise
 
     def prefetch(self, blobs: Iterable[BlobRef], what: str) -> None:
-        """Bring small blobs that `read` is going to be asked for, four at a time. Raises the first `DownloadError`.
+        """Fetch small blobs that `read` is going to read, four at a time. Raises the first `DownloadError`.
 
-        They are not flushed to the disk, for which thousands of them would wait: `read` fetches again what is broken.
+        They are not flushed to the disk, because thousands would have to wait for that: `read` fetches a broken one
+        again.
         """
         missing = [blob for blob in blobs if not self.store.has(blob.digest)]
         if missing:
@@ -116,7 +114,7 @@ class Downloads:
         return not (self.store.has(blob.digest) and self.store.size(blob.digest) == blob.size)
 
     def _check_room(self, blobs: Iterable[BlobRef]) -> None:
-        """Begin nothing that the disk has no room for, as far as sizes were signed. Raises `OSError`."""
+        """Check that the disk has room for the blobs whose sizes are signed. Raises `OSError`."""
         if missing := {blob for blob in blobs if self._is_missing(blob)}:
             check_room(self.store.root, sum(self._left_of(blob) for blob in missing))
 
@@ -147,7 +145,7 @@ class Downloads:
         self._fetch_from(self._reader, blob, durable=durable)
 
     def _fetch_from(self, reader: BlobReader, blob: BlobRef, *, durable: bool) -> None:
-        """Fetch from one place. Raises `_NotServedError`, `OSError` for what is wrong on this host."""
+        """Fetch from one place. Raises `_NotServedError`, and `OSError` for a fault of this host."""
         try:
             if blob.size > _WORTH_KEEPING:
                 self._fetch_large(reader, blob, durable=durable)
@@ -159,20 +157,21 @@ class Downloads:
             raise _NotServedError(f"expected {error.expected}, got {error.actual}", _TAMPERED) from error
 
     def _fetch_large(self, reader: BlobReader, blob: BlobRef, *, durable: bool) -> None:
-        """Go on where a process that was killed, a connection that broke, or another place, has ended.
+        """Resume where a killed process, a broken connection or another place stopped.
 
-        Whose fault it is that such a whole is another cannot be known: so it is asked for anew, from the first byte on.
+        If the assembled blob has another digest, it cannot be known which part is at fault, so all of it is requested
+        again.
         """
         before = self._inode(blob.digest)
         with PartialWriter(self.store, blob.digest) as writer:
             if self._inode(blob.digest) not in (None, before):
-                return  # somebody else fetched it while this one waited
+                return  # another process fetched it while this one waited
             if writer.size:
                 try:
                     _receive(writer, reader, blob)
                     writer.commit(blob.digest, durable=durable)
                 except (_TooLongError, BlobMismatchError):
-                    writer.restart()  # the part is not of this blob; or the host is to be asked for all of it
+                    writer.restart()  # the part is not of this blob, or this host has to send all of it
                 else:
                     return
             try:
@@ -190,7 +189,7 @@ class Downloads:
 
 
 class _TooLongError(_NotServedError):
-    """A place sends more bytes than were signed."""
+    """A place sends more bytes than the signed size."""
 
 
 def _receive(writer: BlobWriter, reader: BlobReader, blob: BlobRef) -> None:

@@ -1,4 +1,4 @@
-"""Looking back through the releases of a channel, from one that is verified: each names the one before by digest."""
+"""Searching the releases of a channel backwards from a verified one: each names its predecessor by digest."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from farm.trust.index.release_index import ReleaseEntry
 
 MOST_RELEASES = 200
-"""How many releases are looked through, back from the newest."""
+"""The number of releases that are searched, back from the newest."""
 
 
 def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) -> Catalogue:
-    """Return the newest release that holds a package in a version: `3.5.4`, `3.5.4-1`, or just one build, `3.5.4-1+b2`.
+    """Return the newest release that holds a package in a version (`3.5.4`, `3.5.4-1`) or exact build (`3.5.4-1+b2`).
 
     Raises `no-such-version`, and what opening an earlier release raises.
     """
@@ -52,7 +52,7 @@ def catalogue_with(host: Host, catalogue: Catalogue, name: str, version: str) ->
 
 
 def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
-    """Return the whole version of a package of a release as its provenance states it, only to compare it."""
+    """Return the full version of a package as its provenance states it, used only for comparison."""
     from farm.trust.attestation.provenance import build_number_of  # noqa: PLC0415  (brings all kinds of keys)
 
     entry = index.entry(name)
@@ -63,7 +63,7 @@ def _printed(catalogue: Catalogue, index: IndexTree, name: str) -> str:
 
 
 def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None:
-    """Return the entry of this very build in the newest release that has it, None where none can be had."""
+    """Return the entry of this exact build in the newest release that has it; None where none can be read."""
     for _, index in releases_back(catalogue):
         entry = index.entry(placed.name.short)
         if entry is not None and entry.descriptor.digest == placed.descriptor:
@@ -72,7 +72,7 @@ def entry_of(catalogue: Catalogue, placed: PlacedPackage) -> ReleaseEntry | None
 
 
 def releases_back(catalogue: Catalogue) -> Iterator[tuple[Release, IndexTree]]:
-    """Yield the catalogue's release and those before it with their indexes, as far as they can be had."""
+    """Yield the catalogue's release and the releases before it with their indexes, as far as they can be read."""
     release = catalogue.release
     what = f"index of an earlier release of {release.subscription}"
     for _ in range(MOST_RELEASES):

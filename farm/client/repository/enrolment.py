@@ -1,4 +1,4 @@
-"""Subscribing by a domain's name: DNS is asked once for the address and the root's fingerprint, and never again."""
+"""Subscribing by a domain name: DNS is queried once for the address and the root's fingerprint, and never again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from farm.client.repository.subscriptions import Subscription, Subscriptions
 
 LOOKUP_SECONDS = 10.0
-"""How long all tries of one lookup may take together."""
+"""The time limit for all attempts of one lookup together."""
 _DNS_PORT = 53
 
 
 class InvalidResolverError(FarmError):
-    """A text names no resolver."""
+    """A text does not name a resolver."""
 
     code = "invalid-resolver"
 
@@ -37,7 +37,7 @@ class InvalidResolverError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """A DNS server by its IP address; without an address, those that the machine's own settings name."""
+    """A DNS server by its IP address; without an address, the servers of the machine's own configuration."""
 
     address: str = ""
     port: int = _DNS_PORT
@@ -45,7 +45,7 @@ class Resolver:
 
     @classmethod
     def parse(cls, text: str, seconds: float = LOOKUP_SECONDS) -> Resolver:
-        """Read `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`; nothing is the machine's own.
+        """Read `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`; an empty text means the machine's own servers.
 
         Raises `InvalidResolverError`.
         """
@@ -96,7 +96,7 @@ _TRY_AGAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What came of it. `by_dns` is false when this host knew the distribution already, and DNS was not asked."""
+    """The outcome. `by_dns` is false when this host knew the distribution already, and DNS was not queried."""
 
     subscription: Subscription
     by_dns: bool
@@ -107,8 +107,8 @@ def enrol(
 ) -> Enrolled:
     """Subscribe to a channel of the distribution that is rooted in `domain`; changes nothing on failure.
 
-    A distribution that this host follows already keeps the root and the address that it was pinned with. With
-    `fingerprint`, the record must name just that. Raises what DNS and subscribing raise, `InvalidPackageNameError`.
+    A distribution that this host already follows keeps its pinned root and address. With `fingerprint`, the DNS record
+    must name exactly that fingerprint. Raises what DNS and subscribing raise, `InvalidPackageNameError`.
     """
     PackageName(domain, "any")
     known = next((subscription for subscription in subscriptions.all() if subscription.distribution == domain), None)

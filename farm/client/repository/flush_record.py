@@ -1,9 +1,4 @@
-"""The cache of unpacked packages after a power cut: what was not flushed to the disk before it is unpacked anew.
-
-Unpacking does not flush, because every file would wait for it. A command whose packages must last flushes the file
-system once and records it: the time of `CACHE/.flushed/<boot>` is that of the last flush in a boot of the machine.
-Packages that an earlier boot unpacked after its last flush may be incomplete.
-"""
+"""The cache of unpacked packages after a power cut: packages that were not flushed to the disk are unpacked again."""
 
 from __future__ import annotations
 
@@ -23,7 +18,7 @@ _UPTIME = Path("/proc/uptime")
 
 
 class FlushRecord:
-    """What of a cache is known to be on the disk. `boot` and `booted` say which boot this is, and since when."""
+    """Records which part of a cache is known to be on the disk. `boot` is the id of this boot, `booted` its time."""
 
     def __init__(self, cache: PackageCache, boot: str, booted: float) -> None:
         self._cache = cache
@@ -33,11 +28,11 @@ class FlushRecord:
 
     @classmethod
     def of_this_boot(cls, cache: PackageCache) -> FlushRecord:
-        """Take this machine's own word for which boot it is."""
+        """Return the record for the machine's current boot."""
         return cls(cache, _BOOT.read_text().strip(), time.time() - float(_UPTIME.read_text().split()[0]))
 
     def begin(self) -> None:
-        """Call it before packages are unpacked: removes what a power cut may have left in part."""
+        """Remove what a power cut may have left incomplete. To be called before packages are unpacked."""
         if self._mark.exists():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -51,11 +46,11 @@ class FlushRecord:
         flush_file_system(self._folder)
         for mark in self._folder.iterdir():
             if mark != self._mark:
-                with suppress(FileNotFoundError):  # another client was as far as this one
+                with suppress(FileNotFoundError):  # another client did the same
                     mark.unlink()
 
     def end(self) -> None:
-        """Call it after packages were unpacked: sees that they last."""
+        """Flush the unpacked packages to the disk. To be called after packages were unpacked."""
         now = time.time()
         flush_file_system(self._cache.root)
         os.utime(self._mark, (now, now))

@@ -1,9 +1,9 @@
-"""Whether a repository still shows what was verified of it: two small files are compared, and nothing is believed.
+"""The freshness check: does a repository still show what was verified? It compares two small files and trusts nothing.
 
-This speaks the simplest HTTP. A server that needs more, or a proxy, is asked again by the complete client
+This module speaks minimal HTTP. A server that needs more, or a proxy, is asked again by the complete client
 (`farm.client.repository.readers`), which also reports what is wrong.
 
-Loading this loads no more than it needs: it is on the way to every start of a container.
+The module imports as little as possible: every start of a container loads it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from farm.trust.verification.last_verified import LastVerified
 
 _SECONDS = 3.0
-"""How long all of it may take."""
+"""The time limit for the whole check."""
 _MORE = 64 * 1024
-"""Bytes that an answer may have beyond the file: its head, or what a host says of a file that it lacks."""
+"""Bytes that an answer may have beyond the file: its headers, or the body of a "not found" answer."""
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def unchanged_look(metadata: str, channel: str, address: str) -> LastVerified | None:
-    """Return the last look at a channel, whose metadata is kept in a folder, if all is as it was then.
+    """Return the last verified state of a channel if the repository still shows it; None also where that is unknown.
 
-    That the channel was seen to be so now is recorded. None also where it cannot be known.
+    `metadata` is the directory of the channel's metadata. A success is recorded as the time when the channel was last
+    seen.
     """
     look = read_last_verified(metadata, channel)
     if look is None or not look.holds(time.time()) or not _shows_the_same(address, look):
@@ -42,7 +43,7 @@ def unchanged_look(metadata: str, channel: str, address: str) -> LastVerified | 
 
 
 def _shows_the_same(address: str, look: LastVerified) -> bool:
-    """Return whether the repository at an address has the timestamp of this look, and no newer root."""
+    """Return whether the repository at an address has the timestamp of this state, and no newer root."""
     names = (f"metadata/{look.root + 1}.root.json", "metadata/timestamp.json")
     timestamp = look.timestamp.encode()
     try:
@@ -73,7 +74,7 @@ def _content(path: str, size: int) -> bytes | None:
 
 
 def _found(answer: tuple[bytes, bytes]) -> bytes | None:
-    """Return the body of an answer, None where there is no such file. Raises `ValueError` where it is neither."""
+    """Return the body of an answer, None where there is no such file. Raises `ValueError` for any other status."""
     status, body = answer
     if status in (b"403", b"404"):
         return None
@@ -83,7 +84,7 @@ def _found(answer: tuple[bytes, bytes]) -> bytes | None:
 
 
 def _answers(address: str, paths: tuple[str, ...], limit: int) -> list[tuple[bytes, bytes]]:
-    """Ask for several files at the same time; return the status and the body of each answer.
+    """Request several files at the same time; return the status and the body of each answer.
 
     Raises `OSError`, `ValueError`.
     """

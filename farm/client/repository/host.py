@@ -1,4 +1,4 @@
-"""What one user has on a host: a store of blobs, a cache of unpacked packages, subscriptions. Shared by all roots."""
+"""The state of one user on a host, shared by all roots: a store of blobs, a cache of unpacked packages, subscriptions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Host:
     """The subscriber's state in one directory; `shared` is what all states of one user share on this machine."""
 
     def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
-        """`warn` hears which mirrors are passed over, and why."""
+        """`warn` is called with each mirror that is passed over, and why."""
         self.state, self.shared = state, shared
         self.blobs = BlobStore(shared / "blobs")
         self.cache = PackageCache(shared / "packages")
@@ -62,15 +62,15 @@ class Host:
         self.states = KnownPlaces(shared / "states")
         self.lock = CacheLock(shared)
         self.advisory_lists: AdvisoryLists | None = None
-        """Where lists of advisories come from; None is from their repositories, the newest."""
+        """The source of advisory lists; None means the newest ones, from their repositories."""
         self.seen: list[NewestRelease] = []
         """The newest releases that `catalogue` has opened."""
 
     @contextmanager
     def in_use(self, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Let `farm gc` remove nothing until the end of the block.
+        """Prevent removal by `farm gc` until the end of the block.
 
-        Hold it from looking for packages until what needs them is recorded: a generation, an image, a run. Raises
+        Hold it from the search for packages until what needs them is recorded: a generation, an image, a run. Raises
         `FarmError` (`not-own-directory`) where others could change what is used.
         """
         check_own(self.shared)
@@ -81,7 +81,7 @@ class Host:
 
     @contextmanager
     def patient_for(self, deadline: Deadline) -> Iterator[None]:
-        """Limit how long all requests for what is newest may take together, until the end of the block."""
+        """Limit the total time of all requests for the newest metadata until the end of the block."""
         self.mirrors.deadline = deadline
         try:
             yield
@@ -104,7 +104,7 @@ class Host:
 
     def _verified_newest(self, subscription: Subscription) -> NewestRelease:
         release, builders = self.subscriptions.metadata(subscription).newest(subscription.channel)
-        assert builders.document is not None  # noqa: S101  (they were read from what is signed)
+        assert builders.document is not None  # noqa: S101  (they were read from the signed document)
         return NewestRelease(subscription, release, builders.document, lambda: builders)
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
@@ -112,17 +112,17 @@ class Host:
         return Chooser(self.subscriptions, self.catalogue).catalogue(names, channel)
 
     def downloads(self, subscription: Subscription) -> Downloads:
-        """Return what brings blobs of a subscription to this host. Raises `InvalidAddressError`, `OSError`."""
+        """Return what fetches blobs of a subscription to this host. Raises `InvalidAddressError`, `OSError`."""
         make_own(self.shared)
         return self.subscriptions.downloads(subscription, self.blobs)
 
     def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
-        """Return what opens the releases of others that one has pinned, with the mirrors that a subscription has."""
+        """Return what opens the pinned releases of other distributions, using the mirrors of a subscription."""
         places = (subscription.address, *subscription.mirrors) if subscription else ()
         return ImportedReleases(self.state, self.blobs, self.subscriptions, self.mirrors, places)
 
     def pinned(self, ref: ReleaseRef) -> Catalogue:
-        """Return one release of a subscribed channel, found from the newest verified one back.
+        """Return one release of a subscribed channel, searched from the newest verified one backwards.
 
         Raises `SubscriptionError`, `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
@@ -137,10 +137,10 @@ class Host:
         return [package for package in packages if not self._is_unpacked(package) and not self._has(package)]
 
     def unpack(self, packages: Sequence[VerifiedPackage], progress: Callable[[BlobRef], None]) -> dict[str, Path]:
-        """Bring packages into the host's cache, verified; return their directories by store name.
+        """Unpack packages into the host's cache, verified; return their directories by store name.
 
-        One that does not look as it was unpacked is unpacked anew, with a warning. `progress` is called with each
-        archive that has arrived. Raises `DownloadError` and what the cache refuses.
+        A package that was changed since it was unpacked is unpacked again, with a warning. `progress` is called with
+        each archive that has arrived. Raises `DownloadError` and what the cache refuses.
         """
         flushes = FlushRecord.of_this_boot(self.cache)
         flushes.begin()
@@ -181,7 +181,7 @@ class Host:
         except FarmError:
             if self._is_whole(archive.digest):
                 raise
-        # The archive rotted here since it was fetched, perhaps long ago.
+        # The archive was damaged on this disk since it was fetched, perhaps long ago.
         self.blobs.delete(archive.digest)
         package.downloads.ensure(archive, f"archive of {package.name}")
         return unpack()
@@ -195,7 +195,7 @@ class Host:
 
 
 def pin_of(subscription: Subscription, ref: ReleaseRef) -> Import:
-    """Return a release of a subscribed channel as a pin, which is what earlier releases are found by."""
+    """Return a release of a subscribed channel as a pin, by which earlier releases are found."""
     return Import(
         distribution=ref.distribution,
         channel=ref.channel,
@@ -208,5 +208,5 @@ def pin_of(subscription: Subscription, ref: ReleaseRef) -> Import:
 
 
 def composition_of(packages: Sequence[VerifiedPackage]) -> Composition:
-    """Return how these packages make one root; raises `ForestConflictError`."""
+    """Return how these packages compose one root; raises `ForestConflictError`."""
     return compose([(package.descriptor, package.manifest) for package in packages], base=None)

@@ -1,6 +1,6 @@
 """Releases of other distributions that a release has pinned: each verified against its own distribution's root.
 
-`STATE/imports/<distribution>/<fingerprint>/` holds that root and TUF's metadata, apart from every subscription.
+`STATE/imports/<distribution>/<fingerprint>/` holds that root and the TUF metadata, apart from every subscription.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ImportedReleases:
         mirrors: Mirrors | None = None,
         places: Sequence[str] = (),
     ) -> None:
-        """`places` are repositories that may be mirrors with what they import: asked where the owner's is not there."""
+        """`places` are repositories that may mirror what they import; they are tried where the owner's fails."""
         self._folder = state / "imports"
         self._blobs = blobs
         self._subscriptions = subscriptions
@@ -53,7 +53,7 @@ class ImportedReleases:
     def open(self, pin: Import) -> Catalogue:
         """Return the pinned release, verified from the root that the import names.
 
-        A host that follows the distribution under another root takes nothing of it. Raises `SubscriptionError`,
+        Refuses an import from a distribution that this host follows under another root. Raises `SubscriptionError`,
         `UntrustedMetadataError`, `DownloadError`, `InvalidReleaseError`.
         """
         with _told_of(pin):
@@ -66,7 +66,7 @@ class ImportedReleases:
         return Catalogue(release, lambda: builders, downloads)
 
     def advisories(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return what the distribution has signed of advisories, newest, verified, by name, and what fetches.
+        """Return the newest verified documents about advisories of the distribution, by name, and what fetches blobs.
 
         Raises as `open`.
         """
@@ -83,7 +83,7 @@ class ImportedReleases:
         return KeptMetadata(self.folder_of(pin) / "metadata")
 
     def metadata(self, pin: Import) -> MirroredMetadata:
-        """Return the verifier of the other distribution's metadata, from its root on."""
+        """Return the verifier of the other distribution's metadata, which starts at its root."""
         folder = self.folder_of(pin)
 
         def verifier(reader: RepositoryReader, place: str) -> ChannelMetadata:
@@ -95,11 +95,11 @@ class ImportedReleases:
         return MirroredMetadata(pin.address, places, verifier, self._mirrors, is_promised=False)
 
     def folder_of(self, pin: Import) -> Path:
-        """Return where the root and the metadata of the other distribution are kept."""
+        """Return the directory of the other distribution's root and metadata."""
         return self._folder / pin.distribution / pin.root.hex
 
     def _check_subscribed(self, pin: Import) -> None:
-        """Refuse two roots of one distribution, unless its owner has signed the way from one to the other."""
+        """Refuse two roots of one distribution, unless its owner has signed the rotation from one to the other."""
         for subscription in self._subscriptions.all():
             if subscription.distribution == pin.distribution and not self._is_one_root(subscription, pin):
                 raise SubscriptionError(
@@ -130,13 +130,13 @@ class ImportedReleases:
 
 
 def import_of(mirror: str, pin: Import) -> str:
-    """Return where a mirror has what its channel takes of another distribution: a repository of its own."""
+    """Return the address at which a mirror keeps what its channel imports from another distribution."""
     return f"{mirror.rstrip('/')}/{IMPORTS}/{pin.distribution}"
 
 
 @contextmanager
 def _told_of(pin: Import) -> Iterator[None]:
-    """Say in every refusal whose packages it is about, and where they are taken from."""
+    """Add to every error whose packages it is about, and where they are imported from."""
     try:
         yield
     except UntrustedMetadataError as error:

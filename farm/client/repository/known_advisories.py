@@ -37,7 +37,7 @@ class NoAdvisoriesError(FarmError):
     code = "no-advisories"
 
     def __init__(self, distribution: str, way_on: str = "") -> None:
-        """`way_on` says, as a sentence, how to go on without advisories."""
+        """`way_on` is a sentence: how to go on without advisories."""
         super().__init__(
             f"{distribution} publishes no advisories, so nobody can say which packages are affected",
             remedy=" ".join(filter(None, ("Ask its owner to publish them.", way_on))),
@@ -47,7 +47,7 @@ class NoAdvisoriesError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class KnownAdvisories:
-    """The advisories that speak of the packages that were asked for, everything that is stated, and by which data."""
+    """The advisories about the requested packages, all statements, and the data that they come from."""
 
     advisories: tuple[Advisory, ...]
     statements: tuple[Statement, ...]
@@ -55,19 +55,16 @@ class KnownAdvisories:
 
     @property
     def uncovered(self) -> tuple[str, ...]:
-        """The packages, by full names, that nobody states to have looked at."""
+        """The packages, by full names, for which no review is recorded."""
         return tuple(sorted(name for source in self.data for name in source.uncovered))
 
     def find(self, packages: Iterable[tuple[str, Version, int]]) -> list[Finding]:
-        """Return what holds for packages (name, version, revision), the worst first."""
+        """Return the findings for packages (name, version, revision), the worst first."""
         return find(self.advisories, self.statements, packages)
 
 
 def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
-    """Fetch what is known of a set of a release, so that it can be audited when no repository can be reached.
-
-    Failing to is no error here: `farm audit` reports what it lacks.
-    """
+    """Fetch the advisories for packages of a release, so that an audit works when no repository can be reached."""
     channel = release.subscription
     names = {package.name.inside(release.distribution) for package in record.packages if package.channel == channel}
     with suppress(FarmError, OSError):
@@ -75,7 +72,7 @@ def keep_advisories(host: Host, release: Release, record: SetRecord) -> None:
 
 
 class _Published:
-    """The newest lists, from their repositories. `taker` is whose releases take packages of others."""
+    """The newest lists, from their repositories. `taker` is the distribution whose releases import packages."""
 
     def __init__(self, host: Host, taker: Subscription) -> None:
         self._host = host
@@ -91,10 +88,10 @@ class _Published:
 def known_in_release(
     host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
 ) -> KnownAdvisories:
-    """Verify what is known about packages of a release: also what the owners of those that it takes say.
+    """Verify what is known about packages of a release, including what the owners of imported packages publish.
 
-    Names are short, and full for packages of other distributions. `lists` are those of the host unless given. Raises
-    `NoAdvisoriesError` where one of them publishes no list, and as `known_as_far_as_published`.
+    Names are short, or full for packages of other distributions. `lists` are those of the host unless given. Raises
+    `NoAdvisoriesError` where one of the distributions publishes no list, and as `known_as_far_as_published`.
     """
     known = known_as_far_as_published(host, release, packages, lists)
     for source in known.data:
@@ -106,7 +103,7 @@ def known_in_release(
 def known_as_far_as_published(
     host: Host, release: Release, packages: Iterable[str], lists: AdvisoryLists | None = None
 ) -> KnownAdvisories:
-    """As `known_in_release`; that a distribution publishes no list is no error, but said in the `data`.
+    """As `known_in_release`, but a distribution without a list is no error; the `data` record it.
 
     Raises `InvalidAdvisoryIndexError`, `InvalidReviewListError`, `UntrustedMetadataError`, `DownloadError`, and what
     opening an import raises.
@@ -135,7 +132,7 @@ def known_as_far_as_published(
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """What a distribution has signed: its list of advisories, None where it has none, and what was looked at."""
+    """What a distribution has signed: its list of advisories, None where it has none, and its reviews."""
 
     distribution: str
     index: AdvisoryIndex | None
@@ -156,7 +153,7 @@ class _Signed:
         return cls(distribution, index, None if content is None else Digest.of(content), reviews)
 
     def about(self, packages: set[str], downloads: Downloads) -> tuple[list[Advisory], list[Statement]]:
-        """Fetch the advisories that speak of packages, and what is stated of them."""
+        """Fetch the advisories about packages, and the statements about those advisories."""
         if self.index is None:
             return [], []
         listed = self.index.about(packages)
@@ -172,7 +169,7 @@ class _Signed:
         return found, list(read_published(stated, self.distribution))
 
     def judging(self, packages: Iterable[tuple[str, Sequence[datetime]]]) -> JudgedBy:
-        """Return by what packages are judged; each with when others have looked at it."""
+        """Return the data that packages are judged by; each package comes with the times of reviews by others."""
         looked = {each: max((*self.looked_at(each), *others), default=None) for each, others in packages}
         number = None if self.index is None else len(self.index.advisories)
         signed = self.reviews.signed_at(self.digest) if self.digest else None
@@ -183,6 +180,6 @@ class _Signed:
         return JudgedBy(self.distribution, tuple(sorted(names)), number, self.digest, signed)
 
     def looked_at(self, package: str) -> tuple[datetime, ...]:
-        """Return when a package was looked at last, if it ever was."""
+        """Return the time of the last review of a package, empty where there is none."""
         at = self.reviews.looked_at(package)
         return () if at is None else (at,)

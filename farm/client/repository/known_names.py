@@ -1,7 +1,7 @@
-"""Whose package each short name was on this host, so that no name moves to another distribution unnoticed.
+"""The distribution that each short name referred to on this host, so that no name moves to another one unnoticed.
 
-`STATE/names.json` maps names to distributions. It is forgotten when the user decides anew: by a priority, or by
-following a channel no more.
+`STATE/names.json` maps names to distributions. It is deleted when the user decides anew: by setting a priority, or by
+unsubscribing from a channel.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class KnownNames:
-    """The short names that were chosen on a host without saying of which distribution."""
+    """The short names that were resolved on a host without naming a distribution."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "names.json"
 
     def owner(self, name: str) -> str:
-        """Return of which distribution a name was, empty where it was none's."""
+        """Return the distribution that a name referred to, empty where there is none."""
         return self._read().get(name, "")
 
     def remember(self, owners: Mapping[str, str]) -> None:
-        """Remember whose these names are."""
+        """Record which distribution each of these names refers to."""
         known = self._read()
         if any(known.get(name) != owner for name, owner in owners.items()):
             self._write({**known, **owners})

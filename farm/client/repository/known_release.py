@@ -1,4 +1,4 @@
-"""The newest release of a channel, which need not be verified again: its repository shows what was verified last."""
+"""The newest release of a channel without a new verification, where the repository still shows what was last verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class NewestRelease(NamedTuple):
-    """The newest release of a subscription; `builders` is the digest of the signed list of those that are allowed."""
+    """The newest release of a subscription; `builders` is the digest of the signed list of allowed builders."""
 
     subscription: Subscription
     release: Release
@@ -29,9 +29,9 @@ class NewestRelease(NamedTuple):
 
 
 def known_newest(subscription: Subscription, metadata: Path) -> NewestRelease | None:
-    """Return the newest release of a subscription whose verified metadata is kept in a folder.
+    """Return the newest release of a subscription whose verified metadata is stored in a directory.
 
-    None where its repository shows something else, or what is kept is not whole: then all has to be verified.
+    None where its repository shows something else, or the stored metadata is incomplete: then all has to be verified.
     """
     look = unchanged_look(str(metadata), subscription.channel, subscription.address)
     if look is None:

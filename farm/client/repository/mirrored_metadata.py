@@ -1,6 +1,6 @@
-"""The metadata of a repository that has mirrors: from its owner, and from a mirror only while he cannot be reached.
+"""The metadata of a repository with mirrors: from its owner, and from a mirror only while the owner is unreachable.
 
-Wherever it is from, it is verified from the pinned root on. A mirror may be behind: then its timestamp expires.
+Whatever its source, it is verified from the pinned root on. A mirror may be out of date: then its timestamp expires.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _Found = TypeVar("_Found")
 
 
 class MirroredMetadata:
-    """As `ChannelMetadata`, of which `verifier` makes one for each place that is asked.
+    """As `ChannelMetadata`; `verifier` makes one for each place that is tried.
 
-    `place` is where the metadata was found at last.
+    `place` is where the metadata was found last.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MirroredMetadata:
         *,
         is_promised: bool = True,
     ) -> None:
-        """`is_promised`: the mirrors are said to have the metadata, so the user is warned of one that does not."""
+        """`is_promised`: the mirrors are expected to have the metadata; the user is warned about one that does not."""
         self._address = address
         self._mirrors = mirrors
         self._verifier = verifier
@@ -102,7 +102,7 @@ class MirroredMetadata:
 
 
 def is_unreachable(error: FarmError) -> bool:
-    """Return whether a repository could not be asked, which is not the same as one that says something wrong."""
+    """Return whether a repository could not be reached, as opposed to one that answers with invalid metadata."""
     if isinstance(error, UntrustedMetadataError):
         return error.reason == "network"
     return isinstance(error, InvalidAddressError)  # the directory of a mirror that is not plugged in

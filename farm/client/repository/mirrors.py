@@ -1,7 +1,7 @@
-"""Mirrors: other places that have a repository's blobs. They are asked before its owner, and trusted for nothing.
+"""Mirrors: other places that have a repository's blobs. They are tried before the owner, and trusted for nothing.
 
-What a blob is, its digest says. A mirror that sends other bytes, stalls or cannot be reached is not asked again by this
-process; one that lacks a blob may have the next. The user is warned once of each.
+Blobs are verified by digest. A mirror that sends other bytes, stalls or cannot be reached is not tried again by this
+process; one that lacks a blob may have the next. The user is warned once about each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Warn = Callable[[str], None]
 
 PACE = TransferLimits(grace_seconds=8.0, bytes_per_second=20_000.0)
-"""How slow a mirror may be: less than an owner, because there is somebody else to ask."""
+"""How slow a mirror may be: less than an owner, because there is another place to try."""
 
 
 def unheard(_words: str) -> None:
@@ -29,7 +29,7 @@ def unheard(_words: str) -> None:
 
 
 class Mirror:
-    """A mirror at one address, which is opened when it is first asked. Safe to use from several threads."""
+    """A mirror at one address, opened on first use. Safe to use from several threads."""
 
     def __init__(self, address: str, warn: Warn = unheard, pace: TransferLimits = PACE) -> None:
         self.address = address
@@ -51,7 +51,7 @@ class Mirror:
         yield from self._reader.stream(path, offset)
 
     def pass_over(self, why: str, *, for_good: bool) -> None:
-        """Warn once that others are asked instead; with `for_good` this mirror is not asked again."""
+        """Warn once that another place is used; with `for_good` this mirror is not tried again."""
         with self._lock:
             self.is_given_up |= for_good
             if for_good in self._told or True in self._told:
@@ -61,14 +61,14 @@ class Mirror:
 
 
 class Mirrors:
-    """The mirrors that one process has to do with: each is opened, and given up, for all who use it."""
+    """The mirrors of one process: each is opened, and given up, for all users in the process."""
 
     def __init__(self, warn: Warn = unheard) -> None:
         self.warn = warn
         self.unreachable: set[str] = set()
-        """Addresses of owners that could not be reached: there is no use in waiting for each of them again."""
+        """Addresses of owners that could not be reached: waiting for each of them again is of no use."""
         self.deadline: Deadline | None = None
-        """How long may be waited for what is newest; None where that is no matter."""
+        """The time limit for the newest metadata; None for no limit."""
         self._opened: dict[str, Mirror] = {}
 
     def at(self, addresses: Iterable[str]) -> tuple[Mirror, ...]:

@@ -1,6 +1,7 @@
-"""The last verified release of a channel, for when its repository cannot be reached: out of what this host has, alone.
+"""The last verified release of a channel, for use when its repository cannot be reached: from this host's data only.
 
-It was proven and signed when it was verified, so what is here of it may run; nothing newer can be known, which is said.
+The release was proven and signed when it was verified, so the parts of it that are on this host may run. Whether a
+newer one exists cannot be known, and the user is warned about that.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class NotHereError(FarmError):
-    """What was asked for is not on this host as a whole, and nobody else can be asked."""
+    """What was requested is not complete on this host, and nothing can be fetched."""
 
     code = "not-here"
 
@@ -47,10 +48,10 @@ class NotHereError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class LastVerified:
-    """A release as it was verified last: `at` that time, `ended` since when its metadata has expired.
+    """A release as it was verified last: `at` is the time of that, `ended` the time when its metadata expired.
 
-    `lists` are the advisories of that time. `newer` is the number of the one that was verified then, where this is an
-    earlier one of which more is kept.
+    `lists` are the advisories of that time. `newer` is the number of the release that was verified then, where this is
+    an earlier one of which more is on this host.
     """
 
     catalogue: Catalogue
@@ -61,22 +62,22 @@ class LastVerified:
 
     @classmethod
     def of(cls, kept: KeptMetadata, channel: str, catalogue: Catalogue, lists: KeptLists) -> LastVerified:
-        """Return a release of a channel with the times of its metadata, which was `kept`."""
+        """Return a release of a channel with the times of its stored metadata."""
         return cls(catalogue, kept.verified_at(channel), kept.ended(channel, datetime.now(UTC)), lists)
 
     @property
     def named(self) -> str:
-        """Which release it is, in words."""
+        """The release, in words."""
         return str(self.catalogue.release)
 
     @property
     def words(self) -> str:
-        """What a person has to know of it when it runs."""
+        """What a user has to know about the release when it runs."""
         return f"running {self.told}"
 
     @property
     def told(self) -> str:
-        """Which release it is and how old, in words."""
+        """The release and its age, in words."""
         text = f"{self.named}, verified last at {_time(self.at)}"
         if self.newer:
             text += f" before release {self.newer}, of which this host does not have as much"
@@ -93,11 +94,11 @@ class KeptLists:
         self._imported = host.imported()
 
     def own(self, subscription: Subscription) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that is followed. Raises `NothingVerifiedError`."""
+        """Return the documents of a followed distribution. Raises `NothingVerifiedError`."""
         return self._host.subscriptions.kept(subscription).advisories(), self._downloads()
 
     def of(self, pin: Import) -> tuple[Mapping[str, bytes], Downloads]:
-        """Return those of a distribution that a release takes packages of. Raises `NothingVerifiedError`."""
+        """Return the documents of a distribution that a release imports from. Raises `NothingVerifiedError`."""
         return self._imported.kept(pin).advisories(), self._downloads()
 
     def _downloads(self) -> Downloads:
@@ -105,7 +106,7 @@ class KeptLists:
 
 
 class NoReader:
-    """A repository that is not asked."""
+    """In place of a repository that is not asked: has no files."""
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """Find nothing."""
@@ -114,13 +115,13 @@ class NoReader:
 
 
 class KeptReader:
-    """In place of a repository that is not asked, the releases of it that were verified here once."""
+    """In place of a repository that is not asked: has the releases of it that were verified on this host."""
 
     def __init__(self, kept: KeptMetadata) -> None:
         self._kept = kept
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
-        """Yield a release, where `path` is that of one. Raises `FileNotFoundError` else."""
+        """Yield a release, where `path` is the path of one. Raises `FileNotFoundError` otherwise."""
         head = self._kept.release(Digest.from_hex("".join(path.split("/")[-2:])))
         if head is None:
             raise FileNotFoundError(path)
@@ -143,7 +144,7 @@ def last_verified(host: Host, channel: str = "") -> LastVerified:
 
 
 def pinned_of_import(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
-    """Return a release of another distribution that one has pinned, found from its last verified one back.
+    """Return a pinned release of another distribution, searched from its last verified one backwards.
 
     Raises `NothingVerifiedError`, `DownloadError`, `UntrustedMetadataError`.
     """
@@ -155,9 +156,9 @@ def pinned_of_import(host: Host, pin: Import, kept: KeptMetadata) -> Catalogue:
 
 
 def last_kept(host: Host, last: LastVerified, names: Iterable[str]) -> LastVerified:
-    """Return the newest release of which this host has all that it says of these packages and what they need.
+    """Return the newest release whose data about these packages and their needs is complete on this host.
 
-    Looked for from the last verified one back, which it is itself where there is none.
+    Searched from the last verified one backwards; that one is returned where there is none.
     """
     newest, names = last.catalogue.release, tuple(names)
     with suppress(DownloadError, InvalidReleaseError):
@@ -179,7 +180,7 @@ def _describes(host: Host, catalogue: Catalogue, names: Iterable[str]) -> bool:
 
 
 def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerified:
-    """Return the last verified release that has these packages, chosen as `Chooser.catalogue` does among newest ones.
+    """Return the last verified release that has these packages, chosen as by `Chooser.catalogue`.
 
     Raises what that raises, `NothingVerifiedError`, `NotHereError`.
     """
@@ -198,7 +199,7 @@ def last_with(host: Host, names: Iterable[str], channel: str = "") -> LastVerifi
 
 @contextmanager
 def nothing_fetched(last: LastVerified) -> Iterator[None]:
-    """Say what is missing here, where the work inside would have to fetch it. Raises `NotHereError`."""
+    """Turn a failed fetch inside the block into an error that names what is missing here. Raises `NotHereError`."""
     try:
         yield
     except DownloadError as error:

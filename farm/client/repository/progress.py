@@ -1,4 +1,4 @@
-"""What a long sequence of steps (installing, running, making an image) tells the person who started it."""
+"""What a long sequence of steps (installing, running, making an image) shows to the user."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """A display of progress. Sequences that announce what they are about to do ask for more than this."""
+    """A display of progress. Sequences that announce planned changes use a larger protocol."""
 
     def wait_for(self, place: Path) -> None:
         """Show that another command has locked `place`, and that this one waits for it."""
 
     def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
-        """Show how much of `size` bytes has arrived: the block calls what it is given with each blob."""
+        """Show how much of `size` bytes has arrived: the block calls the yielded function with each blob."""
 
     def note(self, text: str) -> None:
-        """Show a line that is worth knowing."""
+        """Show a note."""
 
 
 class NoProgress:
@@ -41,7 +41,7 @@ class NoProgress:
         """As `Progress.note`."""
 
     def announce(self, planned: object) -> None:
-        """Let everything be done as it is planned."""
+        """Announce nothing, and go on."""
 
 
 NO_PROGRESS = NoProgress()

@@ -1,7 +1,7 @@
 """A host for commands that only read: what is installed, made or running here, and where it comes from.
 
 Where a repository cannot be reached, or its metadata has expired, the last verified release is used in place of the
-newest, and the user is told which and how old it is. Nothing may be installed, upgraded or made with this host.
+newest, and the user is told its number and age. Nothing may be installed, upgraded or made with this host.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoodIn:
-    """A release that was used in place of the newest of its channel, and why that could not be known."""
+    """A release that was used in place of the newest of its channel, and why the newest is unknown."""
 
     last: LastVerified
     why: str
@@ -52,9 +52,9 @@ class StoodIn:
         return f"{self.why}: judged by {self.last.told}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values. `expired-since` is null where its metadata is valid still.
+        """Return it as JSON values. `expired-since` is null where its metadata is still valid.
 
-        `newer` is the release that was verified after it, where this host has less of that one.
+        `newer` is the release that was verified after it, where less of that one is on this host.
         """
         release = self.last.catalogue.release
         newer = {"newer": self.last.newer} if self.last.newer else {}
@@ -68,9 +68,9 @@ class StoodIn:
 
 
 class ReadOnlyHost(Host):
-    """A host whose releases, and what is known of vulnerabilities, are the last verified ones where there is no news.
+    """A host that uses the last verified releases and advisories where the newest cannot be known.
 
-    `stood_in` are the releases that did, by channel.
+    `stood_in` are the releases that were used so, by channel.
     """
 
     def __init__(self, state: Path, shared: Path, warn: Warn = unheard) -> None:
@@ -80,11 +80,11 @@ class ReadOnlyHost(Host):
 
     @property
     def has_expired(self) -> bool:
-        """Whether metadata that was used has expired: then an advisory may be missing in it."""
+        """Whether metadata that was used has expired: then an advisory may be missing from it."""
         return any(each.last.ended for each in self.stood_in.values())
 
     def catalogue(self, channel: str = "") -> Catalogue:
-        """As of a host; the last verified release where there is no news. Raises `NothingVerifiedError` too."""
+        """As `Host.catalogue`, else the last verified release. Raises `NothingVerifiedError` too."""
         name = str(self.subscriptions.find(channel))
         if name not in self.stood_in:
             try:
@@ -94,7 +94,7 @@ class ReadOnlyHost(Host):
         return self.stood_in[name].last.catalogue
 
     def catalogue_of(self, names: Iterable[str], channel: str = "") -> Catalogue:
-        """As of a host; where there is no news, the last release of which this host has these packages described."""
+        """As `Host.catalogue_of`, else the last release whose data about these packages is on this host."""
         names = tuple(names)
 
         def opened(name: str) -> Catalogue:
@@ -108,7 +108,7 @@ class ReadOnlyHost(Host):
         return Chooser(self.subscriptions, opened).catalogue(names, channel)
 
     def pinned(self, ref: ReleaseRef) -> Catalogue:
-        """As of a host; found from the last verified release back where there is no news. Raises `NotHereError` too."""
+        """As `Host.pinned`, else searched from the last verified release. Raises `NotHereError` too."""
         subscription = self.subscriptions.find(ref.subscription)
         name = str(subscription)
         if name not in self.stood_in:
@@ -119,12 +119,12 @@ class ReadOnlyHost(Host):
         return pinned_of_import(self, pin_of(subscription, ref), self.subscriptions.kept(subscription))
 
     def imported(self, subscription: Subscription | None = None) -> ImportedReleases:
-        """As of a host; of releases of others too the last verified ones open where there is no news."""
+        """As `Host.imported`, else with the last verified releases of other distributions."""
         places = (subscription.address, *subscription.mirrors) if subscription else ()
         return _Imported(self, places)
 
     def note(self, channel: str, error: FarmError) -> None:
-        """Use the last verified release for a channel; raises `error` unless it says that no news can be had."""
+        """Use the last verified release for a channel; raises `error` unless it means that the newest is unknown."""
         if not is_no_news(error):
             raise error
         try:
@@ -134,13 +134,13 @@ class ReadOnlyHost(Host):
 
 
 def is_no_news(error: FarmError) -> bool:
-    """Return whether nobody can say what is newest: nobody can be asked, or what is shown has expired."""
+    """Return whether the newest release cannot be known: no place can be reached, or the metadata shown has expired."""
     return is_unreachable(error) or (isinstance(error, UntrustedMetadataError) and error.reason == "expired")
 
 
 @contextmanager
 def nothing_fetched(host: ReadOnlyHost) -> Iterator[None]:
-    """Say what is missing on this host, where the block would have to fetch it for a release that is not the newest.
+    """Turn a failed fetch for a release that is not the newest into an error that names what is missing.
 
     Raises `NotHereError`.
     """
@@ -205,7 +205,7 @@ class _Lists:
 
 
 def _kept_list(host: ReadOnlyHost, kept: KeptMetadata, distribution: str) -> tuple[Mapping[str, bytes], Downloads]:
-    """Return what was verified last. Raises `NotHereError` where none ever was."""
+    """Return what was verified last. Raises `NotHereError` where nothing was ever verified."""
     try:
         return kept.advisories(), Downloads(NoReader(), host.blobs)
     except NothingVerifiedError as error:

@@ -1,4 +1,4 @@
-"""How a subscriber reads a published repository: over HTTP, or from a directory. Nothing read is trusted here."""
+"""Reading a published repository over HTTP or from a directory. Nothing read is trusted here."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class InvalidAddressError(FarmError):
 
 
 class BlobReader(Protocol):
-    """A reader that can begin in the middle of a file."""
+    """A reader that can start in the middle of a file."""
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
-        """Yield the file's content from byte `offset` on, nothing where it has no more than that.
+        """Yield the file's content from byte `offset` on; nothing where the file has no more than that.
 
         Raises `FileNotFoundError`, `OSError`.
         """
@@ -69,10 +69,10 @@ class DirectoryReader:
 
 
 class HttpReader:
-    """Reads the repository from any static host over HTTP. One connection pool, safe to use from several threads."""
+    """Reads the repository from any static HTTP server. One connection pool, safe to use from several threads."""
 
     def __init__(self, address: str, pace: TransferLimits | None = None, guard: AddressGuard | None = None) -> None:
-        """`pace` is how slow the host may be, `guard` what may be connected to; with it no proxy is asked.
+        """`pace` is how slow the host may be, `guard` limits the addresses connected to; with it no proxy is used.
 
         Raises `InvalidAddressError`.
         """
@@ -88,8 +88,8 @@ class HttpReader:
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """Yield the file's content from `offset` on as it arrives.
 
-        A host that cannot begin in the middle sends all of it, and what was not asked for is dropped here.
-        Raises `FileNotFoundError`, and `OSError`, also when it is slow.
+        A host without range requests sends the whole file, and the bytes before `offset` are dropped. Raises
+        `FileNotFoundError`, and `OSError`, also when the host is too slow.
         """
         host = self._base.netloc.rpartition("@")[2]
         url = f"{self._base.scheme}://{host}{self._base.path}/{quote(path)}"
@@ -128,10 +128,10 @@ class HttpReader:
                 if len(gathered) >= _CHUNK:
                     yield bytes(gathered)
                     gathered.clear()
-                    # Somebody else may have read in this thread meanwhile.
+                    # Another transfer may have run in this thread meanwhile.
                     self._now.transfer = transfer
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
-            yield bytes(gathered)  # what came before the connection broke: the next try goes on from there
+            yield bytes(gathered)  # what came before the connection broke: the next attempt goes on from there
             raise
         if gathered:
             yield bytes(gathered)
@@ -142,7 +142,7 @@ class HttpReader:
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
-    """Opens connections on which the transfer that is under way in this thread has its deadline."""
+    """Opens connections on which the current transfer of this thread has its deadline."""
 
     def __init__(self, remaining: Callable[[], float]) -> None:
         self._remaining = remaining
@@ -163,7 +163,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
                 failure = error
             else:
                 return DeadlineStream(stream, self._remaining)
-        self._remaining()  # the deadline is the better reason, if it was that
+        self._remaining()  # the deadline is the better explanation, where it passed
         raise failure
 
     def _within(self, timeout: float | None) -> float:
@@ -181,7 +181,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
 
 
 def open_reader(address: str, pace: TransferLimits | None = None) -> BlobReader:
-    """Return the reader for an address, whose host may be as slow as `pace` says; raises `InvalidAddressError`."""
+    """Return the reader for an address whose host may be as slow as `pace` allows; raises `InvalidAddressError`."""
     if address.startswith(("http://", "https://")):
         return HttpReader(address, pace)
     path = Path(address)
@@ -198,7 +198,7 @@ def shown(address: str) -> str:
 
 
 def _first_byte(response: httpcore.Response, url: str) -> int:
-    """Return which byte of the file the first of a partial answer is (RFC 9110, 14.4). Raises `OSError`."""
+    """Return the file position of the first byte of a partial answer (RFC 9110, 14.4). Raises `OSError`."""
     said = {name.lower(): value for name, value in response.headers}.get(b"content-range", b"")
     found = re.fullmatch(rb"bytes ([0-9]{1,18})-[0-9]*/(?:[0-9]+|\*)", said)
     if found is None:
@@ -207,9 +207,9 @@ def _first_byte(response: httpcore.Response, url: str) -> int:
 
 
 def _parsed(address: str) -> SplitResult:
-    """Return the parts of a URL as they go into requests: ASCII alone, and no slash at the end.
+    """Return the parts of a URL as requests use them: only ASCII, and no slash at the end.
 
-    httpx could do it, and takes longer to load than all of a subscriber's own code. Raises `InvalidAddressError`.
+    httpx could do that, but takes longer to load than all of a subscriber's own code. Raises `InvalidAddressError`.
     """
     try:
         url = urlsplit(address.rstrip("/"))
@@ -232,7 +232,7 @@ def _authorization(url: SplitResult) -> list[tuple[bytes, bytes]]:
 
 
 def proxy_for(url: SplitResult) -> httpcore.Proxy | None:
-    """Return the proxy that the environment names for this address, as other programs take it."""
+    """Return the proxy that the environment names for this address, by the usual variables."""
     proxies = urllib.request.getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
     if not address or urllib.request.proxy_bypass(url.hostname or ""):

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from farm.core.recipe.declared_sources import DeclaredSources
 
 LARGEST_SOURCE = 8 << 30
-"""The most bytes of one source: a release names it by digest alone, and a server that lies has to end somewhere."""
+"""The largest size of one source, in bytes: a release has only its digest, and a server that lies has to be stopped."""
 _LARGEST_DOCUMENT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenSources:
-    """What was written: how many `files`; `debian` are the sources that are Debian's binary packages, each with the
-    files that Debian built it from; of these, `missing` could not be had. `unread` is why the recipe cannot be read.
+    """What was written: `files` is the number of files.
+
+    `debian` are those sources that are Debian's binary packages, each with the files that Debian built it from;
+    `missing` are those of these files that could not be fetched. `unread` is why the recipe cannot be read.
     """
 
     files: int
@@ -38,11 +40,11 @@ class WrittenSources:
 
 
 def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Callable[[str], None]) -> WrittenSources:
-    """Write all that a package was made of below `directory`, each file verified.
+    """Write everything that a package was made from below `directory`, each file verified.
 
-    `sources/` has the files that the build started from, and those that Debian built its packages among them from;
-    `recipe/` the recipe with the files beside it, `plan.json` the whole plan with its steps. `progress` is called with
-    the name of each file before it is fetched.
+    `sources/` has the files that the build started from, and the files from which Debian built the Debian packages
+    among them; `recipe/` has the recipe and the files beside it, `plan.json` the whole plan with its steps. `progress`
+    is called with the name of each file before it is fetched.
 
     Raises `occupied-directory`, `DownloadError`, `BrokenReleaseError` and what `Catalogue.checked` raises.
     """
@@ -62,7 +64,7 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
     (directory / "plan.json").write_bytes(plan.to_json())
     try:
         declared = declared_sources(package, contents)
-    except RecipeError as error:  # of a farm that is newer: what was built from is written all the same
+    except RecipeError as error:  # a recipe of a newer farm: the sources of the build are written nevertheless
         return WrittenSources(len(wanted), unread=error.message)
     missing = []
     for each in declared.carried:
@@ -82,7 +84,7 @@ def write_sources(catalogue: Catalogue, name: str, directory: Path, progress: Ca
 
 
 def declared_sources(package: VerifiedPackage, contents: RecipeContents) -> DeclaredSources:
-    """Return what the recipe of a package says of its sources. Raises `DownloadError`, `RecipeError`."""
+    """Return the sources that the recipe of a package declares. Raises `DownloadError`, `RecipeError`."""
     what = f"recipe of {package.name}"
     text = read_named(package, contents.recipe, what)
     beside = {name: read_named(package, digest, what) for name, digest in contents.files.items()}
@@ -90,12 +92,12 @@ def declared_sources(package: VerifiedPackage, contents: RecipeContents) -> Decl
 
 
 def recipe_contents(package: VerifiedPackage) -> RecipeContents:
-    """Return what the recipe of a package consists of. Raises `DownloadError`, `InvalidContentsError`."""
+    """Return the contents of a package's recipe. Raises `DownloadError`, `InvalidContentsError`."""
     return RecipeContents.from_json(read_named(package, package.entry.recipe, f"list of the recipe of {package.name}"))
 
 
 def read_named(package: VerifiedPackage, digest: Digest, what: str) -> bytes:
-    """Return the bytes of a small blob that is signed by its digest alone. Raises `DownloadError`."""
+    """Return the bytes of a small blob of which only the digest is signed. Raises `DownloadError`."""
     package.downloads.ensure_within(digest, _LARGEST_DOCUMENT, what)
     return package.downloads.store.read(digest)
 

@@ -1,4 +1,4 @@
-"""Subscribing to a channel: its root of trust is pinned, as DNS names it or as it is given, and a release verified."""
+"""Subscribing to a channel: pin its root of trust, by DNS or as it is given, and verify a release."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ByAddress:
-    """A repository by its address, a URL or a directory, and the fingerprint of its root as the owner announces it."""
+    """A repository by its address (a URL or a directory), and the root's fingerprint as the owner announces it."""
 
     address: str
     fingerprint: Digest
@@ -25,9 +25,9 @@ class ByAddress:
 
 @dataclass(frozen=True, slots=True)
 class ByDomain:
-    """A distribution by its domain, whose DNS names the address and the root; `fingerprint` is to be that root's.
+    """A distribution by its domain; DNS names the address and the root, which must match a given `fingerprint`.
 
-    `resolver` is the DNS server to ask; empty is the machine's own.
+    `resolver` is the DNS server to query; empty means the machine's own.
     """
 
     domain: str
@@ -37,7 +37,7 @@ class ByDomain:
 
 @dataclass(frozen=True, slots=True)
 class SubscribeRequest:
-    """What is asked for. Without `mirrors` or a `priority` a channel that is followed already keeps its own."""
+    """What is requested. Without `mirrors` or a `priority`, a channel that is already followed keeps its own."""
 
     channel: str
     repository: ByAddress | ByDomain
@@ -47,7 +47,7 @@ class SubscribeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The outcome: the subscription, the newest release, and whether DNS was asked for the root that is pinned."""
+    """The outcome: the subscription, the newest release, and whether DNS was queried for the pinned root."""
 
     subscription: Subscription
     release: Release
@@ -57,7 +57,7 @@ class Subscribed:
 def subscribe(host: Host, request: SubscribeRequest) -> Subscribed:
     """Follow a channel: pin the root of its repository, and verify its newest release.
 
-    Raises `InvalidAddressError`, what `enrol` and `Subscriptions.subscribe` raise; then nothing has changed.
+    Raises `InvalidAddressError`, and what `enrol` and `Subscriptions.subscribe` raise; then nothing has changed.
     """
     checked_mirrors(request.mirrors)
     repository, by_dns = request.repository, False

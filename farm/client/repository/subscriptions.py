@@ -1,6 +1,6 @@
-"""Subscriptions: which channels this host follows, from where, and the root metadata that each trusts for good.
+"""Subscriptions: the channels that this host follows, their addresses, and the root metadata that each has pinned.
 
-`STATE/subscriptions/<distribution>/<channel>/` holds `subscription.json`, the pinned `root.json`, and TUF's metadata.
+`STATE/subscriptions/<distribution>/<channel>/` holds `subscription.json`, the pinned `root.json`, and the TUF metadata.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 
 class SubscriptionError(FarmError):
-    """There is no such subscription, more than one fits, or it contradicts one that is there."""
+    """There is no such subscription, several match, or a new one contradicts an existing one."""
 
     code = "subscription"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A channel that this host follows. `fingerprint` is the digest of the root metadata pinned on subscribing.
+    """A channel that this host follows. `fingerprint` is the digest of its pinned root metadata.
 
-    `mirrors` are asked for blobs before its address, in this order. Of subscriptions that have a package of one short
-    name, the one with the highest `priority` is meant; of two with the same priority none is.
+    `mirrors` are asked for blobs before its address, in this order. Where several subscriptions have a package of one
+    short name, the name refers to the one with the highest `priority`; between equal priorities it is ambiguous.
     """
 
     distribution: str
@@ -77,8 +77,8 @@ class Subscriptions:
         """Pin the root of the repository at `address` and verify the channel once; changes nothing on failure.
 
         The fingerprint may be of any version of root: an owner whose first keys were stolen announces a later one.
-        `owner` is the distribution that it must be, where that is known. A channel that is followed already keeps its
-        mirrors and its priority.
+        `owner` is the expected distribution, where that is known. A channel that is already followed keeps its mirrors
+        and its priority.
 
         Raises `UntrustedMetadataError`, `SubscriptionError`, `InvalidAddressError`.
         """
@@ -90,7 +90,7 @@ class Subscriptions:
         with tempfile.TemporaryDirectory() as first:
             release, _ = ChannelMetadata(Path(first), root, reader).newest(channel)
             later = roots_in(Path(first))
-        # The signed release says whose it is; as a name it goes into paths, so its form is checked.
+        # The signed release names its distribution; the name becomes part of paths, so its form is checked.
         PackageName(release.distribution, "any")
         if owner not in ("", release.distribution):
             raise SubscriptionError(
@@ -108,7 +108,7 @@ class Subscriptions:
         )
         self._check_one_owner(subscription, later)
         folder = self._path(subscription)
-        # What is pinned is compared by its record: where the file itself was damaged, this mends it.
+        # What is pinned is compared by its record: where the file itself was damaged, this repairs it.
         if before and before.fingerprint != fingerprint:
             raise SubscriptionError(
                 f"{subscription} is subscribed with another root",
@@ -122,7 +122,7 @@ class Subscriptions:
     def change(
         self, subscription: Subscription, *, mirrors: Sequence[str] | None = None, priority: int | None = None
     ) -> Subscription:
-        """Give a subscription other mirrors or another priority; what is None stays. Raises `InvalidAddressError`."""
+        """Change the mirrors or the priority of a subscription; None keeps a value. Raises `InvalidAddressError`."""
         changed = replace(
             subscription,
             mirrors=subscription.mirrors if mirrors is None else checked_mirrors(mirrors),
@@ -134,14 +134,14 @@ class Subscriptions:
         return changed
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Forget a subscription, with the root that it has pinned and all that was verified from there."""
+        """Remove a subscription, with its pinned root and everything that was verified from it."""
         folder = self._path(subscription)
         gone = self._folder / f".{secrets.token_hex(8)}"
         folder.rename(gone)
         self.names.forget()
-        for path in self._folder.glob(".*"):  # what one that was killed has left, too
+        for path in self._folder.glob(".*"):  # what a killed process has left, too
             shutil.rmtree(path)
-        with suppress(OSError):  # another channel of it is followed
+        with suppress(OSError):  # another channel of the distribution is followed
             folder.parent.rmdir()
 
     def all(self) -> tuple[Subscription, ...]:
@@ -149,9 +149,9 @@ class Subscriptions:
         return tuple(_read(path) for path in sorted(self._folder.glob("[!.]*/*/subscription.json")))
 
     def find(self, name: str = "") -> Subscription:
-        """Return the subscription `distribution/channel` or `channel`; without a name the one of the highest priority.
+        """Return the subscription `distribution/channel` or `channel`; without a name, the one of the highest priority.
 
-        Raises `SubscriptionError`, also where several fit.
+        Raises `SubscriptionError`, also where several match.
         """
         subscriptions = self.all()
         matching = [
@@ -173,7 +173,7 @@ class Subscriptions:
         raise SubscriptionError(f"{wanted}; there are {names}", remedy=remedy)
 
     def metadata(self, subscription: Subscription, state: Path | None = None) -> MirroredMetadata:
-        """Return the verifier of a subscription's metadata, which keeps it in `state`, if not where it always is."""
+        """Return the verifier of a subscription's metadata, which stores it in `state` if given."""
         state = state or self.metadata_folder(subscription)
         root = self.pinned_root(subscription)
 
@@ -185,7 +185,7 @@ class Subscriptions:
         return MirroredMetadata(subscription.address, subscription.mirrors, verifier, self._mirrors)
 
     def metadata_folder(self, subscription: Subscription) -> Path:
-        """Return where the verified metadata of a subscription is kept."""
+        """Return the directory of a subscription's verified metadata."""
         return self._path(subscription) / "metadata"
 
     def pinned_root(self, subscription: Subscription) -> bytes:
@@ -203,9 +203,10 @@ class Subscriptions:
         return content
 
     def downloads(self, subscription: Subscription, store: BlobStore) -> Downloads:
-        """Return what brings a subscription's blobs into a store: from its mirrors, and else from its address.
+        """Return what fetches a subscription's blobs into a store: from its mirrors, else from its address.
 
-        Raises `InvalidAddressError` where there is no such directory, and no mirror either.
+        Raises `InvalidAddressError` where the address is a directory that does not exist, and there is no mirror
+        either.
         """
         mirrors = self._mirrors.at(subscription.mirrors)
         try:
@@ -227,9 +228,9 @@ class Subscriptions:
         return {Digest(subscription.fingerprint), *roots_in(self.metadata_folder(subscription))}
 
     def _check_one_owner(self, new: Subscription, later: set[Digest]) -> None:
-        """Refuse another root for a distribution that is followed here; `later` are those that the new one leads to.
+        """Refuse another root for a followed distribution; `later` are the roots that the new one leads to.
 
-        Two versions of one root are fine: the owner has signed the way from one to the other.
+        Two versions of one root are fine: the owner has signed the rotation from one to the other.
         """
         for subscription in self.all():
             if subscription.distribution != new.distribution or subscription.channel == new.channel:
@@ -252,7 +253,7 @@ class Subscriptions:
 
 
 class _NobodyThere:
-    """The directory of an owner that is not plugged in."""
+    """Reader for an owner's directory that does not exist, such as a disk that is not plugged in."""
 
     def __init__(self, error: InvalidAddressError) -> None:
         self._error = error
@@ -274,7 +275,7 @@ def _read(record: Path) -> Subscription:
 
 
 def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:
-    """Return addresses of mirrors, those of directories made absolute. Raises `InvalidAddressError`."""
+    """Return the addresses of mirrors, with directories made absolute. Raises `InvalidAddressError`."""
     return tuple(
         address if address.startswith(("http://", "https://")) else str(Path(address).absolute())
         for address in dict.fromkeys(addresses)
@@ -283,5 +284,5 @@ def checked_mirrors(addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 def roots_in(metadata: Path) -> set[Digest]:
-    """Return the fingerprints of the roots that were verified, one after the other, in a folder of metadata."""
+    """Return the fingerprints of the roots that were verified, in order, in a directory of metadata."""
     return {Digest.of(path.read_bytes()) for path in (metadata / "root_history").glob("*.root.json")}

@@ -1,4 +1,4 @@
-"""Which package of a root a path is of, through all of farm's links, and whether what lies there is what was signed."""
+"""The package of a root that a path belongs to, through all of farm's links, and whether its file is the signed one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OwnedFile:
-    """A path in a root: as it was asked for, and as the package knows it (`bin/jq`)."""
+    """A path in a root: as it was given, and as the package knows it (`bin/jq`)."""
 
     root: Path
     asked: Path
@@ -31,15 +31,15 @@ class OwnedFile:
 
     @property
     def place(self) -> str:
-        """Where it lies, relative to the root."""
+        """Its location, relative to the root."""
         return f"packages/{self.placed.store}/{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What lies at a path, compared with the manifest: `how` it differs, empty where it is as signed.
+    """The entry at a path, compared with the manifest: `how` it differs, empty where it is as signed.
 
-    `digest` is the signed one; None for what is no file.
+    `digest` is the signed one; None for what is not a regular file.
     """
 
     asked: Path
@@ -67,12 +67,12 @@ class FileCheck:
 
 
 def is_inside_root(path: Path) -> bool:
-    """Say whether a path lies in a directory that farm has installed into."""
+    """Return whether a path lies in a directory that farm has installed into."""
     return _root_above(path) is not None
 
 
 def owner_of(path: Path) -> OwnedFile:
-    """Return the package that owns what a path leads to. Raises `not-owned`, `RootError`."""
+    """Return the package that owns the file that a path leads to. Raises `not-owned`, `RootError`."""
     asked = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would lose the root by following its links)
     top = _root_above(path)
     if top is None:
@@ -100,7 +100,7 @@ def owner_of(path: Path) -> OwnedFile:
 
 
 def check_file(owned: OwnedFile, manifest: Manifest) -> FileCheck:
-    """Read what lies at a path and compare it with its package's manifest."""
+    """Read the entry at a path and compare it with its package's manifest."""
     entry = next((entry for entry in manifest.entries if entry.path == owned.path), None)
     package = Root(owned.root).package(owned.placed.store)
     how = "the package has no such file" if entry is None else check_entry(package, entry)

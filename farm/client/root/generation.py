@@ -17,7 +17,7 @@ _PARTS_AFTER_THE_NAME = 2  # version, and the digest of the tree
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One installed state: its number, when (RFC 3339, UTC) and by which command it was made, and its packages."""
+    """One installed state: its number, its time (RFC 3339, UTC), the command that made it, and its packages."""
 
     number: int
     made: str
@@ -26,11 +26,11 @@ class Generation:
 
     @property
     def releases(self) -> str:
-        """The releases that its packages are of, as people write them."""
+        """The releases that its packages come from, as users write them."""
         return " and ".join(f"release {release.number} of {release.subscription}" for release in self.set.releases)
 
     def to_json(self) -> bytes:
-        """Return what `generation.json` holds."""
+        """Return the content of `generation.json`."""
         form = {
             "format": FORMAT,
             "number": self.number,
@@ -39,12 +39,12 @@ class Generation:
             "set": json.loads(self.set.to_json()),
         }
         if self.set.builds:
-            form["builds"] = self.set.builds  # beside the set, where a client of before does not look
+            form["builds"] = self.set.builds  # beside the set, where an older client does not look
         return (json.dumps(form, indent=1) + "\n").encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> Generation:
-        """Read what `to_json` gave, or what the first version of farm wrote. Raises `invalid-generation`."""
+        """Read the result of `to_json`, or the format of the first version of farm. Raises `invalid-generation`."""
         try:
             form = json.loads(content)
             if form["format"] == 1:
@@ -65,7 +65,7 @@ class Generation:
 
 
 def _first_format(form: dict[str, Any]) -> SetRecord:
-    """Read format 1, which did not say revisions, and named a release by its packages instead of by its head."""
+    """Read format 1, which had no revisions, and named a release by its packages instead of by its head."""
     distribution = form["distribution"]
     release = ReleaseRef(distribution, form["channel"], form["release"], Digest(form["package-set"]))
     packages = []

@@ -1,11 +1,13 @@
-"""A root directory and its generations: each an installed state, switched by one rename.
+"""A root directory and its generations: each is an installed state, switched by one rename.
 
 `ROOT/packages/<store>` holds the packages, shared with the host's cache by hard links where the file system allows;
-`ROOT/.farm/generations/<n>` the links of one state and what it consists of; `ROOT/.farm/current` names the state, and
-`ROOT/usr` and `ROOT/etc` lead through it. All links are relative, so a root reads the same from inside and outside.
+`ROOT/.farm/generations/<n>` holds the links of one state and its record; `ROOT/.farm/current` links to the current
+state, and `ROOT/usr` and `ROOT/etc` lead through that link. All links are relative, so a root reads the same from
+inside and outside.
 
-Whatever is made or removed here is so under a name that begins with a dot, and gets its name, or loses it, by one
-rename. So a process that is killed leaves whole states and dotted names, which the next one to lock the root removes.
+Everything is created under a name that begins with a dot and gets its final name by one rename; everything is removed
+by a rename to such a name first. So a killed process leaves whole states and dotted names, which the next process that
+locks the root removes.
 """
 
 from __future__ import annotations
@@ -40,20 +42,20 @@ _ROOT_LINKS = (
     *((name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")),
 )
 _MADE = ".made"
-"""How the link to a state is called, from before the state is there until it becomes `current`."""
+"""The name of the link to a state from before the state exists until the link becomes `current`."""
 _NEW_DISK = "lost+found"
 _NAME_A_ROOT = "Name the directory given to `farm install --root`."
 _EMPTY_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp", "var")
 
 
 class RootError(FarmError):
-    """A directory cannot be used as a root: it holds something else, or cannot be written."""
+    """A directory cannot be used as a root: it holds something else, or cannot be written to."""
 
     code = "root"
 
 
 class Root:
-    """A root directory that farm keeps; it is made on first use."""
+    """A root directory that farm manages; it is made on first use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,12 +73,12 @@ class Root:
         return state
 
     def generations(self) -> tuple[Generation, ...]:
-        """Return every state that is kept, by number. Raises `RootError`."""
+        """Return every stored state, by number. Raises `RootError`."""
         found = (self._read(self._place(number) / "generation.json") for number in self._numbers())
         return tuple(each for each in found if each is not None)
 
     def generation(self, number: int) -> Generation:
-        """Return one state that is kept. Raises `no-such-generation`, `RootError`."""
+        """Return one stored state. Raises `no-such-generation`, `RootError`."""
         state = self._read(self._place(number) / "generation.json")
         if state is None:
             there = ", ".join(str(each) for each in self._numbers()) or "none"
@@ -89,11 +91,11 @@ class Root:
 
     @contextlib.contextmanager
     def locked(self, *, make: bool = True, waiting: Waiting = no_progress) -> Iterator[None]:
-        """Keep others from changing the root until the end of the block. Raises `RootError` for a directory that is not
-        a root of farm, and for one that cannot be written to.
+        """Keep others from changing the root until the end of the block.
 
-        An install holds the lock from reading the state to switching it, so that two installs at once both count.
-        What a killed process has left behind is removed first. Without `make` a root that is not there is not made.
+        An install holds the lock from reading the state to switching it, so that two installs at once both take effect.
+        First removes what a killed process has left behind. Without `make`, a root that does not exist is not made.
+        Raises `RootError` for a directory that is not a root of farm, and for one that cannot be written to.
         """
         self.check()
         with contextlib.ExitStack() as held:
@@ -108,7 +110,7 @@ class Root:
             yield
 
     def install(self, generation: Generation, forest: Forest, packages: Mapping[str, Path]) -> Generation:
-        """Make `generation` (its number is given here) the root's state. Until the last rename nothing has changed.
+        """Make `generation` (its number is assigned here) the root's state. Until the last rename nothing has changed.
 
         `packages` are the unpacked packages by store name. The caller holds `locked`. Raises `RootError`, `OSError`.
         """
@@ -124,18 +126,19 @@ class Root:
         return state
 
     def confirm(self, state: Generation, record: SetRecord) -> Generation:
-        """Write down that a state is of other releases too, which hold the very same packages.
+        """Record that a state also matches other releases, which hold the very same packages.
 
-        Such a release makes no new state: going back one step must lead to something else. The caller holds `locked`.
+        Such a release makes no new state: a rollback by one step must lead to a different state. The caller holds
+        `locked`.
         """
         confirmed = replace(state, set=record)
         replace_file(self._place(state.number) / "generation.json", confirmed.to_json())
         return confirmed
 
     def roll_back(self, number: int) -> Generation:
-        """Make a state that is kept the current one. The caller holds `locked`.
+        """Make a stored state the current one. The caller holds `locked`.
 
-        Raises `no-such-generation`, and `RootError` when packages of it are gone.
+        Raises `no-such-generation`, and `RootError` when packages of it are missing.
         """
         state = self.generation(number)
         if missing := self.lacks(state):
@@ -147,15 +150,15 @@ class Root:
         return state
 
     def links(self, state: Generation) -> Path:
-        """Return the directory with the links of a state that is kept."""
+        """Return the directory with the links of a stored state."""
         return self._place(state.number)
 
     def own_links(self) -> tuple[tuple[str, str], ...]:
-        """Return the links at the top of the root, each with where it leads, and `current` of a root that is whole."""
+        """Return the links at the top of the root with their targets; a whole root has also the link `current`."""
         return _ROOT_LINKS
 
     def lacks(self, state: Generation) -> tuple[str, ...]:
-        """Return the directories of packages that a state needs and that are not there."""
+        """Return the package directories that a state needs and that do not exist."""
         return tuple(package.store for package in state.set.packages if not self.package(package.store).is_dir())
 
     def remove(self, number: int) -> None:
@@ -171,7 +174,7 @@ class Root:
         _remove(self.package(store))
 
     def replace_package(self, store: str, unpacked: Path) -> None:
-        """Put a package anew in the place of what is there. The caller holds `locked`. Raises `OSError`."""
+        """Replace the directory of a package. The caller holds `locked`. Raises `OSError`."""
         place = self.package(store)
         temporary, old = (place.with_name(f".{store}.{secrets.token_hex(8)}") for _ in range(2))
         try:
@@ -186,7 +189,7 @@ class Root:
                     _discard(path)
 
     def package(self, store: str) -> Path:
-        """Return where a package lies, whether or not it is there."""
+        """Return the directory of a package, whether or not it exists."""
         return self.path / "packages" / store
 
     def _place(self, number: int) -> Path:
@@ -222,9 +225,9 @@ class Root:
         sync_folder(self._own)
 
     def _clean(self) -> None:
-        """Remove what killed processes have left: only who holds the lock makes names that begin with a dot.
+        """Remove what killed processes have left: only the holder of the lock makes names that begin with a dot.
 
-        A state that was made and never became the current one is such a thing too.
+        That includes a state that was made and never became the current one.
         """
         for link in self._own.glob(f"{_MADE}.*"):
             number = int(link.readlink().name)
@@ -237,7 +240,7 @@ class Root:
                     _discard(directory / name)
 
     def check(self) -> None:
-        """See that the root is farm's, or empty: what lies here is written to, as root, and no link leads elsewhere.
+        """Check that the root is farm's, or empty: it is written to, as root, so no link in it may lead elsewhere.
 
         Raises `RootError`.
         """
@@ -292,7 +295,7 @@ class Root:
 
 
 def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
-    """Write a forest below `directory`, with relative links; `up` is how deep `directory` lies in the root."""
+    """Write a forest below `directory`, with relative links; `up` is the depth of `directory` in the root."""
     for path in forest.directories:
         (directory / path).mkdir(parents=True, exist_ok=True)
     for link, target in forest.links:
@@ -301,7 +304,7 @@ def write_forest(directory: Path, forest: Forest, *, up: int) -> None:
 
 
 def _link_tree(source: str, destination: str) -> None:
-    """Make a directory whose files are those of another: the same ones where the file system allows, else copies."""
+    """Make a directory whose files are those of another: hard links where the file system allows, else copies."""
     os.mkdir(destination, 0o755)  # noqa: PTH102  # paths as text: this is done for every file of a package
     with os.scandir(source) as entries:
         for entry in entries:
@@ -321,7 +324,7 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 
 def _remove(place: Path) -> None:
-    """Take a directory's name away, then the directory: nobody sees half of it under its name."""
+    """Rename a directory away, then remove it, so that nobody sees half of it under its name."""
     temporary = place.with_name(f".{place.name[:200]}.{secrets.token_hex(8)}")
     place.rename(temporary)
     _discard(temporary)
@@ -343,7 +346,7 @@ def _names(directory: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _writable(path: Path) -> Iterator[None]:
-    """Raise `RootError` for a file system that refuses to be written to."""
+    """Raise `RootError` for a file system that cannot be written to."""
     try:
         yield
     except OSError as error:

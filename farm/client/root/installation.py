@@ -1,6 +1,6 @@
-"""Changing what a root holds: installing, upgrading, removing. Each makes one new generation, or changes nothing.
+"""Changing a root: installing, upgrading, removing. Each makes one new generation, or changes nothing.
 
-All is fetched, verified and proven to hold together before the root changes, and that is one rename.
+Everything is fetched, verified and proven before the root changes, and the change is one rename.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of a root, planned or made. `after` has the number 0 until it is made; `fetched` are bytes of archives.
+    """A change of a root, planned or made. `after` has the number 0 until it is made; `fetched` is in bytes.
 
-    `sensitive` are the sensitive files that come with it and were not there before.
+    `sensitive` are the sensitive files that the change adds.
     """
 
     before: Generation | None
@@ -57,7 +57,7 @@ class Change:
 
     @property
     def nothing(self) -> bool:
-        """Whether the root holds just this already, asked for in the same words."""
+        """Whether the root already holds exactly this set, requested by the same names."""
         if self.before is None:
             return False
         old, new = self.before.set, self.after.set
@@ -66,9 +66,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RootRequest:
-    """What is asked for: `packages` of a channel in a root, or just what the file `locked` names.
+    """What is requested: `packages` of a channel in a root, or exactly the set of the lock file `locked`.
 
-    Without a `channel` it is the root's own. With `dry_run` nothing is fetched and nothing changes.
+    Without a `channel`, the root's own channel is used. With `dry_run`, nothing is fetched and nothing changes.
     """
 
     root: Path
@@ -80,14 +80,14 @@ class RootRequest:
 
 
 class InstallProgress(Progress, Protocol):
-    """What a person sees of a change of a root."""
+    """What a user sees of a change of a root."""
 
     def announce(self, planned: Change) -> None:
         """Show what is going to change."""
 
 
 def install_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
-    """Install packages, with all that they need and with what was asked for before, into a root.
+    """Install packages into a root, with their needs and with the packages requested before.
 
     Raises what choosing a channel, verifying and fetching raise, `RefusedByPolicyError`, `RootError`.
     """
@@ -114,15 +114,16 @@ def install_packages(host: Host, request: RootRequest, progress: InstallProgress
 
 
 def upgrade_root(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
-    """Bring all that was asked for in a root to the newest release. Raises as `install_packages`, and `RootError` for
-    a root in which nothing is installed.
+    """Upgrade all requested packages of a root to the newest release.
+
+    Raises as `install_packages`, and `RootError` for a root in which nothing is installed.
     """
     Root(request.root).installed()
     return install_packages(host, replace(request, packages=()), progress)
 
 
 def remove_packages(host: Host, request: RootRequest, progress: InstallProgress = NO_PROGRESS) -> Change:
-    """Remove packages that were asked for from a root, with all that nothing else needs. The rest stays as it was.
+    """Remove requested packages from a root, with everything that nothing else needs. The rest stays as it was.
 
     Needs no release, and so no network. Raises `not-asked-for`, `RootError`.
     """
@@ -144,7 +145,7 @@ def remove_packages(host: Host, request: RootRequest, progress: InstallProgress 
 
 
 def _install_locked(host: Host, request: RootRequest, locked: Path, progress: InstallProgress) -> Change:
-    """Make a root hold the set of a lock file, and nothing else."""
+    """Make a root hold exactly the set of a lock file."""
     root, record = Root(request.root), read_lock(locked)
     packages = locked_packages(host, record)
     if not request.policy.read().limits_nothing:
@@ -191,13 +192,13 @@ def _made(
     forest: Forest,
     progress: Progress,
 ) -> Change:
-    """Fetch and unpack what is lacking, and switch the root to its new state."""
+    """Fetch and unpack what is missing, and switch the root to its new state."""
     if change.before and change.nothing and not root.lacks(change.before):
         return replace(change, after=root.confirm(change.before, change.after.set))
     with progress.fetch(change.fetched) as arrived:
         unpacked = host.unpack(_not_in(root, packages), arrived)
     change = replace(change, after=root.install(change.after, forest, unpacked))
-    keep_bills(packages)  # last: what the root needs comes first on a disk that is nearly full
+    keep_bills(packages)  # last: what the root needs comes first on a nearly full disk
     return change
 
 
@@ -214,7 +215,7 @@ def _planned(before: Generation | None, record: SetRecord, why: str, fetched: in
 def _sensitive_additions(
     host: Host, change: Change, packages: Sequence[VerifiedPackage]
 ) -> tuple[SensitiveAdditions, ...]:
-    """Return the sensitive files of what is new in a root, without those that the same package had there before."""
+    """Return the sensitive files that a change adds, without those that the same package had before."""
     old = {package.old.descriptor for package in change.packages if package.old}
     new = {package.new.descriptor for package in change.packages if package.new}
     known: frozenset[tuple[PackageName, SensitiveFinding]] = frozenset()
@@ -238,7 +239,7 @@ def _sensitive_additions(
 
 @contextmanager
 def _locked(host: Host, root: Root, request: RootRequest, progress: Progress) -> Iterator[None]:
-    """Keep others from changing the root, and `farm gc` from the cache; a dry run only reads."""
+    """Keep others from changing the root, and `farm gc` from changing the cache; a dry run only reads."""
     if request.dry_run:
         yield
         return
@@ -250,7 +251,7 @@ def _locked(host: Host, root: Root, request: RootRequest, progress: Progress) ->
 
 
 def _asked_as(state: Generation, name: str, root: Root) -> str:
-    """Return by which of the words that were asked for a package is meant. Raises `not-asked-for`."""
+    """Return the requested name that stands for a package. Raises `not-asked-for`."""
     package = state.set.package(name)
     names = {name, *((str(package.name), package.name.short) if package else ())}
     found = next((each for each in state.set.asked if each in names), None)

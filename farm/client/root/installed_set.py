@@ -1,4 +1,4 @@
-"""The packages of a recorded set as they were described when it was made: found by their digests alone."""
+"""The packages of a recorded set as they were described when it was made, found only by their digests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage, SetRecord
 
 _LARGEST = max(LARGEST[kind] for kind in ("descriptor", "manifest", "facts"))
-"""Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+"""The largest size of a description, in bytes: the digest identifies it, so this is only a bound."""
 
 
 class NotInSetError(FarmError):
@@ -44,7 +44,7 @@ class NotInSetError(FarmError):
 class InstalledSet:
     """Descriptors and manifests of a set, by the packages of its record.
 
-    They are read from this host's store; one that it has lost is fetched. Raises `DownloadError`.
+    They are read from this host's store; a missing one is fetched. Raises `DownloadError`.
     """
 
     def __init__(self, host: Host, record: SetRecord) -> None:
@@ -64,11 +64,11 @@ class InstalledSet:
             self._placed[member.name] = placed
 
     def placed(self, names: Iterable[str]) -> tuple[PlacedPackage, ...]:
-        """Return what these packages (as the set knows them) need, themselves too.
+        """Return these packages (named as in the set) and everything that they need.
 
         Raises `UnknownPackageError`, `OpenSetError`.
         """
-        # What nobody provides was missing when the set was made, and an override was accepted all the same.
+        # A need that no package meets was already missing when the set was made, and an override accepted that.
         accepted = (
             from_toolchain(self._members.values())
             if any(package.is_override for package in self._placed.values())
@@ -82,7 +82,7 @@ class InstalledSet:
         return tuple(self._members.values())
 
     def sensitive_files(self) -> frozenset[tuple[PackageName, SensitiveFinding]]:
-        """Return what of the packages changes how others load or log in, with the names of the packages."""
+        """Return the sensitive files of the packages, with the names of the packages."""
         return frozenset(
             (member.descriptor.name, finding)
             for name, member in self._members.items()
@@ -90,7 +90,7 @@ class InstalledSet:
         )
 
     def described(self, packages: Iterable[PlacedPackage] | None = None) -> list[tuple[Descriptor, Manifest]]:
-        """Return the descriptor and manifest of these packages of the set, else of all."""
+        """Return the descriptor and manifest of these packages of the set; without names, of all."""
         names = {placed.descriptor: name for name, placed in self._placed.items()}
         found = names.values() if packages is None else [names[package.descriptor] for package in packages]
         return [(self._members[name].descriptor, self._manifests[name]) for name in found]

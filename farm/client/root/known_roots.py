@@ -1,4 +1,4 @@
-"""The states that share a host's cache, and the roots that were made from each."""
+"""The state directories that share a host's cache, and the roots that were made from each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def states(host: Host) -> tuple[Path, ...]:
-    """Return the state directories that share the cache; one that is gone is forgotten.
+    """Return the state directories that share the cache; one that no longer exists is dropped from the list.
 
-    Raises `unreadable-state`: what is not seen there may be needed.
+    Raises `unreadable-state`: what cannot be seen there may be in use.
     """
     found = {host.state}
     for state in host.states.all():
@@ -36,12 +36,12 @@ def states(host: Host) -> tuple[Path, ...]:
 
 
 def roots(state: Path) -> tuple[Path, ...]:
-    """Return the roots of a state that are there."""
+    """Return the existing roots of a state directory."""
     return tuple(path for path in KnownPlaces(state / "roots").all() if (path / ".farm").is_dir())
 
 
 def roots_from(state: Path, channel: str) -> tuple[Path, ...]:
-    """Return the roots of a state that hold a release or packages of a channel now. Raises `RootError`."""
+    """Return the roots of a state directory that now hold a release or packages of a channel. Raises `RootError`."""
 
     def channels(root: Path) -> set[str]:
         held = Root(root).current()

@@ -1,7 +1,7 @@
-"""Lock files: a set of packages written down with the releases that it is of, to be had again on any host.
+"""Lock files: a set of packages recorded with the releases that it comes from, to be installed again on any host.
 
 A lock file is the record of a set, in JSON. A host that installs it must follow the channels that it names: the release
-is looked for from the newest verified one back, and each package is verified as usual.
+is searched from the newest verified one backwards, and each package is verified as usual.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _EDITED = "Nothing was changed. The lock file was edited, or is of another repos
 
 
 class LockError(FarmError):
-    """A set cannot be locked, or a lock file not be kept to."""
+    """A set cannot be locked, or a lock file cannot be followed."""
 
     code = "lock"
 
 
 def lock_packages(catalogue: Catalogue, names: Iterable[str]) -> SetRecord:
-    """Return the set of these packages, and all that they need, in a release. Raises what verifying raises."""
+    """Return the set of these packages, with everything that they need, in a release. Raises what verifying raises."""
     asked = tuple(catalogue.known_as(name) for name in names)
     return SetRecord(asked, placed_packages(catalogue, catalogue.verified(asked)), (release_ref(catalogue.release),))
 
 
 def lock_generation(state: Generation) -> SetRecord:
-    """Return the set of an installed state. Raises `LockError` where others could not have the same."""
+    """Return the set of an installed state. Raises `LockError` where other hosts could not install the same."""
     if not state.made:
         raise LockError(
             f"generation {state.number} was made by an older farm, which did not record its release",
@@ -54,7 +54,7 @@ def lock_generation(state: Generation) -> SetRecord:
 
 
 def write_lock(record: SetRecord) -> str:
-    """Return the text of a lock file: one that a person can read, and that versions can be compared of."""
+    """Return the text of a lock file, readable by people and suitable for diffs."""
     return json.dumps(json.loads(record.to_json()), indent=1) + "\n"
 
 
@@ -72,10 +72,10 @@ def read_lock(path: Path) -> SetRecord:
 
 
 def locked_packages(host: Host, record: SetRecord) -> tuple[VerifiedPackage, ...]:
-    """Return just the packages that a lock file names, each verified, and the whole proven.
+    """Return exactly the packages that a lock file names, each verified, and prove the set.
 
-    Then all that the record says is what the releases say. Raises `LockError` where it is not, and what `Host.pinned`
-    and verifying raise.
+    The record then matches the releases. Raises `LockError` where it does not, and what `Host.pinned` and verifying
+    raise.
     """
     catalogues = {release.subscription: host.pinned(release) for release in record.releases}
     for ref in record.releases:

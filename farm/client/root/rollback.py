@@ -1,4 +1,4 @@
-"""Going back to a state that a root still keeps: one rename, and nothing is fetched."""
+"""Rolling back to a state that a root still has: one rename, and nothing is fetched."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 
 def roll_back(root: Root, number: int | None = None) -> Change:
-    """Make a state the current one; without a number, the one before the current. With one, the record of the current
-    state need not be readable any more.
+    """Make a state the current one; without a number, the one before the current.
 
-    Raises `no-such-generation`, `RootError`.
+    With a number, the record of the current state need not be readable. Raises `no-such-generation`, `RootError`.
     """
     with root.locked(make=False):
         try:

@@ -1,4 +1,4 @@
-"""The channel of a root: chosen by the names that are installed first, and kept. No name moves to another's."""
+"""The channel of a root: chosen by the names that are installed first, and kept. No name changes its distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release for a root, as `catalogue_of_root`, with the overrides of the host and of the root.
 
-    Raises `gone-from-channel` where it no longer has what was asked for in the root.
+    Raises `gone-from-channel` where the release no longer has a package that was requested in the root.
     """
     catalogue = catalogue_of_root(host, root, names, channel)
     check_still_there(host, root, catalogue)
@@ -31,8 +31,8 @@ def newest_for(host: Host, root: Root, names: Iterable[str] = (), channel: str =
 def catalogue_of_root(host: Host, root: Root, names: Iterable[str] = (), channel: str = "") -> Catalogue:
     """Return the newest release of `channel`, else of the root's own channel, else of the one that has `names`.
 
-    Overrides of the host and of the root take effect in every set that is made of it. Raises `foreign-name` where
-    the root holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
+    Overrides of the host and of the root apply to every set that is made from it. Raises `foreign-name` where the root
+    holds packages of one distribution and a name is of another, and what `Chooser.catalogue` raises.
     """
     return overridden(host, _released(host, root, names, channel), Scope.of_root(root.path))
 
@@ -51,7 +51,7 @@ def _released(host: Host, root: Root, names: Iterable[str], channel: str) -> Cat
 
 
 def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
-    """Raise `gone-from-channel` with all that was asked for in a root and that a release no longer has."""
+    """Raise `gone-from-channel` with all packages that were requested in a root and that a release no longer has."""
     state, release = root.current(), catalogue.release
     gone = [name for name in (state.set.asked if state else ()) if not catalogue.holds(name)]
     if not gone:
@@ -69,7 +69,7 @@ def check_still_there(host: Host, root: Root, catalogue: Catalogue) -> None:
 
 
 def _refuse_others(chooser: Chooser, root: Root, catalogue: Catalogue, name: str) -> None:
-    """Raise `foreign-name` where another distribution has the name; that none has is reported by looking it up."""
+    """Raise `foreign-name` where another distribution has the name; the lookup reports a name that nobody has."""
     release = catalogue.release
     own = release.subscription
     owner, _, short = name.rpartition("/")

@@ -1,6 +1,7 @@
 """Sensitive files that an install adds: what they do, and why their packages have them.
 
-They are found in the verified files themselves, so that undeclared ones are reported too: older packages have such.
+They are found in the verified files themselves, so that undeclared ones are reported too; older packages have such
+files.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NOT_DECLARED = "its recipe does not say why"
 
 @dataclass(frozen=True, slots=True)
 class SensitiveAdditions:
-    """Sensitive files of one package that do the same, for one reason; `reason` is empty where none is declared."""
+    """Sensitive files of one package with the same effect and reason; `reason` is empty where none is declared."""
 
     package: str
     findings: tuple[SensitiveFinding, ...]
@@ -32,11 +33,11 @@ class SensitiveAdditions:
 
     @property
     def what(self) -> str:
-        """What they do and why they are there, without their names."""
+        """Their effect and reason, without their names."""
         return f"{self.findings[0].effect}: {self.reason or _NOT_DECLARED}"
 
     def __str__(self) -> str:
-        """Return it in a line: one file by name, and how many more there are."""
+        """Return it as one line: the name of one file, and how many more there are."""
         more = f" and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
         return f"{self.package} has {self.findings[0].name}{more}: {self.what}"
 
@@ -49,7 +50,7 @@ class SensitiveAdditions:
 def sensitive_additions(
     descriptor: Descriptor, manifest: Manifest, facts: PackageFacts, known: Collection[SensitiveFinding] = ()
 ) -> tuple[SensitiveAdditions, ...]:
-    """Return the sensitive files of a package but for those that are `known`, in the order of their paths."""
+    """Return the sensitive files of a package except those that are `known`, in the order of their paths."""
     reasons = {file.path: file.reason for file in descriptor.sensitive_files}
     alike: dict[tuple[Sensitivity, str, str], list[SensitiveFinding]] = {}
     for finding in sensitive_files_of(descriptor, manifest, facts):

@@ -1,4 +1,4 @@
-"""Comparing a directory with the manifest of what should lie there: every byte is read, no link is followed."""
+"""Comparing a directory with its manifest: every byte is read, no link is followed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# A fifo put in a file's place would otherwise wait for a writer for ever.
+# Opening a FIFO in a file's place would otherwise wait for a writer forever.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Deviation:
-    """One path that is not as it should be: `what` is altered, missing or added, `how` says it in words."""
+    """One path that differs: `what` is altered, missing or added, `how` says it in words."""
 
     path: str
     what: str
@@ -33,7 +33,7 @@ class Deviation:
 
 
 def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> list[Deviation]:
-    """Return what under `root` differs from the manifest, by path; `seen` is called with the number of bytes read."""
+    """Return what differs from the manifest under `root`, by path; `seen` is called with the number of bytes read."""
     expected = {entry.path: entry for entry in manifest.entries}
     try:
         descriptor = os.open(root, _DIRECTORY)
@@ -47,14 +47,15 @@ def check_tree(root: Path, manifest: Manifest, seen: Callable[[int], None]) -> l
     finally:
         os.close(descriptor)
     gone = [path for path in expected if path not in check.met]
-    # The content of a directory that is gone is not reported path by path.
+    # The content of a missing directory is not reported path by path.
     tops = [path for path in gone if path.rpartition("/")[0] not in gone]
     return sorted([*found, *(Deviation(path, "missing", "it is gone") for path in tops)])
 
 
 def check_entry(root: Path, entry: Entry) -> str:
-    """Return in which way one entry under `root` is not what it should be, nothing where it is; of a directory, itself
-    alone is looked at.
+    """Return how one entry under `root` differs from its manifest, empty where it does not.
+
+    Of a directory, only the entry itself is compared.
     """
     *above, name = entry.path.split("/")
     descriptor = -1
@@ -75,7 +76,7 @@ def check_entry(root: Path, entry: Entry) -> str:
 
 
 class _Check:
-    """One comparison: which of the expected paths were met."""
+    """One comparison, which records the expected paths that were found."""
 
     def __init__(self, expected: dict[str, Entry], seen: Callable[[int], None]) -> None:
         self._expected = expected
@@ -83,7 +84,7 @@ class _Check:
         self.met: set[str] = set()
 
     def directory(self, descriptor: int, base: str) -> Iterator[Deviation]:
-        """Yield what is wrong in an open directory, and below."""
+        """Yield the deviations in an open directory, and below."""
         with os.scandir(descriptor) as items:
             names = sorted(item.name for item in items)
         for name in names:
@@ -109,7 +110,7 @@ class _Check:
             os.close(descriptor)
 
     def how(self, descriptor: int, name: str, entry: Entry) -> str:
-        """Return in which way something is not what it should be, nothing where it is."""
+        """Return how something differs from its entry, empty where it does not."""
         status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         if isinstance(entry, Directory):
             return "" if stat.S_ISDIR(status.st_mode) else "it was a directory"
