@@ -1,3 +1,3 @@
-"""Other distributions: their verified releases, followed as a subscriber does.
+"""Other distributions: their verified releases, followed like a subscriber.
 May import `server.jobs` and what lies below, and `farm.trust`.
 """

@@ -1,4 +1,4 @@
-"""What other distributions publish about vulnerabilities in packages that are imported from them: read, and kept."""
+"""Reads and stores what other distributions publish about vulnerabilities in packages imported from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishedAdvisories:
-    """OSV documents about imported packages, and the OpenVEX document beside them, empty when there is none."""
+    """OSV documents about imported packages, and the OpenVEX document that belongs to them, empty if there is none."""
 
     advisories: tuple[str, ...] = ()
     statements: str = ""
@@ -32,7 +32,7 @@ class PublishedAdvisories:
 def read_abroad(
     content: bytes | None, owner: str, packages: Collection[str], read: Callable[[BlobRef, str], bytes]
 ) -> PublishedAdvisories:
-    """Return what the verified list `content` of `owner` (None: it has none) holds about its `packages`.
+    """Return what the verified list `content` of `owner` (None: it has none) states about its `packages`.
 
     `packages` are short names; `read` returns the verified bytes of a blob. Raises `InvalidAdvisoryIndexError`, and
     what `read` raises.
@@ -59,7 +59,7 @@ def read_abroad(
 
 
 def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: PublishedAdvisories) -> bool:
-    """Keep what a distribution publishes, in place of what it published before; return whether it has changed."""
+    """Store what a distribution publishes, replacing what it published before; return whether it has changed."""
     row = unit.session.get(ImportedAdvisoriesRow, distribution.name)
     advisories = json.dumps(list(documents.advisories))
     new = (distribution.root, advisories, documents.statements)
@@ -79,7 +79,7 @@ def keep_abroad(unit: UnitOfWork, distribution: OtherDistribution, documents: Pu
 
 
 def known_abroad(unit: UnitOfWork, names: AbstractSet[str]) -> tuple[list[Advisory], list[Statement]]:
-    """Return what other distributions publish about packages of theirs (full names), and is not withdrawn."""
+    """Return what other distributions publish about their packages (full names), without what is withdrawn."""
     advisories: list[Advisory] = []
     statements: list[Statement] = []
     for owner in sorted({name.rpartition("/")[0] for name in names if "/" in name}):

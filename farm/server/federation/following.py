@@ -1,6 +1,6 @@
-"""Following other distributions as a subscriber does, for the packages that recipes require of them.
+"""Follows other distributions like a subscriber, for the packages that recipes require of them.
 
-`STATE/<distribution>/<fingerprint>/` keeps the pinned root and TUF's metadata. Verified releases become rows; the
+`STATE/<distribution>/<fingerprint>/` has the pinned root and TUF's metadata. Verified releases become rows; the
 pipeline decides about them.
 """
 
@@ -50,7 +50,7 @@ _LOG = logging.getLogger("farm.server")
 
 
 class Fetching(Protocol):
-    """Downloads blobs of one repository into the farm's own store, verified."""
+    """Downloads verified blobs of one repository into the farm's own store."""
 
     def read(self, blob: BlobRef, what: str) -> bytes:
         """Return the bytes of a small blob. Raises a `FarmError`."""
@@ -62,7 +62,7 @@ class Fetching(Protocol):
 class Following:
     """Follows all distributions. `open_repository` returns the reader and the downloads of an address.
 
-    `every` is how often they are checked while no recipe requires anything new.
+    `every` is the interval between checks while no recipe requires anything new.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Following:
         self._looked_for: frozenset[str] = frozenset()
 
     def keep_up(self) -> int:
-        """Do as `advance` when it is time; at once when recipes require a package that was not looked for yet."""
+        """Do as `advance` when a check is due; at once if recipes require a package that was not looked up yet."""
         before, now = self._looked, self._application.clock()
         with self._application.reading() as unit:
-            mark = jobs.newest_job(unit.session)  # every recipe that is submitted makes one
+            mark = jobs.newest_job(unit.session)  # every recipe that is submitted creates a job
             if before and before.mark == mark and now < before.at + self._every:
                 return 0
             names = frozenset(self._names_required(unit))
@@ -98,17 +98,17 @@ class Following:
         return found
 
     def unseen(self, unit: UnitOfWork) -> tuple[str, ...]:
-        """Return the packages that recipes require and that were not looked for yet: a candidate waits for them.
+        """Return the packages that recipes require and that were not looked up yet: a candidate waits for them.
 
-        A package that was looked for and not found is a problem of the candidate's proof.
+        A package that was looked up and not found is a problem of the candidate's proof.
         """
         names = self._names_required(unit) - self._looked_for
         return tuple(sorted(name for name in names if not imported.is_known(unit.session, name)))
 
     def advance(self) -> int:
-        """Check every distribution that the recipes name; return how many have something new.
+        """Check every distribution that the recipes name; return how many have changed.
 
-        One that cannot be reached or verified does not delay the others; the reason is kept for display.
+        A distribution that cannot be reached or verified does not delay the others; the reason is stored for display.
         """
         new, troubles = 0, {}
         for name, distribution in self._application.inputs.foreign.items():
@@ -116,7 +116,7 @@ class Following:
                 new += self._follow(distribution)
             except FarmError as error:
                 troubles[name] = kept_error(error)
-                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # no trace needed
+                _LOG.error("%s is not followed: %s %s", name, error, error.remedy)  # no traceback needed
             except Exception as error:  # noqa: BLE001  # the others are followed
                 troubles[name] = f"{type(error).__name__}: the log of the control process says more."
                 _LOG.exception("%s is not followed", name)
@@ -151,7 +151,7 @@ class Following:
         found = list(_packages(newest, builders, blobs, wanted, known))
         names = {package.name.rpartition("/")[2] for package in (*known.values(), *found)}
         shown = self._shown(distribution, newest, blobs)
-        # An update is not taken before it is known what its owner says about it.
+        # An update is taken only after its owner's advisories about it are read.
         said = read_abroad(metadata.advisories().get(ADVISORY_LIST), distribution.name, names, blobs.read)
         with self._application.writing() as unit:
             more = keep_abroad(unit, distribution, said)
@@ -173,9 +173,10 @@ class Following:
         return True
 
     def _shown(self, distribution: OtherDistribution, newest: Release, blobs: Fetching) -> list[ReleaseProof]:
-        """Keep what shows the signer that the newest release was signed, and those before it of which nothing does yet.
+        """Store the proof that the newest release was signed, and of earlier releases without a proof, for the signer.
 
-        A control of before kept nothing of the kind: what it has seen is shown by the newest, which comes after it.
+        Earlier versions of control stored no proofs: the releases they saw are proven by the newest, which comes after
+        them.
         """
         with self._application.reading() as unit:
             place = distribution.name, distribution.channel, distribution.root
@@ -221,7 +222,7 @@ class Following:
         try:
             self._open(address)[1].ensure(archive, f"archive of {name}")
         except FarmError as error:
-            _LOG.error("%s: %s %s", name, error, error.remedy)  # it says it all
+            _LOG.error("%s: %s %s", name, error, error.remedy)  # the error's text is complete
             return False
         except Exception:  # noqa: BLE001  # as above
             _LOG.exception("the archive of %s is not fetched", name)
@@ -231,7 +232,7 @@ class Following:
         return True
 
     def _names_required(self, unit: UnitOfWork) -> set[str]:
-        """Return the full names that recipes require: as they are now, and as they were when they were built last."""
+        """Return the full names that recipes require, in their current revision and in the one built last."""
         found: set[str] = set()
         for head in recipes.heads(unit.session).values():
             for number in (head.current, head.built or head.current):
@@ -244,7 +245,7 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """When the others were looked at last, for which packages; `mark` is the newest job that there was since."""
+    """The last check of other distributions, and the packages it was for; `mark` is the newest job at that time."""
 
     at: datetime
     mark: int
@@ -274,7 +275,7 @@ def _packages(
     wanted: set[str],
     known: dict[str, ImportedPackage],
 ) -> Iterator[ImportedPackage]:
-    """Yield the packages of a release that are wanted and all that they need at home, but those that are known."""
+    """Yield the wanted packages of a release and all that they need in their distribution, without known ones."""
     index = IndexTree(lambda blob: blobs.read(blob, f"index of {release.distribution}"), release.index)
     waiting, seen = sorted(wanted), set(wanted)
     while waiting:
@@ -283,18 +284,18 @@ def _packages(
         if package is None:
             entry = index.entry(name.rpartition("/")[2])
             if entry is None:
-                continue  # what is not there, the proof of a candidate tells
+                continue  # the proof of a candidate reports a missing package
             check_package(release, entry, builders, blobs.read)
             package = package_of(release, entry)
             yield package
-        # What it needs of a third distribution, this farm has to pin itself.
+        # A package of a third distribution must be pinned by this farm itself.
         here = {need for need in package.needs if need.rpartition("/")[0] == release.distribution} - seen
         seen |= here
         waiting += sorted(here)
 
 
 def package_of(release: Release, entry: ReleaseEntry) -> ImportedPackage:
-    """Return a package of another distribution as an entry of its release names it."""
+    """Return a package of another distribution from its entry in a release."""
     return ImportedPackage(
         name=f"{release.distribution}/{entry.name}",
         digest=entry.descriptor.digest,

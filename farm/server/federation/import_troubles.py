@@ -1,4 +1,4 @@
-"""Which other distributions cannot be followed, since when and why; written and read."""
+"""The distributions that cannot be followed, since when and why; written and read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportTrouble(Record, Form, record="import trouble"):
-    """A distribution that cannot be followed; what was imported from it before stays."""
+    """A distribution that cannot be followed; earlier imports from it stay."""
 
     distribution: str
     why: str
@@ -28,7 +28,7 @@ class ImportTrouble(Record, Form, record="import trouble"):
 
 
 def set_troubles(session: Session, troubles: Mapping[str, str], *, now: datetime) -> None:
-    """Record why distributions cannot be followed, by name: these, and no others. One keeps its `since`."""
+    """Record why distributions cannot be followed, by name, replacing all records. A known one keeps its `since`."""
     known = {row.distribution: row for row in session.exec(select(ImportTroubleRow))}
     for name in known.keys() - troubles.keys():
         session.delete(known[name])

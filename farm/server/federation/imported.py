@@ -1,4 +1,4 @@
-"""Verified releases of other distributions and their packages: recorded and read; archives that tests wait for."""
+"""Verified releases of other distributions and their packages: written and read; archives that tests wait for."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ImportedRelease(Record):
 
 
 def newest_release(session: Session, distribution: str, channel: str, root: Digest) -> ImportedRelease | None:
-    """Return the release that was seen last of a channel of another distribution, under this root."""
+    """Return the release of another distribution's channel that was seen last, under this root."""
     query = select(ImportedReleaseRow).where(
         ImportedReleaseRow.distribution == distribution,
         ImportedReleaseRow.channel == channel,
@@ -58,7 +58,7 @@ def find_release(session: Session, digest: Digest) -> ImportedRelease | None:
 
 
 def unshown(session: Session, distribution: str, channel: str, root: Digest) -> dict[Digest, int]:
-    """Return the releases of which nothing is kept that shows that they were signed: digest and number."""
+    """Return the releases without a stored proof of their signature: digest and number."""
     query = select(ImportedReleaseRow.digest, ImportedReleaseRow.number).where(
         ImportedReleaseRow.distribution == distribution,
         ImportedReleaseRow.channel == channel,
@@ -69,7 +69,7 @@ def unshown(session: Session, distribution: str, channel: str, root: Digest) -> 
 
 
 def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
-    """Keep what shows that a release was signed, where nothing does yet."""
+    """Store the proof that a release was signed, unless one is stored."""
     query = select(ImportedReleaseRow).where(
         ImportedReleaseRow.digest == digest, ImportedReleaseRow.root == root, ImportedReleaseRow.shown == ""
     )
@@ -79,7 +79,7 @@ def show(session: Session, digest: Digest, root: Digest, shown: str) -> None:
 
 
 def shown(session: Session, digest: Digest, root: Digest) -> str:
-    """Return what shows that a release was signed by whom this root lets sign; nothing where that is not known."""
+    """Return the proof that a release was signed by the keys that this root allows; empty if none is stored."""
     query = select(ImportedReleaseRow.shown).where(
         ImportedReleaseRow.digest == digest, ImportedReleaseRow.root == root, ImportedReleaseRow.shown != ""
     )
@@ -97,7 +97,7 @@ def add_release(
     address: str,
     now: datetime,
 ) -> ImportedRelease:
-    """Record a release that was verified, unless it is the one that was seen last, at this address."""
+    """Record a verified release, unless it is the one seen last, at the same address."""
     known = newest_release(session, distribution, channel, root)
     if known is not None and (known.digest, known.address) == (digest, address):
         return known
@@ -114,7 +114,7 @@ def add_release(
 
 
 def add_packages(session: Session, release_id: int, packages: Iterable[ImportedPackage]) -> None:
-    """Record packages of a release; those that are there already stay."""
+    """Record packages of a release; known ones stay."""
     known = packages_of(session, release_id).keys()
     session.add_all(
         ImportedPackageRow(release_id=release_id, **package.columns())
@@ -131,32 +131,32 @@ def packages_of(session: Session, release_id: int) -> dict[str, ImportedPackage]
 
 
 def package(session: Session, descriptor: Digest) -> ImportedPackage | None:
-    """Return a foreign package by the digest of its descriptor."""
+    """Return an imported package by the digest of its descriptor."""
     query = select(ImportedPackageRow).where(ImportedPackageRow.descriptor == descriptor)
     return ImportedPackage.first(session, query.order_by(col(ImportedPackageRow.release_id).desc()))
 
 
 def packages_by_digest(session: Session, descriptors: Iterable[Digest]) -> dict[Digest, ImportedPackage]:
-    """Return these foreign packages by the digest of their descriptor, each as the newest release has it."""
+    """Return these imported packages by the digest of their descriptor, each as in the newest release with it."""
     query = select(ImportedPackageRow).order_by(col(ImportedPackageRow.release_id))
     rows = rows_with(session, query, ImportedPackageRow.descriptor, descriptors)
     return {Digest(row.descriptor): ImportedPackage.of(row) for row in rows}
 
 
 def is_known(session: Session, name: str) -> bool:
-    """Return whether a release of another distribution that was seen has a package of this full name."""
+    """Return whether any known release of another distribution has a package of this full name."""
     query = select(ImportedPackageRow.name).where(ImportedPackageRow.name == name)
     return session.exec(query.limit(1)).first() is not None
 
 
 def mark(session: Session) -> tuple[int, int]:
-    """Return what changes when anything is recorded about other distributions."""
+    """Return a value that changes when anything is recorded about other distributions."""
     newest = session.exec(select(func.max(col(ImportedReleaseRow.id)))).one() or 0
     return newest, session.exec(select(func.count()).select_from(ImportedPackageRow)).one()
 
 
 def pin_candidate(session: Session, candidate_id: int, releases: Iterable[ImportedRelease]) -> None:
-    """Record which releases the foreign packages of a candidate are of."""
+    """Record the releases that the imported packages of a candidate belong to."""
     session.add_all(
         CandidatePinRow(candidate_id=candidate_id, distribution=release.distribution, release_id=release.id)
         for release in releases
@@ -174,18 +174,18 @@ def pins_of(session: Session, candidate_id: int) -> Mapping[str, ImportedRelease
 
 
 def first_taken(session: Session, channel: str, names: Iterable[str]) -> dict[Digest, datetime]:
-    """Return since when the newest published release of a channel has had each of these packages without a break.
+    """Return since when the published releases of a channel have had each of these packages without a break.
 
-    They are asked for by full name, and returned by descriptor; what is not taken now is left out.
+    The arguments are full names, the keys descriptors; packages that the channel does not import now are left out.
     """
     moved = _last_moves(session, channel, names).values()
     return {Digest(after): at for after, at in moved if after is not None and at is not None}
 
 
 def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
-    """Return since when the newest published release of a channel is without these, None for one that it takes.
+    """Return since when the published releases of a channel lack these packages; None for one that it imports now.
 
-    Of packages that the channel never took nothing is returned.
+    Packages that the channel never imported are left out.
     """
     moved = _last_moves(session, channel, names).items()
     return {name: at if after is None else None for name, (after, at) in moved}
@@ -204,12 +204,12 @@ def _last_moves(session: Session, channel: str, names: Iterable[str]) -> dict[st
         .order_by(col(ReleaseRow.number))
     )
     foreign = (name for name in names if "/" in name)
-    # A later release says what became of it.
+    # A later release overrides an earlier one.
     return {name: (after, at) for name, after, at in rows_with(session, query, CandidateImportRow.name, foreign)}
 
 
 def want_archive(session: Session, package: ImportedPackage) -> None:
-    """Record that the archive of a package has to be fetched, from where a release with it was seen last."""
+    """Record that a package's archive has to be fetched, from the address of the last seen release with it."""
     query = (
         select(ImportedReleaseRow.address)
         .join(ImportedPackageRow, col(ImportedPackageRow.release_id) == col(ImportedReleaseRow.id))

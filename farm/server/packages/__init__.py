@@ -1,3 +1,3 @@
-"""Finished packages: their rows, build numbers, whose code they hold copies of, who built them again.
+"""Finished packages: their rows, build numbers, copied code, and rebuilds.
 May import `server.transaction` and what lies below.
 """

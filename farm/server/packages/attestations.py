@@ -1,6 +1,6 @@
-"""What came of building plans again: who came to the very same package, and who to another. Written and read.
+"""The results of rebuilding plans: who built the same package, and who another. Written and read.
 
-What a worker said whose key is trusted no longer counts as if it had not been said.
+Results of a worker whose key is no longer trusted are ignored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _DIFFERENCES = TextForm(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation(Record):
-    """That `built_by` built a package again and came to the same descriptor; `provenance` is what it signed of that."""
+    """`built_by` rebuilt a package with the same descriptor; `provenance` is its signed statement."""
 
     package: Digest
     built_by: str
@@ -47,7 +47,7 @@ class Attestation(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference(Record, columns={"packages": "detail"}, texts={"packages": _DIFFERENCES}):
-    """That `built_by` carried a plan out again and came to other packages."""
+    """`built_by` carried a plan out again and built other packages."""
 
     plan: Digest
     built_by: str
@@ -57,7 +57,7 @@ class Difference(Record, columns={"packages": "detail"}, texts={"packages": _DIF
 
 
 def add_attestation(session: Session, attestation: Attestation) -> None:
-    """Record an attestation. The first one of a worker stays."""
+    """Record an attestation. A worker's first one stays."""
     if session.get(AttestationRow, (attestation.package, attestation.built_by)) is not None:
         return
     session.add(AttestationRow(**attestation.columns()))
@@ -65,7 +65,7 @@ def add_attestation(session: Session, attestation: Attestation) -> None:
 
 
 def add_difference(session: Session, difference: Difference) -> None:
-    """Record a difference. The first one of a worker stays."""
+    """Record a difference. A worker's first one stays."""
     if session.get(DifferenceRow, (difference.plan, difference.built_by)) is not None:
         return
     session.add(DifferenceRow(**difference.columns()))
@@ -73,7 +73,7 @@ def add_difference(session: Session, difference: Difference) -> None:
 
 
 def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest, tuple[Attestation, ...]]:
-    """Return who attests each of these packages, the first first; packages that nobody does are left out."""
+    """Return who attests each of these packages, in order of time; packages without attestations are left out."""
     found: defaultdict[Digest, list[Attestation]] = defaultdict(list)
     query = select(AttestationRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(AttestationRow.at), col(AttestationRow.built_by))
@@ -85,7 +85,7 @@ def attestations_of(session: Session, packages: Iterable[Digest]) -> dict[Digest
 def attested_members(session: Session, channel: str, *, since: datetime) -> dict[str, Digest]:
     """Return which packages of a channel's newest release were attested since a time: descriptors by name.
 
-    Costs what was attested since then.
+    The cost is that of the attestations since then.
     """
     query = (
         select(MembershipRow.name, MembershipRow.package)
@@ -100,7 +100,7 @@ def attested_members(session: Session, channel: str, *, since: datetime) -> dict
 
 
 def differences_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, tuple[Difference, ...]]:
-    """Return who came to other packages with each of these plans, the first first; the other plans are left out."""
+    """Return who built other packages from each of these plans, in order of time; plans without any are left out."""
     found: defaultdict[Digest, list[Difference]] = defaultdict(list)
     query = select(DifferenceRow).join(WorkerRow).where(col(WorkerRow.revoked_at).is_(None))
     query = query.order_by(col(DifferenceRow.at), col(DifferenceRow.built_by))

@@ -1,4 +1,4 @@
-"""Build numbers: which of the builds of its version and revision a plan is of. Given once it is pinned, and read."""
+"""Build numbers, which count the builds of one version and revision. Given to a plan once it is pinned, and read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TooManyBuildsError(FarmError):
-    """A version and revision was built so often that there is no number left for another build."""
+    """A version and revision was built so often that no build number is left."""
 
     code = "too-many-builds"
 
@@ -38,7 +38,7 @@ class TooManyBuildsError(FarmError):
 def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
     """Give a plan that was never carried out the next number of its version and revision, and return it.
 
-    `names` are the packages that it may put out. What was given to a plan that never came to packages is given again.
+    `names` are the packages that it may put out. The number of a plan that never produced packages is given again.
     Raises `TooManyBuildsError`.
     """
     number = max(_highest_built(session, plan, names), _highest_active(session, plan)) + 1
@@ -49,12 +49,12 @@ def give_number(session: Session, plan: Plan, names: Collection[str]) -> int:
 
 
 def keep_number(session: Session, plan: Digest, number: int) -> None:
-    """Write down which build a plan is that was carried out: its provenance says so."""
+    """Record the build number of a plan that was carried out, as its provenance states it."""
     session.exec(update(PlanRow).where(col(PlanRow.digest) == plan).values(build=number))
 
 
 def number_of(session: Session, plan: Digest) -> int:
-    """Return the build number of a plan that was kept."""
+    """Return the build number of a recorded plan."""
     return session.exec(select(PlanRow.build).where(PlanRow.digest == plan)).one()
 
 
@@ -74,7 +74,7 @@ def _highest_built(session: Session, plan: Plan, names: Collection[str]) -> int:
 
 
 def _highest_active(session: Session, plan: Plan) -> int:
-    """Return the highest number among the plans of the same revision that are ready or at work."""
+    """Return the highest number among plans of the same revision whose jobs are ready or running."""
     query = (
         select(func.max(PlanRow.build))
         .join(JobRow, col(JobRow.subject) == col(PlanRow.digest))

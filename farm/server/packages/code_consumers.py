@@ -1,4 +1,4 @@
-"""Whose code the packages may hold copies of: recorded once with a package, and asked by the library."""
+"""The libraries whose code packages may hold copies of: recorded once with a package, and looked up by library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """That the current packages of `recipe` may hold code of the package `library`, as it was in `tree`."""
+    """The current packages of `recipe` may hold code of the package `library`, as it was in `tree`."""
 
     recipe: str
     library: str
@@ -31,7 +31,7 @@ class Copied:
 
 
 def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumption]) -> None:
-    """Record what the build of a package opened. An honest rebuild opens the same: the first record of it stays."""
+    """Record the library files that a package's build opened. An honest rebuild opens the same: the first stays."""
     if session.exec(select(ConsumedRow).where(ConsumedRow.package == package).limit(1)).first() is not None:
         return
     session.add_all(
@@ -43,7 +43,7 @@ def add_consumed(session: Session, package: Digest, consumed: Iterable[Consumpti
 
 
 def kinds_of(session: Session, package: Digest) -> dict[str, tuple[str, ...]]:
-    """Return what the build of a package opened of each library that it opened anything of, by short name."""
+    """Return the kinds of files that a package's build opened, by the short name of the library."""
     found: dict[str, tuple[str, ...]] = {}
     query = select(ConsumedRow).where(ConsumedRow.package == package).order_by(ConsumedRow.library, ConsumedRow.kind)
     for row in session.exec(query):
@@ -52,19 +52,19 @@ def kinds_of(session: Session, package: Digest) -> dict[str, tuple[str, ...]]:
 
 
 def copied_from(session: Session, libraries: Iterable[str]) -> list[Copied]:
-    """Return what the current packages of all recipes may hold of these libraries (short names)."""
+    """Return the copies of code of these libraries (short names) in the current packages of all recipes."""
     return _copied(session, col(ConsumedRow.library).in_(sorted(libraries)))
 
 
 def copied_into(session: Session, recipe: str) -> list[Copied]:
-    """Return what the current packages of a recipe may hold of others."""
+    """Return the copies of others' code in the current packages of a recipe."""
     return _copied(session, col(RecipeRow.name) == recipe)
 
 
 def _copied(session: Session, condition: ColumnElement[bool]) -> list[Copied]:
     query = (
         select(RecipeRow.name, ConsumedRow.library, ConsumedRow.tree, ConsumedRow.kind)
-        # Of what came to the same files later, and was dropped: what its build opened, these files hold.
+        # A later build with the same files was dropped: what that build opened is in these files.
         .join(PackageRow, col(PackageRow.plan) == col(RecipeRow.newest_plan))
         .join(ConsumedRow, col(ConsumedRow.package) == col(PackageRow.digest))
         .where(condition)

@@ -1,7 +1,7 @@
-"""Which current packages hold code of others that is no longer what these others have.
+"""The current packages that hold other packages' code in a form that these no longer have.
 
 A linker copies static libraries and objects; a compiler copies headers. Every user of a shared library reads its
-headers, so these count only where there is no shared library: there they are all the code that there is.
+headers, so headers count only for libraries without a shared library: all their code is in headers.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 def copies_of(unit: UnitOfWork, library: str) -> list[Copied]:
-    """Return which current packages hold code of a package, as far as it is known: or may, where nobody watched."""
+    """Return the current packages that hold code of a package, or may hold it because their build was not traced."""
     return [copied for copied in copied_from(unit.session, [library]) if _counts(unit, copied)]
 
 
 def holders_of_old_code(unit: UnitOfWork, libraries: Iterable[str]) -> set[str]:
-    """Return the recipes whose current packages hold code that these packages (short names) do not have any more."""
+    """Return the recipes whose current packages hold code that these packages (short names) no longer have."""
     return _outdated(unit, copied_from(unit.session, libraries))
 
 
 def holds_old_code(unit: UnitOfWork, recipe: str) -> bool:
-    """Say whether a recipe was built against what has become another while it was being built."""
+    """Return whether a recipe was built against a package that was replaced during the build."""
     return bool(_outdated(unit, copied_into(unit.session, recipe)))
 
 
@@ -63,7 +63,7 @@ def _counts(unit: UnitOfWork, copied: Copied) -> bool:
 
 
 def _is_shared(unit: UnitOfWork, copied: Copied) -> bool:
-    """Say whether what was copied from had a shared library: in that package, or in another of the same build."""
+    """Return whether the code's origin has a shared library, in that package or in another of the same build."""
     package = packages.packages_of_tree(unit.session, [copied.tree]).get((copied.library, copied.tree))
     if package is None:
         return False
@@ -72,7 +72,7 @@ def _is_shared(unit: UnitOfWork, copied: Copied) -> bool:
 
 
 def _code(unit: UnitOfWork, tree: Digest, kind: str) -> dict[str, Digest]:
-    """Return what there is to copy of a kind, by path. Of unknown kind is all of it."""
+    """Return the code of a kind that can be copied, by path; all of it if the kind is unknown."""
     files = Manifest.from_json(unit.blobs.read(tree)).files()
     return {
         file.path: file.digest

@@ -1,4 +1,4 @@
-"""Finished packages: recorded and read."""
+"""Finished packages: written and read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_package(session: Session, package: Package) -> None:
-    """Record a package. An honest rebuild comes to the same descriptor: the first record of it stays."""
+    """Record a package. An honest rebuild has the same descriptor: the first record stays."""
     if session.get(PackageRow, package.digest) is not None:
         return
     session.add(PackageRow(**package.columns()))
@@ -43,13 +43,13 @@ def package(session: Session, digest: Digest) -> Package | None:
 
 
 def packages_of_plan(session: Session, plan: Digest) -> list[Package]:
-    """Return what the build of a plan put out, by name; empty when it was never built with success."""
+    """Return the outputs of a plan's build, by name; empty if no build of it has succeeded."""
     query = select(PackageRow).where(PackageRow.plan == plan).order_by(PackageRow.name)
     return Package.all(session, query)
 
 
 def kept_plan(session: Session, plan: Digest) -> Digest:
-    """Return the plan whose packages stand for those of a plan: an earlier one, where these were dropped for its."""
+    """Return the plan whose packages are kept for a plan: an earlier one, if the plan's own packages were dropped."""
     kept = aliased(PackageRow)
     query = select(kept.plan).join(PackageRow, col(PackageRow.same_as) == col(kept.digest))
     found = session.exec(query.where(PackageRow.plan == plan).limit(1)).first()
@@ -57,7 +57,7 @@ def kept_plan(session: Session, plan: Digest) -> Digest:
 
 
 def plans_of(session: Session, package: Digest) -> list[Digest]:
-    """Return the later plans that came to the files of a package, and were dropped for it; the newest first."""
+    """Return the later plans that led to the files of a package, and were dropped for it; the newest first."""
     query = select(PackageRow.plan).where(PackageRow.same_as == package).order_by(col(PackageRow.built_at).desc())
     return [Digest(plan) for plan in session.exec(query)]
 
@@ -65,7 +65,7 @@ def plans_of(session: Session, package: Digest) -> list[Digest]:
 def packages_of_tree(session: Session, trees: Iterable[Digest]) -> dict[tuple[str, Digest], Package]:
     """Return packages by short name and tree digest; of several with the same bytes, the one built last.
 
-    One that was dropped for another is none of them.
+    Packages that were dropped for another are left out.
     """
     query = select(PackageRow).where(col(PackageRow.tree).in_(sorted(trees)), PackageRow.same_as == "")
     query = query.order_by(col(PackageRow.built_at))
@@ -130,7 +130,7 @@ def count(session: Session) -> int:
 
 
 def current(session: Session, name: str) -> Package | None:
-    """Return the package of a name out of the newest successful build of its recipe."""
+    """Return the package of a name from the newest successful build of its recipe."""
     query = select(PackageRow).join(RecipeRow, col(RecipeRow.built_plan) == col(PackageRow.plan))
     return Package.first(session, query.where(PackageRow.name == name))
 
@@ -142,7 +142,7 @@ def by_digest(session: Session, digests: Iterable[Digest]) -> dict[Digest, Packa
 
 
 def dropped_for(session: Session, plans: Iterable[Digest]) -> dict[Digest, str]:
-    """Return the version of what is kept in place of the packages of these plans, of those that were dropped."""
+    """Return, for those of these plans whose packages were dropped, the version of the package that is kept."""
     kept = aliased(PackageRow)
     query = select(PackageRow.plan, kept.version, kept.revision, kept.build).join(
         kept, col(kept.digest) == col(PackageRow.same_as)

@@ -28,7 +28,7 @@ _SEARCH_GATES = (GateKind.PROOF, GateKind.TESTS, GateKind.BUILD, GateKind.SIGNER
 
 
 def find_candidate(this: Round) -> Candidate | Step:
-    """Return the candidate of a round: the open one, unless it is superseded, or a new one. A `Step` if there is none."""
+    """Return the candidate of a round: the open one unless superseded, or a new one; a `Step` if there is none."""
     session, channel = this.unit.session, this.tools.channel
     candidate = candidates.open_candidate(session, channel)
     if candidate is None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What may enter the channel, by name, with the evidence for exactly that set, and the excuses for everything else."""
+    """What may enter the channel, by name, with the evidence for exactly that set, and the excuses for all else."""
 
     context: CandidateContext
     accepted: Mapping[str, Member | None]
@@ -45,9 +45,7 @@ class Examination:
 
 
 def examine(this: Round, candidate: Candidate) -> Examination | Step:
-    """Ask the gates about a candidate. Returns a `Step` while tests or comparisons run, or if it must be collected
-    again.
-    """
+    """Ask the gates about a candidate. Returns a `Step` while tests run, or if it has to be collected again."""
     context = this.context(candidate)
     held = this.tools.gates.held_now(this.unit, context)
     if held is None:
@@ -76,9 +74,7 @@ def _search(this: Round, context: CandidateContext, held: Mapping[str, HeldBack]
 
 
 def _evaluation(this: Round, context: CandidateContext) -> Evaluation:
-    """Return the function that evaluates sets. A rollback is neither tested nor compared: that was done when it was
-    new.
-    """
+    """Return the function that evaluates sets. A rollback is not tested or compared again: it was when it was new."""
     tools, is_rollback = this.tools, context.candidate.source.is_rollback
     order = orders.order_of(this.unit.session, context.candidate.id)
     return Evaluation(

@@ -71,9 +71,7 @@ class Pipeline:
         return self._tools.channel
 
     def advance(self) -> Step:
-        """Do one round towards the next release. Raises `SignerUnreachableError` if the signer is unreachable: try
-        again.
-        """
+        """Do one round towards the next release. Raises `SignerUnreachableError` without an answer: try again."""
         with self._halts.recorded():
             if adopted := self._adoption.adopt():
                 self._tools.forget()

@@ -1,4 +1,4 @@
-"""What the pipeline of one channel keeps between its rounds, and what one round of it works with."""
+"""The caches that the pipeline of one channel keeps between its rounds, and the values of one round."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ChannelTools:
         self.scope: Scope = tests[0].of if tests else ""
         self.compares = any(isinstance(gate, AbiGate) for gate in policy.gates)
         self.asks_recipes = bool(tests) or any(isinstance(gate, HardeningGate) for gate in policy.gates)
-        """Whether anything is decided by the newest recipes: their tests, and what they waive."""
+        """Whether any decision uses the newest recipes: their tests, and what they waive."""
         self.state = ChannelState(
             policy.name, policy.transitions, self.members, self.public, with_tests=bool(self.scope)
         )
@@ -78,16 +78,16 @@ class ChannelTools:
 
     @property
     def marks(self) -> Marks:
-        """By which tests and testers candidates are decided now; without the gate, no tests count."""
+        """The tests and testers that candidates are decided by now; without the gate of tests, no tests count."""
         return Marks(self.members.tests_mark if self.scope else 0, self.testers.mark)
 
     def forget(self) -> None:
-        """Read everything anew: what the database says of releases has been corrected."""
+        """Read everything again: the database's records of releases have been corrected."""
         self.state.forget()
         self.collector.forget()
 
     def load(self) -> None:
-        """Read what is not in memory yet, which takes long for a big channel, before others have to wait for it."""
+        """Read what is not in memory yet, which is slow for a big channel, before taking a lock others wait for."""
         with self.application.reading() as unit:
             self.members.renew_tests(unit)
             newest = releases.newest_release(unit.session, self.channel)
@@ -121,11 +121,11 @@ class Round:
 
     @property
     def hearing(self) -> Hearing:
-        """Whose test results count in this transaction."""
+        """The test results that count in this transaction."""
         return Hearing(self.unit, self.tools.testers, self.tools.results)
 
     def context(self, candidate: Candidate) -> CandidateContext:
-        """Return a candidate with all that its gates look at."""
+        """Return a candidate with all that its gates read."""
         unit, tools = self.unit, self.tools
         changes = candidates.changes_of(unit.session, candidate.id)
         own = [change for change in changes if not is_imported(change.name)]
@@ -146,7 +146,7 @@ class Round:
     def atoms(
         self, context: CandidateContext, interface_needs: Mapping[str, Sequence[str]] = MappingProxyType({})
     ) -> tuple[Atom, ...]:
-        """Work out what moves together. Only where something is held back: a set that passes whole needs no atoms."""
+        """Compute the atoms of a candidate. Only if something is held back: a set that passes whole needs no atoms."""
         number = context.candidate.id
         atoms = self.tools.state.atoms(self.unit, number, context.trial, context.members, interface_needs)
         if any(not change.atom for change in context.changes):
@@ -160,7 +160,7 @@ class Round:
         atoms: Sequence[Atom] = (),
         accepted: Mapping[str, Member | None] = MappingProxyType({}),
     ) -> Explainer:
-        """Return who writes the excuses of a candidate, of which `accepted` passes."""
+        """Return the writer of a candidate's excuses; `accepted` are the changes that pass."""
         return Explainer(
             self.unit,
             self.tools.application.logs,

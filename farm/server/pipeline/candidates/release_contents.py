@@ -41,7 +41,7 @@ class ReleaseImport:
 
 
 def package_to_dict(package: Package | ImportedPackage) -> dict[str, Any]:
-    """Return a package as lists of a release name it."""
+    """Return a package in the form that lists of a release use."""
     named = {"name": package.name, "version": package.version, "revision": package.revision, "package": package.digest}
     return {**named, **build_to_dict(package)}
 

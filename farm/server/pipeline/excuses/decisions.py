@@ -47,9 +47,7 @@ class Step:
 
 
 def why_superseded(unit: UnitOfWork, candidate: Candidate, newest: ReleaseRecord | None, marks: Marks) -> str:
-    """Return why a candidate is superseded: its base, its tests or its testers have changed, or a curator's order takes
-    precedence.
-    """
+    """Return why a candidate is superseded: by another base, other tests or testers, or a curator's order."""
     number = newest.number if newest else 0
     if candidate.base_number != number:
         return f"release {number} came meanwhile: it is tested anew on that"

@@ -38,8 +38,7 @@ _LONGEST_LINE = 500
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Writes the excuses of one candidate, which would add `packages` and the imported packages `imported`, both by
-    name.
+    """Writes the excuses of one candidate, which would add `packages` and the imports `imported`, both by name.
 
     `leaving` are the own packages that it would remove. `earlier` is the evidence for companions in open excuses.
     """

@@ -1,3 +1,3 @@
-"""Gates that decide about single packages, and the registry of the gates that a policy can require. May import
-`pipeline.candidates` and what lies below.
+"""Gates that decide about single packages, and the registry of the gates that a policy can require.
+May import `pipeline.candidates` and what lies below.
 """

@@ -84,7 +84,7 @@ class PackageGates:
         }
 
     def _parted(self, moving: Collection[str], source: Source, order: Order | None) -> dict[str, HeldBack]:
-        """Return what may not move because others of its transition do not; a promotion may name one of them alone."""
+        """Return the packages held back because others of their transition stay; a promotion may name one alone."""
         transitions = self._transitions
         if source.origin is CandidateOrigin.PROMOTION and (named := _named(order)):
             transitions = [

@@ -103,7 +103,7 @@ def _of_advisories(gate: AdvisoriesGate, unit: UnitOfWork, packages: Sequence[Mo
 
 
 class Approvals:
-    """Enough people of a group have signed for exactly this package on this channel, each with a key that counts now."""
+    """Enough people of a group have signed for exactly this package on this channel, each with a current key."""
 
     kind = GateKind.APPROVALS
 
@@ -113,9 +113,7 @@ class Approvals:
         self.keys = dict(keys)
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of packages that wait for signatures. After a change of key, older signatures do not
-        count.
-        """
+        """Return the results of packages that wait for signatures. Signatures by an earlier key do not count."""
         return dict(self._waiting(unit, channel, packages, removed=False))
 
     def check_removal(

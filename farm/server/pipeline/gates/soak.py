@@ -1,4 +1,4 @@
-"""The gate `soak` as the pipeline asks it: from the releases of the channel that packages come from, and open reports."""
+"""The gate `soak` as the pipeline asks it: from the releases of the packages' source channel, and open reports."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Soak:
         self.open_reports = OpenReports(from_channel)
 
     def check(self, unit: UnitOfWork, channel: str, packages: Sequence[MovingPackage]) -> Mapping[str, GateResult]:
-        """Return the results of packages that the channel has held for too short a time, or that have an open report."""
+        """Return the results of packages that the channel has held for too short a time, or with an open report."""
         since = releases.first_released(unit.session, self.from_channel, [package.digest for package in packages])
         since |= imported.first_taken(unit.session, self.from_channel, (package.name for package in packages))
         objections = (

@@ -144,9 +144,7 @@ class Refused:
         return _refused(unit, channel, dict.fromkeys(self._not_ordered(packages)))
 
     def _not_ordered(self, packages: Sequence[MovingPackage]) -> dict[str, Digest]:
-        """Return the packages that no order names, neither by their own name nor by that of another output of their
-        build.
-        """
+        """Return the packages that no order names by their own name or by that of another output of their build."""
         ordered = [package for package in packages if package.name in self._ordered]
         builds = {package.plan for package in ordered if isinstance(package, Package)}
         return {

@@ -218,9 +218,7 @@ class PublicStore:
         return Repository(self._repository).builders()
 
     def evidence(self, release: Digest) -> ReleaseEvidence:
-        """Return the evidence that a published release was checked with; empty if its summary or the evidence is
-        missing.
-        """
+        """Return the evidence that a published release was checked with; empty if it or its summary is missing."""
         summary = Repository(self._repository).summary(release)
         named = evidence_of(summary) if summary else None
         try:

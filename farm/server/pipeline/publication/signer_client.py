@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from farm.trust.index.review_list import ReviewList
 
 LONGEST_SIGNING = 1200.0
-"""Seconds to wait for a release: longer than the signer waits for its checker, which may take 15 minutes. A client that
-stopped earlier would never learn of a refusal, and would have the same release checked again.
+"""Seconds to wait for a release: longer than the signer waits for its checker, which may take 15 minutes.
+
+A client that stopped earlier would never learn of a refusal, and would have the same release checked again.
 """
 _SECONDS = 120.0
 _NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})

@@ -1,9 +1,9 @@
-"""Adopting releases that are published and that the database does not know: the channel goes on from what users have.
+"""Adopts releases that are published and unknown to the database: the channel goes on from what users have.
 
-An older database may have been restored, a row may be gone or edited, or somebody had a release signed behind the
-farm's back: it has passed the signer's gates. Only the signer writes metadata, so what is published counts. A release
-that the database has beyond that is set aside: nothing could follow it. If somebody had only put back an older
-published directory, the release is adopted when the right directory is back.
+An older database may have been restored, a row may be gone or edited, or a release may have been signed without the
+farm's knowledge: it has passed the signer's gates. Only the signer writes metadata, so what is published counts. A
+release that only the database has is set aside: nothing could follow it. If the published directory was replaced by an
+older one, the release is adopted once the right directory is back.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class Adoption:
         self._public = public
 
     def adopt(self) -> Step | None:
-        """Adopt the releases that are published and unknown, the oldest first; None where there are none.
+        """Adopt the releases that are published and unknown, oldest first; return None if there are none.
 
-        Each release is a transaction of its own: a killed process goes on after the last one. Where there are none, it
-        costs three small reads. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a blob raises.
+        Each release is a transaction of its own: a process that is killed continues after the last one. If there are
+        none, the cost is three small reads. Raises `RepositoryStateError`, `UnknownPackageError`, and what reading a
+        blob raises.
         """
         published = self._public.published(self._channel)
         number = published.number if published else 0
@@ -77,7 +78,7 @@ class Adoption:
         which = self._channel, published.number, published.digest
         if published_releases.is_recorded(unit.session, *which):
             return False
-        # One that was signed for this farm, which has not heard of it: it asks again.
+        # A release that was signed for this farm's open candidate, before the farm got the answer: the farm asks again.
         return not published_releases.has_open_candidate(unit.session, *which)
 
     def _set_aside(self, unit: UnitOfWork, beyond: Sequence[int], number: int) -> None:
@@ -86,7 +87,7 @@ class Adoption:
         audit(unit, _PIPELINE, "set aside", f"channel {self._channel}", told, channel=self._channel)
 
     def _unknown(self, unit: UnitOfWork, published: Release) -> list[Release]:
-        """Return what is unknown, the newest first, back to what both know, or as far as it can be read."""
+        """Return the unknown releases, newest first, back to a recorded one, or as far as they can be read."""
         found = [published]
         while (previous := found[-1].previous) is not None:
             if published_releases.is_recorded(unit.session, self._channel, found[-1].number - 1, previous):
@@ -94,9 +95,9 @@ class Adoption:
             try:
                 release = self._public.release(previous)
             except (MissingBlobError, CorruptBlobError):
-                break  # nothing tells what it was: the next one is taken up as a whole
+                break  # the release cannot be read: the next one is adopted as a whole
             if unknown_imports(unit, release):
-                break  # what is in force does not hold it any more: that counts
+                break  # the release in force no longer holds these imports: that one counts
             found.append(release)
         return found
 
@@ -133,7 +134,7 @@ class Adoption:
         audit(unit, _PIPELINE, "take up", by, f"{reason}: {release.digest}", channel=self._channel)
 
     def _moved(self, unit: UnitOfWork, release: Release) -> Difference:
-        """Return what makes the set of a release of that before it, as the database has that."""
+        """Return what changes from the release before, as the database has it, to this one."""
         previous, number = release.previous, release.number - 1
         if previous is None:
             return difference(self._public.read, None, release.index)
@@ -147,7 +148,7 @@ class Adoption:
     def _candidate(
         self, unit: UnitOfWork, release: Release, changes: Mapping[str, tuple[Digest | None, Digest | None]]
     ) -> int:
-        """Record a candidate for a release that has none: pages show by it what came and went, and why."""
+        """Record a candidate for a release that has none: pages show from it what changed, and why."""
         at = released_time(release)
         source = Source(CandidateOrigin.COLLECTED)
         opened = candidates.add_candidate(
@@ -160,7 +161,7 @@ class Adoption:
         return opened.id
 
     def _imported(self, unit: UnitOfWork, release: Release) -> dict[str, tuple[Digest | None, Digest | None]]:
-        """Return what changes of other distributions' packages, by full name. Raises `UnknownPackageError`."""
+        """Return the changes of imported packages, by full name. Raises `UnknownPackageError`."""
         after = imported_descriptors(release.imports)
         record_imports(unit, release, self._public)
         if lacking := unknown_imports(unit, release):
@@ -196,20 +197,20 @@ def _told(release: Release) -> str:
 
 
 _MOST_STEPS = 5000
-"""How many releases may have gone by since something was taken: it was shown once, when it was new."""
+"""How many releases back to search for the proof of an import, which was given once, when the import was new."""
 
 
 def unknown_imports(unit: UnitOfWork, release: Release) -> list[str]:
-    """Return the packages of other distributions that a release takes and the database does not know, by full name."""
+    """Return the imported packages of a release that the database does not know, by full name."""
     after = imported_descriptors(release.imports)
     known = imported.packages_by_digest(unit.session, after.values())
     return sorted(name for name, digest in after.items() if digest not in known)
 
 
 def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> None:
-    """Record what a release takes of others and the database does not know, as far as it is shown what it is.
+    """Record the imports of a release that the database does not know, if their proof can be found.
 
-    Whatever was brought for it is tried until something shows it: an earlier signer let more be brought than that.
+    Each proof among the evidence is tried until one verifies: earlier signers accepted evidence that proves nothing.
     """
 
     def within(digest: Digest, most: int) -> bytes:
@@ -222,14 +223,14 @@ def record_imports(unit: UnitOfWork, release: Release, public: PublicStore) -> N
         if unknown.isdisjoint(taken.names):
             continue
         for shown in _brought(release, taken, public):
-            with suppress(MissingBlobError, CorruptBlobError, UnprovenReleaseError):  # the next may show it
+            with suppress(MissingBlobError, CorruptBlobError, UnprovenReleaseError):  # the next proof may verify
                 verify_release_proof(shown, taken, within)
                 _record_import(unit, taken, shown, public)
                 break
 
 
 def _brought(release: Release, taken: Import, public: PublicStore) -> Iterator[ReleaseProof]:
-    """Yield what was brought to show what is taken, with this release and those before it that take it too."""
+    """Yield the proofs for an import, from the evidence of this release and of those before with the same import."""
     for _ in range(_MOST_STEPS):
         yield from (each for each in public.evidence(release.digest).abroad if each.release == taken.release)
         if release.previous is None:

@@ -1,8 +1,8 @@
-"""From rows to the signed list of advisories that clients see: blobs first, then the signer's signature.
+"""Publishes the list of advisories that clients see, from rows: blobs first, then the signer's signature.
 
-Published is what was published before, and what somebody has signed since. A statement that nobody has signed is left
-out until somebody does, for the signer would refuse the whole list. The signer decides by its own ledger; this only
-keeps it from being asked for what it would refuse.
+The list has what was published before, and what was signed since. An unsigned statement is left out until a curator
+signs it, because the signer would refuse the whole list. The signer decides by its own ledger; this module only avoids
+requests that it would refuse.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedWords:
-    """What is published: advisories by id, statements by vulnerability, package and version, reviews by package and
-    source.
-    """
+    """Published advisories by id, statements by vulnerability, package and version, and reviews by package and source."""
 
     blobs: BlobStore
     distribution: str = ""
@@ -57,9 +55,9 @@ class PublishedWords:
 
     @classmethod
     def of(cls, root: Path) -> PublishedWords:
-        """Read what a repository has published: nothing, where it cannot be read. Of that the signer says why.
+        """Read what a repository has published; empty if it cannot be read, an error that the signer reports.
 
-        Raises a `FarmError` for lists that are none, and what they name that is not there.
+        Raises a `FarmError` for invalid lists, and for missing blobs that they name.
         """
         repository, blobs = Repository(root), BlobStore(root / BLOBS)
         try:
@@ -81,7 +79,7 @@ class PublishedWords:
         )
 
     def has_newer(self, advisory: Advisory) -> bool:
-        """Say whether an advisory that is not published is no newer than the one of its name that is."""
+        """Return whether the published advisory of this id is as new as this one, or newer."""
         listed = self.advisories.get(advisory.id)
         if listed is None:
             return False
@@ -92,7 +90,7 @@ class PublishedWords:
 
 
 def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
-    """Return the digests of what the signer has signed orders for; None where nothing need be signed."""
+    """Return the digests that signed orders in the signer's ledger name; None if nothing has to be signed."""
     people = signed_orders.who_orders(unit.session)
     if people is None:
         return None
@@ -102,7 +100,7 @@ def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
         try:
             order = read_order(kept.envelope.encode(), people)
         except FarmError:
-            continue  # of somebody who may not order any more
+            continue  # its signer may no longer give orders
         if order.digest in withdrawn:
             continue
         if order.act is Act.ADVISE and order.distribution == unit.inputs.distribution and unit.now < order.expires:
@@ -111,7 +109,7 @@ def signed_words(unit: UnitOfWork) -> Collection[Digest] | None:
 
 
 class Choice:
-    """Chooses among what is kept. `unsigned` gathers what is left out for want of a signature."""
+    """Chooses what to publish. `unsigned` collects what is left out for lack of a signature."""
 
     def __init__(self, published: PublishedWords, signed: Collection[Digest] | None, distribution: str) -> None:
         self.unsigned: dict[Digest, str] = {}
@@ -120,7 +118,7 @@ class Choice:
         self._distribution = distribution
 
     def advisories(self, kept: Iterable[tuple[Advisory, ListedAdvisory, Word]]) -> tuple[ListedAdvisory, ...]:
-        """Return the advisories to list: none that is published goes, or becomes older."""
+        """Return the advisories to list: a published one is never removed, and never replaced by an older one."""
         found = dict(self._published.advisories)
         for advisory, listed, word in kept:
             before = found.get(listed.id)
@@ -130,7 +128,7 @@ class Choice:
         return tuple(found[each] for each in sorted(found))
 
     def statements(self, kept: Iterable[Statement]) -> tuple[Statement, ...]:
-        """Return the statements to publish: of each vulnerability, package and version the newest that may be."""
+        """Return the statements to publish: the newest permitted one for each vulnerability, package and version."""
         found = dict(self._published.statements)
         for statement in sorted(kept, key=lambda one: one.at, reverse=True):
             key = key_of(statement)
@@ -162,17 +160,17 @@ _AGAIN = timedelta(seconds=20)
 
 
 class AdvisorySigner(Protocol):
-    """Whoever holds the key of the role `advisories`."""
+    """The process with the key of the role `advisories`."""
 
     def publish_advisories(self, index: AdvisoryIndex) -> None:
-        """Make this the list that clients see; does nothing when it is. Raises a `FarmError` when refused."""
+        """Make this the list that clients see; does nothing if it is already. Raises a `FarmError` if refused."""
 
     def publish_reviews(self, stated: ReviewList) -> None:
-        """Make this the record of looking that clients see, beside the list that they see. Raises the same."""
+        """Make this the record of reviews that clients see with the list. Raises a `FarmError` if refused."""
 
 
 class AdvisoryPublication:
-    """Publishes the list when rows have changed since it did so last. For one thread."""
+    """Publishes the list when rows have changed since the last time. For one thread."""
 
     def __init__(self, application: Application, repository: Path, signer: AdvisorySigner) -> None:
         self._application = application
@@ -185,7 +183,7 @@ class AdvisoryPublication:
         self._again = datetime.min.replace(tzinfo=UTC)
 
     def advance(self) -> bool:
-        """Publish if there is something new, and say whether it was tried; what fails is tried again next time."""
+        """Publish if there are changes, and return whether that was tried; a failed attempt is repeated next time."""
         with self._application.reading() as unit:
             state = _state(unit)
             now = unit.now
@@ -197,12 +195,12 @@ class AdvisoryPublication:
             if looked.reviews:
                 self._signer.publish_reviews(looked)
         except FarmError as error:
-            # The clock comes back in seconds: once is enough to say the same.
+            # The timer fires again within seconds: logging the same once is enough.
             if error.message != self._told:
                 _LOG.error("the advisories are not published: %s %s", error.message, error.remedy)
             self._told = error.message
             if isinstance(error, SignerRefusedError):
-                # It costs a whole look, which others wait for: what is the same is asked again after a while.
+                # A request costs a whole check, which others wait for: the same one is repeated only after a pause.
                 self._failed, self._again = state, now + _AGAIN
         else:
             self._published, self._told = state, ""
@@ -210,7 +208,7 @@ class AdvisoryPublication:
         return True
 
     def _chosen(self) -> tuple[AdvisoryIndex, ReviewList]:
-        """Return what is to be published, and write down what is left out because nobody has signed it."""
+        """Return what is to be published, and record what is left out for lack of a signature."""
         published = PublishedWords.of(self._repository)
         with self._application.reading() as unit:
             choice = Choice(published, signed_words(unit), unit.inputs.distribution)

@@ -1,7 +1,7 @@
-"""What releases name and the public store has lost is put back from the farm's own: looked at in turn, or at once.
+"""Restores blobs that releases name and the public store has lost, from the farm's own store: in turn, or all at once.
 
-Whoever can write to `public/blobs` can take blobs out of it. The signer refuses to go on from what it cannot read, and
-an archive that is gone nobody can install.
+Any process that can write to `public/blobs` can remove blobs. The signer refuses to go on from what it cannot read, and
+an archive that is gone cannot be installed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("farm.server")
 _AT_ONCE = 1000
-"""Blobs that are looked at in one turn: a stat each."""
+"""Blobs that are checked in one turn: a stat each."""
 
 
 def mend(release: Release, public: PublicStore) -> None:
-    """See that all is there that a release names, and put back what is not. Costs what the release holds."""
+    """Restore all blobs that a release names and the public store lacks. The cost is that of the whole release."""
     for _ in _seen_to(release, public):
         pass
 
 
 class BlobWatch:
-    """Looks at what the newest releases name, a part at a time. Where it was lies in memory. For one thread."""
+    """Checks the blobs of the newest releases, a part at a time. Its position is in memory only. For one thread."""
 
     def __init__(self, application: Application, repository: Path, *, at_once: int = _AT_ONCE) -> None:
         self._application = application
@@ -46,11 +46,11 @@ class BlobWatch:
         self._rest: Iterator[Digest] = iter(())
 
     def look(self) -> int:
-        """Look at the next part; return how many blobs that were: fewer than a part where the round was at its end.
+        """Check the next part; return the number of blobs checked, which is below a full part at the end of a round.
 
         Raises `RepositoryStateError`, and what reading the index of a release raises.
         """
-        rest, self._rest = self._rest, iter(())  # what goes wrong in it begins anew
+        rest, self._rest = self._rest, iter(())  # after an error the round starts again
         looked = sum(1 for _ in islice(rest, self._at_once))
         self._rest = rest if looked == self._at_once else self._round()
         return looked
@@ -64,7 +64,7 @@ class BlobWatch:
 
 
 def _seen_to(release: Release, public: PublicStore) -> Iterator[Digest]:
-    """Give the blobs that a release names, each once it has been looked at."""
+    """Yield the blobs that a release names, each after it was checked."""
     name = f"release {release.number} of {release.channel}"
     found: list[Digest] = []
 

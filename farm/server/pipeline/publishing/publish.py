@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 _MOST_LOST = 100
-"""Blobs that are put back for one release before the signer's refusal counts."""
+"""Blobs that are restored for one release before the signer's refusal counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RecordedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Publishes the releases of one channel. `offered` returns the changes that a release could have made, and did not.
+    """Publishes the releases of one channel. `offered` returns the changes that a release could have made and did not.
 
     `loading` returns the packages of a candidate whose libraries had to be compared with those of their builds.
     """
@@ -64,7 +64,7 @@ class Publication:
     loading: Callable[[UnitOfWork, Candidate], Sequence[Package]]
 
     def unpublished(self) -> RecordedRelease | None:
-        """Return the release that was recorded, and is not known to be published."""
+        """Return the release that was recorded and is not known to be published."""
         with self.application.reading() as unit:
             record = releases.newest_release(unit.session, self.channel, published=False)
             if record is None or record.published_at is not None or record.candidate_id is None:
@@ -75,8 +75,8 @@ class Publication:
             return RecordedRelease(candidate, record, self.public.release(record.digest))
 
     def publish(self, recorded: RecordedRelease) -> Step:
-        """Have the signer publish a release, and record that it did, or refused. Raises `SignerUnreachableError`."""
-        # Orders given before this release count for it.
+        """Have the signer publish a release, and record that it did or refused. Raises `SignerUnreachableError`."""
+        # The signer must have the orders given before this release.
         OrderDelivery(self.application, self.signer).bring_all()
         with self.application.reading() as unit:
             loading = self.loading(unit, recorded.candidate)
@@ -107,9 +107,9 @@ class Publication:
         return Step(record.channel, StepState.RELEASED, message)
 
     def _sign(self, release: Release, evidence: Digest) -> None:
-        """Ask the signer. What it finds lost or damaged is put back from the farm's own store, and it is asked again.
+        """Ask the signer; restore blobs that it finds lost or damaged from the farm's own store, and ask again.
 
-        Raises `SignerRefusedError`, also where that store cannot help, and `SignerUnreachableError`.
+        Raises `SignerRefusedError`, also if that store cannot help, and `SignerUnreachableError`.
         """
         seen: set[Digest] = set()
         while True:
@@ -121,7 +121,7 @@ class Publication:
                     raise
                 seen |= lost
                 self._put_back(lost, error)
-                # Where one is gone, others may be: the signer would name them one after the other.
+                # If one blob is gone, others may be: the signer would name them one by one.
                 mend(release, self.public)
                 if (base := release.previous) is not None:
                     mend(self.public.release(base), self.public)
@@ -143,7 +143,7 @@ class Publication:
 
 
 def _gone(error: SignerRefusedError, gone: Sequence[Digest]) -> SignerRefusedError:
-    """Return a refusal that says what to do about blobs that this farm has lost."""
+    """Return a refusal with a remedy for blobs that this farm has lost."""
     named = listed([str(digest) for digest in gone])
     remedy = (
         f"Bring {named} back into the farm's `blobs` or the repository's, from a backup or a mirror "
@@ -159,9 +159,9 @@ def _unmended(error: SignerRefusedError, why: str, remedy: str, lost: Sequence[D
 
 
 def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> list[Excuse]:
-    """Return the excuses of a refused candidate: those it had, and of the packages that the signer names, or all of it.
+    """Return the excuses of a refused candidate: its own, and those for the packages that the signer names, or for all.
 
-    The next candidate leaves out what is named.
+    The next candidate leaves out the named packages.
     """
     changes = {change.name: change for change in candidates.changes_of(unit.session, candidate.id)}
     refused = [
@@ -182,7 +182,7 @@ def _refusals(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError)
 
 
 def _whole(unit: UnitOfWork, candidate: Candidate, error: SignerRefusedError) -> Excuse:
-    """Return the excuse of a candidate of which the signer names no package."""
+    """Return the excuse of a candidate if the signer names no package."""
     before = refusals.count(unit.session, candidate.channel, "", None)
     until = asked_again_at(unit.now, before)
     return Excuse(package="", gate=GateKind.SIGNER, reason=error.message, remedy=error.remedy, until=until)

@@ -1,4 +1,4 @@
-"""Which rebuilds are published with a package: also those that agreed after its entry was written."""
+"""The rebuilds that are published with a package, including those that agreed after its entry was written."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from farm.trust.metadata.builders import AllowedBuilders
 
 _LATE = timedelta(minutes=10)
-"""An agreement may bear a time before that of a release which has not seen it: another clock, a slow transaction."""
+"""An agreement may carry a time before a release that does not include it: another clock, or a slow transaction."""
 
 
 def rebuilds_of(
     unit: UnitOfWork, packages: Iterable[Package], public: PublicStore
 ) -> Mapping[Digest, tuple[BlobRef, ...]]:
-    """Return the provenances of the rebuilds of each package, by descriptor, that signer and clients will take.
+    """Return the provenances of the rebuilds of each package, by descriptor, that signer and clients will accept.
 
-    One by a builder that the signed list does not name (yet) would have the whole release refused: it is left out.
+    A provenance whose builder is not (yet) on the signed list would have the whole release refused: it is left out.
     """
     known = {package.digest: package for package in packages}
     given = attestations.attestations_of(unit.session, known)
@@ -48,14 +48,14 @@ def rebuilds_of(
 
 
 def words_of_others(unit: UnitOfWork, packages: Iterable[Package], public: PublicStore) -> Mapping[Digest, BlobRef]:
-    """Return another builder's word on each package whose own is not on the signed list, where there is one."""
+    """Return another builder's provenance, if any, for each package whose builder is not on the signed list."""
     allowed = public.builders()
     unlisted = [package for package in packages if not _is_listed(package, allowed, public)]
     return {digest: words[0] for digest, words in rebuilds_of(unit, unlisted, public).items() if words}
 
 
 def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) -> bool:
-    """Say whether a package's provenance names an allowed key. Where nobody has it any more, the signer asks for it."""
+    """Return whether a package's provenance names an allowed key. If the blob is lost, the signer asks for it."""
     try:
         return bool(named_keys(public.read_digest(package.provenance.digest)) & allowed.keys())
     except (MissingBlobError, CorruptBlobError):
@@ -63,10 +63,10 @@ def _is_listed(package: Package, allowed: AllowedBuilders, public: PublicStore) 
 
 
 def grown(unit: UnitOfWork, base: ReleaseRecord, release: Release, public: PublicStore) -> set[str]:
-    """Return the packages of the newest release of a channel of which it names fewer rebuilds than there are now.
+    """Return the packages of a channel's newest release that have more rebuilds now than the release names.
 
-    Not those whose own builder is off the list: by another's word an entry would not be that of before, to which a
-    rollback may go. Costs what was rebuilt since that release, not what it holds.
+    Packages whose own builder is off the list are left out: with another builder's provenance, the entry would differ
+    from that of the release before, to which a rollback may go. The cost is that of the rebuilds since that release.
     """
     members = attestations.attested_members(unit.session, base.channel, since=base.released_at - _LATE)
     attested = packages.by_digest(unit.session, members.values())
@@ -90,8 +90,8 @@ def _verified(
     taken = []
     for provenance in provenances:
         said = _read(unit, provenance, allowed, descriptor, package.recipe)
-        # One that was leased as another build of the very same files says nothing of this one, and who tells of other
-        # outputs has not come to the same.
+        # A provenance for another build of the same files is no evidence for this build; one with other outputs did not
+        # reproduce it.
         if said and said.builder not in builders and (first is None or _agree(said, first)):
             first = first or said
             builders.add(said.builder)

@@ -1,4 +1,4 @@
-"""From what passed to a recorded release whose blobs all lie in the public store: the signer's turn comes next."""
+"""Records a release of a set that passed, and puts all its blobs in the public store: the signer's turn is next."""
 
 from __future__ import annotations
 
@@ -44,12 +44,11 @@ def record_release(
     with_tests: bool,
     tested: Collection[str] = (),
 ) -> tuple[ReleaseRecord, Release]:
-    """Make the release that these changes, placed on `trial`, make of the base; record it, and bring its blobs.
+    """Make the release that the changes placed on `trial` make of the base; record it, and bring its blobs.
 
-    What was rebuilt since the base is named in it too; `with_tests` also the newest recipes, whose tests and
-    waivers count: also of what is `tested` in the set, where the base names others. Costs what changed, and what is
-    tested.
-    Raises `OpenSetError`, as the proof of such a set would have failed.
+    It also names the rebuilds since the base and, with `with_tests`, the newest recipes, whose tests and waivers count:
+    also for the `tested` packages of the set for which the base names other recipes. The cost is that of the changes
+    and of the tested packages. Raises `OpenSetError`, as the proof of such a set would have failed.
     """
     previous = public.release(base.digest) if base else None
     imports = make_imports(unit, candidate, trial, previous.imports if previous else (), public)
@@ -124,11 +123,11 @@ def _recorded(
 def named_anew(
     unit: UnitOfWork, trial: TrialSet, tested: Collection[str], shelf: MemberCache, before: IndexTree
 ) -> set[str]:
-    """Return the packages for which the release before names other tests than count, and which the signer looks at.
+    """Return the packages that the signer checks and whose tests in the release before are not those that count now.
 
-    `tested` are those whose tests ran for the set that is placed on `trial`. What is named otherwise was submitted
-    since, or a rollback has named what was built from. The signer would also ask for older tests that need something
-    which has moved: nobody has run these.
+    `tested` are the packages whose tests ran for the set placed on `trial`. Other tests were submitted since, or a
+    rollback has named the recipe that a package was built from. The signer would also require older tests whose needs
+    have moved: nobody has run these.
     """
     mains = {_recipe_of(unit, shelf, trial, name) for name in tested if not is_imported(name)}
     moved = trial.dependents(trial.placed) | trial.placed.keys()
@@ -150,7 +149,7 @@ def _recipe_of(unit: UnitOfWork, shelf: MemberCache, trial: TrialSet, name: str)
 
 
 def _needed_by(unit: UnitOfWork, package: Package, recipe: Digest) -> set[str]:
-    """Return what the tests of a recipe need, where it tests a package of this name and can be read still."""
+    """Return the needs of a recipe's tests if it tests a package of this name and can still be read."""
     revision = recipes.find_revision(unit.session, recipe)
     if revision is None or revision.name != package.name:
         return set()

@@ -1,7 +1,7 @@
-"""What goes to the signer with a release, for its checker to look at: how the new packages were built, against what.
+"""The evidence that goes to the signer with a release, for its checker: how new packages were built, and against what.
 
-Costs what changed in the release, with all that it was built against; where interfaces are compared, also with what
-those were built against that load what has changed.
+The cost is that of the changes of the release and of all that they were built against; if interfaces are compared, also
+of what the dependents that load changed libraries were built against.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 def bring_evidence(
     unit: UnitOfWork, candidate: Candidate, release: Release, public: PublicStore, loading: Sequence[Package] = ()
 ) -> Digest:
-    """Put the evidence for a candidate's release, which lies in the public store, there too; return its digest.
+    """Put the evidence for a candidate's release in the public store, where the release is already; return its digest.
 
     `loading` are the packages whose libraries have to be compared with those that they were built against.
     """
@@ -91,7 +91,7 @@ def bring_evidence(
 
 
 def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Package]:
-    """Give all that packages were built against, and those in turn, each once."""
+    """Yield all packages that these were built against, directly or indirectly, each once."""
     seen: set[Digest] = set()
     plans = {package.plan for package in built}
     while plans:
@@ -103,7 +103,7 @@ def _built_against(unit: UnitOfWork, built: Iterable[Package]) -> Iterator[Packa
 
 
 def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
-    """Return a package as evidence: by the `word` of who has built it, or of another who came to the same."""
+    """Return a package as evidence, with the provenance `word` of its builder or of another builder."""
     provenance = word or package.provenance
     return BuiltAgainst(package.descriptor, package.facts, package.manifest, provenance, package.recipe)
 
@@ -111,7 +111,7 @@ def _of(package: Package, word: BlobRef | None = None) -> BuiltAgainst:
 def _approvals(
     unit: UnitOfWork, release: Release, previous: Release | None, moved: Difference, public: PublicStore
 ) -> Iterator[bytes]:
-    """Give what curators have signed of what comes into a channel, and of what goes."""
+    """Yield the curators' signed approvals of packages that enter a channel or leave it."""
     before = imported_descriptors(previous.imports) if previous else {}
     after = imported_descriptors(release.imports)
     asked = {entry.descriptor.digest for entry in moved.put} | (set(before.values()) ^ set(after.values()))
@@ -123,7 +123,7 @@ def _approvals(
 
 
 def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
-    """Give the later builds that came to the very files of packages, of each the newest first."""
+    """Yield the later builds with the same files as these packages, the newest first for each."""
     for package in loading:
         for plan in packages.plans_of(unit.session, package.digest):
             yield from (
@@ -132,7 +132,7 @@ def _rebuilt(unit: UnitOfWork, loading: Iterable[Package]) -> Iterator[Package]:
 
 
 def _put_out(unit: UnitOfWork, plans: Iterable[Digest]) -> Iterator[Digest]:
-    """Give the blobs that describe all that builds put out: debug data and headers are told by what is beside."""
+    """Yield the blobs that describe all outputs of builds: a library's debug data and headers are in other outputs."""
     for plan in sorted(plans):
         for package in packages.packages_of_plan(unit.session, plan):
             yield from (package.descriptor.digest, package.facts.digest, package.manifest.digest)
@@ -144,7 +144,7 @@ def _plans_of_dependencies(unit: UnitOfWork, built: Iterable[Package]) -> set[Di
 
 
 def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Digest]]:
-    """Return what testers have signed, by what they were ordered to do."""
+    """Return the statements that testers have signed, by the digest of the order."""
     by_order: defaultdict[Digest, list[Digest]] = defaultdict(list)
     for digest in attestations_of(unit, candidate):
         if (order := order_named_in(unit.blobs.read(digest))) is not None:
@@ -153,11 +153,11 @@ def _attested(unit: UnitOfWork, candidate: Candidate) -> Mapping[Digest, list[Di
 
 
 def _tests(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> tuple[tuple[SignedTest, ...], set[Digest]]:
-    """Return the signed results of tests, which lie in the public store then, and which packages were tested."""
+    """Return the signed results of tests, after putting them in the public store, and the packages that were tested."""
     tests, subjects = [], set()
     for order, results in _attested(unit, candidate).items():
         text = work_orders.find_test_text(unit.session, order)
-        if text is not None:  # the others are comparisons
+        if text is not None:  # the others are results of comparisons
             public.put(text.encode())
             public.bring_blobs(results)
             tests.append(SignedTest(order, tuple(results)))
@@ -168,7 +168,7 @@ def _tests(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> tuple
 def _entries_of(
     unit: UnitOfWork, release: Release, public: PublicStore, tested: Iterable[Digest]
 ) -> Iterator[ReleaseEntry]:
-    """Give the entries of packages that were tested though nothing changes of them: whose tests count is asked too."""
+    """Yield the entries of tested packages that do not change: the checker also checks which tests of theirs count."""
     tree = IndexTree(public.read, release.index)
     for package in packages.by_digest(unit.session, tested).values():
         if (entry := tree.entry(package.name)) is not None:
@@ -176,7 +176,7 @@ def _entries_of(
 
 
 def _comparisons(unit: UnitOfWork, candidate: Candidate, public: PublicStore) -> dict[Digest, tuple[Digest, ...]]:
-    """Return the signed results of comparisons, by their orders; all of them lie in the public store then."""
+    """Return the signed results of comparisons, by their orders, after putting all of them in the public store."""
     attested = _attested(unit, candidate)
     ordered = comparisons.comparisons(unit.session, attested)
     for digest, each in ordered.items():
@@ -186,7 +186,7 @@ def _comparisons(unit: UnitOfWork, candidate: Candidate, public: PublicStore) ->
 
 
 def _compared(unit: UnitOfWork, ordered: Iterable[Digest]) -> list[Package]:
-    """Return the packages whose libraries were compared: of equal files they may be other builds than are released."""
+    """Return the packages whose libraries were compared: with equal files, they may be other builds than released."""
     orders = [comparison.order for comparison in comparisons.comparisons(unit.session, ordered).values()]
     sides = {side.package.descriptor for order in orders for side in (order.before, order.after)}
     found = packages.by_digest(unit.session, sides)
@@ -194,7 +194,7 @@ def _compared(unit: UnitOfWork, ordered: Iterable[Digest]) -> list[Package]:
 
 
 def _orders(unit: UnitOfWork, candidate: Candidate) -> Iterator[Digest]:
-    """Give the curator's order that a candidate carries out, as it was signed: the release uses it up."""
+    """Yield the curator's order that a candidate carries out, as it was signed: the release uses it up."""
     order = orders.order_of(unit.session, candidate.id)
     signed = signature_of(unit, order.id) if order else None
     if signed is not None:
@@ -202,21 +202,21 @@ def _orders(unit: UnitOfWork, candidate: Candidate) -> Iterator[Digest]:
 
 
 def _imported(unit: UnitOfWork, release: Release) -> Iterator[Digest]:
-    """Give the blobs that describe the packages of other distributions, which the checker proves the set with."""
+    """Yield the blobs that describe imported packages, with which the checker proves the set."""
     taken = imported.packages_by_digest(unit.session, imported_descriptors(release.imports).values())
     for package in taken.values():
         yield from (package.digest, package.facts.digest, package.manifest.digest)
 
 
 def _abroad(unit: UnitOfWork, release: Release, previous: Release | None) -> list[ReleaseProof]:
-    """Return what shows that other distributions have signed what the release takes of them anew."""
+    """Return the proofs that other distributions have signed the new imports of a release."""
     had = previous.imports if previous else ()
     known = (imported.shown(unit.session, pin.release, pin.root) for pin in release.imports if pin not in had)
     return [ReleaseProof.from_dict(json.loads(shown)) for shown in known if shown]
 
 
 def _blobs_abroad(unit: UnitOfWork, shown: ReleaseProof, release: Release) -> Iterator[Digest]:
-    """Give the documents of a release of another distribution, and the way to what is taken of it in its index."""
+    """Yield the documents of another distribution's release, and its index nodes on the way to the imports."""
     yield from shown.blobs
     read: list[Digest] = []
 
@@ -232,11 +232,11 @@ def _blobs_abroad(unit: UnitOfWork, shown: ReleaseProof, release: Release) -> It
 
 
 def attestations_of(unit: UnitOfWork, candidate: Candidate) -> tuple[Digest, ...]:
-    """Return the digests of the counted attestations of what a candidate has put in, sorted.
+    """Return the digests of the counted attestations of what a candidate adds, sorted.
 
-    These are of the tests that passed and of those that failed on the set and on its base alike, from as many testers
-    as the channel asks for, and of the comparisons of interfaces. Nothing where the set was not tested (a rollback), or
-    where the signed list names no testers and workers signed nothing.
+    These are for the tests that passed, for those that failed both on the set and on its base, from as many testers as
+    the channel requires, and for the comparisons of interfaces. Empty if the set was not tested (a rollback), or if the
+    signed list names no testers and workers signed nothing.
     """
     accepted = {
         change.name: change.after

@@ -1,4 +1,4 @@
-"""Sources are published with the packages made of them: every source file of the plan, and the recipe with its own."""
+"""The sources that are published with packages: every source file of the plan, and the recipe with its own files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _RECIPE = "recipe.yaml"
 
 
 def sources_of(unit: UnitOfWork, package: Package, tested: Digest | None = None) -> list[Digest]:
-    """Return the blobs that a package was made of, those that the farm has: all, for what was built since it asks.
+    """Return the blobs of a package's sources that the farm has: all of them, for builds since the farm stores them.
 
-    Among them is the one whose digest is the recipe's: it names the others of the recipe (`RecipeContents`). So are the
-    toolchain's archive and lock, which the package's bill of materials names; and the recipe that was `tested`, where
+    They include the blob whose digest is the recipe's, which names the other files of the recipe (`RecipeContents`);
+    the toolchain's archive and lock, which the package's bill of materials names; and the recipe that was `tested`, if
     that is another.
     """
     plan = plan_of(unit, package.plan)
@@ -37,7 +37,7 @@ def sources_of(unit: UnitOfWork, package: Package, tested: Digest | None = None)
 
 
 def recipe_blobs(unit: UnitOfWork, recipe: Digest) -> list[Digest]:
-    """Return the blobs that a recipe consists of, the one that names the others first; none where that is not known."""
+    """Return the blobs of a recipe, the one that names the others first; empty if the recipe is not known."""
     revision = recipes.find_revision(unit.session, recipe)
     contents = _contents(unit, revision) if revision else None
     if contents is None:
@@ -46,7 +46,7 @@ def recipe_blobs(unit: UnitOfWork, recipe: Digest) -> list[Digest]:
 
 
 def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
-    """Return what Debian built its packages from that are among the sources."""
+    """Return the Debian sources that Debian's packages among the sources were built from."""
     revision = recipes.find_revision(unit.session, package.recipe)
     try:
         return [source.digest for source in unit.recipes.recipe(revision).carried] if revision else []
@@ -55,13 +55,13 @@ def _carried(unit: UnitOfWork, package: Package) -> list[Digest]:
 
 
 def _contents(unit: UnitOfWork, revision: RecipeRevision) -> RecipeContents | None:
-    """Return what a recipe consists of; None when nobody can tell any more which of its files it names."""
+    """Return the contents of a recipe; None if the list of its files can no longer be determined."""
     files = unit.recipes.files(revision.files)
     beside = {name: content for name, content in files.items() if name != _RECIPE}
     try:
         sources = unit.recipes.recipe(revision).sources
         named = {source.file for source in sources if not source.url and not source.debian_package}
-    except RecipeError:  # the steps of today no longer know it; most recipes name all that lies beside them
+    except RecipeError:  # the present steps do not know the recipe; most recipes name all files of their directory
         named = set(beside)
     contents = _of(files, {name: content for name, content in beside.items() if name in named})
     return contents if contents.digest == revision.digest else None

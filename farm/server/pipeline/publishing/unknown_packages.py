@@ -1,8 +1,8 @@
-"""Packages that a release holds and the database does not know: recorded from what is published of them.
+"""Records packages that a release holds and the database does not know, from what is published about them.
 
-An older database has been restored, or rows are gone. Descriptor, facts, manifest, archive, provenance and bill of
-materials are blobs that the release names; plan and build number are in the provenance, and the recipe leads to its
-files. Which worker built it is known by the key that signed.
+An older database was restored, or rows are gone. Descriptor, facts, manifest, archive, provenance and bill of materials
+are blobs that the release names; plan and build number are in the provenance, and the recipe names its files. The
+worker that built a package is known by the key that signed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class UnknownPackageError(FarmError):
-    """A release is published that holds something which the database does not know, and which cannot be recorded."""
+    """A published release holds a package that the database does not know, and that cannot be recorded."""
 
     code = "unknown-package"
 
@@ -64,7 +64,7 @@ class UnknownPackageError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    """What one build put out that is unknown here, and what its provenance says of it; `at` is when it was released."""
+    """The unknown outputs of one build, and what its provenance states; `at` is the time of the release."""
 
     plan: Plan
     recipe: Digest
@@ -77,7 +77,7 @@ class _Build:
 
 
 def record_unknown(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
-    """Record those of a release's packages that are unknown, as built then. Needs a planning desk.
+    """Record the unknown packages of a release, as built at its time. Needs a planning transaction.
 
     A recipe that is unknown too becomes the current one of its name: it was submitted later than all that is known.
     Raises `UnknownPackageError`, `MissingBlobError` and what reading a blob raises.
@@ -118,7 +118,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
             plan = plan_by_digest(envelope, descriptor.plan)
             builds[which] = _Build(plan, entry.recipe, number, name, key, envelope, released_time(release), [])
             for source in plan.sources:
-                with suppress(MissingBlobError):  # of most the farm has its own
+                with suppress(MissingBlobError):  # the farm has its own for most
                     public.fetch_back(source.digest)
         builds[which].put_out.append((entry, descriptor))
     return list(builds.values())
@@ -127,7 +127,7 @@ def _builds(unit: UnitOfWork, release: Release, unknown: Iterable[ReleaseEntry],
 def _record_recipes(
     unit: UnitOfWork, release: Release, builds: Iterable[_Build], public: PublicStore
 ) -> dict[str, int]:
-    """Record the recipes that are unknown, and make them current; return in which order they are built."""
+    """Record the unknown recipes, and make them current; return the order in which they are built."""
     read: dict[str, Recipe] = {}
     files: dict[str, Digest] = {}
     for build in builds:
@@ -197,7 +197,7 @@ def _record_build(unit: UnitOfWork, release: Release, build: _Build) -> list[Job
 def _done(
     unit: UnitOfWork, release: Release, revision: RecipeRevision, plan: Digest, worker: str, *, rebuild: bool = False
 ) -> tuple[Job, int]:
-    """Record a job that a worker has done, and its attempt, whose number is returned too."""
+    """Record a finished job of a worker and its attempt; return both ids."""
     job = jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
@@ -214,7 +214,7 @@ def _done(
         unit.session,
         job_id=job.id,
         worker=worker,
-        token_digest=identities.token_digest(secrets.token_urlsafe()),  # nobody has it
+        token_digest=identities.token_digest(secrets.token_urlsafe()),  # the blob is lost
         now=unit.now,
         expires_at=unit.now,
     )
@@ -223,9 +223,9 @@ def _done(
 
 
 def record_rebuilds(unit: UnitOfWork, release: Release, entries: Sequence[ReleaseEntry], public: PublicStore) -> None:
-    """Record who has built a release's packages again, as it names them, and is not known to have. All are known here.
+    """Record the rebuilds that a release names for its packages, which the database must know.
 
-    The word of a worker that is unknown here counts no more: it is built again where a channel asks for it.
+    The attestation of a worker that is unknown here does not count: the package is rebuilt if a channel requires it.
     """
     rebuilt = [entry for entry in entries if entry.rebuilds]
     known = attestations.attestations_of(unit.session, (entry.descriptor.digest for entry in rebuilt))

@@ -1,4 +1,4 @@
-"""What members of a set were built with, as far as this farm still knows it."""
+"""The packages that members of a set were built with, as far as this farm still has records of them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class BuildRoots:
         self._asked: set[Digest] = set()
 
     def of(self, member: Member) -> BuildRoot:
-        """Return what an own member was built with: the dependencies of its plan, and what the build itself put out.
+        """Return the packages that an own member was built with: its plan's dependencies, and the outputs of the build.
 
-        It is that of the newest plan that came to its files, with those of the plans before.
+        The plan is the newest that led to the member's files; `others` has those of earlier plans.
         """
         digest = member.descriptor.plan
         if digest not in self._roots:
@@ -47,7 +47,7 @@ class BuildRoots:
     def _root(self, digest: Digest) -> BuildRoot:
         plan = self._plan(digest)
         wanted = [(dependency.name.short, dependency.tree) for dependency in plan.dependencies]
-        # Many are built with the same.
+        # Many packages are built with the same dependencies.
         if unknown := {tree for _, tree in wanted} - self._asked:
             self._built |= packages.packages_of_tree(self._unit.session, unknown)
             self._asked |= unknown
@@ -57,7 +57,7 @@ class BuildRoots:
         return BuildRoot(members, self._files, len(there) == len(wanted), lambda member: self._is_given(plan, member))
 
     def _is_given(self, plan: Plan, member: Member) -> bool:
-        """Say whether a member is made of the very Debian packages of the toolchain that a plan is carried out with."""
+        """Return whether a member is made of the same Debian packages as the toolchain of the plan."""
         debs = next(
             (toolchain.debs for toolchain in self._unit.inputs.toolchains.values() if toolchain.tree == plan.toolchain),
             {},

@@ -1,4 +1,4 @@
-"""With what a package breaks, as an earlier candidate found it: once that is in the base, no search sees it again."""
+"""The companions that a package breaks with, as an earlier candidate found: in the base, no search finds them again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CompanionPackage:
-    """A package, as `jq 1.7.1-1`, that the channel holds since release `number`; 0 where that is not recorded."""
+    """A package, as `jq 1.7.1-1`, that the channel holds since release `number`; 0 if that is not recorded."""
 
     label: str
     number: int
@@ -27,9 +27,9 @@ class CompanionPackage:
 
 @dataclass(frozen=True, slots=True)
 class EarlierEvidence:
-    """What the excuses that stand on a channel tell. `base` are the members of its newest release, by name.
+    """The evidence in a channel's open excuses. `base` are the members of its newest release, by name.
 
-    `accepted` is what the candidate changes of it.
+    `accepted` are the changes of the candidate that pass.
     """
 
     unit: UnitOfWork
@@ -38,9 +38,10 @@ class EarlierEvidence:
     accepted: Mapping[str, Member | None]
 
     def partners(self, package: str, digest: Digest | None, found: Evidence | None) -> tuple[CompanionPackage, ...]:
-        """Return with what this very package broke before, if the channel keeps all of that, and it breaks as then.
+        """Return the packages that exactly this package broke with before, if the channel still has all of them.
 
-        It does when a test that is `found` to fail failed then too, or when the proof has a problem in common.
+        Empty unless the package breaks as it did then: a test that is `found` to fail failed then too, or the proof has
+        a problem in common.
         """
         for kept in excuses.standing(self.unit.session, self.channel, package):
             excuse = kept.excuse

@@ -1,4 +1,4 @@
-"""Looking at one set of a candidate: the proof, interfaces, tests. What was found is kept by the set's digest."""
+"""Evaluates one set of a candidate: proof, interfaces, tests. Results are stored under the set's digest."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 Scope = Literal["", "changed", "changed-and-dependents", "all"]
-"""Whose tests run; empty for none."""
+"""The packages whose tests run; empty for none."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What came of the tests of one set: how many there are, what waits, and those that have something to tell."""
+    """The results of the tests of one set: their number, those that wait, and those to be reported."""
 
     count: int = 0
     waiting: int = 0
@@ -67,11 +67,11 @@ class _Tally:
 
 
 class Evaluation:
-    """Answers for sets of one candidate, within one transaction. `trial` holds the candidate's base.
+    """Evaluates the sets of one candidate, within one transaction. `trial` holds the candidate's base.
 
-    `test_needs` says what the tests of the base's packages need, `hearing` whose results count. With `compares` the
-    interfaces of libraries are compared with those that their dependents were built against.
-    Test failures from before `failures_since` do not count.
+    `test_needs` has the needs of the tests of the base's packages, `hearing` the results that count. With `compares`,
+    the interfaces of libraries are compared with those that their dependents were built against. Test failures from
+    before `failures_since` do not count.
     """
 
     def __init__(
@@ -109,12 +109,12 @@ class Evaluation:
     def interface_needs(self) -> dict[str, tuple[str, ...]]:
         """Return which changes of the candidate need which others because of an interface.
 
-        Raises `NotKnownYetError` while that is being compared.
+        Raises `NotKnownYetError` while comparisons run.
         """
         return self._interfaces.needs(self._changes) if self._interfaces else {}
 
     def over(self, atoms: Collection[Atom]) -> Evaluation:
-        """Say which atoms there are to be asked about, and return this very evaluation."""
+        """Set the atoms that can be asked about, and return this evaluation."""
         self._atoms = {atom.key: atom for atom in atoms}
         return self
 
@@ -127,7 +127,7 @@ class Evaluation:
         return self._look(self.changes_of(atoms), len(atoms), purpose)
 
     def whole(self) -> Answer:
-        """Return whether the base with all changes passes: before anybody asks what its atoms are. Raises likewise."""
+        """Return whether the base with all changes passes, before atoms are known. Raises `NotKnownYetError`."""
         return self._look(self._changes, len(self._changes), RunPurpose.SEARCH)
 
     def _look(self, changes: Mapping[str, Member | None], size: int, purpose: RunPurpose) -> Answer:
@@ -154,7 +154,7 @@ class Evaluation:
         except NotKnownYetError:
             self._record(digest, size, purpose, verdicts.asked, None)
             raise
-        # The whole set is tested to its end: what it tells of each test is asked for again by the search.
+        # All tests of the whole set are run: the search uses the result of each.
         decided = not tally.waiting or (tally.regressions and len(changes) < len(self._changes))
         if not decided:
             self._record(digest, size, purpose, verdicts.asked, None)
@@ -210,7 +210,7 @@ class Evaluation:
         return tally
 
     def _judge(self, tally: _Tally, verdicts: JobVerdicts, failure: FailedTest) -> None:
-        """Say whether a red test was green on the base, which is placed now: a test that was red blocks nobody."""
+        """Decide whether a red test was green on the base, which is placed now: otherwise it blocks nothing."""
         before = self._on_base(failure.package, failure.test, verdicts)
         if before is None or (isinstance(before, Verdict) and before.state is RunState.GREEN):
             tally.regressions.append(failure)
@@ -242,7 +242,7 @@ class Evaluation:
             return
         names = tested_names(self._scope, self._trial, changes, self._test_needs)
         seen: set[str] = set()
-        for name in sorted(name for name in names if not is_imported(name)):  # those are tested at home
+        for name in sorted(name for name in names if not is_imported(name)):  # their own distribution tests them
             package = self._record_of(self._trial.members[name].descriptor.digest)
             revision = self._shelf.revision(self._unit, package)
             if revision.name not in seen and revision.name in self._trial.members:

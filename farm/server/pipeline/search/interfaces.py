@@ -1,7 +1,7 @@
 """Whether the members of a set get libraries with the interfaces that they were built against.
 
-Equal symbols are no equal interfaces, so each library is compared, once for two builds of it, by a worker. What cannot
-be compared, be it a library or some symbols of one, is counted and named, and never taken for a yes.
+Equal symbols do not make equal interfaces, so a worker compares each library, once for two builds of it. What cannot be
+compared, a library or some of its symbols, is counted and named, and never taken for a yes.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ _SHORTAGES = {
 
 @dataclass(slots=True)
 class Findings:
-    """What is known of the interfaces of a set. `waiting` comparisons are not done; `trouble` says what keeps them.
+    """The findings about the interfaces of a set. `waiting` comparisons are not done; `trouble` is what delays them.
 
-    `attestations` are the signed results that it goes by.
+    `attestations` are the signed results that support the findings.
     """
 
     compared: int = 0
@@ -76,12 +76,12 @@ class Findings:
 
     @property
     def summary(self) -> str:
-        """How far the comparisons are, in words."""
+        """The progress of the comparisons, in words."""
         done = f"{self.compared} of {self.compared + self.waiting} interfaces compared"
         return f"{done}; {self.trouble}" if self.trouble else done
 
     def count(self) -> InterfaceCount:
-        """Return what is shown of a set that passes."""
+        """Return the counts that are shown for a set that passes."""
         return InterfaceCount(self.compared, tuple(self.not_judged))
 
 
@@ -91,9 +91,9 @@ class _Unjudged:
 
 
 class Interfaces:
-    """Looks at the interfaces of sets, within one transaction that may write wishes. `trial` holds the set.
+    """Checks the interfaces of sets, within one transaction that may request comparisons. `trial` holds the set.
 
-    Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
+    Only results that `hearing` lets count are used, and only once as many testers agree as it requires.
     """
 
     def __init__(self, unit: UnitOfWork, trial: TrialSet, shelf: MemberCache, hearing: Hearing, *, trace: str) -> None:
@@ -109,9 +109,9 @@ class Interfaces:
         self._attested: dict[LibraryPair, tuple[Digest, ...]] = {}
 
     def look(self, changes: Mapping[str, Member | None]) -> Findings:
-        """Return what is to be said of the set as it is placed, because of what these changes touch.
+        """Return the findings about the placed set that concern these changes.
 
-        What had another interface in the base already is not the fault of the changes, and left out.
+        An interface that was already different in the base is not the fault of the changes, and left out.
         """
         looked = look_at_interfaces(self._trial, changes, self._files, self._roots.of, self._ask)
         found = Findings(not_judged=list(self._unpaired(looked.pairing.unpaired)))
@@ -127,7 +127,7 @@ class Interfaces:
         return found
 
     def _count(self, found: Findings, pair: LibraryPair) -> None:
-        """Note how far a comparison is, and what it leaves open."""
+        """Count a comparison by its progress, and add what it leaves open."""
         answer, library = self._answers[pair], self._library(pair)
         if isinstance(answer, _Unjudged):
             found.not_judged.append(f"{library}: {answer.reason}")
@@ -147,9 +147,9 @@ class Interfaces:
     def needs(self, changes: Mapping[str, Member | None]) -> dict[str, tuple[str, ...]]:
         """Return which changes need which others because of an interface, in both directions, all by name.
 
-        A dependent that was built against the new library needs it, if it would not do with that of the base; the
-        library needs that dependent, if what the base has of it would not do with the new library. Raises
-        `NotKnownYetError` while a comparison is under way.
+        A dependent that was built against the new library needs it, if the base's library has another interface; the
+        library needs the new dependent, if the base's dependent does not fit the new library. Raises `NotKnownYetError`
+        while a comparison is under way.
         """
         wanted = self._crossings(changes)
         self._look_up(wanted)
@@ -167,9 +167,9 @@ class Interfaces:
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
     def _crossings(self, changes: Mapping[str, Member | None]) -> dict[LibraryPair, set[tuple[str, str]]]:
-        """Return how each changed dependent and each changed library of it would do with the other as the base has it.
+        """Return the pairs to compare: each changed dependent or library with its counterpart in the base.
 
-        Each with the change that would need, and the one that would be needed.
+        With each pair are the change that would need, and the change that would be needed.
         """
         base = self._trial.base
         coming = {name: member for name, member in changes.items() if member is not None and not member.imported}
@@ -192,7 +192,7 @@ class Interfaces:
 
     @contextmanager
     def _placed(self, changes: Mapping[str, Member | None]) -> Iterator[None]:
-        """Look at the base with other changes for a while."""
+        """Place other changes on the base within this context."""
         placed = dict(self._trial.placed)
         self._trial.place(changes)
         try:
@@ -201,7 +201,7 @@ class Interfaces:
             self._trial.place(placed)
 
     def _unpaired(self, unpaired: Iterable[Unpaired]) -> Iterator[str]:
-        """Say which libraries there is nothing to compare with, each once for all dependents."""
+        """Describe the libraries that have no counterpart to compare with, each once for all dependents."""
         for (soname, provider, shortage), group in groupby(
             unpaired, lambda each: (each.soname, each.provider, each.shortage)
         ):
@@ -211,7 +211,7 @@ class Interfaces:
             yield f"{soname} of {self._label(provider)}: {_SHORTAGES[shortage].format(users=listed(names), **words)}"
 
     def _gaps(self, pair: LibraryPair, outcome: AbiOutcome) -> Iterator[str]:
-        """Say what of a library was not compared though it was looked at."""
+        """Describe what was not compared in a library that was compared."""
         if self._lacking.get(pair):
             yield self._lacking[pair]
         if outcome.undescribed.count:
@@ -221,7 +221,7 @@ class Interfaces:
             yield f"debug data do not tell enough of {outcome.undescribed.count} of its symbols: {names}"
 
     def _look_up(self, pairs: Iterable[LibraryPair]) -> None:
-        """See to an answer for each pair: a comparison, done or wished for, or why there can be none."""
+        """Find an answer for each pair: a comparison, finished or requested, or why there can be none."""
         wanted: dict[LibraryPair, AbiOrder] = {}
         for pair in pairs:
             if pair not in self._answers:
@@ -239,7 +239,7 @@ class Interfaces:
     def _answered(
         self, pair: LibraryPair, order: AbiOrder, kept: Comparison | None, tried: list[Job]
     ) -> Comparison | str:
-        """Return what a comparison came to that counts; else see to its being carried out, and say what keeps it."""
+        """Return a comparison with a result that counts; otherwise request one, and return what delays it."""
         if self._hearing.testers.listed is None:
             if kept is None or kept.outcome is None:
                 return self._wish(pair, order, tried, frozenset(), ())
@@ -264,9 +264,9 @@ class Interfaces:
         excluded: frozenset[str] | None,
         words: Sequence[Word[AbiOutcome]],
     ) -> str:
-        """Have a comparison carried out by a worker that is not `excluded` (None: all are); return what keeps it.
+        """Request a comparison by a worker that is not `excluded` (None: all are); return what delays it.
 
-        Where it was tried and nobody's word came of it, that is after a while.
+        After attempts without a counted result, the request waits for a pause.
         """
         active = next((job for job in tried if job.state not in ENDED), None)
         if excluded is None:
@@ -343,7 +343,7 @@ def _answer(known: Comparison | _Unjudged | str) -> Answer:
 
 
 def _telling(report: tuple[str, ...]) -> str:
-    """Return what a report says of the first thing that has changed, as one sentence; its headings are not set in."""
+    """Return a report's text about the first change, as one sentence; its headings are not indented."""
     told = [line.strip() for line in report if line.startswith(" ")]
     ends = [at for at, line in enumerate(told) if at and line.startswith("[C]")]
     first = told[: ends[0] if ends else None][:_SHOWN_LINES]

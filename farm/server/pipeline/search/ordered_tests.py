@@ -1,4 +1,4 @@
-"""Which tests a set has to pass, each as the order that a worker gets: its own closure and nothing else."""
+"""The tests that a set has to pass, each as the order that a worker gets: its own closure and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NotKnownYetError(Exception):
-    """The work of a gate at a set is under way; `summary` says how far it is."""
+    """A gate's work on a set is under way; `summary` is its progress."""
 
     def __init__(self, summary: str, gate: GateKind = GateKind.TESTS) -> None:
         super().__init__(summary)
@@ -53,7 +53,7 @@ def orders_of(
 ) -> list[tuple[Recipe, str, str, TestOrder | Unrunnable]]:
     """Return the orders of all tests of these recipes, each with a version, over the packages of the set.
 
-    Archives of foreign packages are fetched when a test wants them first: raises `NotKnownYetError` meanwhile.
+    Archives of imported packages are fetched when a test first needs them: raises `NotKnownYetError` meanwhile.
     """
     awaited: dict[str, ImportedPackage] = {}
 

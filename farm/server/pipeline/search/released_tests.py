@@ -1,6 +1,6 @@
-"""The newest tests of what a channel holds: a submission that changes only tests is tried on the build that is out.
+"""The newest tests of a channel's packages: a submission that changes only tests is tested with the released build.
 
-A package whose newest tests fail stays released, and an excuse says so until they pass or another build comes.
+A package whose newest tests fail stays released, with an excuse until they pass or another build is released.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SENTENCES = 3
 
 
 class ReleasedTests:
-    """Keeps the excuses of one channel about what it holds. For one thread."""
+    """Maintains the excuses of one channel about packages that it holds. For one thread."""
 
     def __init__(self, channel: str, shelf: MemberCache) -> None:
         self._channel = channel
@@ -44,9 +44,9 @@ class ReleasedTests:
     def look(
         self, unit: UnitOfWork, newest: ReleaseRecord | None, trial: TrialSet, hearing: Hearing, *, with_tests: bool
     ) -> str:
-        """Have tests run that are newer than the release; return how far they are, and nothing once all have ended.
+        """Run tests that are newer than the release; return their progress, empty once all have ended.
 
-        Needs a planning desk. `trial` holds the newest release.
+        Needs a planning transaction. `trial` holds the newest release.
         """
         seen, mark = releases.tests_seen(unit.session, self._channel), self._shelf.tests_mark
         red = [
@@ -79,7 +79,7 @@ class ReleasedTests:
             failed: list[FailedTest] = []
             try:
                 recipe = self._shelf.tested_recipe(unit, package)
-            except RecipeError:  # the step library has left it behind: nobody can order its tests
+            except RecipeError:  # the step library no longer supports the recipe: its tests cannot be ordered
                 continue
             for _, _, name, order in orders_of(unit, self._shelf, trial, [(recipe, version)]):
                 if isinstance(order, Unrunnable):
@@ -96,7 +96,7 @@ class ReleasedTests:
         return found
 
     def _mains(self, unit: UnitOfWork, trial: TrialSet, plans: Iterable[Digest]) -> list[Package]:
-        """Return the packages of these plans that the channel holds and that are named for their recipes."""
+        """Return the packages of these plans that the channel holds and that have the name of their recipe."""
         records = [record for plan in sorted(plans) for record in packages.packages_of_plan(unit.session, plan)]
         return [
             record

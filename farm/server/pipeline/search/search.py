@@ -1,7 +1,7 @@
-"""The search for the largest part of a candidate that passes: pure, and the same again whenever it is run again.
+"""The search for the largest part of a candidate that passes: pure and deterministic.
 
-`ask` tells whether a set of atoms over the base is green; it raises while that is not known. A search that was cut
-off is simply begun again: what was asked before is answered at once, and so it comes to where it was.
+`ask` returns whether a set of atoms over the base passes, and raises while that is not known. An interrupted search
+starts again from the beginning: earlier questions are answered at once, so it soon reaches the point where it stopped.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _MOST_PARTNERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether a set passes, and what was found of it."""
+    """Whether a set passes, and the evidence found."""
 
     green: bool
     evidence: Evidence | None = None
 
 
 class Ask(Protocol):
-    """How a set is looked at. Raises what the caller of the search understands as: not known yet."""
+    """Evaluates a set. An exception passes through the search to its caller, which reads it as "not known yet"."""
 
     def __call__(self, atoms: Collection[str], purpose: RunPurpose) -> Answer:
         """Return whether the base with these atoms passes."""
@@ -37,9 +37,10 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An atom that is held back. `root` is the atom whose trouble it is: itself, or one that it needs.
+    """An atom that is held back. `root` is the atom that causes it: itself, or one that it needs.
 
-    `partners` are the atoms with which alone it breaks, empty when it breaks by itself; `evidence` is of the red set.
+    `partners` are the atoms that it breaks only together with, empty if it breaks alone; `evidence` is that of the red
+    set.
     """
 
     atom: str
@@ -50,17 +51,17 @@ class Hold:
 
 @dataclass(slots=True)
 class Found:
-    """What the search came to: the atoms that pass together, in order, and those held back, by key."""
+    """The result of the search: the atoms that pass together, in order, and those held back, by key."""
 
     accepted: list[str] = field(default_factory=list)
     held: dict[str, Hold] = field(default_factory=dict)
 
 
 def search(atoms: Sequence[Atom], ask: Ask) -> Found:
-    """Find the atoms that pass together. `atoms` are in an order in which each stands after those that it needs.
+    """Find the atoms that pass together. `atoms` are in dependency order: each after those that it needs.
 
-    The whole is tried first; while it is red the shortest failing prefix is found by halving, what is before its last
-    atom is accepted, that atom is held, and the rest is tried whole. At the end the held ones are tried again.
+    The whole is tried first. While it is red, the shortest failing prefix is found by bisection: all before its last
+    atom is accepted, that atom is held, and the rest is tried whole. At the end the held atoms are tried again.
     """
     needs = _all_needs(atoms)
     order = {atom.key: place for place, atom in enumerate(atoms)}
@@ -92,7 +93,7 @@ def search(atoms: Sequence[Atom], ask: Ask) -> Found:
 def _shortest_failing_prefix(
     accepted: Sequence[str], left: Sequence[str], whole: Answer, ask: Ask
 ) -> tuple[int, Answer]:
-    """Return the size of a failing prefix whose next shorter one passes, and what was said of it."""
+    """Return the size of a failing prefix whose next shorter one passes, and its answer."""
     low, high, red = 0, len(left), whole
     while high - low > 1:
         middle = (low + high) // 2
@@ -111,7 +112,7 @@ def _try_again(
     order: Mapping[str, int],
     ask: Ask,
 ) -> None:
-    """Accept what was held and passes on the result; with a change of the result the others are tried once more.
+    """Accept held atoms that pass on the result; whenever the result changes, the others are tried once more.
 
     `before` gets what was accepted before each atom that is found to be bad only now.
     """
@@ -120,14 +121,14 @@ def _try_again(
         progress = False
         for atom in sorted(found.held, key=order.__getitem__):
             if needs[atom] & found.held.keys():
-                continue  # it waits for the one that it needs
+                continue  # it waits for an atom that it needs
             answer = ask([*found.accepted, atom], RunPurpose.RETRY)
             if answer.green:
                 found.accepted.append(atom)
                 del found.held[atom]
                 progress = True
             elif found.held[atom].root != atom:
-                # What it needed has passed by now: the trouble is its own.
+                # The atom that it needed has passed: the fault is its own.
                 found.held[atom] = Hold(atom, atom, answer.evidence)
                 before[atom] = tuple(found.accepted)
     for atom, hold in list(found.held.items()):
@@ -144,7 +145,7 @@ def _explained(
     order: Mapping[str, int],
     ask: Ask,
 ) -> Hold:
-    """Find with which others an atom breaks: none, or as few as halving finds."""
+    """Find the other atoms with which an atom breaks: none, or as few as bisection finds."""
 
     def with_needs(atoms: Iterable[str]) -> list[str]:
         wanted = {need for atom in atoms for need in needs[atom]} | set(atoms)
@@ -164,13 +165,13 @@ def _explained(
             answer = ask(with_needs([*fixed, *others[:middle]]), RunPurpose.EVIDENCE)
             low, high = (middle, high) if answer.green else (low, middle)
         if high == 0:
-            break  # it does not break the same way a second time: what was seen stays the evidence
+            break  # it does not break the same way again: the first evidence stays
         partners.append(others[high - 1])
     return Hold(hold.atom, hold.atom, seen, tuple(partners))
 
 
 def _all_needs(atoms: Sequence[Atom]) -> dict[str, frozenset[str]]:
-    """Return for each atom all that it needs, however indirectly."""
+    """Return for each atom all that it needs, directly or indirectly."""
     needs: dict[str, frozenset[str]] = {}
     for atom in atoms:
         direct = frozenset(need for need in atom.needs if need in needs)

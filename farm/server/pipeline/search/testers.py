@@ -1,7 +1,7 @@
-"""Whose results of tests and comparisons count in a channel: those that listed testers have signed, and enough of them.
+"""The results of tests and comparisons that count in a channel: signed by listed testers, and by enough of them.
 
-A job's state is only what its worker reported. What counts is the signed statement, read again for the very order that
-is asked about; it never changes, so that it is verified once.
+A job's state is only its worker's report. The signed statement counts, verified against exactly the order in question;
+it never changes, so it is verified once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Outcome = TypeVar("Outcome", TestOutcome, AbiOutcome)
 class Testers:
     """The testers that count in a channel, by key id, and how many must agree.
 
-    `listed` is None where the signed list says nothing of testers: then every enrolled worker's results count.
+    `listed` is None if the signed list names no testers: then every enrolled worker's results count.
     """
 
     __test__ = False  # pytest would collect it for its name
@@ -59,12 +59,12 @@ class Testers:
 
     @classmethod
     def of(cls, builders: AllowedBuilders, channel: str) -> Testers:
-        """Return what the signed list says of a channel."""
+        """Return what the signed list states about a channel."""
         return cls(channel, builders.testers, builders.testers_needed(channel))
 
     @property
     def mark(self) -> str:
-        """What tells these testers from others: what was decided by the results of others is decided again."""
+        """Identifies these testers: a decision by the results of other testers is made again."""
         if self.listed is None:
             return ""
         return Digest.of_json({"needed": self.needed, "testers": sorted(self.listed)})
@@ -72,7 +72,7 @@ class Testers:
 
 @dataclass(frozen=True, slots=True)
 class Word(Generic[Outcome]):
-    """What one tester said in a job. `attestation` is the signed statement; None where none is asked for or made."""
+    """One tester's result of a job. `attestation` is the signed statement; None if none is required or was made."""
 
     tester: str
     job: Job
@@ -81,12 +81,12 @@ class Word(Generic[Outcome]):
 
 
 def agree(words: Collection[Word[Outcome]], needed: int) -> bool:
-    """Say whether so many different testers are among these."""
+    """Return whether the results come from at least `needed` different testers."""
     return len({word.tester for word in words}) >= needed
 
 
 def attestations_of(words: Iterable[Word[Outcome]], needed: int) -> tuple[Digest, ...]:
-    """Return one attestation of each of so many different testers, of those that said it first."""
+    """Return one attestation of each of `needed` different testers, the earliest ones."""
     by_tester: dict[str, Digest | None] = {}
     for word in words:
         by_tester.setdefault(word.tester, word.attestation)
@@ -103,7 +103,7 @@ class SignedResults:
         self._told = False
 
     def tell_unlisted(self, testers: Testers) -> None:
-        """Say once in the log that nothing is said of testers, if so."""
+        """Log once, if so, that the signed list names no testers."""
         if testers.listed is None and not self._told:
             self._told = True
             _LOG.warning(
@@ -114,7 +114,7 @@ class SignedResults:
     def read(
         self, attempt: Attempt, order: TestOrder | AbiOrder, digest: Digest, testers: Testers
     ) -> TestOutcome | AbiOutcome | None:
-        """Return what a listed tester signed of an order of this digest in an attempt; None when it does not count."""
+        """Return what a listed tester signed about an order of this digest in an attempt; None if it does not count."""
         listed = testers.listed or {}
         if not attempt.attestation or attempt.tester not in listed:
             return None
@@ -127,7 +127,7 @@ class SignedResults:
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
         result = self._known[key]
-        # Whose result it is is said by the statement: one of them is not that of two testers.
+        # The statement names the tester: one tester's result is never counted for two.
         return result.outcome if result and result.run.tester == attempt.tester else None
 
     def _verified(self, attestation: Digest, order: TestOrder | AbiOrder) -> TestResult | AbiResult | None:
@@ -142,7 +142,7 @@ class SignedResults:
 
 
 class Hearing:
-    """What testers have said in jobs, within one transaction; and who may still be asked."""
+    """The testers' results of jobs, within one transaction; and the testers that can still be asked."""
 
     def __init__(self, unit: UnitOfWork, testers: Testers, results: SignedResults) -> None:
         self._unit = unit
@@ -153,16 +153,16 @@ class Hearing:
         self._enrolled: dict[str, str] | None = None
 
     def look_up(self, known: Iterable[Job]) -> None:
-        """Read what is on record about jobs that will be asked for, all at once."""
+        """Read the records of jobs that will be asked about, all at once."""
         found = list(known)
         self._attempts |= attempts.attested(self._unit.session, [job.id for job in found if job.state in ENDED])
         ready = [job.id for job in found if job.state is JobState.READY]
         self._exclusions |= dict.fromkeys(ready, frozenset()) | jobs.exclusions(self._unit.session, ready)
 
     def test(self, job: Job, order: TestOrder, digest: Digest) -> Word[TestOutcome] | None:
-        """Return what was said of a test in a job that has ended with a result; None when that does not count.
+        """Return the result of a test in a finished job; None if it does not count.
 
-        `digest` is the order's, which takes long to work out again and again.
+        `digest` is the order's, passed because it is slow to compute each time.
         """
         attempt = self._attempts.get(job.id)
         if self.testers.listed is None:
@@ -175,7 +175,7 @@ class Hearing:
         return Word(attempt.tester, job, signed, Digest(attempt.attestation))
 
     def comparison(self, job: Job, order: AbiOrder) -> Word[AbiOutcome] | None:
-        """Return what was said of a comparison in a job, if a listed tester has said it."""
+        """Return the result of a comparison in a job, if a listed tester signed it."""
         attempt = self._attempts.get(job.id)
         signed = self._results.read(attempt, order, order.digest, self.testers) if attempt else None
         if attempt is None or not isinstance(signed, AbiOutcome):
@@ -183,9 +183,9 @@ class Hearing:
         return Word(attempt.tester, job, signed, Digest(attempt.attestation))
 
     def in_vain(self, known: Iterable[Job], heard: Collection[int]) -> list[Job]:
-        """Return the ended jobs that came to nothing that counts, `heard` being those that did.
+        """Return the ended jobs without a counted result; `heard` are the jobs with one.
 
-        Without those of testers that are not listed (any more): they are not asked again, so that nothing has to rest.
+        Jobs of testers that are not listed (any more) are left out: they are not asked again, so no pause is needed.
         """
         listed = self.testers.listed or {}
         return [
@@ -197,9 +197,9 @@ class Hearing:
         ]
 
     def others(self, heard: Collection[str]) -> frozenset[str] | None:
-        """Return the workers that a job is not for: who is not listed, and the testers (by key id) that were `heard`.
+        """Return the workers that a job must not go to: unlisted ones, and the testers (by key id) in `heard`.
 
-        None when nobody is left to ask.
+        None if no tester is left.
         """
         if self.testers.listed is None:
             return frozenset()
@@ -208,13 +208,13 @@ class Hearing:
         return frozenset(enrolled.keys() - allowed) if allowed else None
 
     def keep_from(self, job: Job, excluded: frozenset[str]) -> None:
-        """Keep a job that nobody has taken yet from these workers: who is listed may have changed since the wish."""
+        """Exclude these workers from a job that is not leased yet: the list may have changed since it was requested."""
         if self._exclusions.get(job.id, frozenset()) != excluded:
             jobs.exclude(self._unit.session, job.id, excluded)
             self._exclusions[job.id] = excluded
 
     def why_nobody(self) -> str:
-        """Say why nobody is left to ask, and what helps."""
+        """Explain why no tester is left, with the remedy."""
         listed = sum(keyid in (self.testers.listed or {}) for keyid in self._enrolled_testers().values())
         if not listed:
             return f"no enrolled worker that tests is a listed tester; {_LIST_ONE}"
@@ -238,7 +238,7 @@ _LONGEST_PAUSE = timedelta(hours=1)
 
 
 def trouble_until(failed: Sequence[Job], now: datetime, *, what: str = "") -> str:
-    """Return what the last of these jobs has met (or `what`) and when it is tried again; empty when that is now."""
+    """Return the last job's trouble (or `what`) and the time of the next attempt; empty if that is now."""
     pause = min(_FIRST_PAUSE * 2 ** min(len(failed) - 1, 16), _LONGEST_PAUSE)
     again = (failed[-1].finished_at or now) + pause
     return f"{what or failed[-1].error}; it is tried again at {again:%Y-%m-%d %H:%M:%S} UTC" if again > now else ""

@@ -1,7 +1,7 @@
-"""The verdicts of tests, kept by the digest of the whole order: a test whose closure has not changed never runs again.
+"""The verdicts of tests, stored by the digest of the whole order: a test with an unchanged closure never runs again.
 
-A failure counts once it has come several times in a row on the same files; one that passes in between is flaky, and
-passes. Trouble of the infrastructure is never a verdict: the test is wished for again, later and later.
+A failure counts once the test has failed several times in a row on the same files; a test that passes in between is
+flaky, and passes. Trouble of the infrastructure is never a verdict: the test is requested again, after growing pauses.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from farm.server.transaction.unit_of_work import UnitOfWork
 
 FAILURES_IN_A_ROW = 3
-"""So many make a verdict: a test that fails one time in three by chance does so three times running in 27 of 1,000."""
+"""Failures that make a verdict: a test that fails one time in three fails three times in a row in 27 of 1,000 cases."""
 FAILURES_IN_QUARANTINE = 7
 QUARANTINE = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a test went, or that this is not decided yet. `job` is where its log is, None where nobody can run it.
+    """The result of a test, or that it is still open. `job` is the job with its log, None if no worker can run it.
 
-    `flaky`: it passed, after it had failed on the same files. `trouble` says why it cannot be run at present.
-    `attestations` are the signed results that it goes by.
+    `flaky`: it passed after it had failed on the same files. `trouble` is why it cannot run at present. `attestations`
+    are the signed results that support the verdict.
     """
 
     state: RunState
@@ -55,7 +55,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class TestOf:
-    """Which test of which recipe in which version (`1.7.1-1`) an order is of: what a quarantine is kept by."""
+    """The test, recipe and version (`1.7.1-1`) of an order: the key of a quarantine."""
 
     __test__ = False  # pytest would collect it for its name
 
@@ -65,11 +65,11 @@ class TestOf:
 
 
 class JobVerdicts:
-    """Asks and answers through test jobs, inside one writing transaction, for one candidate.
+    """Requests test jobs and reads their results, inside one writing transaction, for one candidate.
 
-    Only the results count that `hearing` lets count, and only once as many testers agree as it asks for.
-    `asked` counts the jobs that this candidate had not asked for before. Failures from before `since` do not count:
-    a curator has asked for them to be tried anew.
+    Only results that `hearing` lets count are used, and only once as many testers agree as it requires. `asked` counts
+    the jobs that are new to this candidate. Failures from before `since` do not count: a curator has asked for another
+    attempt.
     """
 
     def __init__(self, unit: UnitOfWork, candidate_id: int, hearing: Hearing, *, since: datetime | None = None) -> None:
@@ -84,14 +84,14 @@ class JobVerdicts:
         self.asked = 0
 
     def look_up(self, orders: Iterable[TestOrder]) -> None:
-        """Read what is on record about tests that will be asked for, all at once: one by one takes long for many."""
+        """Read the records of tests that will be asked about, all at once: one by one is slow for many."""
         digests = {order.digest for order in orders} - self._jobs.keys()
         found = jobs.of_subjects(self._session, digests)
         self._jobs |= {digest: found.get(digest, []) for digest in digests}
         self._hearing.look_up(job for known in found.values() for job in known)
 
     def of(self, order: TestOrder, test: TestOf) -> Verdict:
-        """Return the verdict of a test; wishes for it (again) where more has to be known."""
+        """Return the verdict of a test; requests a job (again) if the verdict is still open."""
         digest = order.digest
         if digest not in self._jobs:
             self.look_up([order])
@@ -107,7 +107,7 @@ class JobVerdicts:
             last = counted[-1]
             attested = attestations_of(counted, needed)
             return Verdict(RunState.RED, last.job.id, truncate_text(last.outcome.message), attestations=attested)
-        # A tester that has said it often enough says nothing new; another is asked.
+        # A tester that has reported enough failures adds nothing; another one is asked.
         often = Counter(word.tester for word in counted)
         heard = {word.tester for word in passed} | {each for each, times in often.items() if times >= wanted}
         return self._pending(order, test, known, self._hearing.others(heard), {word.job.id for word in words})
@@ -123,7 +123,7 @@ class JobVerdicts:
     def _pending(
         self, order: TestOrder, test: TestOf, known: list[Job], excluded: frozenset[str] | None, heard: set[int]
     ) -> Verdict:
-        """See to a job for what is not decided, for none of the workers that are `excluded`; None is all of them."""
+        """Find or request a job for an open verdict, for workers that are not `excluded`; None excludes all of them."""
         active = next((job for job in known if job.state not in ENDED), None)
         told = "" if excluded is not None else self._hearing.why_nobody()
         if active:
@@ -182,7 +182,7 @@ def _has_result(job: Job) -> bool:
 
 
 def _trouble_of(job: Job) -> str:
-    """Say what a test that is not over has met that is none of its doing; empty when there was nothing."""
+    """Describe trouble of an unfinished test that is not its own fault; empty if there is none."""
     if job.state is JobState.SET_ASIDE:
         return f"it was {job.error.partition(chr(10))[0]}; try it again: farm retry {job.id}"
     return f"{job.error}; it is tried again" if job.trouble else ""
