@@ -1,6 +1,6 @@
-"""Settings for every test: hypothesis without wall-clock deadlines, which a busy machine would break; what is long.
+"""Settings for every test: hypothesis without wall-clock deadlines, which a busy machine would exceed; long tests.
 
-`script/test fast` is content with fewer examples; `script/test` asks for the profile `thorough`.
+`script/test fast` runs fewer examples; `script/test` selects the profile `thorough`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ settings.register_profile("quick", _PLAIN, max_examples=40)
 settings.register_profile("thorough", _PLAIN, max_examples=100)
 settings.load_profile("quick")
 
-# Five seconds without an answer are no fault on a busy machine. httpx has no other place to say so once for all.
+# Five seconds without an answer are no error on a busy machine. httpx has no other place to set this for all clients.
 DEFAULT_TIMEOUT_CONFIG.read = DEFAULT_TIMEOUT_CONFIG.connect = 60
 
 _HERE = Path(__file__).parent
@@ -164,7 +164,7 @@ _MEMORY, _NEEDED = Path("/dev/shm"), 6 << 30
 
 
 def pytest_configure() -> None:
-    """Have temporary folders in memory where there is room, as these tests wait for the disk otherwise."""
+    """Put temporary folders into memory where there is room, as these tests wait for the disk otherwise."""
     if gone := sorted(str(place) for place in _LONG_PLACES if not place.exists()):
         raise pytest.UsageError(f"tests/conftest.py names long tests that are gone: {', '.join(gone)}")
     if _MEMORY.is_dir():
@@ -174,13 +174,13 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not read long tests for a run that leaves them out: reading takes as long as a quarter of the fast tests."""
+    """Do not import long tests in a run without them: importing takes a quarter of the time of the fast tests."""
     return True if _is_long(collection_path) and _leaves_long_out(config.option.markexpr) else None
 
 
 @functools.cache
 def _leaves_long_out(expression: str) -> bool:
-    """Whether `-m expression` selects no long test, whatever other marks it has."""
+    """Whether `-m expression` selects no long test, whatever other marks the test has."""
     return re.fullmatch(r"not \([\w ]*\blong\)", expression) is not None and "and" not in expression
 
 
@@ -190,7 +190,7 @@ def _is_long(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is long; put first what keeps a process longest."""
+    """Mark long tests; run first what occupies a process longest."""
     for item in items:
         if _is_long(item.path):
             item.add_marker(pytest.mark.long)
@@ -199,7 +199,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """With `--dist=loadfile`, keep the tests of the distribution together, as it keeps those of a file."""
+    """With `--dist=loadfile`, keep the tests of the distribution together, as those of a file are."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  not there for who runs without it

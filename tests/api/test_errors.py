@@ -1,4 +1,4 @@
-"""What a client makes of answers that are no success, whoever gave them."""
+"""How a client reports answers that are not a success, whatever server sent them."""
 
 from __future__ import annotations
 

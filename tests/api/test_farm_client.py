@@ -1,4 +1,4 @@
-"""What a client says of an address or a token that cannot be one, before it asks anybody."""
+"""How a client refuses an invalid address or token before it sends a request."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_another_key_does_not_verify() -> None:
 
 
 def test_the_signed_bytes_are_these() -> None:
-    """A client in another language must come to the same: this is the format."""
+    """A client in another language must produce the same bytes: this is the format."""
     assert REQUEST.message == (
         b"farm request 1\none\nPOST\n/api/v1/worker/attempts/7/log?offset=12\n"
         b"sha256:230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5\n1800000000\n0123456789abcdef\ntoken"

@@ -1,1 +1,1 @@
-"""The farm attacked from inside: its database edited, its signer's socket forged at, its control replaced by a liar."""
+"""Attacks from inside the farm: an edited database, forged messages to the signer's sockets, a lying control."""

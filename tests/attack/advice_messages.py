@@ -1,4 +1,4 @@
-"""What the signer must not sign of vulnerabilities: advisories, and what was looked at."""
+"""Messages about vulnerabilities that the signer must refuse: advisories and reviews."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _document(liar: Liar, name: str) -> bytes:
 
 
 def _advise(liar: Liar, *listed: ListedAdvisory, **lies: object) -> httpx.Response:
-    """Ask for these advisories beside what is stated already, but for the lie."""
+    """Ask for these advisories in addition to the published ones, except for the lie."""
     index = AdvisoryIndex.from_json(_document(liar, "osv.json"))
     return liar.post("/advisories", replace(index, advisories=listed, **lies).to_json())  # type: ignore[arg-type]
 
 
 def _state(liar: Liar, *documents: bytes, statements: BlobRef | None = None) -> httpx.Response:
-    """Ask for statements beside the advisory that there is."""
+    """Ask for statements in addition to the existing advisory."""
     if documents:
         found = [each for document in documents for each in read_openvex(document, DISTRIBUTION)]
         statements = liar.keep(document_of(found, DISTRIBUTION))
@@ -54,7 +54,7 @@ def _state(liar: Liar, *documents: bytes, statements: BlobRef | None = None) -> 
 
 
 def _withdrawn_by(liar: Liar, *words: Word, **said: Any) -> httpx.Response:
-    """Ask for a withdrawal after the signer was brought an order, whatever it has said to that."""
+    """Ask for a withdrawal after an order was sent to the signer, whatever the signer answered."""
     liar.post("/orders", advised(*words, **said))
     return _advise(liar, _listed(liar, _WITHDRAWN))
 

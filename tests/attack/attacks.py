@@ -1,4 +1,4 @@
-"""Where attacks are made: the farm as it was found, copies of it, and who judges."""
+"""The bench for attacks: the farm as built, copies of it, and the oracle that judges them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Range:
-    """Where attacks are made: the farm as it was found, and who judges."""
+    """The bench for attacks: the farm as built, and the oracle that judges it."""
 
     base: Path
     nursery: Nursery
@@ -29,7 +29,7 @@ class Range:
     facts: dict[str, object]
 
     def copy(self, folder: Path) -> AttackedFarm:
-        """A copy of the farm, whose signer runs; its control has not begun yet."""
+        """A copy of the farm whose signer runs; its control has not started yet."""
         return copied(self.base, folder, self.nursery)
 
 
@@ -39,7 +39,7 @@ def copied(base: Path, folder: Path, nursery: Nursery) -> AttackedFarm:
 
 
 def goes_on(farm: AttackedFarm) -> None:
-    """Let honest work go on: what is submitted and built now is released, and what the signer refused is asked again."""
+    """Let honest work continue: release what is submitted and built now, and ask again for what the signer refused."""
     farm.hands.signers = own_keys()
     farm.takes_up()
     _ask_again(farm)
@@ -48,7 +48,7 @@ def goes_on(farm: AttackedFarm) -> None:
 
 
 def _ask_again(farm: AttackedFarm) -> None:
-    """Do what the farm says to a curator of packages that the signer refused: `farm candidate retry`."""
+    """Do what the farm tells a curator to do with packages that the signer refused: `farm candidate retry`."""
     with farm.application.writing() as unit:
         for channel in scenario.POLICIES:
             standing = (each.excuse for each in excuses.standing(unit.session, channel))

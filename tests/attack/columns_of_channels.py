@@ -1,4 +1,4 @@
-"""Columns of channels: their candidates, how these were judged, and what was released."""
+"""Columns of channels: their candidates, how the gates judged them, and what was released."""
 
 from __future__ import annotations
 

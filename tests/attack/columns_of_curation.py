@@ -1,4 +1,4 @@
-"""Columns of what curators decide and are told, and of what is taken of other distributions."""
+"""Columns of curators' decisions and notices, and of packages imported from other distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of packages, what was built again, recipes, and who has submitted and signed them."""
+"""Columns of packages, rebuilds, recipes, and of who submitted and signed the recipes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _one(what: str, do: object) -> Feeds:
 
 
 def _of_viral(column: str) -> Feeds:
-    """Let the honest package that is next to be released have a part of one that may not be."""
+    """Make the honest package that is released next contain a part of one that must not be released."""
     return _one(
         f"the {column} of an honest package is that of another",
         f"UPDATE package SET {column} = :viral1_{column} {_NEXT}",

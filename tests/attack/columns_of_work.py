@@ -1,4 +1,4 @@
-"""Columns of jobs, their attempts, plans and tests; and of who may do what."""
+"""Columns of jobs, their attempts, plans and tests; and of permissions."""
 
 from __future__ import annotations
 

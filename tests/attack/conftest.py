@@ -1,4 +1,4 @@
-"""One farm, made once; each attack is on a copy of it."""
+"""One farm, made once; each attack runs on a copy of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def attack_range(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Range]:
         assert not unattacked.errors
         entries = honest_entries(unattacked.public, pinned)
         oracle = Oracle(pinned, read(base / "public", pinned), entries)
-        # An oracle that finds fault with honest work, or finds all of it good, would be of no use.
+        # An oracle that rejects honest work, or accepts everything, would be of no use.
         assert oracle.wrongs(unattacked.public) == []
         assert {"next", "after"} <= names_in(unattacked.public, pinned, "edge").keys()
         yield Range(base, nursery, oracle, scenario.facts(base))

@@ -1,4 +1,4 @@
-"""Editing the database as an attacker who holds it does, and putting back what was edited."""
+"""Editing the database as an attacker with access to it does, and restoring the edited rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edit:
-    """What an attacker writes: SQL whose parameters are what is known of the farm, or what a program would do."""
+    """What an attacker writes: SQL whose parameters are facts known of the farm, or a call for what SQL cannot do."""
 
     what: str
     do: Do
@@ -27,14 +27,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class Feeds:
-    """A column that a release is made of, or decided by; with edits of it that would help an attacker."""
+    """A column that a release is made from or decided by, with edits that would help an attacker."""
 
     edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """A column that no release depends on, and why that is so."""
+    """A column that no release depends on, and the reason."""
 
     why: str
 
@@ -43,7 +43,7 @@ Column: TypeAlias = Feeds | Nothing
 
 
 def execute(farm: AttackedFarm, sql: str, facts: Mapping[str, object]) -> int:
-    """Carry out statements; return how many rows they changed. What the schema forbids, an attacker allows."""
+    """Execute statements; return how many rows they changed. An attacker switches the schema's constraints off."""
     changed = 0
     with closing(sqlite3.connect(farm.folder / "farm.db")) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
@@ -54,7 +54,7 @@ def execute(farm: AttackedFarm, sql: str, facts: Mapping[str, object]) -> int:
 
 
 def carry_out(farm: AttackedFarm, edit: Edit, facts: Mapping[str, object]) -> None:
-    """Do what an edit says. One that changes nothing proves nothing."""
+    """Carry out an edit. An edit that changes nothing proves nothing, and fails."""
     if isinstance(edit.do, str):
         assert execute(farm, edit.do, facts), f"nothing was edited: {edit.what}"
     else:
@@ -77,10 +77,10 @@ _BUILT_ON = ("recipe", "recipe_revision", "submission", "submitted_recipe")
 
 
 def put_back(folder: Path, before: Rows, edited: Rows) -> None:
-    """Undo an edit in place: the rows that it changed, took away or invented are as they were.
+    """Undo an edit in place: restore the rows that it changed or deleted, and delete the rows that it inserted.
 
-    What the farm has written into them since stays, in the columns that were not edited; and so do recipes that came in
-    by the edit, for the farm has built them since.
+    What the farm has written to other columns since stays. Recipes that the edit inserted stay too,
+    because the farm has built them since.
     """
     with closing(sqlite3.connect(folder / "farm.db")) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
@@ -95,7 +95,7 @@ def put_back(folder: Path, before: Rows, edited: Rows) -> None:
                 if key in old:
                     again.append(_without_lies(old[key], new.get(key), now))
                 elif now != new[key] or table in _BUILT_ON:
-                    continue  # the farm has taken the number of what was invented for a row of its own
+                    continue  # the farm has reused the inserted row's number for a row of its own
                 database.execute(f'DELETE FROM "{table}" WHERE {where}', key)
             for row in again:
                 marks = ", ".join("?" * len(row))
@@ -105,14 +105,14 @@ def put_back(folder: Path, before: Rows, edited: Rows) -> None:
 def _without_lies(
     row: tuple[object, ...], lie: tuple[object, ...] | None, now: tuple[object, ...] | None
 ) -> tuple[object, ...]:
-    """Return a row as it was, but for what was written into columns that were not edited."""
+    """Return a row as it was, except for values written to columns that were not edited."""
     if lie is None or now is None:
         return row
     return tuple(was if said != was else at for was, said, at in zip(row, lie, now, strict=True))
 
 
 def shifted(table: str, column: str) -> Edit:
-    """Let every row have the digest that the next one has."""
+    """Give every row the digest of the next row."""
     return Edit(f"each {column} of {table} is that of another row", lambda farm, _facts: _shift(farm, table, column))
 
 
@@ -122,7 +122,7 @@ def _shift(farm: AttackedFarm, table: str, column: str) -> None:
         found = database.execute(f'SELECT rowid, "{column}" FROM "{table}" ORDER BY rowid').fetchall()
         rows = [(number, value) for number, value in found if str(value or "").startswith("sha256:")]
         values = [value for _, value in rows]
-        for prefix in ("aside ", ""):  # where they must differ, they do all the while
+        for prefix in ("aside ", ""):  # the digests must be unique at each step, so write temporary ones first
             for (number, _), value in zip(rows, [*values[1:], *values[:1]], strict=True):
                 query = f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE rowid = ?'
                 database.execute(query, (prefix + value, number))

@@ -1,4 +1,4 @@
-"""Releases that may be signed, brought with evidence that does not show it."""
+"""Releases that may be signed, requested with evidence that does not support them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _with(what: str, evidence: Callable[[Liar], object]) -> Message:
-    """Ask for what may be released with all evidence, with other."""
+    """Ask for a release that may be signed with all its evidence, with other evidence."""
     return Message(what, lambda liar: liar.ask(liar.compose("edge", liar.entry("next")), evidence(liar)))  # type: ignore[arg-type]
 
 
@@ -39,7 +39,7 @@ def _approved(what: str, name: str, key: object, **said: object) -> Message:
 
 
 def _large(liar: Liar) -> Digest:
-    """A blob of more bytes than may be read, which takes no room."""
+    """A blob larger than the read limit, as a sparse file."""
     path = liar.path_of(MISSING)
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as file:

@@ -1,6 +1,6 @@
 """A whole farm in a folder, without Docker and HTTP: signed repository and policy, database, pipelines; signer and checker.
 
-It is made once (`tests.attack.scenario`); each attack is on a copy of the folder. Its workers are honest hands: they
+It is made once (`tests.attack.scenario`); each attack runs on a copy of the folder. Its workers are honest: they
 carry out what is leased to them, and sign that.
 """
 
@@ -74,9 +74,9 @@ def own_keys() -> dict[str, CryptoSigner]:
 
 
 class Hands(SmallFarm):
-    """The farm's workers. What `builder` and `again` build, and `tester` tests, the signed list believes.
+    """The farm's workers. The signed list trusts what `builder` and `again` build, and what `tester` tests.
 
-    Recipes named in `same` come to the same files by whatever plan.
+    Recipes named in `same` produce the same files under any plan.
     """
 
     same: frozenset[str] = frozenset()
@@ -102,7 +102,7 @@ class Hands(SmallFarm):
         return replace(made, provenance=self.application.blobs.put_bytes(sign_statement(statement, signer)))
 
     def _output(self, plan: Plan, output: str, content: bytes) -> BuiltPackage:
-        """What a build puts out besides: one file."""
+        """The files of a further output of a build: one file."""
         name = package_name(plan.name.short, output)
         path = f"lib/{name}"
         manifest = Manifest.of([File(path, len(content), Digest.of(content))])
@@ -115,7 +115,7 @@ class Hands(SmallFarm):
         )
 
     def works(self) -> int:
-        """Carry out all that is leased to honest workers; return how much that was."""
+        """Carry out all jobs that are leased to honest workers; return their number."""
         count = 0
         for name in ("builder", "again", "tester"):
             while lease := self._leased(name):
@@ -132,7 +132,7 @@ class Hands(SmallFarm):
         return count
 
     def report_test(self, lease: Lease, *, passed: bool | None = None) -> None:
-        """Report how a test ended, as it is or as a liar says."""
+        """Report how a test ended, truthfully or as a lying worker would."""
         assert isinstance(lease.order, TestOrder)
         if passed is None:
             passed = lease.order.test.command[0] != FAILS
@@ -147,7 +147,7 @@ class Hands(SmallFarm):
 
 @dataclass
 class AttackedFarm:
-    """A farm in `folder`. `errors` are what its control ran into, which a real one logs."""
+    """A farm in `folder`. `errors` are the errors of its control, which a real one logs."""
 
     folder: Path
     nursery: Nursery
@@ -175,7 +175,7 @@ class AttackedFarm:
 
     @property
     def blobs(self) -> BlobStore:
-        """What is published, as control can write to it."""
+        """The published files, writable by control."""
         return BlobStore(self.public / "blobs")
 
     def start(self) -> AttackedFarm:
@@ -214,7 +214,7 @@ class AttackedFarm:
         self.database.close()
 
     def takes_up(self) -> None:
-        """Let control begin anew, by what its database, its files and the repository say now."""
+        """Restart control from what its database, its files and the repository now hold."""
         self.channels = Channels(
             self.application, ChannelFiles(self.folder / "recipes"), self._pipeline, SignedTargets(self.public)
         )
@@ -223,7 +223,7 @@ class AttackedFarm:
         self.enrolled()
 
     def enrolled(self) -> Hands:
-        """Return the workers, as the database has them now."""
+        """Return the workers as they are in the database now."""
         with self.application.reading() as unit:
             self.hands.workers = {worker.name: worker for worker in identities.workers(unit.session)}
         return self.hands
@@ -232,7 +232,7 @@ class AttackedFarm:
         return Pipeline(self.application, policy, self.public, self.signer, gates=package_gates(policy, curators))
 
     def rests(self) -> None:
-        """Let control and workers go on until nothing changes any more. What goes wrong in control ends its turn."""
+        """Run control and workers until nothing changes any more. An error in control ends its turn."""
         said: list[object] = []
         for _ in range(_ROUNDS):
             worked = self._tries(self.hands.works) or 0
@@ -250,7 +250,7 @@ class AttackedFarm:
             return None
 
     def submits(self, *recipes: dict[str, bytes], who: str = "alice") -> Submission:
-        """Submit recipes, signed by somebody."""
+        """Submit recipes, signed by a person."""
         return send(self.hands, *recipes, envelope=signed(who, *recipes), by=who)
 
     def release(self, channel: str) -> Release | None:

@@ -1,4 +1,4 @@
-"""Control replaced by a program that lies: it composes releases and evidence itself, of all that control can reach."""
+"""Control replaced by a program that lies: it composes releases and evidence from everything that control can reach."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ UNTESTED = (
 
 @dataclass
 class Liar:
-    """Holds what control's user holds: the database, the stores, the public store's blobs, the signer's sockets."""
+    """Holds what control's user can access: the database, the stores, the public blobs, the signer's sockets."""
 
     farm: AttackedFarm
     untested: tuple[tuple[str, str], ...] = UNTESTED
@@ -71,10 +71,10 @@ class Liar:
         self.bring()
 
     def bring(self) -> None:
-        """Publish all that the farm has: the signer is to miss nothing."""
+        """Publish everything that the farm has, so that the signer misses nothing."""
         with self.farm.application.reading() as unit:
             for row in self.rows("SELECT digest FROM recipe_revision"):
-                recipe_blobs(unit, Digest(row["digest"]))  # keeps what names the others
+                recipe_blobs(unit, Digest(row["digest"]))  # stores the blob that names the others
         for path in sorted((self.farm.folder / "blobs/sha256").glob("*/*")):
             self.farm.blobs.put_bytes(path.read_bytes())
 
@@ -89,7 +89,7 @@ class Liar:
             return database.execute(query, values).fetchall()
 
     def entry(self, name: str, of: str = "1.0", /, **lies: Any) -> ReleaseEntry:
-        """The entry of a package as an honest farm would write it, but for `lies`."""
+        """The entry of a package as an honest farm would write it, except for `lies`."""
         found = self.package(name, of)
         entry = ReleaseEntry(
             name=found.name,
@@ -108,7 +108,7 @@ class Liar:
         return replace(entry, **lies)
 
     def released(self, channel: str, name: str) -> ReleaseEntry:
-        """The entry that the newest release of a channel has."""
+        """The entry in the newest release of a channel."""
         newest = self.farm.release(channel)
         assert newest is not None
         entry = IndexTree(self.read, newest.index).entry(name)
@@ -122,7 +122,7 @@ class Liar:
         return BlobRef(self.farm.blobs.put_bytes(content), len(content))
 
     def evidence(self, **lies: Any) -> ReleaseEvidence:
-        """All evidence that there is, but for `lies`."""
+        """All evidence that exists, except for `lies`."""
         built = tuple(
             BuiltAgainst(each.descriptor, each.facts, each.manifest, each.provenance, each.recipe)
             for each in (
@@ -137,11 +137,11 @@ class Liar:
         return replace(ReleaseEvidence(built, submissions, approvals, self.tests()), **lies)
 
     def tests(self) -> tuple[SignedTest, ...]:
-        """All that testers have signed, and what an honest one says of packages that are to come."""
+        """All results that testers have signed, and an honest tester's results for packages not yet released."""
         return (*self._kept_tests(), *(self.tested(*each) for each in self.untested))
 
     def tested(self, name: str, version: str = "1.0", key: CryptoSigner = TESTER, **otherwise: Any) -> SignedTest:
-        """What an honest tester finds when it is leased the test of a package; or what another says, of another order."""
+        """An honest tester's report of a leased test of a package; or another tester's report, for another order."""
         recipe = self._recipe_of(name, version)
         (test,) = recipe.tests
         closure = tuple(self.there(self.newest(each)) for each in sorted({name, *NEEDS.get(name, ())}))
@@ -178,7 +178,7 @@ class Liar:
         return tuple(SignedTest(order, tuple(results)) for order, results in sorted(found.items()))
 
     def compose(self, channel: str, /, *put: ReleaseEntry, remove: Iterable[str] = (), **lies: Any) -> Release:
-        """The next release of a channel with these packages in it, all of it in the public store, but for `lies`."""
+        """The next release of a channel with these packages, completely in the public store, except for `lies`."""
         release, index = make_release(
             self.farm.release(channel),
             put,
@@ -203,7 +203,7 @@ class Liar:
         return self.post("/releases", release if isinstance(release, bytes) else release.to_json(), evidence=named)
 
     def post(self, path: str, content: bytes, **query: str) -> httpx.Response:
-        """Send a message to the signer, on the socket that it belongs to."""
+        """Send a message to the signer, on the socket for its kind."""
         socket = self.farm.images_socket if path == "/images" else self.farm.socket
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://signer", timeout=60) as http:
             return http.post(path, content=content, params=query)
@@ -218,7 +218,7 @@ class Liar:
         plan: Plan | None = None,
         **lies: Any,
     ) -> ReleaseEntry:
-        """The entry of a package that somebody makes of the plan of another, with other content, and vouches for."""
+        """The entry of a package made from another package's plan with other content, and attested by its maker."""
         honest = self.package(like, version)
         plan = plan or self.plan(like, version)
         path = f"share/{like}/x"
@@ -241,7 +241,7 @@ class Liar:
         )
 
     def vouch(self, name: str, key: CryptoSigner, *, recipe: Digest | None = None) -> BlobRef:
-        """A provenance of a package as it is, by somebody, who was told to build it from a recipe."""
+        """A provenance of an unchanged package by a builder that was ordered to build it from a recipe."""
         found = self.package(name)
         descriptor = Descriptor.from_json(self.read(found.descriptor))
         run = BuildRun(key.public_key.keyid, "1", "", "", Digest.of(b"log"), {})
@@ -264,7 +264,7 @@ class Liar:
         return self.keep(RecipeContents(Digest.of(files["recipe.yaml"]), beside).to_json()).digest
 
     def path_of(self, digest: Digest) -> Path:
-        """Where a public blob lies, which control's user may replace."""
+        """The path of a public blob, which control's user may replace."""
         return self.farm.public / BLOBS / "sha256" / digest.hex[:2] / digest.hex[2:]
 
     @property

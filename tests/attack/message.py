@@ -1,4 +1,4 @@
-"""Something that is said to the signer."""
+"""A message to the signer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NESTED = b"[" * 100_000 + b"]" * 100_000
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent; `harmless` ones may be answered with yes."""
+    """The message to send; the signer may accept a `harmless` one."""
 
     what: str
     send: Callable[[Liar], httpx.Response]

@@ -1,4 +1,4 @@
-"""What can be said to the signer that it must not do: a table for each of its messages."""
+"""Requests that the signer must refuse: a table for each kind of its messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Starts programs of the farm quickly, each as a process of its own: what they import is imported once, here.
+"""Starts programs of the farm quickly, each as its own process: the modules that they share are imported once, here.
 
-Run as `python -m tests.attack.nursery MODULE...`. Takes an order in JSON on each line of its input: `{"start": [MODULE,
-ARGUMENT...], "log": PATH}`, which it answers with the process' number, or `{"stop": NUMBER}`.
+Run as `python -m tests.attack.nursery MODULE...`. Reads one JSON order from each line of its input: `{"start": [MODULE,
+ARGUMENT...], "log": PATH}`, which it answers with the process number, or `{"stop": NUMBER}`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Nursery:
-    """The process that starts others, as a test speaks to it."""
+    """The process that starts others, as seen by a test."""
 
     def __init__(self, *modules: str) -> None:
         command = [sys.executable, "-m", "tests.attack.nursery", *modules]
@@ -66,13 +66,13 @@ def _start(module: str, arguments: list[str], log: str) -> int:
 
 
 def _stop(pid: int) -> int:
-    os.kill(pid, signal.SIGKILL)  # what it has signed is on disk
+    os.kill(pid, signal.SIGKILL)  # everything that it signed is on disk
     os.waitpid(pid, 0)
     return pid
 
 
 def main() -> None:
-    """Carry out orders until there are no more; then end what is left."""
+    """Carry out orders until the input ends; then end the remaining processes."""
     for module in sys.argv[1:]:
         importlib.import_module(module)
     started: set[int] = set()

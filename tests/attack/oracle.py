@@ -1,7 +1,7 @@
-"""What was signed, read as a subscriber does from the root that it has pinned, and judged by what may ever be released.
+"""Reads what was signed as a subscriber does from its pinned root, and judges it by what may ever be released.
 
-Nothing of `farm.checker` or `farm.server.pipeline` is asked: signatures are verified with python-tuf, what may be released is
-written down in `tests.attack.scenario`, and what an entry of it says is what an unattacked farm has released.
+The oracle uses nothing of `farm.checker` or `farm.server.pipeline`: python-tuf verifies signatures, `attack.scenario`
+lists what may be released, and an unattacked farm's release shows what the entry of each package must contain.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VARIES = ("provenance", "rebuilds")
 
 @dataclass(frozen=True)
 class Signed:
-    """What a subscriber gets of a repository."""
+    """What a subscriber gets from a repository."""
 
     versions: Mapping[str, int]
     releases: Mapping[str, Release]
@@ -46,7 +46,7 @@ class Signed:
 
 
 def read(public: Path, pinned: bytes) -> Signed:
-    """Read what is signed. Raises for what a subscriber would refuse."""
+    """Read what is signed. Raises what a subscriber would raise."""
     folder = public / "metadata"
     root: Metadata[Root] = Metadata.from_bytes(pinned)
     assert not (folder / f"{root.signed.version + 1}.root.json").exists(), "there is another root"
@@ -92,7 +92,7 @@ def _target(public: Path, path: str, target: TargetFile) -> bytes:
 
 
 def blob(public: Path, digest: str) -> bytes:
-    """Return a published blob; raises where its bytes are others."""
+    """Return a published blob; raises if its bytes do not match the digest."""
     named = digest.removeprefix("sha256:")
     content = (public / "blobs" / "sha256" / named[:2] / named[2:]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == named, "the published blob is another"
@@ -101,7 +101,7 @@ def blob(public: Path, digest: str) -> bytes:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Judges what is signed after an attack. `before` is what was signed before it."""
+    """Judges what is signed after an attack. `before` is what was signed before the attack."""
 
     pinned: bytes
     before: Signed
@@ -109,7 +109,7 @@ class Oracle:
     """What an honest farm says of a package, by name and version."""
 
     def wrongs(self, public: Path) -> list[str]:
-        """Return what is signed now that should not be, a line for each."""
+        """Return what is signed now and should not be, one line for each problem."""
         try:
             now = read(public, self.pinned)
         except Exception as error:  # noqa: BLE001  # whatever a subscriber stumbles over is wrong
@@ -131,7 +131,7 @@ class Oracle:
         return found
 
     def wrongs_but_for_blobs(self, public: Path, changing: Collection[str]) -> list[str]:
-        """Return what is wrong, while somebody exchanges the bytes of blobs that no honest release names."""
+        """Return the problems while the bytes of blobs that no honest release names are being replaced."""
         return [wrong for wrong in self.wrongs(public) if not any(digest in wrong for digest in changing)]
 
     def _channel(self, public: Path, channel: str, newest: Release | None) -> Iterator[str]:
@@ -183,12 +183,12 @@ class Oracle:
 
 
 def told(entry: ReleaseEntry) -> dict[str, Any]:
-    """What an entry says that is the same on each farm."""
+    """The part of an entry that is the same on each farm."""
     return {key: value for key, value in entry.to_dict().items() if key not in _VARIES} | {"tests": entry.tests}
 
 
 def honest_entries(public: Path, pinned: bytes) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what a farm that nobody attacks says of all that it has released."""
+    """Return the entries of everything that an unattacked farm has released."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
     for release in read(public, pinned).releases.values():
         each: Release | None = release
@@ -203,6 +203,6 @@ def _entries(public: Path, root: BlobRef) -> Iterator[ReleaseEntry]:
 
 
 def names_in(public: Path, pinned: bytes, channel: str) -> dict[str, Digest]:
-    """Return what the newest release of a channel holds: trees by name."""
+    """Return the content of the newest release of a channel: trees by name."""
     release = read(public, pinned).releases.get(channel)
     return {entry.name: entry.manifest.digest for entry in _entries(public, release.index)} if release else {}

@@ -1,4 +1,4 @@
-"""Orders and reports that are brought to the signer's ledger, and must not come into it, or must bring about nothing."""
+"""Orders and reports sent to the signer's ledger that it must refuse, or that must have no effect."""
 
 from __future__ import annotations
 
@@ -44,25 +44,25 @@ def _thaw(liar: Liar, **said: Any) -> bytes:
 
 
 def _rewritten(liar: Liar, **predicate: Any) -> bytes:
-    """A thaw whose statement says otherwise than an order can."""
+    """A thaw whose statement differs from what an order can say."""
     statement = order_statement(kept_order(_thaw(liar)))
     return sign_statement(statement | {"predicate": statement["predicate"] | predicate}, ALICE)
 
 
 def _exchanged(liar: Liar) -> bytes:
-    """What a stranger wants, with the signature that Alice has put below something else."""
+    """A stranger's order, with a signature of Alice's for something else."""
     honest, wanted = json.loads(_thaw(liar, reason="so")), json.loads(_thaw(liar, key=MALLORY))
     return json.dumps(honest | {"payload": wanted["payload"]}).encode()
 
 
 def _then(liar: Liar, brought: bytes, channel: str, name: str, version: str) -> httpx.Response:
-    """Bring an order that may well be taken, and ask for what it must not bring about."""
+    """Send an order that may be accepted, and ask for something that it must not allow."""
     liar.post("/orders", brought)
     return liar.ask(liar.compose(channel, liar.entry(name, version)))
 
 
 def _kept(liar: Liar, act: Act) -> tuple[bytes, Digest]:
-    """An order that Alice has given, and that was carried out."""
+    """An order of Alice's that was carried out."""
     (row,) = liar.rows("SELECT envelope, digest FROM signed_order WHERE act = ?", act.value)[:1]
     return row["envelope"].encode(), Digest(row["digest"])
 
@@ -84,7 +84,7 @@ def _used(liar: Liar) -> httpx.Response:
 
 
 def _withdrawn(liar: Liar, *, withdrawn_first: bool) -> httpx.Response:
-    """Use what Alice has ordered and withdrawn, which control has kept both."""
+    """Use an order that Alice gave and withdrew; control has stored both the order and the withdrawal."""
     old = liar.package("tool").digest
     order = ordered(liar.farm, Act.RETRY, "edge", packages={"tool": old})
     digest = kept_order(order).digest
@@ -100,7 +100,7 @@ def _approval(liar: Liar) -> bytes:
 
 
 def _ordered_away(key: CryptoSigner, channel: str = EVERY_CHANNEL) -> bytes:
-    """That what Alice has signed of some recipe counts no more."""
+    """An order that Alice's signature on a recipe no longer counts."""
     said = {"act": Act.WITHDRAW_SUBMISSION, "channel": channel, "base": NO_RELEASE}
     return signed_order(key, packages={"alice": Digest.of(b"a statement")}, **said)
 
@@ -176,14 +176,14 @@ def _report(what: str, **said: Any) -> Message:
 
 
 def _other_package(liar: Liar) -> httpx.Response:
-    """Say that an open report is about another package."""
+    """Claim that an open report is about another package."""
     told = {"channel": "edge", "label": "viral 1.0", "package": liar.package("viral").digest, "reason": "it is ill"}
     liar.post("/reports", canonical_json({**told, "report": 1}))
     return liar.ask(liar.compose("stable", liar.entry("reported")))
 
 
 def _promoted(liar: Liar) -> httpx.Response:
-    """Use a promotion that Alice has signed for what trouble was reported with."""
+    """Use a promotion that Alice has signed for a package with an open report."""
     edge = liar.farm.release("edge")
     assert edge is not None
     about = {"origin": "edge", "target": edge.digest, "packages": {"reported": None}}

@@ -1,6 +1,6 @@
-"""Releases that the signer must not sign: a lie at their head, or in the set of packages.
+"""Releases that the signer must not sign: a lie in the head, or in the set of packages.
 
-What is asked for is composed as control composes it, with all evidence that there is, but for the one lie.
+Each request is composed as control composes it, with all evidence that exists, except for one lie.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ BUILDER, AGAIN, TESTER = key_of("builder"), key_of("again"), key_of("tester")
 
 
 def _put(channel: str, name: str, of: str = "1.0", what: str = "", **lies: object) -> Message:
-    """A release with a package in it, of a version, or with a lie about it."""
+    """A release with a package of a given version in it, or with a lie about it."""
     told = what or f"{name} {of} on {channel}"
     return Message(told, lambda liar: liar.ask(liar.compose(channel, liar.entry(name, of, **lies))))
 
 
 def _release(what: str, **lies: object) -> Message:
-    """The next, honest release with a lie at its head."""
+    """The next honest release, with a lie in its head."""
     return Message(what, lambda liar: liar.ask(liar.compose("edge", liar.entry("next"), **lies)))
 
 
@@ -67,7 +67,7 @@ def _older(liar: Liar, channel: str, number: int) -> Release:
 
 
 def _set_of(liar: Liar, channel: str, other: Release) -> httpx.Response:
-    """Ask for the very set of another release, without any order."""
+    """Ask for exactly the set of another release, without an order."""
     release = _newest(liar, channel)
     asked = replace(
         release,
@@ -151,7 +151,7 @@ def _archive_with(liar: Liar, file: File, content: bytes) -> bytes:
 
 
 def _setuid(liar: Liar) -> httpx.Response:
-    """A program that everybody runs as root, of which its recipe says nothing: honestly signed by a builder."""
+    """A set-id program that its recipe does not declare, honestly signed by a builder."""
     plan = liar.plan("next")
     entry = liar.built("next", BUILDER, plan=plan, text="suid")
     return liar.ask(liar.compose("edge", replace(entry, archive=liar.keep(b"\x28\xb5\x2f\xfd"))))
@@ -164,7 +164,7 @@ def _tests(liar: Liar, **said: object) -> httpx.Response:
 
 
 def _replayed(liar: Liar) -> httpx.Response:
-    """Ask for it with the results of the version before, for its own order."""
+    """Ask for it with the results of the previous version, under its own order."""
     (order,) = {
         test.order for test in liar.tests() if _subject(liar, test) == liar.package("broken", "2.0").digest
     } or {MISSING}
@@ -174,7 +174,7 @@ def _replayed(liar: Liar) -> httpx.Response:
 
 
 def _flaked(liar: Liar) -> httpx.Response:
-    """Ask for it with a failure of the released version, which a tester has signed too; that it has passed is kept back."""
+    """Ask for it with a signed failure of the released version, withholding the result that the version has passed."""
     before = liar.package("broken")
     others = [test for test in liar.tests() if _subject(liar, test) != before.digest]
     flake = liar.tested("broken", "1.0", passed=False, closure=(liar.there(before),))

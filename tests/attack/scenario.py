@@ -1,6 +1,6 @@
-"""What the attacked farm has released, what waits to be released, and what honest gates hold back: known by construction.
+"""What the attacked farm has released, what waits for release, and what honest gates hold back: known by construction.
 
-Nothing of what decides about releases is asked: `ALLOWED` is written by hand.
+`ALLOWED` is written by hand: no code that decides about releases is used.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def recipe_with_test(
 
 
 def found(folder: Path, nursery: Nursery) -> AttackedFarm:
-    """Make the farm in `folder` and all that it has released and holds back; it is stopped then."""
+    """Make the farm in `folder` with all that it has released and holds back, and stop it."""
     folder.mkdir()
     (folder / "run").mkdir(mode=0o700)
     for path, text in FILES.items():
@@ -162,7 +162,7 @@ def _sign(folder: Path, hands: Hands) -> None:
 
 
 def _release(farm: AttackedFarm) -> None:
-    """Let the channels come to what they have released."""
+    """Run the channels until they have made their releases."""
     for name in RELEASED:
         if name not in ("app", "tool"):
             farm.submits(recipe_with_test(name))
@@ -187,7 +187,7 @@ def _release(farm: AttackedFarm) -> None:
     _approve(farm, "tool")
     time.sleep(1.1)
     farm.rests()
-    # An order that was carried out, and what it left out since: both could be had once more.
+    # An order that was carried out, and the package that it removed since: both could be replayed.
     with farm.application.reading() as unit:
         first = releases.release(unit.session, "twice", 1)
     back = ordered(farm, Act.ROLLBACK, "twice", target=first.digest if first else None, reason="it was too new")
@@ -214,20 +214,20 @@ def _advise(unit: UnitOfWork) -> None:
 
 
 def ordered(farm: AttackedFarm, act: Act, channel: str, *, key: CryptoSigner = ALICE, **said: Any) -> bytes:
-    """Return what Alice orders of a channel as it is now, but for what is `said`, signed by her or by another `key`."""
+    """Return an order of Alice's about a channel as it is now, except for `said`, signed by her or by another `key`."""
     newest = farm.release(channel)
     base = newest.digest if newest else NO_RELEASE
     return signed_order(key, **{"act": act, "channel": channel, "base": base, **said})
 
 
 def advised(*words: Word, key: CryptoSigner = ALICE, **said: Any) -> bytes:
-    """Return what Alice says of vulnerabilities, signed as an order is."""
+    """Return a statement of Alice's about vulnerabilities, signed as an order is."""
     about = {"act": Act.ADVISE, "channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
     return signed_order(key, **(about | said))
 
 
 def signed_order(key: CryptoSigner, **said: Any) -> bytes:
-    """Return an order, Alice's if it is not `said` to be another's."""
+    """Return an order, of Alice's unless `said` names another person."""
     now = datetime.now(UTC)
     about = {"distribution": WORLD.distribution, "curator": "alice", "reason": ""}
     order = CuratorOrder(**{"at": now, "expires": now + timedelta(days=1), **about, **said})
@@ -241,7 +241,7 @@ def _order(farm: AttackedFarm, give: Callable[[UnitOfWork], object]) -> None:
 
 
 def _hold_back(farm: AttackedFarm) -> None:
-    """Bring what honest gates hold back; then what they will let pass, for the next turn of the pipeline."""
+    """Submit what honest gates hold back; then what they let pass at the next turn of the pipeline."""
     farm.submits(recipe_with_test("broken", "2.0", fails=True))
     farm.submits(recipe_with_test("duo", "2.0", fails=True, more=LIBS))
     farm.submits(recipe_with_test("kept", "2.0"), recipe_with_test("pair", "2.0", more=LIBS))

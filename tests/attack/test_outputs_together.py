@@ -1,4 +1,4 @@
-"""What an honest pipeline makes of recipes with several outputs is signed: its atoms are what the signer asks for."""
+"""An honest pipeline's releases of recipes with several outputs are signed: its atoms match the signer's."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_outputs_are_renamed_rolled_back_and_brought_again(farm: AttackedFarm) -
     assert holds(farm, "edge", "duo", "lone") == {"duo": "1.0", "duo-libs": "1.0", "lone": "2.0"}
     farm.submits(recipe_with_test("duo", "4.0", more=PARTS))
     farm.rests()
-    # What a rollback has kept in goes by a curator's word alone, and what moves with it comes then.
+    # Packages kept by a rollback need a curator's order to move; packages that move together with them follow then.
     with farm.application.writing() as unit:
         ordering.retry(unit, CURATOR, "edge", packages=["duo-libs"])
     farm.rests()
@@ -136,13 +136,13 @@ def test_single_packages_are_promoted_and_the_others_follow(farm: AttackedFarm) 
     held, newest = farm.release("slow"), farm.release("edge")
     assert held is not None
     assert newest is not None
-    # All but what a report is open on: nobody promotes that.
+    # All packages except the one with an open report: nobody promotes that one.
     assert _entry(farm, "slow", "reported") is None
     assert held.packages == newest.packages - 1
 
 
 def test_the_build_that_stands_for_one_that_was_dropped_goes_on(farm: AttackedFarm) -> None:
-    """What was built again came to the same files, and newer tests are of that plan."""
+    """The rebuilds have the same files, and newer tests belong to that plan."""
     farm.hands.same = frozenset({"trio"})
     with farm.application.writing() as unit:
         releases.ensure_channel(unit.session, "edge", '{"rebuild":"always"}')

@@ -1,4 +1,4 @@
-"""A builder's key is stolen and taken off the list: honest control goes on, and says what is to be built again."""
+"""A builder's key is stolen and removed from the list: honest control continues, and lists what must be rebuilt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _remove(farm: AttackedFarm, name: str, *, instead: str) -> None:
     publish_draft(place, draft, read_signers(farm.folder / "keys/online"), now)
     with farm.application.writing() as unit:
         assert identities.revoke_worker(unit.session, name, now=unit.now)
-    farm.hands.workers[name] = farm.hands.workers["again"]  # what it would have got, another gets
+    farm.hands.workers[name] = farm.hands.workers["again"]  # another worker gets the jobs of the removed one
 
 
 def held_back(farm: AttackedFarm) -> dict[str, Excuse]:
@@ -69,7 +69,7 @@ def _entries(farm: AttackedFarm, channel: str = "edge") -> list[ReleaseEntry]:
 
 
 def test_what_was_built_with_its_packages_waits_for_others_and_is_told_of(farm: AttackedFarm) -> None:
-    """Two builders had come to the same `lib`; `lone` came out otherwise where it was built again."""
+    """Two builders had produced the same `lib`; the rebuild of `lone` has other files."""
     before, entries_before = held_back(farm).keys(), _entries(farm)
     farm.submits(recipe_with_test("sound", needs=("lib",)), recipe_with_test("tainted", needs=(NOT_REPRODUCED,)))
     farm.rests()

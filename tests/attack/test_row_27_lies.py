@@ -1,4 +1,4 @@
-"""Control replaced by a program that lies, by more than messages: it holds the blobs that are public, and sockets."""
+"""A lying control that does more than send messages: it controls the public blobs and the sockets."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def honest_work_goes_on(liar: Liar, oracle: Oracle) -> None:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Put a file in the place of a blob, whole."""
+    """Replace a blob by a file, atomically."""
     aside = path.with_name("aside")
     aside.write_bytes(content)
     aside.replace(path)
 
 
 def test_an_archive_that_lies_under_anothers_digest_while_it_is_looked_at(liar: Liar, oracle: Oracle) -> None:
-    """The digest that is signed would be that of what is put there afterwards."""
+    """The signed digest would be the digest of the bytes that are put there afterwards."""
     evil = liar.keep(b"evil" * 100)
     put(liar.path_of(evil.digest), liar.read(liar.entry("next").archive))
     size = liar.path_of(evil.digest).stat().st_size
@@ -72,13 +72,13 @@ def test_an_archive_that_lies_under_anothers_digest_while_it_is_looked_at(liar: 
 
 
 def _evil(liar: Liar) -> ReleaseEntry:
-    """A package that a stranger has built and vouched for, whose blobs lie in the public store."""
+    """A package built and attested by a stranger, whose blobs are in the public store."""
     return liar.built("next", MALLORY)
 
 
 @pytest.mark.parametrize("kind", ["archive", "provenance", "descriptor", "manifest", "facts"])
 def test_blobs_that_change_while_they_are_looked_at(liar: Liar, oracle: Oracle, kind: str) -> None:
-    """Honest bytes and others take turns under the digest of the others."""
+    """Honest bytes and other bytes alternate under the digest of the other bytes."""
     evil, honest = _evil(liar), liar.entry("next")
     blob: BlobRef = getattr(evil, kind)
     path, contents = liar.path_of(blob.digest), (liar.read(blob), liar.read(getattr(honest, kind)))
@@ -129,7 +129,7 @@ def _itself(path: Path) -> None:
 def test_what_is_no_file_in_the_place_of_a_blob(
     liar: Liar, oracle: Oracle, kind: str, make: Callable[[Path], None]
 ) -> None:
-    """A pipe that nobody writes to, what never ends, what only the signer may read."""
+    """A pipe without a writer, an endless file, a file that only the signer may read."""
     blob = liar.keep(b"in its place")
     liar.path_of(blob.digest).unlink()
     make(liar.path_of(blob.digest))
@@ -147,7 +147,7 @@ def test_what_is_no_file_in_the_place_of_a_blob(
 
 
 def test_many_at_once(liar: Liar, oracle: Oracle) -> None:
-    """Releases that may be signed and others, asked for at the same time: the one is not taken for the other."""
+    """Allowed and forbidden releases, requested at the same time: the signer does not confuse them."""
     wanted = [liar.compose("edge", liar.entry("next"))]
     wanted += [liar.compose("edge", liar.entry(name), liar.entry("next")) for name in ("viral", "hungry", "clash")]
     wanted += [liar.compose("twice", liar.entry("lone")), liar.compose("stable", liar.entry("lone"))]
@@ -169,7 +169,7 @@ def test_connections_that_never_say_all(liar: Liar, oracle: Oracle) -> None:
 
 
 def test_a_released_package_with_a_recipe_that_nobody_has_signed(liar: Liar, oracle: Oracle) -> None:
-    """Its plan is the same, so an honest builder came to the very package; and signed what it was told to build from."""
+    """Its plan is the same, so an honest builder made the same package, and signed which recipe it was given."""
     recipe = scenario.recipe_with_test("lib")
     recipe["recipe.yaml"] = recipe["recipe.yaml"].replace(b"The lib package", b"Safe to run as root")
     digest = liar.recipe(recipe)
@@ -182,7 +182,7 @@ def test_a_released_package_with_a_recipe_that_nobody_has_signed(liar: Liar, ora
 
 
 def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: Oracle) -> None:
-    """It passes all gates, and control, once it is honest again, knows nothing of it."""
+    """It passes all gates, and control, once honest again, knows nothing of it."""
     answer = liar.ask(liar.compose("edge", liar.entry("next")))
     assert answer.status_code == 200, answer.text
     behind = liar.farm.release("edge")
@@ -200,7 +200,7 @@ def test_a_release_that_is_signed_behind_the_databases_back(liar: Liar, oracle: 
 
 
 def test_an_older_database_beside_what_is_published(liar: Liar, oracle: Oracle) -> None:
-    """It has never seen `after`, which was built twice for a channel that asks for it; and nothing is built again."""
+    """The older database lacks `after`, which was built twice because a channel requires it; nothing is rebuilt."""
     farm, older = liar.farm, liar.farm.folder / "older.db"
     with closing(sqlite3.connect(farm.folder / "farm.db")) as database:
         database.execute("VACUUM INTO ?", (str(older),))
@@ -229,7 +229,7 @@ def test_an_older_database_beside_what_is_published(liar: Liar, oracle: Oracle) 
 
 
 def test_blobs_of_what_is_released_that_are_taken_away_or_spoiled(liar: Liar, oracle: Oracle) -> None:
-    """A checker that remembers nothing cannot go on from the release then, and what is refused is asked anew at once."""
+    """A checker without memory cannot continue from that release, and what is refused is requested anew at once."""
     lib, tool = liar.released("edge", "lib"), liar.released("edge", "tool")
     for blob in (lib.descriptor, lib.facts, lib.manifest):
         liar.path_of(blob.digest).unlink()
@@ -262,7 +262,7 @@ def test_a_blob_that_the_farm_has_lost_too_is_named_with_what_helps(liar: Liar, 
 
 
 def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:
-    """What is published of a package is exchanged before the signer is asked to say what its image is."""
+    """A package's published files are replaced before the signer is asked to sign its image."""
     archive = liar.released("edge", "lib").archive
     honest = liar.read(archive)
     question = canonical_json({"channel": "edge", "number": 2, "packages": ["lib"], "plain": False})
@@ -276,13 +276,13 @@ def test_an_image_of_other_bytes(liar: Liar, oracle: Oracle) -> None:
 
 
 def test_older_metadata_put_back(liar: Liar, oracle: Oracle, tmp_path: Path) -> None:
-    """So that a release is signed once more, otherwise: a second history beside the one that subscribers have seen."""
+    """A release is to be signed again with other content: a second history next to the one that subscribers saw."""
     public = liar.farm.public
     shutil.copytree(public / "metadata", tmp_path / "before")
     assert liar.ask(liar.compose("edge", liar.entry("next"))).status_code == 200
     shutil.move(public / "metadata", tmp_path / "newest")
     shutil.copytree(tmp_path / "before", public / "metadata")
-    other = replace(liar.released("edge", "lib"), rebuilds=())  # honest by itself
+    other = replace(liar.released("edge", "lib"), rebuilds=())  # honest on its own
     answer = liar.ask(liar.compose("edge", other))
     assert answer.status_code == 409
     assert "was put back to an earlier state" in answer.text
@@ -296,7 +296,7 @@ def test_older_metadata_put_back(liar: Liar, oracle: Oracle, tmp_path: Path) -> 
 
 
 def test_a_blob_that_was_spoiled_is_not_signed_for_again(liar: Liar, oracle: Oracle) -> None:
-    """The bytes of what is released are exchanged, and it is asked for once more."""
+    """The bytes of released blobs are replaced, and the release is requested again."""
     entry = liar.released("edge", "lib")
     for blob in (entry.archive, entry.descriptor, entry.provenance):
         honest = liar.read(blob)

@@ -1,4 +1,4 @@
-"""Every message of the signer's sockets, forged: it is refused, with a reason, and honest work goes on."""
+"""Every message of the signer's sockets, forged: the signer refuses it with a reason, and honest work continues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ALL = [(f"{kind}: {each.what}", each) for kind, messages in _KINDS.items() for 
 
 
 class Target:
-    """A farm that takes one message after the other, until one gets something wrong signed: then there is a new one."""
+    """A farm that receives one message after another until it signs something wrong; then a new farm replaces it."""
 
     def __init__(self, attack_range: Range, folder: Path) -> None:
         self.range = attack_range
@@ -72,7 +72,7 @@ def test_every_message_is_forged() -> None:
 
 
 def test_what_is_composed_without_a_lie_is_signed(attack_range: Range, tmp_path: Path) -> None:
-    """So what is refused below is refused for its lie."""
+    """This shows that the requests below are refused for their lies."""
     liar = Liar(attack_range.copy(tmp_path / "farm"))
     try:
         assert liar.ask(liar.compose("edge", liar.entry("next"))).text.startswith('{"release"')

@@ -1,4 +1,4 @@
-"""What an attacker with the database does that takes more than a statement or two: with stores, and a worker of its own."""
+"""Attacks through the database that take more than a statement or two: with stores, and with the attacker's worker."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _BUILD_AGAIN = (
 
 
 def builds_otherwise(farm: AttackedFarm, facts: Facts) -> None:
-    """Let a stranger build once more what was built, and come to something else."""
+    """Let a stranger rebuild a package, with other files."""
     execute(farm, _BUILD_AGAIN, facts)
     farm.enrolled()
     lease = claim(farm.application, farm.hands.workers["mallory"])
@@ -66,7 +66,7 @@ def builds_otherwise(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def answers_all_tests(farm: AttackedFarm, facts: Facts) -> None:
-    """Let nobody be kept from answering tests; a stranger is quicker than the listed one."""
+    """Let every worker answer tests; a stranger is quicker than the listed tester."""
     execute(
         farm,
         f"DELETE FROM job_exclusion;\nUPDATE job SET state = 'ready', finished_at = NULL WHERE id = {_LAST_FAILED}",
@@ -76,7 +76,7 @@ def answers_all_tests(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def takes_a_key(farm: AttackedFarm, facts: Facts) -> None:
-    """Put a stranger's key in the place of the tester's, and answer in its name."""
+    """Replace the tester's key by a stranger's, and answer in the tester's name."""
     exchange = (
         "UPDATE worker SET public_key = 'aside' WHERE name = 'tester';\n"
         "UPDATE worker SET public_key = 'free' WHERE name = 'mallory';\n"
@@ -89,7 +89,7 @@ def takes_a_key(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def takes_a_name(farm: AttackedFarm, facts: Facts) -> None:
-    """Exchange the names of a stranger and the listed builder; the stranger builds."""
+    """Swap the names of a stranger and the listed builder; the stranger builds."""
     execute(
         farm,
         "UPDATE worker SET name = 'aside' WHERE name = 'builder';\nUPDATE worker SET name = 'builder' WHERE name = 'mallory';\n"
@@ -123,12 +123,12 @@ def takes_a_lease(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def passes_for_a_tester(farm: AttackedFarm, facts: Facts) -> None:
-    """Sign that the failed test passed; and say that the listed tester has."""
+    """Sign that the failed test passed, and claim that the listed tester signed."""
     _forge(farm, facts, tester="(SELECT tester FROM attempt WHERE tester != '' LIMIT 1)")
 
 
 def forges_results(farm: AttackedFarm, facts: Facts) -> None:
-    """Sign that the failed test passed, under the key that has signed it."""
+    """Sign that the failed test passed, in the name of the key that signed the failure."""
     _forge(farm, facts, tester="tester")
 
 
@@ -185,7 +185,7 @@ def leases_a_malicious_plan(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def leases_another_test(farm: AttackedFarm, facts: Facts) -> None:
-    """Let an honest tester run another command than the recipe's, and take its word for the recipe's."""
+    """Let an honest tester run a command other than the recipe's, and pass its result off as the recipe's."""
     liar = Liar(farm)
     (row,) = liar.rows(f"SELECT subject FROM job WHERE id = {_LAST_FAILED}")
     honest = _order(liar, row["subject"])
@@ -208,7 +208,7 @@ def leases_another_test(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
-    """Hold a token of a curator's, and let go what curators hold."""
+    """Hold a curator's token, and release packages that curators hold."""
     with farm.application.writing() as unit:
         access.issue_token(unit, name="mallory", role=Role.CURATOR, lasts=_DAY)
         with refuses("unsigned-order"):
@@ -220,7 +220,7 @@ def acts_as_a_curator(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def owns_all(farm: AttackedFarm, facts: Facts) -> None:
-    """Submit while nobody owns anything."""
+    """Submit while no recipe has an owner."""
     execute(farm, "UPDATE ownership SET owners = NULL", facts)
     submit(farm.application, {"stranger": recipe_with_test("stranger")}, submitted_by="token:mallory", trace="trace")
 
@@ -240,7 +240,7 @@ def becomes_an_owner(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def forges_an_owner(farm: AttackedFarm, facts: Facts) -> None:
-    """Submit while nobody owns anything, and say afterwards that an owner has signed: by forgery and by another's."""
+    """Submit while no recipe has an owner; claim later that an owner signed: by forgery, by another's signature."""
     owns_all(farm, facts)
     recipe = recipe_with_test("stranger")
     forged = farm.application.blobs.put_bytes(_signed_as_alice(recipe))
@@ -254,13 +254,13 @@ def forges_an_owner(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def takes_a_waiting_submission(farm: AttackedFarm, facts: Facts) -> None:
-    """Take what waits for its owner."""
+    """Take over a submission that waits for its owner."""
     owns_all(farm, facts)
     execute(farm, "UPDATE submission SET state = 'taken'", facts)
 
 
 def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
-    """Let the recipe that an owner has signed consist of other files, and be built from these."""
+    """Replace the files of the recipe that an owner has signed, so that it is built from the new ones."""
     evil = recipe_with_test("next", more="environment: {EVIL: '1'}\n")
     kept = farm.application.recipes.keep(evil)
     execute(
@@ -273,7 +273,7 @@ def exchanges_a_recipe(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def softens_a_test(farm: AttackedFarm, facts: Facts) -> None:
-    """Let the recipe whose test fails have one that passes, under its digest."""
+    """Replace the recipe whose test fails by one whose test passes, under the same digest."""
     kept = farm.application.recipes.keep(recipe_with_test("broken", "2.0"))
     execute(farm, "UPDATE recipe_revision SET files = :kept WHERE name = 'broken' AND version = '2.0'", {"kept": kept})
 
@@ -286,7 +286,7 @@ def _signed_as_alice(recipe: dict[str, bytes]) -> bytes:
 
 
 def softens_facts(farm: AttackedFarm, facts: Facts) -> None:
-    """Gather facts that no archive has."""
+    """Write facts that no archive has."""
     softer = PackageFacts(scripts=(Script("share/needy/x", ("/bin/sh",)),)).to_json()
     execute(
         farm,
@@ -296,7 +296,7 @@ def softens_facts(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def vouches_itself(farm: AttackedFarm, facts: Facts) -> None:
-    """Put a package of its own in the place of an honest one, with a provenance of its own."""
+    """Replace an honest package by one of the attacker's, with the attacker's provenance."""
     liar = Liar(farm)
     evil = liar.built("next", MALLORY)
     for blob in evil.blobs:
@@ -330,7 +330,7 @@ def lies_about_materials(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def names_another_recipe(farm: AttackedFarm, facts: Facts) -> None:
-    """Say that an honest package was built from a recipe that nobody has signed."""
+    """Claim that an honest package was built from a recipe that nobody has signed."""
     recipe = recipe_with_test("next", more="# harmless\n")
     digest, kept = digest_of_files(recipe, file="recipe.yaml"), farm.application.recipes.keep(recipe)
     execute(
@@ -345,7 +345,7 @@ def names_another_recipe(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def records_a_release(farm: AttackedFarm, facts: Facts, **lies: Any) -> None:
-    """Record a release that was never decided about, as one that only has to be signed."""
+    """Record a release that was never decided as one that only waits for its signature."""
     liar = Liar(farm)
     release = liar.compose("edge", liar.entry("viral"), **lies)
     execute(
@@ -365,12 +365,12 @@ def records_a_release(farm: AttackedFarm, facts: Facts, **lies: Any) -> None:
 
 
 def imports_of_a_stranger(farm: AttackedFarm, facts: Facts) -> None:
-    """Take a package of a stranger's distribution, which no recipe names."""
+    """Import a package of a stranger's distribution, which no recipe names."""
     records_a_release(farm, facts, imports=(stranger_of(Liar(farm)),))
 
 
 def stranger_of(liar: Liar) -> Import:
-    """A release of a stranger's distribution with one package in it, of which the blobs are public."""
+    """A release of a stranger's distribution with one package in it, whose blobs are public."""
     own = Descriptor.from_json(liar.read(liar.entry("lib").descriptor))
     evil = replace(own, name=replace(own.name, distribution="evil.example.org", short="evil"))
     kept = liar.keep(evil.to_json())

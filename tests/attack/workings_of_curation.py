@@ -1,4 +1,4 @@
-"""What an attacker with the database does in the name of curators that takes more than a statement or two."""
+"""Attacks through the database in the name of curators that take more than a statement or two."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def approves_itself(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def orders_itself(farm: AttackedFarm, facts: Facts) -> None:
-    """Bring orders that a stranger has signed in a curator's name: what is held may go, and what is frozen goes on."""
+    """Bring orders that a stranger signed in a curator's name: release what is held, and thaw what is frozen."""
     _bring_orders(farm, facts, "alice")
 
 
 def counts_among_the_curators(farm: AttackedFarm, facts: Facts) -> None:
-    """Name a stranger among those whose orders count, and bring its orders."""
+    """List a stranger among the people whose orders count, and bring the stranger's orders."""
     people = canonical_json({"alice": "0" * 64, "mallory": MALLORY.public_key.keyval["public"]}).decode()
     execute(farm, "UPDATE who_orders SET people = :people", {"people": people})
     _bring_orders(farm, facts, "mallory")
@@ -93,13 +93,13 @@ def _bring_orders(farm: AttackedFarm, facts: Facts, curator: str) -> None:
 
 
 def states_that_it_is_harmless(farm: AttackedFarm, facts: Facts) -> None:
-    """State it while nothing has to be signed, and let it stay so: the farm then asks for it to be published."""
+    """State it while no signature is required, and keep it so: the farm then asks the signer to publish it."""
     with _unsigned(farm, facts) as unit:
         add_statements(unit, _ACTOR, HARMLESS)
 
 
 def states_it_by_a_strangers_order(farm: AttackedFarm, facts: Facts) -> None:
-    """State it, signed by a stranger in a curator's name, and say that the signer has that."""
+    """State it, signed by a stranger in a curator's name, and claim that the signer has it."""
     (statement,) = read_openvex(HARMLESS, DISTRIBUTION)
     _brings_advice(farm, facts, statement_word(statement, DISTRIBUTION))
     with farm.application.writing() as unit:
@@ -110,13 +110,13 @@ def states_it_by_a_strangers_order(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def withdraws_the_advisory(farm: AttackedFarm, facts: Facts) -> None:
-    """Withdraw it while nothing has to be signed."""
+    """Withdraw it while no signature is required."""
     with _unsigned(farm, facts) as unit:
         add_advisory(unit, _ACTOR, WITHDRAWN)
 
 
 def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
-    """Withdraw it, and let the order that Alice gave for the advisory be one for its withdrawal."""
+    """Withdraw it, and present Alice's order for the advisory as an order for its withdrawal."""
     withdraws_the_advisory(farm, facts)
     with farm.application.reading() as unit:
         kept = signed_orders.brought_since(unit.session, Act.ADVISE, datetime.min.replace(tzinfo=UTC))[0]
@@ -134,7 +134,7 @@ def withdraws_it_by_another_order(farm: AttackedFarm, facts: Facts) -> None:
 
 
 def invents_reviews(farm: AttackedFarm, facts: Facts) -> None:
-    """State to have looked while nothing has to be signed."""
+    """State reviews of advisory data while no signature is required."""
     with _unsigned(farm, facts) as unit:
         state_reviews(unit, _ACTOR, ["vuln", "lib"], "https://cve.example.org/", at=datetime.now(UTC))
 

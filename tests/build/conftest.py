@@ -1,4 +1,4 @@
-"""A whole workshop on the machine's own Docker Engine, with the machine's own `/usr` as its toolchain."""
+"""Builds on the machine's own Docker Engine, with the machine's own `/usr` as the toolchain."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
     store, worker = BlobStore(tmp_path / "blobs"), f"tests-{secrets.token_hex(4)}"
-    # As if the machine had nothing: its files are there to be run, and no path of its counts as the base's.
+    # The base counts as empty: the machine's files can be run, but none of their paths is a path of the base.
     tree = store.put_bytes(Manifest.of([]).to_json())
     root = tmp_path / "toolchain"
     root.mkdir()
@@ -126,7 +126,7 @@ def bench(tmp_path: Path, client: docker.APIClient) -> Iterator[Bench]:
         obtain=obtain,
     )
     yield Bench(workshop, tree)
-    # However a build ended: nothing is left of it on the host.
+    # However a build ended, nothing of it remains on the host.
     assert [path.name for path in workshop.attempts.path.iterdir()] == [IDENTITY]
     assert not client.containers(all=True, filters={"label": f"farm={worker}"})
 

@@ -1,4 +1,4 @@
-"""Local builds of small C packages with the real toolchain `c`, which all test runs of a machine share."""
+"""Local builds of small C packages with the real toolchain `c`, shared by all test runs of a machine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def recipe_files() -> dict[str, bytes]:
     """The repository's own steps, toolchains and C library, and two packages of the test's."""
     kept = ("steps/", "toolchains/", "distribution.yaml", "packages/glibc/", "packages/gcc-libs/")
     files = {path: text for path, text in read_recipe_directory(RECIPES).items() if path.startswith(kept)}
-    # Their own tests need a shell, and so half of the distribution.
+    # Their own tests need a shell, and with it half of the distribution.
     files |= {path: text.partition(b"\ntests:")[0] for path, text in files.items() if path.endswith("recipe.yaml")}
     return files | {
         "packages/greet/recipe.yaml": GREET.encode(),
@@ -69,7 +69,7 @@ class Local:
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     def builds(self) -> LocalBuilds:
-        """Start anew, as a command does."""
+        """Start with fresh state, as a command does."""
         self.seen.clear()
         return LocalBuilds(
             load_tree(self.files),

@@ -1,4 +1,4 @@
-"""Comparing the interfaces of two builds of a library: what abidiff says of real ones, and what its status means."""
+"""Comparing the interfaces of two builds of a library: abidiff's reports of real ones, and what its status means."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ int kind(struct shape *s) { return s->kind; }
 """
 _REACH_HEADER = "struct shape; int area(int side); int reach(struct point *p);"
 _REACH = "int reach(struct point *p) { return p->x + p->y; }"
-# As joined sources begin (`sqlite3.c`): with all that the header says. Each kind of typedef leads to a change.
+# The start of an amalgamated source (`sqlite3.c`), with all of the header. Each kind of typedef leads to a change.
 _TYPEDEFS = """
 typedef struct shape shape;
 typedef int count;
@@ -293,7 +293,7 @@ class TestWithRealLibraries:
 
     def test_each_name_is_compared_of_code_that_gains_or_loses_one(self, bench: Bench) -> None:
         before = self.side(self.package(bench, _ALIASES_HEADER, _ALIASES, own_flags=_VERSIONED))
-        # The same parameters, and another inside of what is private, everywhere under other names of the code.
+        # The same parameters, but different private structures, everywhere under other names of the code.
         harmless = _ALIASES.replace("int a; long b;", "long b; int a;").replace(*_ALONE)
         harmless += 'int shown(struct inner *) __attribute__((alias("hidden")));'
         after = self.side(self.package(bench, _ALIASES_HEADER, harmless, own_flags=_VERSIONED))
@@ -310,7 +310,7 @@ class TestWithRealLibraries:
         outcome = self.compare(bench, before, after)
         assert (outcome.verdict, outcome.undescribed.names) == (CHANGED, ())
         told = re.findall(r"^ *\[C\] '(?:function int |int )?(\w+)", "\n".join(bench.lines), re.MULTILINE)
-        # What has changed in a structure is told of one function alone.
+        # abidiff reports what changed in a structure for one function only.
         assert sorted(told) == ["joined", "moved", "of_base", "old", "old_1", "split", "weak", "width"]
 
     def test_what_the_tool_always_stumbles_over_is_not_judged_and_what_it_newly_does_is(self, bench: Bench) -> None:

@@ -165,7 +165,7 @@ class TestABuildThatFails:
             ("python3 -c 'x = bytearray(1 << 30)'", "memory-mb", 64),
             ("python3 -c 'x = bytearray(1 << 30)' || true; " + INSTALL, "memory-mb", 64),
             ("yes", "log-mb", 1),
-            # Empty lines: few bytes, and a record each.
+            # Empty lines: few bytes, but one record each.
             ("yes ''", "log-mb", 1),
         ],
     )
@@ -175,7 +175,7 @@ class TestABuildThatFails:
         assert f"limits.{limit}" in caught.value.remedy
 
     def test_at_the_end_of_its_time_names_the_limit(self, bench: Bench) -> None:
-        # The limit of an order is in whole minutes: a recipe's smallest is too long for a test.
+        # The limit of an order is in whole minutes: the shortest limit of a recipe is too long for a test.
         order = bench.order(bench.plan("sleep 1000"))
         short = replace(order, limits=replace(order.limits, minutes=0.03))  # type: ignore[arg-type]
         with refuses("limit-reached", match="minutes"):
@@ -225,14 +225,14 @@ class TestAHostileOutput:
     def test_a_file_that_is_swapped_for_a_link_all_the_time_never_yields_the_hosts(
         self, bench: Bench, secret: Path
     ) -> None:
-        # The swapping goes on in the background, detached, when the last step ends.
+        # The swapping continues in the background, detached, when the last step ends.
         swap = f"while :; do ln -sfn {secret} t; mv -T t x; echo own >t; mv -T t x; done"
         script = f"{INSTALL}; cd $DESTDIR/usr/bin; (setsid sh -c '{swap}' >/dev/null 2>&1 </dev/null &); sleep 0.3"
         for _ in range(3):
             try:
                 packages = bench.build(script)
             except BuildFailedError:
-                continue  # stopped while it was a link
+                continue  # killed while the path was a link
             else:
                 store = bench.workshop.store
                 assert b"the host's secret" not in store.read(packages[0].archive.digest)

@@ -1,4 +1,4 @@
-"""From an installed tree to packages, without a build: which sensitive files are taken, and which are refused."""
+"""From an installed tree to packages, without a build: which sensitive files are captured, and which are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSWD = SensitiveFile("etc/passwd", "It has the users")
 
 
 class Installed:
-    """A tree under DESTDIR, and the packages that come of it."""
+    """A tree under DESTDIR, and the packages captured from it."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "out"

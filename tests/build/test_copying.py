@@ -22,7 +22,7 @@ pytestmark = [
     ),
 ]
 
-# A library with a header, a shared object and an archive; a second one, of headers only.
+# A library with a header, a shared object and an archive; and a second, header-only library.
 LIBRARY = """
 cd /build; echo 'int f(void) { return 42; }' >f.c
 mkdir -p $DESTDIR/usr/lib $DESTDIR/usr/include
@@ -96,7 +96,7 @@ def test_two_honest_builds_say_the_same(bench: Bench, libraries: tuple[BuiltPack
 
 
 def test_a_build_beside_it_is_not_blamed_on_it(bench: Bench, libraries: tuple[BuiltPackage, ...]) -> None:
-    """Both see the same files of the same cache; while one waits, the other links statically."""
+    """Both builds see the same files of the same cache; while one waits, the other links statically."""
     package = bench.workshop.cache.path(libraries[0].descriptor.store_path)
     ticks = 0
 

@@ -1,4 +1,4 @@
-"""Debug data in a package of its own: found by build id, and no reason to build anything again. Real toolchain."""
+"""Debug data in a package of its own: found by build id, and no reason for a rebuild. Real toolchain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.toolchain
 
-# A static library and an object beside the shared one, and a second name of the same file.
+# A static library and an object next to the shared library, and a second name of the same file.
 LIBRARY = (
     GREET.replace("{file: greet.c}", "[{file: greet.c}, {file: greet.h}]")
     + """\
@@ -61,7 +61,7 @@ def by_name(packages: tuple[BuiltPackage, ...]) -> dict[str, BuiltPackage]:
 
 
 def unpacked(local: Local, package: BuiltPackage, folder: Path) -> Path:
-    """Return where the files of a package lie."""
+    """Return the directory of a package's files."""
     descriptor = package.descriptor
     cache = PackageCache(folder)
     return cache.ensure(descriptor.store_path, descriptor.tree, lambda: local.state.store.open(package.archive.digest))
@@ -108,7 +108,7 @@ def test_debug_data_is_found_by_the_build_id_and_by_nothing_else(greeting: Local
     assert f"{file.parent.name}{file.stem}" == identity == build_id(file)
     assert not {name for name in sections(stripped) if name.startswith((".debug", ".gnu_debuglink", ".symtab"))}
     assert {".debug_info", ".debug_line"} <= sections(file)
-    # Where the sources lie for whoever debugs, not where they lay in the build.
+    # The path where a debugger finds the sources, not their path in the build.
     assert compiled_in(file) == {"/usr/src/greet-1.0"}
     assert build_id(package / "lib/greet-plugin.so") == identity
     for other in ("greet.o", "libgreet.a"):

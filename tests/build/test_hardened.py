@@ -1,4 +1,4 @@
-"""What the flags of every build come to in real files, and what is found of a build that goes around them."""
+"""What the flags of every build do to real files, and what is found in a build that bypasses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is only carried beside the sources of a build: fetched where it can be had, and no build fails without it."""
+"""Sources that are only carried along with a build: fetched if available, and no build fails without them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_what_is_carried_is_fetched_and_what_is_lost_is_logged(
 ) -> None:
     original, lost = Digest.of(b"original"), Digest.of(b"lost")
     origins = (
-        SourceOrigin(DEBS["libc6"], "", (), "libc6"),  # of the plan: not its business
+        SourceOrigin(DEBS["libc6"], "", (), "libc6"),  # of the plan, so not fetched here
         SourceOrigin(lost, server.serve("/lost", b"something else")),
         SourceOrigin(original, server.serve("/original", b"original")),
     )

@@ -1,4 +1,4 @@
-"""What libabigail's description of a library says of it, and what is made of one that says something else."""
+"""What libabigail's description says of a library, and how other descriptions are read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DESCRIPTION = """\
 
 def read(text: str) -> InterfaceDescription:
     reader = DescriptionReader()
-    for character in text:  # in the smallest pieces
+    for character in text:  # in the smallest possible pieces
         reader.feed(character.encode())
     return reader.end()
 

@@ -1,4 +1,4 @@
-"""Local builds: what is built, in which order, what is kept, and what comes of failures."""
+"""Local builds: what is built, in which order, what is kept, and how failures end."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_an_expression_that_never_comes_to_an_end_does_not_stop_the_worker(monke
 class TestInItsClosure:
     @pytest.fixture
     def shell(self, bench: Bench) -> BuiltPackage:
-        """A shell and the C library that it needs, out of the machine's own files."""
+        """A shell and the C library that it needs, from the machine's own files."""
         script = """
             mkdir -p $DESTDIR/usr/bin $DESTDIR/usr/lib
             cp /usr/bin/dash $DESTDIR/usr/bin
@@ -97,7 +97,7 @@ class TestInItsClosure:
         assert signed.run.started <= signed.run.finished
 
     def test_a_limit_is_named(self, bench: Bench, shell: BuiltPackage, monkeypatch: pytest.MonkeyPatch) -> None:
-        # No order has parts of a minute, so that none can be signed either.
+        # Orders have whole minutes, so a result for a fraction of a minute cannot be signed.
         monkeypatch.setattr("farm.build.attempt.package_test.result_statement", lambda *_: {})
         test = Test("t", run="while :; do echo x; done")
         assert bench.test(test, shell, log_mb=1).message == "it reached the limit log-mb = 1"

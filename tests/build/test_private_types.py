@@ -1,4 +1,4 @@
-"""Which types of a library no header of its build tells of: those alone may change as they like."""
+"""Which types of a library are in no public header of its build: only those may change freely."""
 
 from __future__ import annotations
 
@@ -130,5 +130,5 @@ def test_what_cannot_be_written_down_leaves_nothing_out() -> None:
     "hostile", ["/*", "struct (", "struct a b ", "class a ", "enum class ", "AAA(", "} a ", "AAA ", '"']
 )
 def test_a_header_takes_time_by_its_length_alone(hostile: str) -> None:
-    # What grows with the square of the length would not end.
+    # An algorithm that is quadratic in the length would not end.
     assert len(defined_names(hostile * 50_000)) < 5

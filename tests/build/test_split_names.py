@@ -1,4 +1,4 @@
-"""How a description is written anew, with a declaration for each name of a piece of code."""
+"""How a description is rewritten with one declaration for each name of a piece of code."""
 
 from __future__ import annotations
 

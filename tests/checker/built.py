@@ -1,4 +1,4 @@
-"""Packages that were built by signed plans of real recipes, as an honest farm brings them to its signer."""
+"""Packages built by signed plans of real recipes, as an honest farm presents them to its signer."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class _Nothing:
 
 @dataclass
 class Builder:
-    """A farm, its worker and its public store in one: what it builds is honest, unless it is told to lie."""
+    """A farm, its worker and its public store in one. What it builds is honest, except where a test asks for a lie."""
 
     blobs: BlobStore
     worker: CryptoSigner = field(default_factory=CryptoSigner.generate_ed25519)
@@ -162,7 +162,7 @@ class Builder:
         license: str = "MIT",
         version: str = "1.0",
     ) -> Recipe:
-        """Keep a recipe in the store, and read it."""
+        """Store a recipe, and read it."""
         text = (
             f'name: {name}\nversion: "{version}"\nsummary: The {name} package\nlicense: {license}\ntoolchain: c\n'
             f"build-needs: [{', '.join(needs)}]\nsteps: [install]\n{more}"
@@ -173,7 +173,7 @@ class Builder:
         return recipe
 
     def sign(self, person: str, key: CryptoSigner, *recipes: Recipe, **changes: Any) -> None:
-        """Let a person submit recipes, as `changes` say otherwise."""
+        """Let a person submit recipes, with `changes` to the submission."""
         said = SignedSubmission(
             DISTRIBUTION, person, {recipe.name: recipe.digest for recipe in recipes}, datetime.now(UTC)
         )
@@ -199,7 +199,7 @@ class Builder:
         return PlannedDependency(found.name, found.version, found.tree, direct)
 
     def build(self, recipe: Recipe, plan: Plan | None = None, **lies: Any) -> Package:
-        """Carry a plan out; `lies` are what its worker says otherwise in the descriptor."""
+        """Carry out a plan; `lies` are what its worker changes in the descriptor."""
         plan = plan or self.pin(recipe)
         return self.put_out(recipe, plan, {"": {f"share/{recipe.name}/x": canonical_json(plan.to_dict())}}, **lies)
 
@@ -212,7 +212,7 @@ class Builder:
         facts: PackageFacts | None = None,
         **lies: Any,
     ) -> Package:
-        """Let a build put out these outputs, each with these files; return the main package, which `needs` others.
+        """Let a build produce these outputs, each with these files; return the main package, which `needs` others.
 
         `facts` are reported in place of what is found in the files.
         """
@@ -236,20 +236,20 @@ class Builder:
         return self.built[recipe.name]
 
     def rebuilt(self, package: Package, *workers: CryptoSigner) -> Package:
-        """Let other workers come to the same package, and to all that its build put out."""
+        """Let other workers build the same package, with all outputs of its build."""
         beside = [each for each in self.ever if each.built.provenance == package.built.provenance]
         signed = [self.said(worker, *beside) for worker in workers]
         return replace(package, rebuilds=tuple(sorted(signed, key=lambda blob: blob.digest)))
 
     def said(self, worker: CryptoSigner, *packages: Package, build: int = FIRST_BUILD) -> BlobRef:
-        """Let a worker say that these packages came of their build, and nothing else."""
+        """Let a worker attest that its build produced these packages and nothing else."""
         run = BuildRun(worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=build)
         subjects = [(package.descriptor, package.archive.digest) for package in packages]
         statement = build_statement(packages[0].plan, packages[0].recipe.digest, subjects, (), run)
         return self.keep(sign_statement(statement, worker))
 
     def numbered(self, package: Package, number: int) -> Package:
-        """Return a package as the build of this number."""
+        """Return a package with this build number."""
         provenance = self.said(self.worker, package, build=number)
         again = replace(package, built=replace(package.built, provenance=provenance))
         return replace(again, sbom=self._sbom(again, number))
@@ -281,7 +281,7 @@ class Builder:
         return descriptor, facts, manifest, self.keep(ZstdCompressor().compress(archive))
 
     def check(self, *new: Package, policy: SignedPolicy | None = None, without: tuple[str, ...] = ()) -> list[str]:
-        """Let the signer look at new packages, with evidence for all else that was built but what it is `without`."""
+        """Let the signer check new packages, with evidence for all other builds except what is `without`."""
         told = [package.built for name, package in self.built.items() if name not in without]
         plans = Plans(DISTRIBUTION, policy or self.policy(), self.blobs)
         builders = AllowedBuilders([self.worker.public_key], {})
@@ -300,7 +300,7 @@ class Builder:
     def test(
         self, name: str, present: Iterable[str], tester: CryptoSigner, *, passed: bool = True, **otherwise: Any
     ) -> SignedTest:
-        """Let a tester sign how a package's test ended among those `present`; `otherwise` than ordered, if it lies."""
+        """Let a tester sign how a package's test ended among those `present`; `otherwise` are lies about the order."""
         package = self.built[name]
         (test,) = package.recipe.tests
         closure = tuple(
@@ -322,7 +322,7 @@ class Builder:
     def compare(
         self, before: Package, after: Package, tester: CryptoSigner, verdict: AbiVerdict, /, **otherwise: Any
     ) -> SignedTest:
-        """Let a tester sign what comparing two libraries came to; `otherwise` than ordered, if it lies."""
+        """Let a tester sign the comparison of two libraries; `otherwise` are lies about the order."""
         order = AbiOrder(self.side(before), self.side(after), ABI_TREE, COMPARISON_LIMITS)
         order = replace(order, **otherwise)
         run = TesterRun(tester.public_key.keyid, "1", "", "", {})

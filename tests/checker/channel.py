@@ -82,7 +82,7 @@ class Channel:
         return PublishedRecord(self.public.parent / "record")
 
     def deciding(self, record: PublishedRecord | None = None, clock: Callable[[], datetime] | None = None) -> Decision:
-        """Return one that was started anew: with its record, unless another is told."""
+        """Return a restarted signer: with its own record, unless another is given."""
         clocks = () if clock is None else (clock,)
         return Decision(self.repository, record or self.record, self.ledger, *clocks)
 
@@ -100,9 +100,9 @@ class Channel:
         at: datetime | None = None,
         **evidence: Any,
     ) -> None:
-        """Ask for the next release, of now or `at` another time, with all evidence and `evidence` besides.
+        """Ask for the next release, dated now or `at` another time, with all evidence and `evidence` in addition.
 
-        Raises what the signer has against it.
+        Raises the signer's error if it refuses.
         """
         asked = self.prepare(
             *packages, remove=remove, approvals=approvals, tests=tests, imports=imports, at=at, **evidence
@@ -130,7 +130,7 @@ class Channel:
         at: datetime | None = None,
         **evidence: Any,
     ) -> tuple[Release, Digest]:
-        """Bring all that the next release needs; return it, and the digest of the evidence."""
+        """Store all that the next release needs; return it, and the digest of the evidence."""
         blobs, repository = self.builder.blobs, Repository(self.public)
         release, index = make_release(
             repository.current(self.name).release,
@@ -161,7 +161,7 @@ class Channel:
         return newest
 
     def given(self, act: Act, **said: Any) -> CuratorOrder:
-        """Return what `ann` orders of the channel as it is now, but for what is `said`."""
+        """Return an order by `ann` about the channel as it is now, except for `said`."""
         newest = Repository(self.public).current(self.name).release
         order = CuratorOrder(
             act=act,
@@ -176,11 +176,11 @@ class Channel:
         return replace(order, **said)
 
     def order(self, act: Act, *, key: CryptoSigner | None = None, **said: Any) -> Digest:
-        """Bring an order to the signer; raises what it has against it."""
+        """Bring an order to the signer; raises the signer's error if it refuses."""
         return self.bring(self.given(act, **said), key)
 
     def advise(self, *words: Word, key: CryptoSigner | None = None, **said: Any) -> Digest:
-        """Let `ann` sign words about vulnerabilities, and bring that."""
+        """Let `ann` sign a statement about vulnerabilities, and bring that."""
         about = {"channel": ADVISORIES, "base": NO_RELEASE, "packages": words_to_sign(words)}
         return self.order(Act.ADVISE, key=key, **(about | said))
 
@@ -207,7 +207,7 @@ def opened_channel(
 ) -> Channel:
     """Found a repository with the channels `edge` and `name`; have the policy of `edge` signed, and other `policies`.
 
-    Of `testers`, as many as `needed` have to agree; `builders` are allowed besides the builder's own worker.
+    `needed` of the `testers` must agree; `builders` are allowed in addition to the builder's own worker.
     """
     public, keys = folder / "public", folder / "keys"
     builder = Builder.at(public / "blobs")

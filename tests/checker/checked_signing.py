@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChecksHere:
-    """The checker's own code, asked in this process; `decision` is about releases, `ledger` the signer's memory."""
+    """The checker's own code, in this process; `decision` decides about releases, `ledger` is the signer's memory."""
 
     repository: Repository
     decision: Decision | None = None
@@ -60,7 +60,7 @@ class ChecksHere:
 
 
 def sign_checked(repository: Repository, signers: Signers, record: Path, release: Release) -> None:
-    """Let a signer that has just been started, with its record there, sign a release of a repository without policy."""
+    """Let a freshly started signer with its own record sign a release of a repository without policy."""
     evidence = BlobStore(repository.root / BLOBS).put_bytes(ReleaseEvidence().to_json())
     ledger = Ledger(record / "ledger")
     pinned = PinnedRepository(repository.root, ledger)

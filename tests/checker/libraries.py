@@ -1,4 +1,4 @@
-"""Libraries as a compiler makes them, with their debug data apart: what packages of libraries are made of."""
+"""Libraries as a compiler makes them, with separate debug data: what packages of libraries are made of."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs g
 
 @dataclass(frozen=True)
 class Library:
-    """A library of this soname, stripped, and its debug data."""
+    """A library with this soname, stripped, and its debug data."""
 
     soname: str
     stripped: bytes
@@ -42,7 +42,7 @@ class Library:
 
 @cache
 def library(soname: str, code: str, *linked: Library, options: tuple[str, ...] = ()) -> Library:
-    """Compile a library that needs no other than those that it is linked with."""
+    """Compile a library that needs only the libraries that it is linked with."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "it.c").write_text(code)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_signer(folder: Path, public: Path) -> Iterator[SignerClient]:
-    """Run both for as long as the test needs them: `folder` has `keys/online`, and gets record, ledger and sockets."""
+    """Run both for the duration of the test: `folder` holds `keys/online`, and gets record, ledger and sockets."""
     with checker_process(folder, public), signer_process(folder, public):
         yield SignerClient(signer_socket(folder))
 
@@ -55,17 +55,17 @@ def signer_process(
 
 
 def checker_socket(folder: Path) -> Path:
-    """Where the checker listens."""
+    """The socket on which the checker listens."""
     return folder / "check" / "checker.sock"
 
 
 def signer_socket(folder: Path) -> Path:
-    """Where the signer listens for releases."""
+    """The socket on which the signer listens for releases."""
     return folder / "signer" / "signer.sock"
 
 
 def images_socket(folder: Path) -> Path:
-    """Where the signer listens for questions about images."""
+    """The socket on which the signer listens for requests about images."""
     return folder / "images" / "signer.sock"
 
 
@@ -83,5 +83,5 @@ def _running(
             time.sleep(0.05)
         yield process
     finally:
-        process.kill()  # one that is stopped, too
+        process.kill()  # also ends a stopped process
         process.wait()

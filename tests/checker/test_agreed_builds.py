@@ -1,4 +1,4 @@
-"""Where several builders have come to a package, they agree on all that its build put out: none is believed alone."""
+"""Where several builders have built a package, they agree on all outputs of the build: no single one is trusted."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PROTECTED = (*BOUND, "-fstack-protector-strong", "-fstack-clash-protection")
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Channel:
-    """A channel that asks for two builders, of three."""
+    """A channel that requires two builders, of three."""
     policy = b"gates: [proof, hardening, reproduced: {agree: 2}]\n"
     return opened_channel(tmp_path, policy, builders=[SECOND, THIRD])
 
 
 def duo(edge: Channel, revision: int) -> tuple[Package, Package]:
-    """Two outputs of one build, to which a second builder has come, too."""
+    """Two outputs of one build, which a second builder has reproduced."""
     recipe = edge.builder.recipe("duo", more=f"revision: {revision}\noutputs:\n  libs: [lib/**]\n")
     content = b"%d" % revision
     edge.builder.put_out(recipe, edge.builder.pin(recipe), {"": {"share/x": content}, "libs": {"lib/x": content}})
@@ -71,7 +71,7 @@ def test_neither_is_a_third_one_believed_who_says_otherwise(edge: Channel) -> No
 
 @needs_compiler
 def test_debug_data_that_one_builder_invents_hides_nothing(edge: Channel) -> None:
-    """Both came to a library without stack protector, and what compilers were told is in the debug data."""
+    """Both built a library without stack protector, and the debug data holds the compiler's options."""
     recipe = edge.builder.recipe("shape")
     plan = edge.builder.pin(recipe)
     bad, good = library("libshape.so.1", CODE, options=BOUND), library("libshape.so.1", CODE, options=PROTECTED)

@@ -1,4 +1,4 @@
-"""Whatever is brought with a release that is signed keeps no later one from being signed."""
+"""Nothing that is sent along with a signed release prevents a later one from being signed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ORDERS = {
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Channel:
-    """One that has released `jq`, whose test has passed."""
+    """A channel that has released `jq`, whose test has passed."""
     edge = owned(opened_channel(tmp_path, POLICY, testers=[TESTER]))
     recipe = edge.builder.recipe("jq", more=TESTED)
     edge.builder.sign("alice", ALICE, recipe)
@@ -57,7 +57,7 @@ def edge(tmp_path: Path) -> Channel:
 
 
 def goes_on(edge: Channel) -> None:
-    """See that honest control goes on with a checker that was started anew, whether or not its record is there."""
+    """Check that honest control can continue with a restarted checker, with or without the checker's record."""
     recipe = edge.builder.recipe("other")
     edge.builder.sign("alice", ALICE, recipe)
     other, before = edge.builder.build(recipe), edge.released

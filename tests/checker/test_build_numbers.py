@@ -1,4 +1,4 @@
-"""No number of a build is signed from which an honest farm could not count on."""
+"""The signer signs no build number from which an honest farm could not count on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_what_no_farm_could_count_on_from_is_no_number(edge: Channel, number: in
 
 
 def test_builds_that_were_never_released_leave_room(edge: Channel) -> None:
-    """Also where a rollback has brought a far lower number back since: of all that was published the highest counts."""
+    """Also after a rollback to a far lower number: the highest number ever published counts."""
     first = numbered(edge, 1)
     edge.sign(first)
     for number in (MOST_UNPUBLISHED, 2 * MOST_UNPUBLISHED):

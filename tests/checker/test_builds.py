@@ -1,4 +1,4 @@
-"""The checker works plans out again: what was leased under an honest recipe does not pass for being built by it."""
+"""The checker recomputes plans: a plan leased under an honest recipe does not pass for that recipe's own plan."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_an_honest_farm_builds_is_in_order_with_all_that_it_was_built_again
     assert [dependency.name.short for dependency in viewer.plan.dependencies] == ["png", "zlib"]
     assert farm.check(zlib) == ["zlib"]
     assert farm.check(zlib, png, viewer) == ["png", "viewer", "zlib"]
-    # What was never released is looked at all the same.
+    # Packages that were never released are checked too.
     assert farm.check(viewer) == ["png", "viewer", "zlib"]
 
 
@@ -59,7 +59,7 @@ def test_what_an_honest_farm_builds_is_in_order_with_all_that_it_was_built_again
     ids=lambda change: next(iter(change)),
 )
 def test_a_plan_that_does_not_follow_from_its_recipe_is_refused(farm: Builder, change: dict[str, Any]) -> None:
-    """Control leases it, an honest worker carries it out and signs that it did."""
+    """Control leases it, and an honest worker carries it out and signs that it did."""
     recipe = farm.recipe("zlib")
     evil = farm.build(recipe, replace(farm.pin(recipe), **change))
     with pytest.raises(PlanMismatchError, match=f"its {next(iter(change)).replace('_', '-')} should be"):
@@ -85,7 +85,7 @@ def test_a_dependency_that_was_built_otherwise_than_its_recipe_says_is_refused_a
 
 
 def test_of_all_that_was_built_against_such_a_dependency_it_is_told_at_once(farm: Builder) -> None:
-    """Else the farm would leave one out, ask again, and hear of the next."""
+    """Otherwise the farm would leave one out, ask again, and learn of the next one only then."""
     recipe = farm.recipe("zlib")
     farm.build(recipe, replace(farm.pin(recipe), environment=(("CFLAGS", "-DEVIL"),)))
     png, tiff = (farm.build(farm.recipe(name, needs=("zlib",))) for name in ("png", "tiff"))
@@ -172,7 +172,7 @@ def test_what_was_built_with_earlier_steps_passes_for_as_long_as_they_are_signed
     ids=lambda lie: next(iter(lie)),
 )
 def test_a_descriptor_that_says_more_or_less_than_plan_and_files_is_refused(farm: Builder, lie: dict[str, Any]) -> None:
-    """A worker that is allowed signs it; nobody else could tell."""
+    """An allowed worker signs it; nobody else could detect the lie."""
     evil = farm.build(farm.recipe("zlib", more="requires: [base]\n"), **lie)
     with pytest.raises(PlanMismatchError, match=f"its {next(iter(lie))} should be"):
         farm.check(evil)

@@ -1,4 +1,4 @@
-"""What is taken of another distribution is what that has signed, from the root on that the own keys of targets sign."""
+"""Imports must be signed by the other distribution, verified from the root that our own targets keys pin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIB = f"{THEM}/lib"
 
 
 class Taking:
-    """A channel of ours, which may take packages of `theirs`, and what these are made like."""
+    """A channel of ours that may import packages of `theirs`, and the pattern for these packages."""
 
     def __init__(self, folder: Path, **how: Any) -> None:
         self.edge = opened_channel(folder, b"gates: [proof]\n", **how).named("edge")
@@ -69,15 +69,15 @@ def test_what_they_have_signed_is_taken_and_need_not_be_shown_again_while_it_sta
     edge.sign(imports=(taken,), abroad=(theirs.shown(),))
     zlib = edge.builder.build(edge.builder.recipe("zlib"))
     edge.sign(zlib, imports=(taken,))
-    edge.sign(imports=(theirs.taken(lib),))  # less of the same
+    edge.sign(imports=(theirs.taken(lib),))  # a part of what is released
     with refuses("unshown-import"):
-        edge.sign(imports=(taken,))  # and more of it
+        edge.sign(imports=(taken,))  # and all of it again
     edge.sign(imports=(taken,), abroad=(theirs.shown(),))
     assert edge.released == 4
 
 
 def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
-    """A package that they do not have, or have otherwise; a release that there never was, with any number."""
+    """A package that they do not have, or have with other content; a release that never existed, with any number."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     evil, forged = theirs.package(taking.own, "evil"), theirs.package(taking.own, revision=9)
     for invented, told in ((evil, "has it not at all"), (forged, "has it as sha256:")):
@@ -90,7 +90,7 @@ def test_what_nobody_has_signed_over_there_is_not_taken(taking: Taking) -> None:
     with pytest.raises(UnprovenReleaseError, match="which is release 1 of"):
         edge.sign(imports=(replace(theirs.taken(lib), number=1_000_000),), abroad=(theirs.shown(),))
     assert edge.released == 0
-    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))  # and honest work goes on
+    edge.sign(imports=(theirs.taken(lib),), abroad=(theirs.shown(),))  # and honest work continues
 
 
 def test_an_invented_number_stands_in_nobodys_way(taking: Taking) -> None:
@@ -115,7 +115,7 @@ def test_an_earlier_release_of_theirs_is_shown_by_a_later_one(taking: Taking) ->
 
 
 def test_that_their_metadata_has_expired_since_takes_nothing_back(taking: Taking) -> None:
-    """It was good when control saw it: until the release is signed tests run, and soak goes by in days."""
+    """It was valid when control verified it: before the release is signed, tests run and days of soak pass."""
     edge = taking.edge
     taking.theirs = Theirs(edge.public.parent / "long ago", edge.builder.blobs, now=edge.now - timedelta(days=3000))
     taking.allow(taking.theirs.signed)
@@ -128,7 +128,7 @@ def test_that_their_metadata_has_expired_since_takes_nothing_back(taking: Taking
 
 
 def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taking: Taking) -> None:
-    """Their `other` is the same in all of their releases, so that nothing comes when its release is an earlier one."""
+    """Their `other` is the same in all of their releases, so an earlier release for it changes no package."""
     edge, theirs = taking.edge, taking.theirs
     libs = [taking.release(number, "other") for number in (1, 2, 3)]
     other = theirs.held[theirs.releases[0].digest][1]
@@ -142,7 +142,7 @@ def test_nothing_becomes_older_by_going_back_first_with_what_stays_the_same(taki
     assert f"farm candidate retry edge {LIB}" in refused.value.remedy
     edge.order(Act.RETRY, packages={LIB: libs[0].digest})
     edge.sign(**old)
-    # From there on it becomes newer by itself, as where a number that they never had was believed once.
+    # From there on newer releases follow without an order, as after an invented release number was accepted once.
     for number in (2, 3):
         edge.sign(imports=(theirs.taken(libs[number - 1], other, number=number),), abroad=(theirs.shown(number),))
     assert edge.released == 6
@@ -196,7 +196,7 @@ def test_under_another_root_their_numbers_begin_anew(taking: Taking, tmp_path: P
 
 
 def test_what_shows_it_is_brought_once_and_nothing_besides(taking: Taking) -> None:
-    """Control of a later time goes by it: a spoiled document beside the good one would mislead that."""
+    """A later control relies on it: a corrupt document next to the good one would mislead that control."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     good, taken = theirs.shown(), (theirs.taken(lib),)
     bad = replace(good, timestamp=Digest.of(b"a document that is nowhere"))
@@ -227,7 +227,7 @@ def test_what_is_brought_though_it_was_shown_before_is_looked_at(taking: Taking)
 
 
 def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
-    """The address too: who gets the release goes there."""
+    """The address too: everybody who gets the release connects to it."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     first, elsewhere = theirs.taken(lib), theirs.taken(lib, address="https://elsewhere.example")
     with refuses("unknown-origin", match=r"at https://elsewhere\.example under the root") as refused:
@@ -239,7 +239,7 @@ def test_it_is_taken_of_where_it_is_signed_to_be(taking: Taking) -> None:
     moved = theirs.signed["distributions.yaml"].replace(b"https://" + THEM.encode(), b"https://elsewhere.example")
     taking.allow({"distributions.yaml": moved})
     zlib = edge.builder.build(edge.builder.recipe("zlib"))
-    edge.sign(zlib, imports=(first,))  # what stays as it was is of the address of that time
+    edge.sign(zlib, imports=(first,))  # what is unchanged keeps the address of that time
     edge.sign(imports=(elsewhere,))
     with refuses("unknown-origin"):
         edge.sign(imports=(first,))
@@ -300,7 +300,7 @@ def a_document_that_is_no_json(taking: Taking, mallory: Theirs, shown: ReleasePr
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_metadata_shows_nothing(taking: Taking, tmp_path: Path, name: str) -> None:
-    """Others, with keys of their own, sign the very release, or another; honest work goes on after each."""
+    """Others, with keys of their own, sign exactly this release, or another; honest work continues after each."""
     edge, theirs, lib = taking.edge, taking.theirs, taking.release()
     mallory = Theirs(tmp_path / "mallory", edge.builder.blobs)
     evil = mallory.package(taking.own, revision=9)
@@ -327,7 +327,7 @@ def test_evidence_has_bounds_and_is_left_out_when_there_is_none(taking: Taking) 
 
 
 class TestPromoted:
-    """A promotion of one package: past the soak goes what it needs of others, and nothing else of them."""
+    """A promotion of one package skips the soak for the imported packages that it needs, and for no other imports."""
 
     @pytest.fixture
     def taking(self, tmp_path: Path) -> Taking:
@@ -350,14 +350,14 @@ class TestPromoted:
         return replace(taking.edge.builder.build(recipe), needs=(LIB,))
 
     def taken(self, taking: Taking, number: int = 0, **said: Any) -> dict[str, Any]:
-        """All of a release of theirs, the newest unless another `number` is told."""
+        """Everything in a release of theirs, by default the newest, or the one with `number`."""
         theirs = taking.theirs
         released = theirs.releases[(number or len(theirs.releases)) - 1]
         taken = theirs.taken(*theirs.held[released.digest], number=number, **said)
         return {"imports": (taken,), "abroad": (theirs.shown(number),)}
 
     def promoted(self, taking: Taking, *names: str, number: int = 0) -> Callable[[], None]:
-        """Let edge take theirs with the newer `web`, which soaks from then on; return what signs its promotion."""
+        """Let edge import theirs with the newer `web`, which soaks from then on; return what signs its promotion."""
         web = replace(taking.edge.builder.built["web"], needs=(LIB,))
         taken = self.taken(taking, number)
         taking.edge.sign(web, **taken)

@@ -1,4 +1,4 @@
-"""The checker asks the gates of single packages itself, by the signed policy: the pipeline's word counts nothing."""
+"""The checker evaluates the gates of single packages by the signed policy; the pipeline's word does not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checker works out which interfaces have to be compared, and counts what listed testers have signed of that."""
+"""The checker works out which interfaces must be compared, and counts the signed results of listed testers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_library(version: int = 0):
 
 @dataclass
 class Shapes:
-    """A channel that asks for the gate abi, with a library `shape` and `draw`, which loads it."""
+    """A channel that requires the gate abi, with a library `shape` and `draw`, which loads it."""
 
     edge: Channel
 
@@ -134,7 +134,7 @@ def test_the_comparison_of_other_builds_is_no_use(shapes: Shapes) -> None:
 
 
 def test_debug_data_and_headers_are_those_of_the_build(shapes: Shapes) -> None:
-    """A comparison that was told of no debug data of the library, or of headers that it has not, sees other types."""
+    """A comparison without the library's debug data, or with headers that the library lacks, sees other types."""
     builder, before = shapes.builder, shapes.builder.built["shape"]
     after = shapes.shape(1)
     honest = builder.compare(before, after, TESTER, COMPATIBLE)
@@ -195,7 +195,7 @@ def test_hiding_what_a_dependent_was_built_against_is_no_way_past(shapes: Shapes
 
 
 def test_a_dependency_that_nobody_has_built_with_other_facts_is_no_way_past(shapes: Shapes) -> None:
-    """With facts that tell of no library, there would be nothing to compare with."""
+    """With facts that name no library, there would be nothing to compare."""
     builder, before = shapes.builder, shapes.builder.built["shape"]
     shapes.shape(1)
     facts = PackageFacts()
@@ -215,7 +215,7 @@ def test_a_dependency_that_nobody_has_built_with_other_facts_is_no_way_past(shap
 
 
 def test_hiding_debug_data_is_no_way_past(shapes: Shapes) -> None:
-    """Neither by a provenance that nobody has signed, of a package that was released, nor by a blob that is gone."""
+    """Neither by a provenance that nobody has signed, of a released package, nor by a deleted blob."""
     builder, before = shapes.builder, shapes.builder.built["shape"]
     shapes.shape(1)
     mallory = CryptoSigner.generate_ed25519()

@@ -28,7 +28,7 @@ POLICY = b"gates: [proof, tests: {of: changed}]\n"
 
 @dataclass
 class Named:
-    """Edge has released `jq`, and then named the newer of two recipes that come to its plan, all of them Alice's."""
+    """Edge has released `jq`, and then named the newer of two recipes with the same plan, all of them Alice's."""
 
     edge: Channel
     recipes: tuple[Recipe, Recipe, Recipe]

@@ -1,4 +1,4 @@
-"""What only a curator may let a release do: the checker asks the signer's ledger, whatever the pipeline says of it."""
+"""What a release may do only by a curator's order: the checker reads the signer's ledger, not the pipeline's claims."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_frozen_channel_releases_nothing(edge: Channel) -> None:
         edge.sign(package(edge))
     edge.order(Act.THAW)
     edge.sign(package(edge))
-    edge.order(Act.FREEZE, until=edge.now - timedelta(seconds=1))  # over by itself
+    edge.order(Act.FREEZE, until=edge.now - timedelta(seconds=1))  # it has expired
     edge.sign(package(edge, "2.0"))
     assert edge.released == 2
 
@@ -174,8 +174,8 @@ def test_what_goes_by_itself_today_needs_no_order(edge: Channel) -> None:
         return [edge.builder.built[name] for name in ("jq", *(f"jq-{output}" for output in outputs))]
 
     edge.sign(*built(1, "dev"))
-    edge.sign(*built(2), remove=["jq-dev"])  # its recipe makes it no more
-    edge.sign(*built(3, "dev"))  # and does again
+    edge.sign(*built(2), remove=["jq-dev"])  # its recipe no longer makes this output
+    edge.sign(*built(3, "dev"))  # and makes it again
     assert edge.released == 3
 
 
@@ -185,7 +185,7 @@ def test_an_order_is_used_once(edge: Channel) -> None:
     order = edge.given(Act.RETRY, packages={"jq": one.descriptor.digest})
     edge.sign(one, orders=[edge.bring(order)])
     edge.sign(two)
-    assert edge.bring(order) == order.digest  # it is known: taken again, it is no other
+    assert edge.bring(order) == order.digest  # it is known: bringing it again adds nothing
     with refuses("unordered"):
         edge.sign(one)
     with pytest.raises(UnusableOrderError, match="has used already"):
@@ -194,7 +194,7 @@ def test_an_order_is_used_once(edge: Channel) -> None:
 
 @pytest.mark.parametrize("withdrawn_first", [False, True])
 def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn_first: bool) -> None:
-    """Whichever of the two comes to the signer first; and whoever of those who may order withdraws it."""
+    """Whichever of the two reaches the signer first, and whichever curator withdraws it."""
     old = package(edge, "1.0")
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
@@ -212,12 +212,12 @@ def test_an_order_that_was_withdrawn_permits_nothing(edge: Channel, *, withdrawn
     why = "is not in the ledger" if withdrawn_first else "which ann has withdrawn: oops"
     with pytest.raises(UnusableOrderError, match=why):
         edge.sign(old, orders=[given.digest])
-    edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than that
+    edge.order(Act.RETRY, packages={"jq": old.descriptor.digest}, at=edge.now)  # another order than the first
     edge.sign(old)
 
 
 def test_what_was_signed_of_a_recipe_is_withdrawn_until_a_release_has_it(tmp_path: Path) -> None:
-    """By whoever may order; and another word of the owner's counts again."""
+    """By any curator; and a new signature of the owner counts again."""
     alice = CryptoSigner.generate_ed25519()
     public = str(alice.public_key.keyval["public"]).encode()
     owners = {"curators.yaml": b"curators:\n  alice: '%s'\n" % public, "OWNERS": b"* alice\n"}
@@ -252,7 +252,7 @@ def test_an_order_is_withdrawn_on_its_channel_and_before_it_is_used(tmp_path: Pa
     edge.sign(package(edge, "2.0"))
     given = edge.given(Act.RETRY, packages={"jq": old.descriptor.digest})
     elsewhere = {"channel": "stable", "base": NO_RELEASE}
-    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)  # which is not to edge: it may come there
+    edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)  # not about edge, but the signer may receive it
     edge.bring(given)
     with pytest.raises(NothingToEndError, match="is one to edge"):
         edge.order(Act.WITHDRAW_ORDER, target=given.digest, **elsewhere)
@@ -271,7 +271,7 @@ def test_a_report_is_closed_by_its_number_and_descriptor(edge: Channel) -> None:
             edge.order(Act.CLOSE_REPORT, number=number, target=target)
     close = edge.given(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
     edge.bring(close)
-    assert edge.bring(close) == close.digest  # who has not heard the answer asks again
+    assert edge.bring(close) == close.digest  # a client that lost the answer asks again
     assert [report.package for report in edge.ledger.state().reports.values()] == [zlib.descriptor.digest]
     with pytest.raises(NothingToEndError, match=rf"under that number one is open about {zlib.descriptor.digest}"):
         edge.order(Act.CLOSE_REPORT, number=7, target=jq.descriptor.digest)
@@ -305,7 +305,7 @@ def test_an_order_names_a_release_of_the_channel_that_there_was(edge: Channel) -
 
 
 class TestAnotherDistribution:
-    """The same person, with the same key, orders of two distributions; what is given there is brought here."""
+    """The same person, with the same key, orders for two distributions; an order for one is brought to the other."""
 
     OTHER = "quite.another.example"
 
@@ -325,7 +325,7 @@ class TestAnotherDistribution:
         assert stable.released == 1
 
     def test_nor_does_it_end_anything_before_the_first_release_of_all(self, edge: Channel) -> None:
-        """Nor once it holds or freezes the same there, later, and then no more."""
+        """Nor do a later freeze and hold in the other distribution, and their ends."""
         edge.order(Act.FREEZE)
         edge.order(Act.HOLD, packages={"jq": None})
         soon, jq = {"until": edge.now + timedelta(seconds=1)}, {"packages": {"jq": None}}
@@ -377,7 +377,7 @@ def test_an_order_of_who_is_not_signed_any_more_permits_nothing(edge: Channel) -
 
 @dataclass(frozen=True)
 class Approving:
-    """Ben, a curator whose approval edge asks for."""
+    """Ben, a curator whose approval edge requires."""
 
     edge: Channel
     key: CryptoSigner
@@ -412,7 +412,7 @@ def test_an_approval_that_its_curator_has_withdrawn_counts_no_more(ben: Approvin
     given = [ben.approval(at=at) for at in dates]
     first = ben.withdraws()
     ben.refused(*given)
-    ben.refused(*given, later=timedelta(days=3))  # none of a clock that was ahead outlives its withdrawal
+    ben.refused(*given, later=timedelta(days=3))  # no order of a fast clock outlives its withdrawal
     again = ben.approval(at=ben.edge.now, after=first)
     second = ben.withdraws()
     ben.refused(*given, again)
@@ -431,7 +431,7 @@ def test_what_is_reported_does_not_go_on_where_a_soak_is_asked_for(tmp_path: Pat
     edge = stable.named("edge")
     jq = package(edge)
     edge.sign(jq)
-    edge.decision.prepare()  # it has seen that it is released
+    edge.decision.prepare()  # it has seen that the package is released
     edge.report(jq, 7)
     offered = edge.newest().digest
     stable.decision = stable.deciding(clock=Clock(timedelta(hours=2)))
@@ -468,7 +468,7 @@ def test_a_promotion_that_is_ordered_need_not_soak(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [{}, {"jq": None}], ids=["all that there is", "the package"])
 @pytest.mark.parametrize("is_known", [True, False], ids=["reported before", "reported since"])
 def test_nor_does_it_go_past_an_open_report(tmp_path: Path, names: dict[str, None], is_known: bool) -> None:
-    """Whoever orders it may not know of the report: so that is closed first, by an order of its own."""
+    """The curator who orders it may not know of the report, so an order of its own must close the report first."""
     policies = {"channels/stable.yaml": b"from: edge\ngates: [proof, soak: 1h]\n"}
     stable = opened_channel(tmp_path, PROOF, name="stable", policies=policies)
     edge = stable.named("edge")
@@ -496,9 +496,9 @@ def test_where_no_policy_is_signed_nothing_is_asked_for(tmp_path: Path) -> None:
 
 
 class TestOlderWords:
-    """What counts is when somebody signed. An order that comes after a newer one of its kind is refused.
+    """The time of signing counts: an order that arrives after a newer one of its kind is refused.
 
-    It changes nothing, whether it was kept back or a clock was behind, and nobody is told yes for it.
+    The refused order changes nothing, whether it was withheld or dated by a slow clock, and no one gets a success.
     """
 
     def test_an_older_hold_or_lift_takes_no_newer_holds_place(self, edge: Channel) -> None:
@@ -537,7 +537,7 @@ class TestOlderWords:
         assert edge.ledger.state().held("edge", "dist.example.org", edge.now).keys() == {"jq", "zlib"}
 
     def test_the_error_says_from_when_it_would_count(self, edge: Channel) -> None:
-        """Bob's clock is right; that of Ann, who froze the channel a moment ago, is four minutes ahead."""
+        """Bob's clock is right; the clock of Ann, who froze the channel a moment ago, is four minutes fast."""
         ahead = edge.now + timedelta(minutes=4)
         edge.order(Act.FREEZE, at=ahead, until=ahead + timedelta(hours=1))
         with refuses("outdated-order") as refused:
@@ -587,7 +587,7 @@ def test_an_order_is_of_no_time_to_come(edge: Channel) -> None:
 
 @pytest.mark.parametrize("act", [Act.ROLLBACK, Act.PROMOTE])
 def test_nobody_goes_to_a_release_that_never_was(edge: Channel, act: Act) -> None:
-    """Whoever orders knows of it from the farm alone: it could have told of one that it has made up."""
+    """A curator knows of the report from the farm alone, which could have made one up."""
     old = package(edge)
     edge.sign(package(edge, "2.0"))
     made_up, _ = edge.prepare(old)
@@ -602,7 +602,7 @@ def _fails(_revision: Revision) -> None:
 
 
 def test_an_order_whose_release_never_came_is_good_for_another(edge: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key service failed, say, just before anybody could see it."""
+    """For example, the key service failed just before anybody could see the release."""
     one = package(edge)
     edge.sign(package(edge, "2.0"))
     order = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
@@ -612,7 +612,7 @@ def test_an_order_whose_release_never_came_is_good_for_another(edge: Channel, mo
         with pytest.raises(OSError, match="no room"):
             edge.sign(one, orders=[order])
     assert edge.ledger.state().permits[order].used_by is None
-    edge.sign(one, orders=[order])  # of another time, so it is another release
+    edge.sign(one, orders=[order])  # with another time, so it is another release
     assert edge.released == 2
     assert edge.ledger.state().permits[order].used_by == edge.newest().digest
 
@@ -640,12 +640,12 @@ def test_what_is_refused_when_it_is_published_uses_no_order(edge: Channel) -> No
     order = edge.order(Act.RETRY, packages={"jq": one.descriptor.digest})
     before = edge.ledger.state()
     with pytest.raises(FarmError):
-        edge.sign(one, orders=[order], at=edge.now + timedelta(days=3))  # dated ahead
+        edge.sign(one, orders=[order], at=edge.now + timedelta(days=3))  # dated in the future
     assert edge.ledger.state() == before
 
 
 def test_what_is_published_already_is_not_judged_again(edge: Channel) -> None:
-    """Who asks has not heard the answer; since then somebody may have frozen the channel."""
+    """The client that asks again has lost the answer; since then somebody may have frozen the channel."""
     asked = edge.prepare(package(edge))
     edge.ask(*asked)
     edge.order(Act.FREEZE)

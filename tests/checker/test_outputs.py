@@ -1,4 +1,4 @@
-"""The outputs of one build move together, a hold on one holds them all, and nothing goes that is made still."""
+"""The outputs of one build move together, a hold on one holds them all, and no output is removed that is still made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BOTH = ("", "libs")
 
 @dataclass(frozen=True)
 class Duo:
-    """A build of the recipe `duo`: its packages by the names of outputs, of which the main one is empty."""
+    """A build of the recipe `duo`: its packages by the names of outputs; the main output's name is empty."""
 
     outputs: dict[str, Package]
 
@@ -44,7 +44,7 @@ class Duo:
 
 
 def duo(edge: Channel, revision: int, *outputs: str, more: str = "") -> Duo:
-    """Build a revision of `duo` that puts out `outputs`, and both without."""
+    """Build a revision of `duo` with these `outputs`; with `BOTH` if none are given."""
     made = outputs or BOTH
     named = [f"  {each}: [lib/**]\n" for each in made if each not in ("", "debug")]
     text = "".join(["outputs:\n", *named]) if named else ""
@@ -59,13 +59,13 @@ def plain(edge: Channel, name: str, revision: int = 1) -> Package:
 
 
 def result(edge: Channel, *, passed: bool = True) -> SignedTest:
-    """What a tester has signed of the test of the newest `duo`."""
+    """A signed result of the test of the newest `duo`."""
     return edge.builder.test("duo", ["duo"], TESTER, passed=passed)
 
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Channel:
-    """A channel of what is built. Stable takes what it has, and lts what stable has."""
+    """Channels of what is built: stable takes from edge, and lts takes from stable."""
     policies = {f"channels/{name}.yaml": f"from: {of}\n".encode() + POLICY for name, of in FROM.items()}
     edge = opened_channel(tmp_path, POLICY, testers=[TESTER], policies=policies)
     repository = Repository(edge.public)
@@ -80,7 +80,7 @@ FROM = {"stable": "edge", "lts": "stable"}
 class TestTogether:
     @pytest.fixture
     def newer(self, edge: Channel) -> Duo:
-        """Revision 2 of what is released, whose test fails."""
+        """Revision 2 of the released package, whose test fails."""
         edge.sign(*duo(edge, 1, "", "libs", "debug").all)
         return duo(edge, 2, "", "libs", "debug", more=TESTED)
 
@@ -107,7 +107,7 @@ class TestTogether:
         for some in (["", "libs"], ["", "debug"]):
             with refuses("split-build", match="is of another build there"):
                 edge.sign(*(newer[each] for each in some), tests=[result(edge)])
-        third = duo(edge, 3, "", "debug")  # which makes no such output any more
+        third = duo(edge, 3, "", "debug")  # which no longer makes the other output
         with refuses("split-build", match="duo comes without duo-libs"):
             edge.sign(*third.all)
 
@@ -118,7 +118,7 @@ class TestTogether:
         assert edge.released == 2
 
     def test_what_comes_asks_for_the_tests_that_its_own_entry_names(self, edge: Channel, newer: Duo) -> None:
-        """One that leaves the newest tests out, beside one that names them, hides nothing."""
+        """A package that omits the newest tests does not hide those that its sibling names."""
         outputs = "revision: 2\noutputs: {libs: [lib/**]}\n"
         newest = edge.builder.recipe("duo", more=outputs + TESTED.replace("name: works", "name: works-now"))
         passed = [result(edge)]
@@ -131,7 +131,7 @@ class TestTogether:
         assert edge.released == 2
 
     def test_what_is_released_with_newer_tests_is_no_other_build(self, edge: Channel, newer: Duo) -> None:
-        """So it is where a rebuild was dropped for it: the build of before stands, and names the newer recipe."""
+        """So too where this is why a rebuild was dropped: the earlier build stays, and names the newer recipe."""
         edge.sign(*newer.all, tests=[result(edge)])
         outputs = "revision: 2\noutputs: {libs: [lib/**]}\n"
         newest = edge.builder.recipe("duo", more=outputs + TESTED.replace("name: works", "name: works-now"))
@@ -147,11 +147,11 @@ class TestTogether:
 
 
 class TestApart:
-    """What stands side by side of two builds by a curator's order, and what comes after it."""
+    """Packages of two builds that are together in a channel by a curator's order, and what follows."""
 
     @pytest.fixture
     def stable(self, edge: Channel) -> Channel:
-        """It has revision 1, and edge has 2."""
+        """Stable has revision 1, and edge has 2."""
         stable = edge.named("stable")
         first = duo(edge, 1, "", "libs", "debug")
         edge.sign(*first.all)
@@ -239,7 +239,7 @@ class TestDepartures:
         order = edge.order(Act.ROLLBACK, target=before)
         with refuses("unexplained-departure"):
             edge.sign(remove=["zlib"], orders=[order])
-        edge.sign(remove=["duo", "duo-libs"], orders=[order])  # zlib is held back, so it is not the set of before
+        edge.sign(remove=["duo", "duo-libs"], orders=[order])  # zlib is held back, so it is not the previous set
         assert edge.released == 3
 
     def test_from_another_channel_goes_what_is_gone_there(self, edge: Channel) -> None:
@@ -306,7 +306,7 @@ class TestTransitions:
 
     @pytest.fixture
     def edge(self, edge: Channel) -> Channel:
-        """Both channels have it that `zlib` and `jq` move together; they have released both."""
+        """Both channels require that `zlib` and `jq` move together; they have released both."""
         together = b"transitions: [{name: zj, packages: [zlib, jq]}]\n"
         edge.builder.policies = {name: text + together for name, text in edge.builder.policies.items()}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), datetime.now(UTC))
@@ -350,7 +350,7 @@ class TestTransitions:
         assert stable.released == 2
 
     def test_two_promotions_together_part_nothing_that_each_alone_does_not(self, edge: Channel) -> None:
-        """One names a package alone, of an earlier release; the other names both, of a later one."""
+        """One order names a package alone, of an earlier release; the other names both, of a later one."""
         stable = edge.named("stable")
 
         def promotion(revision: int, *names: str) -> tuple[Package, Digest]:
@@ -394,7 +394,7 @@ class TestGoingBack:
         assert edge.released == 5
 
     def test_a_release_of_before_is_that_though_more_is_known_of_its_packages(self, edge: Channel) -> None:
-        """Of which recipe tests ran, or who has built them again since, the pipeline says what it knows now."""
+        """The pipeline states its current knowledge of which recipe's tests ran, and who has rebuilt the packages."""
         first = duo(edge, 1, more=TESTED)
         edge.sign(*first.all, tests=[result(edge)])
         before = edge.newest().digest

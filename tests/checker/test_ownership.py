@@ -1,4 +1,4 @@
-"""The checker asks for the signature of an owner, whoever has put a recipe into the farm."""
+"""The checker requires the signature of an owner, whoever put a recipe into the farm."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _hex(key: CryptoSigner) -> bytes:
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Builder:
-    """Alice owns everything but what Ben does; Mallory is a curator and owns nothing."""
+    """Alice owns everything except what Ben owns; Mallory is a curator and owns nothing."""
     made = Builder.at(tmp_path)
     people = b"curators:\n  alice: '%s'\n  ben: '%s'\n  mallory: '%s'\n" % (_hex(ALICE), _hex(BEN), _hex(MALLORY))
     made.owners = {"curators.yaml": people, "OWNERS": b"* alice\npng* ben\n"}
@@ -74,7 +74,7 @@ def test_what_no_owner_has_signed_is_refused(
 
 
 def test_nothing_is_signed_since_by_a_clock_that_was_ahead(farm: Builder) -> None:
-    """It would be newer than all that comes. It is signed all the same, whenever that was."""
+    """It would be newer than any later one. It is signed all the same, whatever its date."""
     recipe, now = farm.recipe("zlib"), datetime.now(UTC)
     asked = "zlib", recipe.digest, now - timedelta(days=1)
 
@@ -114,7 +114,7 @@ def test_the_recipe_whose_tests_count_is_an_owners_too_and_of_the_same_plan(farm
 
 
 def test_a_submission_counts_all_together(farm: Builder) -> None:
-    """As a whole: with a signature of an owner for each of its recipes, whoever has brought one of them alone."""
+    """As a whole: with an owner's signature for each of its recipes, even if somebody brought one of them alone."""
     zlib, png = farm.recipe("zlib"), farm.recipe("png")
     farm.sign("alice", ALICE, zlib, png)
     package = farm.build(zlib)
@@ -154,7 +154,7 @@ def test_two_halves_do_not_make_each_other_whole(farm: Builder) -> None:
 
 
 def test_what_is_released_needs_nothing_more_of_what_it_was_submitted_with(farm: Builder) -> None:
-    """Else whoever comes to own one recipe would take away the signatures on a thousand others."""
+    """Otherwise a new owner of one recipe would invalidate the signatures on a thousand others."""
     zlib, png, jq = farm.recipe("zlib"), farm.recipe("png"), farm.recipe("jq")
     farm.sign("alice", ALICE, zlib, png)
     farm.sign("alice", ALICE, jq, png)

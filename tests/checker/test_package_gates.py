@@ -1,4 +1,4 @@
-"""The checker asks each gate of packages of the signed policy, from what was signed and from archives."""
+"""The checker evaluates each package gate of the signed policy, from signed documents and from archives."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CURATORS = b"curators:\n  alice: '%s'\n" % str(ALICE.public_key.keyval["public"]
 
 
 def test_every_gate_has_its_place() -> None:
-    """Whoever adds a gate says here who asks it, or why nobody has to."""
+    """A new gate is listed here with the place that evaluates it, or with the reason why none has to."""
     places = [gates.COMING.keys(), gates.OF_SETS, gates.OF_POLICIES, gates.OF_CURATORS, gates.NOT_ASKED.keys()]
     assert sorted(kind for place in places for kind in place) == sorted(GateKind)
     assert gates.GOING.keys() <= gates.COMING.keys()
@@ -114,7 +114,7 @@ class TestAdvisories:
         back = edge.order(Act.ROLLBACK, target=before)
         with refuses("gate-refused", match="EXAMPLE-2026-1"):
             edge.sign(zlib, jpeg, edge.builder.built["gif"], orders=[back])
-        edge.sign(zlib, jpeg, orders=[back])  # it asks nothing of packages in the pipeline either
+        edge.sign(zlib, jpeg, orders=[back])  # the pipeline runs no package gates for a rollback either
         assert edge.released == 5
 
 
@@ -145,7 +145,7 @@ class TestReproduced:
 
 
 class TestFromAnotherChannel:
-    """What stable takes has passed the gates of edge, though its own policy asks for less."""
+    """What stable takes has passed the gates of edge, though stable's own policy requires less."""
 
     @pytest.fixture
     def edge(self, tmp_path: Path) -> Channel:
@@ -189,7 +189,7 @@ class TestFromAnotherChannel:
 
 
 class TestSoak:
-    """Stable takes what edge has held for two hours, by the signer's own clock."""
+    """Stable takes what edge has had for two hours, by the signer's own clock."""
 
     @pytest.fixture
     def edge(self, tmp_path: Path) -> Channel:
@@ -214,7 +214,7 @@ class TestSoak:
         assert stable.released == 1
 
     def test_a_release_that_says_that_it_is_old_makes_nothing_older(self, edge: Channel, clock: Clock) -> None:
-        """Neither the first one of a channel nor a later one, nor to a signer that was started since."""
+        """Neither the first release of a channel nor a later one, nor at a restarted signer."""
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
         long_ago = edge.now - timedelta(days=1)
         edge.sign(zlib, at=long_ago)
@@ -226,7 +226,7 @@ class TestSoak:
             again.sign(png)
 
     def test_nor_the_very_first_to_one_that_was_started_right_after_it(self, edge: Channel, clock: Clock) -> None:
-        """What was empty, because nothing was published, was not lost."""
+        """A store that was empty because nothing was published has lost nothing."""
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
         edge.sign(zlib, at=edge.now - timedelta(days=1))
         again = replace(edge, name="stable", decision=edge.deciding(clock=clock))
@@ -234,7 +234,7 @@ class TestSoak:
             again.sign(zlib)
 
     def test_nor_to_one_that_reads_what_is_published_when_it_starts(self, edge: Channel, clock: Clock) -> None:
-        """Whoever may end it starts it so: what it finds then is of then."""
+        """Somebody who can end the process restarts it like this: what it finds at its start counts from that time."""
         zlib, png = (edge.builder.build(edge.builder.recipe(name)) for name in ("zlib", "png"))
         edge.sign(zlib, at=edge.now - timedelta(days=2))
         clock.later = timedelta(hours=3)
@@ -335,13 +335,13 @@ class TestApprovals:
         brought = [] if wrong is None else [approval(**wrong)]
         with refuses("gate-refused", match=r"zlib 1\.0-1 may not leave edge: 0 of 1"):
             edge.sign(remove=["zlib"], approvals=brought, orders=[*edge.ledger.state().permits])
-        # What is there besides makes it another set than that of before, to which a rollback was ordered.
+        # With other packages in it, it is not the previous set, to which a rollback was ordered.
         edge.sign(remove=["zlib"], approvals=[*brought, approval()], orders=[*edge.ledger.state().permits])
         assert edge.released == 3
 
 
 class TestPackagesOfOthers:
-    """What is taken of another distribution: its license, host and approvals count like those of own packages."""
+    """Packages of another distribution: license, host and approvals count as those of our own packages do."""
 
     @pytest.fixture
     def edge(self, tmp_path: Path) -> Channel:
@@ -356,7 +356,7 @@ class TestPackagesOfOthers:
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
 
     def release(self, edge: Channel, theirs: Theirs, **changes: Any) -> dict[str, Any]:
-        """Let them release a package; return how it is taken, and what shows that it is theirs."""
+        """Let them release a package; return the import, and the proof that it is theirs."""
         own = edge.builder.build(edge.builder.recipe("pattern"))
         package = theirs.package(own, **changes)
         theirs.publish(package)
@@ -382,7 +382,7 @@ class TestPackagesOfOthers:
         edge.builder.policies = {"channels/edge.yaml": b"gates: [proof]\n"}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
         zlib = edge.builder.build(edge.builder.recipe("zlib"))
-        edge.sign(zlib, imports=(taken,))  # what it has already stays until it is another
+        edge.sign(zlib, imports=(taken,))  # the channel keeps what it has until that changes
         with refuses("unknown-origin"):
             edge.sign(**self.release(edge, theirs, revision=2))
         assert edge.released == 2
@@ -396,14 +396,14 @@ class TestPackagesOfOthers:
         asked = edge.prepare(**old)
         with refuses("unordered", match=r"it is older than that of release 2 of base\.example\.net/stable"):
             edge.ask(*asked)
-        edge.sign()  # they go, and come again
+        edge.sign()  # the imports are removed, and come back
         with refuses("unordered", match="it is older than that of release 2"):
             edge.sign(**old)
         edge.sign(**self.release(edge, theirs, revision=3))
         assert edge.released == 3
 
     def test_a_curator_orders_an_older_one(self, edge: Channel, theirs: Theirs) -> None:
-        """Which is what helps where a number that they never had was believed once; then theirs count again."""
+        """This helps where an invented release number was accepted once; then their own numbers count again."""
         self.allow(edge, b"gates: [proof]\n", theirs)
         old, new = self.release(edge, theirs), self.release(edge, theirs, revision=2)
         edge.sign(**new)
@@ -433,7 +433,7 @@ class TestPackagesOfOthers:
                 sign_statement(approval_statement(taken, **about, removed=removed), ALICE) for removed in (False, True)
             ]
 
-        # Alice may be a curator of others too, which take it as well; a client of before did not say for which it is.
+        # Alice may also be a curator of another distribution that imports it; an older client did not say for which.
         of_others = [*signed(""), *signed(THEM), *signed("quite.another.example")]
         for given in ([], of_others):
             with refuses("gate-refused", match="may not enter edge: 0 of 1"):

@@ -1,4 +1,4 @@
-"""The checker's own look at a release: what it refuses, and how little it reads of what was signed before."""
+"""The checker's own check of a release: what it refuses, and how little it reads of what was signed before."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_an_archive_of_something_else_is_refused(signer: Signer) -> None:
 
 
 def test_an_archive_that_was_not_made_of_its_manifest_is_refused_although_its_digest_is_signed(signer: Signer) -> None:
-    """Its worker signs the digest of the archive, and a manifest that leaves a file of it out."""
+    """Its worker signs the digest of the archive, and a manifest that omits a file of the archive."""
     entry, member = signer.packages.entries["say"]
     content = {"bin/say": b"say", "etc/ld.so.preload": b"/usr/lib/evil.so"}
     files = [File(path, len(inside), Digest.of(inside), path == "bin/say") for path, inside in content.items()]
@@ -223,7 +223,7 @@ class TestRebuilds:
     def test_every_rebuild_must_be_by_an_allowed_builder_and_of_this_package(
         self, signer: Signer, another: CryptoSigner
     ) -> None:
-        signer.builders.rebuilds.clear()  # none is asked for, and those that are there must be right
+        signer.builders.rebuilds.clear()  # none is required, and those that exist must be right
         stranger = signer.packages.rebuilt("say", CryptoSigner.generate_ed25519())
         with pytest.raises(InvalidEnvelopeError, match="no allowed key"):
             signer.check(signer.release(signer.entry("say", rebuilds=(stranger,))))

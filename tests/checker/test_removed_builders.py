@@ -1,4 +1,4 @@
-"""Who was taken off the list of builders has no part in what is released anew: neither as builder nor by its code."""
+"""A removed builder has no part in new releases: neither as builder nor through code that it built."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_with_a_revision_by_another_builder_all_goes_on(removal: Removal) -> Non
 
 
 def test_it_is_enough_that_another_builder_came_to_the_same(removal: Removal) -> None:
-    """As evidence the farm brings the word of one who is allowed still."""
+    """As evidence the farm brings the provenance of a builder that is still allowed."""
     removal.remove()
     static = removal.edge.builder.built["static"]
     word = removal.edge.builder.said(removal.honest, static)

@@ -1,4 +1,4 @@
-"""Older tests come back by no way round: a rebuild, a rollback, a recipe that was passed over, another channel."""
+"""Older tests do not come back by a detour: a rebuild, a rollback, a skipped recipe, another channel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CREATE TABLE seen (channel TEXT NOT NULL PRIMARY KEY, release TEXT NOT NULL) WIT
 
 
 def owned(edge: Channel) -> Channel:
-    """Have it signed that Alice owns everything."""
+    """Have Alice's ownership of everything signed."""
     public = str(ALICE.public_key.keyval["public"]).encode()
     edge.builder.owners = {"curators.yaml": b"curators: {alice: '%s'}\n" % public, "OWNERS": b"* alice\n"}
     sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
@@ -63,7 +63,7 @@ class Strengthened:
     png: Package
 
     def recipe(self, test: str) -> Recipe:
-        """Another recipe that comes to the plan of png."""
+        """Another recipe with the plan of png."""
         return self.edge.builder.recipe("png", more=TESTED % test + "requires: [zlib]\n", needs=("zlib",))
 
     def signed(self, recipe: Recipe, days_ago: int = 0) -> Recipe:
@@ -76,11 +76,11 @@ class Strengthened:
         return self.edge.builder.build(self.signed(self.edge.builder.recipe("zlib", more=TESTED % "works" + text)))
 
     def rebuilt(self, recipe: Recipe) -> Package:
-        """Build png again from a recipe, against what there is now; two builds have one version and revision then."""
+        """Rebuild png from a recipe, against the current packages; two builds then share one version and revision."""
         return numbered(self.edge, self.edge.builder.build(recipe), 2)
 
     def results(self, recipe: Recipe) -> list[SignedTest]:
-        """What there is to pass for zlib and png together, as the recipe of png tests that."""
+        """The results that zlib and png need to pass together, as the recipe of png tests that."""
         builder = self.edge.builder
         builder.built["png"] = replace(builder.built["png"], recipe=recipe)
         return [builder.test("zlib", ["zlib"], TESTER), builder.test("png", ["png", "zlib"], TESTER)]
@@ -96,7 +96,7 @@ class Strengthened:
         return replace(self.png, tests=recipe.digest if recipe else None)
 
     def gone_back(self) -> None:
-        """Roll edge back, by an order, to what it held; png is named as it was built."""
+        """Roll edge back, by an order, to its earlier content; png is named as it was built."""
         other = self.signed(self.edge.builder.recipe("other"))
         target = self.edge.newest().digest
         self.sign(self.edge.builder.build(other))
@@ -105,7 +105,7 @@ class Strengthened:
 
 
 def numbered(edge: Channel, package: Package, number: int) -> Package:
-    """Return a package as the build of this number."""
+    """Return a package with this build number."""
     builder, archive = edge.builder, package.archive.digest
     run = BuildRun(builder.worker.public_key.keyid, "1", "", "", Digest.of(b"log"), {}, build=number)
     statement = build_statement(package.plan, package.recipe.digest, [(package.descriptor, archive)], (), run)
@@ -185,7 +185,7 @@ class TestRollbacks:
         assert png.edge.released == 5
 
     def test_a_build_that_one_has_brought_back_is_tested_by_what_was_the_newest_for_it(self, png: Strengthened) -> None:
-        """A recipe that came later was planned for the build of that time: the farm does not know it for this one."""
+        """A later recipe was planned for the build of that time: the farm does not know it for this build."""
         target, old = png.edge.newest().digest, png.edge.builder.built["zlib"]
         zlib = png.newer_zlib()
         again = png.rebuilt(png.strong)
@@ -259,7 +259,7 @@ def test_what_another_channel_has_replaced_is_not_named_first_elsewhere(tmp_path
     if not gated:
         edge.builder.policies = {**edge.builder.policies, "channels/edge.yaml": b"gates: [proof]\n"}
         sign_policy(Repository(edge.public), edge.keys, edge.builder.policy(), edge.now)
-        edge.sign(jq, submissions=submissions)  # as the farm names what no gate looks at
+        edge.sign(jq, submissions=submissions)  # as the farm names packages that no gate judges
     with refuses("older-tests", match="release 2 of edge has named"):
         edge.named("stable").sign(jq, tests=results, submissions=submissions)
     edge.builder.built["jq"] = replace(jq, recipe=second)
@@ -268,7 +268,7 @@ def test_what_another_channel_has_replaced_is_not_named_first_elsewhere(tmp_path
 
 
 def test_a_signature_that_is_kept_back_makes_nothing_newer_than_it_is(tmp_path: Path) -> None:
-    """What a channel without tests has released needs none to come into another: then it would count as signed now."""
+    """A package from a channel without tests needs none to enter another: then it would count as signed now."""
     stable = {"channels/stable.yaml": b"from: edge\n" + POLICY}
     how = {"name": "stable", "testers": [TESTER], "policies": stable}
     edge = owned(opened_channel(tmp_path, b"gates: [proof]\n", **how).named("edge"))

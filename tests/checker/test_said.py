@@ -1,4 +1,4 @@
-"""What a release says of its packages: their recipe, the summary of that, and their bill of materials."""
+"""What a release states of its packages: the recipe, its summary, and the bill of materials."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_the_summary_is_that_of_the_recipe(edge: Channel, zlib: Package) -> None
 
 
 class TestAnotherRecipeOfWhatIsReleased:
-    """It comes to the same plan, so that an honest builder has come to the very package and signed so."""
+    """It has the same plan, so an honest builder has made exactly this package and signed that."""
 
     @pytest.fixture
     def ann(self, edge: Channel) -> CryptoSigner:

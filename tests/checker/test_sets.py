@@ -1,4 +1,4 @@
-"""The checker proves the set of a release itself: whatever the pipeline says of it, and at the cost of what changed."""
+"""The checker proves the set of a release itself, whatever the pipeline claims, at the cost of what changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def published(tmp_path: Path) -> SmallDistribution:
 
 
 def _after(made: SmallDistribution, **needs: tuple[str, ...]) -> Release:
-    """The release after the newest one, with the packages that there are now, and these needs where they are told."""
+    """The release after the newest one, with the current packages, and these needs where they are given."""
     assert made.released is not None
     put = [replace(entry, needs=needs.get(name, ())) for name, (entry, _) in made.entries.items()]
     gone = {"say", "greet"} - made.entries.keys()
@@ -62,7 +62,7 @@ def test_a_need_that_is_dropped_is_refused_although_the_entry_does_not_name_it(p
 
 
 def test_needs_that_are_not_those_of_the_files_are_refused(published: SmallDistribution) -> None:
-    """A client fetches what the release names, so that a dropped name would leave a package out."""
+    """A client fetches what the release names, so a dropped name would leave a package out."""
     published.package("greet", {"bin/greet": "#!/usr/bin/say\n# louder\n"}, version="2.0")
     with pytest.raises(RefusedReleaseError, match="names nothing as the needs of greet, which are say"):
         _check(published, _after(published))
@@ -70,7 +70,7 @@ def test_needs_that_are_not_those_of_the_files_are_refused(published: SmallDistr
 
 
 def test_needs_that_another_package_has_come_to_serve_are_told_again(published: SmallDistribution) -> None:
-    """The entry of who needs it is as it was, and would have a client fetch the one that serves it no more."""
+    """The dependent's entry is unchanged, and would make a client fetch the package that no longer provides it."""
     published.package("say", {"share/say": "say"}, version="2.0")
     published.package("loud", {"bin/say": "SAY"})
     with pytest.raises(RefusedReleaseError, match="names say as the needs of greet, which are loud"):
@@ -115,7 +115,7 @@ def test_what_is_proven_again_costs_what_changed(published: SmallDistribution) -
         entry, _ = published.entries[f"p{number}"]
         published.blobs.delete(entry.facts.digest)
     published.package("say", {"bin/say": "louder"}, version="2.0")
-    published.publish()  # reads nothing of the thirty others
+    published.publish()  # reads none of the thirty others
 
 
 def test_taking_a_package_out_reads_no_entry_of_those_that_stay(published: SmallDistribution) -> None:

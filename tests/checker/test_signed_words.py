@@ -1,4 +1,4 @@
-"""What is said of vulnerabilities is published when somebody who counts has signed it, and does not go back."""
+"""Statements about vulnerabilities are published when an authorized person has signed them, and are not reverted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def looked(name: str, **ago: float) -> Review:
 
 @dataclass
 class UnitOfWork:
-    """What asks the signer of `channel` to publish words."""
+    """Asks the signer of `channel` to publish statements."""
 
     channel: Channel
 
@@ -114,7 +114,7 @@ def test_an_advisory_is_published_when_it_is_signed_and_needs_nobody_afterwards(
     edge.advise(advisory_word(advisory()))
     assert unit.list(advisory())
     _no_longer_an_operator(edge)
-    assert not unit.list(advisory())  # it is there already
+    assert not unit.list(advisory())  # it is listed already
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_statement_that_is_published_neither_goes_nor_becomes_older(edge: Chan
     with pytest.raises(InvalidAdvisoryIndexError, match="leaves out all statements"):
         unit.list()
     with pytest.raises(InvalidAdvisoryIndexError, match="not as a farm writes it"):
-        unit.list(statements=(before, now, other))  # the older one beside the newer
+        unit.list(statements=(before, now, other))  # the older one next to the newer one
 
 
 def test_the_document_of_statements_says_nothing_else(edge: Channel, unit: UnitOfWork) -> None:

@@ -1,4 +1,4 @@
-"""What the signer states of a release that it signs: who reads it sees by which policy, and on what evidence."""
+"""What the signer states of a release that it signs: a reader sees by which policy, and on what evidence."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_each_release_has_one_that_says_what_was_looked_at(edge: Channel) -> Non
         for inputattestation in predicate["inputAttestations"]
     }
     before = f"summaries/{first.digest.hex}.json"
-    # Of the packages only those that are new: the rest the summaries before speak of.
+    # Only the new packages: the earlier summaries describe the others.
     assert list(inputs) == ["evidence", before, "provenance of jq"]
     assert inputs[before] == Digest.of(summary(edge, first)).hex
     assert inputs["provenance of jq"] == edge.builder.built["jq"].entry.provenance.digest.hex

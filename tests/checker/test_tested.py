@@ -1,4 +1,4 @@
-"""The checker counts results itself: those that listed testers have signed, of the policy's tests, on this very set."""
+"""The checker counts results itself: signed by listed testers, of the policy's tests, on exactly this set."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_dependents_are_tested_with_what_changed_and_results_for_another_set_are
 
 
 def _with_newer_tests(edge: Channel) -> None:
-    """Release png with a test that its recipe has got since, and that nobody was asked for yet."""
+    """Release png with a test that its recipe gained since, and that nobody has run yet."""
     png = edge.builder.built["png"]
     newer = edge.builder.recipe(
         "png", more=TESTED.replace("works", "still-works") + "requires: [zlib]\n", needs=("zlib",)
@@ -125,7 +125,7 @@ def test_a_test_that_had_failed_before_the_change_too_holds_nothing_back(edge: C
 
 
 def test_newer_tests_that_fail_on_what_is_released_hold_nobody_else_back(edge: Channel) -> None:
-    """The farm tries them on the base, and names them with the next release: they had failed before that."""
+    """The farm runs them on the base, and names them with the next release: they had failed before that."""
     _both(edge)
     builder, png = edge.builder, edge.builder.built["png"]
     more = TESTED.replace("works", "strict") + "requires: [zlib]\n"
@@ -142,11 +142,11 @@ def test_newer_tests_that_fail_on_what_is_released_hold_nobody_else_back(edge: C
 
 
 class TestWhatHasPassedForTheBase:
-    """A test that has passed for what is released was not red on it, whatever is brought and whatever is kept back."""
+    """A test that has passed for the released set was not red on it, whatever results are brought or withheld."""
 
     @pytest.fixture
     def brought(self, edge: Channel) -> list[SignedTest]:
-        """What is brought with a newer zlib, under which the test of png fails; it failed once on the base, too."""
+        """The evidence for a newer zlib, under which the test of png fails; it failed once on the base, too."""
         builder = edge.builder
         builder.build(_recipe(edge, "zlib"))
         builder.build(_recipe(edge, "png", "requires: [zlib]\n", ("zlib",)))
@@ -190,7 +190,7 @@ class TestWhatHasPassedForTheBase:
     def test_what_only_others_have_passed_who_are_no_testers_any_more_counts_for_nothing(
         self, edge: Channel, brought: list[SignedTest]
     ) -> None:
-        """They may have been taken off the list because they lied."""
+        """They may have been removed from the list because they lied."""
         repository, builder = Repository(edge.public), edge.builder
         self.refused(edge, brought)
         edit = TargetsEdit(remove_testers=(TESTER.public_key.keyid,))
@@ -281,7 +281,7 @@ def test_rubbish_among_the_results_counts_for_nothing(edge: Channel) -> None:
 
 
 def test_a_recipe_that_is_hidden_for_a_while_hides_no_test(edge: Channel) -> None:
-    """Control can take published blobs away; what is then not known of a test must not be taken for knowledge."""
+    """Control can delete published blobs; a missing record of a test must not pass for knowledge about the test."""
     builder = edge.builder
     builder.build(_recipe(edge, "zlib"))
     tool = builder.recipe("tool", more="tests: [{name: works, command: [/usr/bin/works], needs: [zlib]}]\n")

@@ -1,4 +1,4 @@
-"""A test that cannot be run: it was red before, and lets nothing in that could be tested once."""
+"""A test that cannot be run: it counts as red on the base, unless it has passed before."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Needing:
         return self.builder.build(self.builder.recipe("web", more=WEB % needs + f"revision: {revision}\n"))
 
     def result(self, *, passed: bool = True) -> SignedTest:
-        """What came of the test of web, with the library there."""
+        """The result of the test of web, with the library present."""
         built = self.made.built
         theirs = DependencyArchive(
             self.lib.tree, self.lib.store_path, self.made.archive, built.manifest, self.lib.digest
@@ -81,7 +81,7 @@ def refused(edge: Channel, *packages: Package, match: str = "'works' of web", **
 
 def test_what_a_test_needs_does_not_go_so_that_it_need_not_pass(needing: Needing) -> None:
     edge = needing.edge
-    edge.sign()  # the library goes, and nothing but a test needs it
+    edge.sign()  # the library is removed, and only a test needs it
     web = needing.web(2)
     error = refused(edge, web, match="which has passed before and cannot be run on the release before")
     assert set(error.by_package) == {"web"}
@@ -111,14 +111,14 @@ def test_the_owner_mends_the_test(needing: Needing) -> None:
 
 def test_one_that_has_never_passed_was_red_and_holds_nothing_back(tmp_path: Path) -> None:
     needing = Needing(tmp_path, UNTESTED)
-    needing.edge.sign(needing.web())  # before tests were asked for
+    needing.edge.sign(needing.web())  # before tests were required
     needing.sign_policy(DEPENDENTS)
     needing.edge.sign(needing.web(2))
     assert needing.edge.released == 2
 
 
 def test_one_that_is_new_and_needs_what_is_not_there_yet_holds_nobody_else_back(tmp_path: Path) -> None:
-    """The farm names newer tests with the next release; web itself does not come by that."""
+    """The farm names newer tests with the next release; that does not bring in a new web."""
     edge = opened_channel(tmp_path, DEPENDENTS, testers=[TESTER])
     builder = edge.builder
     zlib = builder.build(builder.recipe("zlib"))

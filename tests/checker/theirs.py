@@ -1,4 +1,4 @@
-"""Another distribution, with real keys, and what a control that follows it brings to show that it signed a release."""
+"""Another distribution, with real keys, and what a farm that imports from it brings as proof of a signed release."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THEM = "base.example.net"
 
 @dataclass
 class Theirs:
-    """`blobs` are our own public ones, where control brings what the checker reads."""
+    """`blobs` are our own public ones, where control puts what the checker reads."""
 
     folder: Path
     blobs: BlobStore
@@ -54,7 +54,7 @@ class Theirs:
 
     @property
     def signed(self) -> dict[str, bytes]:
-        """The file in which targets of ours sign where packages may be taken of."""
+        """The file in which our targets role signs where packages may be imported from."""
         there = f"{{address: https://{THEM}, channel: {self.channel}, root: '{self.root}'}}"
         return {"distributions.yaml": f"{THEM}: {there}\n".encode()}
 
@@ -65,7 +65,7 @@ class Theirs:
         return made
 
     def publish(self, *packages: Descriptor) -> Release:
-        """Release these, and nothing else."""
+        """Release these packages, and nothing else."""
         descriptors = {package.name.short: self._keep(package.to_json()) for package in packages}
         put = [
             replace(
@@ -94,7 +94,7 @@ class Theirs:
         return release
 
     def taken(self, *packages: Descriptor, number: int = 0, **said: Any) -> Import:
-        """What a release of ours says that it takes of one of theirs, the newest unless another `number` is told."""
+        """What a release of ours states as imported from one of theirs, the newest or the one with `number`."""
         release = self.releases[(number or len(self.releases)) - 1]
         taken = Import(
             distribution=THEM,
@@ -110,7 +110,7 @@ class Theirs:
         return replace(taken, **said)
 
     def shown(self, number: int = 0) -> ReleaseProof:
-        """What is signed now, back to the release of this number, or the newest."""
+        """The metadata that is signed now, back to the release of this number, or the newest."""
         heads = [release.digest for release in reversed(self.releases[(number or len(self.releases)) - 1 :])]
         documents = [self._metadata(role) for role in ("timestamp", "snapshot", "targets", self.channel)]
         roots = sorted((self.public / "metadata").glob("*.root.json"), key=_version)
@@ -121,7 +121,7 @@ class Theirs:
         )
 
     def _metadata(self, role: str) -> bytes:
-        """The newest of a role, but of root the first, which is pinned."""
+        """The newest file of a role; of root the first, which is pinned."""
         folder = self.public / "metadata"
         found = sorted(folder.glob(f"*.{role}.json"), key=_version) or [folder / f"{role}.json"]
         return found[0 if role == "root" else -1].read_bytes()

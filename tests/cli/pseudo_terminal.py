@@ -1,4 +1,4 @@
-"""Running the `farm` command on a real pseudo-terminal, and what may arrive there."""
+"""Running the `farm` command on a real pseudo-terminal, and what may be printed there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE = 240.0
 
 
 def on_a_terminal(arguments: tuple[str, ...], environment: Mapping[str, str], directory: Path) -> bytes:
-    """Run the command with a terminal as its input, output and standard error; return what arrived there."""
+    """Run the command with a terminal as its stdin, stdout and stderr; return what was printed."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [COMMAND, *arguments],
@@ -38,7 +38,7 @@ def on_a_terminal(arguments: tuple[str, ...], environment: Mapping[str, str], di
                 continue
             try:
                 piece = os.read(ours, 65536)
-            except OSError:  # EIO: nobody holds the other end any more
+            except OSError:  # EIO: no process holds the other end any more
                 break
             if not piece:
                 break
@@ -53,12 +53,12 @@ def on_a_terminal(arguments: tuple[str, ...], environment: Mapping[str, str], di
 
 
 def text_of(arrived: bytes) -> str:
-    """Return what arrived without our colours; the line ends of a terminal are those of Python."""
+    """Return the output without our colors, and with the line ends of Python for those of a terminal."""
     return OUR_COLOURS.sub("", arrived.decode().replace("\r\n", "\n"))
 
 
 def obeyed(text: str) -> list[str]:
-    """Return, with what stands around it, each character that a terminal would obey or not show."""
+    """Return, with its context, each character that a terminal would obey or not show."""
     return [
         repr(text[max(0, at - 30) : at + 20])
         for at, each in enumerate(text)

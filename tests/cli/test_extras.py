@@ -1,4 +1,4 @@
-"""The one table of extras: it agrees with what is installed for each, and with what the program loads."""
+"""The one table of extras: it agrees with what is installed for each, and with what the program imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ELSEWHERE = {"pip": "of the interpreter that farm.build.sources.pip_sdist runs 
 
 
 def brought_by(extra: str) -> set[str]:
-    """Return the modules of all distributions that farm needs with an extra (none: empty), and what these need."""
+    """Return the modules of all distributions that farm needs with an extra (empty: without any), and their needs."""
     modules = {}
     for module, names in metadata.packages_distributions().items():
         for name in names:
@@ -43,7 +43,7 @@ def brought_by(extra: str) -> set[str]:
 
 
 def loaded(node: ast.AST) -> set[str]:
-    """Return the modules that a file loads, by their first names; what is imported for types alone is not."""
+    """Return the top-level modules that a file imports, except imports for types alone."""
     found = set()
     for each in ast.iter_child_nodes(node):
         if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING":

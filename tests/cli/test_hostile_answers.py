@@ -1,4 +1,4 @@
-"""What is no answer of a farm is told, with the farm, the route and the field; no verb ends with a traceback."""
+"""An invalid answer of a farm is reported with the farm, the route and the field; no verb ends with a traceback."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ BY_MODELS = ("jobs", "log 1", "package copies jq", "retry 1")
 
 
 class Answering(ThreadingHTTPServer):
-    """Answers whatever it is asked with `content`."""
+    """Answers every request with `content`."""
 
     content = b""
 
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # as http.server has them
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def url(server: Answering, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
 
 
 def run(words: str) -> BaseException | None:
-    """Return how a verb ends; a fault of farm's own is raised."""
+    """Return how a verb ends; an error in farm's own code is raised."""
     result = CliRunner().invoke(farm, words.split(), standalone_mode=False)
     if result.exception and not isinstance(result.exception, FarmError | SystemExit):
         raise result.exception
@@ -141,19 +141,19 @@ def test_a_field_of_a_model_is_named_too(server: Answering, url: str) -> None:
 
 
 def example(shape: Shape) -> Any:
-    """The least that has a shape, with one item in each list, and ends where a verb would wait."""
+    """The smallest valid answers, with one item in each list, and final where a verb would wait."""
     if isinstance(shape, Maybe | Absent):
         return example(shape.shape)
     if isinstance(shape, list):
         return [example(shape[0])]
     if isinstance(shape, type):
         return {str: "x", int: 1, bool: True}.get(shape, "2026-11-29T12:00:00+00:00")
-    # Pages go on by these.
+    # Pages continue by these.
     return {name: None if name.startswith("next-") else example(of) for name, of in shape.items()}
 
 
 def broken_forms(value: Any, shape: Shape, field: str = "") -> Iterator[tuple[str, Any]]:
-    """Give forms of a value in which one field is wrong or missing, each with the field."""
+    """Yield forms of a value in which one field is wrong or missing, each with the field."""
     if isinstance(shape, Maybe | Absent):
         yield from broken_forms(value, shape.shape, field) if value is not None else ()
     elif isinstance(shape, list):

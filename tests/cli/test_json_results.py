@@ -1,4 +1,4 @@
-"""What changes something says with `--json` what it has come to: one document on stdout, all else on stderr."""
+"""With `--json`, a verb that changes something prints its result: one document on stdout, all else on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = ("--root", "root")
 
 
 class Subscriber:
-    """Somebody who follows two channels, and asks for JSON each time."""
+    """A user who follows two channels, and asks for JSON each time."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

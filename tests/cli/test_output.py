@@ -1,4 +1,4 @@
-"""The one place through which the command prints: what it lets out, and that nothing goes past it."""
+"""The one place through which the command prints: what it escapes, and that nothing bypasses it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PRINTING = {
 
 
 class Terminal(io.TextIOWrapper):
-    """A stream that is a terminal, as far as anybody asks."""
+    """A stream that claims to be a terminal."""
 
     def __init__(self) -> None:
         super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
@@ -121,7 +121,7 @@ def test_nothing_of_the_command_prints_past_the_one_place() -> None:
     past = [
         f"{path.name}:{node.lineno}: {ast.unparse(node.func)}"
         for path in sorted(HOME.glob("*.py"))
-        if path.name not in ("output.py", "entry.py")  # which says one sentence of its own before anything is loaded
+        if path.name not in ("output.py", "entry.py")  # which prints one sentence before anything is imported
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING
     ]

@@ -1,4 +1,4 @@
-"""What an error looks like, and what a stranger's text in it cannot do."""
+"""How an error is printed, and what hostile text in an error cannot do."""
 
 from __future__ import annotations
 

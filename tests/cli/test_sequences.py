@@ -1,4 +1,4 @@
-"""The functions that docs/architecture.md names for the verbs: each is there, and is what its verb calls."""
+"""The functions that docs/architecture.md names for the verbs: each exists, and its verb calls it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEQUENCES = {verb: (module, name) for verb, module, name in _ROW.findall(_PAGE.r
 
 
 def verb_function(words: str) -> FunctionType:
-    """Return the function that Click calls for a verb, as `image build`."""
+    """Return the function that Click calls for a verb, such as `image build`."""
     command: click.Command = farm
     with click.Context(farm) as context:
         for word in words.split():

@@ -1,4 +1,4 @@
-"""A terminal that is closed ends a command, unless `nohup` said otherwise."""
+"""Closing the terminal ends a command, unless `nohup` forbids it."""
 
 from __future__ import annotations
 

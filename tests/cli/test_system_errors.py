@@ -1,4 +1,4 @@
-"""What the system refuses is told with its path and what to do, whichever verb met it."""
+"""Errors of the operating system are reported with the path and a remedy, whichever verb met them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_state_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "file").touch()
-    # Nobody makes directories there, root neither.
+    # Nobody can make directories there, not even root.
     said = told("/sys/farm", "pack", f"{tmp_path}/app", "--name", "mine.example.org/app", "--version", "1")
     assert "/sys/farm: " in said
     assert "or name another place: FARM_STATE (/sys/farm) and FARM_HOST (/" in said

@@ -1,4 +1,4 @@
-"""Every verb has a place in the help; former names work, and say what they are called now."""
+"""Every verb has a place in the help; former names work, and print the current name."""
 
 from __future__ import annotations
 

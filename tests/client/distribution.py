@@ -104,7 +104,7 @@ class SmallDistribution:
     ) -> None:
         """Add a package. `linked` are packages added before whose code was linked into it, `untraced` unseen.
 
-        `text` is its recipe, which is then published with what lies beside it; `made_of` are the sources of the plan.
+        `text` is its recipe, which is then published with the files next to it; `made_of` are the sources of the plan.
         `sensitive` are files that it declares, with the reasons. `reported` are facts that a lying worker reports,
         `build` is a build number other than the next for these files.
         """
@@ -176,7 +176,7 @@ class SmallDistribution:
         self.entries[name] = (entry, Member.of(descriptor, facts, captured.manifest))
 
     def add(self, package: BuiltPackage, provenance: Digest, recipe: Recipe, blobs: BlobStore) -> None:
-        """Add a package that was built of a recipe, whose blobs lie in another store."""
+        """Add a package that was built from a recipe, whose blobs are in another store."""
         descriptor = package.descriptor
         for blob in (package.archive, package.manifest, package.facts):
             self.blobs.put_bytes(blobs.read(blob.digest))
@@ -198,7 +198,7 @@ class SmallDistribution:
         self.entries[name] = (entry, Member.of(descriptor, facts, Manifest.from_json(self.read(package.manifest))))
 
     def take(self, entry: ReleaseEntry, blobs: BlobStore) -> None:
-        """Add a package as another channel describes it, whose blobs lie in another store."""
+        """Add a package as another channel describes it, whose blobs are in another store."""
         for blob in entry.blobs:
             self.blobs.share(blobs, blob.digest)
         descriptor = Descriptor.from_json(self.read(entry.descriptor))
@@ -223,7 +223,7 @@ class SmallDistribution:
         return self.keep(sign_statement(statement, builder))
 
     def rebuilt(self, name: str, builder: CryptoSigner) -> BlobRef:
-        """Return the provenance of another builder who came to the same package."""
+        """Return the provenance of another builder of the same package."""
         entry, member = self.entries[name]
         return self.provenance(member.descriptor, entry.archive, builder, entry.recipe)
 
@@ -236,7 +236,7 @@ class SmallDistribution:
     def publish(
         self, *, checked: bool = True, imports: tuple[Import, ...] = (), foreign: Sequence[Member] = ()
     ) -> Release:
-        """Publish; unchecked, as a signer would whose checks were broken into. `foreign` are the imported packages."""
+        """Publish; unchecked, as a signer whose checks were bypassed would. `foreign` are the imported packages."""
         if self.founded is None:
             allowed = [each.public_key for each in (self.builder, *self.builders)]
             self.founded = found_repository(
@@ -263,7 +263,7 @@ class SmallDistribution:
         signers = read_signers(self.founded.online)
         if checked:
             evidence = self.keep(ReleaseEvidence().to_json())
-            # Begun anew each time: what is published without a signer in between is in none.
+            # Created anew each time: packages published without a signer in between are in no record.
             ledger = Ledger(self.folder / f"ledger-{token_hex(8)}")
             repository = PinnedRepository(self.public, ledger)
             self.decision = self.decision or Decision(repository, PublishedRecord(self.folder / "record"), ledger)

@@ -1,4 +1,4 @@
-"""What a client fetches of a small distribution, and how one byte of a file of it is altered."""
+"""Files that a client fetches from a small distribution, and altering one byte of such a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fetched_files(distribution: SmallDistribution, *names: str) -> list[Path]:
-    """Return every file that an install of these packages, which need no others, reads, but the root: it is pinned."""
+    """Return every file that an install of these packages reads, which need no others; without the pinned root."""
     assert distribution.released is not None
     index = IndexTree(distribution.read, distribution.released.index)
     blobs = [distribution.released.index]
@@ -31,7 +31,7 @@ def fetched_files(distribution: SmallDistribution, *names: str) -> list[Path]:
 
 @contextmanager
 def one_byte_altered(path: Path) -> Iterator[None]:
-    """Alter one byte of a file, of metadata in what is signed; afterwards the file is as it was."""
+    """Alter one byte of a file, of metadata in the signed part; afterwards the file is restored."""
     whole = path.read_bytes()
     place = whole.index(b'"signed"') + 30 if path.parent.name == "metadata" else len(whole) // 2
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])

@@ -1,4 +1,4 @@
-"""A shell for what runs without any package: the host's own, mounted beside the packages with its libraries."""
+"""A shell for tests that run without any package: the host's own, mounted next to the packages with its libraries."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MOUNT = ("--mount", "/usr:/host-usr")
 
 
 def program(name: str) -> list[str]:
-    """Return the words that start one of the host's programs."""
+    """Return the arguments that start one of the host's programs."""
     return [_there(_LOADER), "--library-path", _there(_LIBRARIES), _there(Path(f"/usr/bin/{name}").resolve())]
 
 
 def shell(script: str) -> list[str]:
-    """Return the words that run a script; in it `@ls` is the host's `ls`."""
+    """Return the arguments that run a script; in it `@ls` is the host's `ls`."""
     words = [shlex.join(program(word[1:])) if word.startswith("@") else word for word in script.split(" ")]
     return [*program("dash"), "-c", " ".join(words)]
 

@@ -1,4 +1,4 @@
-"""OCI layouts of images, and how others change them with all digests put right."""
+"""OCI layouts of images, and how other tools change them with all digests corrected."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def compress(directory: Path) -> None:
 
 
 def retold(directory: Path, change: Callable[[Any, Any], object]) -> None:
-    """Change configuration and manifest of a layout, and put all digests above them right."""
+    """Change configuration and manifest of a layout, and correct all digests above them."""
     index = json.loads((directory / "index.json").read_bytes())
     manifest = json.loads(blob(directory, index["manifests"][0]["digest"]))
     config = json.loads(blob(directory, manifest["config"]["digest"]))

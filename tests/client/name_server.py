@@ -1,4 +1,4 @@
-"""A DNS server on the loopback, for UDP: it answers with the TXT records it is given, and says what it was asked."""
+"""A DNS server on the loopback, for UDP: it answers with the given TXT records, and records the questions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.02
 
 
 class NameServer:
-    """`texts` are the strings of TXT records by name; `rcode` is what it answers with instead; `silent`: nothing."""
+    """`texts` are the strings of TXT records by name; `rcode` is the error to answer with; `silent`: no answer."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str | bytes]] = {}

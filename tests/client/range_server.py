@@ -1,4 +1,4 @@
-"""A web server on the loopback that counts the bytes it sends of each file, and can be told to hang up half-way."""
+"""A web server on the loopback that counts the bytes sent of each file, and can break connections half-way."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PIECE = 64 * 1024
 
 class _Silent(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Say nothing: clients hang up too."""
+        """Log nothing: clients break connections, too."""
 
 
 @dataclass
 class RangeServer:
-    """Serves `folder`. After `hang_up_after` bytes of a file it breaks the connection; `ranges`: it knows them."""
+    """Serves `folder`. After `hang_up_after` bytes of a file it breaks the connection; `ranges`: it supports them."""
 
     folder: Path
     ranges: bool = True

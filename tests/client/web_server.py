@@ -22,7 +22,7 @@ class Silent(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Path, handler: type[Silent] = Silent) -> Iterator[str]:
-    """Serve a directory, as `handler` does it; yields its address."""
+    """Serve a directory by `handler`; yields its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

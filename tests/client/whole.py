@@ -1,4 +1,4 @@
-"""Whether what a root holds is whole: every byte of its packages, every link, and nothing else."""
+"""Whether a root is complete: every byte of its packages, every link, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def whole(host: Host, root: Path) -> Generation:
-    """Return the installed state of a root, every part of which is as its record says."""
+    """Return the installed state of a root, after checking each part against its record."""
     state = Root(root).installed()
     place = root / ".farm" / "generations" / str(state.number)
     assert (root / ".farm" / "current").resolve() == place.resolve()

@@ -1,4 +1,4 @@
-"""What the engine's tests run on: the machine's own Docker Engine, and its own `/usr` in the place of a toolchain."""
+"""What the engine's tests run on: the machine's own Docker Engine, and its own `/usr` in place of a toolchain."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def attempt(tmp_path: Path) -> Iterator[AttemptDirectory]:
 
 @dataclass
 class Box:
-    """A sandbox ready to run shell commands; keeps what they print."""
+    """A sandbox ready to run shell commands; records their output."""
 
     sandbox: Sandbox
     spec: SandboxSpec

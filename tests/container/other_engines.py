@@ -1,6 +1,6 @@
-"""Engines beside Docker: podman with a storage of its own, and a namespace of the containerd that Docker runs on.
+"""Engines besides Docker: podman with its own storage, and a namespace of the containerd that Docker runs on.
 
-Each is given as a function that runs its client and returns what that printed; nothing of it is left at the end.
+Each is returned as a function that runs its client and returns the output; nothing of it remains at the end.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ needs_containerd = pytest.mark.skipif(
 
 @contextmanager
 def podman(folder: Path) -> Iterator[Client]:
-    """Give podman with its images in `folder`."""
-    # Overlays need a kernel that stacks them, and journals a systemd: tests need neither.
+    """Yield podman with its images in `folder`."""
+    # Overlays need a kernel that stacks them, and journals need systemd: tests need neither.
     storage = ["--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver=vfs"]
     command = ["podman", *storage, "--events-backend=none", "--cgroup-manager=cgroupfs"]
     try:
@@ -41,7 +41,7 @@ def podman(folder: Path) -> Iterator[Client]:
 
 @contextmanager
 def containerd() -> Iterator[Client]:
-    """Give `ctr` in a namespace of its own."""
+    """Yield `ctr` in a namespace of its own."""
     namespace = f"farm-test-{secrets.token_hex(6)}"
     bare = ["ctr", "--address", _SOCKET]
     ctr = _client([*bare, "--namespace", namespace])

@@ -110,7 +110,7 @@ def test_in_a_build_the_links_lie_over_the_toolchain(attempt: AttemptDirectory, 
 
 
 def test_the_empty_image_has_one_id_for_ever() -> None:
-    # Changing the image means changing its tag too.
+    # A change of the image must change its tag too.
     assert EmptyImage.of(AMD64).id == "sha256:b275f170fc467838e9f12a80d790032b240b7440224014e091f0608aaf8ec6d1"
     assert EmptyImage.of(Platform.parse("linux/arm64")).id != EmptyImage.of(AMD64).id
 

@@ -1,4 +1,4 @@
-"""The image store gets an image into the engine under an id known beforehand, and sends only what is missing."""
+"""The image store loads an image into the engine under a precomputed id, and sends only what is missing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_engine_says_which_store_it_has() -> None:
 
 
 class Workbench:
-    """An engine, a store of packages whose content no other test has, and the archives that were sent."""
+    """An engine, a store of packages with unique content, and the archives that were sent."""
 
     def __init__(self, client: docker.APIClient, store: BlobStore, unique: str) -> None:
         self.client = client
@@ -161,8 +161,8 @@ def test_an_image_that_turns_out_to_be_another_is_an_error(bench: Workbench) -> 
 
 @pytest.mark.docker
 def test_a_containerd_store_is_sent_everything(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    # This engine has a graph driver: what can be seen here is that a complete archive is sent although all layers are
-    # there, and that the engine takes it.
+    # This engine has a graph driver: the test can show that a complete archive is sent although all layers are
+    # present, and that the engine accepts it.
     packages = [bench.package("one"), bench.package("two")]
     bench.load(bench.image(packages, "/usr/bin/one"))
     monkeypatch.setattr(bench.images, "_containerd", True)

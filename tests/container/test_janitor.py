@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from farm.container.sandbox import Sandbox
 
-# A worker as a process of its own: it mounts a volume, starts a container that sleeps, and waits.
+# A worker in its own process: it mounts a volume, starts a container that sleeps, and waits.
 WORKER = """
 import sys
 from pathlib import Path
@@ -235,7 +235,7 @@ class TestOnAHost:
         assert self.containers(client, token) == []
 
     def sweep_with_clock(self, root: Path, owner: str, offset: str) -> str:
-        """Sweep as a worker of this farm whose clock is off, and return what it removed."""
+        """Sweep as a worker of this farm with a wrong clock, and return what it removed."""
         command = ["faketime", "-f", offset, sys.executable, "-c", SWEEP, str(root), owner]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -250,7 +250,7 @@ class TestOnAHost:
             time.sleep(2.1)
             janitor.sweep()
             assert self.containers(client, token) == []
-            # Its owner lives and may yet be writing there.
+            # Its owner is alive and may still be writing there.
             assert (root / attempt_name(token)).is_dir()
         finally:
             os.kill(worker.pid, signal.SIGCONT)

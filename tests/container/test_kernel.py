@@ -1,4 +1,4 @@
-"""What a kernel says of itself, wherever it says it."""
+"""What a kernel reports about itself, wherever it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bears farm's label in a real engine."""
+"""Objects with farm's label in a real engine."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_tmpfs_belongs_to_its_owner_and_allows_neither_setuid_nor_devices(tmp_
 
 
 def test_the_first_layer_of_an_overlay_lies_on_top_and_none_can_be_written(tmp_path: Path) -> None:
-    # Both characters mean something to overlayfs and must not here.
+    # Both characters have a meaning for overlayfs and must not have one here.
     upper, lower, target = tmp_path / "up,per", tmp_path / "lo:wer", tmp_path / "target"
     for directory in (upper, lower, target):
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""What the kernel tells of opened files, and that nothing is missed unsaid."""
+"""What the kernel reports of opened files, and that no loss goes unreported."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_queue_that_overflows_is_said_to_be_incomplete(package: Path) -> None:
     names = [package / "lib" / "liba.a", package / "lib" / "libb.a"]
     with Busy(places(package)) as watch:
         for number in range(most + 2):
-            # By turns: the same event twice in a row is one to the kernel.
+            # In turn: the kernel merges two equal events in a row.
             names[number % 2].open().close()
         taken_late.set()
         assert not watch.end().is_complete

@@ -1,4 +1,4 @@
-"""What a build may try in its container, and what it gets (threat row 11): the real engine, the real attack."""
+"""What a build may try in its container, and what happens (threat row 11): the real engine, the real attack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def containers(client: docker.APIClient, box: Box) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def the_host_stays_clean(box: Box, client: docker.APIClient):
-    """After whatever a test did: no container is left, and the next command runs as if nothing had been."""
+    """After any test: no container is left, and the next command runs as if nothing had happened."""
     yield
     assert containers(client, box) == []
     box.output["stdout"] = b""

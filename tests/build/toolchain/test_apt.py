@@ -35,7 +35,7 @@ def test_the_system_s_apt_state_is_not_touched(tmp_path: Path) -> None:
 def test_a_resolved_set_is_complete_pinned_and_has_the_suite_s_own_compiler(apt: Apt) -> None:
     debs = {deb.name: deb for deb in apt.resolve(["gcc", "make"])}
     assert {"base-files", "dpkg", "libc6", "gcc-14", "binutils", "make"} <= debs.keys()
-    assert debs["gcc"].version == "4:14.2.0-1"  # this machine's pins and its unsigned source would bring an older one
+    assert debs["gcc"].version == "4:14.2.0-1"  # this machine's pins and its unsigned source would select an older one
     assert debs["make"].filename.startswith("pool/main/m/make-dfsg/make_")
     assert "apt" not in debs
 
@@ -67,7 +67,7 @@ def test_files_come_by_digest_and_a_wrong_digest_does_not_come(apt: Apt, tmp_pat
 def test_every_version_of_a_source_package_is_known_with_its_files(apt: Apt) -> None:
     packages = apt.sources_of("openssl")
     assert all(package.name == "openssl" and package.files for package in packages)
-    assert any("pool/updates/" in package.directory for package in packages)  # the security suite's
+    assert any("pool/updates/" in package.directory for package in packages)  # from the security suite
     assert apt.sources_of("no-such-package") == ()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.toolchain
 
-# The smallest that is still all of it: essential packages, a compiler's driver, set-id programs, alternatives.
+# The smallest set that covers everything: essential packages, a compiler driver, set-id programs, alternatives.
 DEFINITION = ToolchainDefinition("tiny", "trixie", ("make", "file", "mawk"), ("/usr/share/doc/*", "/usr/share/man/*"))
 GONE = LockedDeb("zz-gone", "1.0-1", "amd64", Digest.of(b"gone"), 4, "pool/main/z/zz/zz-gone_1.0-1_amd64.deb")
 
@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> BlobStore:
 @pytest.fixture(scope="module")
 def made(lock: ToolchainLock, store: BlobStore, apt: Apt, tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
     cache = tmp_path_factory.mktemp("private") / "toolchains"
-    cache.parent.chmod(0o700)  # as a farm's state is: no other user of the machine can look in
+    cache.parent.chmod(0o700)  # like a farm's state: no other user of the machine can read it
     return ensure_toolchain(DEFINITION, lock, store, cache, apt=lambda: apt)
 
 
@@ -160,7 +160,7 @@ def test_a_kept_package_needs_no_mirror(lock: ToolchainLock, store: BlobStore, m
 
 
 def test_an_aged_lock_is_replaced_in_the_farm_s_state_alone(made: Toolchain, lock: ToolchainLock) -> None:
-    cache = made.root.parent.parent  # which has the toolchain that the new lock gives
+    cache = made.root.parent.parent  # which holds the toolchain of the new lock
     aged = ToolchainLock("tiny", (*lock.debs, GONE))
     said: list[str] = []
     toolchain = ensure_toolchain_within_suite(DEFINITION, aged, made.store, cache, say=said.append)

@@ -1,4 +1,4 @@
-"""People at shells of their own, each with a token and a state, before a farm whose recipes have owners."""
+"""People at their own shells, each with a token and a state, and a farm whose recipes have owners."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class People:
-    """`alice` and `bob` are curators by their keys, `mallory` has nothing but a token and a key of her own."""
+    """`alice` and `bob` are curators by their keys, `mallory` has only a token and a key of her own."""
 
     farm: SmallFarm
     url: str
@@ -57,7 +57,7 @@ class People:
         return str(self.tree / "packages" / name)
 
     def run(self, who: str, *arguments: str, status: int = 0) -> str:
-        """Run `farm` as somebody; returns what it printed, and keeps what it told beside that."""
+        """Run `farm` as a person; returns its stdout, and keeps its stderr."""
         self.monkeypatch.setenv("FARM_STATE", str(self.place / who))
         self.monkeypatch.setenv("FARM_TOKEN", self.tokens[who])
         self.shown.readouterr()
@@ -71,7 +71,7 @@ class People:
         return json.loads(self.run(who, *arguments, "--json"))
 
     def make_key(self, who: str) -> str:
-        """Let somebody make a key; returns the line for curators.yaml."""
+        """Let a person make a key; returns the line for curators.yaml."""
         return self.run(who, "keys", "me", "--name", who).strip()
 
     def take_up(self, **files: str) -> None:
@@ -88,7 +88,7 @@ class People:
 def people(
     database: Database, place: Path, monkeypatch: pytest.MonkeyPatch, shown: pytest.CaptureFixture[str]
 ) -> Iterator[People]:
-    """A farm where `*` is the curators' and `b` is bob's, and these people with keys."""
+    """A farm where curators own `*` and bob owns `b`, and these people with keys."""
     farm = SmallFarm.open(database, place / "farm", real_time=True)
     roles = {"alice": Role.MAINTAINER, "bob": Role.MAINTAINER, "mallory": Role.MAINTAINER, "ann": Role.CURATOR}
     with farm.application.writing() as unit:

@@ -30,7 +30,7 @@ __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 def shell(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    """The shell of a curator, of a farm whose channel edge holds glibc and zlib; in a directory of its own."""
+    """The shell of a curator of a farm whose channel edge holds glibc and zlib, in a directory of its own."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.release("edge", stocked.build_samples(SAMPLES[:2]))
     with stocked.application.writing() as unit:
@@ -87,7 +87,7 @@ def test_what_was_looked_at_is_stated_and_listed(shell: Shell) -> None:
     assert shell.run(*words, "--at", "2024-11-20T10:00:00Z").split()[-6:] == [
         "zlib", "2024-11-20T10:00:00Z", "https://tracker.example.net/zlib", "1", "new", "review",
     ]  # fmt: skip
-    # An older one changes nothing; a newer one does.
+    # An older version changes nothing; a newer one does.
     assert "0 new reviews" in shell.run(*words, "--at", "2024-11-19T10:00:00Z")
     assert "1 new review" in shell.run(*words)
     (listed,) = shell.json("advisory", "reviewed")["reviews"]

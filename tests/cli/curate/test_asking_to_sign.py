@@ -1,4 +1,4 @@
-"""What `farm approve` does with an answer that is no yes."""
+"""How `farm approve` handles an answer that is not a yes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_key_that_was_made_once_signs_what_is_named_and_not_what_is_only_looke
 ) -> None:
     monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
     shell.run("keys", "me", "--name", "alice")
-    (tmp_path / "state" / "keys" / "me").write_bytes(shell.key.read_bytes())  # the one that the farm knows
+    (tmp_path / "state" / "keys" / "me").write_bytes(shell.key.read_bytes())  # the key that the farm knows
     assert "jq" in shell.run("approve", "stable")
     assert shell.json("approve", "stable")["packages"][0]["approved-by"] == []
     assert shell.run("approve", "stable", "jq", "--yes") == "alice has approved 1 package on stable\n"

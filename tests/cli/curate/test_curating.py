@@ -97,7 +97,7 @@ def shell(
     with serving(create_app(stocked.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
-        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not the key of the user who runs the tests
         yield Shell(stocked, capsys, key)
 
 
@@ -285,7 +285,7 @@ def test_what_is_no_channel_is_called_so(shell: Shell, name: str) -> None:
         if name or verb[:2] not in (
             ["channel", "show"],
             ["channel", "excuses"],
-        ):  # without a name these tell of all channels
+        ):  # without a name these cover all channels
             assert f"there is no channel {name!r}" in shell.run(*verb, status=1)
 
 

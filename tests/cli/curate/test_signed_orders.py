@@ -1,4 +1,4 @@
-"""What curators order is signed by the verbs themselves, with the key of `farm keys me`, and brought to the signer."""
+"""The verbs sign a curator's orders themselves, with the key of `farm keys me`, and the signer receives them."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ CHAIN = SAMPLES[:1] + SAMPLES[5:7]  # glibc, oniguruma, jq
 
 @dataclass
 class Signer:
-    """Takes orders as the signer does, but for its checker; or is away, refuses, or has no room.
+    """Accepts orders as the signer does, without its checker; or is unreachable, refuses, or has no room.
 
-    It has no reports of its own, so whatever is said to close one is taken.
+    It has no reports of its own, so it accepts whatever is said to close one.
     """
 
     taken: list[CuratorOrder]
@@ -72,7 +72,7 @@ class Signer:
         self.enter(kept_order(envelope), envelope)
 
     def enter(self, order: CuratorOrder, envelope: bytes = b"") -> None:
-        """Take an order, also one that the farm knows nothing of."""
+        """Accept an order, even one that the farm does not know."""
         try:
             if order.act is not Act.CLOSE_REPORT:
                 check_effect(self.ledger, order)
@@ -109,7 +109,7 @@ class Shell:
             return packages.builds_of(unit.session, package)[0].digest
 
     def lists(self, key: str, name: str = "ann") -> None:
-        """Let targets name somebody, as control finds it in the published repository."""
+        """Have the targets role name a person, as control finds it in the published repository."""
         with self.stocked.application.writing() as unit:
             signed_orders.set_who_orders(unit.session, {name: key})
 
@@ -118,7 +118,7 @@ class Shell:
 def shell(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Shell]:
-    """A farm with two releases on edge, and control, which brings orders; stable takes from edge."""
+    """A farm with two releases on edge, and control, which delivers orders; stable takes from edge."""
     stocked = StockedFarm.open(database, tmp_path, real_time=True)
     stocked.release("edge", stocked.build_samples(CHAIN[:2]))
     stocked.release("edge", stocked.build_samples(CHAIN[2:]))
@@ -230,7 +230,7 @@ def test_an_order_that_a_release_has_used_is_not_withdrawn(ann: Shell) -> None:
 
 
 def test_who_cannot_sign_withdraws_no_signed_order(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a client of before, which sends no signature: the order would go on counting with the signer."""
+    """Like an older client, which sends no signature: the order would stay in force at the signer."""
     ann.run("channel", "rollback", "edge", "1", "--why", "slow")
     monkeypatch.setattr("farm.cli.curate.order.can_sign", lambda: False)
     ann.run("channel", "order", "withdraw", "edge", "1", "--why", "oops", status=1)
@@ -285,7 +285,7 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
     ann.run("channel", "report", "edge", "jq", "--why", "it crashes")
     ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", digest, status=1)
     assert "report 1 is open here" in ann.told
-    other = ann.build_of("oniguruma")  # an invented one of the same number
+    other = ann.build_of("oniguruma")  # a forged one with the same number
     assert "closed with the signer" in ann.run("channel", "report", "edge", "--resolve", "1", "--descriptor", other)
     ann.run("channel", "report", "edge", "--resolve", "7", "--descriptor", "jq", status=1)
     assert "sha256" in ann.told
@@ -295,7 +295,7 @@ def test_a_report_that_only_the_signer_has_is_closed_by_its_descriptor(ann: Shel
 
 def test_many_reports_are_closed_by_one_command(ann: Shell) -> None:
     with ann.stocked.application.writing() as unit:
-        for _ in range(60):  # more than a listing has
+        for _ in range(60):  # more than a page of a listing
             curation.report(unit, Actor("token:ann"), "edge", "jq", why="it crashes")
     said = ann.run("channel", "report", "--resolve", "2", "--resolve", "60")
     assert said == "report 2 is closed: jq 1.7.1-1 on edge\nreport 60 is closed: jq 1.7.1-1 on edge\n"
@@ -357,7 +357,7 @@ def test_an_order_that_the_signer_refuses_is_told(ann: Shell) -> None:
 
 
 def by_a_clock(monkeypatch: pytest.MonkeyPatch, module: str, wrong_by: timedelta) -> None:
-    """Let this machine's clock be wrong where it signs."""
+    """Set this machine's clock wrong where it signs."""
 
     class Wrong(datetime):
         @classmethod
@@ -397,7 +397,7 @@ def from_another_machine(shell: Shell, act: Act, *, later: timedelta, **said: An
 def test_an_order_that_brings_nothing_about_is_told_and_given_again(
     ann: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bob's clock is four minutes ahead: what he has ordered is newer by what is signed."""
+    """Bob's clock is four minutes fast, so his order is the newer one by its signed time."""
     freeze = from_another_machine(ann, Act.FREEZE, later=timedelta(minutes=4))
     hold = from_another_machine(ann, Act.HOLD, later=timedelta(minutes=4), packages={"jq": None})
     assert ann.run("channel", "thaw", "edge", status=1) == ""
@@ -445,7 +445,7 @@ def approver(ann: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 
 def counted(shell: Shell, name: str, at: datetime) -> list[bool]:
-    """Say of what the farm has kept of ann's approvals of a package on stable whether the signer counts it."""
+    """Return for each approval of ann's for a package on stable whether the signer counts it."""
     with shell.stocked.application.reading() as unit:
         people = signed_orders.who_orders(unit.session) or {}
         found = approvals.given_by(unit.session, "stable", "ann", name)
@@ -490,7 +490,7 @@ def test_an_approval_that_the_farm_does_not_show_is_withdrawn_by_its_descriptor(
     digest, unknown = approver.build_of("jq"), Digest.of(b"a build that the database has lost")
     with approver.stocked.application.writing() as unit:
         (kept,) = approvals.given_by(unit.session, "stable", "ann", "jq")
-        approvals.withdraw_approval(unit.session, "stable", digest, "ann")  # as who has the database can
+        approvals.withdraw_approval(unit.session, "stable", digest, "ann")  # as an intruder in the database can
     said = approver.run("approve", "stable", "--withdraw", "--descriptor", digest, "--descriptor", unknown)
     assert f"your approval of {digest} on stable is withdrawn" in said
     (order,) = approver.signer.taken
@@ -530,7 +530,7 @@ def test_an_order_that_waits_here_is_withdrawn_by_its_number(ann: Shell) -> None
     ann.run("channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops", status=1)
     assert "farm channel order withdraw edge 1" in ann.told
     with ann.stocked.application.writing() as unit:
-        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is not so
+        said = {"candidate_id": None, "ending": OrderEnding.RELEASED, "outcome": "release 3"}  # which is false
         orders.finish_order(unit.session, 1, now=unit.now, **said)  # type: ignore[arg-type]
     assert "is withdrawn on edge" in ann.run(
         "channel", "order", "withdraw", "edge", "--order", rollback.digest, "--why", "oops"
@@ -582,7 +582,7 @@ def test_what_is_said_of_vulnerabilities_is_signed_and_brought(ann: Shell, tmp_p
     ]
     assert ann.signer.taken[0].packages["EXAMPLE-2026-1"] == Digest.of_json(json.loads(osv(fixed="")))
     assert {each.base for each in ann.signer.taken} == {NO_RELEASE}
-    # The same file says nothing new, so it need not be signed again.
+    # The same file states nothing new, so it need not be signed again.
     assert "unchanged" in ann.run("advisory", "add", str(tmp_path / "jq.json"))
     assert len(ann.signer.taken) == 4
 
@@ -630,7 +630,7 @@ def test_without_a_key_nothing_is_said_of_vulnerabilities(shell: Shell, tmp_path
 
 
 def test_an_approval_says_of_which_distribution_the_channel_is(approver: Shell) -> None:
-    """The same person may be a curator of several, which take the same package of another."""
+    """The same person may be a curator of several distributions that import the same package."""
     approver.run("approve", "stable", "jq", "--yes")
     assert "the approval is valid for stable of dist.example.org only" in approver.told
     with approver.stocked.application.reading() as unit:

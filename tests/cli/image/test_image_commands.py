@@ -1,4 +1,4 @@
-"""The verbs of images as a person types them: what they print, how they end, and what they refuse in which words."""
+"""The image verbs as a user types them: what they print, how they end, and how they refuse."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_what_an_image_is_told_to_run_is_in_it(farm: Farm, tmp_path: Path) -> No
 def test_what_was_typed_is_judged_before_a_repository_is_asked(
     farm: Farm, distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    distribution.public.rename(tmp_path / "gone")  # whoever asks it now hears that instead
+    distribution.public.rename(tmp_path / "gone")  # a later request to it fails with that message instead
     (tmp_path / "there").mkdir()
     (tmp_path / "policy.yaml").write_text("maximum-severity: bad\n")
     (tmp_path / "no-files.yaml").write_text("packages: [say]\nfiles: ./missing\n")
@@ -468,7 +468,7 @@ def test_a_directory_of_ones_own_is_a_package_that_images_share_and_update(
         None,
         ["app"],
     )
-    # Images come and go; what was packed stays until it is forgotten.
+    # Images come and go; packed files stay until they are forgotten.
     digest = printed(farm, "image", "inspect", "x:2", "--json")["digest"]
     assert farm("image", "remove", "x:1", "x:2", "y:1").returncode == 0
     assert farm("gc").returncode == 0

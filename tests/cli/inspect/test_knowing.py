@@ -1,4 +1,4 @@
-"""The verbs that tell what is there, as a person types them: what they print, and how they end."""
+"""The inspecting verbs as a user types them: what they print, and how they end."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_images_that_hold_a_package_are_listed_with_it(distribution: SmallDistri
     both = told(farm("images", "--holding", "say<1.1", "--json"))
     assert [each["names"] for each in both] == [["api:1"], ["web:1"]]
     assert both[1]["holding"] == [{"package": "dist.example.org/say", "version": "1.0-1", "carries": None}]
-    # The library is in no image, but its code is in one of them.
+    # No image has the library, but one image has its code.
     carrying = done(farm("images", "--holding", "pack<1.4", "--holding", "say"))
     assert carrying.splitlines()[1].endswith("parse 1.0-1 (carries pack 1.3 statically), say 1.0-1")
     assert done(farm("images", "--holding", "say>1.0")) == "no image holds say>1.0\n"

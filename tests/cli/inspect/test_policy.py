@@ -1,4 +1,4 @@
-"""`farm policy check`, and the policy where things are installed and made into images."""
+"""`farm policy check`, and the policy during installs and image builds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def distribution(tmp_path: Path) -> SmallDistribution:
 
 @pytest.fixture
 def policy(distribution: SmallDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The place of a policy that every command of the host obeys, once it is written."""
+    """The path of a policy that every command of the host obeys, once it is written."""
     monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("FARM_HOST", str(tmp_path / "shared"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
@@ -71,7 +71,7 @@ def test_an_image_is_judged_by_advisories(policy: Path, distribution: SmallDistr
 def test_layers_that_nobody_vouches_for_are_not_passed(
     policy: Path, distribution: SmallDistribution, tmp_path: Path
 ) -> None:
-    """What a policy and an audit say, they say of what the image's label names: so nothing else may be in there."""
+    """A policy and an audit cover what the image's label names, so the image must hold nothing else."""
     layout = tmp_path / "oci"
     farm("image", "build", "greet", "--no-load", "--output", str(layout))
     announce(distribution)

@@ -1,4 +1,4 @@
-"""A build number as a subscriber sees it: out of the signed provenance, wherever a version is shown."""
+"""A build number as a subscriber sees it: from the signed provenance, wherever a version is shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["COMMAND", "farm"]
 
 @pytest.fixture
 def distribution(tmp_path: Path) -> SmallDistribution:
-    """`say 1.0-1`, then built again by the farm: `say 1.0-1+b2`."""
+    """`say 1.0-1`, then a rebuild by the farm: `say 1.0-1+b2`."""
     made = SmallDistribution(tmp_path / "distribution")
     made.package("say", {"bin/say": "\x7fsay"})
     made.publish()
@@ -90,7 +90,7 @@ def test_a_client_of_before_reads_what_is_recorded_of_a_root(
     assert state.set.builds == {"dist.example.org/say": 2}
     form = json.loads(state.to_json())
     assert form["builds"] == {"dist.example.org/say": 2}
-    # It reads the members that it knows, and of the set each one strictly.
+    # It reads the members that it knows, and checks each member of the set strictly.
     before = SetRecord.from_json(json.dumps(form["set"]).encode())
     assert (before, before.builds) == (state.set, {})
     del form["builds"]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["database", "database_url", "migrated_sqlite", "postgres_socket"]
 
-# What is asked of the database is asked of both kinds in tests/server/submissions/test_owners.py.
+# Queries are tested with both kinds of database in tests/server/submissions/test_owners.py.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 A, B = recipe("a"), recipe("b")
 
@@ -81,7 +81,7 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
     assert re.search(r"^2 +waiting .* token:mallory-token +a, b +a: alice; b: bob$", listed[2])
     assert [submission["id"] for submission in shells.json("bob", "submission", "list")["submissions"]] == [3, 2, 1]
 
-    shells.recipe(A)  # alice's tree has what is hers, and no b
+    shells.recipe(A)  # alice's tree has her recipe, and no b
     shutil.rmtree(places[1])
     sheet = shells.run("alice", "submission", "show", "2").splitlines()
     assert sheet[0].startswith("submission 2 of token:mallory-token, ")
@@ -107,7 +107,7 @@ def test_one_that_waits_is_listed_shown_and_accepted(shells: People) -> None:
 
 
 def test_who_accepts_signs_the_submission_and_not_a_part_of_it(shells: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signature on a part alone would let that be released alone, whatever the others say."""
+    """A signature on a part alone would allow the release of that part alone, whatever the others sign."""
     shells.run("mallory", "submit", shells.recipe(A), shells.recipe(B))
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     shells.run("bob", "submission", "accept", "1")
@@ -156,12 +156,12 @@ def test_it_is_withdrawn_by_who_sent_it_by_a_curator_or_by_an_owner(shells: Peop
 
 
 def test_withdrawing_with_a_key_whose_orders_count_ends_the_signatures_with_the_signer_too(shells: People) -> None:
-    """Those that came with the submission, each by its statement; and once more, where only the farm knows of it."""
+    """The signatures that came with the submission, each by its statement; and again where only the farm knows it."""
     keys = {who: shells.make_key(who).split()[-1].strip("'") for who in ("alice", "bob")}
     with shells.farm.application.writing() as unit:
         signed_orders.set_who_orders(unit.session, {"alice": keys["alice"]})
     shells.run("alice", "submit", shells.recipe(A), shells.recipe(B))
-    shells.run("bob", "submission", "withdraw", "1")  # as an owner, by a key whose orders count nothing
+    shells.run("bob", "submission", "withdraw", "1")  # as an owner, with a key whose orders do not count
     assert "the signatures on it stay valid with the signer" in shells.told
     assert shells.json("alice", "submission", "show", "1")["submission"]["state"] == "withdrawn"
     answer = shells.json("alice", "submission", "withdraw", "1", "--why", "oops")
@@ -230,7 +230,7 @@ def test_who_has_no_key_submits_as_ever_and_leaves_no_state(shells: People) -> N
 
 
 def test_a_fault_of_the_file_is_told_to_who_submits(shells: People) -> None:
-    shells.take_up()  # it is gone
+    shells.take_up()  # it is removed
     shells.run("mallory", "submit", shells.recipe(A), status=1)
     assert "OWNERS: the file is gone. Put it back." in shells.told
 

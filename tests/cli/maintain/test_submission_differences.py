@@ -1,4 +1,4 @@
-"""What an owner is shown of a submission before signing: every byte that differs from the owner's own tree."""
+"""What an owner sees of a submission before signing: every byte that differs from the owner's own tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person is told while a channel decides."""
+"""What a user sees while a channel decides."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
     with serving(create_app(farm.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
-        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not the key of the user who runs the tests
         assert submit("") == "a: job 1"
         farm.build_all()
         tests = "tests:\n  - name: runs\n    command: [/usr/bin/a]\n"
@@ -87,7 +87,7 @@ def test_who_changes_only_tests_is_told_that_they_run_on_the_build_that_there_is
 
 
 class Submitting:
-    """Somebody at a shell, and a farm whose channel `edge` has decided about all that there is."""
+    """A user at a shell, and a farm whose channel `edge` has decided about everything."""
 
     def __init__(self, releasing: ReleasingFarm, place: Path, shown: pytest.CaptureFixture[str]) -> None:
         self.releasing = releasing
@@ -95,9 +95,9 @@ class Submitting:
         self._shown = shown
 
     def submit(self, *recipes: dict[str, bytes], failing: tuple[str, ...] = ()) -> tuple[int, str, list[str]]:
-        """Submit with `--release edge`; returns the status, the last line of the output, and what was told beside it.
+        """Submit with `--release edge`; returns the status, the last line of stdout, and what went to stderr.
 
-        What is decided is decided before it is followed.
+        The decision is made before the command follows it.
         """
         places = []
         for files in recipes:
@@ -125,7 +125,7 @@ def submitting(
     with serving(create_app(releasing.application)) as url:
         monkeypatch.setenv("FARM_URL", url)
         monkeypatch.setenv("FARM_TOKEN", token)
-        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not with the key of whoever runs the tests
+        monkeypatch.setenv("FARM_STATE", str(tmp_path / "state"))  # not the key of the user who runs the tests
         yield Submitting(releasing, tmp_path / "recipes", capsys)
 
 
@@ -146,7 +146,7 @@ def test_a_release_without_what_was_submitted_is_not_told_as_one_with_it(submitt
 
 
 def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Submitting) -> None:
-    """Whether they pass or fail: the candidate that was refused is not about them."""
+    """Whether they pass or fail: the refused candidate does not concern them."""
     failing = ("strict", "broken")
     submitting.submit(with_tests("a", "lenient"), recipe("b"))
     status, out, told = submitting.submit(with_tests("b", "broken", version="2.0"), failing=failing)
@@ -165,7 +165,7 @@ def test_new_tests_are_told_of_though_another_package_was_refused(submitting: Su
     assert told[-2] == "the new tests fail on the packages of edge:"
     assert "'strict' of a failed in job " in told[-1]
 
-    # Both together: the one that is out is told, and so are the tests of the other.
+    # Both together: the command reports the decided one, and the tests of the other.
     status, out, told = submitting.submit(
         with_tests("a", "strict"), with_tests("b", "broken", version="2.0"), failing=failing
     )

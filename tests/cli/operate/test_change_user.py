@@ -1,4 +1,4 @@
-"""What a program sees that becomes another user: the paths that it uses, wherever they lie, and nothing beside them."""
+"""What a program sees after it changes its user: the paths that it uses, wherever they are, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(os.getresuid(), os.getresgid(), os.getgroups(), os.getcwd(), oct(os.umask(
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Path:
-    """A directory like /root: nobody else gets in."""
+    """A directory like /root: no other user can enter."""
     for name in ("closed/used/below", "closed/secret", "closed/linked", "closed/attempts"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "closed" / "link").symlink_to("linked")
@@ -85,7 +85,7 @@ def test_a_program_may_keep_what_it_was_given_beyond_its_user_and_nothing_else(c
 
 
 def test_killing_the_supervisor_ends_a_program_that_is_another_user(closed: Path) -> None:
-    # What tells the kernel so is forgotten when a process becomes another user: it has to be told again.
+    # The kernel forgets this setting when a process changes its user: it must be set again.
     command = start(closed, closed / "used").command("web", ("sleep", "600"))
     parent = (
         "import os, sys, time; from pathlib import Path; from farm.cli.operate.supervisor import *\n"

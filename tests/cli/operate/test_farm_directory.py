@@ -1,4 +1,4 @@
-"""One directory, one farm; and paths that URLs and sockets can hold."""
+"""One directory, one farm; and paths that fit into URLs and sockets."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_settings_of_a_farm_can_be_copied_elsewhere(tmp_path: Path, monkeypa
 def test_web_is_told_neither_of_the_signer_nor_of_redis(tmp_path: Path) -> None:
     home = FarmHome(tmp_path / "state", tmp_path / "host", 8460)
     home.run.mkdir(parents=True)
-    (home.run / "farm.json").write_text("{}")  # of before, when both were told everything
+    (home.run / "farm.json").write_text("{}")  # of an older version, which gave both programs all settings
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
     assert not {"signer", "broker", "foreign", "follow_seconds"} & json.loads(home.web_settings.read_text()).keys()
     assert "web" not in json.loads(home.control_settings.read_text())
@@ -144,12 +144,12 @@ def test_a_channel_that_the_recipes_gain_is_delegated_at_the_next_start(tmp_path
     assert "farm up --workers" in refused.value.remedy
     found(home, tree, recipes, (), 2, vary=False)
     assert "nightly" in channels_of(Repository(home.public).head().targets)
-    # What the channel asks of the farm, clients ask too.
+    # Clients send the channel's requests to the farm, too.
     assert [Repository(home.public).builders().needed(name) for name in ("edge", "nightly")] == [1, 2]
 
     (recipes / "channels" / "weekly.yaml").write_text("gates: [proof]\n")
     (home.root / "keys" / "offline").rename(tmp_path / "away")
-    found(home, tree, recipes, (), 2, vary=False)  # nothing new: no offline key is asked for
+    found(home, tree, recipes, (), 2, vary=False)  # nothing new: no offline key is needed
     with pytest.raises(KeysAwayError) as caught:
         found(home, load_tree(read_recipe_directory(recipes)), recipes, (), 2, vary=False)
     assert "farm keys draft targets" in caught.value.remedy

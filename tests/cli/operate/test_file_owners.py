@@ -1,4 +1,4 @@
-"""Giving each program's user what is for it, in a farm of before too: over links, and killed at any instant."""
+"""Giving each program's user its files, also in an older farm: with links in it, and killed at any instant."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CHANGES = frozenset({"os.chown", "os.chmod", "os.rename", "os.mkdir"})
 
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A farm's directory as the version before left it: all of it root's, and the database beside the rest."""
+    """A farm's directory as the previous version left it: all owned by root, with the database next to the rest."""
     home = FarmHome(tmp_path_factory.mktemp("before") / "state", Path("/nowhere"), 8460)
     found(home, load_tree(read_recipe_directory(RECIPES)), RECIPES, (), 1, vary=False)
     home.sqlite.rename(home.root / "farm.db")
@@ -72,7 +72,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(founded: Path) -> Iterator[FarmHome]:
-    """A copy of it, to which everybody can walk."""
+    """A copy of it, in a path that every user can reach."""
     place = Path(tempfile.mkdtemp(prefix="farm-users-"))
     place.chmod(0o755)
     shutil.copytree(founded, place / "state", symlinks=True)
@@ -105,7 +105,7 @@ def listing(home: FarmHome, users: FarmUsers) -> dict[str, tuple[str, str, str]]
 
 
 def acting(users: FarmUsers, name: str, act: Callable[[], object]) -> bool:
-    """Do something as the user of a service; say whether the kernel let it."""
+    """Do something as the user of a service; return whether the kernel allowed it."""
 
     def child() -> int:
         user = users.users[name]
@@ -155,7 +155,7 @@ def test_a_farm_of_before_changes_hands_and_goes_on(home: FarmHome) -> None:
     assert acting(users, "check", lambda: look_in_record(home))
     assert not acting(users, "check", lambda: read_signers(home.root / "keys" / "online"))
     assert not acting(users, "check", (home.public / "summaries/x").touch)
-    # What control and web make is there for the other, and what is published for all.
+    # What control and web write is readable for the other, and what is published for all.
     blobs = BlobStore(home.root / "blobs")
     assert acting(users, "web", lambda: blobs.put_bytes(b"uploaded"))
     assert acting(users, "control", lambda: [blobs.verify(digest) for digest in blobs.iter()])
@@ -183,16 +183,16 @@ def test_killed_at_any_change_it_is_finished_by_the_next_start(home: FarmHome, t
     assert last > 1000
     for change in (*range(1, 40, 3), *range(40, last - 40, 211), *range(last - 40, last + 1, 3)):
         assert killed_at(change, home, whole, record) == change
-        own_state(home.root)  # `farm up` looks at it before anything else
+        own_state(home.root)  # `farm up` runs this check before anything else
         assert give(home) == users
         assert listing(home, users) == wanted
 
 
 def killed_at(change: int, home: FarmHome, whole: Path, record: bytes) -> int:
-    """Give everything in a copy, and be killed right before one of the changes; return how many there would be."""
+    """Change all owners in a copy, killed right before one of the changes; return how many there would be."""
     shutil.rmtree(home.root)
     shutil.copytree(whole, home.root, symlinks=True)
-    home.users.write_bytes(record)  # the same numbers each time
+    home.users.write_bytes(record)  # the same user ids each time
     made = 0
 
     def watch(event: str, _arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""`farm keys ledger`: how it came about, what is in force now, and that what was cut short is no whole ledger."""
+"""`farm keys ledger`: how it came to be, what is in force now, and that a truncated file is no whole ledger."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = CryptoSigner.generate_ed25519()
 
 @dataclass
 class Record:
-    """A ledger, and the command that looks at it."""
+    """A ledger, and the command that shows it."""
 
     ledger: Ledger
     said: pytest.CaptureFixture[str]
@@ -135,7 +135,7 @@ def test_a_ledger_that_was_cut_short_is_refused(record: Record, options: tuple[s
 
 
 def test_the_page_tells_how_to_end_a_flood_of_reports(record: Record, tmp_path: Path) -> None:
-    """Its own commands, with `echo` in the place of the farm: a hundred reports for each command."""
+    """Its own commands, with `echo` in place of the farm: a hundred reports for each command."""
     record.ledger.append(*map(report, range(1, 231)), replace(report(7), channel="stable"))
     page = (Path(__file__).parents[3] / "docs" / "operate.md").read_text()
     listing, closing = re.findall(r"(?ms)^```\n(.*?)^```$", page.split("#### A flood of reports")[1])[:2]
@@ -157,5 +157,5 @@ def test_half_a_line_is_told(record: Record) -> None:
     record.ledger.path.write_bytes(content[:-20])
     assert json.loads(record.shown("--json"))[-1]["report"] == 1
     assert "there is half a line after entry 2" in record.told
-    Ledger(record.ledger.path.parent)  # as the signer at its start
+    Ledger(record.ledger.path.parent)  # as the signer opens it at its start
     assert "half a line" not in record.shown() + record.told

@@ -87,7 +87,7 @@ def test_a_program_that_ends_during_its_start_is_started_again_and_told_with_its
         f"{why} in 2 s, see {log}",
         "  before that: looking for the disk",
     ]
-    # What was up before is watched meanwhile.
+    # Programs that were started before are watched meanwhile.
     assert len(other.read_text()) > 1
     assert any(line.startswith("first ended with status 0") for line in told)
 

@@ -1,4 +1,4 @@
-"""What can be mounted into a late-bound run, and how it is told what cannot."""
+"""What can be mounted into a late-bound run, and the errors for what cannot."""
 
 from __future__ import annotations
 

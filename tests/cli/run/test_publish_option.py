@@ -1,4 +1,4 @@
-"""Which ports can be published, and how it is told what cannot."""
+"""Which ports can be published, and the errors for those that cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`farm run` as a person types it: in bubblewrap, as root and as nobody in particular; and in Docker, with one view."""
+"""`farm run` as a user types it: in bubblewrap, as root and as an unprivileged user; and in Docker, with one view."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MAY_NOT = not _NAMESPACES.exists() or _NAMESPACES.read_text().strip() == "0"
 
 @dataclass
 class Person:
-    """Somebody who follows a small distribution, with a directory of his own."""
+    """A user who follows a small distribution, with a directory of his own."""
 
     home: Path
     distribution: SmallDistribution
@@ -96,7 +96,7 @@ def _person(engine: str, who: str, home: Path) -> Person:
 
 @pytest.fixture(params=_EVERYWHERE, scope="module")
 def somebody(request: pytest.FixtureRequest) -> Iterator[Person]:
-    # Not below pytest's own directory, which nobody else may walk through.
+    # Not below pytest's own directory, which other users cannot enter.
     with tempfile.TemporaryDirectory(prefix="farm-run-") as name:
         home = Path(name)
         home.chmod(0o755)
@@ -106,7 +106,7 @@ def somebody(request: pytest.FixtureRequest) -> Iterator[Person]:
 
 @pytest.fixture
 def person(somebody: Person) -> Person:
-    """One with an empty directory to work in."""
+    """A user with an empty directory to work in."""
     place = Path(tempfile.mkdtemp(dir=somebody.home))
     place.chmod(0o755)
     return replace(somebody, place=place)
@@ -146,14 +146,14 @@ def test_nothing_of_the_host_is_left_open(person: Person) -> None:
     done = person.run("say", *MOUNT, "--", *shell("@ls /proc/self/fd; for each in /proc/[0-9]*; do echo $each; done"))
     assert done.returncode == 0, done.stderr
     words = done.stdout.split()
-    assert [word for word in words if word.isdecimal()] == ["0", "1", "2", "3"]  # 3 is what ls reads
+    assert [word for word in words if word.isdecimal()] == ["0", "1", "2", "3"]  # 3 is the directory that ls reads
     assert len([word for word in words if word.startswith("/proc/")]) <= 3
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 7", 7), ("kill -TERM $$; sleep 9", 143), ("exit 0", 0)])
 def test_the_exit_status_is_the_commands(person: Person, script: str, status: int) -> None:
     if person.engine == "docker" and status == 143:
-        script = "exit 143"  # who is process 1 there cannot end itself by a signal
+        script = "exit 143"  # process 1 of a container cannot end itself by a signal
     assert person.run("say", *MOUNT, "--", *shell(script)).returncode == status
 
 
@@ -187,7 +187,7 @@ def test_what_runs_ends_with_the_command_that_started_it(person: Person) -> None
     assert process.stdout is not None
     process.stdout.readline()
     process.kill()
-    # The pipe ends when the last process that holds it does.
+    # The pipe ends when the last process that holds it ends.
     assert process.stdout.read() == ""
     process.wait()
 
@@ -516,7 +516,7 @@ def test_when_the_repository_cannot_be_reached_the_last_verified_release_runs(pe
         assert f"warning: '{public}' is neither an http(s) URL nor a directory: running release" in done.stderr
         assert "verified last at 20" in done.stderr
         assert person.runs()[-1]["record"] == last["record"]
-        public.mkdir()  # there, and empty
+        public.mkdir()  # it exists, and is empty
         assert "warning: cannot reach the repository" in person.run("say", *MOUNT, "--", *read).stderr
         public.rmdir()
     finally:
@@ -533,7 +533,7 @@ def test_offline_asks_nobody_and_runs_what_is_here_as_a_whole(person: Person) ->
     done = person.run("say", "--offline", *MOUNT, "--", *shell("exit 0"))
     assert "warning: no repository was asked: running release" in done.stderr
     assert person.runs()[-1]["record"] == before["record"]
-    assert person.farm("search").returncode == 0  # now the newest is verified, and not all of it is here
+    assert person.farm("search").returncode == 0  # now the newest release is verified, and parts of it are missing here
     done = person.run("later", "--offline", *MOUNT, "--", *shell("exit 0"))
     assert done.returncode == 1
     assert "is the last that was verified, and this host does not have all of it" in done.stderr

@@ -1,4 +1,4 @@
-"""A late-bound start is to be quick: what it has no use for is not loaded, which would take longer than the rest."""
+"""A late-bound start must be quick: it does not load unused modules, which would take longer than all else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe of one's own in place of a channel's package, as people do it: built here, installed, run, taken back."""
+"""A user's own recipe in place of a channel's package, by the commands: built here, installed, run, taken back."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ VOID = "  not guaranteed: all that the release guarantees of say 1.0-1; that it 
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Command:
-    """The command, as somebody uses it who follows a channel of two packages."""
+    """The command of a user who follows a channel of two packages."""
     distribution = SmallDistribution(tmp_path / "distribution")
     distribution.package("greet", {"bin/greet": "#!/usr/bin/say\n"})
     distribution.package("say", {"bin/say": "\x7fnot elf"})

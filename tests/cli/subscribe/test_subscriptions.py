@@ -1,4 +1,4 @@
-"""Which channels a host follows, from where, and which of two is meant: as a person types it."""
+"""Which channels a host follows, from where, and which of two is meant: by the commands that a user types."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_is_followed_is_listed_and_changed(distribution: SmallDistribution,
     done(farm("subscriptions", "set", FIRST, "--mirror", "disk", "--mirror", "http://b", "--priority", "7"))
     (changed,) = json.loads(done(farm("subscriptions", "--json")))
     assert (changed["mirrors"], changed["priority"]) == ([str(tmp_path / "disk"), "http://b"], 7)
-    assert subscribe(farm, distribution)  # again: what was set stays
+    assert subscribe(farm, distribution)  # again: the settings stay
     heading, line = done(farm("subscriptions")).splitlines()
     assert heading.split() == ["CHANNEL", "RELEASE", "VERIFIED", "PRIORITY", "ROOT", "ADDRESS", "MIRRORS"]
     assert line.split()[0] == FIRST

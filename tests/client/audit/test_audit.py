@@ -1,4 +1,4 @@
-"""What is known to be wrong with roots, images and what runs: also with code that was linked into other packages."""
+"""Known vulnerabilities of roots, images and running programs, including code linked into other packages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def linked(tmp_path: Path) -> SmallDistribution:
-    """`parse`, into which `pack` was linked, and `tool`, which has nothing of it."""
+    """`parse`, into which `pack` was linked, and `tool`, which has no code of it."""
     distribution = SmallDistribution(tmp_path / "distribution")
     distribution.package("pack", {"lib/pack.a": "pack 1\n"}, version="1.3", revision=2)
     distribution.package("parse", {"bin/parse": "\x7fparse with pack 1"}, linked=("pack",))
@@ -67,7 +67,7 @@ def test_a_package_that_carries_the_code_is_named_though_the_library_is_not_ther
     (exposed,) = found.exposed
     assert (exposed.finding.package, exposed.fixed_in, exposed.command) == ("pack", None, "")
 
-    # The library alone mends nothing of it; the package built again does.
+    # The library alone does not fix it; the rebuilt package does.
     mended(linked)
     assert audit_root(follower, tmp_path / "root").exposed[0].fixed_in is None
     linked.package("parse", {"bin/parse": "\x7fparse with pack 2"}, revision=2, linked=("pack",))
@@ -131,7 +131,7 @@ def test_the_first_release_that_is_mended_is_named_not_the_newest(
 def test_what_does_no_harm_is_fixed_only_by_a_release_that_holds_the_fix(
     linked: SmallDistribution, follower: Host, tmp_path: Path
 ) -> None:
-    """That a newer build does no harm either is no fix."""
+    """A newer build that is equally harmless is not a fix."""
     install(follower, tmp_path / "root", "tool")
     announce(linked, osv(package="tool", fixed="2.0"), statements=openvex(product=f"{DISTRIBUTION}/tool"))
     (harmless,) = audit_channel(follower, "").harmless

@@ -1,4 +1,4 @@
-"""That no advisory holds says something only where somebody has looked: by which data an audit judged, and how far."""
+"""No advisory means something only where somebody has looked: the data that an audit used, and its coverage."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_empty_list_covers_nothing_until_somebody_says_to_have_looked(
     assert found.data[0].oldest == THEN + timedelta(days=1)
     assert found.to_dict()["judged-by"] == [found.data[0].to_dict()]
     assert found.data[0].to_dict()["covered"] == 2
-    # An advisory about a package says that this one was found, and not that others were looked for.
+    # An advisory about a package shows that this one was found, not that others were looked for.
     announce(distribution, osv(package="greet", fixed="0.1"))
     assert audit_channel(follower, "").uncovered == full("greet")
 

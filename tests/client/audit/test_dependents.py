@@ -1,4 +1,4 @@
-"""Who needs a library, a symbol, a command or a package in a set of plain values, and through what."""
+"""What needs a library, a symbol, a command or a package in a set of plain values, and through what."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGES = PackageSet.of([TLS, CURL, GIT, HUB, SH, ALONE])
 
 
 def found(asked: str) -> dict[str, tuple[str, ...]]:
-    """Who needs it: for what by itself, or in brackets through which others."""
+    """What needs it: the need itself for direct dependents, the path in brackets for others."""
     wanted = understand(asked, PACKAGES, "the set")
     answer = who_needs(wanted, PACKAGES, lambda name: PACKAGES.members[name].facts)
     return {each.name: tuple(map(str, each.uses)) or (f"[{' '.join(each.path[1:])}]",) for each in answer}
@@ -61,7 +61,7 @@ def test_a_library_is_needed_by_the_files_that_name_it() -> None:
 def test_a_symbol_is_needed_by_the_files_that_import_it() -> None:
     assert found("libssl.so.3:SSL_old")["curl"] == ("libssl.so.3 by lib/libcurl.so.4 (1 symbol)",)
     assert found("libssl.so.3:SSL_new")["curl"] == ("libssl.so.3 by bin/curl and 1 more (1 symbol)",)
-    # It has no version, and is of a library that the file names.
+    # It has no version, and belongs to a library that the file names.
     assert found("libcrypto.so.3:RAND")["curl"] == ("libcrypto.so.3 by lib/libcurl.so.4 (1 symbol)",)
     assert found("libssl.so.3:SSL_gone") == {}
 
@@ -71,7 +71,7 @@ def test_a_command_is_needed_by_its_name_and_in_first_lines() -> None:
         "git": ("command sh, as its recipe says",),
         "hub": ("/usr/bin/sh by bin/hub",),
     }
-    assert found("sh") == found("command:sh")  # the package has nothing else
+    assert found("sh") == found("command:sh")  # the package provides nothing else
 
 
 def test_nobody_needs_what_stands_alone() -> None:

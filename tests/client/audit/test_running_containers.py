@@ -1,4 +1,4 @@
-"""What a container says of itself is believed only as far as its image, or what is mounted into it, bears it out."""
+"""A container's labels are trusted only as far as its image, or what is mounted into it, confirms them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.docker
 
 @dataclass
 class Machine:
-    """A host that follows a distribution, with an image of it in its engine; `made` is what is to be removed."""
+    """A host that follows a distribution, with an image of it in its engine; `made` lists what must be removed."""
 
     host: Host
     distribution: SmallDistribution
@@ -86,7 +86,7 @@ def waiting_machine(folder: Path) -> Iterator[Machine]:
     ImageStore(client).load(
         image.image, partial(image_archive, image.image, host.blobs, reference=name), reference=name
     )
-    ImageRecords(host.state).forget(image)  # it came from elsewhere
+    ImageRecords(host.state).forget(image)  # as if the image came from elsewhere
     machine = Machine(host, distribution, client, name)
     try:
         yield machine
@@ -104,7 +104,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 class CountingCache(EngineImages):
-    """An engine's images, and how often it was asked what an image is made of."""
+    """An engine's images, and how often it was asked for an image's layers."""
 
     asked = 0
 

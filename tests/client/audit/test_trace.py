@@ -1,4 +1,4 @@
-"""Where a package comes from: each link is told with whether it was verified here or is only said."""
+"""Where a package comes from: each link is marked as verified here or only claimed."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_what_is_verified_and_what_is_said_stand_apart(host: Host, channel: Smal
 
 
 def test_a_source_that_the_recipe_does_not_name_contradicts_it(host: Host, channel: SmallDistribution) -> None:
-    """A builder that is allowed, and lies: it names the recipe, and built something else."""
+    """An allowed builder that lies: it names the recipe, but built something else."""
     channel.package("tool", {"bin/tool": "evil"}, made_of={**SOURCES, "tool-1.0.tar.gz": b"another"}, text=RECIPE)
     channel.publish()
     found = traced(host)

@@ -1,4 +1,4 @@
-"""Whatever is changed in a root or an image is told with its place; and what is mended is as it was signed."""
+"""Every change in a root or an image is reported with its path, and a repaired file is as it was signed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def root(follower: Host, tmp_path: Path) -> Path:
 
 
 def at(root: Path, name: str) -> Path:
-    """Where a package lies."""
+    """The directory of a package."""
     return next(path for path in (root / "packages").iterdir() if path.name.startswith(f"{name}-"))
 
 
@@ -56,13 +56,13 @@ def told(found: Verification, root: Path) -> list[tuple[str, str, str]]:
 
 
 def shorter(root: Path, path: str) -> str:
-    """A path without the digest in the name of its package."""
+    """A path without the digest in the package's directory name."""
     parts = path.split("/")
     return "/".join([parts[0], parts[1].partition("-")[0], *parts[2:]]) if parts[0] == "packages" else path
 
 
 def write(path: Path, content: str) -> None:
-    """Change the very file, as whoever has it open would: also for the cache that shares it."""
+    """Change the file in place, as a process that has it open would: also for the cache that shares it."""
     path.chmod(0o644)
     with path.open("r+") as file:
         file.write(content)
@@ -262,7 +262,7 @@ def test_layers_that_another_tool_compressed_are_judged_by_what_is_in_them(follo
 
 
 def test_links_that_were_changed_with_all_digests_put_right_are_told(follower: Host, tmp_path: Path) -> None:
-    """Who changes a layer and every digest above it makes another image, and not the one of these packages."""
+    """Changing a layer and every digest above it makes another image, not the image of these packages."""
     directory = layout(follower, tmp_path)
     known = open_image(str(directory), follower, None)
     assert known.image is not None

@@ -1,4 +1,4 @@
-"""What was written to in the cache that all roots share is found, told with the roots, and unpacked anew."""
+"""A change in the cache that all roots share is found, reported with the affected roots, and unpacked anew."""
 
 from __future__ import annotations
 

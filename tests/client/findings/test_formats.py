@@ -1,4 +1,4 @@
-"""What an audit writes for other programs is what their specifications ask for."""
+"""What an audit writes for other programs conforms to their specifications."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def finding(name: str, version: str, *, harmless: bool = False, revision: int = 
 
 @pytest.fixture
 def audits() -> list[Audit]:
-    """An image with a hole of its own, one in code that it carries and one that does no harm; and a clean root."""
+    """An image with one vulnerability of its own, one in copied code and one without effect; and a clean root."""
     image = Audit(
         "image",
         "api:1",
@@ -79,7 +79,7 @@ def audits() -> list[Audit]:
 
 @pytest.fixture(scope="module")
 def validator() -> JsonStrictValidator:
-    # Imported by whoever needs it: two seconds, which every process that only collects tests would spend too.
+    # Imported where it is needed: it takes two seconds, which every process that only collects tests would spend too.
     from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
     from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
 
@@ -178,7 +178,7 @@ DOUBTS = ("layer sha256:12 is of none of its packages", "sha256:34: its digest i
 
 @pytest.fixture
 def doubted() -> list[Audit]:
-    """An image of which not all is known, a run of which nothing is, and a root that is whole."""
+    """An image that is partly unknown, a run of which nothing is known, and a complete root."""
     image = Audit(
         "image", "api:1", "api:1: release 6", (JQ,), unattributed=DOUBTS, not_covered=(MINE,), untraced=("jq 1.7.1-1",)
     )

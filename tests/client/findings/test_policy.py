@@ -1,4 +1,4 @@
-"""What a policy has against a set: plain values in, reasons out."""
+"""What a policy finds wrong with a set: plain values in, violations out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_packages_come_from_the_channels_that_it_names() -> None:
 
 
 def finding(severity: Severity, status: Status | None = None, *, fixed: str = "") -> Finding:
-    """An advisory that holds for openssl; with a status somebody has stated what it means there."""
+    """An advisory that affects openssl; `status` is what a statement says of its effect."""
     advisory = Advisory("EX-1", (), "It may crash.", NOW, NOW, None, ())
     statement = Statement("EX-1", (), "openssl", None, status, "", NOW) if status else None
     return Finding(advisory, "openssl", Version("3.0"), 1, severity, fixed, statement)
@@ -100,7 +100,7 @@ def test_every_package_is_attested_often_enough() -> None:
     known = Known(RECORD, attestations={JQ.descriptor: 2, SSL.descriptor: 1})
     assert rules(Policy(minimum_attestations=1), known) == []
     assert rules(Policy(minimum_attestations=2), known) == [("minimum-attestations", ("dist.example.org/openssl",))]
-    # Of which nothing is known, nobody has attested.
+    # A package of which nothing is known has no attestation.
     assert len(rules(Policy(minimum_attestations=1), Known(RECORD))[0][1]) == 2
 
 

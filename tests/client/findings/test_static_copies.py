@@ -1,4 +1,4 @@
-"""Who holds code of a library since its build, read from the provenance that the release names."""
+"""Which packages hold code of a library since their build, read from the provenance that the release names."""
 
 from __future__ import annotations
 

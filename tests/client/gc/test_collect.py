@@ -1,4 +1,4 @@
-"""What `farm gc` takes away, and what it must not: everything that a record of this host speaks of stays."""
+"""What `farm gc` removes, and what it must keep: everything that a record of this host names stays."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def publish(distribution: SmallDistribution, *versions: str) -> None:
 
 
 def upgraded(host: Host, distribution: SmallDistribution, root: Path, *versions: str) -> None:
-    """Install version 1.0 and go through the others."""
+    """Install version 1.0 and then each of the others."""
     install(host, root, "alone")
     for version in versions:
         publish(distribution, version)
@@ -267,7 +267,7 @@ def test_installs_and_clearing_up_at_once_do_each_other_no_harm(
             shutil.rmtree(gone)
         return 0
 
-    # Its own process, so that the lock between processes is tried; begun while this one holds no lock to inherit.
+    # Its own process, to test the lock between processes; started while this one holds no lock to inherit.
     child = fork(lambda: install_often("greet"))
     with ThreadPoolExecutor(1) as pool:
         clearing = pool.submit(clear)

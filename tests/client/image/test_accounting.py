@@ -1,4 +1,4 @@
-"""What an image says of itself is believed only as far as its layers bear it out."""
+"""What an image claims about itself is trusted only as far as its layers confirm it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_worked_out_is_no_all_clear(
 
 @pytest.fixture
 def loaded(follower: Host) -> Iterator[tuple[docker.APIClient, ImageRecord]]:
-    """An image that Docker has, under a name that nobody else has; it and what is called `-derived` are gone then."""
+    """An image that Docker has, under a unique name; the image and the one called `-derived` are removed at the end."""
     client, name = connect(os.environ.get("DOCKER_HOST", "")), f"farm-test/{secrets.token_hex(6)}:1"
     image = build(follower, "greet", name=name)
     archive = partial(image_archive, image.image, follower.blobs, reference=name)

@@ -1,4 +1,4 @@
-"""The expression that asks for images: what it means, and where it is wrong."""
+"""The expression that selects images: its meaning, and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cosign finds beside a pushed image what farm says goes there, and beside it what others have attested."""
+"""cosign finds next to a pushed image what farm attached, and also what others have attested."""
 
 from __future__ import annotations
 

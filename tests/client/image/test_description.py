@@ -1,4 +1,4 @@
-"""What an image says of itself: to scanners, which find its set and nothing else, and beside the maker's own files."""
+"""How an image describes itself: to scanners, which find exactly its set, and alongside the maker's own files."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def client() -> docker.APIClient:
 
 @pytest.fixture
 def reference(client: docker.APIClient) -> Iterator[str]:
-    """A name that nobody else has; it and the same with `-changed` behind it are gone from the engine at the end."""
+    """A unique name; the image and the one with the suffix `-changed` are removed from the engine at the end."""
     name = f"farm-test/{secrets.token_hex(6)}:1"
     yield name
     for each in (name, f"{name}-changed"):

@@ -1,4 +1,4 @@
-"""An image is its packages, its maker's files and its settings: made, looked into, compared, and changed one by one."""
+"""An image is its packages, its maker's files and its settings: made, inspected, compared, and changed one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image with packages at paths of its own: made, looked into, updated and verified, and one FileSet all the time."""
+"""An image with packages at paths of its own: made, inspected, updated and verified, always with one FileSet."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def subscribed(distribution: SmallDistribution, host: Host) -> Host:
 
 
 def unpacked(host: Host, image: ImageRecord) -> dict[str, str]:
-    """All paths of an image, as a runtime that lays its layers one over the other sees them; of links the targets."""
+    """All paths of an image, as a runtime that stacks its layers sees them; for links the targets."""
     found: dict[str, str] = {}
     for layer in image.image.layers:
         with host.blobs.open(layer.blob.digest) as stream:

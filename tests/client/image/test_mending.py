@@ -1,4 +1,4 @@
-"""What rots in the host's store of an image is brought back from where it can be had; else it is said what helps."""
+"""Corrupt blobs in the host's image store are restored from their sources; otherwise the error names a remedy."""
 
 from __future__ import annotations
 

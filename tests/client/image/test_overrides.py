@@ -1,4 +1,4 @@
-"""A library that loses a symbol, in real ELF files: with an override it goes in, and what is void is said and kept."""
+"""A library that loses a symbol, in real ELF files: an override admits it; broken guarantees are reported and kept."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOST = "curl 8.0-1: bin/curl imports tls_legacy (no version) from libtls.so.1, w
 
 @pytest.fixture
 def losing(curl: SmallDistribution, compiler: Compiler) -> SmallDistribution:
-    """The channel has a library now that lost a symbol, and no curl that does without."""
+    """The channel now has a library that lost a symbol, and no curl that works without it."""
     curl.package("tls", {"lib/libtls.so.1": compiler.library(44, legacy=False)}, version="4.0")
     del curl.entries["curl"]
     curl.publish()
@@ -103,7 +103,7 @@ def test_a_build_that_fits_ends_it(losing: SmallDistribution, compiler: Compiler
 def test_when_all_that_needs_it_does_without_it_is_no_override_any_more(
     losing: SmallDistribution, compiler: Compiler, host: Host
 ) -> None:
-    """The channel's own build was let through: once nothing is void, it is a package of the channel as any other."""
+    """The channel's own build was admitted: once no guarantee is broken, it is an ordinary package of the channel."""
     update(host, "curl:1", "tls", name="curl:2", override=WHY)
     assert update(host, "curl:2", "tls") is None
     losing.package("curl", {"bin/curl": compiler.program("tls_connect")}, version="8.1")
@@ -117,7 +117,7 @@ def test_when_all_that_needs_it_does_without_it_is_no_override_any_more(
 
 
 def test_an_override_with_which_nothing_is_wrong_ends_when_it_is_named(curl: SmallDistribution, host: Host) -> None:
-    """As images of the first farm have it, which went on naming it."""
+    """As in images of the first farm, which kept naming it."""
     assert curl.released is not None
     catalogue = host.catalogue()
     parts, head = parts_of(catalogue, catalogue.verified(["curl"])), release_head(catalogue)

@@ -1,4 +1,4 @@
-"""Pushing an image into a real registry: what it lacks and nothing else, with what refers to the image beside it."""
+"""Pushing an image into a real registry: only what it lacks, together with the referrers of the image."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_referrers_are_listed_by_the_tag_beside_those_of_others(
     push(host, image, f"{registry.host}/tools:1")
     distribution.package("other", {"share/other": "x"})
     distribution.publish()
-    again = build(host, "greet", "alone")  # the same image, of a newer release
+    again = build(host, "greet", "alone")  # the same image, from a newer release
     assert again.digest == image.digest
     push(host, again, f"{registry.host}/tools:1")
     listed = json.loads(fetched(registry, f"/v2/tools/manifests/sha256-{image.digest.hex}", INDEX))

@@ -1,4 +1,4 @@
-"""A library that loses a symbol, in real ELF files: refused with the symbol, the dependent, and what would hold."""
+"""A library that loses a symbol, in real ELF files: refused with the symbol, the dependent, and a set that holds."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_fixed_library_runs_and_the_program_was_not_built_again(
 
 
 def ended(client: object, image: OciImage, host: Host, reference: str) -> int:
-    """Load the image, run it, and return the status that its program ended with."""
+    """Load the image, run it, and return the exit status of its program."""
     ImageStore(client).load(  # type: ignore[arg-type]
         image, partial(image_archive, image, host.blobs, reference=reference), reference=reference
     )

@@ -1,4 +1,4 @@
-"""A change of a set on trial: proven with what depends on it, and where that fails, the least that makes it hold."""
+"""A trial change of a set: proven with its dependents, and where that fails, the smallest change that holds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_does_not_depend_on_the_change_is_not_looked_at() -> None:
     trial = try_change(BASE, [library("3.1", "connect", "legacy", "more")], ["curl", "wget", "jq"])
     assert trial.problems == ()
     assert trial.dependents == ("curl", "wget")
-    assert trial.checked == 1  # a library that exports what it did before cannot harm who uses it
+    assert trial.checked == 1  # a library that exports what it did before cannot harm its users
     assert trial.gone == ()
 
 
@@ -64,7 +64,7 @@ def test_what_was_tried_and_need_not_change_is_left_out() -> None:
     both = {"bin/curl": elf(needs=["libssl.so.3", "libz.so.1"], imports=["legacy"])}
     base = [BASE[0], zlib, member("curl", both, version="8.0")]
     (problem,) = try_change(base, [NEW], ["curl"]).problems
-    assert problem.packages == ("curl", "openssl", "zlib")  # it could be meant to come from either
+    assert problem.packages == ("curl", "openssl", "zlib")  # either could be meant to provide it
     further = member("zlib", {"lib/libz.so.1": elf(soname="libz.so.1", exports=["inflate", "more"])}, version="2.0")
     assert nearest_set(base, [NEW], ["curl"], newer(user("curl", "8.1", "connect"), further)) == ("curl",)
 

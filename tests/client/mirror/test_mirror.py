@@ -1,4 +1,4 @@
-"""A mirror of a channel: whole, verified, brought up to date piece by piece, and as good as its owner to a reader."""
+"""A mirror of a channel: complete, verified, updated incrementally, and for a reader as good as the original."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Mirrorer:
         return mirror(self.host, self.place, wanted, check=check)
 
     def reader(self, name: str = "reader") -> Host:
-        """Return a host that knows of nothing but the mirror."""
+        """Return a host that knows only the mirror."""
         host = Host(self.folder / name, self.folder / name / "shared")
         host.subscriptions.subscribe(str(self.place), "edge", self.fingerprint)
         return host
@@ -111,7 +111,7 @@ def test_a_mirror_is_what_its_owner_has_published_and_can_be_followed(
     assert [(each.number, each.packages) for each in made.releases] == [(1, 3)]
     published, mirrored = files(distribution.public), files(mirrorer.place)
     assert {name for name in mirrored if mirrored[name] != published.get(name)} == {"mirror.json", ".mirror.lock"}
-    # What the owner's signer was shown besides is no part of a release.
+    # The further evidence for the owner's signer is no part of a release.
     for_the_signer = blob_path(Digest.of(ReleaseEvidence().to_json()))
     assert {name for name in published if name.startswith("blobs/")} - mirrored.keys() == {for_the_signer}
     assert {"metadata/1.root.json", "metadata/timestamp.json"} <= mirrored.keys()

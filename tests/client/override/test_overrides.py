@@ -1,4 +1,4 @@
-"""Packages of one's own in place of a channel's: what the proof says of them is kept, and all else holds."""
+"""Local packages in place of a channel's: the proof's findings are recorded, and everything else holds."""
 
 from __future__ import annotations
 

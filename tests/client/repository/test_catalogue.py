@@ -1,4 +1,4 @@
-"""What a subscriber fetches of a release, and how many builders it wants to hear."""
+"""What a subscriber fetches of a release, and how many builders it requires."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class CountingReader:
-    """Reads the repository from its directory, and counts what was asked for."""
+    """Reads the repository from its directory, and counts requests."""
 
     directory: DirectoryReader
     asked: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class CountingReader:
 
 @dataclass
 class Subscriber:
-    """Catalogues of one host, whose store goes on from release to release."""
+    """Catalogues of one host, whose store is kept from release to release."""
 
     distribution: SmallDistribution
     folder: Path
@@ -58,7 +58,7 @@ class Subscriber:
         return Catalogue(release, lambda: AllowedBuilders(keys, self.rebuilds), downloads)
 
     def fetched(self) -> int:
-        """Return how many blobs were asked for since the last time; none was asked for twice."""
+        """Return how many blobs were read since the last call; none was read twice."""
         assert set(self.reader.asked.values()) <= {1}
         count = len(self.reader.asked)
         self.reader.asked.clear()
@@ -122,7 +122,7 @@ def test_a_search_does_not_wait_for_the_disk_and_what_a_power_cut_broke_is_fetch
     list(subscriber.catalogue().listings())
     nodes = subscriber.fetched()
     folders = {path.parent for path in subscriber.folder.glob("sha256/*/*")}
-    assert len(flushed) <= 2 * len(folders)  # those that are new, and what is above them
+    assert len(flushed) <= 2 * len(folders)  # the new ones, and their parents
     for path in subscriber.folder.glob("sha256/*/*"):
         path.chmod(0o644)
         path.write_bytes(b"")

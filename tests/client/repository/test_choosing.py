@@ -1,4 +1,4 @@
-"""Several channels: a name that one has is its, one that several have is decided by priority alone, and none moves."""
+"""Several channels: a name in one channel is from there, one in several goes by priority alone, and none moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a start waits for news: of a repository that answers nothing, of several places, and of whoever asks too."""
+"""How long a start waits for news: of a repository without answers, of several places, and by a caller's deadline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ find = partial(select_packages, request=RunRequest(packages=("alone",)), image_f
 
 
 class Moody(Silent):
-    """Answers all but the next `unanswered` requests, whose senders may go away at `end`."""
+    """Answers all but the next `unanswered` requests; their clients may leave at `end`."""
 
     unanswered: ClassVar[int]
     end: ClassVar[threading.Event]
@@ -60,7 +60,7 @@ def host(distribution: SmallDistribution, address: str, tmp_path: Path) -> Host:
 
 
 def ran(host: Host) -> Subscription:
-    """Bring what is to run onto the host; return what it follows."""
+    """Fetch what is to run to the host; return the subscription."""
     host.unpack(find(host, deadline=Deadline()).packages, lambda _blob: None)
     return host.subscriptions.find()
 

@@ -1,4 +1,4 @@
-"""Subscribing by a domain's name: what its TXT record says is pinned, and DNS decides about nothing afterwards."""
+"""Subscribing by a domain name: the TXT record's root is pinned, and DNS decides nothing afterwards."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def fingerprint(distribution: SmallDistribution) -> Digest:
 
 @pytest.fixture
 def record(names: NameServer, distribution: SmallDistribution, address: str) -> str:
-    """The record of the distribution, which the server gives out."""
+    """The record of the distribution, which the server returns."""
     text = str(EnrolmentRecord(address, fingerprint(distribution)))
     names.texts[NAME] = [text]
     return text

@@ -1,4 +1,4 @@
-"""After a power cut: what a former boot had unpacked and not flushed is unpacked anew, and nothing else."""
+"""After a power cut: what an earlier boot had unpacked and not flushed is unpacked anew, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host that has verified a release asks next time: whether its repository still shows the same."""
+"""The next request of a host that has verified a release: whether its repository still shows the same one."""
 
 from __future__ import annotations
 

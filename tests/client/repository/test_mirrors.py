@@ -1,4 +1,4 @@
-"""Blobs come from mirrors that nobody trusts: who lies, stalls or lacks a blob is passed over, and told of once."""
+"""Blobs come from untrusted mirrors: one that lies, stalls or lacks a blob is skipped, and reported once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def owner(tmp_path: Path) -> Iterator[RangeServer]:
 
 
 class Fetching:
-    """A store that is filled from mirrors and an owner, and what was said meanwhile."""
+    """A store that is filled from mirrors and an owner, and the warnings meanwhile."""
 
     def __init__(self, folder: Path, owner: RangeServer, *mirrors: str) -> None:
         self.warnings: list[str] = []
@@ -99,7 +99,7 @@ def test_one_that_lies_is_not_asked_again(owner: RangeServer, tmp_path: Path, li
 
 
 def test_the_beginning_of_a_liar_does_not_spoil_the_rest_of_another(owner: RangeServer, tmp_path: Path) -> None:
-    """The liar hangs up half-way: the others cannot know that what came of it is wrong."""
+    """The liar breaks the connection half-way: the others cannot know that the received part is wrong."""
     with served(tmp_path / "a", b"x" * len(LARGE)).running() as liar, served(tmp_path / "b").running() as honest:
         liar.hang_up_after = HALF
         fetching = Fetching(tmp_path, owner, liar.address, honest.address)
@@ -159,7 +159,7 @@ def test_a_mirror_is_told_of_once_by_many_threads() -> None:
 
 
 class Follower:
-    """A host that follows a served distribution with one mirror, in a folder, and what it was warned of."""
+    """A host that follows a served distribution with one mirror, in a folder, and its warnings."""
 
     def __init__(self, distribution: SmallDistribution, address: str, folder: Path) -> None:
         self.warnings: list[str] = []
@@ -171,7 +171,7 @@ class Follower:
         self.host.subscriptions.change(made, mirrors=[str(self.mirror)])
 
     def started(self, folder: Path) -> Host:
-        """Return the host as the next command has it, which knows nothing of what failed before."""
+        """Return the host as in the next command, which does not remember earlier failures."""
         return Host(folder / "state", folder / "shared", self.warnings.append)
 
 
@@ -204,7 +204,7 @@ def test_when_the_owner_is_gone_a_mirror_says_what_is_newest_and_is_verified(
     install(follower.host, tmp_path / "root", "greet")
     assert follower.warnings == [f"{address} cannot be reached: asked the mirror {follower.mirror} what is newest"]
 
-    # What is newest there must be signed all the same, and be no older than what was seen.
+    # The mirror's newest release must be signed all the same, and no older than the known one.
     later = follower.started(tmp_path / "other")
     shutil.copytree(tmp_path / "state", tmp_path / "other/state")
     shutil.rmtree(tmp_path / "other/state/subscriptions/dist.example.org/edge/metadata")

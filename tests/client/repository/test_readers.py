@@ -1,4 +1,4 @@
-"""Reading over HTTP from hosts that are slow on purpose, and from ones that are as they should be."""
+"""Reading over HTTP from servers that are slow on purpose, and from normal ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 @contextmanager
 def host(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
-    """A host on the loopback that answers each connection as `serve` does, until it is told to stop."""
+    """A server on the loopback that answers each connection by `serve`, until it is stopped."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.05)

@@ -1,4 +1,4 @@
-"""A download that was broken off goes on where it ended: counted in bytes at the server."""
+"""An interrupted download is resumed where it ended, measured in bytes at the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a published channel to a root: what is installed, what is shared, and what one altered byte does."""
+"""From a published channel to a root: what is installed, what is shared, and the effect of one altered byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that is killed at any instant of an upgrade and of clearing up leaves a whole state, the old or the new."""
+"""A client killed at any instant of an upgrade or of garbage collection leaves a complete state, old or new."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Machine:
         return 0
 
     def copy(self, folder: Path) -> Machine:
-        """Return an equal machine; its files have the hard links that the original's have."""
+        """Return an equal machine; its files have the hard links of the original's."""
         subprocess.run(["cp", "-a", self.folder, folder], check=True)
-        for known in ("state/roots", "shared/states"):  # they name the original
+        for known in ("state/roots", "shared/states"):  # they name the original's path
             shutil.rmtree(folder / known, ignore_errors=True)
         copied = Machine(folder)
         copied.host.roots.add(copied.root)
@@ -67,7 +67,7 @@ class Machine:
 
 @dataclass
 class Ground:
-    """A machine that has release 1 installed, when release 2 is out: every package of it is another."""
+    """A machine that has release 1 installed, after release 2 has changed every package."""
 
     machine: Machine
     folder: Path
@@ -101,7 +101,7 @@ def ground(tmp_path: Path) -> Ground:
 
 
 def is_whole(machine: Machine) -> int:
-    """See that the root holds one whole state, and that the next command brings all to its end; return its number."""
+    """Check that the root holds one complete state, and that the next command finishes the work; return its number."""
     state = whole(machine.host, machine.root)
     versions = {package.version for package in state.set.packages}
     assert (state.number, versions) in ((1, {"1.0"}), (2, {"2.0"}))

@@ -1,4 +1,4 @@
-"""Lock files: the same set again, on another host and many releases later; or a refusal that says why."""
+"""Lock files: the same set again, on another host and many releases later; or a refusal with the reason."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def follow(distribution: SmallDistribution, folder: Path) -> Host:
 
 @pytest.fixture
 def later(distribution: SmallDistribution, tmp_path: Path) -> SetRecord:
-    """What a host had locked in release 1, of which every package is another in release 3."""
+    """A host's lock file of release 1; release 3 has changed every package."""
     host = follow(distribution, tmp_path / "first")
     record = lock_generation(install(host, tmp_path / "first" / "root", "greet"))
     for version in ("2.0", "3.0"):

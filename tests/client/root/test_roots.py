@@ -1,4 +1,4 @@
-"""What becomes of a root: upgraded, rolled back, reduced; said before it is done, and undone by one step."""
+"""Changes of a root: upgraded, rolled back, reduced; announced before they happen, and undone by one step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def follower(host: Host, distribution: SmallDistribution) -> Host:
 
 
 class Heard(NoProgress):
-    """What was announced, and which archives arrived."""
+    """The announced changes, and the archives that arrived."""
 
     def __init__(self) -> None:
         self.announced: list[Change] = []
@@ -64,7 +64,7 @@ class Heard(NoProgress):
         self.announced.append(planned)
 
     def fetch(self, size: int) -> AbstractContextManager[Callable[[BlobRef], None]]:
-        assert [words(change) for change in self.announced] == [["say 1.0-1 → 1.1-1"]]  # said before it is done
+        assert [words(change) for change in self.announced] == [["say 1.0-1 → 1.1-1"]]  # announced before the change
         assert size == self.announced[0].fetched
         return nullcontext(self.arrived.append)
 
@@ -87,7 +87,7 @@ def words(change: Change) -> list[str]:
 
 
 def everything(folder: Path) -> dict[str, int]:
-    """Return every path with what would show that somebody wrote to it."""
+    """Return every path with attributes that reveal a write."""
     return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 

@@ -1,4 +1,4 @@
-"""Which mounts of a container put something else where packages lie."""
+"""Which mounts of a container hide the packages' directories."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_what_a_run_mounts_is_what_it_says(places: dict[str, Path]) -> None:
         ContainerMount("", "/tmp", writable=True),
     ]
     assert (told(places, *mounts), bound_stores(mounts)) == ([], (STORE,))
-    # However the cache is called.
+    # Whatever the path of the cache.
     assert told(places, ContainerMount(str(places["home"] / "way" / STORE), f"/packages/{STORE}")) == []
 
 

@@ -1,4 +1,4 @@
-"""Links that runs have mounted: mended without a change of what is mounted, and removed when nobody needs them."""
+"""Links that runs have mounted: repaired without a change of what is mounted, and removed when unused."""
 
 from __future__ import annotations
 

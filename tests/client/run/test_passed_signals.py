@@ -1,4 +1,4 @@
-"""Signals for what `farm run` starts by bubblewrap reach it, whenever they come."""
+"""Signals reach what `farm run` starts through bubblewrap, whenever they come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def handlers() -> Iterator[None]:
 
 
 def test_one_that_comes_before_it_is_known_whom_it_is_for_is_not_lost() -> None:
-    """On a busy machine the command runs, and says so, before its number has been read."""
+    """On a busy machine the command runs, and prints that, before its process id has been read."""
     signals = _PassedOn()
     process = subprocess.Popen(["sh", "-c", _CAUGHT], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

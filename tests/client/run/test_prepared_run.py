@@ -1,4 +1,4 @@
-"""By what a run that was prepared goes: the words that ask for it, where they are said, and the program itself."""
+"""The key of a prepared run: the words of the request, where it is made, and the program's own code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_file_replaced_anywhere_in_the_program_makes_another_key(
     assert changed != before
     (room / "__pycache__").mkdir()
     os.utime(room, ns=(1, 1))
-    assert key_of(["jq"]) == changed  # what Python keeps for itself is no code
+    assert key_of(["jq"]) == changed  # Python's own cache is not code
 
 
 def test_the_words_of_the_command_are_told_from_those_that_ask_for_it() -> None:

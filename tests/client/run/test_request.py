@@ -1,4 +1,4 @@
-"""What can be asked of a run, and how it is told what cannot."""
+"""What can be requested of a run, and the errors for what cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An advisory in OSV's form and an OpenVEX document that are in order, for tests to bend."""
+"""A valid advisory in OSV's format and a valid OpenVEX document, for tests to modify."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CRITICAL = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 
 
 def osv(*, package: str = "jq", fixed: str = "1.7.1-2", **members: Any) -> bytes:
-    """An advisory about one package, fixed in a version; `members` are put in, or taken out with None."""
+    """An advisory about one package, fixed in a version; `members` are added, or removed with None."""
     events = [{"introduced": "0"}, {"fixed": fixed}] if fixed else [{"introduced": "0"}]
     document: dict[str, Any] = {
         "schema_version": "1.7.0",
@@ -34,7 +34,7 @@ def osv(*, package: str = "jq", fixed: str = "1.7.1-2", **members: Any) -> bytes
 def openvex(
     status: str = "not_affected", *, product: str = f"{DISTRIBUTION}/jq", about: str = "EXAMPLE-2026-1", **members: Any
 ) -> bytes:
-    """A document with one statement; `members` are put into the statement, or taken out with None."""
+    """A document with one statement; `members` are added to the statement, or removed with None."""
     statement: dict[str, Any] = {
         "vulnerability": {"name": about},
         "products": [{"@id": product}],

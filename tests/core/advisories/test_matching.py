@@ -1,4 +1,4 @@
-"""Which packages an advisory holds for: ranges and versions, in the order that versions have here."""
+"""Which packages an advisory affects: ranges and versions, in the version order of this project."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_the_bytes_of_a_small_archive_never_change() -> None:
         ]
     )
     data = b"".join(ArchiveWriter("packages/p-1").archive(manifest, lambda _: [content]))
-    # Written down once: a change here changes the diff_id of every package there is.
+    # Recorded once: a change here changes the diff_id of every package.
     assert hashlib.sha256(data).hexdigest() == "7210cb0e49fbd2f239954942e91afc32a20a551432006e14a9ea33a1b2380cbb"
 
 

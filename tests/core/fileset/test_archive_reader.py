@@ -1,4 +1,4 @@
-"""THREATS row 9, the part of the pure reader: each hostile archive is refused by the name of what is wrong with it."""
+"""THREATS row 9, the part of the pure reader: each hostile archive is refused, and the error names what is wrong."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def _foreign(
     form: Literal[0, 1, 2] = tarfile.PAX_FORMAT,
     **fields: object,
 ) -> bytes:
-    """Return a header as another program might write it, canonical but for what is asked for."""
+    """Return a header as another program might write it, canonical except for the given fields."""
     member = tarfile.TarInfo(f"{_PREFIX}/{name}" if inside else name)
     member.type, member.mtime = kind, 315532800
     for field, value in fields.items():
         setattr(member, field, value)
     data = bytearray(member.tobuf(form, "utf-8", "surrogateescape"))
     if kind not in (tarfile.BLKTYPE, tarfile.CHRTYPE):
-        data[-183:-167] = b"0000000\0" * 2  # tarfile leaves the device numbers of what is no device empty
+        data[-183:-167] = b"0000000\0" * 2  # tarfile leaves the device numbers of other entries empty
     data[-364:-356] = b" " * 8
     data[-364:-356] = b"%06o\0 " % sum(data[-BLOCK:])
     return bytes(data)

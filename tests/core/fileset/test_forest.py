@@ -256,7 +256,7 @@ def test_every_file_is_reached_at_its_path_and_nothing_else_is(
 
 
 def _reached(forest: Forest, packages: list[ForestPackage]) -> dict[str, tuple[str, str]]:
-    """Return every file that the links lead to: where it is seen, and which file of which package it is."""
+    """Return every file that the links lead to: its path in the root, and which file of which package it is."""
     manifests = {package.owner: package.manifest for package in packages}
     seen = {}
     for link, target in forest.links:

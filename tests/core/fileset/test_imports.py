@@ -99,7 +99,7 @@ def test_what_is_imported_by_way_of_another_is_what_is_imported_at_once(parents:
     at_once = Manifest.of([], [Import(f"{at}/{name}", tree.tree_digest) for name, tree in parents.items()])
     every = (*parents.values(), nested)
     assert _expand(through, *every) == _expand(at_once, *every)
-    # In two steps, or in one: what was expanded is a FileSet like any other.
+    # In two steps, or in one: the expanded FileSet is like any other.
     assert _expand(Manifest.of([], [Import(at, (whole := _expand(nested, *every)).tree_digest)]), whole) == _expand(
         at_once, *every
     )

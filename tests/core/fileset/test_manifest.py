@@ -74,7 +74,7 @@ def test_the_canonical_form_of_a_small_tree() -> None:
         ],
         "imports": [{"path": "share/y", "tree": str(_OTHER)}],
     }
-    # Written down once: a change of this digest changes every store path there is.
+    # Recorded once: a change of this digest changes every store path.
     assert manifest.tree_digest == "sha256:a4688aca97a61279e61f125b614e1e319fe43df906f909861e54428f885711e9"
     assert manifest.store_path("jq", "1.7.1") == f"jq-1.7.1-{manifest.tree_digest.store_key}"
 
@@ -188,7 +188,7 @@ def test_another_spelling_of_the_same_document_is_refused() -> None:
 
 
 def test_a_document_that_would_take_much_memory_is_refused_before_it_does() -> None:
-    """Whoever signed it: what is short on the wire may be long in memory."""
+    """Even if it is signed: a document that is short on the wire may be large in memory."""
     deep = "/".join("a" for _ in range(2000))
     line = '{"path":"%d/' + deep + '","type":"dir","mode":"0755"}'
     bombs = {

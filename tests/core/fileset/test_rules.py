@@ -11,7 +11,7 @@ from farm.core.fileset.refusal import Refusal
 from tests.core.fileset.trees import NAMES
 
 _PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join)
-# Targets with every component that means something, in any order.
+# Targets with every component that has a meaning, in any order.
 _TARGETS = st.lists(st.sampled_from(["..", ".", "", "a", "b"]), min_size=1, max_size=6).map("/".join)
 
 

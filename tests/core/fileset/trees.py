@@ -1,4 +1,4 @@
-"""Made-up trees: strategies for hypothesis, and a sink that remembers what it was given."""
+"""Generated trees: strategies for hypothesis, and a sink that records what it receives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tree:
 
 @dataclass
 class Remembering:
-    """A sink that keeps everything, and fails where the reader breaks the protocol."""
+    """A sink that keeps everything, and fails where the reader violates the protocol."""
 
     entries: list[Entry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class RememberingFile:
         self.sink.entries.append(File(self.path, self.size, digest, self.executable))
 
 
-# "-" and "." sort before "/", which is where orders by text and by component part; é, 𝄞 and long names need PAX.
+# "-" and "." sort before "/", where text order and component order differ; é, 𝄞 and long names need PAX.
 NAMES = st.text("ab-.é𝄞 ~", min_size=1, max_size=4).filter(lambda name: name not in {".", ".."}) | st.sampled_from(
     ["a" * 99, "a" * 100, "b" * 101, "c" * 155, "d" * 255]
 )

@@ -1,4 +1,4 @@
-"""Names of channels: one rule for those who write recipes, who sign, and who subscribe."""
+"""Names of channels: one rule for recipes, signing, and subscriptions."""
 
 from __future__ import annotations
 

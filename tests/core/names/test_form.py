@@ -167,7 +167,7 @@ def test_a_form_is_read_only_where_it_is_written_so_again(form: dict[str, Any]) 
 
 
 class UnusablePartError(FarmError):
-    """What is raised for JSON that is no part."""
+    """The error for JSON that is not a part."""
 
     code = "unusable-part"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from farm.core.names.version import InvalidVersionError, Version
 
 _TEXTS = st.from_regex(r"[0-9][0-9a-zA-Z.+~]{0,8}", fullmatch=True)
-# Few characters, so that two versions are often nearly alike.
+# Few characters, so that two versions are often nearly equal.
 _NEAR_TEXTS = st.from_regex(r"[0-2][01az.+~]{0,5}", fullmatch=True)
 
 

@@ -1,4 +1,4 @@
-"""The facts of an ELF file as pyelftools sees them, by the section headers: a second opinion, slow and independent."""
+"""The facts of an ELF file as pyelftools reads them, by the section headers: a second opinion, slow and independent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ELF files of the machine that the tests run on: what real linkers wrote."""
+"""The ELF files of the machine that the tests run on: output of real linkers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of sensitive files, each with what it is, and of some that only look like it."""
+"""Paths of sensitive files, each with its kind, and of some that only look sensitive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shared library with nothing in it but what its dynamic section and its program headers say."""
+"""A shared library that consists only of its dynamic section and its program headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AUXILIARY, FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 def small_library(said: dict[int, str], *segments: tuple[int, int, int, int]) -> bytes:
     """An x86-64 library whose dynamic section has these tags, with these strings.
 
-    `segments` are more of them: type, flags, address, and size in memory; there is nothing in the file.
+    `segments` are more program headers: type, flags, address, and size in memory; the file has no content for them.
     """
     strings, tags = b"\0", []
     for tag, text in said.items():

@@ -1,4 +1,4 @@
-"""What is said of two builds of a package that differ: every file, the first of them by path, and never without end."""
+"""How two differing builds of a package are described: every file, the first of them by path, in bounded length."""
 
 from __future__ import annotations
 

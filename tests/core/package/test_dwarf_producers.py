@@ -1,4 +1,4 @@
-"""What compilers say of themselves in debug data; pyelftools reads the same files beside us."""
+"""What compilers record about themselves in debug data; pyelftools reads the same files for comparison."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_file_that_makes_us_search_without_end_is_refused() -> None:
 
 
 def elf_of(sections: dict[str, bytes]) -> bytes:
-    """An ELF file of nothing but these sections."""
+    """An ELF file with only these sections."""
     names = b"\0" + b"".join(name.encode() + b"\0" for name in sections) + b".shstrtab\0"
     content, headers, at = bytearray(64), [bytes(64)], 1
     for name, data in {**sections, ".shstrtab": names}.items():

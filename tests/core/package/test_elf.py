@@ -193,7 +193,7 @@ class TestHostileInput:
 
 
 class TestWhatOnlyALoaderSees:
-    """Files in which headers that no loader reads say something else than what it does."""
+    """Files in which headers that no loader reads contradict what the loader does."""
 
     HONEST = small_library({SONAME: "libx.so", RUNPATH: "/tmp"})
 
@@ -285,7 +285,7 @@ class TestAgainstPyelftools:
 
     @pytest.mark.toolchain
     def test_files_of_this_machine_large_and_small(self) -> None:
-        """All of them, a minute's work, where FARM_TEST_EVERYTHING is set; otherwise every eighth."""
+        """All of them, which takes a minute, where FARM_TEST_EVERYTHING is set; otherwise every eighth."""
         every = elf_files()
         files = every if os.environ.get("FARM_TEST_EVERYTHING") else every[::8]
         assert {path.parent.name == "bin" for path in files} == {True, False}

@@ -1,4 +1,4 @@
-"""Facts are of every file, wherever it lies: a link or a loader finds it there as well."""
+"""Facts are gathered from every file, wherever it is: a link or a loader can find it there as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files lack against their own mistakes, by their facts; real files in `tests/build/test_hardened.py`."""
+"""Which hardening files lack, by their facts; real files in `tests/build/test_hardened.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every package is of itself, and how a requirement of one version is told from others."""
+"""What every package provides as itself, and how a requirement of one version differs from others."""
 
 import pytest
 

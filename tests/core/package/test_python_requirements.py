@@ -1,4 +1,4 @@
-"""What an installed Python distribution requires: `importlib.metadata` of the real Python is asked."""
+"""What an installed Python distribution requires, compared with `importlib.metadata` of the real Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are sensitive, which only look so, and that what a package declares is what it has."""
+"""Which files are sensitive, which only look sensitive, and that a package's declaration matches its files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def found(
     links: tuple[tuple[str, str], ...] = (),
     elf: dict[str, ElfFacts] | None = None,
 ) -> list[tuple[str, Sensitivity]]:
-    """What is found, without details."""
+    """The findings, without details."""
     facts = [ElfFile(path, each) for path, each in (elf or {}).items()]
     return [file[:2] for file in find_sensitive_files(tree(contents).manifest, facts, links, STORE)]
 
@@ -84,7 +84,7 @@ def test_a_library_before_ones_own_is_told_all_the_same() -> None:
 
 
 def test_a_library_in_another_directory_makes_a_variant_no_less_anothers() -> None:
-    """Debian's loader does not look into `lib64` at all: a variant in `lib` is taken for the `lib/libz.so.1` there."""
+    """Debian's loader does not search `lib64` at all: a variant in `lib` is taken for the `lib/libz.so.1` there."""
     for place, other in (("lib", "lib64"), ("lib64", "lib")):
         variant = f"{place}/glibc-hwcaps/x86-64-v3/libz.so.1"
         assert found({variant: b"", f"{other}/libz.so.1": b""}) == [(variant, Sensitivity.LIBRARY_VARIANT)]

@@ -1,4 +1,4 @@
-"""What Python loads before the modules that it has is sensitive; Python itself is asked what that is."""
+"""What Python loads at its start is sensitive; Python itself shows what that is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ for name, module in sys.modules.items():
 
 @pytest.fixture(scope="module")
 def started() -> dict[str, Path]:
-    """The files of what this machine's Python loads at every start, by name."""
+    """The files that this machine's Python loads at every start, by name."""
     told = subprocess.run([PYTHON, "-I", "-c", ASKED], capture_output=True, text=True, check=True).stdout
     pairs = [line.partition(" ")[::2] for line in told.splitlines()]
     return {name: Path(file) for name, file in pairs if file.endswith(".py")}

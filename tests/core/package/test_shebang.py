@@ -1,4 +1,4 @@
-"""What runs a script: the kernel and coreutils' env are asked whether it is so."""
+"""What runs a script, checked against the kernel and coreutils' env."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from farm.core.package.shebang import read_shebang
         (b"#!@PERL@\n", "interpreter:@PERL@"),
         (b"#!/usr/bin/env ./x/sh\n", "interpreter:./x/sh"),
         (b"#!/opt/x/../y/run\r\n", "interpreter:/opt/y/run\r"),
-        # The kernel gives env one argument, so this is a command with a blank in its name: true, and it fails.
+        # The kernel passes env one argument, so this is a command with a space in its name: true, and it fails.
         (b"#!/usr/bin/env python3 -u\n", "command:python3 -u"),
     ],
 )
@@ -174,12 +174,12 @@ def asked_for(program: str) -> str:
 
 
 def started_by_env(argument: str) -> str:
-    """Ask env itself, which finds nothing and says what it looked for; empty where that is the script, or nothing."""
+    """Run env itself, which finds nothing and prints what it searched for; empty if that is the script or nothing."""
     command = ["/usr/bin/env", *([argument] if argument else []), "SCRIPT"]
     nothing = {"PATH": "/nowhere", "LC_ALL": "C"}
     told = subprocess.run(command, env=nothing, capture_output=True, text=True, check=False).stderr
     if re.search(r"cannot (unset|change)|invalid signal", told):
-        reject()  # whether a directory or a signal is there is another question
+        reject()  # whether a directory or a signal exists is another question
     found = re.search(r"^env: ('.*'): (No such file or directory|Permission denied)$", told, re.MULTILINE)
     program: str = ast.literal_eval(found[1]) if found else ""
     return program if program != "SCRIPT" else ""

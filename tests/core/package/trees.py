@@ -10,7 +10,7 @@ from farm.core.names.digest import Digest
 
 @dataclass(frozen=True)
 class Tree:
-    """Files by path. A content that is a `Link` is one; executable is what `programs` names."""
+    """Files by path. A `Link` is a link, anything else is the content of a file; `programs` names executables."""
 
     contents: dict[str, bytes | str]
     programs: frozenset[str] = field(default_factory=frozenset)

@@ -1,4 +1,4 @@
-"""What a build opened of a dependency, as a value: kinds, bounds, and its way through JSON."""
+"""What a build opened of a dependency, as a value: kinds, bounds, and its JSON form."""
 
 from __future__ import annotations
 

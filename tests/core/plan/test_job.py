@@ -1,4 +1,4 @@
-"""Orders and outcomes survive the way between farm and worker."""
+"""Orders and outcomes survive the transfer between farm and worker."""
 
 import json
 from dataclasses import replace

@@ -58,8 +58,8 @@ INPUTS = {
     "flags": [(CFLAGS,), (FlagVariable("CFLAGS", (Flag("-O3"),)),), (replace(CFLAGS, name="CXXFLAGS"),)],
     "source_epoch": [1704067201],
 }
-# Every other field, with changes that are not: who reads it, where bytes come from, how it is tested, how long it may
-# take, and the order of what is a set.
+# Every other field, with changes that are no input: descriptions, where bytes come from, tests, limits of time,
+# and the order of elements of a set.
 NOT_INPUTS = {
     "summary": ["Another"],
     "home": [""],

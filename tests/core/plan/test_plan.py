@@ -1,4 +1,4 @@
-"""The canonical form of a plan, and what is refused as one."""
+"""The canonical form of a plan, and which documents are refused."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The bill of materials of a package: valid SPDX 2.3 whatever is in it, always the same, and it names everything."""
+"""The bill of materials of a package: valid SPDX 2.3 for any content, deterministic, and complete."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def sbom(plan: Plan, addresses: dict[Digest, SourceAddress] = ADDRESSES) -> byte
 
 
 def faults(content: bytes) -> list[str]:
-    """What the validator of the SPDX project finds."""
+    """The findings of the SPDX project's validator."""
     document = JsonLikeDictParser().parse(json.loads(content))
     return [message.validation_message for message in validate_full_spdx_document(document, "SPDX-2.3")]
 

@@ -1,4 +1,4 @@
-"""Plain values that the tests of this room start from."""
+"""Plain values that these tests start from."""
 
 from dataclasses import replace
 from typing import Any
@@ -67,13 +67,13 @@ def planned(recipe: Recipe = RECIPE, **changes: Any) -> Plan:
 
 
 def recipe(name: str, **changes: Any) -> Recipe:
-    """A recipe that needs nothing, but for `changes`."""
+    """A recipe that needs nothing, except for `changes`."""
     bare: dict[str, Any] = {"build_needs": (), "requires": (), "tests": (), "outputs": ()}
     return replace(RECIPE, name=name, **{**bare, **changes})
 
 
 def bare_plan(name: str, *, distribution: str = DISTRIBUTION, version: str = "1.0", **changes: Any) -> Plan:
-    """A plan that takes nothing and does nothing, but for `changes`."""
+    """A plan that takes nothing and does nothing, except for `changes`."""
     plan = Plan(
         name=PackageName(distribution, name),
         version=Version(version),

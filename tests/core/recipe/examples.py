@@ -1,4 +1,4 @@
-"""A step library of two steps and a recipe that is in order, for the tests of this room to bend."""
+"""A step library of two steps and a valid recipe, for the tests of this directory to modify."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def load(text: bytes, beside: Mapping[str, bytes] | None = None, *, steps: StepL
 
 
 def with_lines(lines: str, *, instead_of: str = "") -> bytes:
-    """Return the good recipe with a text of it replaced, or with lines added to its end."""
+    """Return the valid recipe with a text of it replaced, or with lines added to its end."""
     if not instead_of:
         return RECIPE + lines.encode()
     changed = RECIPE.replace(instead_of.encode(), lines.encode())

@@ -1,4 +1,4 @@
-"""What counts of a tree's policies beside what is signed: a file may ask for more, and never for less."""
+"""How a tree's policy files count next to the signed policy: a file may require more, and never less."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ APPROVALS = "gates: [proof, approvals: {count: 1}]\n"
 
 
 def policies(*, people: dict[str, str] | None = None, owners: str | None = None, **channels: str) -> Policies:
-    """What files say: the text of each channel, one group of curators, and `OWNERS`."""
+    """The files' content: the text of each channel, one group of curators, and `OWNERS`."""
     named = ", ".join(f"{name}: '{key}'" for name, key in (people or {"alice": ALICE, "ben": BEN}).items())
     files = {f"channels/{name}.yaml": text.encode() for name, text in channels.items()}
     files["curators.yaml"] = f"curators: {{{named}}}\n".encode()

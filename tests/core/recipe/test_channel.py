@@ -1,4 +1,4 @@
-"""Channel policies: what is read, and every message about one that cannot be. `UPDATE_GOLDEN=1` writes those anew."""
+"""Channel policies: what is read, and every error message. `UPDATE_GOLDEN=1` rewrites the messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe consists of: its digest is the recipe's, and nothing but its own form is read."""
+"""What a recipe consists of: its digest is the recipe's, and only its own form is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every message that a maintainer can get, as it is printed. `UPDATE_GOLDEN=1` writes the files anew, for review."""
+"""Every message that a maintainer can get, as it is printed. `UPDATE_GOLDEN=1` rewrites the files, for review."""
 
 from __future__ import annotations
 

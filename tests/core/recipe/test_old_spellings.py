@@ -1,4 +1,4 @@
-"""What was spelled `licence` before is read as ever, with a warning, and nothing signed or built changes by it."""
+"""The old spelling `licence` is still read, with a warning, and changes nothing that is signed or built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns a recipe: the last line that matches, by people whom `curators.yaml` names; mistakes with their place."""
+"""Who owns a recipe: the last matching line, with people whom `curators.yaml` names; errors have their position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular expressions of recipes: what cannot be compiled is an error of the recipe, whatever Python calls it."""
+"""Regular expressions of recipes: one that cannot be compiled is an error of the recipe, whatever Python raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A subscriber's policy as a file: what it means, and where it is wrong."""
+"""A subscriber's policy as a file: its meaning, and its errors."""
 
 from __future__ import annotations
 

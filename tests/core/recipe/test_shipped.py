@@ -1,4 +1,4 @@
-"""The recipes of the repository itself are in order."""
+"""The recipes of the repository itself are valid."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_what_is_debians_binary_says_so_and_carries_what_debian_built_it_from(tr
                 continue
             deb = tree.locks[recipe.toolchain].by_name[source.debian_package]
             assert str(recipe.version) == deb.version.replace("-", "+"), recipe.name
-            # In the pool a package lies in the folder of its source.
+            # In the pool a package is in the folder of its source.
             name, version = deb.filename.split("/")[-2], deb.version
             upstream = version.rpartition("-")[0]
             carried = {each.file for each in recipe.carried if source.file in each.of}

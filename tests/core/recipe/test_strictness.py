@@ -1,4 +1,4 @@
-"""Whether a policy asks for as much as another: for every setting of every gate, in both directions."""
+"""Whether one policy is as strict as another: for every setting of every gate, in both directions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _policy(gates: str, rest: str = "") -> ChannelPolicy:
     return said.policies["c"]
 
 
-# From the laxest to the strictest: each asks for more than all before it.
+# From the laxest to the strictest: each requires more than all before it.
 LADDERS = {
     "abi": ["", "abi"],
     "hardening": ["", "hardening"],

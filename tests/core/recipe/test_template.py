@@ -58,7 +58,7 @@ def test_what_templates_are_for(template: str, result: str) -> None:
         "{{",
         "{{ }}",
         "{{ 'x' | replace('x', '" + "x" * 600 + "') | replace('x', '" + "x" * 300 + "') }}",
-        # It would come to nothing in the end, by way of a third of a megabyte.
+        # It would expand to nothing, by way of a third of a megabyte.
         "{{ 'x' " + ("| replace('x', '" + "x" * 70 + "')") * 3 + "| replace('x', '') }}",
         "{{ version " + "| replace('1', '11') " * 9 + "}}",
         "{{ version }}" * 100,

@@ -68,7 +68,7 @@ def test_the_problems_of_all_files_come_together() -> None:
     assert "Did you mean proof?" in found
     assert "toolchains/full.yaml:1:1: a toolchain lacks the key packages" in found
     assert "packages/jq/recipe.yaml:3:1: a recipe has no key 'sumary'" in found
-    # The toolchain's file is there, so the recipe that names it is not blamed.
+    # The toolchain's file exists, so the recipe that names it is not blamed.
     assert "there is no toolchain" not in found
 
 

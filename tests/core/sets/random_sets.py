@@ -1,6 +1,6 @@
-"""Small random packages with much in common, so that they meet, miss and contradict each other often.
+"""Small random packages with much in common, so that they often provide, lack and contradict each other's needs.
 
-Drawn from a `random.Random`, because hypothesis takes a hundred times as long to draw as much; a seed is what it draws.
+Drawn from a `random.Random`, because hypothesis takes a hundred times as long for as many draws; it draws a seed only.
 """
 
 from farm.core.package.elf.details import DlopenNote

@@ -1,4 +1,4 @@
-"""Which builds of libraries are compared for a set: only those that somebody was compiled against and does not get."""
+"""Which builds of libraries are compared for a set: only those a dependent was compiled against and does not get."""
 
 from farm.core.package.elf.details import DlopenNote
 from farm.core.sets.proof.abi import (

@@ -1,7 +1,7 @@
-"""What the proof says of small sets that gcc makes, beside what the dynamic linker itself says of them.
+"""The proof of small sets that gcc makes, compared with the dynamic linker itself.
 
 Each case builds files into a package, composes that with a C library as `farm run` does, and starts its programs with
-all symbols bound at once. What the linker takes, the proof takes; what it refuses, the proof refuses.
+all symbols bound at once. What the linker accepts, the proof accepts; what it refuses, the proof refuses.
 """
 
 import os
@@ -40,14 +40,14 @@ V1_V2 = "V1 { old; }; V2 { act; } V1;"
 
 @dataclass
 class Box:
-    """One package of everything that a case builds, or several, beside a C library."""
+    """One package with everything that a case builds, or several, next to a C library."""
 
     root: Path
     files: list[str] = field(default_factory=list)
     packages: dict[str, list[str]] = field(default_factory=dict)
 
     def gcc(self, path: str, source: str, *flags: str, script: str = "") -> str:
-        """Build a library, or a program if it goes to `bin`."""
+        """Build a library, or a program if its path is in `bin`."""
         place = self.place(path)
         shared = [] if path.startswith("bin/") else ["-shared", "-fPIC", f"-Wl,-soname,{place.name}"]
         if script:
@@ -92,7 +92,7 @@ class Box:
         self.place(path).unlink()
 
     def starts(self) -> bool:
-        """Say whether the linker starts every program of the set, composed."""
+        """Return whether the linker starts every program of the set, composed."""
         members = self.members()
         there = self.root / "composed"
         shutil.rmtree(there, ignore_errors=True)
@@ -114,7 +114,7 @@ class Box:
 
     @staticmethod
     def _starts(there: Path, program: str) -> bool:
-        """Say whether it ends well; /proc is there, from which the linker knows where a program is."""
+        """Return whether it exits with 0; /proc is mounted, from which the linker learns a program's path."""
         (there / "proc").mkdir(exist_ok=True)
         enter = 'mount -t proc proc "$1/proc" && LD_BIND_NOW=1 exec /usr/sbin/chroot "$1" "$2"'
         command = ["unshare", "--mount", "sh", "-c", enter, "sh", there, program]
@@ -187,7 +187,7 @@ OLD = "int old(void) { return 0; }"
 
 
 def privately(*flags: str, needed: str = "a"):
-    """A private library that needs another private one and does not say where that is."""
+    """A private library that needs another private one and has no search path for it."""
 
     def build(box: Box) -> None:
         second = box.gcc("lib/private/libb.so", ACTS)
@@ -241,7 +241,7 @@ def without_its_link(box: Box) -> None:
 
 
 def only_by_path(*flags: str):
-    """A program that wants nothing from the loader's own directories."""
+    """A program that needs nothing from the loader's own directories."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS), "-Wl,-z,nodefaultlib", *flags)
@@ -259,7 +259,7 @@ def by_multiarch(directory: str):
 
 
 def named(right: str, *, directory: str = "lib", wrong: str = OLD):
-    """Two files that both call themselves libact.so, in one directory; a link of that name leads to the `right` one."""
+    """Two files with the soname libact.so, in one directory; a link of that name leads to the `right` one."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS), f"-Wl,-rpath,/usr/{directory}")
@@ -276,7 +276,7 @@ def renamed(box: Box) -> None:
 
 
 def loaded_by_another_name(*order: str):
-    """A file with another name than its soname, which a program needs by both, in this order."""
+    """A file whose name differs from its soname; a program needs it by both names, in this order."""
 
     def build(box: Box) -> None:
         box.program(*(box.gcc(f"stub/{name}", ACTS) for name in order))
@@ -288,7 +288,7 @@ def loaded_by_another_name(*order: str):
 
 
 def other_soname(*, by_link: bool):
-    """A library that is found by the name of its file, or of a link to it, and calls itself otherwise."""
+    """A library that is found by its file name, or by a link to it, and has another soname."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS))
@@ -301,7 +301,7 @@ def other_soname(*, by_link: bool):
 
 
 def before_the_good_one(build_first, *, path: str = "lib/private/libact.so"):
-    """A good library in lib, and another thing of its name in a place where the program looks first."""
+    """A good library in lib, and another file of its name in a place where the program looks first."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS), *RUNPATH)
@@ -311,7 +311,7 @@ def before_the_good_one(build_first, *, path: str = "lib/private/libact.so"):
 
 
 def in_its_place(build_other):
-    """Another thing in the place of the library that the program was linked with."""
+    """Another file in place of the library that the program was linked with."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS))
@@ -338,7 +338,7 @@ def a_directory(box: Box, path: str) -> None:
 
 
 def a_link(target: str, source: str):
-    """A link to a library that lies elsewhere."""
+    """A link to a library in another directory."""
 
     def build(box: Box, path: str) -> None:
         box.gcc("lib/deep/er/libreal.so", source, "-Wl,-soname,libact.so")
@@ -359,7 +359,7 @@ def of_another_machine(box: Box, path: str) -> None:
 
 
 def linked_directory(source: str):
-    """A search path that is a link to the directory where the library lies, and a good one in lib."""
+    """A search path that is a link to the library's directory, and a good library in lib."""
 
     def build(box: Box) -> None:
         box.program(box.gcc("lib/libact.so", ACTS), *RUNPATH)
@@ -417,7 +417,7 @@ def called_back(given: str):
 
 
 def underlinked(*, second: bool = False, rpath: bool = False):
-    """A library that does not say which other one it needs; its users do, but for a `second` one."""
+    """A library that does not name another one that it needs; its users do, except for a `second` user."""
 
     def build(box: Box) -> None:
         act = box.gcc("lib/private/libact.so" if rpath else "lib/libact.so", ACTS)
@@ -460,7 +460,7 @@ def over_a_function(box: Box) -> None:
 
 
 def calling_itself(soname: str):
-    """libb.so needs libx.so, and is loaded after liby.so, which calls itself otherwise."""
+    """libb.so needs libx.so, and is loaded after liby.so, whose soname differs."""
 
     def build(box: Box) -> None:
         second = box.gcc("lib/libb.so", CALLS, box.gcc("lib/libx.so", ACTS))
@@ -482,7 +482,7 @@ def two_of_a_name(box: Box) -> None:
 
 
 def noting(name: str, priority: str = "required") -> str:
-    """C that says that a file opens a library, and a function `opens` that does so."""
+    """C that records that a file opens a library, and a function `opens` that does so."""
     told = f'[{{"soname":["{name}"],"priority":"{priority}"}}]'.replace('"', '\\\\\\"')
     return (
         "#include <dlfcn.h>\n#include <stdio.h>\n"
@@ -496,7 +496,7 @@ OPENS = "int main(void) { extern int opens(void); return opens(); }"
 
 
 def opened_with_a_function_of(program: str):
-    """A program opens a library that wants a function of it."""
+    """A program opens a library that needs a function of the program."""
 
     def build(box: Box) -> None:
         box.gcc("lib/libplug.so", CALLS)
@@ -516,7 +516,7 @@ def opened_that_refuses(*, loaded: bool):
 
 
 def opened_after(box: Box) -> None:
-    """A program has a private library, and what it opens wants a public one of that name."""
+    """A program has a private library, and what it opens needs a public one of that name."""
     private = box.gcc("lib/p1/libx.so", "int first(void) { return 0; }")
     box.gcc("lib/libplug.so", CALLS, box.gcc("lib/libx.so", ACTS))
     source = f"{noting('libplug.so')} int main(void) {{ extern int first(void); return first() + opens(); }}"
@@ -524,7 +524,7 @@ def opened_after(box: Box) -> None:
 
 
 def opened_by_a_library(*flags: str, loaded: bool = False):
-    """A library opens a private one, which is where its program looks, or has been loaded by that already."""
+    """A library opens a private one, which is where its program looks, or which that has already loaded."""
 
     def build(box: Box) -> None:
         private = box.gcc("lib/private/libplug.so", ACTS)
@@ -535,7 +535,7 @@ def opened_by_a_library(*flags: str, loaded: bool = False):
 
 
 def started_by_a_loader(box: Box, path: str) -> None:
-    """A library that can be run, as some are to print their version, and that does not call itself anything."""
+    """A library that can be run, as some can to print their version, and that has no soname."""
     box.place(path).unlink(missing_ok=True)
     section = 'const char i[] __attribute__((section(".interp"))) = "/lib64/ld-linux-x86-64.so.2";'
     command = ["gcc", "-xc", "-", "-shared", "-fPIC", "-o", str(box.place(path))]
@@ -544,7 +544,7 @@ def started_by_a_loader(box: Box, path: str) -> None:
 
 
 def by_a_path_from(origin: str, *, user: str = "bin/program"):
-    """A program, or a library that it loads, needs a library by a path that begins where it lies."""
+    """A program, or a library that it loads, needs a library by a path that starts from its own directory."""
 
     def build(box: Box) -> None:
         library = box.gcc("lib/private/libact.so", ACTS)
