@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditRequest:
-    """What is to be audited: `images` by name, a `root`, what is `running`, or a channel's newest release.
+    """What to audit: `images` by name, a `root`, what is `running`, or a channel's newest release.
 
-    `docker` is the address of the engine whose images and containers are meant; empty is the machine's own.
+    `docker` is the address of the engine with the images and containers; empty means the machine's own.
     """
 
     images: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class AuditRequest:
 
 
 class Verdict(Enum):
-    """What audits come to, the gravest that holds."""
+    """The result of audits: the gravest one that applies."""
 
     FOUND = "an advisory holds"
     NOT_KNOWN = "it cannot be known"
@@ -67,10 +67,7 @@ class Verdict(Enum):
 
 
 def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PROGRESS) -> list[Audit]:
-    """Return what is known to be wrong with images, a root, all that is running, or a channel's newest release.
-
-    Raises what opening these raises, and as `Auditor.audit`.
-    """
+    """Audit images, a root, everything that is running, or a channel's newest release."""
     if request.images:
         return _audit_images(host, request)
     if request.running:
@@ -79,11 +76,11 @@ def audit(host: ReadOnlyHost, request: AuditRequest, progress: Progress = NO_PRO
 
 
 def verdict(host: ReadOnlyHost, found: Iterable[Audit]) -> Verdict:
-    """Return what audits on a host come to."""
+    """Return the verdict of audits on a host."""
     found = list(found)
     if any(each.exposed for each in found):
         return Verdict.FOUND
-    # Metadata that has expired lacks advisories, perhaps.
+    # Metadata that has expired may lack advisories.
     if host.has_expired or not all(each.is_whole for each in found):
         return Verdict.NOT_KNOWN
     return Verdict.NOT_COVERED if any(each.uncovered for each in found) else Verdict.CLEAN
@@ -113,18 +110,18 @@ def _audit_running(host: Host, request: AuditRequest, progress: Progress) -> lis
 
 
 def audit_root(host: Host, path: Path) -> Audit:
-    """Say what is known to be wrong with what a root holds now. Raises `RootError`, and as `Auditor.audit`."""
+    """Audit what a root holds now. Raises `RootError`, and as `Auditor.audit`."""
     return Auditor(host).audit(root_subject(host, path))
 
 
 def audit_channel(host: Host, channel: str) -> Audit:
-    """Say what is known to be wrong with what the newest release of a subscribed channel holds."""
+    """Audit the newest release of a subscribed channel."""
     auditor = Auditor(host)
     return auditor.audit(channel_subject(auditor.catalogue(channel)))
 
 
 class Auditor:
-    """Audits one subject after the other; the newest release of each channel is verified once."""
+    """Audits one subject after the other; the newest release of each channel is verified only once."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -137,9 +134,9 @@ class Auditor:
         return self._catalogues[channel]
 
     def audit(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
-        """Return what is known to be wrong with a subject; `evidence` are provenances by descriptor that are known.
+        """Audit a subject; `evidence` are known provenances by descriptor.
 
-        Where nobody publishes advisories, or has looked at a package, the `data` says so. Raises
+        Where nobody publishes advisories, or nobody has reviewed a package, the `data` records it. Raises
         `UntrustedMetadataError`, `SubscriptionError`, `DownloadError`: what cannot be known is no all-clear.
         """
         by_channel: dict[str, list[AuditedPackage]] = {}
@@ -169,7 +166,7 @@ class Auditor:
         )
 
     def audit_of_many(self, subject: Subject, evidence: Mapping[Digest, BlobRef] | None = None) -> Audit:
-        """As `audit`; of a channel that this host does not follow, that is reported in `unattributed`."""
+        """As `audit`; a channel that this host does not follow is reported in `unattributed`."""
         try:
             return self.audit(subject, evidence)
         except SubscriptionError as error:
@@ -189,7 +186,7 @@ def _place(each: Exposed) -> tuple[str, str, str]:
 
 
 class _Look:
-    """One look at the packages of a subject that are of one channel."""
+    """One audit of those packages of a subject that come from one channel."""
 
     def __init__(
         self,
@@ -205,7 +202,7 @@ class _Look:
         self.untraced: list[str] = []
         names = set(self._packages)
         self._known = known_as_far_as_published(host, catalogue.release, names)
-        # Of all packages of a channel the library is one; then without any advisory nobody's code has to be looked at.
+        # Every library is a package of the channel; so without any advisory, no linked-in code has to be examined.
         if self._known.advisories or any(package.descriptor for package in packages):
             self._carried = {name: self._carried_by(each) for name, each in self._packages.items()}
         else:
@@ -216,11 +213,11 @@ class _Look:
 
     @property
     def data(self) -> tuple[JudgedBy, ...]:
-        """By which lists the packages are judged, and the libraries whose code they carry."""
+        """The lists by which the packages, and the libraries whose code they carry, are judged."""
         return self._known.data
 
     def found(self, subject: Subject) -> list[Exposed]:
-        """Return all that holds, in no order."""
+        """Return all findings, in no order."""
         direct = self._known.find((name, each.version, each.revision) for name, each in self._packages.items())
         copied = [
             (name, finding, copy)
@@ -255,13 +252,15 @@ class _Look:
         return Question(name, self._packages[name].descriptor, is_mended)
 
     def _holds(self, finding: Finding, name: str, version: Version, revision: int) -> bool:
-        """Whether a build has what was found: what is harmless is mended where it is gone, not where it is harmless."""
+        """Whether the finding holds for a build. A finding dismissed as harmless counts as fixed only in a build
+        without it.
+        """
         found = self._known.find([(name, version, revision)])
         same = (each for each in found if each.advisory.id == finding.advisory.id)
         return any(each.stands or not finding.stands for each in same)
 
     def _of_copy(self, copy: CopiedCode) -> Iterator[tuple[Finding, CopiedCode]]:
-        """Yield what holds for code that was linked in. Without a revision it is judged as the first of its version."""
+        """Yield the findings for linked-in code. Without a revision, the code is judged as the first of its version."""
         name, version = copy.library.inside(self._owner), Version(copy.version)
         if not self._known.find([(name, version, copy.revision or 1)]):
             return

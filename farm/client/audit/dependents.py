@@ -1,4 +1,4 @@
-"""Who needs a package, a library, a symbol or a command in a set, and through what. Decides over values."""
+"""Which packages of a set need a package, a library, a symbol or a command, and through what. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = ("soname", "command", "interpreter", "package", "pkgconfig")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked about: the capabilities, the packages that provide them, and of a library the symbol."""
+    """What is asked about: the capabilities, the packages that provide them, and the symbol of a library, if any."""
 
     asked: str
     capabilities: frozenset[str]
@@ -34,9 +34,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Use(Form, record="use of a capability", keys={"capability": "needs"}):
-    """One thing that a package needs: the capability, and its files that need it (none where it was declared).
+    """One need of a package: the capability, and its files that need it (none where it was declared).
 
-    `symbols` counts what its files import from it, of a library.
+    `symbols` counts the symbols that its files import from a library.
     """
 
     capability: str
@@ -55,7 +55,7 @@ class Use(Form, record="use of a capability", keys={"capability": "needs"}):
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """A package that needs it: itself, with `uses`; or another that does, at the end of `path` from it on."""
+    """A package that needs it: directly, with `uses`; or through another, which is at the end of `path`."""
 
     name: str
     label: str
@@ -74,7 +74,7 @@ class Dependent:
 
 
 def understand(asked: str, packages: PackageSet, where: str) -> Query:
-    """Return what a word means in a set: a package before a command. Raises `unknown-need`; `where` is the set."""
+    """Return what a word means in a set: a package before a command. Raises `unknown-need`; `where` names the set."""
     kind, colon, name = asked.partition(":")
     if colon and _SONAME.fullmatch(kind):
         return _provided(asked, f"soname:{kind}", packages, where, symbol=name)
@@ -89,9 +89,9 @@ def understand(asked: str, packages: PackageSet, where: str) -> Query:
 
 
 def who_needs(wanted: Query, packages: PackageSet, facts: Callable[[str], PackageFacts]) -> tuple[Dependent, ...]:
-    """Return who needs it: first those that do so themselves, then those that need these, each by a shortest path.
+    """Return the dependents: first the direct ones, then those that need these, each by a shortest path.
 
-    `facts` gives those of a member by its name; they are asked for only of members that need it themselves.
+    `facts` returns the facts of a member by its name; it is called only for direct dependents.
     """
     direct: dict[str, Dependent] = {}
     for name in _requirers(wanted.capabilities, wanted.providers, packages):
@@ -113,7 +113,7 @@ def who_needs(wanted: Query, packages: PackageSet, facts: Callable[[str], Packag
 
 
 def _requirers(capabilities: frozenset[str], providers: tuple[str, ...], packages: PackageSet) -> list[str]:
-    """Return the members for whose needs the providers are the ones that serve, without these themselves."""
+    """Return the members whose needs the providers meet, without the providers themselves."""
     found = {
         name
         for capability in capabilities
@@ -136,12 +136,12 @@ def _uses(wanted: Query, member: Member, facts: PackageFacts) -> Iterator[Use]:
 
 
 def _linked(soname: str, symbol: str, facts: PackageFacts) -> dict[str, set[str]]:
-    """Return the files that need a library, each with the symbols that it takes from there."""
+    """Return the files that need a library, each with the symbols that it imports from the library."""
     found: dict[str, set[str]] = {}
     for path, file in facts.elf:
         if soname not in file.needed:
             continue
-        # Without versions it is not written anywhere which library a symbol comes from.
+        # Without versions, no record says which library a symbol comes from.
         wanted = {(each.name, each.library) for each in file.imports}
         wanted |= {(copy.name, copy.library) for copy in (file.details.copies if file.details else ())}
         taken = {name for name, library in wanted if library == soname}

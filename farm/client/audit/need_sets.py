@@ -1,4 +1,4 @@
-"""Sets of packages in which it is asked who needs what: of a root, an image, or a channel's newest release."""
+"""The package sets in which dependents are searched: of a root, an image, or a channel's newest release."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NeedSet:
-    """A set, what people call it, what brings the facts of a member by its name, and what was asked for by name."""
+    """A set, its name for users, what reads the facts of a member by its name, and the names that were requested."""
 
     where: str
     packages: PackageSet
@@ -34,23 +34,20 @@ class NeedSet:
 
 
 def root_needs(host: Host, path: Path) -> NeedSet:
-    """Return what is installed in a root. Raises `RootError`, `DownloadError`."""
+    """Return the set that is installed in a root. Raises `RootError`, `DownloadError`."""
     record = Root(path).installed().set
     packages = PackageSet.of(InstalledSet(host, record).members())
     return NeedSet(str(path), packages, lambda name: packages.members[name].facts, record.asked)
 
 
 def image_needs(host: Host, name: str, image: KnownImage) -> NeedSet:
-    """Return what an image holds. Raises as `Described.parts`."""
+    """Return the set that an image holds. Raises as `Described.parts`."""
     packages = PackageSet.of(part.member for part in Described(host).parts(image))
     return NeedSet(name, packages, lambda each: packages.members[each].facts, image.record.asked)
 
 
 def channel_needs(catalogue: Catalogue) -> NeedSet:
-    """Return what the newest release of a channel holds. Facts are fetched only of members of which they are asked.
-
-    Raises `DownloadError`, `InvalidReleaseError`, and what opening an imported release raises.
-    """
+    """Return the set of a channel's newest release. The facts of a member are fetched only when they are asked for."""
     release = catalogue.release
     where = str(release)
     found = {entry.name: entry for entry in catalogue.entries()}
@@ -59,7 +56,7 @@ def channel_needs(catalogue: Catalogue) -> NeedSet:
     members = []
     for name, entry in found.items():
         content = catalogue.home_of(name).downloads.read(entry.descriptor, f"descriptor of {name}")
-        # Of paths nothing is asked here, and facts can be large: they are left out until somebody asks.
+        # The search needs no paths, and facts can be large: they are left out until they are asked for.
         members.append(Member.of(Descriptor.from_json(content), PackageFacts(), Manifest.of(()), imported="/" in name))
 
     def facts(name: str) -> PackageFacts:

@@ -1,7 +1,8 @@
-"""Where a package comes from, link by link: plain values that keep apart what was verified here from what is only said.
+"""Where a package comes from, link by link: plain values that separate what was verified here from what is only
+claimed.
 
-What the release signs, and what its digests lead to, is verified on this machine. That a build took place as its plan
-says, the builders say; what sources are called and where they lie, the distribution says in its recipe.
+What the release signs, and what its digests lead to, is verified on this machine. That a build ran as its plan says is
+the builders' claim; the names and addresses of sources are the distribution's claim, in its recipe.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ SourceKind = Literal["fetched", "beside-recipe", "of-toolchain", "not-in-recipe"
 
 @dataclass(frozen=True, slots=True)
 class SignedRelease:
-    """The release that holds the package: when it was made (RFC 3339), from which pinned root (its fingerprint) it was
-    verified, and whose keys stand behind it; None where that is not kept here.
+    """The release that holds the package: its time (RFC 3339), the fingerprint of the pinned root that it was verified
+    from, and whose keys signed it; None where that is not stored here.
     """
 
     ref: ReleaseRef
@@ -49,8 +50,10 @@ class SignedRelease:
 
 @dataclass(frozen=True, slots=True)
 class TracedSource:
-    """A source of the plan. `kind` says what the recipe makes of it: `not-in-recipe` contradicts it, `unknown` is where
-    the recipe cannot be had or read. `url` and `origins` are the recipe's, `package` the toolchain's Debian package.
+    """A source of the plan.
+
+    `kind` is the recipe's kind of source: `not-in-recipe` contradicts the recipe, `unknown` means that the recipe
+    cannot be fetched or read. `url` and `origins` are the recipe's, `package` is the Debian package of the toolchain.
     """
 
     file: str
@@ -62,14 +65,16 @@ class TracedSource:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the recipe, which the release names, names this very digest: compared on this machine."""
+        """Whether the recipe that the release names has this very digest: compared on this machine."""
         return self.kind in ("fetched", "beside-recipe")
 
 
 @dataclass(frozen=True, slots=True)
 class TracedToolchain:
-    """The root that it was built in. `name` is the recipe's word for it; `lock` the list of Debian packages that it was
-    made of, as the distribution says: None where it does not.
+    """The root that the package was built in.
+
+    `name` is the recipe's name for the toolchain; `lock` is the list of Debian packages that it was made from, as the
+    distribution states it, None where it does not.
     """
 
     tree: Digest
@@ -79,8 +84,10 @@ class TracedToolchain:
 
 @dataclass(frozen=True, slots=True)
 class TracedDependency(Form, record="dependency of a build", keys={"opened": "code-opened"}):
-    """A package that was there during the build. `package` is it in the newest release that holds this very tree, as
-    `zlib 1.3.1-2`, and `release` that release; None where none that can be had does.
+    """A package that was present during the build.
+
+    `package` is its name in the newest release that holds this very tree, as `zlib 1.3.1-2`, and `release` that
+    release; None where no such release can be read.
     """
 
     name: PackageName
@@ -95,10 +102,10 @@ class TracedDependency(Form, record="dependency of a build", keys={"opened": "co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """One package with all that is known of how it came to be.
+    """One package with everything that is known about its origin.
 
-    `release` is None for a package that no release holds; then nobody else has attested it. `builds` are those whose
-    builders are allowed now, one for each builder; `needed` how many have to agree. `unread` says why the recipe could
+    `release` is None for a package that no release holds; nobody else has attested such a package. `builds` has one
+    build for each builder that is allowed now; `needed` is how many have to agree. `unread` says why the recipe could
     not be read.
     """
 
@@ -121,12 +128,14 @@ class Provenance:
 
     @property
     def label(self) -> str:
-        """Name and version, as people write them."""
+        """Name and version, as users write them."""
         return f"{self.name} {self.version}"
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What does not hold, in words: a file that is not as signed, a source that the recipe does not name."""
+        """What does not hold, in words: a file that differs from the signed one, a source that the recipe does not
+        name.
+        """
         found = [f"{self.file.asked}: {self.file.how}"] if self.file and self.file.how else []
         found += [
             f"{self.label} was built from {source.file} {source.digest}, which its recipe does not name"
@@ -136,7 +145,7 @@ class Provenance:
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values: what was verified here, what the distribution says, what the builders say."""
+        """Return it as JSON values: what was verified here, what the distribution claims, what the builders claim."""
         return {
             "package": str(self.name),
             "version": self.version,

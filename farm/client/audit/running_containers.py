@@ -1,8 +1,8 @@
-"""The containers of a Docker Engine that bear farm's label: what they run, as far as their images bear it out.
+"""The containers of a Docker Engine that have farm's label: what they run, as far as their images confirm it.
 
-A container's labels are whatever its starter wrote there. What it holds is what its image is made of, which is worked
-out from what is signed (`farm.client.image.accounting`), once for all containers of that image; or, late-bound, what is
-mounted into it from this host's cache.
+The labels of a container are whatever the user who started it wrote. Its content is that of its image, which is
+computed from what is signed (`farm.client.image.accounting`), once for all containers of that image; or, in a
+late-bound run, what is mounted into it from this host's cache.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from farm.container.docker_objects import LabelledContainer
 
 _LABELS = (RECORD, SET, FILES, REPLACES, IMPORTS)
-# Its layer, by which it is known, is the same for all platforms.
+# Its layer identifies it; the layer is the same for all platforms.
 _EMPTY = EmptyImage.of(Platform("linux", "amd64"))
 
 
@@ -43,14 +43,14 @@ class Images(Engine, LayerSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Accounted:
-    """The image of a container; None where it names no packages or is gone: then `unattributed` says which."""
+    """The image of a container; None where it names no packages or is gone: then `unattributed` says why."""
 
     image: KnownImage | None
     unattributed: tuple[str, ...]
 
 
 class RunningContainers:
-    """Looks at one container after the other; each image is accounted for once."""
+    """Examines one container after the other; each image is accounted for once."""
 
     def __init__(self, host: Host, images: Images, starts: Iterable[Start]) -> None:
         self._host = host
@@ -60,7 +60,7 @@ class RunningContainers:
         self._accounted: dict[str, _Accounted] = {}
 
     def look(self, container: LabelledContainer) -> Running:
-        """Return what a container runs. What cannot be known of it is said in `unattributed`."""
+        """Return what a container runs. What cannot be known is described in `unattributed`."""
         if _EMPTY.is_it(self._images.inspect(container.image_id)):
             return self._late_bound(container)
         accounted = self._account(container.image_id)
@@ -86,7 +86,7 @@ class RunningContainers:
         try:
             image = open_image(image_id, self._host, self._images)
             return _Accounted(image, unattributed(self._host, image, self._images))
-        except FarmError as error:  # there are other containers to be looked at
+        except FarmError as error:  # there are other containers to examine
             return _Accounted(image, (error.message,))
 
     def _late_bound(self, container: LabelledContainer) -> Running:

@@ -1,4 +1,4 @@
-"""Bills of materials as a subscriber gets them: named by the signed index, verified by digest."""
+"""SBOMs for a subscriber: named by the signed index, verified by digest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NoSbomError(FarmError):
-    """A package of a release came without a bill of materials."""
+    """A package of a release has no SBOM."""
 
     code = "no-sbom"
 
@@ -42,10 +42,7 @@ def sbom_of_package(catalogue: Catalogue, name: str) -> bytes:
 
 
 def sbom_of_installed(host: Host, path: Path, name: str) -> bytes:
-    """Return the SPDX document of a package that a root holds, by a release that holds this very build.
-
-    Raises `RootError`, `NotInSetError`, `NoSbomError`, and what opening a release raises.
-    """
+    """Return the SPDX document of a package that a root holds, from a release that holds this very build."""
     record = Root(path).installed().set
     placed = record.package(name)
     if placed is None:
@@ -66,7 +63,7 @@ def sbom_of_release(catalogue: Catalogue) -> bytes:
 
 
 def _read(catalogue: Catalogue, entry: ReleaseEntry) -> bytes:
-    assert entry.sbom is not None  # noqa: S101  (asked by the callers)
+    assert entry.sbom is not None  # noqa: S101  (the callers have checked that there is one)
     content = catalogue.downloads.read(entry.sbom, f"bill of materials of {entry.name}")
     try:
         said = json.loads(content)["documentNamespace"]

@@ -1,4 +1,6 @@
-"""What can be audited: roots, images, channels, and what is running; each as its packages and what would mend it."""
+"""What can be audited: roots, images, channels, and what is running; each with its packages and the command that fixes
+it.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is looked at. `command` gives what brings another build of a package (by its short name), or nothing.
+    """The subject of an audit. `command` returns the command that installs another build of a package (by its short
+    name).
 
-    `evidence` are the blobs of provenance by descriptor, as far as somebody recorded them. `unknown` are packages of
-    which not even the distribution is known, `unattributed` what is there that is of no package.
+    `evidence` are the blobs of provenance by descriptor, as far as they are recorded. `unknown` are packages whose
+    distribution is not known, `unattributed` is content that belongs to no package.
     """
 
     kind: Kind
@@ -45,7 +48,7 @@ class Subject:
 
 
 def root_subject(host: Host, path: Path) -> Subject:
-    """Return what a root holds now. Raises `RootError`, and for a record of the first format `DownloadError`."""
+    """Return what a root holds now. Raises `RootError`, and `DownloadError` for a record of the first format."""
     state = Root(path).installed()
     command = f"farm upgrade --root {shlex.quote(str(path))}"
     words = f"{path}: generation {state.number}, {state.releases or 'local builds'}"
@@ -53,7 +56,7 @@ def root_subject(host: Host, path: Path) -> Subject:
 
 
 def image_subject(name: str, image: KnownImage, unattributed: tuple[str, ...] = ()) -> Subject:
-    """Return what an image holds; `unattributed` are its layers that are of none of its packages."""
+    """Return what an image holds; `unattributed` are its layers that belong to none of its packages."""
     releases = " and ".join(str(release) for release in image.record.releases)
     words = f"{name}: image {image.digest[:19]}…, {releases or 'of no release that is known here'}"
     command = partial(update_command, name)
@@ -86,21 +89,21 @@ def channel_subject(catalogue: Catalogue) -> Subject:
 
 
 def running_subject(running: Running) -> Subject:
-    """Return what a container or a run holds that is alive."""
+    """Return what a running container or run holds."""
     held = audited(running.record) if running.record else ()
     unknown = () if running.record else running.stores
     return Subject(running.kind, running.name, running.words, held, running.command, unknown, running.unattributed)
 
 
 def update_command(image: str, package: str) -> str:
-    """Return what puts another build of a package into an image."""
+    """Return the command that puts another build of a package into an image."""
     return f"farm image update {shlex.quote(image)} {package}"
 
 
 def audited(record: SetRecord) -> tuple[AuditedPackage, ...]:
-    """Return the packages of a set as an audit looks at them: each as one of its own channel, a local build as of none.
+    """Return the packages of a set for an audit: each under its own channel, a local build under none.
 
-    What its distribution signs says nothing of a build that it never saw, whatever name and number that has.
+    Statements of a distribution say nothing about a build that it never saw, whatever the build's name and version.
     """
     return tuple(
         AuditedPackage(
@@ -121,7 +124,7 @@ def _installed(host: Host, state: Generation) -> tuple[AuditedPackage, ...]:
     found = audited(state.set)
     if state.made:
         return found
-    # The first format did not say revisions, on which an advisory may turn.
+    # The first format had no revisions, which an advisory may depend on.
     revisions: dict[Digest, int] = {
         descriptor.digest: descriptor.revision for descriptor, _ in InstalledSet(host, state.set).described()
     }

@@ -1,4 +1,4 @@
-"""Finding out where packages come from: from a release, a root or an image back to sources, toolchain and needs."""
+"""Tracing the origin of packages: from a release, a root or an image back to sources, toolchain and dependencies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Trust:
-    """By which metadata, and from which pinned root, the releases of a channel were verified; where they come from."""
+    """The metadata and the pinned root by which the releases of a channel were verified, and their address."""
 
     kept: KeptMetadata
     root: str
@@ -60,8 +60,8 @@ class _Trust:
 class Tracing:
     """Traces packages for one command; each release is opened once.
 
-    What it raises where a link of the chain does not hold is what verifying raises: nothing is shown of a package that
-    would not be installed.
+    A broken link of the chain raises what verification raises: nothing is shown about a package that would not be
+    installed.
     """
 
     def __init__(self, host: Host) -> None:
@@ -108,14 +108,15 @@ class Tracing:
         return self._of_placed(record, placed)
 
     def of_file(self, owned: OwnedFile) -> Provenance:
-        """Trace the package of a file, and compare the file with what is signed. Raises as `of_release`."""
+        """Trace the package of a file, and compare the file with the signed one. Raises as `of_release`."""
         found = self._of_placed(owned.generation.set, owned.placed)
         manifest = Manifest.from_json(self._host.blobs.read(found.tree))
         return replace(found, file=check_file(owned, manifest))
 
     def deep(self, first: Provenance) -> Iterator[Provenance]:
-        """Yield the packages that one was built against, then those that these were, each once; of those that some
-        release holds. Raises as `of_release`.
+        """Yield the packages that one was built against, then those that these were built against, each once.
+
+        Only packages that some release holds are yielded. Raises as `of_release`.
         """
         seen, waiting = {first.descriptor}, [first]
         for built in waiting:  # grows while it is walked
@@ -136,7 +137,7 @@ class Tracing:
         return self.of_release(home, str(placed.name), placed)
 
     def _unsigned(self, placed: PlacedPackage) -> Provenance:
-        """Return what its digests say of a package that no release holds."""
+        """Return what its digests prove about a package that no release holds."""
         blobs = self._host.blobs
         descriptor = Descriptor.from_json(blobs.read(placed.descriptor))
         overriding = (each.source for _, each in Overrides(self._host.state).all())
@@ -180,7 +181,7 @@ class Tracing:
             return found
         for release, index in releases_back(home):
             listed = index.entry(planned.name.short)
-            # The blob of a manifest has the tree's digest for its name.
+            # The blob of a manifest is named by the digest of the tree.
             if listed and listed.manifest.digest == planned.tree:
                 package = f"{listed.name} {printed_version(listed.version, listed.revision)}"
                 return replace(
@@ -189,7 +190,7 @@ class Tracing:
         return found
 
     def _catalogue(self, ref: ReleaseRef) -> Catalogue | None:
-        """Return a release; None for an earlier one of a distribution that this host does not follow."""
+        """Return a release; None for an earlier release of a distribution that this host does not follow."""
         if ref.release not in self._opened:
             with suppress(SubscriptionError):
                 self._opened[ref.release] = self._host.pinned(ref)
@@ -212,11 +213,11 @@ class Tracing:
 
 
 def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SignedBuild]:
-    """Yield what each builder says that is allowed now and came to this package; first that of the archive."""
+    """Yield what each builder attests that is allowed now and built this package; the archive's builder first."""
     entry, seen = package.entry, set[str]()
     for blob in (entry.provenance, *entry.rebuilds):
         content = package.downloads.read(blob, f"provenance of {package.name}")
-        with suppress(InvalidEnvelopeError):  # of a builder that is no longer allowed
+        with suppress(InvalidEnvelopeError):  # by a builder that is no longer allowed
             builder = verify_provenance(content, home.builders, package.descriptor, entry.recipe).builder
             if builder not in seen:
                 seen.add(builder)
@@ -224,7 +225,7 @@ def _builds(package: VerifiedPackage, home: Catalogue) -> Iterator[SignedBuild]:
 
 
 def _declared(package: VerifiedPackage) -> tuple[DeclaredSources | None, str]:
-    """Return what the recipe says, else why that cannot be known."""
+    """Return what the recipe declares, or else why that cannot be known."""
     try:
         return declared_sources(package, recipe_contents(package)), ""
     except (DownloadError, InvalidContentsError, RecipeError) as error:
@@ -232,7 +233,7 @@ def _declared(package: VerifiedPackage) -> tuple[DeclaredSources | None, str]:
 
 
 def _lock(package: VerifiedPackage) -> ToolchainLock | None:
-    """Return what the distribution says that the toolchain was made of, where it does."""
+    """Return the packages that the toolchain was made from, as the distribution states them, if it does."""
     if package.entry.sbom is None:
         return None
     what = f"toolchain's lock of {package.name}"

@@ -1,6 +1,6 @@
-"""The host's cache of unpacked packages: each against the digest of the tree that was unpacked from its signed archive.
+"""Verifying the host's cache of unpacked packages: each against the tree digest of its signed archive.
 
-Files of a root are those of the cache where the file system allows: to write to one as root is to write to all.
+Where the file system allows, files of a root are the files of the cache: whoever writes to one as root writes to all.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def verify_cache(host: Host, looking: ProgressBar = no_progress) -> Verification
 
 
 def mend_cache(host: Host, found: Verification, waiting: Waiting = waiting_in_silence) -> tuple[str, ...]:
-    """Remove what was found damaged, when nobody uses the cache; return what was, in words.
+    """Remove what was found damaged, when nobody uses the cache; return a description of each.
 
-    It is unpacked anew from its verified archive when it is next wanted.
+    A removed package is unpacked again from its verified archive when it is next needed.
     """
     with host.lock.alone(waiting):
         for store in sorted(found.damaged):

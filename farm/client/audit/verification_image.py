@@ -1,7 +1,7 @@
-"""Every layer of an image against its digest, and the image against what its packages come to.
+"""Verifying an image: every layer against its digest, and the image against the one that its packages make.
 
-An image is a function of its set, its settings and its maker's files. So it is worked out again from what is signed: a
-layer of links, or a label, that somebody changed with all digests put right is another image than that.
+An image is a function of its set, its settings and its maker's files, so it is computed again from what is signed. A
+changed layer of links or label makes another image, even if all digests were changed to match.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Saved(Protocol):
     """Reads an image out of an engine: the digests of all that is in it, and why it stopped early."""
 
     def __call__(self, name: str, seen: Seen) -> tuple[frozenset[Digest], str]:
-        """Return them."""
+        """Return the digests and the reason, empty where all was read."""
 
 
 def verify_image(
@@ -44,7 +44,7 @@ def verify_image(
     """Compare an image with what is signed. `saved` reads it where only an engine has its layers.
 
     Raises `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`, `UnknownArchiveError`, and what reading the
-    maker's own files raises: what cannot be asked is not known to be well.
+    maker's own files raises: what cannot be checked is not known to be intact.
     """
     described = Described(host)
     parts = described.parts(image)
@@ -56,7 +56,7 @@ def verify_image(
     size = sum(part.content_bytes for part in parts)
     with looking(size) as seen:
         faults += list(_bytes(host, image, saved, seen))
-    if not faults:  # else what is read for it is not what it says
+    if not faults:  # otherwise the content read for it is not the recorded one
         own = own_files_of(image, host.blobs, engine)
         made = worked_out(host, image, described, parts, own)
         faults += [*own_faults(host, image, own, engine), *layer_faults(image, made)]
@@ -68,11 +68,11 @@ def verify_image(
 
 
 def _bytes(host: Host, image: KnownImage, saved: Saved | None, seen: Seen) -> Iterator[Fault]:
-    """Yield the layers whose bytes are not those of their digests."""
+    """Yield the layers whose bytes do not match their digests."""
     if image.image is None or (image.directory is None and image.reference and saved):
         assert saved is not None  # noqa: S101  (an image without blobs was found in an engine)
         found, why = saved(image.reference or image.name, seen)
-        # An engine with the containerd store gives out what it was sent, compressed.
+        # An engine with the containerd store returns what it was sent, compressed.
         blobs = {layer.diff_id: layer.blob.digest for layer in (image.image.layers if image.image else ())}
         for diff_id, holds in image.layers:
             if not found & {diff_id, blobs.get(diff_id, diff_id)}:
@@ -94,7 +94,7 @@ def _opened(host: Host, image: KnownImage, layer: Layer) -> BinaryIO:
 
 
 def _of_layer(layer: Layer, opened: Callable[[], BinaryIO], seen: Seen) -> str:
-    """Return what is wrong with a layer's bytes, nothing where all is well: as stored, and unpacked."""
+    """Return what is wrong with a layer's bytes, as stored and unpacked; empty where nothing is."""
     try:
         with opened() as stream:
             digest = _digest(iter(lambda: stream.read(_PIECE), b""), lambda _size: None)

@@ -1,6 +1,6 @@
-"""Every byte of a root against the signed index: the files of each package, the links, and what is recorded.
+"""Verifying every byte of a root against the signed index: the files of each package, the links, and the record.
 
-Mending brings a package anew from its verified archive, and makes the links again as a new generation.
+A repair unpacks a package again from its verified archive, and makes the links again as a new generation.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _TOPS = ("usr", "etc")
 def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> Verification:
     """Compare what a root holds now with what is signed. Changes nothing.
 
-    Raises `RootError`, `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`: what cannot be asked is not
-    known to be well.
+    Raises `RootError`, `DownloadError`, `SubscriptionError`, `UntrustedMetadataError`: what cannot be checked is not
+    known to be intact.
     """
     root = Root(path)
     state = root.installed()
@@ -64,10 +64,10 @@ def verify_root(host: Host, path: Path, looking: ProgressBar = no_progress) -> V
 
 
 def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
-    """Bring anew what was found damaged; return what was, in words. The root stays whole at every instant but for the
-    package that is being exchanged.
+    """Replace what was found damaged; return a description of each repair.
 
-    Raises `cannot-mend` before anything is changed where something is not in any release; and what fetching raises.
+    The root stays whole at every instant, except for the package that is being replaced. Raises `cannot-mend` before
+    anything is changed where something is in no release; and what fetching raises.
     """
     root, mended = Root(path), list[str]()
     if any(fault.of == RECORD for fault in found.faults):
@@ -92,7 +92,7 @@ def mend_root(host: Host, path: Path, found: Verification) -> tuple[str, ...]:
 
 
 class _Counted:
-    """Tells of what was read, from several threads to one that hears one at a time."""
+    """Reports what was read by several threads to a callback, one call at a time."""
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
@@ -109,7 +109,7 @@ def _fault(of: str, base: str, deviation: Deviation) -> Fault:
 
 
 def _links(root: Root, state: Generation, forest: Forest) -> Iterator[Fault]:
-    """Yield what is wrong with the links at the top, and with those of the state."""
+    """Yield what is wrong with the links at the top, and with the links of the state."""
     for name, target in root.own_links():
         link = root.path / name
         if not link.is_symlink():
@@ -156,16 +156,16 @@ def _refuse_unsigned(path: Path, damaged: Iterable[PlacedPackage], signed: Signe
 
 def _unpacked_anew(host: Host, placed: PlacedPackage, signed: SignedIndex) -> Path:
     catalogue = signed.home(placed)
-    assert catalogue is not None  # noqa: S101  (asked before)
+    assert catalogue is not None  # noqa: S101  (checked before)
     package, _ = catalogue.checked(str(placed.name))
-    # The files of a root are those of the cache: what was written to here, was written to there.
+    # The files of the root are the files of the cache: a write to one is a write to the other.
     if check_tree(host.cache.path(placed.store), package.manifest, lambda _size: None):
         host.cache.remove(placed.store)
     return host.unpack([package], lambda _blob: None)[package.store]
 
 
 def _straighten(root: Root) -> None:
-    """Let the links at the top lead where they should: with others nobody may take the root for farm's."""
+    """Restore the links at the top: with other targets, `Root` refuses the directory as not farm's."""
     for name, target in root.own_links():
         link = root.path / name
         if link.is_symlink() and str(link.readlink()) != target:

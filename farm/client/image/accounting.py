@@ -1,7 +1,8 @@
-"""Whose the layers of an image are: its packages', their links', its maker's own files, its description; or nobody's.
+"""Attributing the layers of an image: to its packages, their links, its maker's own files, its description; or to
+nothing.
 
-Whoever copies an image can change what it says of itself, and other tools can add layers. Layers are bound by their
-digests: so they are computed again from what is signed, and only the maker's own files are read.
+Whoever copies an image can change its labels, and other tools can add layers. Layers are bound by their digests: so
+they are computed again from what is signed, and only the maker's own files are read.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ if TYPE_CHECKING:
 def unaccounted(
     host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], engine: LayerSource | None
 ) -> tuple[Fault, ...]:
-    """Return the layers of an image that are not attributed, and where it is not made of what it says.
+    """Return the layers of an image that are not attributed, and where the image differs from its own labels.
 
-    `parts` are its packages as `described` gives them, `engine` what has its layers. Raises `DownloadError`, and what
-    reading the maker's own files and `make_image` raise: what cannot be worked out is not known to be well.
+    `parts` are its packages as `described` returns them, `engine` has its layers. Raises `DownloadError`, and what
+    reading the maker's own files and `make_image` raise: what cannot be computed is not known to be intact.
     """
     faults = [
         fault
         for placed, part in zip(image.record.packages, parts, strict=True)
         if (fault := misdescribed(placed, part.descriptor))
     ]
-    # Of an image that was made here, that was seen to then; what is foreign is in no index of this channel.
+    # An image made here was checked when it was made; an imported package is in no index of this channel.
     for part in () if image.kept else parts:
         if part.channel and not part.override and not part.foreign:
             catalogue = described.catalogue(part.placed)
@@ -61,7 +62,7 @@ def unaccounted(
 
 
 def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> tuple[str, ...]:
-    """Describe the layers of an image that are not attributed; where they cannot be computed here, say why.
+    """Describe the unattributed layers of an image; where they cannot be computed here, say why.
 
     Raises `SubscriptionError`.
     """
@@ -77,9 +78,9 @@ def unattributed(host: Host, image: KnownImage, engine: LayerSource | None) -> t
 def foreign_layers(
     host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> tuple[tuple[Digest, str], ...]:
-    """Return the layers of an image that are not of its packages, links or own files, with what each is said to hold.
+    """Return the layers of an image that are not its packages, links or own files, each with its recorded content.
 
-    `parts` are its packages as `described` gives them. Raises as `worked_out`.
+    `parts` are its packages as `described` returns them. Raises as `worked_out`.
     """
     if image.kept:  # it was made here: these are its layers
         return ()
@@ -87,14 +88,14 @@ def foreign_layers(
 
 
 def layers_of_nobody(count: int) -> str:
-    """Say how many layers of an image are foreign, in the same words everywhere."""
+    """Return how many layers of an image are foreign, in the same words everywhere."""
     return f"{count} {'layer' if count == 1 else 'layers'} that no package accounts for"
 
 
 def worked_out(
     host: Host, image: KnownImage, described: Described, parts: Sequence[ImagePart], own: OwnFiles | None
 ) -> MadeImage:
-    """Return the image that the packages, settings and own files of an image come to."""
+    """Return the image that the packages, settings and own files of an image make."""
     if len(parts) > MOST_PACKAGE_LAYERS:  # packages that share a layer are joined from their archives
         for part in parts:
             described.ensure(part.placed, part.archive)
@@ -114,7 +115,7 @@ def worked_out(
 
 
 def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
-    """Return where the layers of an image differ from those of the image made again, judged by their digests alone."""
+    """Return where the layers of an image differ from those of the image made again, judged only by their digests."""
     must = [layer.diff_id for layer in made.image.layers]
     there = [diff_id for diff_id, _ in image.layers]
     added = list(_surplus(image, made))
@@ -138,7 +139,7 @@ def layer_faults(image: KnownImage, made: MadeImage) -> tuple[Fault, ...]:
 
 
 def _surplus(image: KnownImage, made: MadeImage) -> tuple[tuple[Digest, str], ...]:
-    """Return the layers that an image has beyond those of the image made again; of equal ones the uppermost."""
+    """Return the layers that an image has beyond those of the image made again; of equal layers, the uppermost."""
     left = Counter(diff_id for diff_id, _ in image.layers) - Counter(layer.diff_id for layer in made.image.layers)
     added: list[tuple[Digest, str]] = []
     for diff_id, holds in reversed(image.layers):
@@ -149,7 +150,7 @@ def _surplus(image: KnownImage, made: MadeImage) -> tuple[tuple[Digest, str], ..
 
 
 def own_faults(host: Host, image: KnownImage, own: OwnFiles | None, engine: LayerSource | None) -> Iterator[Fault]:
-    """Yield that the own files of an image are not those that it says, or lie where they would hide others."""
+    """Yield a fault where the own files of an image are not the recorded ones, or would hide other files."""
     if own is None:
         return
     found = read_own_files(image, own.layer.diff_id, host.blobs, engine)

@@ -1,4 +1,4 @@
-"""What an image file asks for, against what there is: packages of a release, and the user's own directories."""
+"""Checking what an image file names against what exists: packages of a release, and the user's own directories."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
-    """See that a release holds all packages that a file names, but for those packed on this host.
+    """Check that a release holds all packages that a file names, except those packed on this host.
 
-    Raises `RecipeError` with each that it does not.
+    Raises `RecipeError` with each missing one.
     """
     unknown: dict[str, tuple[str, str]] = {}
     for name in without_own(host, image.names):
@@ -35,7 +35,7 @@ def check_known(host: Host, catalogue: Catalogue, image: ImageFile) -> None:
 
 
 def check_replaced(image: ImageFile, held: Collection[str]) -> None:
-    """See that an image holds, by their short names, all packages that its file `replaces`.
+    """Check that an image holds all packages that its file `replaces`, by their short names.
 
     Raises `OwnFilesError`.
     """
@@ -59,8 +59,8 @@ def files_of(image: ImageFile, beside: Path, store: BlobStore) -> OwnFiles | Non
 def own_directories(image: ImageFile, beside: Path) -> list[tuple[Path, str]]:
     """Return the directories that a file names, relative to `beside`, each with its path in the image.
 
-    Raises `OwnFilesError` for one that lies elsewhere: what an image file of somebody else's may take of this machine
-    is what lies beside it.
+    Raises `OwnFilesError` for one that lies elsewhere: an image file by another author may read only the files beside
+    it.
     """
     for file in image.files:
         if not (beside / file.source).resolve().is_relative_to(beside.resolve()):

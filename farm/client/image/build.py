@@ -1,4 +1,4 @@
-"""Building an image of packages: from the request to the record that this host keeps, and the engine that has it."""
+"""Building an image of packages: from the request to the host's record of the image, and the engine that has it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from farm.store.blobs import BlobStore
 
     LocalBuilder = Callable[[Sequence[str]], Sequence[BuiltPackage]]
-    """Builds packages on this machine; returns them with all that they need to run."""
+    """Builds packages on this machine; returns them with everything that they need to run."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """How an image runs, as a command says it; each value has been checked as those of an image file are."""
+    """How an image runs, as the command line states it; each value has been checked like those of an image file."""
 
     entrypoint: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
@@ -57,7 +57,7 @@ class ImageSettings:
     user: str = ""
 
     def over(self, base: ImageConfig) -> ImageConfig:
-        """Return a configuration with these settings in place of its own, or beside them."""
+        """Return a configuration with these settings in place of its own, or added to them."""
         return replace(
             base,
             entrypoint=self.entrypoint or base.entrypoint,
@@ -71,11 +71,11 @@ class ImageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
-    """An image of `packages`, or of the image file `file`; what `settings` say comes before what the file says.
+    """An image of `packages`, or of the image file `file`; `settings` take precedence over the file.
 
-    With `local`, or where no channel is followed, packages are built on this machine. `tag` is what the image is
-    called; `output` a directory for it as an OCI layout. It is loaded into the engine at `docker` (empty: the
-    machine's own), unless that is None.
+    With `local`, or where no channel is followed, packages are built on this machine. `tag` is the name of the image;
+    `output` a directory for it as an OCI layout. It is loaded into the engine at `docker` (empty: the machine's own),
+    unless that is None.
     """
 
     packages: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class ImageRequest:
 
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
-    """The outcome: the image, its packages, what it is called, and what Docker says of it where it was loaded."""
+    """The outcome: the image, its packages, its name, and Docker's answer where it was loaded."""
 
     made: MadeImage
     parts: tuple[ImagePart, ...]
@@ -100,7 +100,7 @@ class BuiltImage:
 
 
 class ImageProgress(Progress, Protocol):
-    """What a person sees of the making of an image."""
+    """What a user sees of the making of an image."""
 
     def announce(self, planned: MadeImage) -> None:
         """Show the image, before it is written or loaded anywhere."""
@@ -109,17 +109,13 @@ class ImageProgress(Progress, Protocol):
 def build_image(
     host: Host, request: ImageRequest, build_locally: LocalBuilder, progress: ImageProgress = NO_PROGRESS
 ) -> BuiltImage:
-    """Make an image of packages, with all that they need, and record it on this host.
-
-    Raises `RecipeError` for an image file, `invalid-image-reference`, `OwnFilesError`, `RefusedByPolicyError`,
-    `no-such-command`, and what building, verifying, fetching, `make_image` and loading raise.
-    """
+    """Make an image of packages, with everything that they need, and record it on this host."""
     image_file = read_image_file(request.file.read_bytes(), str(request.file)) if request.file else None
     reference = request.tag or f"{_default_name(request)}:farm"
     check_reference(reference)
     request.policy.read()
     with host.in_use():
-        # All that can be wrong with what the user brings is said before anything is fetched or built.
+        # All faults in the user's input are reported before anything is fetched or built.
         own = files_of(image_file, request.file.parent, host.blobs) if image_file and request.file else None
         source = _source(host, request, image_file, build_locally, progress)
         if image_file:
@@ -154,7 +150,7 @@ def build_image(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The packages, the releases that they are of, and what brings their archives into the host's store."""
+    """The packages, the releases that they come from, and what fetches their archives into the host's store."""
 
     parts: tuple[ImagePart, ...]
     heads: tuple[ReleaseHead, ...] = ()
@@ -207,7 +203,7 @@ def _built(
 def _check_start(
     request: ImageRequest, image_file: ImageFile | None, config: ImageConfig, root: Callable[[], RootView]
 ) -> None:
-    """Check that what the image is to run is in it, and can run where it shall."""
+    """Check that the command of the image is in it, and can run there."""
     entrypoint = request.settings.entrypoint
     if entrypoint or (image_file and image_file.starts):
         check_command(config, root(), image_file.starts if image_file and not entrypoint else None)
@@ -237,7 +233,7 @@ def _names(request: ImageRequest, image_file: ImageFile | None) -> tuple[str, ..
 
 
 def _default_name(request: ImageRequest) -> str:
-    """Return the first package, or the name of the image file's directory in letters that a name may have."""
+    """Return the first package, or the name of the image file's directory in characters that a name may have."""
     if request.file is None:
         return request.packages[0]
     name = request.file.absolute().parent.name.lower()

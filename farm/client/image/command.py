@@ -1,4 +1,4 @@
-"""Whether what an image is to run is in it, a package's command or the user's own program, and where it can run."""
+"""Checking that an image holds the program that it is to run, from a package or the user's files."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MOST_NAMED = 10
 
 
 def root_of(parts: Iterable[ImagePart], composition: Composition, own: OwnFiles | None) -> RootView:
-    """Return the root of an image, to look into."""
+    """Return the root of an image, for look-ups."""
     manifests = {part.descriptor.store_path: part.manifest for part in parts}
     return RootView(composition, manifests, own.manifest if own else None)
 
 
 def check_command(config: ImageConfig, root: RootView, said: AskedName | None = None) -> None:
-    """See that a runtime finds what it is to execute: the first word of the entrypoint, else of the command.
+    """Check that a runtime finds the program: the first word of the entrypoint, else of the command.
 
-    A name is looked for in the directories of the image's PATH, a path from its working directory; what lies in a
-    volume is not judged, because that may bring it. Raises `no-such-command`, `RecipeError` where an image file
-    has `said` it.
+    A name is searched in the directories of the image's PATH, a path from its working directory; a program in a volume
+    is not checked, because the volume may bring it. Raises `no-such-command`, and `RecipeError` where an image file has
+    `said` the word.
     """
     refusal = _refusal(config, root)
     if refusal and said:
@@ -44,9 +44,9 @@ def check_command(config: ImageConfig, root: RootView, said: AskedName | None = 
 
 
 def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> None:
-    """See that what is to be the working directory, as an image file has `said` it, is no file of the image.
+    """Check that the working directory, as an image file has `said` it, is not a file of the image.
 
-    One that is not there is made by the runtime. Raises `RecipeError`.
+    A missing directory is made by the runtime. Raises `RecipeError`.
     """
     if isinstance(root.at(config.working_directory), File):
         what = f"{quoted(config.working_directory)} is a file of the image, and is to be the working directory"
@@ -56,7 +56,7 @@ def check_directory(config: ImageConfig, root: RootView, said: AskedName) -> Non
 
 
 def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after: RootView) -> None:
-    """See that a change of an image leaves it what it runs, where it had that. Raises `no-such-command`."""
+    """Check that a changed image still holds the program that it runs, if it did before. Raises `no-such-command`."""
     refusal = _refusal(config, after)
     if refusal and not _refusal(config, before()):
         raise FarmError(
@@ -68,7 +68,7 @@ def check_still_runs(config: ImageConfig, before: Callable[[], RootView], after:
 
 
 def _refusal(config: ImageConfig, root: RootView) -> tuple[str, str] | None:
-    """Return what is wrong with the word that is to be executed, and what to do about it."""
+    """Return what is wrong with the word that is to be executed, and the remedy."""
     word = next(iter(config.entrypoint or config.command), "")
     places = list(_places(word, config))
     if not word or any(_in_a_volume(place, config) for place in places):

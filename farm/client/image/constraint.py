@@ -1,4 +1,4 @@
-"""What an image is asked to hold: `openssl`, `openssl<3.5.3`, `zlib = 1.3-2`. Pure.
+"""Version constraints on the packages of an image: `openssl`, `openssl<3.5.3`, `zlib = 1.3-2`. Pure.
 
     expression = name [operator version]
     operator   = "<" | "<=" | "=" | ">=" | ">"
@@ -27,7 +27,7 @@ _LIKE = {"==": "=", "=<": "<=", "=>": ">="}
 
 
 class InvalidConstraintError(FarmError):
-    """An expression says nothing; `column` counts from 1."""
+    """An expression is invalid; `column` counts from 1."""
 
     code = "invalid-holding"
     exit_status = 2
@@ -41,7 +41,7 @@ class InvalidConstraintError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class VersionConstraint:
-    """A package by its short or full name; with `operator`, in which versions."""
+    """A package by its short or full name; with `operator`, restricted to versions."""
 
     name: str
     operator: str = ""
@@ -75,7 +75,7 @@ class VersionConstraint:
         return cls(name, operator, bound)
 
     def is_met_by(self, name: PackageName, version: str, revision: int | None) -> bool:
-        """Return whether a package is one of these; one whose revision is not known is judged by its version alone."""
+        """Return whether a package meets the constraint; one of unknown revision is judged by its version alone."""
         if self.name not in (name.short, str(name)):
             return False
         if self.bound is None:
@@ -95,8 +95,8 @@ def _operator(text: str, column: int, operator: str, version: str) -> str:
 
 
 def _compared(version: Version, revision: int | None, bound: Bound) -> int:
-    """Return how a package stands to a bound: -1 before, 0 at, 1 after it."""
-    assert bound.version is not None  # noqa: S101  (made so)
+    """Return how a package compares with a bound: -1 before, 0 at, 1 after it."""
+    assert bound.version is not None  # noqa: S101  (ensured on parsing)
     if version != bound.version:
         return -1 if version < bound.version else 1
     if bound.revision is None or revision is None or revision == bound.revision:

@@ -1,6 +1,6 @@
-"""What an image says of itself in a file system: `/etc/os-release`, and the SPDX document of its set.
+"""The files by which an image describes itself: `/etc/os-release`, and the SPDX document of its set.
 
-Both follow from the set alone. The number of a release is not in them: a set that two releases hold is one image.
+Both follow from the set alone. They do not have the number of a release: a set that two releases hold is one image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_IDENTIFIER = re.compile(r"[^a-z0-9._-]")
 
 
 def description_files(record: SetRecord, parts: Sequence[ImagePart], own: Collection[str] = ()) -> dict[str, bytes]:
-    """Return the files of an image's description by path; `own` are paths that the image's maker has filled."""
+    """Return the files of an image's description by path; `own` are paths that the image's maker provides."""
     files = {OS_RELEASE: os_release(record).encode(), SET_SBOM: set_sbom(record, parts)}
     return {path: content for path, content in files.items() if path not in own}
 
@@ -30,8 +30,8 @@ def description_files(record: SetRecord, parts: Sequence[ImagePart], own: Collec
 def os_release(record: SetRecord) -> str:
     """Return the `os-release` of a set (os-release(5)).
 
-    The distribution is that of most packages' channels, of packages of no channel their own. The version is the
-    channel, where there is one alone; the version of the image is the digest of its set.
+    The distribution is the one that most packages' channels belong to; without a channel, that of the packages. The
+    version is the channel, where there is only one; the version of the image is the digest of its set.
     """
     channels = Counter(package.channel or package.name.distribution for package in record.packages)
     distributions = Counter(element.partition("/")[0] for element in channels.elements())
@@ -48,5 +48,5 @@ def os_release(record: SetRecord) -> str:
 
 
 def _identifier(text: str) -> str:
-    """Return a text in the letters that os-release has for identifiers."""
+    """Return a text in the characters that os-release allows in identifiers."""
     return _NO_IDENTIFIER.sub("-", text)

@@ -1,4 +1,4 @@
-"""What makes one image of another: packages, files, symbols, and what is known to be wrong with them."""
+"""The differences between two images: packages, files, symbols, and known vulnerabilities."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from farm.core.package.facts import PackageFacts
 
 _OWN = ""
-"""Whose files they are that are the user's own."""
+"""The owner of the user's own files."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange(Form, record="file change"):
-    """A path that is not as it was, in a package, or at the root where it is the user's own (an empty `package`)."""
+    """A path that differs, in a package, or at the root where it is the user's own (an empty `package`)."""
 
     package: str
     path: str
@@ -38,7 +38,7 @@ class FileChange(Form, record="file change"):
 
 @dataclass(frozen=True, slots=True)
 class SymbolChange(Form, record="symbol change"):
-    """What a library exports that it did not, and what no more; symbols are `name` or `name@VERSION`, sorted."""
+    """The symbols that a library exports only in the new or the old image, as `name` or `name@VERSION`, sorted."""
 
     package: str
     soname: str
@@ -48,7 +48,7 @@ class SymbolChange(Form, record="symbol change"):
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryChange(Form, record="advisory change"):
-    """An advisory that holds for a package of the new image and did not for the old one, or the other way round."""
+    """An advisory that holds for a package of only one of the images."""
 
     package: str
     advisory: str
@@ -58,7 +58,7 @@ class AdvisoryChange(Form, record="advisory change"):
 
 @dataclass(frozen=True, slots=True)
 class LayerChange(Form, record="layer change"):
-    """A layer that no package accounts for, and that one of the images has; `holds` is what is said of it."""
+    """A layer that no package accounts for, and that only one of the images has; `holds` is its recorded content."""
 
     diff_id: Digest
     holds: str
@@ -67,7 +67,7 @@ class LayerChange(Form, record="layer change"):
 
 @dataclass(frozen=True, slots=True)
 class ImageDiff:
-    """All differences. `layers` are those that others added, `settings` keys of the configuration.
+    """All differences. `layers` are those that other tools added, `settings` keys of the configuration.
 
     `advisories` is None where nothing can be known.
     """
@@ -98,7 +98,7 @@ class ImageDiff:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two images: what it is, its packages, the user's own files in it, and the layers that others added."""
+    """One of two images: the image, its packages, the user's own files in it, and the layers that other tools added."""
 
     image: KnownImage
     parts: Sequence[ImagePart]
@@ -107,7 +107,7 @@ class Side:
 
 
 def compare(host: Host, old: Side, new: Side) -> ImageDiff:
-    """Compare two images. Asks the channels' signed advisories, where they can be had."""
+    """Compare two images. Uses the channels' signed advisories, where they can be read."""
     before = {str(part.descriptor.name): part for part in old.parts}
     after = {str(part.descriptor.name): part for part in new.parts}
     files: list[FileChange] = []
@@ -191,7 +191,7 @@ def _labels(image: KnownImage) -> dict[str, str]:
 
 
 def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryChange, ...] | None:
-    """Return what holds for one image and not for the other; None where no channel of theirs says anything."""
+    """Return the advisories that hold for only one image; None where none of their channels publishes any."""
     channels = {package.channel for image in (old, new) for package in image.record.packages if package.channel}
     found: list[AdvisoryChange] = []
     known = False
@@ -217,7 +217,7 @@ def _advisories(host: Host, old: KnownImage, new: KnownImage) -> tuple[AdvisoryC
 
 
 def _of(image: KnownImage, channel: str) -> list[tuple[str, Version, int]]:
-    """Return the packages that a channel brought, as its set knows them: those of others by their full names."""
+    """Return the packages that a channel brought, named as in its set: full names for other distributions."""
     owner = channel.partition("/")[0]
     return [
         (

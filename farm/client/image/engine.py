@@ -1,4 +1,4 @@
-"""The images of a Docker Engine, for those that this host makes: looked at, and sent there."""
+"""The images of a Docker Engine: inspecting them, and loading images of this host into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes beside an image: its bill of materials, the releases it is of, and who says to have built its packages."""
+"""The documents attached to an image: its SBOM, its releases, and the provenance of its packages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ RELEASE = "application/vnd.farm.release.v1+json"
 RECORD = "application/vnd.farm.set.v1+json"
 PROVENANCE = ENVELOPE
 ATTESTATION = "application/vnd.in-toto+json"
-"""What a referrer with a signed statement about the image itself is; of its packages' provenance it is `PROVENANCE`."""
+"""The type of a referrer with a signed statement about the image itself; `PROVENANCE` is that of its packages'
+provenance.
+"""
 RELEASES = "farm.releases"
-"""The annotation of an image, and of what refers to it, that names the releases it is of."""
+"""The annotation of an image and its referrers that names the releases it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseHead:
-    """A release that an image is of: how a set's record names it, when it was made, and its signed head."""
+    """A release that an image comes from: its reference in a set's record, its time, and its signed head."""
 
     ref: ReleaseRef
     released_at: str
@@ -46,7 +48,7 @@ class ReleaseHead:
 
 
 def release_head(catalogue: Catalogue) -> ReleaseHead:
-    """Return the release of a catalogue."""
+    """Return the release head of a catalogue."""
     release = catalogue.release
     return ReleaseHead(release_ref(release), release.released_at, release.to_json())
 
@@ -93,7 +95,7 @@ def attested_sbom(image: BlobRef, envelope: bytes, annotations: Mapping[str, str
 
 
 def sbom_among(referrers: Iterable[Referrer], store: BlobStore) -> bytes:
-    """Return the bill of materials that is among the referrers of an image made here."""
+    """Return the SBOM among the referrers of an image made here."""
     manifest = next(referrer.manifest for referrer in referrers if referrer.artifact_type == SPDX)
     (document,) = json.loads(store.read(manifest.digest))["layers"]
     return store.read(Digest(document["digest"]))
@@ -111,7 +113,7 @@ def keep_image(
 ) -> ImageRecord:
     """Make the referrers of an image and write the host's record of it.
 
-    `name` is what the image is called, `now` the time (RFC 3339 in UTC, to the second), if it is not this moment.
+    `name` is the name of the image, `now` the time (RFC 3339 in UTC, to the second), by default the current one.
     """
     return ImageRecords(state).keep(
         ImageRecord(
@@ -126,17 +128,17 @@ def keep_image(
 
 
 def annotations_of(made: MadeImage, heads: Sequence[ReleaseHead]) -> dict[str, str]:
-    """Return what is said at an image's descriptor: the set, and the releases that it is of."""
+    """Return the annotations of an image's descriptor: the set, and the releases that it comes from."""
     said = {"farm.set": str(made.record.digest)}
     if heads:
         said[RELEASES] = " ".join(sorted(str(head.ref) for head in heads))
-        # The time of the release, not that of making the image: so everybody who makes it says the same.
+        # The time of the release, not that of making the image: so it is the same for everyone who makes it.
         said["org.opencontainers.image.created"] = max(head.released_at for head in heads)
     return said
 
 
 def evidence_of(parts: Sequence[ImagePart]) -> tuple[tuple[Digest, Evidence], ...]:
-    """Return the documents of packages by descriptor, as the host's record of an image keeps them."""
+    """Return the documents of packages by descriptor, as the host's record of an image stores them."""
     return tuple(
         (part.descriptor.digest, Evidence(part.archive, part.provenance, part.sbom, part.foreign))
         for part in sorted(parts, key=lambda part: part.descriptor.digest)

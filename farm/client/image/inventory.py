@@ -1,6 +1,6 @@
-"""The images that this host knows: those it made, and those of its Docker Engine that bear farm's label.
+"""The images that this host knows: those it made, and those of its Docker Engine that have farm's label.
 
-Only the images themselves, and the records of making them, are consulted.
+Only the images themselves, and the records of making them, are read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A package of an image that was asked for; `carries` is the code in it that was, where it is not the package."""
+    """A matching package of an image; `carries` is the matching code in it, where that is not the package itself."""
 
     package: PlacedPackage
     carries: CopiedCode | None = None
@@ -51,9 +51,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class HostImage:
-    """An image: what it is called, by which digests, its set, and whether Docker has it and this host made it.
+    """An image: its names, its digests, its set, and whether Docker has it and this host made it.
 
-    `elsewhere` are names that Docker has for it, and that mean another image here.
+    `elsewhere` are names that Docker has for it, and that refer to another image here.
     """
 
     names: tuple[str, ...]
@@ -90,7 +90,7 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
         meant |= {full_name(name): kept.image.image_id for name in kept.names}
     by_digest = {each.digest: each.id for each in found.values()}
     for image in labelled:
-        # Docker with a graph driver calls an image by its configuration, with containerd by its manifest.
+        # Docker with a graph driver identifies an image by its configuration, with containerd by its manifest.
         known = found.get(by_digest.get(image.id, image.id))
         own = known.id if known else image.id
         elsewhere = tuple(name for name in image.names if meant.get(full_name(name), own) != own)
@@ -106,7 +106,7 @@ def host_images(host: Host, labelled: Iterable[LabelledImage]) -> list[HostImage
 
 
 def constraint(host: Host, images: Iterable[HostImage], wanted: Sequence[VersionConstraint]) -> list[HostImage]:
-    """Return the images that hold all that is wanted, each with what it is; code that was linked in counts."""
+    """Return the images that meet all constraints, each with the matching packages; linked-in code counts."""
     kept = []
     for image in images:
         held = list(_held(host, image))

@@ -1,6 +1,6 @@
-"""An image by whatever name a person has for it: a reference in Docker, an OCI layout directory, a digest.
+"""Opening an image by any name that a user has for it: a reference in Docker, an OCI layout directory, a digest.
 
-What the image says of itself (its labels) tells its set; what this host recorded when it made it adds releases, blobs
+The labels of the image describe its set; the record that this host wrote when it made the image adds releases, blobs
 and documents.
 """
 
@@ -36,7 +36,7 @@ _OF_OTHERS = ("Healthcheck", "OnBuild", "Shell", "StopSignal", "StopTimeout")
 
 
 class UnknownImageError(FarmError):
-    """Nobody here knows an image of this name."""
+    """No image of this name is known here."""
 
     code = "unknown-image"
 
@@ -60,7 +60,7 @@ class NotOfPackagesError(FarmError):
 
 
 class LostImageError(FarmError):
-    """This host made an image, and has lost a blob of it that nobody else has."""
+    """This host made an image, and has lost a blob of it that cannot be fetched or made again."""
 
     code = "lost-image"
 
@@ -73,24 +73,24 @@ class LostImageError(FarmError):
 
 
 class Engine(Protocol):
-    """What is asked of a Docker Engine."""
+    """The queries to a Docker Engine."""
 
     def inspect(self, name: str) -> Mapping[str, Any]:
-        """Return what it shows of an image, nothing where it has none of this name."""
+        """Return what the engine shows of an image; empty where it has none of this name."""
 
     def history(self, name: str, layers: int) -> list[str]:
-        """Return what each of so many layers of an image holds, lowest first."""
+        """Return what each of the image's layers holds, lowest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownImage:
     """An image with its set and its configuration.
 
-    `image` are its blobs, None where only an engine has it; `layers` what each layer holds with its diff_id. `own` is
-    the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name in Docker
-    or in that layout. `meant` is the digest of its configuration as farm spells it: other tools sort it otherwise.
-    `rival` is what Docker has under that name, where it is another image. `unkept` are settings of other tools' that no
-    image of farm's has (`Healthcheck`).
+    `image` are its blobs, None where only an engine has it; `layers` is the content of each layer with its diff_id.
+    `own` is the diff_id of the user's own files. `directory` is the layout that it was found in, `reference` its name
+    in Docker or in that layout. `meant` is the digest of its configuration as farm serializes it: other tools order it
+    otherwise. `rival` is what Docker has under that name, where that is another image. `unkept` are settings of other
+    tools that no image of farm's has (`Healthcheck`).
     """
 
     name: str
@@ -113,7 +113,7 @@ class KnownImage:
 
     @property
     def provenances(self) -> dict[Digest, BlobRef]:
-        """The signed provenances of its packages by their descriptors, as far as this host recorded them."""
+        """The signed provenances of its packages by their descriptors, as far as this host has recorded them."""
         recorded = self.kept.evidence if self.kept else ()
         return {descriptor: each.provenance for descriptor, each in recorded if each.provenance}
 
@@ -126,9 +126,9 @@ class KnownImage:
 def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
     """Find an image; `engine` is None where there is no Docker Engine.
 
-    A directory comes first. Then a name means the image that was made here last under it; what else Docker has under
-    that name is its `rival`. Then it means Docker's.
-    Raises `UnknownImageError`, `NotOfPackagesError`, `LostImageError`, `LayoutError`, `InvalidSetRecordError`.
+    A directory comes first. Then a name refers to the image that was last made here under it; another image that Docker
+    has under that name is its `rival`. Last, the name refers to Docker's image. Raises `UnknownImageError`,
+    `NotOfPackagesError`, `LostImageError`, `LayoutError`, `InvalidSetRecordError`.
     """
     records = ImageRecords(host.state)
     directory, tag = _layout(name)
@@ -148,7 +148,7 @@ def open_image(name: str, host: Host, engine: Engine | None) -> KnownImage:
 
 
 def unambiguous(image: KnownImage) -> KnownImage:
-    """Return an image that Docker knows by its name too, or not at all. Raises `ambiguous-image`."""
+    """Return an image unless its name refers to another image in Docker. Raises `ambiguous-image`."""
     if image.rival:
         raise FarmError(
             f"{image.name[:200]} means two images: {image.digest}, which was made here last under that name, and "
@@ -161,7 +161,7 @@ def unambiguous(image: KnownImage) -> KnownImage:
 
 
 def _config_of(name: str, kept: ImageRecord, host: Host, shown: Mapping[str, Any]) -> bytes:
-    """Return the configuration of an image that was made here; where the store has lost it, by what an engine shows."""
+    """Return the configuration of an image that was made here; from the engine where the store has lost it."""
     digest = kept.image.config.digest
     try:
         return host.blobs.read(digest)
@@ -245,7 +245,7 @@ def _unkept(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _holds(config: Mapping[str, Any], layers: int) -> list[str]:
-    """Return what each layer is said to hold; nothing of any where the history tells of other layers than these."""
+    """Return the recorded content of each layer; empty for all where the history does not match the layers."""
     history = config.get("history") or ()
     found = [str(each.get("created_by", "")) for each in history if not each.get("empty_layer")]
     return found if len(found) == layers else [""] * layers

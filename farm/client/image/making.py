@@ -1,6 +1,7 @@
-"""Making an image of packages, the user's own files and a configuration; and what its labels say of it.
+"""Making an image of packages, the user's own files and a configuration; and its labels.
 
-An image's digest depends on these alone: not on an order, a machine, a time, or the release that brought the packages.
+The digest of an image depends on these alone: not on an order, a machine, a time, or the release that brought the
+packages.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
 RECORD, SET, FILES, REPLACES, IMPORTS = "farm.record", "farm.set", "farm.files", "farm.replaces", "farm.imports"
 BUILDS = "farm.builds"
 """The labels of an image: its set without the releases, that set's digest, the tree of the user's own files, the
-packages over whose links those stand, the packages at paths of the user's choice, and build numbers above the first."""
+packages whose links those files replace, the packages at paths of the user's choice, and build numbers above the first.
+"""
 _OURS = "farm."
 
 
 @dataclass(frozen=True, slots=True)
 class MadeImage:
-    """An image in the store, the record of its set with the releases, and how its packages make one root."""
+    """An image in the store, the record of its set with the releases, and how its packages compose one root."""
 
     image: OciImage
     record: SetRecord
@@ -67,14 +69,13 @@ def make_image(
     described: bool = True,
     composed: Callable[[Composition], None] = lambda _composition: None,
 ) -> MadeImage:
-    """Make the image of these packages; `config` may have labels of its own, to which farm's are added.
+    """Make the image of these packages; farm's labels are added to those of `config`.
 
-    `placed` are packages, by descriptor, that the record is to name otherwise than their parts do (as overrides),
-    `known` layers of images made here, of which several packages together are not joined anew. Images of before had no
-    layer that describes them: for one of those `described` is false. `composed` is called with how the packages make
-    one root before an archive is read: to judge that, or to bring the archives.
-    Raises the errors `own-file-conflict`, `import-conflict`, `path-import` and `two-builds`, `ForestConflictError`,
-    the error `package-archive`.
+    `placed` are packages, by descriptor, that the record names differently from their parts (as overrides), `known`
+    layers of images made here: layers of several packages among them are not joined again. Older images had no layer
+    that describes them: for such an image `described` is false. `composed` is called with the composition of the root
+    before an archive is read: to check it, or to fetch the archives. Raises the errors `own-file-conflict`,
+    `import-conflict`, `path-import`, `two-builds` and `package-archive`, and `ForestConflictError`.
     """
     composition = composition_of(parts, own, replaces, imports)
     composed(composition)
@@ -106,7 +107,7 @@ def composition_of(
     replaces: Sequence[str] = (),
     imports: Sequence[PathImport] = (),
 ) -> Composition:
-    """Return how packages and the user's own files make one root. Raises as `make_image`."""
+    """Return how packages and the user's own files compose one root. Raises as `make_image`."""
     packages = [(part.descriptor, part.manifest) for part in parts]
     if not (own or imports):
         return compose(packages)
@@ -115,13 +116,13 @@ def composition_of(
 
 
 def default_command(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what runs in an image of these packages: of several an order would have to decide, so nothing does."""
+    """Return the default command of an image: that of its only package; none for several, which have no order."""
     asked = tuple(set(names))
     return asked if len(asked) == 1 else ()
 
 
 def plain_config(platform: Platform, names: Iterable[str]) -> ImageConfig:
-    """Return the configuration of an image of which nothing but the names of packages was said."""
+    """Return the configuration of an image for which only package names were given."""
     return ImageConfig(platform, command=default_command(names), user=NOBODY)
 
 
@@ -152,7 +153,7 @@ def files_in(labels: Mapping[str, str]) -> Digest | None:
 
 
 def replaced_in(labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the packages over whose links the user's own files stand, by an image's labels."""
+    """Return the packages whose links the user's own files replace, by an image's labels."""
     return tuple(labels.get(REPLACES, "").split())
 
 

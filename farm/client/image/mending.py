@@ -1,7 +1,7 @@
-"""Bringing back what the host's store has lost of an image that was made here.
+"""Restoring blobs of an image made here that the host's store has lost.
 
-Its packages come from their channels, the maker's own files from an engine that has the image; links, configuration and
-documents are made anew, and are the same bytes.
+Packages come from their channels, the maker's own files from an engine that has the image; links, configuration and
+documents are made again, with the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def with_mending(host: Host, images: Iterable[KnownImage], engine: LayerSource | None, action: Callable[[], T]) -> T:
-    """Do something that reads blobs of images; where one is missing or corrupt, mend the images and do it again.
+    """Run `action`, which reads blobs of images; if one is missing or corrupt, restore the images and run it again.
 
     Raises what `mend_image` and `action` raise.
     """
@@ -43,7 +43,7 @@ def with_mending(host: Host, images: Iterable[KnownImage], engine: LayerSource |
 
 
 def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> None:
-    """See that the store has every blob of an image that was made here, whole; of another nothing is in the store.
+    """Restore every missing or corrupt blob of an image made here; of other images the store has no blobs.
 
     Reads all of them. Raises `LostImageError`, `DownloadError`, `SubscriptionError`, and what the engine raises.
     """
@@ -70,5 +70,5 @@ def mend_image(host: Host, image: KnownImage, engine: LayerSource | None) -> Non
     if lost:
         raise LostImageError(image.name, lost)
     if not all(host.blobs.has(blob.digest) for blob in image.kept.blobs):
-        # Another version of farm wrote other documents about the same packages: these replace them.
+        # Another version of farm wrote other documents about the same packages; they are replaced.
         ImageRecords(host.state).keep(replace(image.kept, referrers=referrers))

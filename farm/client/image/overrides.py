@@ -1,6 +1,6 @@
 """Overrides in an image that is updated: which problems they excuse, and which guarantees they break in the new set.
 
-Decides over values; opens nothing.
+Pure: opens nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageOverrides:
-    """The overrides of an updated set, by the names of its members; `instead_of` the members that were there before."""
+    """The overrides of an updated set by the names of its members; `instead_of` are the members that they replace."""
 
     placed: Mapping[str, PlacedPackage]
     instead_of: Mapping[str, Member | None]
@@ -35,7 +35,7 @@ class ImageOverrides:
     def of(
         cls, trial: Trial, held: Mapping[str, ImagePart], new: Mapping[str, ImagePart], names: Collection[str], why: str
     ) -> ImageOverrides:
-        """Collect those that the image has, those that come in, and, where `why` accepts problems, what was named."""
+        """Collect the image's overrides, the added ones and, where `why` accepts problems, the packages in `names`."""
         placed: dict[str, PlacedPackage] = {}
         same = {name for name in new if name in held and new[name].descriptor.digest == held[name].descriptor.digest}
         for name in trial.members:
@@ -49,7 +49,7 @@ class ImageOverrides:
         return cls(placed, before)
 
     def refused(self, trial: Trial) -> tuple[Problem, ...]:
-        """Return the problems that no override is the reason for, and those with which no root can be made."""
+        """Return the problems that no override causes, and those that prevent any root."""
         if not trial.problems:
             return ()
         whole = PackageSet.of(trial.members.values())
@@ -62,10 +62,11 @@ class ImageOverrides:
     def voided(
         self, members: Mapping[str, Member], copies: Sequence[StaticCopy], channels: Collection[str]
     ) -> dict[str, PlacedPackage]:
-        """Return, by name, the overrides as the record of the new set has them. `copies` are of what came in.
+        """Return, by name, the overrides as the record of the new set has them. `copies` are those of the added
+        packages.
 
-        Of `channels` the set is. A build of theirs that was let through though the proof failed is a package like any
-        other again once the proof finds nothing because of it.
+        `channels` are the channels of the set. A build of theirs that was accepted although the proof failed is an
+        ordinary package again once the proof finds no problem because of it.
         """
         if not self.placed:
             return {}
@@ -92,7 +93,7 @@ def _instead_of(placed: PlacedPackage, before: Member | None) -> str:
 
 
 def _copies(placed: PlacedPackage, members: Mapping[str, Member], copies: Sequence[StaticCopy]) -> tuple[str, ...]:
-    """Return which members hold code of other builds: as was recorded of what stays, as was found of what came in."""
+    """Return the members with code of other builds: as recorded for what stays, as found for what was added."""
     kept = placed.void.copies if placed.void else ()
     labels = {member.label: name for name, member in members.items()}
     found = {labels[copy.package] for copy in copies if copy.library.startswith(str(placed.name))}

@@ -1,4 +1,4 @@
-"""The packages of an image that is there: described by the digests that it names, from this host or the channel."""
+"""The packages of an existing image: described by the digests that it names, from this host or the channel."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage
 
 _LARGEST = 256 << 20
-"""Bytes of a description: its digest says which bytes it is, so this is only a bound."""
+"""The largest size of a description, in bytes: the digest identifies it, so this is only a bound."""
 
 
 class UnknownArchiveError(FarmError):
-    """Nobody here can say which blob holds a package of an image."""
+    """Neither this host nor a channel knows which blob holds a package of an image."""
 
     code = "unknown-archive"
 
@@ -40,17 +40,17 @@ class UnknownArchiveError(FarmError):
 
 
 class Described:
-    """Reads what describes the packages of an image; the newest release of each channel is opened at most once."""
+    """Reads the descriptions of the packages of an image; the newest release of each channel is opened at most once."""
 
     def __init__(self, host: Host, *, channel: str = "") -> None:
-        """`channel` is where packages are looked for that came from no channel."""
+        """`channel` is searched for packages that came from no channel."""
         self._host = host
         self._channel = channel
         self._catalogues: dict[str, Catalogue] = {}
         self._downloads: dict[str, Downloads] = {}
 
     def catalogue(self, placed: PlacedPackage) -> Catalogue:
-        """Return the newest verified release of the channel that a package is of."""
+        """Return the newest verified release of the channel that a package comes from."""
         channel = placed.channel or self._channel
         if channel not in self._catalogues:
             self._catalogues[channel] = self._host.catalogue(channel)
@@ -82,7 +82,7 @@ class Described:
         return self._fetching(placed).read(blob, f"document about {placed.name}")
 
     def ensure(self, placed: PlacedPackage, blob: BlobRef) -> None:
-        """See that the archive of a package is on this host. Raises `DownloadError`."""
+        """Fetch the archive of a package unless it is on this host. Raises `DownloadError`."""
         if not self._host.blobs.has(blob.digest):
             self._fetching(placed).ensure(blob, f"archive of {placed.name}")
 
@@ -91,7 +91,7 @@ class Described:
             return self._host.blobs.read(digest)
         except (MissingBlobError, CorruptBlobError):
             if not (placed.channel or self._channel) and self._host.blobs.has(digest):
-                raise  # nobody else has it
+                raise  # nothing else has it
         return self._fetching(placed).read(BlobRef(digest, _LARGEST), f"description of {placed.name}")
 
     def _fetching(self, placed: PlacedPackage) -> Downloads:
@@ -101,7 +101,7 @@ class Described:
         return self._downloads[channel]
 
     def _evidence(self, image: KnownImage, placed: PlacedPackage) -> Evidence:
-        """Return which blobs hold a package and speak of it: as recorded here, else as a release or the image says."""
+        """Return the blobs that hold and describe a package: as recorded here, else as a release or the image says."""
         if image.kept and (found := dict(image.kept.evidence).get(placed.descriptor)):
             return found
         foreign = bool(placed.channel) and placed.channel.partition("/")[0] != placed.name.distribution

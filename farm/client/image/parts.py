@@ -1,4 +1,4 @@
-"""The packages of an image: what is to be known of each to compose, prove, describe and send it."""
+"""The packages of an image: the data to compose, prove, describe and send each of them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class ImagePart:
     """A package of an image.
 
     `channel` is the subscription whose release brought it, empty for a local build. `provenance` and `sbom` are the
-    documents that the release names; None where there are none. `foreign`: it is of another distribution than the
-    channel. `override` is how a set records it where it replaces a package of the release. `build` is its number.
+    documents that the release names; None where there are none. `foreign`: it belongs to another distribution than the
+    channel. `override` is its record in a set where it replaces a package of the release. `build` is its number.
     """
 
     descriptor: Descriptor
@@ -47,7 +47,7 @@ class ImagePart:
 
     @property
     def content_bytes(self) -> int:
-        """How many bytes its files have together."""
+        """The total size of its files, in bytes."""
         return sum(file.size for file in self.manifest.files())
 
     @property

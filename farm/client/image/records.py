@@ -1,7 +1,7 @@
-"""What this host knows of the images that it made: `STATE/images/<digest>.json`, one record for each.
+"""This host's records of the images that it made: one file `STATE/images/<digest>.json` for each.
 
-An image says itself which packages it holds. Beside it stand the releases they are of, what the host calls it, where it
-was pushed, and the blobs that it is made of, so that it can be changed, compared and sent without asking an engine.
+The image itself names its packages. The record adds the releases they come from, the host's names for the image, where
+it was pushed, and its blobs, so that it can be changed, compared and sent without an engine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WHAT = "record of an image"
 
 @dataclass(frozen=True, slots=True)
 class Evidence(Form, record="evidence of a package"):
-    """The documents that a release names for one package: its archive, provenance and bill of materials."""
+    """The documents that a release names for one package: its archive, provenance and SBOM."""
 
     archive: BlobRef
     provenance: BlobRef | None
@@ -43,7 +43,7 @@ class Evidence(Form, record="evidence of a package"):
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image of this host. `made` is RFC 3339 in UTC, `names` what it was called, `pushed` where it was pushed.
+    """One image of this host. `made` is RFC 3339 in UTC, `names` are its names, `pushed` where it was pushed.
 
     `evidence` is by descriptor.
     """
@@ -63,7 +63,7 @@ class ImageRecord:
 
     @property
     def blobs(self) -> tuple[BlobRef, ...]:
-        """Every blob that the image needs: what may not be removed while the record is kept."""
+        """Every blob that the image needs: none may be removed while the record exists."""
         return tuple(
             dict.fromkeys(
                 [
@@ -74,11 +74,11 @@ class ImageRecord:
         )
 
     def called(self, name: str) -> tuple[str, ...]:
-        """Return which of its names are this one, however it is spelt."""
+        """Return which of its names equal this one, in any spelling."""
         return tuple(each for each in self.names if full_name(each) == full_name(name))
 
     def to_json(self) -> bytes:
-        """Return what the file holds."""
+        """Return the content of the file."""
         return canonical_json(
             {
                 "config": self.image.config.to_dict(),
@@ -139,9 +139,10 @@ class ImageRecords:
         return None
 
     def forget(self, record: ImageRecord, name: str = "") -> ImageRecord | None:
-        """Take a name off a record, and remove it with the last, or where none is given; return what is left of it.
+        """Take a name off a record, and remove the record with its last name, or where no name is given; return what is
+        left.
 
-        What a record that is gone alone needed may be removed then.
+        Blobs that only a removed record needed may be removed then.
         """
         left = tuple(each for each in record.names if each not in record.called(name))
         if name and left:
@@ -151,7 +152,9 @@ class ImageRecords:
         return None
 
     def keep(self, record: ImageRecord) -> ImageRecord:
-        """Keep a record; a name leads to one image, so others lose it. Returns it with what was known before."""
+        """Store a record, merged with an earlier one, and return it. A name refers to one image: other records lose
+        it.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         before = next((image for image in self.all() if image.digest == record.digest), None)
         if before:

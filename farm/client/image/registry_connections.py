@@ -1,4 +1,4 @@
-"""How a subscriber reaches a registry: as it reaches a repository, by the same proxies and authorities."""
+"""How a subscriber connects to a registry: as to a repository, by the same proxies and certificate authorities."""
 
 from __future__ import annotations
 

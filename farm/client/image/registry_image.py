@@ -1,6 +1,7 @@
-"""The image that a tag of the farm's registry means: these packages of one release, and nothing else said.
+"""The image that a tag of the farm's registry refers to: packages of one release, with no further settings.
 
-The registry makes it on demand, and it is made again before the signer attests what it is made of: both by this code.
+The registry makes the image on demand, and the signer makes it again before it attests its content: both with this
+code.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def released_image(
     known: Iterable[Layer] = (),
     described: bool = True,
 ) -> MadeImage:
-    """Make the image of packages of a release, `parts`, of which `asked` were named. Raises as `make_image`."""
+    """Make the image of packages of a release, `parts`, of which `asked` were requested by name. Raises as
+    `make_image`.
+    """
     names = tuple(asked)
     config = plain_config(parts[0].descriptor.platform, names)
     return make_image(parts, config, store, asked=names, releases=[head.ref], known=known, described=described)
@@ -45,7 +48,7 @@ def released_image(
 def described_image(
     asked: AskedImage, parts: Sequence[ImagePart], head: ReleaseHead, store: BlobStore
 ) -> tuple[Digest, bytes]:
-    """Return what is true of an image: the digest of its manifest, worked out here, and its bill of materials.
+    """Return what a statement about an image attests: the digest of its manifest, computed here, and its SBOM.
 
     No archive is read, so `store` need not have them. Raises `UnsignableImageError` for a set whose layers hold several
     packages, and as `make_image`.

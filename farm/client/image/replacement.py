@@ -1,6 +1,6 @@
-"""The surgical update of an image: other builds of some packages, proven against what depends on them; no more.
+"""The surgical update of an image: other builds of some packages, proven with their dependents; nothing else changes.
 
-No layer that stays is read. Where the proof fails nothing is made, and it is said what would have to change as well.
+No layer that stays is read. Where the proof fails nothing is made, and the error names what would have to change too.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ NEWEST = "newest"
 class UpdateRefusedError(FarmError):
     """The proof of an update failed.
 
-    `problems` are why; `also` are the packages whose update too makes it hold, None where nothing does.
+    `problems` are the reasons; `also` are the packages whose additional update makes the proof hold, None where none
+    does.
     """
 
     code = "update-refused"
@@ -59,7 +60,7 @@ class UpdateRefusedError(FarmError):
     def __init__(self, changed: Sequence[str], problems: Sequence[Problem], also: tuple[str, ...] | None) -> None:
         lines = in_lines([problem.message for problem in problems], 20)
         remedy = "No newer build of what is named goes with it: wait for one, or let it through with --override WHY."
-        # No root can be made of packages in conflict, whatever reason is given.
+        # No root can be made from packages in conflict, whatever reason is given.
         if any(isinstance(problem, PathConflict) for problem in problems):
             remedy = (
                 "No newer build of what is named goes with it: wait for one, or make the image without one of them."
@@ -75,12 +76,12 @@ class UpdateRefusedError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdate:
-    """What came of an update: the image, what changed, and what was proven.
+    """The outcome of an update: the image, what changed, and what was proven.
 
-    `release` is the one that the new builds are of; `together` are dependents whose very builds that release holds
-    beside them, `apart` those of which it holds another; `brought` are what went in, as that release holds it. What an
-    override affects is neither in `together` nor in `brought`. `copies` still hold code of the old builds.
-    `sensitive` are sensitive files that go in and were not there before.
+    `release` is the release of the new builds; `together` are dependents whose exact builds that release holds too,
+    `apart` those of which it holds another build; `brought` are the added packages as that release holds them. Packages
+    that an override affects are neither in `together` nor in `brought`. `copies` still hold code of the old builds.
+    `sensitive` are sensitive files that the update adds.
     """
 
     made: MadeImage
@@ -96,13 +97,13 @@ class ImageUpdate:
 
     @property
     def release(self) -> ReleaseRef:
-        """The newest release that something was taken of."""
+        """The newest release that something was taken from."""
         return max(head.ref for head in self.heads)
 
 
 @dataclass(frozen=True, slots=True)
 class _Replacement:
-    """A build that goes in, and the release it is of."""
+    """A build that is put in, and the release it comes from."""
 
     package: VerifiedPackage
     part: ImagePart
@@ -110,7 +111,7 @@ class _Replacement:
 
     @property
     def channel(self) -> str:
-        """The subscription that the release is of."""
+        """The subscription of the release."""
         return self.catalogue.release.subscription
 
 
@@ -126,12 +127,12 @@ def replace_builds(
     substitute: Substitute | None = None,
     override: str = "",
 ) -> ImageUpdate | None:
-    """Put other builds of `names` into an image; None where it has them already.
+    """Replace the builds of `names` in an image; None where it already has the requested ones.
 
-    `to` is a version, or `newest`; `own` the user's own files of the image. `policy` says what may go in. `substitute`
-    returns what takes the place of a package of a release; `override` says why what is named goes in although the proof
-    fails because of it, or the image loses what it runs. Raises `not-in-image`, `foreign-layers`,
-    `foreign-settings`, `no-such-command`, `no-such-version`, `UpdateRefusedError`, `OverrideError`,
+    `to` is a version, or `newest`; `own` the user's own files of the image. `policy` decides what may be added.
+    `substitute` returns the replacement of a package of a release; `override` is the reason to accept the named
+    packages although the proof fails because of them, or the image loses the program it runs. Raises `not-in-image`,
+    `foreign-layers`, `foreign-settings`, `no-such-command`, `no-such-version`, `UpdateRefusedError`, `OverrideError`,
     `RefusedByPolicyError`, `DownloadError`, what verifying raises, and what `make_image` raises.
     """
     substitute = substitute or _none
@@ -161,7 +162,7 @@ def replace_builds(
     for name, each in new.items():
         placed = void.get(name)
         if placed is None or not placed.is_override:
-            placed = None if each.part.channel else each.part.placed  # what was packed here is of no release
+            placed = None if each.part.channel else each.part.placed  # packed here: belongs to no release
         policy.check(host, each.catalogue, [replace(each.package, placed=placed)])
         described.ensure(each.part.placed, each.part.archive)
 
@@ -217,7 +218,7 @@ def _replacements(
     to: str,
     substitute: Substitute,
 ) -> tuple[dict[str, _Replacement], set[str]]:
-    """Return what goes in by the names of members, and the names that were asked for. Raises as `replace_builds`."""
+    """Return the replacements by the names of members, and the requested names. Raises as `replace_builds`."""
     new: dict[str, _Replacement] = {}
     named: set[str] = set()
     for name in names:
@@ -230,7 +231,7 @@ def _replacements(
                 remedy=f"Did you mean {' or '.join(near)}?" if near else f"It holds {', '.join(held_names)}.",
                 code="not-in-image",
             )
-        # An override may be of nowhere, or of a channel that others of the image are not of.
+        # An override may belong to no channel, or to one that the image's other packages do not come from.
         catalogue = described.catalogue(replace(placed, channel="") if placed.is_override else placed)
         known_as = _seat(catalogue, placed)
         named.add(known_as)
@@ -270,7 +271,7 @@ def _made(
         image.config,
         host.blobs,
         asked=image.record.asked,
-        # Of releases that brought nothing that is left, nothing is said any more.
+        # Releases from which nothing is left in the image are no longer recorded.
         releases=[*(() if whole else image.record.releases), *(head.ref for head in heads.values())],
         own=own,
         replaces=replaced_in(image.labels),
@@ -300,9 +301,9 @@ def _made(
 def _build(
     catalogue: Catalogue, name: str, held: Mapping[str, ImagePart], substitute: Substitute
 ) -> dict[str, _Replacement]:
-    """Return a release's build of a package, or its replacement, with what it needs that the image lacks.
+    """Return a release's build of a package, or its replacement, with the needs that the image lacks.
 
-    Nothing where the image has it.
+    Empty where the image already has the build.
     """
     found: dict[str, _Replacement] = {}
     waiting = [name]
@@ -315,7 +316,7 @@ def _build(
                 remedy="Make the image anew with `farm image build`.",
             )
         (part,) = parts_of(catalogue, [package])
-        # What was let through though the proof failed may be a package like any other by now.
+        # A build that was accepted although the proof failed may be an ordinary package by now.
         if _is_same(held, each, part) and not (held[each].override and package.placed is None):
             continue
         found[each] = _Replacement(package, part, catalogue)
@@ -326,7 +327,7 @@ def _build(
 
 
 def _newer(described: Described, held: Mapping[str, ImagePart], name: str) -> Iterable[Member]:
-    """Return what the newest release has in place of a package, with what that needs more; nothing where none."""
+    """Return the newest release's build of a package, with the needs that the image lacks; empty if unchanged."""
     if name not in held:
         return ()
     try:
@@ -341,7 +342,7 @@ def _none(_catalogue: Catalogue, _name: str) -> None:
 
 
 def _seat(catalogue: Catalogue, placed: PlacedPackage) -> str:
-    """Return the channel's name for a package, or, for an override, that of the package it replaces."""
+    """Return the channel's name for a package or, for an override, the name of the package it replaces."""
     if placed.is_override:
         return placed.void.instead_of.partition(" ")[0] if placed.void else placed.name.short
     return catalogue.known_as(str(placed.name))
@@ -350,12 +351,12 @@ def _seat(catalogue: Catalogue, placed: PlacedPackage) -> str:
 def _descriptor_in(catalogue: Catalogue, name: str) -> str:
     try:
         return catalogue.entry(name).descriptor.digest
-    except UnknownPackageError:  # the release has no such package: it came of another, or is an override
+    except UnknownPackageError:  # the release has no such package: it comes from another release, or is an override
         return ""
 
 
 def _known_as(held: Mapping[str, ImagePart], asked: str) -> str:
-    """Return what the set knows a package by that was asked for by its short or full name."""
+    """Return the name by which the set knows a package that was requested by its short or full name."""
     if asked in held:
         return asked
     return next((name for name, part in held.items() if str(part.descriptor.name) == asked), asked)

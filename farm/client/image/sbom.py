@@ -1,7 +1,8 @@
-"""The bill of materials of an image: its packages, how they need each other, and what of it is the user's own.
+"""The SBOM of an image: its packages, their dependencies, and the user's own files in it.
 
-SPDX 2.3 as JSON. Of the same image, of the same releases, everybody gets the same bytes. Two documents: one beside the
-image, which names it by its digest, and one of its set, which lies in the image itself, where scanners look for it.
+SPDX 2.3 as JSON. For the same image and releases the bytes are the same everywhere. There are two documents: one
+attached to the image, which names it by its digest, and one of its set, which is inside the image, where scanners
+search for it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # the time in every image
 
 
 def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], released_at: str = "") -> bytes:
-    """Return the SPDX document of an image as canonical JSON; `released_at` is when its newest release was made."""
+    """Return the SPDX document of an image as canonical JSON; `released_at` is the time of its newest release."""
     ordered = _ordered(parts)
     own = next((layer for layer in image.layers if layer.holds == HOLDS), None)
     of = "".join(f" Of {ref}, {ref.release}." for ref in record.releases)
@@ -76,10 +77,10 @@ def image_sbom(image: OciImage, record: SetRecord, parts: Sequence[ImagePart], r
 
 
 def set_sbom(record: SetRecord, parts: Sequence[ImagePart]) -> bytes:
-    """Return the SPDX document of a set as canonical JSON: its packages and nothing else.
+    """Return the SPDX document of a set as canonical JSON: only its packages.
 
-    It depends on the set alone, so that it can lie in an image whose digest is that of its packages: no release, no
-    time, and of a package's archive the digest of what is in it, however it was compressed.
+    It depends on the set alone, so that it can be inside an image whose digest depends only on its packages: it has no
+    release, no time, and for a package's archive the digest of the uncompressed content.
     """
     ordered = _ordered(parts)
     distribution = ordered[0].descriptor.name.distribution
@@ -120,7 +121,7 @@ def _needs(members: PackageSet) -> Mapping[str, tuple[str, ...]]:
     try:
         return needs_of(members)
     except OpenSetError:
-        # An accepted override leaves needs unmet: only what is there is listed.
+        # An accepted override leaves needs unmet: only existing packages are listed.
         providers = members.capabilities.providers
         return {
             name: tuple(sorted({found for requirement in member.requires for found in providers(requirement)} - {name}))
@@ -167,7 +168,7 @@ def _id(part: ImagePart) -> str:
 
 
 def _reference(part: ImagePart) -> dict[str, Any]:
-    assert part.sbom is not None  # noqa: S101  (asked by the caller)
+    assert part.sbom is not None  # noqa: S101  (checked by the caller)
     return {
         "checksum": checksum(part.sbom.digest),
         "externalDocumentId": _document_id(part),

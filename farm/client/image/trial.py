@@ -1,5 +1,5 @@
-"""Trying a change of a set: the proof for what changes and what depends on it, and where that fails, what else has to
-change for it to hold. Decides over values; what fetches newer builds is handed in.
+"""Trying a change of a set: the proof for the change and its dependents and, where that fails, the further changes that
+make it hold. Pure: the caller passes the function that fetches newer builds.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _MOST_ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A change that was tried: the set then, what is wrong with it that was not before, what depends on the change.
+    """The result of a tried change: the new set, the new problems, and the dependents of the change.
 
-    `checked` counts the members that were proven anew, `gone` are members that nothing needs any more. `scope` is what
-    the proof of the whole has looked at.
+    `checked` counts the members that were proven again, `gone` are members that nothing needs any more. `scope` is the
+    scope of the proof of the whole set.
     """
 
     members: Mapping[str, Member]
@@ -38,7 +38,7 @@ class Trial:
 
 
 def try_change(base: Iterable[Member], changes: Iterable[Member], asked: Iterable[str]) -> Trial:
-    """Prove `base` with `changes` in place of builds of their names; `asked` are what all else is there for."""
+    """Prove `base` with `changes` in place of the members of their names; `asked` are the names that were requested."""
     members = {member.name: member for member in base}
     prover = Prover(members.values())
     known = set(prover.proof.problems)
@@ -65,10 +65,10 @@ def nearest_set(
     asked: Iterable[str],
     newer: Callable[[str], Iterable[Member]],
 ) -> tuple[str, ...] | None:
-    """Return which further members have to change for a change to hold, as few as can be left; None where none do.
+    """Return the fewest further members that have to change for a change to hold; None where no such change is found.
 
-    `newer` gives what the newest release has in place of a member, with what that needs more; nothing where there is
-    nothing else. Members with a part in a problem are tried, round after round, then those left out that need not be.
+    `newer` returns the newest release's build of a member, with its additional needs; empty where there is no other
+    build. Members involved in a problem are tried, round after round; then those that are not necessary are left out.
     """
     base, asked = list(base), list(asked)
     given = {member.name: member for member in changes}
@@ -104,9 +104,9 @@ def _with(given: Mapping[str, Member], tried: Mapping[str, tuple[Member, ...]]) 
 
 
 def _unneeded(prover: Prover, roots: list[str], old: set[str]) -> tuple[str, ...]:
-    """Return the members that nothing asked for needs, which were there before."""
+    """Return the members of the old set that no requested member needs."""
     try:
         needed = {member.name for member in closure(prover, roots)}
     except OpenSetError:
-        return ()  # an image whose set was open before: nothing is taken out of it
+        return ()  # an image whose set was not closed before: nothing is removed from it
     return tuple(sorted(old - needed))

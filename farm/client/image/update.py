@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class UpdateRequest:
     """Other builds of `packages` for `image`, which is a name in Docker, a digest, or an OCI layout directory.
 
-    `to` is a version; `override` says why they go in although the proof fails because of them. `tag` is what the new
-    image is called, as the old one where it is empty; `output` a directory for it as an OCI layout. With `load` it is
+    `to` is a version; `override` is the reason to accept them although the proof fails because of them. `tag` is the
+    name of the new image (empty: that of the old one); `output` a directory for it as an OCI layout. With `load` it is
     loaded into the engine at `docker` (empty: the machine's own), where the old one is not a layout.
     """
 
@@ -51,7 +51,7 @@ class UpdateRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdatedImage:
-    """An image before, its update, what the new one is called, and what Docker says of it where it was loaded."""
+    """The old image, its update, the name of the new image, and Docker's answer where it was loaded."""
 
     before: KnownImage
     update: ImageUpdate
@@ -60,14 +60,14 @@ class UpdatedImage:
 
 
 class UpdateProgress(Progress, Protocol):
-    """What a person sees of the update of an image."""
+    """What a user sees of the update of an image."""
 
     def announce(self, planned: UpdatedImage) -> None:
         """Show the new image, before it is written or loaded anywhere."""
 
 
 def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PROGRESS) -> UpdatedImage | None:
-    """Put other builds of packages into an image; None where it has these already.
+    """Replace the builds of packages in an image; None where it already has the requested ones.
 
     Raises what `open_image`, `unambiguous`, `replace_builds`, writing a layout and loading raise.
     """
@@ -120,7 +120,7 @@ def update(host: Host, request: UpdateRequest, progress: UpdateProgress = NO_PRO
 
 
 def _fetch_archives(host: Host, found: ImageUpdate) -> None:
-    """Fetch the archives that this host no longer has, because all layers are wanted."""
+    """Fetch the archives that this host no longer has, because all layers are needed."""
     described = Described(host)
     for part in found.parts:
         described.ensure(part.placed, part.archive)

@@ -1,4 +1,4 @@
-"""The user's own files of an image that is there: their layer as it is, and what they are."""
+"""The user's own files of an existing image: their layer, and the files in it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class LayerSource(Protocol):
-    """An engine that gives out layers."""
+    """An engine that exports layers."""
 
     def layer(self, name: str, diff_id: Digest) -> Iterator[bytes]:
-        """Give one uncompressed layer of an image in pieces."""
+        """Yield one uncompressed layer of an image in chunks."""
 
 
 def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None) -> OwnFiles | None:
-    """Return the user's own files of an image, None where it has none; their layer is in the store then.
+    """Return the user's own files of an image, None where it has none; puts their layer into the store.
 
     Raises `OwnFilesError`, `LayoutError`, `BlobMismatchError`, `UndecodableArchiveError`, and what the engine raises.
     """
@@ -49,7 +49,7 @@ def own_files_of(image: KnownImage, store: BlobStore, engine: LayerSource | None
 
 
 def read_own_files(image: KnownImage, diff_id: Digest, store: BlobStore, engine: LayerSource | None) -> Manifest:
-    """Read the layer of own files, which is in the store; where it has rotted there, it is brought anew.
+    """Read the layer of own files from the store; a damaged layer is read from the engine again.
 
     Raises as `own_files_of`.
     """

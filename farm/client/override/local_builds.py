@@ -1,4 +1,4 @@
-"""A package that was built on this host, described as a release describes its own, so that it can replace one."""
+"""A package that was built on this host, described like a package of a release, so that it can replace one."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def built_here(
     provenance: Digest,
     place: str,
 ) -> BuiltHere:
-    """Return a package of `closure`, which is all that it needs to run; its descriptor is put into the store.
+    """Return a package of `closure`, which is everything that it needs to run; its descriptor is put into the store.
 
-    What it needs is kept by name, to be met by the release's packages. Raises `OpenSetError`, `MissingBlobError`.
+    Its needs are recorded by name, to be met by the release's packages. Raises `OpenSetError`, `MissingBlobError`.
     """
     members = {}
     packages = {}
@@ -65,7 +65,7 @@ def built_here(
 
 
 def open_built_here(blobs: BlobStore, source: BuiltHere, *, foreign: bool = False) -> VerifiedPackage:
-    """Return a package that was built here, verified by its digests. `foreign`: a set knows it by its full name.
+    """Return a package that was built here, verified by its digests. With `foreign`, a set knows it by its full name.
 
     Raises `MissingBlobError`, `CorruptBlobError`.
     """
@@ -78,12 +78,12 @@ def open_built_here(blobs: BlobStore, source: BuiltHere, *, foreign: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class _OfThisHost:
-    """Where a blob of a local build would be fetched from: nowhere."""
+    """The source of a local build's blobs: there is none to fetch from."""
 
     source: BuiltHere
 
     def stream(self, path: str, offset: int = 0) -> Iterator[bytes]:  # noqa: ARG002
-        """Say that there is nobody to ask."""
+        """Raise an error: the blob exists only on this host."""
         raise OverrideError(
             f"{self.source}, is not on this host any more",
             remedy="Build it again with `farm override add`, or pack it again with `farm pack`.",

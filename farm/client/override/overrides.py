@@ -1,7 +1,7 @@
 """The overrides of a host: which packages replace those of a channel, where, and why.
 
-`STATE/overrides/<scope>.json` holds those of one scope: of the whole host, of one root, or of one image file. The blobs
-of a package that was built here are named there, so that `farm gc` keeps them.
+`STATE/overrides/<scope>.json` holds the overrides of one scope: the whole host, one root, or one image file. It names
+the blobs of packages that were built here, so that `farm gc` keeps them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _WHAT = "record of overrides"
 
 
 class OverrideError(FarmError):
-    """An override cannot be made, found or used as it is asked for."""
+    """An override cannot be made, found or used as requested."""
 
     code = "override"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where an override holds: `kind` is host, root or image-file; `path` is absolute, empty for the host."""
+    """Where an override applies: `kind` is host, root or image-file; `path` is absolute, empty for the host."""
 
     kind: str = "host"
     path: str = ""
@@ -52,7 +52,7 @@ class Scope:
         return self.path or "this host"
 
     def file(self, folder: Path) -> Path:
-        """Return where its overrides are kept."""
+        """Return the path of the file with its overrides."""
         return folder / (f"{self.kind}-{Digest.of(self.path.encode()).hex}.json" if self.path else "host.json")
 
 
@@ -69,7 +69,7 @@ class BuiltHere:
 
 @dataclass(frozen=True, slots=True)
 class OfChannel:
-    """The package of another subscription, in whatever version its newest release has."""
+    """The package of another subscription, in the version of its newest release."""
 
     channel: str
     package: str
@@ -80,7 +80,9 @@ class OfChannel:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`source` replaces `package` of `channel`. `made_for` and `stands_for` are that package when it was made."""
+    """`source` replaces `package` of `channel`. `made_for` and `stands_for` describe that package at the time of the
+    override.
+    """
 
     package: str
     channel: str
@@ -137,7 +139,7 @@ class Overrides:
         self._folder = state / "overrides"
 
     def of(self, scope: Scope) -> tuple[Override, ...]:
-        """Return the overrides of a scope alone, sorted. Raises `OverrideError` for a damaged record."""
+        """Return only the overrides of a scope, sorted. Raises `OverrideError` for a damaged record."""
         path = scope.file(self._folder)
         return _read(path)[1] if path.exists() else ()
 
@@ -147,19 +149,19 @@ class Overrides:
         return tuple((scope, override) for scope, found in map(_read, files) for override in found)
 
     def constraint(self, channel: str, scopes: Iterable[Scope]) -> tuple[Override, ...]:
-        """Return what holds for a set of a channel: the host's, and before these those of `scopes`."""
+        """Return the overrides for a set of a channel: those of `scopes` take precedence over the host's."""
         found: dict[str, Override] = {}
         for scope in (Scope(), *scopes):
             found |= {override.package: override for override in self.of(scope) if override.channel == channel}
         return tuple(found[name] for name in sorted(found))
 
     def add(self, scope: Scope, override: Override) -> None:
-        """Keep an override, in place of another one for the same package."""
+        """Add an override; it replaces another one for the same package."""
         kept = [each for each in self.of(scope) if (each.channel, each.package) != (override.channel, override.package)]
         self._write(scope, [*kept, override])
 
     def remove(self, scope: Scope, package: str, channel: str = "") -> Override:
-        """Forget the override of a package, by its short name or its full one; `channel` where several have one.
+        """Remove the override of a package, by its short or full name; `channel` where several channels have one.
 
         Raises `OverrideError` where there is none.
         """
@@ -195,7 +197,7 @@ def _read(path: Path) -> tuple[Scope, tuple[Override, ...]]:
         overrides = record.each("overrides", Override.from_dict)
         record.end()
     except (ValueError, InvalidRecordError, InvalidDigestError) as error:
-        # Going on without it would silently take out what somebody has put in on purpose.
+        # Continuing without it would silently remove a replacement that the user made on purpose.
         raise OverrideError(
             f"{path} is not a {_WHAT}: {error}", remedy="Remove the file, and add the overrides anew."
         ) from error

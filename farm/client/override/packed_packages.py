@@ -1,7 +1,7 @@
-"""Packages that were packed on this host out of the user's directories, and sets of a release together with them.
+"""Packages that were packed on this host from the user's directories, and sets of a release together with them.
 
-`STATE/packed/<distribution>/<name>.json` names the blobs of each, so that `farm gc` keeps them. They go by their full
-names, are of no channel, and no release's own set is changed by them.
+`STATE/packed/<distribution>/<name>.json` names the blobs of each, so that `farm gc` keeps them. They are known by their
+full names, belong to no channel, and do not change a release's own set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMAT = 1
 
 
 class OwnPackageError(FarmError):
-    """A package that was packed here is not there, is damaged, or its record is."""
+    """A package that was packed here is missing or damaged, or its record is."""
 
     code = "own-package"
 
@@ -47,29 +47,29 @@ class OwnPackages:
         self._folder = host.state / "packed"
 
     def all(self) -> dict[str, BuiltHere]:
-        """Return every one, sorted by name. Raises `OwnPackageError` for a damaged record."""
+        """Return all packages, sorted by name. Raises `OwnPackageError` for a damaged record."""
         found = sorted(self._folder.glob("*/*.json"))
         return {f"{path.parent.name}/{path.name.removesuffix('.json')}": _read(path) for path in found}
 
     def holds(self, name: str) -> bool:
-        """Return whether there is one of this full name."""
+        """Return whether there is a package of this full name."""
         try:
             return "/" in name and self._file(PackageName.parse(name)).exists()
         except InvalidPackageNameError:
             return False
 
     def find(self, name: PackageName) -> BuiltHere | None:
-        """Return the one of a name, None where there is none. Raises `OwnPackageError`."""
+        """Find the package of a name, None where there is none. Raises `OwnPackageError`."""
         path = self._file(name)
         return _read(path) if path.exists() else None
 
     def keep(self, name: PackageName, built: BuiltHere) -> None:
-        """Record a package whose blobs lie in the store, in place of an earlier one of its name."""
+        """Record a package whose blobs are in the store; replaces an earlier one of its name."""
         form = {"entry": built.entry.to_dict(), "format": FORMAT, "place": built.place}
         replace_file(self._file(name), canonical_json(form))
 
     def forget(self, name: PackageName) -> None:
-        """Forget a package; images that hold it keep it. Raises `OwnPackageError` where there is none."""
+        """Remove a package; images that hold it keep it. Raises `OwnPackageError` where there is none."""
         if self.find(name) is None:
             there = ", ".join(self.all()) or "none"
             raise OwnPackageError(f"no package {name} was packed here", remedy=f"There are {there}.")
@@ -92,13 +92,13 @@ class OwnPackages:
 
 
 def without_own(host: Host, names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of these names that a release has to have: not those of packages that were packed here."""
+    """Return those of these names that have to come from a release: all except packages that were packed here."""
     own = OwnPackages(host)
     return tuple(name for name in names if not own.holds(name))
 
 
 def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
-    """Return a release whose sets may also name what was packed on this host."""
+    """Return a release whose sets may also name packages that were packed on this host."""
     own = OwnPackages(host)
 
     def verified(_plain: Catalogue, names: Iterable[str]) -> tuple[VerifiedPackage, ...]:
@@ -115,7 +115,7 @@ def with_own_packages(host: Host, catalogue: Catalogue) -> Catalogue:
 
 
 def _prove(released: Sequence[VerifiedPackage], added: Sequence[VerifiedPackage]) -> None:
-    """See that a set holds together as well with these packages as without. Raises `own-package-problem`."""
+    """Check that a set holds with these packages as well as without. Raises `own-package-problem`."""
     before = {problem.message for problem in _problems(released)}
     found = [problem.message for problem in _problems((*released, *added)) if problem.message not in before]
     if found:

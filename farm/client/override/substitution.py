@@ -1,7 +1,7 @@
 """Sets of a release in which packages of the user's own choice replace the release's.
 
-The release's own set is verified and proven first, as ever. What the proof then finds wrong with the replacements is
-because of them: it is accepted, and recorded in the set with the packages that depend on them.
+The release's own set is verified and proven first, as always. Problems that the proof then finds are caused by the
+replacements: they are accepted, and recorded in the set with the dependent packages.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from farm.core.sets.members.set_record import PlacedPackage
 
     Substitute = Callable[[Catalogue, str], VerifiedPackage | None]
-    """Returns the package that takes the place of one of a release, `placed` with it; None where none does."""
+    """Returns the replacement of a package of a release, with `placed`; None where there is none."""
 
 
 def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
     """Return a release whose sets use the overrides of this host and of these scopes.
 
-    Packages that were packed on this host come in by their full names. Raises `OverrideError`.
+    Packages that were packed on this host are available by their full names. Raises `OverrideError`.
     """
     release = catalogue.release
     overrides = Overrides(host.state).constraint(release.subscription, scopes)
@@ -45,7 +45,7 @@ def overridden(host: Host, catalogue: Catalogue, *scopes: Scope) -> Catalogue:
 
 
 def substitute_on(host: Host) -> Substitute:
-    """Return what gives the packages that replace a release's on this host, and those packed here, one by one.
+    """Return a function from a package of a release to its replacement on this host, or to a package packed here.
 
     Raises `OverrideError`, and what opening them raises.
     """
@@ -72,7 +72,7 @@ def substitute_on(host: Host) -> Substitute:
 
 
 class Substitutes:
-    """Opens what overrides name, each at most once. `by_name` are these by the package that they replace."""
+    """Opens the packages that overrides name, each at most once. `by_name` maps replaced packages to them."""
 
     def __init__(self, host: Host, overrides: Sequence[Override]) -> None:
         self._host = host
@@ -80,9 +80,9 @@ class Substitutes:
         self._opened: dict[str, VerifiedPackage] = {}
 
     def open(self, name: str) -> VerifiedPackage:
-        """Return the replacement of a package, verified: by its digests, or as its own channel says.
+        """Return the replacement of a package, verified: by its digests, or by its own channel.
 
-        Raises `OverrideError` where a local build is gone, and what verifying a channel's package raises.
+        Raises `OverrideError` where a local build is missing, and what verifying a channel's package raises.
         """
         if name not in self._opened:
             override = self.by_name[name]
@@ -94,7 +94,7 @@ class Substitutes:
         return self._opened[name]
 
     def placed(self, name: str) -> PlacedPackage:
-        """Return the replacement of a package as a set records it, without the guarantees that it breaks there."""
+        """Return the record of a package's replacement in a set, without the guarantees that it breaks there."""
         override, package = self.by_name[name], self.open(name)
         channel = "" if isinstance(override.source, BuiltHere) else override.source.channel
         placed = placed_package(package.descriptor, channel, package.build)
@@ -111,7 +111,7 @@ class Substitutes:
 
 
 def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> tuple[VerifiedPackage, ...]:
-    """Return the closure of packages, verified, with the replacements in it and the guarantees that these break.
+    """Return the verified closure of packages, with replacements in it and the guarantees that these break.
 
     Raises as `Catalogue.verified` for the release's own set, `OverrideError` and `override-conflict`.
     """
@@ -149,7 +149,7 @@ def verified_with(catalogue: Catalogue, names: Iterable[str], substitutes: Subst
 def _seats(catalogue: Catalogue, names: Iterable[str], substitutes: Substitutes) -> set[str]:
     """Return the packages of the release that the set consists of, by name: a replacement may need others."""
     waiting = {catalogue.known_as(name) for name in names}
-    catalogue.closure(waiting)  # fetches in parallel what is then asked for one by one
+    catalogue.closure(waiting)  # fetches in parallel what is then requested one by one
     seats: set[str] = set()
     while waiting:
         name = waiting.pop()

@@ -77,7 +77,10 @@ class Chooser:
         return tuple(found)
 
     def others_of(self, owner: str, channel: str, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the channels of a distribution, except `channel`, that have all of these packages, as `others_with`."""
+        """Return the channels of a distribution, except `channel`, that have all of these packages.
+
+        Skips channels as `others_with` does.
+        """
         found = []
         for subscription in self._subscriptions.all():
             with suppress(FarmError):

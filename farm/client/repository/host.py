@@ -1,4 +1,4 @@
-"""The state of one user on a host, shared by all roots: a store of blobs, a cache of unpacked packages, subscriptions."""
+"""The state of one user on a host, shared by all roots: a blob store, a cache of unpacked packages, subscriptions."""
 
 from __future__ import annotations
 

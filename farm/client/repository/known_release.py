@@ -1,4 +1,4 @@
-"""The newest release of a channel without a new verification, where the repository still shows what was last verified."""
+"""The newest release of a channel without a new verification, where the repository still shows what was verified."""
 
 from __future__ import annotations
 

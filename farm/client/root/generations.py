@@ -154,7 +154,7 @@ class Root:
         return self._place(state.number)
 
     def own_links(self) -> tuple[tuple[str, str], ...]:
-        """Return the links at the top of the root with their targets; a whole root has also the link `current`."""
+        """Return the links at the top of a root, with their targets."""
         return _ROOT_LINKS
 
     def lacks(self, state: Generation) -> tuple[str, ...]:
