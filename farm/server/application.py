@@ -91,14 +91,14 @@ class FarmSettings(BaseModel):
 
 
 CHANGING = ("packages", "channels", CURATORS, OWNERS)
-"""The parts of a tree of recipes that change while the farm runs: packages are submitted, the others read again."""
+"""The parts of a recipe tree that change while the farm runs: packages are submitted, the others are read again."""
 
 
 def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Application:
     """Migrate the database, and return the application.
 
-    `recipe_files` is the content of the tree `settings.recipes` by path. What is `CHANGING` is ignored, except at the
-    very first start who owns which recipes, within what is signed: before that is known, nobody may submit.
+    `recipe_files` is the content of the tree `settings.recipes` by path. The parts in `CHANGING` are ignored, except
+    the owners of recipes, within what is signed, at the very first start: before owners are known, nobody may submit.
     Raises `RecipeError`, `SchemaError`.
     """
     tree = load_tree({path: text for path, text in recipe_files.items() if path.split("/")[0] not in CHANGING})
@@ -132,13 +132,13 @@ def open_application(settings: FarmSettings, recipe_files: Mapping[str, bytes]) 
 
 
 def _first_owners(settings: FarmSettings, recipe_files: Mapping[str, bytes]) -> Policies | None:
-    """Return who owns what before control has read the files; None where no file says it."""
+    """Return the owners of recipes before control has read the files; None if no file names any."""
     policies = read_policies({name: recipe_files[name] for name in (CURATORS, OWNERS) if name in recipe_files})
     if settings.repository and (repository := Repository(settings.repository)).exists():
         try:
             signed = policy_in_force(repository)
             policies = bounded(policies, signed.policies) if signed else policies
         except FarmError as error:
-            # The signed policy may ask for more than the file does: until it can be read, nobody submits.
+            # The signed policy may require more than the file: until it can be read, nobody submits.
             return replace(policies, owners=None, owners_troubles=(f"what is signed cannot be read: {error.message}",))
     return policies if policies.owners is not None or policies.owners_troubles else None

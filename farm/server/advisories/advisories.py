@@ -1,4 +1,4 @@
-"""Security advisories and statements about them (VEX), as they were given; written and read."""
+"""Security advisories and statements about them (VEX), as received; written and read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class KeptStatement(Record):
 
 
 def keep_advisory(session: Session, advisory: KeptAdvisory, packages: Iterable[str]) -> None:
-    """Write an advisory and the packages (short names) that it speaks of, in place of what was kept under its id."""
+    """Store an advisory and the packages (short names) that it names, replacing what was stored under its id."""
     session.merge(AdvisoryRow(**advisory.columns()))
     session.flush()
     session.exec(delete(AdvisoryPackageRow).where(col(AdvisoryPackageRow.advisory) == advisory.id))
@@ -65,7 +65,7 @@ def advisories(session: Session, *, after: str = "", limit: int = 100) -> list[K
 
 
 def advisories_on(session: Session, packages: Iterable[str]) -> list[KeptAdvisory]:
-    """Return the advisories that speak of these packages (short names) and are not withdrawn, by id."""
+    """Return the advisories that name these packages (short names) and are not withdrawn, by id."""
     query = (
         select(AdvisoryRow)
         .join(AdvisoryPackageRow, col(AdvisoryPackageRow.advisory) == col(AdvisoryRow.id))
@@ -76,7 +76,7 @@ def advisories_on(session: Session, packages: Iterable[str]) -> list[KeptAdvisor
 
 
 def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the packages (short names) that advisories speak of, by advisory."""
+    """Return the packages (short names) that advisories name, by advisory."""
     found: dict[str, list[str]] = {}
     query = select(AdvisoryPackageRow).order_by(AdvisoryPackageRow.package)
     for row in rows_with(session, query, AdvisoryPackageRow.advisory, advisory_ids):
@@ -85,7 +85,7 @@ def packages_of(session: Session, advisory_ids: Iterable[str]) -> dict[str, list
 
 
 def add_statements(session: Session, statements: Sequence[KeptStatement]) -> int:
-    """Keep the statements that are not kept already, word for word; return how many are new."""
+    """Store the statements that are not stored yet, unchanged; return how many are new."""
     new = [statement for statement in statements if not _is_kept(session, statement)]
     session.add_all(VexRow(**statement.columns()) for statement in new)
     session.flush()
@@ -103,7 +103,7 @@ def statements(session: Session) -> list[KeptStatement]:
 
 
 def state_of_advisories(session: Session) -> tuple[int, int, datetime | None]:
-    """Return a value that changes with every advisory and statement: their numbers, and when the last one came."""
+    """Return a value that changes with every advisory and statement: their numbers, and the time of the last."""
     count = session.exec(select(func.count()).select_from(AdvisoryRow)).one()
     stated = session.exec(select(func.count()).select_from(VexRow)).one()
     newest = select(AdvisoryRow.added_at).order_by(col(AdvisoryRow.added_at).desc()).limit(1)

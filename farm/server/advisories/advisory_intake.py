@@ -41,7 +41,7 @@ _AHEAD = timedelta(days=1)
 
 
 class StaleAdvisoryError(FarmError):
-    """A newer version of an advisory or statement is kept already."""
+    """A newer version of an advisory or statement is stored already."""
 
     code = "stale-advisory"
 
@@ -58,12 +58,11 @@ class Hit:
 def add_advisory(
     unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[Advisory, Outcome]:
-    """Keep an advisory in OSV's form. The same one again changes nothing; a withdrawn one affects no package.
+    """Store an advisory in OSV's form. The same one again changes nothing; a withdrawn one affects no package.
 
-    Where a policy is signed, a new advisory must be signed: in `envelope`, see `take_words`, whose errors are raised.
-    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` when a newer one is kept, `in_future`,
-    `InvalidValueError` for a package of a distribution that the recipes do not name, and, unless
-    `allow_unknown`, the error of `check_advisory`.
+    Where a policy is signed, a new advisory must be signed in `envelope`; raises what `take_words` raises.
+    Raises `InvalidAdvisoryError`, `StaleAdvisoryError` if a newer one is stored, `in_future`, `InvalidValueError` for a
+    package of a distribution that the recipes do not name and, unless `allow_unknown`, the error of `check_advisory`.
     """
     advisory = read_osv(content, unit.inputs.distribution)
     if not advisory.withdrawn:
@@ -105,11 +104,11 @@ def add_advisory(
 def add_statements(
     unit: UnitOfWork, actor: Actor, content: bytes, *, allow_unknown: bool = False, envelope: bytes | None = None
 ) -> tuple[tuple[Statement, ...], int]:
-    """Keep what an OpenVEX document states, signed in `envelope` as an advisory is; returns that, and how much is new.
+    """Store the statements of an OpenVEX document, signed in `envelope` like an advisory; return them, and how many are
+    new.
 
-    Raises `StaleAdvisoryError` for what was stated otherwise at the very same time; besides `InvalidAdvisoryError`,
-    `in_future`, `InvalidValueError` as `add_advisory` does, and, unless `allow_unknown`, the errors of
-    `check_statements`.
+    Raises `StaleAdvisoryError` for a different statement of the same time; also `InvalidAdvisoryError`, `in_future`,
+    `InvalidValueError` as `add_advisory` does and, unless `allow_unknown`, the errors of `check_statements`.
     """
     distribution = unit.inputs.distribution
     found = read_openvex(content, distribution)
@@ -145,7 +144,7 @@ def add_statements(
 
 
 def in_future(statement: str) -> FarmError:
-    """Return the error for something that is dated in the future."""
+    """Return the error for a date in the future."""
     return FarmError(f"{statement}, which is in the future", code="future-statement")
 
 
@@ -166,7 +165,7 @@ def known_about(unit: UnitOfWork, names: Iterable[str]) -> tuple[list[Advisory],
 
 
 def read_kept(unit: UnitOfWork, kept: KeptAdvisory) -> Advisory:
-    """Return a kept advisory as a value."""
+    """Return a stored advisory as a value."""
     return read_osv(kept.body.encode(), unit.inputs.distribution)
 
 

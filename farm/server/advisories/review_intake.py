@@ -1,4 +1,4 @@
-"""Reviews: which packages a curator has checked for vulnerabilities, as the curator states it; with its audit row."""
+"""Reviews: the packages that a curator states to have checked for vulnerabilities; each with its audit row."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def state_reviews(
     at: datetime | None = None,
     envelope: bytes | None = None,
 ) -> tuple[tuple[Review, ...], int]:
-    """Keep that packages were checked against a source, now or earlier; return the reviews, and how many are new.
+    """Record that packages were checked against a source, now or earlier; return the reviews, and how many are new.
 
-    Where a policy is signed, new reviews must be signed too: in `envelope`, see `take_words`, whose errors are raised.
+    Where a policy is signed, new reviews must be signed too, in `envelope`; raises what `take_words` raises.
     Raises `InvalidReviewError`, `in_future`, `InvalidPackageNameError`, the error of `check_packages`, and
     `InvalidValueError` for a package of a distribution that the recipes do not name.
     """

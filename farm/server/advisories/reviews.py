@@ -1,4 +1,4 @@
-"""Reviews, which packages were checked for vulnerabilities: written and read."""
+"""Reviews, which state that packages were checked for vulnerabilities: written and read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def keep_reviews(session: Session, reviews: Iterable[Review], *, by: str, now: datetime) -> tuple[Review, ...]:
-    """Keep reviews that are newer than what is kept of the same package and source; returns these."""
+    """Store the reviews that are newer than the stored ones of the same package and source; return them."""
     kept = []
     for review in reviews:
         row = session.get(ReviewRow, (review.package, review.source), populate_existing=True)
@@ -39,6 +39,6 @@ def reviews(session: Session, *, package: str = "") -> list[Review]:
 
 
 def state_of_reviews(session: Session) -> tuple[int, datetime | None]:
-    """Return what changes whenever a review does: how many there are, and when the last one was stated."""
+    """Return a value that changes with every review: the number of reviews, and the time of the last."""
     count = session.exec(select(func.count()).select_from(ReviewRow)).one()
     return count, session.exec(select(func.max(ReviewRow.stated_at))).one()

@@ -50,11 +50,11 @@ class Source(Record, columns={"channel": "from_channel", "number": "from_number"
 
     @property
     def is_rollback(self) -> bool:
-        """Whether it brings back an old set, which was proven and tested when it was new."""
+        """Whether the candidate restores an old set, which was proven and tested when it was new."""
         return self.origin is CandidateOrigin.ROLLBACK
 
     def __str__(self) -> str:
-        """Return the source as people read it."""
+        """Return the source as text for people."""
         if self.is_rollback:
             return f"rollback to release {self.number}"
         return f"{self.channel} release {self.number}" if self.channel else "builds"
@@ -62,10 +62,10 @@ class Source(Record, columns={"channel": "from_channel", "number": "from_number"
 
 @dataclass(frozen=True, slots=True)
 class Marks(Record, columns={"tests": "tests_mark", "testers": "testers_mark"}):
-    """What the verdict on a candidate depends on: when a mark changes, the candidate is judged again.
+    """The inputs of the verdict on a candidate: when a mark changes, the candidate is judged again.
 
-    `tests` is the newest answered job, as each later one may bring other tests. `testers` stands for the testers whose
-    results count, and is empty while everybody's do.
+    `tests` is the newest answered job, as each later one may bring other tests. `testers` identifies the testers whose
+    results count, and is empty while all results count.
     """
 
     tests: int = 0
@@ -80,9 +80,9 @@ class Candidate(
     keys={"set_digest": "package-set", "base_number": "base"},
     outside={"channel", "source", "trace", "marks"},
 ):
-    """Changes to release `base_number` of a channel (0: to nothing) that want to become the next release.
+    """Changes to release `base_number` of a channel (0: none), proposed as the next release.
 
-    `marks` are those of when it was opened.
+    `marks` are those at its opening.
     """
 
     id: int
@@ -98,16 +98,16 @@ class Candidate(
     marks: Marks = Marks()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the candidate as JSON values; `base` is null where it changes nothing that was released."""
+        """Return the candidate as JSON values; `base` is null if it changes no release."""
         source = {"source": str(self.source), "origin": self.source.origin}
         return {**Form.to_dict(self), **source, "base": self.base_number or None}
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Record):
-    """A package by descriptor before and after.
+    """A package's change, by descriptor before and after.
 
-    `atom` names the group that it moves with, once that was worked out.
+    `atom` names the group that it moves with, once that is computed.
     """
 
     name: str
@@ -130,7 +130,7 @@ class GateResult(
     columns={"summary": "detail", "tests": "detail"},
     texts={"summary": _SUMMARY, "tests": _UNBLOCKING},
 ):
-    """What one gate said: a summary for people, and of tests those that failed and block nothing."""
+    """The result of one gate: a summary for people, and the failed tests that block nothing."""
 
     gate: GateKind
     state: GateState
@@ -149,7 +149,7 @@ class SetRun(
     columns={"evidence": "detail"},
     texts={"evidence": EVIDENCE},
 ):
-    """One set that was looked at; `tests` are the jobs that it alone asked for."""
+    """One set that was evaluated; `tests` are the jobs that it was the first to request."""
 
     id: int
     set_digest: Digest
@@ -230,7 +230,7 @@ def changes_digest(base_number: int, changes: Mapping[str, Digest | None]) -> Di
 
 
 def changes_of(session: Session, candidate_id: int) -> list[Change]:
-    """Return what a candidate changes, by name; packages of other distributions by their full names."""
+    """Return what a candidate changes, by name; imported packages by their full names."""
     own = Change.all(session, select(CandidateChangeRow).where(CandidateChangeRow.candidate_id == candidate_id))
     imported = Change.all(session, select(CandidateImportRow).where(CandidateImportRow.candidate_id == candidate_id))
     return sorted([*own, *imported], key=lambda change: change.name)
@@ -254,7 +254,7 @@ def place_changes(
 
 
 def decide(session: Session, candidate_id: int, state: CandidateState, *, reason: str, now: datetime) -> bool:
-    """End a candidate that is still open; False when somebody else has."""
+    """End a candidate that is still open; False if another process has ended it."""
     decided = session.exec(
         update(CandidateRow)
         .where(col(CandidateRow.id) == candidate_id, col(CandidateRow.state) == CandidateState.OPEN)
@@ -278,7 +278,7 @@ def record_gate(
     tests: TestEvidence | None = None,
     now: datetime,
 ) -> None:
-    """Record the result of a gate in place of its earlier one; of `tests`, those that block nothing."""
+    """Record the result of a gate, replacing its earlier one; of `tests`, those that block nothing."""
     detail = json.dumps({"summary": summary, **unblocking(tests or TestEvidence())})
     query = select(GateResultRow).where(GateResultRow.candidate_id == candidate_id, GateResultRow.gate == gate)
     row = session.exec(query).first()
@@ -296,7 +296,7 @@ def gate_results(session: Session, candidate_id: int) -> list[GateResult]:
 
 
 def note_test(session: Session, candidate_id: int, job_id: int) -> bool:
-    """Record that a candidate waits for a test job; False when it did so already."""
+    """Record that a candidate waits for a test job; False if that is recorded already."""
     if session.get(CandidateTestRow, (candidate_id, job_id)) is not None:
         return False
     session.add(CandidateTestRow(candidate_id=candidate_id, job_id=job_id))
@@ -338,7 +338,7 @@ def record_run(
     evidence: Evidence | None,
     now: datetime,
 ) -> None:
-    """Record the state of a set; the tests that it asks for now are added to the earlier ones."""
+    """Record the state of a set; the tests that it requests now are added to the earlier ones."""
     query = select(SetRunRow).where(SetRunRow.candidate_id == candidate_id, SetRunRow.set_digest == set_digest)
     row = session.exec(query).first()
     if row is None:

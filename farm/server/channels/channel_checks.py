@@ -21,7 +21,7 @@ LONGEST_REASON = 2000
 
 
 class CurationError(FarmError):
-    """What a curator asks for cannot be done."""
+    """A curator's request cannot be carried out."""
 
     code = "curation"
 
@@ -33,13 +33,13 @@ class UnknownChannelError(CurationError):
 
 
 class NotInQuestionError(CurationError):
-    """A package is not concerned by what is asked."""
+    """The request does not apply to the package."""
 
     code = "not-in-question"
 
 
 class AlreadyError(CurationError):
-    """What is asked for is done already."""
+    """The request was carried out before."""
 
     code = "already"
 
@@ -65,7 +65,7 @@ def newest_of(unit: UnitOfWork, channel: str) -> ReleaseRecord:
 
 
 def reason_of(text: str) -> str:
-    """Return a reason as it is kept. Raises `CurationError` when there is none."""
+    """Return a reason as it is stored. Raises `CurationError` if it is empty."""
     reason = truncate_text(text.strip(), longest=LONGEST_REASON)
     if not reason:
         raise CurationError("no reason is given", remedy="Give one with --why: others will read it.")
@@ -84,7 +84,7 @@ def ahead(unit: UnitOfWork, until: datetime | None) -> datetime | None:
 
 
 def own_name(unit: UnitOfWork, name: str) -> str:
-    """Return a package's name as it is kept here: own packages have short names, which may be given in full."""
+    """Return a package's name as it is stored here: own packages have short names, but may be given in full."""
     return name.removeprefix(f"{unit.inputs.distribution}/")
 
 

@@ -1,4 +1,4 @@
-"""Why channels wait: faults of their files, what is not signed in them, and what halts their pipeline."""
+"""Why channels wait: errors in their files, unsigned parts of the files, and errors that halt their pipeline."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ if TYPE_CHECKING:
 
 
 def set_trouble(session: Session, channel: str, lines: Sequence[str]) -> None:
-    """Record the faults of a channel's file, for which it waits; none: it goes on. A new channel is added."""
+    """Record the errors in a channel's file, which stop the channel; none let it go on. A new channel is added."""
     _channel(session, channel).trouble = "\n".join(lines)
     session.flush()
 
 
 def trouble_of(session: Session, channel: str) -> tuple[str, ...]:
-    """Return the faults of a channel's file."""
+    """Return the errors in a channel's file."""
     row = session.get(ChannelRow, channel)
     return tuple(row.trouble.split("\n")) if row is not None and row.trouble else ()
 
 
 def set_unsigned(session: Session, channel: str, lines: Sequence[str]) -> None:
-    """Record in which points a channel's file is ignored, because they are not signed."""
+    """Record which parts of a channel's file are ignored because they are not signed."""
     _channel(session, channel).unsigned = "\n".join(lines)
     session.flush()
 
 
 def unsigned_of(session: Session, channel: str) -> tuple[str, ...]:
-    """Return in which points a channel's file is ignored."""
+    """Return which parts of a channel's file are ignored."""
     row = session.get(ChannelRow, channel)
     return tuple(row.unsigned.split("\n")) if row is not None and row.unsigned else ()
 
 
 def set_halted(session: Session, channel: str, why: str) -> None:
-    """Record what keeps a channel from its next step; empty when nothing does."""
+    """Record what prevents a channel's next step; empty if nothing does."""
     _channel(session, channel).halted = why
     session.flush()
 
 
 def halted(session: Session, channel: str) -> str:
-    """Return what keeps a channel from its next step; empty when nothing does."""
+    """Return what prevents a channel's next step; empty if nothing does."""
     row = session.get(ChannelRow, channel)
     return row.halted if row is not None else ""
 

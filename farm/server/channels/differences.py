@@ -1,4 +1,4 @@
-"""How the set of a channel differs from where its packages come from: asked of the database, not of two whole sets."""
+"""The differences between a channel's set and the source of its packages, computed in the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 Differences = dict[str, tuple[Digest | None, Digest | None]]
-"""By name: the descriptor that a channel's newest release holds, and the one that it would hold."""
+"""By name: the descriptor in a channel's newest release, and the one that would replace it."""
 
 
 def from_builds(session: Session, channel: str) -> Differences:

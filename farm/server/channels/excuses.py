@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 _LOOKED_AT_AGAIN = (GateKind.TESTS, GateKind.SIGNER, GateKind.ROLLED_BACK, GateKind.OLDER)
-"""The gates whose answer may be another when the pipeline looks again at the same package."""
+"""Gates that may give another result when the pipeline evaluates the same package again."""
 _JOBS_TRIED_AGAIN = (GateKind.BUILD, GateKind.REPRODUCED, GateKind.DEPENDENTS, GateKind.RELEASED_TESTS)
-"""The gates whose answer may be another when the job behind it is tried again."""
+"""Gates that may give another result when the job behind it is retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,11 @@ class Excuse(
     columns={"job": "job_id"},
     texts={"partners": JSON_LIST, "evidence": EVIDENCE},
 ):
-    """Why a package (`digest` is None where it should have gone) is held back, in words that a person can act on.
+    """Why a package (`digest` is None if it should have been removed) is held back, in words that a person can act on.
 
-    `root` is the package whose own trouble this is, empty when it is the package's own. `partners` are packages with
-    which alone it fails. `remedy` says what would clear it, `until` when the clock alone does; when a job of the farm
-    does that is `under_way`, nobody has to do anything. `evidence` is what the search found.
+    `root` is the package that causes this, empty if it is the package itself. `partners` are packages that it fails
+    only together with. `remedy` is what would clear it, `until` when time alone does. While it is `under_way`, a job of
+    the farm works on it, and nobody has to act. `evidence` is what the search found.
     """
 
     package: str
@@ -63,7 +63,7 @@ class Excuse(
 
 @dataclass(frozen=True, slots=True)
 class KeptExcuse(Record, Form, record="kept excuse", outside={"excuse"}, columns={"candidate": "candidate_id"}):
-    """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it stands."""
+    """An excuse with its history: held `since`, last by `candidate`; `cleared_at` is None while it is open."""
 
     id: int
     channel: str
@@ -80,13 +80,13 @@ class KeptExcuse(Record, Form, record="kept excuse", outside={"excuse"}, columns
 
     @property
     def retried_job(self) -> int | None:
-        """The job whose retry may clear the excuse; None where none would."""
+        """The job whose retry may clear the excuse; None if there is none."""
         is_open = self.cleared_at is None and not self.excuse.under_way
         return self.excuse.job if is_open and self.excuse.gate in _JOBS_TRIED_AGAIN else None
 
     @property
     def retry_command(self) -> str:
-        """The command that may clear the excuse; empty where the answer would be the same."""
+        """The command that may clear the excuse; empty if the result would be the same."""
         if job := self.retried_job:
             return f"farm retry {job}"
         return f"farm candidate retry {self.channel} {self.excuse.package}".rstrip() if self._is_looked_at_again else ""
@@ -110,10 +110,10 @@ class KeptExcuse(Record, Form, record="kept excuse", outside={"excuse"}, columns
 
 
 def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime) -> None:
-    """Make these the excuses that stand on a channel. One that stood for the same package keeps its `since`.
+    """Make these the open excuses of a channel. An excuse that was open for the same package keeps its `since`.
 
-    Those of packages that are no longer held are cleared. Excuses about what the channel has already released are left
-    alone: only `tell_of_released` makes and clears them.
+    Excuses of packages that are no longer held are cleared. Excuses about released packages are left alone: only
+    `tell_of_released` makes and clears them.
     """
     held = [excuse for excuse in excuses if excuse.gate is not GateKind.RELEASED_TESTS]
     standing = [row for row in _standing(session, channel) if row.gate is not GateKind.RELEASED_TESTS]
@@ -123,7 +123,7 @@ def hold_back(session: Session, channel: str, candidate_id: int, excuses: Iterab
 def tell_of_released(
     session: Session, channel: str, candidate_id: int, excuses: Iterable[Excuse], *, now: datetime
 ) -> None:
-    """Make these the excuses about what a channel has already released; others about that are cleared."""
+    """Make these the excuses about packages that a channel has released; others about them are cleared."""
     standing = [row for row in _standing(session, channel) if row.gate is GateKind.RELEASED_TESTS]
     _replace(session, standing, (channel, candidate_id), excuses, by="tests that pass", now=now)
 
@@ -137,7 +137,7 @@ def _replace(
     by: str,
     now: datetime,
 ) -> None:
-    """Let these excuses stand in place of others; `of` are the channel and the candidate, `by` is what clears."""
+    """Replace excuses by these; `of` are the channel and the candidate, `by` is what clears the others."""
     channel, candidate_id = of
     left = {(row.package, row.digest, row.gate): row for row in standing}
     for excuse in excuses:
@@ -167,18 +167,18 @@ def clear(session: Session, channel: str, packages: Iterable[str], *, by: str, n
 
 
 def standing(session: Session, channel: str, package: str | None = None) -> list[KeptExcuse]:
-    """Return the excuses that stand on a channel, by package; or those of one package."""
+    """Return the open excuses of a channel, by package; or those of one package."""
     return list(map(KeptExcuse.of, _standing(session, channel, package)))
 
 
 def of_candidate(session: Session, candidate_id: int) -> list[KeptExcuse]:
-    """Return the excuses that a candidate was the last to give, also those that were cleared afterwards."""
+    """Return the excuses that a candidate was the last to give, including those cleared afterwards."""
     query = select(ExcuseRow).where(ExcuseRow.candidate_id == candidate_id).order_by(col(ExcuseRow.id))
     return KeptExcuse.all(session, query)
 
 
 def recent(session: Session, channel: str, *, limit: int = 50) -> list[KeptExcuse]:
-    """Return the excuses of a channel, standing or cleared, the newest first."""
+    """Return the excuses of a channel, open or cleared, newest first."""
     query = select(ExcuseRow).where(ExcuseRow.channel == channel).order_by(col(ExcuseRow.id).desc()).limit(limit)
     return KeptExcuse.all(session, query)
 

@@ -29,7 +29,7 @@ class FlakyTest(Record):
 
 
 def record_flaky(session: Session, found: FlakyTest) -> None:
-    """Write down that a test is flaky; seen again on other files, its quarantine lasts until the later end."""
+    """Record that a test is flaky; if seen again on other files, its quarantine lasts until the later end."""
     known = FlakyTestRow.passed_job == found.passed_job, FlakyTestRow.failed_job == found.failed_job
     if session.exec(select(FlakyTestRow).where(*known)).first() is None:
         session.add(FlakyTestRow(**found.columns()))
@@ -37,7 +37,7 @@ def record_flaky(session: Session, found: FlakyTest) -> None:
 
 
 def is_quarantined(session: Session, recipe: str, test: str, version: str, *, now: datetime) -> bool:
-    """Say whether a test of this version is known as flaky now."""
+    """Return whether a test of this version is in quarantine now."""
     query = select(FlakyTestRow.id).where(
         FlakyTestRow.recipe == recipe,
         FlakyTestRow.test == test,
@@ -48,6 +48,6 @@ def is_quarantined(session: Session, recipe: str, test: str, version: str, *, no
 
 
 def flaky(session: Session, *, now: datetime, limit: int = 100) -> list[FlakyTest]:
-    """Return what is in quarantine now, the newest first."""
+    """Return the tests in quarantine now, newest first."""
     query = select(FlakyTestRow).where(FlakyTestRow.expires_at > now).order_by(col(FlakyTestRow.id).desc())
     return FlakyTest.all(session, query.limit(limit))

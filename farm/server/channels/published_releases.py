@@ -1,4 +1,4 @@
-"""Releases as the published directory has them, where the database knew otherwise: compared, and put in place."""
+"""Makes the database agree with the published releases where it differs from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_recorded(session: Session, channel: str, number: int, digest: Digest) -> bool:
-    """Say whether this very release is known as published under its number."""
+    """Return whether exactly this release is recorded as published under its number."""
     query = select(ReleaseRow.id).where(
         ReleaseRow.channel == channel,
         ReleaseRow.number == number,
@@ -27,7 +27,7 @@ def is_recorded(session: Session, channel: str, number: int, digest: Digest) -> 
 
 
 def has_open_candidate(session: Session, channel: str, number: int, digest: Digest) -> bool:
-    """Say whether this very release is recorded for a candidate that waits to hear that it is signed."""
+    """Return whether exactly this release is recorded for a candidate that waits for the signer's answer."""
     query = (
         select(ReleaseRow.id)
         .join(CandidateRow, col(CandidateRow.id) == col(ReleaseRow.candidate_id))
@@ -42,7 +42,7 @@ def has_open_candidate(session: Session, channel: str, number: int, digest: Dige
 
 
 def ahead(session: Session, channel: str, number: int) -> list[int]:
-    """Return the numbers after this one that releases of a channel are said to be published under."""
+    """Return the numbers after this one under which releases of a channel are recorded as published."""
     query = select(ReleaseRow.number).where(
         ReleaseRow.channel == channel, ReleaseRow.number > number, col(ReleaseRow.published_at).is_not(None)
     )
@@ -50,7 +50,7 @@ def ahead(session: Session, channel: str, number: int) -> list[int]:
 
 
 def set_aside(session: Session, channel: str, number: int, *, reason: str) -> None:
-    """Take back what is recorded after a number of a channel: its candidates are superseded, for this reason."""
+    """Withdraw the records after a number of a channel: their candidates are superseded, for this reason."""
     later = (col(ReleaseRow.channel) == channel, col(ReleaseRow.number) > number)
     released = select(ReleaseRow.candidate_id).where(*later)
     session.exec(
@@ -67,9 +67,9 @@ def set_aside(session: Session, channel: str, number: int, *, reason: str) -> No
 
 
 def make_room(session: Session, channel: str, number: int, digest: Digest) -> int | None:
-    """Take back what is recorded from a number of a channel on, and the row that has this digest, whatever it says.
+    """Withdraw the records of a channel from a number on, and any row with this digest.
 
-    Returns the candidate that came to the release of that number, where there was one.
+    Returns the candidate of the release with that number, if there was one.
     """
     released = (
         select(CandidateRow.id)
@@ -89,7 +89,7 @@ def make_room(session: Session, channel: str, number: int, digest: Digest) -> in
 
 
 def _forget_members(session: Session, channel: str, number: int) -> None:
-    """Forget what releases from a number of a channel on put in and took out."""
+    """Delete what releases of a channel from a number on added and removed."""
     of_channel = col(MembershipRow.channel) == channel
     session.exec(delete(MembershipRow).where(of_channel, col(MembershipRow.since) >= number))
     reopened = update(MembershipRow).where(of_channel, col(MembershipRow.until) >= number)

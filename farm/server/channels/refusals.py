@@ -52,7 +52,7 @@ def ask_again(
 def count(session: Session, channel: str, package: str, digest: Digest | None) -> int:
     """Return how many times the signer refused a package on a channel.
 
-    Without a digest, which says of going packages and whole candidates only that there was one: since the last release.
+    Without a digest (a removal, or a whole candidate), refusals are counted since the last release.
     """
     query = select(func.count()).where(
         ExcuseRow.channel == channel,

@@ -1,4 +1,4 @@
-"""What channels have ever released: builds of packages with their versions and revisions. Read only."""
+"""All builds that channels have ever released, with versions and revisions. Read only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReleasedBuild:
 
 
 def released_builds(session: Session, names: Iterable[str]) -> list[ReleasedBuild]:
-    """Return the builds of these packages that were ever released, or are about to be, the first first."""
+    """Return the builds of these packages that were ever released, or are about to be, oldest first."""
     query = (
         select(PackageRow, MembershipRow.channel, MembershipRow.since)
         .join(MembershipRow, col(MembershipRow.package) == col(PackageRow.digest))

@@ -1,4 +1,4 @@
-"""Channels and their releases: written and read. What a release holds is kept as what it put in and took out."""
+"""Channels and their releases: written and read. The contents of a release are stored as its additions and removals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Form, record="freeze"):
-    """That a channel publishes nothing: since when, why, by whom, and until when, if that is known."""
+    """A channel publishes nothing: since when, why, by whom, and until when, if that is known."""
 
     at: datetime
     why: str
@@ -72,13 +72,13 @@ def channels(session: Session) -> list[str]:
 
 
 def tests_seen(session: Session, channel: str) -> int:
-    """Return up to which answered job the tests of recipes were looked at on what a channel holds."""
+    """Return the last answered job whose tests were checked against the channel's packages."""
     row = session.get(ChannelRow, channel, populate_existing=True)
     return row.tests_seen if row else 0
 
 
 def see_tests(session: Session, channel: str, job: int) -> None:
-    """Write down up to which answered job the tests of recipes were looked at on what a channel holds."""
+    """Record the last answered job whose tests were checked against the channel's packages."""
     session.exec(update(ChannelRow).where(col(ChannelRow.name) == channel).values(tests_seen=job))
 
 
@@ -151,14 +151,14 @@ def release_page(session: Session, channel: str, number: int, *, after: str = ""
 
 
 def release_size(session: Session, channel: str, number: int) -> int:
-    """Return how many bytes the archives of a release have together."""
+    """Return the size of all archives of a release in bytes."""
     joined = col(MembershipRow.package) == col(PackageRow.digest)
     query = select(func.sum(PackageRow.archive_size)).join(MembershipRow, joined)
     return int(session.exec(query.where(held_in(channel, number))).one() or 0)
 
 
 def releases_with(session: Session, package: Digest) -> list[Membership]:
-    """Return, for each channel that has ever held a package, the newest published release that does."""
+    """Return, for each channel that ever held a package, the newest published release with it."""
     query = (
         select(ReleaseRow.channel, func.max(ReleaseRow.number))
         .join(MembershipRow, col(MembershipRow.channel) == col(ReleaseRow.channel))
@@ -198,7 +198,7 @@ def release_set(session: Session, channel: str, number: int) -> dict[str, Digest
 
 
 def members_named(session: Session, channel: str, number: int, names: Iterable[str]) -> dict[str, Digest]:
-    """Return which of these names a release holds, and as what."""
+    """Return which of these names a release holds, with their descriptors."""
     query = select(MembershipRow.name, MembershipRow.package).where(held_in(channel, number))
     return {name: Digest(digest) for name, digest in rows_with(session, query, MembershipRow.name, names)}
 
@@ -206,9 +206,9 @@ def members_named(session: Session, channel: str, number: int, names: Iterable[s
 def release_difference(
     session: Session, channel: str, old: int, new: int
 ) -> dict[str, tuple[Digest | None, Digest | None]]:
-    """Return what differs between two releases of a channel: by name, the descriptor in `old` and that in `new`.
+    """Return the differences between two releases of a channel: by name, the descriptor in `old` and that in `new`.
 
-    Costs what changed between the two, not what they hold.
+    The cost is that of the changes between the two, not of their sets.
     """
     low, high = sorted((old, new))
     moved = or_(
@@ -222,7 +222,7 @@ def release_difference(
 
 
 def first_released(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, datetime]:
-    """Return since when the newest published release of a channel has held each of these packages without a break."""
+    """Return since when a channel's published releases have held each of these packages without a break."""
     query = (
         select(MembershipRow.package, ReleaseRow.published_at)
         .join(
@@ -240,7 +240,7 @@ def first_released(session: Session, channel: str, packages: Iterable[Digest]) -
 
 
 def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, int]:
-    """Return since which release a channel holds each of these packages as it is now; what it has not is left out."""
+    """Return since which release a channel holds each of these packages unchanged; packages it lacks are left out."""
     query = select(MembershipRow.name, MembershipRow.since).where(
         MembershipRow.channel == channel, col(MembershipRow.until).is_(None)
     )
@@ -248,16 +248,16 @@ def held_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
 
 
 def last_members(session: Session, channel: str, names: Iterable[str]) -> dict[str, Digest]:
-    """Return what a channel holds under each of these names, or held last; what it never had is left out."""
+    """Return what a channel holds under each of these names, or held last; unknown names are left out."""
     query = select(MembershipRow.name, MembershipRow.package).where(MembershipRow.channel == channel)
     rows = rows_with(session, query.order_by(col(MembershipRow.since)), MembershipRow.name, names)
     return {name: Digest(digest) for name, digest in rows}
 
 
 def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str, datetime | None]:
-    """Return since when the newest published release of a channel is without these packages, None for one that it has.
+    """Return since when a channel's published releases are without these packages; None for one that it has.
 
-    Of packages that the channel never had nothing is returned.
+    Packages that the channel never had are left out.
     """
     query = (
         select(MembershipRow.name, MembershipRow.until, ReleaseRow.published_at)
@@ -269,7 +269,7 @@ def gone_since(session: Session, channel: str, names: Iterable[str]) -> dict[str
         .where(MembershipRow.channel == channel)
         .order_by(col(MembershipRow.since))
     )
-    # A later membership says what became of it.
+    # A later membership overrides an earlier one.
     return {
         name: at if until is not None else None
         for name, until, at in rows_with(session, query, MembershipRow.name, names)
@@ -290,7 +290,7 @@ def add_release(
     trace: str,
     now: datetime,
 ) -> ReleaseRecord:
-    """Record a release that is about to be signed; `changes` are the packages that it puts in, or takes out (None)."""
+    """Record a release that is about to be signed; `changes` are the packages it adds, or removes (None)."""
     row = ReleaseRow(
         channel=channel,
         number=number,

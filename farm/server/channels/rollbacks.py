@@ -1,4 +1,4 @@
-"""What a rollback removed from a channel or kept out of it, and whether a curator has ordered it back since."""
+"""The packages that a rollback removed from a channel or kept out of it, and later orders to bring them back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Found = dict[Digest, tuple[int, OrderRow, str]]
 class RollbackRecord:
     """What `release` of a channel, a rollback for `reason`, did to a package; `since` are later orders about packages.
 
-    `deed`: took it out, left it out, kept it. Each order is the set of names that it is about; None: all.
+    `deed`: removed it, left it out, or kept it. Each order is the set of names that it is about; None: all.
     """
 
     release: int
@@ -39,12 +39,12 @@ class RollbackRecord:
     since: tuple[frozenset[str] | None, ...]
 
     def allows(self, name: str) -> bool:
-        """Return whether a curator has ordered the package of this name to move since."""
+        """Return whether a later order of a curator lets the package of this name move."""
         return any(names is None or name in names for names in self.since)
 
 
 def leave_out(session: Session, order_id: int, offered: Differences) -> None:
-    """Record the changes that were on offer when this order, a rollback, was carried out: they are left out."""
+    """Record the available changes when this order, a rollback, was carried out: they are left out."""
     session.add_all(
         LeftOutRow(order_id=order_id, name=name, package=package, stays=after is None)
         for name, (before, after) in sorted(offered.items())
@@ -54,7 +54,7 @@ def leave_out(session: Session, order_id: int, offered: Differences) -> None:
 
 
 def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RollbackRecord]:
-    """Return for those of these packages that a rollback took or left out of the channel what did, the last time."""
+    """Return, for those of these packages that a rollback removed or left out, the last such rollback."""
     found: Found = {}
     for some in in_parts(packages):
         _note(found, _left(session, channel, some, stays=False), "left it out")
@@ -71,7 +71,7 @@ def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict
             .where(MembershipRow.channel == channel, col(MembershipRow.package).in_(some), _is_rollback())
         )
         _note(found, session.exec(membership).all(), "took it out")
-        # Of packages of other distributions the candidate itself says what it took out.
+        # For imported packages, the candidate itself records what it removed.
         imported = (
             select(CandidateImportRow.before, ReleaseRow.number, OrderRow)
             .join(ReleaseRow, col(ReleaseRow.candidate_id) == col(CandidateImportRow.candidate_id))
@@ -83,7 +83,7 @@ def kept_out(session: Session, channel: str, packages: Iterable[Digest]) -> dict
 
 
 def kept_in(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, RollbackRecord]:
-    """Return for those of these packages of the channel that a rollback kept, though they would have gone, what did."""
+    """Return, for those of these packages that a rollback kept although they would have gone, that rollback."""
     found: Found = {}
     for some in in_parts(packages):
         _note(found, _left(session, channel, some, stays=True), "kept it")
@@ -105,7 +105,7 @@ def _is_rollback() -> ColumnElement[bool]:
 
 
 def _note(found: Found, rows: Iterable[tuple[str | None, int, OrderRow]], deed: str) -> None:
-    """Add what was found, of each package the newest release; of two deeds of one release the one noted later."""
+    """Add the rollbacks found, the newest release for each package; of two records of one release, the later one."""
     for package, number, order in rows:
         if package and (Digest(package) not in found or number >= found[Digest(package)][0]):
             found[Digest(package)] = number, order, deed
@@ -133,7 +133,7 @@ def _with_orders(session: Session, channel: str, found: Found) -> dict[Digest, R
 
 
 def _spoken_of(kind: OrderKind, detail: Mapping[str, list[str]]) -> frozenset[str] | None:
-    """Return the packages that an order wants to move: a retry only those that it names, and what moves along."""
+    """Return the packages that an order is to move: for a retry only those that it names, and those that move along."""
     names = frozenset(detail.get("packages", []))
     if kind is OrderKind.PROMOTE and not names:
         return None

@@ -32,7 +32,7 @@ class Approval(Record):
 
 
 def add_approval(session: Session, approval: Approval) -> None:
-    """Keep an approval; it takes the place of one that the same person gave for the same package before."""
+    """Store an approval, replacing one that the same person gave for the same package before."""
     key = (approval.channel, approval.package, approval.curator)
     row = session.get(ApprovalRow, key)
     if row is None:
@@ -43,7 +43,7 @@ def add_approval(session: Session, approval: Approval) -> None:
 
 
 def withdraw_approval(session: Session, channel: str, package: Digest, curator: str) -> bool:
-    """Take an approval back; False when there was none."""
+    """Withdraw an approval; False if there was none."""
     changed = session.exec(
         delete(ApprovalRow).where(
             col(ApprovalRow.channel) == channel,
@@ -55,7 +55,7 @@ def withdraw_approval(session: Session, channel: str, package: Digest, curator: 
 
 
 def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> dict[Digest, list[Approval]]:
-    """Return what was signed for these packages on a channel, by descriptor, in the order of the curators' names."""
+    """Return the approvals for these packages on a channel, by descriptor, sorted by the curators' names."""
     found: dict[Digest, list[Approval]] = {}
     query = select(ApprovalRow).where(ApprovalRow.channel == channel).order_by(ApprovalRow.curator)
     for row in rows_with(session, query, ApprovalRow.package, packages):
@@ -64,7 +64,7 @@ def approvals_of(session: Session, channel: str, packages: Iterable[Digest]) -> 
 
 
 def given_by(session: Session, channel: str, curator: str, name: str) -> list[Approval]:
-    """Return what a curator has signed on a channel for any build of a package, by the name that the farm keeps."""
+    """Return a curator's approvals on a channel for any build of a package, by its stored name."""
     theirs = (ApprovalRow.channel == channel, ApprovalRow.curator == curator)
     own = select(PackageRow.digest).where(PackageRow.name == name)
     others = select(ImportedPackageRow.descriptor).where(ImportedPackageRow.name == name)

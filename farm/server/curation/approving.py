@@ -1,4 +1,4 @@
-"""Approvals of curators: which packages of a channel wait for one, and taking the signed statements."""
+"""Approvals of curators: the packages of a channel that wait for one, and the signed statements."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The approvals that a channel's policy asks for: how many of a group, and the group's keys by name."""
+    """The approvals that a channel's policy requires: how many of a group, and the group's keys by name."""
 
     group: str
     count: int
@@ -46,9 +46,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PendingApproval:
-    """A package that is to enter a channel and who has approved it, by name; `enough` when no more are needed.
+    """A package that is to enter a channel and who has approved it, by name; `enough` if no more are needed.
 
-    One that is `removed` is to leave the channel.
+    A package that is `removed` is to leave the channel.
     """
 
     package: Package | ImportedPackage
@@ -58,7 +58,7 @@ class PendingApproval:
 
 
 def asked(unit: UnitOfWork, channel: str) -> Asked:
-    """Return what approvals a channel asks for. Raises `CurationError` when it asks for none."""
+    """Return the approvals that a channel requires. Raises `CurationError` if it requires none."""
     for gate in policy_of(unit, channel).get("gates", []):
         if gate["gate"] == "approvals":
             people = gate.get("people", unit.inputs.curators.get(gate["of"], {}))
@@ -131,7 +131,7 @@ def _check_counts(unit: UnitOfWork, said: SignedApproval, withdrawn: Digest | No
             f"it is of {said.at:%Y-%m-%d %H:%M} UTC, and here it is {unit.now:%Y-%m-%d %H:%M} UTC",
             remedy="Set the clock of the machine where you sign, and sign again.",
         )
-    # It may name an order that is unknown here, as after an older database was restored.
+    # It may name an order that is unknown here, e.g. after an older database was restored.
     known = said.after is None or signed_orders.signed_order(unit.session, said.after) is not None
     if withdrawn is not None and said.after != withdrawn and known:
         raise ApprovalError(
@@ -178,7 +178,7 @@ def withdraw_with_signer(
 ) -> None:
     """Have the signer ignore approvals from now on, whether or not this farm knows them.
 
-    `packages` are descriptors by names, as the order has them; the approvals are those of who signs it.
+    `packages` are descriptors by names, as the order has them; the approvals are those of the order's signer.
     """
     policy_of(unit, channel)
     wanted = RequestedOrder(act=Act.WITHDRAW_APPROVAL, channel=channel, packages=packages, reason=why)
@@ -223,7 +223,7 @@ def _labels(unit: UnitOfWork, digests: Sequence[Digest]) -> dict[Digest, str]:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Packages, by descriptor, with version, whose approval was withdrawn; and those that are released and stay."""
+    """Packages, by descriptor, with version, whose approval was withdrawn; and released ones, which stay."""
 
     packages: Mapping[Digest, str]
     released: tuple[str, ...]
@@ -276,7 +276,7 @@ def _arriving(unit: UnitOfWork, channel: str) -> set[Digest]:
 
 
 def _departing(unit: UnitOfWork, channel: str) -> set[Digest]:
-    """Return the packages that are to leave a channel: its source or its candidate no longer has them."""
+    """Return the packages that are to leave a channel: absent from its source or its candidate."""
     session = unit.session
     origin = policy_of(unit, channel).get("from")
     if origin and releases.newest_release(session, origin) is None:

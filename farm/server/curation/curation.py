@@ -53,7 +53,7 @@ def freeze(
 ) -> Freeze:
     """Freeze a channel, so that it publishes nothing, until a time or until it is thawed.
 
-    Raises `AlreadyError` when it is frozen, unless this freeze is to `replace` that one.
+    Raises `AlreadyError` if it is frozen, unless this freeze is to `replace` that one.
     """
     policy_of(unit, channel)
     order = Freeze(unit.now, reason_of(why), actor.name, ahead(unit, until))
@@ -127,7 +127,7 @@ def lift(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, envelope
 
 
 def report(unit: UnitOfWork, actor: Actor, channel: str, package: str, *, why: str) -> Report:
-    """Report trouble with a package of a channel's newest release: it goes no further while the report is open."""
+    """Report trouble with a package of a channel's newest release: it is not promoted while the report is open."""
     policy_of(unit, channel)
     newest, package = newest_of(unit, channel), own_name(unit, package)
     found = releases.members_named(unit.session, channel, newest.number, [package])
@@ -167,9 +167,9 @@ def resolve(unit: UnitOfWork, actor: Actor, report_id: int, *, envelope: bytes |
 def close_with_signer(
     unit: UnitOfWork, actor: Actor, channel: str, report_id: int, package: Digest, *, envelope: bytes | None = None
 ) -> None:
-    """Have the signer close a report that is open there and not here, as after a backup was restored.
+    """Have the signer close a report that is open there and not here, e.g. after a backup was restored.
 
-    Raises `CurationError` where the report is open here too: then `resolve` closes both.
+    Raises `CurationError` if the report is open here too: then `resolve` closes both.
     """
     policy_of(unit, channel)
     known = reports.report(unit.session, report_id)
@@ -205,7 +205,7 @@ def _is_known(unit: UnitOfWork, channel: str, package: str) -> bool:
 
 
 def _goes_to_signer(unit: UnitOfWork, envelope: bytes | None) -> bool:
-    """Return whether an order may be about what only the signer has, as after an older database was restored."""
+    """Return whether an order may be about records of the signer alone, e.g. after an older database was restored."""
     return envelope is not None and signed_orders.who_orders(unit.session) is not None
 
 

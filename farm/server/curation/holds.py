@@ -1,4 +1,4 @@
-"""Holds: that a curator keeps a package where it is in a channel; written and read."""
+"""Holds, by which a curator keeps a package unchanged in a channel; written and read."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_hold(
 
 
 def lift_hold(session: Session, channel: str, package: str, *, lifted_by: str, now: datetime) -> bool:
-    """Let a package of a channel go on; False when it was not held."""
+    """Lift the hold on a package of a channel; False if it was not held."""
     changed = session.exec(
         update(HoldRow)
         .where(col(HoldRow.channel) == channel, col(HoldRow.package) == package, _open(now))

@@ -1,6 +1,6 @@
-"""Taking the orders that curators have signed: compared with the request, and kept for the signer.
+"""Takes the orders that curators have signed: compared with the request, and stored for the signer.
 
-Where targets sign no policy, orders need no signature, and an envelope is ignored.
+If targets sign no policy, orders need no signature, and an envelope is ignored.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RequestedOrder:
     curator: str = ""
 
     def differs(self, order: CuratorOrder) -> str:
-        """Return in what an order differs; an empty text when it matches."""
+        """Return how an order differs; empty if it matches."""
         pairs: dict[str, tuple[object, object]] = {
             "the act": (self.act, order.act),
             "the channel": (self.channel, order.channel),
@@ -72,10 +72,11 @@ class RequestedOrder:
 def take_signed(
     unit: UnitOfWork, wanted: RequestedOrder, envelope: bytes | None, *, order_id: int | None = None
 ) -> CuratorOrder | None:
-    """Keep a signed order, and return it; None where orders need no signature.
+    """Store a signed order, and return it; None if orders need no signature.
 
-    It has to be of now: the signer goes by the order with the latest time, and one with a wrong time would have no
-    effect, or undo later ones. Raises `CurationError` (`unsigned-order`), `CuratorOrderError`, `InvalidEnvelopeError`.
+    Its time must be recent: for the signer the order with the latest time counts, so one with a wrong time would have
+    no effect, or undo later ones.
+    Raises `CurationError` (`unsigned-order`), `CuratorOrderError`, `InvalidEnvelopeError`.
     """
     people = signed_orders.who_orders(unit.session)
     if people is None:
@@ -127,12 +128,12 @@ class Signature:
 
     @property
     def expires(self) -> datetime:
-        """Until when a release may use it, unless it is withdrawn."""
+        """When the last release may use it, unless it is withdrawn."""
         return kept_order(self.given.envelope.encode()).expires
 
 
 def signatures_of(unit: UnitOfWork, order_ids: Collection[int]) -> dict[int, Signature]:
-    """Return what was signed as these orders to the pipeline, by the number of each that somebody has signed."""
+    """Return the signatures of these orders to the pipeline, by the number of each signed order."""
     found: dict[int, Signature] = {}
     for order in signed_orders.about_orders(unit.session, order_ids):
         number = order.order_id
@@ -146,12 +147,12 @@ def signatures_of(unit: UnitOfWork, order_ids: Collection[int]) -> dict[int, Sig
 
 
 def signature_of(unit: UnitOfWork, order_id: int) -> Signature | None:
-    """Return what was signed as an order to the pipeline; None for one that nobody has signed."""
+    """Return the signature of an order to the pipeline; None for an unsigned one."""
     return signatures_of(unit, [order_id]).get(order_id)
 
 
 def withdrawals_of_approvals(unit: UnitOfWork, channel: str) -> dict[tuple[Digest, str], Digest]:
-    """Return the last orders by which approvals on a channel were taken back, by package and curator."""
+    """Return the last orders that withdrew approvals on a channel, by package and curator."""
     newest: dict[tuple[Digest, str], CuratorOrder] = {}
     for kept in signed_orders.of_act(unit.session, channel, Act.WITHDRAW_APPROVAL):
         try:
@@ -166,26 +167,27 @@ def withdrawals_of_approvals(unit: UnitOfWork, channel: str) -> dict[tuple[Diges
 
 
 def withdrawn_orders(unit: UnitOfWork, channel: str) -> frozenset[Digest]:
-    """Return which orders to a channel, or to another role, somebody has withdrawn."""
+    """Return the withdrawn orders to a channel or another role."""
     found: set[Digest] = set()
     for kept in signed_orders.of_act(unit.session, channel, Act.WITHDRAW_ORDER):
-        with suppress(CuratorOrderError):  # somebody has edited it: the signer refuses it
+        with suppress(CuratorOrderError):  # its row was edited: the signer refuses it
             if target := kept_order(kept.envelope.encode()).target:
                 found.add(target)
     return frozenset(found)
 
 
 def take_words(unit: UnitOfWork, words: Iterable[Word], envelope: bytes | None, *, new: bool) -> None:
-    """Keep the signed order for advisories, statements or reviews. What is not `new` need not be signed.
+    """Store the signed order for advisories, statements or reviews. What is not `new` need not be signed.
 
-    An order for something that is kept already is kept too: so it can be signed later. Raises as `take_signed`.
+    An order for something that is stored already is stored too, so that it can be signed later. Raises as
+    `take_signed`.
     """
     if new or envelope is not None:
         take_signed(unit, RequestedOrder(act=Act.ADVISE, channel=ADVISORIES, packages=words_to_sign(words)), envelope)
 
 
 def may_order(unit: UnitOfWork, envelope: bytes) -> bool:
-    """Return whether an envelope is signed by somebody whose orders count."""
+    """Return whether an envelope is signed by a person whose orders count."""
     try:
         read_order(envelope, signed_orders.who_orders(unit.session) or {})
     except InvalidEnvelopeError:

@@ -1,4 +1,4 @@
-"""What curators order the pipeline of a channel to do: promote, roll back, retry; each with its audit row."""
+"""Curators' orders to the pipeline of a channel: promote, roll back, retry; each with its audit row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def promote(
     why: str = "",
     envelope: bytes | None = None,
 ) -> Order:
-    """Order what the newest release of `origin` holds, or some packages of it, to the gates of a channel."""
+    """Order that packages of the newest release of `origin`, all or some, enter the gates of a channel."""
     policy = policy_of(unit, channel)
     policy_of(unit, origin)
     source = policy.get("from", "")
@@ -110,7 +110,7 @@ def rollback(
 
 
 def held_among(unit: UnitOfWork, channel: str, names: Iterable[str]) -> tuple[str, str] | None:
-    """Return who holds the first held package among these, and how to lift the hold; None when none is held."""
+    """Return who holds the first held package among these, and how to lift the hold; None if none is held."""
     found = holds.holds_on(unit.session, channel, names, now=unit.now)
     if not found:
         return None
@@ -128,10 +128,10 @@ def retry(
     why: str = "",
     envelope: bytes | None = None,
 ) -> Order:
-    """Order another try of what is held back on a channel, or of some packages: failed tests run again.
+    """Order a retry of what is held back on a channel, or of some packages: failed tests run again.
 
-    A signed order also lets the packages that it names in though they are older or were rolled back; for anything else
-    it needs no signature.
+    A signed order also admits the packages that it names although they are older or were rolled back; anything else
+    needs no signature.
     """
     policy_of(unit, channel)
     standing = excuses.standing(unit.session, channel)
@@ -157,11 +157,11 @@ def retry(
 def withdraw_order(
     unit: UnitOfWork, actor: Actor, channel: str, number: int, *, why: str, envelope: bytes | None = None
 ) -> Order:
-    """Withdraw an order that is not done, and its candidate. In a planning unit of work.
+    """Withdraw an order that is not done, and its candidate. Needs a planning transaction.
 
-    A signed order stays valid for the signer until a signed withdrawal: also one that ended without a release.
-    Raises `AlreadyError` for one that a release has used, or whose release is with the signer, or that counts nowhere
-    any more; `CurationError`, and as `take_signed`.
+    A signed order stays valid for the signer until a signed withdrawal, even if it ended without a release.
+    Raises `AlreadyError` if a release has used the order, or its release is with the signer, or it no longer counts
+    anywhere; `CurationError`, and as `take_signed`.
     """
     policy_of(unit, channel)
     reason = reason_of(why)
@@ -194,9 +194,9 @@ def withdraw_with_signer(
 ) -> None:
     """Have the signer reject an order from now on, also one that this farm does not know.
 
-    Raises `CurationError` for one that waits here: that is withdrawn by its number.
+    Raises `CurationError` for an order that waits here: that is withdrawn by its number.
     """
-    if channel != ADVISORIES:  # whose orders are about no channel
+    if channel != ADVISORIES:  # orders about no channel
         policy_of(unit, channel)
     reason = reason_of(why)
     kept_here = signed_orders.signed_order(unit.session, digest)
@@ -242,7 +242,7 @@ def _order(
     unit: UnitOfWork, actor: Actor, channel: str, *, kind: OrderKind, detail: dict[str, Any], reason: str
 ) -> Order:
     for waiting in orders.open_orders(unit.session, channel):
-        asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # that the pipeline adds
+        asked = {key: value for key, value in waiting.detail.items() if key != "along"}  # added by the pipeline
         if waiting.kind is kind and asked == detail:
             raise AlreadyError(f"order {waiting.id} of {waiting.ordered_by} asks for the same and is not done yet")
     order = orders.add_order(

@@ -1,4 +1,4 @@
-"""Orders of curators to the pipeline of a channel: given, taken in turn, and done; written and read."""
+"""Orders of curators to the pipeline of a channel: given, carried out in turn, and done; written and read."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class Order(
     Record, Form, record="order", keys={"reason": "why", "candidate_id": "candidate"}, texts={"detail": JSON_OBJECT}
 ):
-    """What a curator asked for. `detail` of promote: from, number, packages (empty: all); of rollback: number.
+    """A curator's order. `detail` of promote: from, number, packages (empty: all); of rollback: number.
 
-    Of retry: packages (empty: all that is held back), and, once it was taken up, what must move `along` with them.
+    Of retry: packages (empty: all that are held back) and, once it is taken up, the packages that must move `along`.
 
-    `candidate_id` and `ending` say what came of it, `outcome` says it to people; `ending` and `done_at` are None until
+    `candidate_id` and `ending` are its result, `outcome` describes it for people; `ending` and `done_at` are None until
     then.
     """
 
@@ -70,7 +70,7 @@ def add_order(
     ordered_by: str,
     now: datetime,
 ) -> Order:
-    """Write down an order."""
+    """Record an order."""
     text = JSON_OBJECT.write(detail)
     row = OrderRow(channel=channel, kind=kind, detail=text, reason=reason, ordered_by=ordered_by, at=now)
     return Order.added(session, row)
@@ -93,13 +93,13 @@ def order_of(session: Session, candidate_id: int) -> Order | None:
 
 
 def open_orders(session: Session, channel: str) -> list[Order]:
-    """Return the orders of a channel that are not done, in the order in which they will be."""
+    """Return the orders of a channel that are not done, in the order in which they are carried out."""
     query = select(OrderRow).where(OrderRow.channel == channel, col(OrderRow.done_at).is_(None))
     return Order.all(session, query.order_by(col(OrderRow.id)))
 
 
 def take_order(session: Session, order_id: int, *, candidate_id: int, along: Iterable[str] = ()) -> None:
-    """Write down which candidate was opened for an order; it is done when that candidate is decided.
+    """Record the candidate that was opened for an order; the order is done when that candidate is decided.
 
     `along` are the packages that must move with those that the order names.
     """
@@ -113,7 +113,7 @@ def take_order(session: Session, order_id: int, *, candidate_id: int, along: Ite
 def finish_order(
     session: Session, order_id: int, *, candidate_id: int | None, ending: OrderEnding, outcome: str, now: datetime
 ) -> None:
-    """Write down what came of an order, unless that was done."""
+    """Record the result of an order, unless it has one."""
     session.exec(
         update(OrderRow)
         .where(col(OrderRow.id) == order_id, col(OrderRow.done_at).is_(None))

@@ -28,7 +28,7 @@ class Report(
     record="report",
     keys={"package": "descriptor", "name": "package", "reason": "why", "reported_by": "by"},
 ):
-    """Trouble that somebody had with a package; `package` is its descriptor, `name` and `version` are for reading."""
+    """Reported trouble with a package; `package` is its descriptor, `name` and `version` are for people."""
 
     id: int
     channel: str
@@ -45,7 +45,7 @@ class Report(
 def add_report(
     session: Session, channel: str, package: Digest, *, reason: str, reported_by: str, now: datetime
 ) -> Report:
-    """Write down trouble with a package, own or of another distribution, which must be known."""
+    """Record trouble with a known package, own or imported."""
     row = ReportRow(channel=channel, package=package, reason=reason, reported_by=reported_by, at=now)
     session.add(row)
     session.flush()
@@ -53,7 +53,7 @@ def add_report(
 
 
 def resolve_report(session: Session, report_id: int, *, resolved_by: str, now: datetime) -> bool:
-    """Close a report; False when there is none of this number, or it is closed."""
+    """Close a report; False if there is none of this number, or it is closed."""
     changed = session.exec(
         update(ReportRow)
         .where(col(ReportRow.id) == report_id, col(ReportRow.resolved_at).is_(None))

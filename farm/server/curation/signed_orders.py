@@ -1,4 +1,4 @@
-"""Signed orders on their way to the signer; whose orders count; what lacks a signature. Written and read."""
+"""Signed orders on their way to the signer; the people whose orders count; what lacks a signature. Written and read."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class SignedOrder(
     keys={"digest": "order", "delivered_at": "brought-at"},
     outside={"envelope", "order_id"},
 ):
-    """A signed order that was taken here. `delivered_at` is when the signer took it; `refused` says why it did not.
+    """A signed order. `delivered_at` is when the signer took it; `refused` is why it did not.
 
-    `order_id` is the order to the pipeline that it is, or withdraws, where it does.
+    `order_id` is the order to the pipeline that it carries or withdraws, if any.
     """
 
     digest: Digest
@@ -49,7 +49,7 @@ class SignedOrder(
 
 
 def who_orders(session: Session) -> Mapping[str, str] | None:
-    """Return whose orders count, by name, with public keys; None while none have to be signed."""
+    """Return the people whose orders count, by name, with public keys; None if no order has to be signed."""
     row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
     if row is None:
         return None
@@ -58,7 +58,7 @@ def who_orders(session: Session) -> Mapping[str, str] | None:
 
 
 def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
-    """Set whose orders count."""
+    """Set the people whose orders count."""
     row = session.get(WhoOrdersRow, _ONLY) or WhoOrdersRow()
     row.people = canonical_json(None if people is None else dict(people)).decode()
     session.add(row)
@@ -66,7 +66,7 @@ def set_who_orders(session: Session, people: Mapping[str, str] | None) -> None:
 
 
 def bring_again(session: Session, since: datetime) -> None:
-    """Have orders that the signer has refused since then delivered again: it may take them now."""
+    """Deliver orders that the signer has refused since then again: it may take them now."""
     refused = (
         col(SignedOrderRow.delivered_at).is_(None),
         col(SignedOrderRow.refused) != "",
@@ -76,7 +76,7 @@ def bring_again(session: Session, since: datetime) -> None:
 
 
 def keep(session: Session, order: SignedOrder) -> None:
-    """Keep an order for delivery to the signer. One that is kept already stays as it is."""
+    """Store an order for delivery to the signer. A stored one stays as it is."""
     if session.get(SignedOrderRow, order.digest) is None:
         session.add(SignedOrderRow(**order.columns()))
         session.flush()
@@ -88,13 +88,13 @@ def signed_order(session: Session, digest: str) -> SignedOrder | None:
 
 
 def about_orders(session: Session, order_ids: Collection[int]) -> list[SignedOrder]:
-    """Return what was signed about orders to the pipeline, the oldest first: the orders, and their withdrawals."""
+    """Return the signed statements about orders to the pipeline, oldest first: orders and withdrawals."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.order_id).in_(order_ids))
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)))
 
 
 def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
-    """Return the orders of an act to a channel that the signer has not refused, in the order in which they came."""
+    """Return the orders of an act to a channel that the signer has not refused, in order of arrival."""
     query = select(SignedOrderRow).where(
         SignedOrderRow.channel == channel, SignedOrderRow.act == act, SignedOrderRow.refused == ""
     )
@@ -102,19 +102,19 @@ def of_act(session: Session, channel: str, act: str) -> list[SignedOrder]:
 
 
 def unbrought(session: Session, limit: int) -> list[SignedOrder]:
-    """Return the orders that are still to be delivered to the signer, the oldest first."""
+    """Return the orders that are still to be delivered to the signer, oldest first."""
     query = select(SignedOrderRow).where(col(SignedOrderRow.delivered_at).is_(None), SignedOrderRow.refused == "")
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at)).limit(limit))
 
 
 def astray(session: Session, channel: str, limit: int = 20) -> list[SignedOrder]:
-    """Return the orders to a channel that the signer does not have yet, or has refused; the newest first."""
+    """Return the orders to a channel that the signer does not have yet, or has refused; newest first."""
     query = select(SignedOrderRow).where(SignedOrderRow.channel == channel, col(SignedOrderRow.delivered_at).is_(None))
     return SignedOrder.all(session, query.order_by(col(SignedOrderRow.at).desc()).limit(limit))
 
 
 def brought_to(session: Session, channel: str, since: datetime) -> list[SignedOrder]:
-    """Return the orders to a channel that the signer has, and that were taken here since then."""
+    """Return the orders to a channel that the signer has and that arrived here since then."""
     query = select(SignedOrderRow).where(
         SignedOrderRow.channel == channel,
         col(SignedOrderRow.delivered_at).is_not(None),
@@ -130,7 +130,7 @@ def note_brought(session: Session, digest: Digest, *, now: datetime, refused: st
 
 
 def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrder]:
-    """Return orders of an act that the signer has, and that were taken here since then."""
+    """Return orders of an act that the signer has and that arrived here since then."""
     query = select(SignedOrderRow).where(
         SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None), col(SignedOrderRow.at) >= since
     )
@@ -138,7 +138,7 @@ def brought_since(session: Session, act: str, since: datetime) -> list[SignedOrd
 
 
 def state_of_brought(session: Session, act: str) -> tuple[int, str]:
-    """Return a value that changes when an order of an act is delivered, or others may order."""
+    """Return a value that changes when an order of an act is delivered, or when other people may give orders."""
     query = select(func.count()).select_from(SignedOrderRow)
     count = session.exec(query.where(SignedOrderRow.act == act, col(SignedOrderRow.delivered_at).is_not(None))).one()
     row = session.get(WhoOrdersRow, _ONLY, populate_existing=True)
@@ -146,7 +146,7 @@ def state_of_brought(session: Session, act: str) -> tuple[int, str]:
 
 
 def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
-    """Set what lacks a signature, each with a description."""
+    """Set the documents that lack a signature, each with a description."""
     if words == unsigned_words(session):
         return
     session.exec(delete(UnsignedWordRow))
@@ -155,15 +155,15 @@ def set_unsigned_words(session: Session, words: Mapping[Digest, str]) -> None:
 
 
 def unsigned_words(session: Session) -> dict[Digest, str]:
-    """Return what is not published because nobody has signed it, by the digest of its canonical JSON."""
+    """Return the documents that are unpublished for lack of a signature, by the digest of their canonical JSON."""
     return {Digest(row.digest): row.description for row in session.exec(select(UnsignedWordRow))}
 
 
 def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] = ()) -> dict[str, list[int]]:
-    """Return the open reports that the signer was not told of: the oldest numbers of each channel, so many of each.
+    """Return the oldest open reports that the signer does not have, up to a number for each channel.
 
-    And the `closed` ones of these numbers, if it was not told of them. None while nobody's orders count with it: none
-    could be closed there.
+    Also those of the `closed` numbers that it does not have. None while nobody's orders count with it: it could close
+    none.
     """
     if who_orders(session) is None:
         return {}
@@ -176,7 +176,7 @@ def unbrought_reports(session: Session, limit: int, *, closed: Collection[int] =
 
 
 def reports_astray(session: Session, channel: str, limit: int = 20) -> list[int]:
-    """Return the numbers of open reports on a channel that the signer has not got; nothing where it asks for none."""
+    """Return the numbers of open reports on a channel that the signer lacks; empty if it takes none."""
     if who_orders(session) is None:
         return []
     missing = (col(ReportRow.delivered_at).is_(None), col(ReportRow.resolved_at).is_(None))

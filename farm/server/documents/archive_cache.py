@@ -1,6 +1,6 @@
-"""The digests of what is in archives, computed while they are uploaded and remembered until their build ends.
+"""The digests of the content of archives, computed during upload and remembered until the build ends.
 
-A cache only: an archive that is not in it is read.
+Only a cache: an archive that is not in it is read.
 """
 
 from __future__ import annotations

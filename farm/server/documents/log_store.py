@@ -1,6 +1,6 @@
-"""The logs of attempts on the farm's side: structured records, one JSON line each, in one file an attempt.
+"""The logs of attempts on the farm's side: structured records, one JSON line each, one file for each attempt.
 
-Appending is by offset, so that a worker that did not hear the answer can send the same again. The files outlive
+Appending is by offset, so that a worker that missed the answer can send the same piece again. The files outlive
 containers, workers and leases.
 """
 
@@ -114,7 +114,7 @@ class LogStore:
         return size + len(piece)
 
     def size(self, attempt_id: int) -> int:
-        """Return how many bytes an attempt's log has."""
+        """Return the size of an attempt's log in bytes."""
         try:
             return self._path(attempt_id).stat().st_size
         except FileNotFoundError:
@@ -177,7 +177,7 @@ class LogStore:
         """Return the bytes of whole lines, about `most` of them; empty at the end of the log."""
         piece = self._piece(attempt_id, offset, most)
         end = piece.rfind(b"\n") + 1
-        if not end and len(piece) == most:  # one line that is longer than was asked for
+        if not end and len(piece) == most:  # one line longer than `most`
             piece = self._piece(attempt_id, offset, most + 8 * LONGEST_TEXT)
             end = piece.find(b"\n") + 1
         return piece[:end]

@@ -19,14 +19,14 @@ _REMEMBERED = 1024
 
 
 class MemberReader:
-    """The members that packages are in a set; for any number of threads."""
+    """Finished packages as members of a set; for any number of threads."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
         self._read = lru_cache(_REMEMBERED)(self._read_member)
 
     def member(self, package: Package | ImportedPackage) -> Member:
-        """Return a package as a set sees it. Raises `MissingBlobError`, `CorruptBlobError`."""
+        """Return a package as a member of a set. Raises `MissingBlobError`, `CorruptBlobError`."""
         return self._read(package)
 
     def _read_member(self, package: Package | ImportedPackage) -> Member:

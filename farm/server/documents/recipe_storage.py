@@ -35,19 +35,19 @@ class RecipeStorage:
         self._read = lru_cache(_REMEMBERED)(self._read_kept)
 
     def keep(self, files: Mapping[str, bytes]) -> Digest:
-        """Keep the files of one recipe, each local source also as a blob of its own, and return their digest."""
+        """Store the files of one recipe, each local source also as a blob of its own, and return their digest."""
         for content in files.values():
             self._blobs.put_bytes(content)
         encoded = {name: base64.b64encode(content).decode("ascii") for name, content in files.items()}
         return self._blobs.put_bytes(canonical_json(encoded))
 
     def files(self, digest: Digest) -> dict[str, bytes]:
-        """Return the files of a recipe that was kept."""
+        """Return the files of a stored recipe."""
         encoded = json.loads(self._blobs.read(digest))
         return {name: base64.b64decode(content) for name, content in encoded.items()}
 
     def recipe(self, revision: RecipeRevision) -> Recipe:
-        """Return the recipe of a revision. Raises `RecipeError` when today's step library cannot read it any more."""
+        """Return the recipe of a revision. Raises `RecipeError` if the present step library cannot read it."""
         return self._read(revision.files, revision.name)
 
     def read(self, files: Mapping[str, bytes], *, file: str) -> Recipe:

@@ -1,3 +1,3 @@
-"""Who may do what: tokens, workers, and the audit trail.
+"""Identities and permissions: tokens, workers, and the audit trail.
 May import `server.transaction` and what lies below.
 """

@@ -1,4 +1,4 @@
-"""Who may do what: tokens of people, keys of workers, and the audit trail of what they did or were refused."""
+"""Permissions: tokens of people, keys of workers, and the audit trail of what they did or were refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_DETAIL = 2000
 
 
 def issue_token(unit: UnitOfWork, *, name: str, role: Role, lasts: timedelta) -> tuple[str, Token]:
-    """Return a new token, and what is kept of it; the token itself is not."""
+    """Return a new token and its record; the token itself is not stored."""
     text = f"farm_{role}_{secrets.token_urlsafe(32)}"
     token = identities.add_token(
         unit.session,
@@ -71,14 +71,14 @@ def _invalid(message: str, *, remedy: str = "") -> FarmError:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and from which address: `token:alice`, `192.0.2.7`."""
+    """The author of an action, and the address it came from: `token:alice`, `192.0.2.7`."""
 
     name: str
     address: str = ""
 
 
 def audit(unit: UnitOfWork, actor: Actor, action: str, subject: str, detail: str = "", *, channel: str = "") -> None:
-    """Record, in the transaction of what was done, who did it; `channel` is the one that it is about."""
+    """Record who did something, in the transaction of the action; `channel` is the channel it is about."""
     event = AuditEvent(
         at=unit.now,
         actor=actor.name,

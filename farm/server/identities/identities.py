@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _LATE = timedelta(minutes=1)
-"""Lines that are written at the same time may have numbers in another order than their times, by less than this."""
+"""Lines written at the same time may have numbers in another order than their times, by less than this."""
 
 
 def token_digest(token: str) -> str:
@@ -97,7 +97,7 @@ def add_audit(session: Session, audit: AuditEvent) -> None:
 
 
 def forget_strangers(session: Session, *, before: datetime) -> int:
-    """Delete lines about requests of unknown clients that were refused before this time; return how many."""
+    """Delete lines about refused requests of unknown clients from before this time; return how many."""
     unknown = and_(col(AuditRow.actor) == "", col(AuditRow.allowed).is_(other=False), col(AuditRow.at) < before)
     return session.exec(delete(AuditRow).where(unknown)).rowcount
 

@@ -1,3 +1,3 @@
-"""Jobs, leases and attempts: planning, claiming, finishing, and what follows for dependents.
+"""Jobs, leases and attempts: planning, claiming, finishing, and the effects on dependents.
 May import `server.channels` and what lies below.
 """

@@ -43,7 +43,7 @@ def attempt(session: Session, attempt_id: int) -> Attempt | None:
 
 
 def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str, lock: bool = False) -> Attempt | None:
-    """Return an attempt that this worker holds, or held, by this token. With `lock`, others wait to change it."""
+    """Return an attempt that this worker holds, or held, under this token. With `lock`, others wait to change it."""
     query = select(AttemptRow).where(
         AttemptRow.id == attempt_id, AttemptRow.worker == worker, AttemptRow.token_digest == token_digest
     )
@@ -53,7 +53,7 @@ def holder(session: Session, attempt_id: int, *, worker: str, token_digest: str,
 
 
 def change_live(session: Session, attempt: Attempt, *, now: datetime, **values: Any) -> bool:
-    """Change an attempt whose lease is live and not expired; False when it no longer is."""
+    """Change an attempt whose lease is live and not expired; False if it is not."""
     changed = session.exec(
         update(AttemptRow)
         .where(
@@ -94,13 +94,13 @@ def live_attempt(session: Session, job_id: int) -> Attempt | None:
 
 
 def attempts_of(session: Session, job_id: int) -> list[Attempt]:
-    """Return all tries at a job, the first first."""
+    """Return all attempts at a job, oldest first."""
     query = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(col(AttemptRow.number))
     return Attempt.all(session, query)
 
 
 def attempts_of_jobs(session: Session, job_ids: Iterable[int]) -> dict[int, list[Attempt]]:
-    """Return the attempts at each of these jobs, the first first; jobs without one are left out."""
+    """Return the attempts at each of these jobs, oldest first; jobs without one are left out."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
     query = select(AttemptRow).order_by(col(AttemptRow.number))
     for row in rows_with(session, query, AttemptRow.job_id, job_ids):

@@ -1,4 +1,4 @@
-"""Comparisons of the interfaces of libraries: asked for once for two builds, and answered once; written and read."""
+"""Comparisons of the interfaces of libraries: requested once for two builds, and answered once; written and read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Comparison(
 
 
 def keep(session: Session, comparison: Comparison) -> None:
-    """Keep what is to be compared under the digest of its order."""
+    """Store a comparison under the digest of its order."""
     digest = comparison.order.digest
     if session.get(ComparisonRow, digest) is None:
         session.add(ComparisonRow(digest=digest, **comparison.columns()))
@@ -54,18 +54,18 @@ def keep(session: Session, comparison: Comparison) -> None:
 
 
 def comparison(session: Session, digest: Digest) -> Comparison:
-    """Return a comparison that was kept."""
+    """Return a stored comparison."""
     return Comparison.of(session.get_one(ComparisonRow, digest))
 
 
 def comparisons(session: Session, digests: Iterable[Digest]) -> dict[Digest, Comparison]:
-    """Return those of these comparisons that were kept, by the digest of their order."""
+    """Return the stored ones among these comparisons, by the digest of their order."""
     rows = rows_with(session, select(ComparisonRow), ComparisonRow.digest, digests)
     return {Digest(row.digest): Comparison.of(row) for row in rows}
 
 
 def record_outcome(session: Session, digest: Digest, outcome: AbiOutcome, *, job_id: int) -> None:
-    """Write down what a comparison came to, unless that was done."""
+    """Record the result of a comparison, unless it has one."""
     session.exec(
         update(ComparisonRow)
         .where(col(ComparisonRow.digest) == digest, col(ComparisonRow.outcome) == "")

@@ -1,4 +1,4 @@
-"""Recipes that need others and have a build open or failed: what they have put out is of an older build."""
+"""Recipes that need others and have an open or failed build: their packages are from an older build."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class OpenBuild:
     """The newest build job of the recipe `dependent`, which needs the recipe `needed`, and has not succeeded.
 
-    `built_plan` is what its newest packages were built by, or came to the same files later (`RecipeHead.newest_plan`).
+    `built_plan` is the plan of its newest packages, or a later plan with the same files (`RecipeHead.newest_plan`).
     """
 
     needed: str

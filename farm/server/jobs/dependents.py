@@ -1,6 +1,6 @@
-"""What follows for other jobs when a recipe was submitted, or a build succeeded or failed.
+"""The effects on other jobs when a recipe was submitted, or a build succeeded or failed.
 
-`settle_all` may run at any time on any job: it goes by the current state, never by what has happened.
+`settle_all` may run at any time on any job: it depends on the current state only, never on past events.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSETTLED = (JobState.WAITING, JobState.BLOCKED)
 
 
 def settle_all(unit: UnitOfWork, start: Iterable[Job]) -> None:
-    """Settle these jobs, and all that depend on them, until nothing changes any more."""
+    """Settle these jobs, and all that depend on them, until nothing changes."""
     open_ends = deque(job.id for job in start)
     while open_ends:
         job = jobs.job(unit.session, open_ends.popleft())
@@ -69,7 +69,7 @@ def _followers(unit: UnitOfWork, job: Job) -> list[Job]:
 
 
 def _settle(unit: UnitOfWork, job: Job) -> bool:
-    """Move one waiting or blocked job to the state that it belongs in; return whether that changed anything."""
+    """Move one waiting or blocked job to the state that it belongs in; return whether anything changed."""
     needs = jobs.needs_of(unit.session, job.id)
     unbuilt = [name for name, head in recipes.heads(unit.session, needs).items() if not head.is_built]
     broken = [name for name in unbuilt if _is_broken(unit, name)]
@@ -85,14 +85,14 @@ def _settle(unit: UnitOfWork, job: Job) -> bool:
 
 
 def _is_broken(unit: UnitOfWork, name: str) -> bool:
-    """Return whether the current revision of a recipe cannot be built without somebody's help."""
+    """Return whether the current revision of a recipe cannot be built without a person's help."""
     head = recipes.head(unit.session, name)
     latest = jobs.latest_of_revision(unit.session, head.current) if head else None
     return latest is None or latest.state in (JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED)
 
 
 def _pin(unit: UnitOfWork, job: Job, needs: tuple[str, ...]) -> bool:
-    """Plan a job. Then it is ready, or done already, or it waits for a job with the same plan."""
+    """Plan a job. Then it is ready, or already done, or it waits for a job with the same plan."""
     try:
         plan = plan_for(unit, recipe_of(unit, job), needs)
     except FarmError as error:

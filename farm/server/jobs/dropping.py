@@ -1,7 +1,7 @@
-"""Which packages of a finished build are dropped, because they have the same files as the current ones.
+"""The packages of a finished build that are dropped because they have the same files as the current ones.
 
-A subscriber gains nothing by them: they differ only in the digest of their plan, as a dependency was another build.
-They stay on record, so that it is known that the current packages also fit these dependencies.
+A subscriber gains nothing from them: only the digest of their plan differs, because a dependency was another build.
+Their records stay, to show that the current packages also fit these dependencies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def kept_instead(unit: UnitOfWork, job: Job, built: Collection[Descriptor]) -> Mapping[Digest, Digest]:
-    """Return which current package is kept in place of each that was built; empty when the new ones are kept.
+    """Return the current package that is kept in place of each built one; empty if the new ones are kept.
 
     All or none: the build must be of the revision that is current and built, with the same files in each package.
     """

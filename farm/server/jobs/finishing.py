@@ -1,4 +1,4 @@
-"""How an attempt ends by its worker's report: it is checked against the lease, then everything is recorded at once."""
+"""The end of an attempt by its worker's report: checked against the lease, then recorded in one transaction."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TEST_FAILED = "test-failed"
 
 
 class RefusedOutcomeError(FarmError):
-    """A worker reports something that is not the outcome of what was leased to it."""
+    """A worker reports something other than the outcome of its leased job."""
 
     code = "refused-outcome"
 
@@ -64,7 +64,7 @@ class ProvenanceCheck(Protocol):
     ) -> tuple[Consumption, ...]:
         """Check the envelope of `worker` for all packages of the build with this number, made from `recipe`.
 
-        Returns which libraries the build says it opened.
+        Returns the libraries that the build states to have opened.
         """
 
 
@@ -73,8 +73,8 @@ def finish_build(
 ) -> Job:
     """Record the packages of a build, end its job, and plan the jobs that waited for it, in one transaction.
 
-    Of a rebuild only the comparison with the first build is recorded. Packages with the same files as the current ones
-    are recorded and dropped (`kept_instead`).
+    For a rebuild, only the comparison with the first build is recorded. Packages with the same files as the current
+    ones are recorded and dropped (`kept_instead`).
     Raises `LeaseLostError`, `RefusedOutcomeError` and what `check_provenance` raises; nothing has changed then.
     """
     # The slow checks come first and hold no lock: their input never changes. The lease is checked again below.
@@ -195,7 +195,7 @@ def _check_signed(
     order_of: Callable[[UnitOfWork, Job], _Order],
     check: Callable[[bytes, Worker, _Order, _Outcome], str],
 ) -> dict[str, str]:
-    """Check the signed statement of an outcome against the leased order; return what an attempt keeps of it."""
+    """Check the signed statement of an outcome against the leased order; return the values that the attempt stores."""
     if not outcome.attestation:
         return {}
     with application.reading() as unit:
@@ -207,7 +207,7 @@ def _check_signed(
 def _envelope(application: Application, attestation: Digest, log: Digest) -> bytes:
     """Return the signed statement of an outcome; the log that it names must be uploaded too.
 
-    It is the log as the worker has it: of what the farm received, the end may be missing, and long lines were cut.
+    That log is the worker's: in the log that the farm received, the end may be missing, and long lines were cut.
     """
     for what, digest, largest in (("log", log, None), ("signed result", attestation, LARGEST_ENVELOPE)):
         if not application.blobs.has(digest):
@@ -236,7 +236,7 @@ def _check_packages(application: Application, plan: Plan, outcome: BuildOutcome)
         _check_archive(application, built)
         _check_blob(application, built.manifest, largest=LARGEST["manifest"])
         _check_blob(application, built.facts, largest=LARGEST["facts"])
-        # Read now, so that a malformed one is its worker's fault, and not an error of the next plan.
+        # Read now, so that a malformed document is its worker's fault, and not an error of the next plan.
         manifest = Manifest.from_json(application.blobs.read(built.manifest.digest))
         facts = PackageFacts.from_json(application.blobs.read(built.facts.digest))
         _check_described(plan, outputs[descriptor.name.short], descriptor, manifest, facts)
@@ -248,7 +248,7 @@ def _check_packages(application: Application, plan: Plan, outcome: BuildOutcome)
 
 
 def _check_described(plan: Plan, output: str, descriptor: Descriptor, manifest: Manifest, facts: PackageFacts) -> None:
-    """Check that a descriptor is what plan and files of the package make it.
+    """Check that a descriptor follows from the package's plan and files.
 
     Raises `RefusedOutcomeError`, `UndeclaredFilesError`, `UnusedDeclarationError`.
     """
@@ -260,7 +260,7 @@ def _check_described(plan: Plan, output: str, descriptor: Descriptor, manifest: 
 
 
 def _check_archive(application: Application, built: BuiltPackage) -> None:
-    """Check that the archive holds the package: signer and clients would refuse another only later."""
+    """Check that the archive holds the package: signer and clients would refuse another one only later."""
     if application.archives.unpacked(built.archive.digest) != built.descriptor.diff_id:
         raise RefusedOutcomeError(
             f"the archive of {built.descriptor.name} does not hold what its descriptor says",
@@ -358,7 +358,7 @@ def _revision(unit: UnitOfWork, job: Job) -> RecipeRevision:
 
 
 def _keep_log(application: Application, attempt_id: int, digest: Digest) -> None:
-    """Keep the log of an attempt as a blob, if it is the one that the builder has signed: then it can be published."""
+    """Store the log of an attempt as a blob if it is the log that the builder has signed: then it can be published."""
     if application.blobs.has(digest) or application.logs.summary(attempt_id).digest != digest:
         return
     with application.blobs.writer() as writer:

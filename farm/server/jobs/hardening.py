@@ -1,4 +1,4 @@
-"""How the files of a recorded package are hardened, and what its recipe waives."""
+"""The hardening of a recorded package's files, and what its recipe waives."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def hardening_of(unit: UnitOfWork, package: Package) -> tuple[HardeningFinding, ...]:
-    """Return what the files of a package lack, waived or not, and what cannot be judged of them."""
+    """Return the hardening that a package's files lack, waived or not, and what cannot be judged."""
     together = packages.packages_of_plan(unit.session, package.plan)
     producers = producers_by_build_id(unit.packages.member(each).facts for each in together)
     return hardening_findings(unit.packages.member(package).facts, producers, _waivers(unit, package))
 
 
 def _waivers(unit: UnitOfWork, package: Package) -> tuple[HardeningWaiver, ...]:
-    """Return what is waived by the newest recipe that comes to the plan of a package: nothing is built again to waive.
+    """Return what the newest recipe that leads to a package's plan waives: a waiver needs no new build.
 
-    That recipe stands in the release beside the one that the package was built from, for the checker to read.
+    A release names that recipe next to the one that the package was built from, for the checker to read.
     """
     plans = [package.plan, *packages.plans_of(unit.session, package.digest)]
     newest = jobs.newest_answered_of(unit.session, plans)
@@ -36,4 +36,4 @@ def _waivers(unit: UnitOfWork, package: Package) -> tuple[HardeningWaiver, ...]:
     try:
         return unit.recipes.recipe(revision).waivers if revision else ()
     except RecipeError:
-        return ()  # the steps of today do not go with it any more: it can waive nothing
+        return ()  # the present steps do not support it any more: it can waive nothing

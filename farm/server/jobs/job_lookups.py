@@ -1,4 +1,4 @@
-"""What pages ask about jobs: searches, and what belongs to a page of them, each in one indexed query."""
+"""Lookups of jobs for pages: searches, and the data that a page of jobs shows, each in one indexed query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TestName:
-    """A test that was asked for: its name in the recipe, and the package (the descriptor's digest) that it is of."""
+    """A requested test: its name in the recipe, and the package (the descriptor's digest) that it tests."""
 
     __test__ = False  # pytest would collect it for its name
 
@@ -58,7 +58,7 @@ def search(
 
 
 def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:
-    """Return the version of what each build among these jobs puts out, as it is printed, by the job's number."""
+    """Return the printed version of what each build among these jobs builds, by the job's number."""
     ids = {job.revision_id for job in jobs if job.revision_id is not None}
     revisions = {row.id: row for row in rows_with(session, select(RecipeRevisionRow), RecipeRevisionRow.id, ids)}
     numbers = numbers_of(session, {job.subject for job in jobs if job.subject and job.revision_id is not None})
@@ -74,14 +74,14 @@ def versions(session: Session, jobs: Collection[Job]) -> dict[int, str]:
 
 
 def tests_of_digests(session: Session, digests: Iterable[Digest]) -> dict[Digest, TestName]:
-    """Return what each of these test orders tests."""
+    """Return the test of each of these test orders."""
     columns = select(PackageTestRow.digest, PackageTestRow.test, PackageTestRow.subject)
     rows = rows_with(session, columns, PackageTestRow.digest, digests)
     return {Digest(digest): TestName(test, Digest(subject)) for digest, test, subject in rows}
 
 
 def tests_of_candidate(session: Session, candidate_id: int, *, limit: int) -> tuple[list[Job], int]:
-    """Return some of the tests that a candidate asked for, those not passed first, and how many it asked for."""
+    """Return some of the tests that a candidate requested, those not passed first, and the number of all."""
     has = select(CandidateTestRow.job_id).where(CandidateTestRow.candidate_id == candidate_id)
     passed = case((col(JobRow.state) == JobState.SUCCEEDED, 1), else_=0)
     query = select(JobRow).where(col(JobRow.id).in_(has)).order_by(passed, col(JobRow.id)).limit(limit)

@@ -1,7 +1,7 @@
-"""Jobs: written, moved from state to state, and read. A step that is not allowed raises.
+"""Jobs: written, moved from state to state, and read. A transition that is not allowed raises.
 
-A *rebuild* is a build job of a plan that is built already, to see whether it comes out the same: it is claimed like any
-other, and what asks here for the builds of a recipe leaves it out.
+A *rebuild* is a build job of a plan that is built already, to see whether it gives the same packages: it is claimed
+like any other, but the functions here that return a recipe's builds leave it out.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def add_job(
 ) -> Job:
     """Add a job in state `waiting`; a build waits for the recipes in `needs`.
 
-    A `rebuild` carries out the plan `subject` again, to see whether the packages come out the same.
+    A `rebuild` carries out the plan `subject` again, to see whether it gives the same packages.
     """
     row = JobRow(
         kind=kind,
@@ -81,10 +81,10 @@ def lock_job(session: Session, job_id: int) -> Job | None:
 
 
 def move(session: Session, job: Job, after: JobState, *, now: datetime, **values: Any) -> bool:
-    """Move a job from the state that was seen to another, unless somebody moved it meanwhile (then False).
+    """Move a job from the state that was read to another; False if it was moved meanwhile.
 
-    An end gets its time; READY is written together with the message that wakes a worker. Raises `ValueError` for a
-    step that the state machine does not have.
+    A final state gets its time; READY is written together with the message that wakes a worker. Raises `ValueError` for
+    a transition that the state machine does not have.
     """
     if not may_become(job.state, after):
         raise ValueError(f"job {job.id} cannot go from {job.state} to {after}")
@@ -133,14 +133,14 @@ def needs_of(session: Session, job_id: int) -> tuple[str, ...]:
 
 
 def set_needs(session: Session, job_id: int, recipes: Iterable[str]) -> None:
-    """Replace what a job waits for."""
+    """Replace the needs of a job."""
     session.exec(delete(JobNeedRow).where(col(JobNeedRow.job_id) == job_id))
     session.add_all(JobNeedRow(job_id=job_id, recipe=recipe) for recipe in sorted(set(recipes)))
     session.flush()
 
 
 def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[str]]:
-    """Return the workers that each of these jobs is kept from."""
+    """Return the workers excluded from each of these jobs."""
     found: defaultdict[int, set[str]] = defaultdict(set)
     for row in rows_with(session, select(JobExclusionRow), JobExclusionRow.job_id, job_ids):
         found[row.job_id].add(row.worker)
@@ -148,14 +148,14 @@ def exclusions(session: Session, job_ids: Iterable[int]) -> dict[int, frozenset[
 
 
 def exclude(session: Session, job_id: int, workers: Iterable[str]) -> None:
-    """Keep a job from these workers, and from no others."""
+    """Exclude these workers, and no others, from a job."""
     session.exec(delete(JobExclusionRow).where(col(JobExclusionRow.job_id) == job_id))
     session.add_all(JobExclusionRow(job_id=job_id, worker=worker) for worker in sorted(workers))
     session.flush()
 
 
 def with_subject(session: Session, subject: Digest, states: Sequence[JobState]) -> list[Job]:
-    """Return the jobs in one of `states` with this plan or test, oldest first. Rebuilds of the plan are none."""
+    """Return the jobs in one of `states` with this plan or test, oldest first, rebuilds left out."""
     query = (
         select(JobRow)
         .where(col(JobRow.subject) == subject, col(JobRow.state).in_(states), not_(col(JobRow.rebuild)))
@@ -170,7 +170,7 @@ def of_subjects(session: Session, subjects: Iterable[Digest]) -> dict[Digest, li
 
 
 def rebuilds_of(session: Session, plans: Iterable[Digest]) -> dict[Digest, list[Job]]:
-    """Return the rebuilds of each of these plans, the oldest first; plans without one are left out."""
+    """Return the rebuilds of each of these plans, oldest first; plans without one are left out."""
     return _by_subject(session, select(JobRow).where(col(JobRow.rebuild)), plans)
 
 
@@ -205,12 +205,12 @@ def newest_job(session: Session) -> int:
 
 
 def newest_answered(session: Session) -> int:
-    """Return the highest number of a build job that was answered by an earlier one with the same plan; 0 for none."""
+    """Return the highest number of a build job answered by an earlier job with the same plan; 0 for none."""
     return session.exec(select(func.max(col(JobRow.id))).where(col(JobRow.answered_by).is_not(None))).one() or 0
 
 
 def answered_since(session: Session, number: int) -> list[Job]:
-    """Return the build jobs after this one that were answered by earlier ones: other recipes with plans of before."""
+    """Return the build jobs after this one that earlier jobs answered: other recipes with the same plans."""
     query = select(JobRow).where(col(JobRow.id) > number, col(JobRow.answered_by).is_not(None))
     return Job.all(session, query.order_by(col(JobRow.id)))
 
@@ -222,7 +222,7 @@ def newest_answered_of(session: Session, plans: Iterable[Digest]) -> Job | None:
 
 
 def last_trouble(session: Session) -> datetime | None:
-    """Return when a job last met trouble, of those that wait to be tried again or are set aside; None for none."""
+    """Return when a waiting or set-aside job last met trouble; None for none."""
     states = (JobState.READY, JobState.SET_ASIDE)
     met = col(JobRow.trouble) != literal_column("''")  # as a parameter SQLite would not find the index for it
     return session.exec(select(func.max(col(JobRow.changed_at))).where(met, col(JobRow.state).in_(states))).one()
@@ -244,10 +244,10 @@ def any_in_state(
 def next_ready(
     session: Session, kinds: Sequence[JobKind], *, worker: str, hint: int | None, now: datetime
 ) -> Job | None:
-    """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, passing over locked ones.
+    """Return a ready job for a worker that may do `kinds`, and in PostgreSQL lock it, skipping locked ones.
 
-    A rebuild is not for a worker that has built its plan before. A job that met trouble waits for a while, longer for
-    the worker that it met it with. The hinted job is preferred, if it can be given.
+    A rebuild is not for a worker that has built its plan before. A job that met trouble is paused, longer for the
+    worker that it met the trouble with. The hinted job is preferred if it can be given.
     """
     ready = select(JobRow).where(JobRow.state == JobState.READY, col(JobRow.kind).in_(kinds), _is_open_to(worker, now))
     ready = ready.with_for_update(skip_locked=True)
@@ -265,8 +265,8 @@ def is_any_ready(session: Session, kinds: Sequence[JobKind], *, worker: str, now
 
 
 def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that this worker may have a job now: it need not wait, is not kept from the worker, and is
-    no rebuild of what the worker has built itself.
+    """Return the condition that this worker may have a job now: it is not paused, does not exclude the worker, and is
+    no rebuild of the worker's own build.
     """
     earlier = aliased(JobRow)
     done = exists().where(
@@ -287,7 +287,7 @@ def _is_open_to(worker: str, now: datetime) -> ColumnElement[bool]:
 def overdue_notifications(session: Session, *, before: datetime, now: datetime, limit: int) -> list[Job]:
     """Return ready jobs whose last message is older than `before`: it may have been lost.
 
-    One that had to wait for `not_before` is among them once that has passed.
+    A job that had to wait for `not_before` is among them once that has passed.
     """
     rested = or_(col(JobRow.not_before).is_(None), col(JobRow.not_before) <= now)
     overdue = or_(col(JobRow.notified_at) < before, col(JobRow.notified_at) < col(JobRow.not_before))
@@ -335,7 +335,7 @@ def count_jobs(session: Session) -> dict[JobState, int]:
 
 
 def ready_by_first_builder(session: Session) -> dict[str, int]:
-    """Return how many rebuilds wait for a worker, by the worker that built the plan first (and will not get them)."""
+    """Return the number of waiting rebuilds by the worker that built the plan first (and will not get them)."""
     query = (
         select(PackageRow.built_by, func.count(func.distinct(JobRow.id)))
         .join(JobRow, col(JobRow.subject) == col(PackageRow.plan))
@@ -346,6 +346,6 @@ def ready_by_first_builder(session: Session) -> dict[str, int]:
 
 
 def has_active(session: Session, subject: Digest) -> bool:
-    """Return whether a job with this plan or test is ready or at work."""
+    """Return whether a job with this plan or test is ready or running."""
     query = select(JobRow.id).where(JobRow.subject == subject, col(JobRow.state).in_(ACTIVE)).limit(1)
     return session.exec(query).first() is not None

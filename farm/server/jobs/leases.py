@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class LeaseLostError(FarmError):
-    """A worker reports about a job whose lease it does not hold, or no longer; `reason` says why."""
+    """A worker reports about a job whose lease it does not hold, or no longer holds; `reason` says why."""
 
     code = "lease-lost"
 
@@ -42,7 +42,7 @@ class LeaseLostError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who claims to hold a lease: the worker whose key signed the request, the attempt, and the token."""
+    """The claimed holder of a lease: the worker whose key signed the request, the attempt, and the token."""
 
     worker: Worker
     attempt_id: int
@@ -51,7 +51,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A granted lease. The worker gets `token` once, it is not kept; `toolchain` is the one that the order needs."""
+    """A granted lease. The worker gets `token` once, and it is not stored; `toolchain` is the one that the order needs."""
 
     attempt: Attempt
     job: Job
@@ -63,7 +63,7 @@ class Lease:
 def claim(
     application: Application, worker: Worker, *, hint: int | None = None, known: Collection[JobKind] = tuple(JobKind)
 ) -> Lease | None:
-    """Give a worker a ready job, preferably the hinted one; None when there is nothing to do.
+    """Give a worker a ready job, preferably the hinted one; None if there is none.
 
     `known` are the kinds that the worker's program knows; it gets those that its roles allow.
     """
@@ -76,7 +76,7 @@ def claim(
             lease = _grant(unit, job, worker)
         if lease is not None:
             return lease
-        # No worker can have it as it is. It must not block the jobs behind it.
+        # No worker can take it as it is. It must not block the jobs behind it.
         with application.planning() as unit:
             settle_all(unit, [job])
     return None
@@ -109,9 +109,9 @@ def heartbeat(unit: UnitOfWork, holder: Holder) -> Attempt:
 
 
 def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Trouble = Trouble.NONE) -> None:
-    """Take back the lease of a worker that cannot go on: the job is ready for another. In a planning unit of work.
+    """Take back the lease of a worker that cannot go on: the job is ready for another. Needs a planning transaction.
 
-    `error` says which trouble the worker met; of which kind, `trouble` does (without it, the worker's own). Raises
+    `error` describes the worker's trouble, and `trouble` is its kind (default: the worker's own). Raises
     `LeaseLostError`.
     """
     attempt = require_lease(unit, holder, lock=True)
@@ -128,13 +128,13 @@ def release(unit: UnitOfWork, holder: Holder, *, error: str = "", trouble: Troub
 
 
 def _any_ready(application: Application, kinds: tuple[JobKind, ...], worker: Worker) -> bool:
-    # Idle workers ask often: reading keeps them out of the queue of writers.
+    # Idle workers ask often: a read-only query keeps them out of the queue of writers.
     with application.reading() as unit:
         return jobs.is_any_ready(unit.session, kinds, worker=worker.name, now=unit.now)
 
 
 def _grant(unit: UnitOfWork, job: Job, worker: Worker) -> Lease | None:
-    """Lease a ready job to a worker; None when it has to be planned again instead, or has failed."""
+    """Lease a ready job to a worker; None if it has to be planned again, or has failed."""
     if job.kind is JobKind.BUILD and not job.rebuild and _is_outdated(unit, job):
         jobs.move(unit.session, job, JobState.WAITING, now=unit.now)
         return None
@@ -187,7 +187,7 @@ def _change(unit: UnitOfWork, attempt: Attempt, **values: object) -> None:
 
 
 def job_of(unit: UnitOfWork, attempt: Attempt) -> Job:
-    """Return the job of an attempt, and keep others from changing it until the transaction ends."""
+    """Return the job of an attempt, and lock it until the transaction ends."""
     job = jobs.lock_job(unit.session, attempt.job_id)
     if job is None:
         raise LookupError(f"attempt {attempt.id} has no job")

@@ -1,4 +1,4 @@
-"""Planning: the plan of a recipe whose needs are all built, and the order that a worker gets for it."""
+"""Planning: the plan of a recipe whose needs are all built, and the order for its worker."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def replan(unit: UnitOfWork, recipe: Recipe, done: Job) -> bool:
 
 
 def plan_of(unit: UnitOfWork, digest: Digest) -> Plan:
-    """Return a plan that was kept."""
+    """Return a stored plan."""
     return Plan.from_dict(json.loads(unit.session.get_one(PlanRow, digest).body))
 
 
@@ -98,12 +98,12 @@ def recipe_of(unit: UnitOfWork, job: Job) -> Recipe:
 
 
 def toolchain_of(unit: UnitOfWork, recipe: Recipe) -> ToolchainRef:
-    """Return the toolchain that a recipe names; it was checked at submission that there is one."""
+    """Return the toolchain that a recipe names; submission has checked that it exists."""
     return unit.inputs.toolchains[recipe.toolchain]
 
 
 def toolchain_lock(unit: UnitOfWork, digest: Digest | None) -> ToolchainLock | None:
-    """Return the lock of a toolchain, where the farm has it."""
+    """Return the lock of a toolchain, if the farm has it."""
     if digest is None or not unit.blobs.has(digest):
         return None
     return ToolchainLock.from_text(unit.blobs.read(digest), name="", file=f"the toolchain's lock {digest}")

@@ -1,4 +1,4 @@
-"""Whether what a worker has signed says what it reports: signed by the very key that holds the lease."""
+"""Checks that a worker has signed what it reports, with the key that holds the lease."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def check_with_workers_key(
     envelope: bytes, worker: Worker, packages: Sequence[Descriptor], recipe: Digest, build: int
 ) -> tuple[Consumption, ...]:
-    """Check the provenance of all that a build put out, made from `recipe` by `worker`, under the number it was given.
+    """Check the provenance of all outputs of a build from `recipe` by `worker`, under its build number.
 
-    It tells of these packages and no other: the signer asks whoever builds them again to tell of the same.
-    Returns what the build says it opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` when another key signed.
+    It must name these packages and no others: the signer requires the same of the provenance of a rebuild. Returns what
+    the build states to have opened. Raises `ProvenanceError`, or `InvalidEnvelopeError` if another key signed.
     """
     key = key_of(worker)
     for descriptor in packages:
@@ -46,9 +46,9 @@ def check_with_workers_key(
 
 
 def check_test_result(envelope: bytes, worker: Worker, order: TestOrder, outcome: TestOutcome) -> str:
-    """See that `worker` has signed that the test of this order ended as it reports; return its key's id.
+    """Check that `worker` has signed the result of this test that it reports; return its key's id.
 
-    Raises `InvalidResultError`, or `InvalidEnvelopeError` when another key signed.
+    Raises `InvalidResultError`, or `InvalidEnvelopeError` if another key signed.
     """
     key = key_of(worker)
     signed = verify_test_result(envelope, {key.keyid: key}, order=order).outcome
@@ -57,7 +57,7 @@ def check_test_result(envelope: bytes, worker: Worker, order: TestOrder, outcome
 
 
 def check_abi_result(envelope: bytes, worker: Worker, order: AbiOrder, outcome: AbiOutcome) -> str:
-    """See that `worker` has signed that this comparison came to what it reports; return its key's id.
+    """Check that `worker` has signed the result of this comparison that it reports; return its key's id.
 
     Raises as `check_test_result`.
     """
@@ -68,7 +68,7 @@ def check_abi_result(envelope: bytes, worker: Worker, order: AbiOrder, outcome: 
 
 
 def key_of(worker: Worker) -> Key:
-    """Return the key that a worker signs with, under the id that every signature of it bears."""
+    """Return the key that a worker signs with, under the id that all its signatures carry."""
     return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(worker.public_key)))
 
 

@@ -1,4 +1,4 @@
-"""Which builds the rebuild policy asks for, and which packages were built against an outdated dependency."""
+"""The rebuilds that the policy requires, and the packages that were built against an outdated dependency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def is_rebuilt(unit: UnitOfWork, before: Digest, after: Digest) -> bool:
-    """Return whether the policy rebuilds a recipe's dependents when its packages are those of another plan."""
+    """Return whether the policy rebuilds a recipe's dependents if its packages are from another plan."""
     if before == after or files_of(unit, before) == files_of(unit, after):
         return False
     policy = _policy(unit)
@@ -31,14 +31,14 @@ def is_rebuilt(unit: UnitOfWork, before: Digest, after: Digest) -> bool:
 
 
 def files_of(unit: UnitOfWork, plan: Digest) -> set[tuple[str, Digest]]:
-    """Return the packages of a plan, names and trees, without debug data, which nothing is built against."""
+    """Return the packages of a plan, names and trees, without debug data, which no build uses."""
     debug = package_name(plan_of(unit, plan).name.short, DEBUG)
     found = packages.packages_of_plan(unit.session, plan)
     return {(package.name, package.tree) for package in found if package.name != debug}
 
 
 def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Collection[str], arriving: Digest) -> bool:
-    """Say whether a build would have to be done again for a dependency to become what the plan `arriving` has put out.
+    """Return whether a package must be rebuilt before its dependency can become what the plan `arriving` has built.
 
     `names` are the dependency's packages; `built_by` is the plan of the `dependent` recipe's newest packages.
     """
@@ -56,7 +56,7 @@ def is_outdated(unit: UnitOfWork, dependent: str, built_by: Digest, names: Colle
 
 
 def _policy(unit: UnitOfWork) -> str:
-    """Return what the channel's policy says is rebuilt, as it is in force now."""
+    """Return the policy of rebuilds of the channel, as it is in force now."""
     kept = json.loads(releases.policy_text(unit.session, unit.lease_policy.channel) or "{}")
     return str(kept.get("rebuild", unit.lease_policy.rebuild))
 
@@ -64,7 +64,7 @@ def _policy(unit: UnitOfWork) -> str:
 def _interface_of(unit: UnitOfWork, plan: Digest) -> Digest:
     """Return a digest of what other builds can see of a plan's packages: headers, sonames, pkg-config, symbols.
 
-    Static libraries are not part of it: `code_copies` knows who has copied from them.
+    Static libraries are not part of it: `code_copies` finds the packages that have copied from them.
     """
     return Digest.of_json([_visible(unit, package) for package in packages.packages_of_plan(unit.session, plan)])
 

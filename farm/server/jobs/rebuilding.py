@@ -29,7 +29,7 @@ NOT_REPRODUCED = "not-reproduced"
 def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: str, trace: str) -> Job:
     """Add a job that carries out a plan again, on another worker. `name` is the recipe's.
 
-    The plan must have been carried out, and no job be active for it (`farm.server.jobs.jobs.has_active`).
+    The plan must have been carried out, and have no active job (`farm.server.jobs.jobs.has_active`).
     """
     job = jobs.add_job(
         unit.session,
@@ -46,13 +46,13 @@ def request_rebuild(unit: UnitOfWork, plan: Digest, *, revision_id: int, name: s
 
 
 def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[PackageDifference, ...]:
-    """Return how a rebuild differs from the packages that are recorded of its plan, by name; empty when it does not."""
+    """Return how a rebuild differs from the recorded packages of its plan, by name; empty if it does not."""
     first = {package.name: package for package in packages.packages_of_plan(unit.session, plan)}
     second = {built.descriptor.name.short: built for built in outcome.packages}
     found = []
     for name in sorted(first.keys() | second.keys()):
         if name in first and name in second and first[name].digest == second[name].descriptor.digest:
-            continue  # without a look at manifests of 40,000 files
+            continue  # without reading manifests of 40,000 files
         found.append(
             difference_of(
                 name,
@@ -66,7 +66,7 @@ def compare(unit: UnitOfWork, plan: Digest, outcome: BuildOutcome) -> tuple[Pack
 def record(
     unit: UnitOfWork, plan: Digest, attempt: Attempt, provenance: BlobRef, differences: tuple[PackageDifference, ...]
 ) -> str:
-    """Record the result of a rebuild. Returns how it differs, in words; empty when it does not."""
+    """Record the result of a rebuild. Returns the difference in words; empty if there is none."""
     built_by, attempt_id, now = attempt.worker, attempt.id, unit.now
     first = packages.packages_of_plan(unit.session, plan)
     if not differences:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class JobStateError(FarmError):
-    """A job is not in a state in which this can be done."""
+    """A job is in a state in which this cannot be done."""
 
     code = "job-state"
 
@@ -48,16 +48,16 @@ def request_test(unit: UnitOfWork, order: TestOrder, *, recipe: str, trace: str)
 
 
 def request_comparison(unit: UnitOfWork, comparison: Comparison, *, trace: str) -> Job:
-    """Add a job, ready at once, that compares the interfaces of two builds of a library: the same subject each time."""
+    """Add a job, ready at once, that compares the interfaces of two builds of a library; same order, same subject."""
     comparisons.keep(unit.session, comparison)
     subject = comparison.order.digest
     return _ready(unit, JobKind.COMPARISON, subject, name=comparison.package, trace=trace)
 
 
 def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
-    """Cancel a job that has not ended; its worker learns it at the next heartbeat.
+    """Cancel a job that has not ended; its worker learns of it at the next heartbeat.
 
-    In a planning unit of work. Raises `UnknownJobError`, `JobStateError`.
+    Needs a planning transaction. Raises `UnknownJobError`, `JobStateError`.
     """
     job = jobs.lock_job(unit.session, job_id)
     if job is None:
@@ -74,9 +74,9 @@ def cancel(unit: UnitOfWork, job_id: int, *, by: str) -> Job:
 
 
 def retry(unit: UnitOfWork, job_id: int, *, trace: str) -> Job:
-    """Add a new job for one that failed or was cancelled; one that was set aside is made ready again itself.
+    """Add a new job for one that failed or was cancelled; a job that was set aside is made ready again itself.
 
-    In a planning unit of work. Raises `UnknownJobError`; `JobStateError` when the job has not failed, or its recipe has
+    Needs a planning transaction. Raises `UnknownJobError`; `JobStateError` if the job has not failed, or its recipe has
     another revision or another job meanwhile.
     """
     job = find_job(unit, job_id)
@@ -102,7 +102,7 @@ def find_job(unit: UnitOfWork, job_id: int) -> Job:
 
 
 def _take_up_again(unit: UnitOfWork, job: Job) -> Job:
-    """Try a job again that was set aside; a build is planned anew."""
+    """Retry a job that was set aside; a build is planned again."""
     planned = job.kind is JobKind.BUILD and not job.rebuild
     if not planned and job.subject is not None and jobs.has_active(unit.session, job.subject):
         raise JobStateError(f"what job {job.id} is to do is at work already")

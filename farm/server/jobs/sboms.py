@@ -1,4 +1,4 @@
-"""Keeps the bill of materials of each package as a blob: made when its build has ended, or later where it has none."""
+"""Stores the bill of materials of each package as a blob, made when its build has ended, or later if it has none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def keep_sbom(
     linked: Collection[str],
     build: int,
 ) -> BlobRef:
-    """Make the document of a package whose manifest lies among the blobs, and keep it.
+    """Make the document of a package whose manifest is among the blobs, and store it.
 
     `linked` are the dependencies (short names) whose static code the build opened.
     """
@@ -57,7 +57,7 @@ def keep_sbom(
 
 
 def sbom_of(unit: UnitOfWork, package: Package) -> BlobRef:
-    """Return the document of a package; one that was built before there were any gets it now. At a writing desk."""
+    """Return the document of a package; an old package without one gets it now. Needs a writing transaction."""
     if package.sbom is not None:
         return package.sbom
     revision = recipes.find_revision(unit.session, package.recipe)
@@ -77,10 +77,10 @@ def sbom_of(unit: UnitOfWork, package: Package) -> BlobRef:
 
 
 def _addresses(unit: UnitOfWork, plan: Plan, revision: RecipeRevision) -> Mapping[Digest, SourceAddress]:
-    """Return where the sources of a plan come from, as far as its recipe can still be read."""
+    """Return the addresses of a plan's sources, if its recipe can still be read."""
     try:
         recipe = unit.recipes.recipe(revision)
-    except RecipeError:  # the steps of today no longer know it: its addresses are lost, its digests are not
+    except RecipeError:  # the present steps do not know it: its addresses are lost, its digests are not
         return {}
     takes_debs = any(source.debian_package for source in recipe.sources)
     toolchain = unit.inputs.toolchain_of(plan.toolchain)

@@ -1,7 +1,7 @@
-"""What becomes of a job whose attempt met trouble that is not its own fault: it is tried again, elsewhere first.
+"""What happens to a job whose attempt met trouble that is not its own fault: it is retried, on another worker first.
 
-The pauses between the tries grow. A job at which several *different* workers were lost is set aside: it may have caused
-that, which a person has to find out. It has not failed, nor has anything that needs it.
+The pauses between the attempts grow. A job at which several *different* workers were lost is set aside: it may have
+caused the losses, which a person has to find out. It has not failed, nor has anything that needs it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _JITTER = 0.25
 """How much a pause is varied at random: jobs that met trouble together should not come back together."""
 _ELSEWHERE = timedelta(seconds=30)
-"""How long after its pause a job is only for workers with which it has not met trouble; they ask far more often."""
+"""How long after its pause a job is only for workers without trouble at it; these ask far more often."""
 _THERE = timedelta(minutes=5)
-"""A worker without a request for so long is not counted on."""
+"""A worker without a request for this long counts as absent."""
 
 
 def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, error: str) -> None:
-    """Make a job whose attempt has just ended in trouble ready again, or set it aside. In a planning unit of work."""
+    """Make a job whose attempt ended in trouble ready again, or set it aside. Needs a planning transaction."""
     of_one = trouble in OF_ONE_WORKER
     lost, troubles = job.lost + of_one, job.troubles + 1
     values = {"trouble": trouble, "lost": lost, "troubles": troubles, "error_code": code, "error": error}
@@ -43,7 +43,7 @@ def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, er
         jobs.move(unit.session, job, JobState.SET_ASIDE, now=unit.now, not_before=None, elsewhere_until=None, **values)
         return
     elsewhere = _others(unit, job, tried)
-    # Elsewhere at once, when it is the first time: the trouble was this one worker's.
+    # The first time, another worker may take it at once: the trouble was this one worker's.
     pause = timedelta() if of_one and elsewhere and troubles == 1 else _pause(unit, troubles)
     resumes = unit.now + pause
     jobs.move(
@@ -58,7 +58,7 @@ def after_trouble(unit: UnitOfWork, job: Job, trouble: Trouble, *, code: str, er
 
 
 def taken(**more: object) -> dict[str, object]:
-    """Return the values of a job that is leased or asked for again: those of earlier trouble are reset."""
+    """Return the values of a job that is leased or requested again: earlier trouble is reset."""
     return {"trouble": "", "not_before": None, "elsewhere_until": None, "error_code": "", "error": "", **more}
 
 
@@ -74,12 +74,12 @@ def _has_cost_enough(unit: UnitOfWork, job: Job, tried: list[Attempt], lost: int
 
 
 def _counted(tried: list[Attempt], lost: int) -> list[Attempt]:
-    """Return the lost attempts that count: those since a person last asked for the job."""
+    """Return the lost attempts that count: those since a person last requested the job."""
     return [attempt for attempt in tried if attempt.trouble in OF_ONE_WORKER][-lost:]
 
 
 def _others(unit: UnitOfWork, job: Job, tried: list[Attempt]) -> bool:
-    """Return whether there is a worker for this job with which it has not met trouble."""
+    """Return whether there is a worker for this job that has had no trouble at it."""
     met = {attempt.worker for attempt in tried}
     since = unit.now - _THERE
     return any(worker.name not in met and worker.seen_at and worker.seen_at >= since for worker in _able(unit, job))

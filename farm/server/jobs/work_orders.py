@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 def keep_plan(session: Session, plan: Plan) -> None:
-    """Keep a plan's canonical JSON under its digest."""
+    """Store a plan's canonical JSON under its digest."""
     if session.get(PlanRow, plan.digest) is None:
         session.add(PlanRow(digest=plan.digest, name=plan.name.short, body=plan.to_json().decode()))
         session.flush()
 
 
 def find_plan_text(session: Session, digest: Digest) -> str | None:
-    """Return the canonical JSON of a plan, where one of this digest was kept."""
+    """Return the canonical JSON of a plan, if it is stored."""
     row = session.get(PlanRow, digest)
     return row.body if row is not None else None
 
 
 def keep_test(session: Session, digest: Digest, *, subject: Digest, test: str, body: str) -> None:
-    """Keep a test order's canonical JSON under its digest."""
+    """Store a test order's canonical JSON under its digest."""
     if session.get(PackageTestRow, digest) is None:
         session.add(PackageTestRow(digest=digest, subject=subject, test=test, body=body))
         session.flush()
 
 
 def find_test_text(session: Session, digest: Digest) -> str | None:
-    """Return the canonical JSON of a test order, where one of this digest was kept."""
+    """Return the canonical JSON of a test order, if it is stored."""
     row = session.get(PackageTestRow, digest)
     return row.body if row is not None else None

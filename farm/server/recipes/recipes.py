@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_submission(session: Session, *, submitted_by: str, trace: str, now: datetime) -> int:
-    """Record a submission, as one that is taken, and return its number."""
+    """Record a submission, as accepted, and return its number."""
     row = SubmissionRow(submitted_by=submitted_by, submitted_at=now, trace=trace)
     session.add(row)
     session.flush()
@@ -57,7 +57,7 @@ def add_revision(session: Session, recipe: Recipe, *, files: Digest, submission:
 
 
 def make_current(session: Session, recipe: Recipe, *, revision_id: int, needs: Iterable[str]) -> None:
-    """Let this revision be what the recipe's name means from now on, with its outputs and the recipes it needs."""
+    """Make this revision the current one of its recipe, with its outputs and the recipes it needs."""
     head = session.get(RecipeRow, recipe.name)
     if head is None:
         session.add(RecipeRow(name=recipe.name, current_id=revision_id))
@@ -77,7 +77,7 @@ def mark_built(
 ) -> None:
     """Record that this revision was built, unless another one is current meanwhile.
 
-    The packages are those of `plan`; `newest_plan` was carried out last, and came to the same files if it is another.
+    The packages are those of `plan`; `newest_plan` was carried out last, and gave the same files if it is another plan.
     """
     session.exec(
         update(RecipeRow)
@@ -87,7 +87,7 @@ def mark_built(
 
 
 def last_built(session: Session) -> datetime | None:
-    """Return when anything was built last: as long as it stays, so does what `current_packages` returns."""
+    """Return when anything was built last: while that is unchanged, so is the result of `current_packages`."""
     return session.exec(select(func.max(col(RecipeRow.built_at)))).one()
 
 
@@ -97,7 +97,7 @@ def head(session: Session, name: str) -> RecipeHead | None:
 
 
 def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, RecipeHead]:
-    """Return the state of all recipes, or of those named that exist."""
+    """Return the state of all recipes, or of the existing ones among those named."""
     query = select(RecipeRow).order_by(RecipeRow.name)
     if names is not None:
         query = query.where(col(RecipeRow.name).in_(sorted(names)))
@@ -105,7 +105,7 @@ def heads(session: Session, names: Iterable[str] | None = None) -> dict[str, Rec
 
 
 def current_digests(session: Session, names: Iterable[str]) -> dict[str, Digest]:
-    """Return the digest of the current revision of these recipes, of those that exist."""
+    """Return the digest of the current revision of the existing ones among these recipes."""
     query = select(RecipeRow.name, RecipeRevisionRow.digest).join(
         RecipeRevisionRow, col(RecipeRevisionRow.id) == col(RecipeRow.current_id)
     )
@@ -120,12 +120,12 @@ def unbuilt(session: Session, *, limit: int = 1000) -> list[RecipeHead]:
 
 
 def submitter(session: Session, submission: int) -> str:
-    """Return who sent a submission."""
+    """Return the submitter of a submission."""
     return session.get_one(SubmissionRow, submission).submitted_by
 
 
 def recipes_of(session: Session, packages: Iterable[str]) -> dict[str, str]:
-    """Return which recipe makes each of these packages; unknown ones are left out."""
+    """Return the recipe that makes each of these packages; unknown ones are left out."""
     rows = rows_with(session, select(RecipeOutputRow), RecipeOutputRow.package, packages)
     return {row.package: row.recipe for row in rows}
 

@@ -1,3 +1,3 @@
-"""Submissions: recipes come in, are checked as a whole, wait for owners, become current.
+"""Submissions of recipes: checked as a whole, held until owners have signed, made current.
 May import `server.curation` and what lies below.
 """

@@ -1,7 +1,8 @@
-"""Who owns which recipes, and whether an owner has signed a submission.
+"""The owners of recipes, and whether an owner has signed a submission.
 
-The files `OWNERS` and `curators.yaml` say it, by way of the database. Without `OWNERS` recipes have no owners, and
-every maintainer may submit any recipe. Once the file has been there, its absence is a fault, not a permission.
+The files `OWNERS` and `curators.yaml` name them; control stores both in the database. Without `OWNERS` recipes have no
+owners, and every maintainer may submit any recipe. Once the file has existed, its absence is an error, not a
+permission.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _GONE = f"{OWNERS}: the file is gone. Put it back."
 
 
 class OwnershipTroubleError(FarmError):
-    """The files of owners have faults: until they are fixed, nothing can be submitted."""
+    """The files of owners have errors: until they are fixed, nothing can be submitted."""
 
     code = "ownership-trouble"
 
@@ -55,9 +56,9 @@ class OwnershipTroubleError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The text of `OWNERS` in force (none: recipes have no owners), and public keys of people, by name, by group.
+    """The text of `OWNERS` in force (none: recipes have no owners), and people's public keys, by name, by group.
 
-    While there are `troubles`, a line for each fault, nothing can be submitted.
+    While there are `troubles`, one line for each error, nothing can be submitted.
     """
 
     owners: str | None = None
@@ -74,7 +75,7 @@ class Unsigned:
 
 
 def ownership(session: Session) -> Ownership | None:
-    """Return who owns what; None before the files were read for the first time."""
+    """Return the owners; None before the files were first read."""
     row = session.get(OwnershipRow, _ONLY, populate_existing=True)
     if row is None:
         return None
@@ -82,7 +83,7 @@ def ownership(session: Session) -> Ownership | None:
 
 
 def set_ownership(session: Session, said: Ownership) -> None:
-    """Put this in force."""
+    """Put these owners in force."""
     row = session.get(OwnershipRow, _ONLY) or OwnershipRow()
     row.owners = said.owners
     row.curators = canonical_json({group: dict(members) for group, members in said.curators.items()}).decode()
@@ -107,7 +108,7 @@ def take_up_owners(unit: UnitOfWork, said: Policies) -> None:
 
 
 def owners_in_force(unit: UnitOfWork) -> Owners | None:
-    """Return who owns what; None where recipes have no owners. Raises `OwnershipTroubleError`."""
+    """Return the owners; None if recipes have no owners. Raises `OwnershipTroubleError`."""
     said = ownership(unit.session) or Ownership()
     if said.troubles:
         raise OwnershipTroubleError(said.troubles)
@@ -115,19 +116,19 @@ def owners_in_force(unit: UnitOfWork) -> Owners | None:
 
 
 def owners_as_known(unit: UnitOfWork) -> Owners | None:
-    """Return who owns what, for display: as it was last in force while a file has faults."""
+    """Return the owners for display: as last in force while a file has errors."""
     return _read(ownership(unit.session) or Ownership())
 
 
 def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mapping[str, Digest]) -> str:
-    """Keep a person's signature on recipes of submission `number`, and return the person's name.
+    """Store a person's signature on recipes of submission `number`, and return the person's name.
 
-    `wanted` are the digests of the submitted recipes by name. Returns an empty name, and keeps nothing, where the
-    signer is neither in `curators.yaml` nor in targets, or where the envelope came with another submission before.
-    Raises `SubmissionStatementError` when a known person has signed something else.
+    `wanted` are the digests of the submitted recipes by name. Returns an empty name, and stores nothing, if the signer
+    is neither in `curators.yaml` nor in targets, or if the envelope came with another submission before.
+    Raises `SubmissionStatementError` if a known person has signed something else.
     """
     said_here = ownership(unit.session) or Ownership()
-    # Operators are known too, but that makes nobody an owner.
+    # Operators are known people too, but not owners.
     people = {**(signed_orders.who_orders(unit.session) or {}), **everybody(said_here.curators)}
     try:
         opened = read_submission(envelope, people)
@@ -160,7 +161,7 @@ def keep_signature(unit: UnitOfWork, envelope: bytes, number: int, wanted: Mappi
 
 
 def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, recipes: Collection[Digest]) -> None:
-    """Keep a published signature of a known person on these recipes, which submission `number` records.
+    """Store a published signature of a known person on these recipes, which submission `number` records.
 
     An envelope that is no such signature, or is known already, changes nothing.
     """
@@ -180,7 +181,7 @@ def keep_published_signature(unit: UnitOfWork, envelope: bytes, number: int, rec
 
 
 def unsigned(unit: UnitOfWork, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
-    """Return which recipes of submission `number` still lack the signature of an owner, by name.
+    """Return the recipes of submission `number` that still lack an owner's signature, by name.
 
     A signature counts for the submission that it came with. Only a recipe that is current and unchanged needs no new
     one: going back to an earlier revision needs an owner's signature again.
@@ -200,7 +201,7 @@ def unsigned(unit: UnitOfWork, number: int, wanted: Mapping[str, Digest]) -> tup
 
 
 def lacking(unit: UnitOfWork, owners: Owners, number: int, wanted: Mapping[str, Digest]) -> tuple[Unsigned, ...]:
-    """Return which recipes of a submission lack the signature of one of these `owners`, by name."""
+    """Return the recipes of a submission that lack the signature of one of these `owners`, by name."""
     given = submissions.signatures_with(unit.session, [number]).get(number, {})
     current = recipes.current_digests(unit.session, wanted)
     unchanged = [digest for name, digest in wanted.items() if current.get(name) == digest]
@@ -216,11 +217,11 @@ def lacking(unit: UnitOfWork, owners: Owners, number: int, wanted: Mapping[str, 
 
 
 def signatures_of(unit: UnitOfWork, signed: Iterable[Digest]) -> tuple[Digest, ...]:
-    """Return envelopes (blobs, each once) in which people have signed recipes that were taken; the checker judges.
+    """Return envelopes (blobs, each once) in which people have signed accepted recipes, for the checker to judge.
 
-    Of each person it is the newest for a recipe: there are no more of them, however often recipes were submitted. Also
-    those for all that was signed with these, as a statement counts as a whole. Who is an owner here is not asked: the
-    checker goes by what is signed, and the files here may name fewer.
+    For each recipe it is each person's newest: their number does not grow with submissions. Included are the envelopes
+    for all recipes that were signed together with these, as a statement counts as a whole. The files here do not
+    matter: the checker reads the signed owners, who may be more.
     """
     brought: dict[Digest, None] = {}
     asked: set[Digest] = set()
@@ -235,7 +236,7 @@ def signatures_of(unit: UnitOfWork, signed: Iterable[Digest]) -> tuple[Digest, .
 
 
 class _Envelopes:
-    """Kept envelopes, each opened once for the same people: one envelope may sign a thousand recipes."""
+    """Stored envelopes, each opened once for the same people: one envelope may sign a thousand recipes."""
 
     def __init__(self, unit: UnitOfWork) -> None:
         self._unit = unit
@@ -243,7 +244,7 @@ class _Envelopes:
 
     def signs(self, signature: RecipeSignature, name: str, entitled: Mapping[str, str]) -> bool:
         """Return whether a signature is by one of the people `entitled`, with their current key, on this recipe."""
-        # The row only names the envelope, which says what was signed and by whom.
+        # The row only names the envelope, which holds what was signed and by whom.
         key = signature.envelope, tuple(sorted(entitled.items()))
         if key not in self._opened:
             self._opened[key] = self._open(signature.envelope, entitled)
@@ -268,5 +269,5 @@ def _read(said: Ownership) -> Owners | None:
 
 @lru_cache(2)
 def _read_file(text: str, curators: bytes) -> Owners:
-    """Read the file once while it stays the same: it may have ten thousand lines."""
+    """Read the file once while it is unchanged: it may have ten thousand lines."""
     return read_owners(text.encode(), json.loads(curators))

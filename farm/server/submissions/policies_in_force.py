@@ -1,4 +1,4 @@
-"""Putting the files of channels in force: the policy of each channel, or why the channel waits."""
+"""Puts the policy of each channel in force, or records why the channel waits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def take_up(unit: UnitOfWork, said: Policies) -> None:
-    """Put the policies that can be followed in force; every other channel waits, with the reason.
+    """Put the valid policies in force; every other channel waits, with the reason.
 
-    A channel that waits keeps the policy that it had. Each change adds a line to the audit trail. That the file of
-    owners does not count is shown for each channel.
+    A channel that waits keeps its earlier policy. Each change adds a line to the audit trail. An error in the file of
+    owners is shown for each channel.
     """
     take_up_owners(unit, said)
     owners = (said.owners_unsigned,) if said.owners_unsigned else ()
@@ -40,7 +40,9 @@ def take_up(unit: UnitOfWork, said: Policies) -> None:
 
 
 def in_force(policy: ChannelPolicy, curators: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Return a policy as it is kept: with the people, and their public keys, of each group whose approval it asks."""
+    """Return a policy as it is stored: with the people, and their public keys, of each group whose approval it
+    requires.
+    """
     form = policy.to_dict()
     for gate in form["gates"]:
         if gate["gate"] == "approvals":

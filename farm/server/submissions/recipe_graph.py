@@ -35,7 +35,7 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
     try:
         return BuildGraph.of(found)
     except MissingDependencyError as error:
-        # The graph knows only what it was given: what comes near is looked for in the whole distribution.
+        # The graph has only the given recipes: similar names are searched in the whole distribution.
         known = sorted({*recipes.all_packages(unit.session), *found})
         raise MissingDependencyError(
             tuple(
@@ -48,7 +48,7 @@ def graph_around(unit: UnitOfWork, submitted: Mapping[str, Recipe]) -> BuildGrap
 
 
 def reach(graph: BuildGraph, name: str) -> frozenset[str]:
-    """Return all recipes that come before `name`, however far down: any of them can be in its environment."""
+    """Return all recipes that `name` needs, directly or indirectly: any of them can be in its environment."""
     reached: set[str] = set()
     open_ends = [name]
     while open_ends:

@@ -1,6 +1,6 @@
-"""Refuses other content under a version and revision that a channel has released.
+"""Refuses different content under a version and revision that a channel has released.
 
-A change needs a higher revision. Content is other when it has another plan: summary, comments, tests and addresses may
+A change needs a higher revision. Content is different if its plan is: summary, comments, tests and addresses may
 change. Rebuilds by the farm are distinguished by their build number.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def check_revisions(unit: UnitOfWork, submitted: Mapping[str, Recipe], texts: Mapping[str, bytes]) -> None:
-    """Check that each recipe with a released version and revision has the plan of what was released.
+    """Check that each recipe with a released version and revision has the same plan as the released one.
 
     `texts` are the recipes' files, by name, to point at the line that has to change. Raises `RecipeError`.
     """
@@ -52,7 +52,7 @@ def _packages(recipe: Recipe) -> set[str]:
 
 
 def _comes_to_the_same(unit: UnitOfWork, recipe: Recipe, released: ReleasedBuild) -> bool:
-    """Return whether a recipe and that of a released package have the same plan, with today's steps and toolchain."""
+    """Return whether a recipe and that of a released package have the same plan, with the present steps and toolchain."""
     revision = recipes.find_revision(unit.session, released.recipe)
     if revision is None:
         return False

@@ -1,6 +1,6 @@
-"""Submitting recipes: they are checked together, become current, and get jobs. All or nothing.
+"""Submits recipes: checks them together, makes them current, and adds their jobs. All or nothing.
 
-A submission that an owner has still to sign is stored, and changes nothing else: see `waiting_submissions`.
+A submission that still needs an owner's signature is stored, and changes nothing else: see `waiting_submissions`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The result of a submission: its number, its trace, and the result for each recipe, in the order of building.
+    """The result of a submission: its number, its trace, and the result for each recipe, in build order.
 
-    While it `waits_for` owners, `accepted` is empty. `signed_by` is who has signed it, if that signature counts.
+    While it `waits_for` owners, `accepted` is empty. `signed_by` is the signer, if that signature counts.
     """
 
     id: int
@@ -103,7 +103,7 @@ def make_all_current(
     number: int,
     trace: str,
 ) -> tuple[Accepted, ...]:
-    """Make the recipes of a submission the current ones of their names, and add the jobs that they need."""
+    """Make the recipes of a submission current, and add the jobs that they need."""
     order = [name for name in graph.order() if name in read]
     touched: list[Job] = []
     revisions: dict[str, RecipeRevision] = {}
@@ -166,7 +166,7 @@ def _check_inputs(application: Application, recipe: Recipe) -> None:
 def _job_for(
     unit: UnitOfWork, graph: BuildGraph, recipe: Recipe, revision: RecipeRevision, *, submission: int, trace: str
 ) -> Job | None:
-    """Make a recipe current, and return the job that has to be settled; None when there is nothing to do."""
+    """Make a recipe current, and return the job that has to be settled; None if there is none."""
     head = recipes.head(unit.session, recipe.name)
     needs = reach(graph, recipe.name)
     latest = jobs.latest_of_revision(unit.session, revision.id)
@@ -182,7 +182,7 @@ def _job_for(
             reason = {"error_code": "superseded", "error": f"superseded by submission {submission}"}
             jobs.move(unit.session, old, JobState.CANCELLED, now=unit.now, **reason)
         if latest is not None and latest.state not in (*ENDED, *PENDING):
-            return latest  # it is at work since before another revision came in between
+            return latest  # running since before another revision came in between
     return jobs.add_job(
         unit.session,
         kind=JobKind.BUILD,
@@ -196,7 +196,7 @@ def _job_for(
 
 
 def _renew_needs(unit: UnitOfWork, graph: BuildGraph, submitted: list[str]) -> None:
-    """Make the jobs that wait for a submitted recipe wait for its needs, too."""
+    """Add the needs of a submitted recipe to the jobs that wait for it."""
     for name in submitted:
         for job in jobs.waiting_for(unit.session, name, (JobState.WAITING, JobState.BLOCKED)):
             needs = set(jobs.needs_of(unit.session, job.id))

@@ -1,4 +1,4 @@
-"""Submissions as they came, where they stand, and the signatures that came with them: written and read."""
+"""Submissions, their states, and the signatures that came with them: written and read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SubmittedRecipe(Record):
 
 @dataclass(frozen=True, slots=True)
 class RecipeSignature(Record):
-    """That a person has signed a recipe (a digest), in an envelope (a blob)."""
+    """A person's signature on a recipe (a digest), in an envelope (a blob)."""
 
     recipe: Digest
     envelope: Digest
@@ -54,20 +54,20 @@ Signatures: TypeAlias = "Sequence[RecipeSignature]"
 
 
 def add_submitted(session: Session, submission: int, recipes: Iterable[SubmittedRecipe]) -> None:
-    """Record what a submission consists of."""
+    """Record the contents of a submission."""
     session.add_all(SubmittedRecipeRow(submission_id=submission, **recipe.columns()) for recipe in recipes)
     session.flush()
 
 
 def submission(session: Session, number: int) -> SubmissionRecord | None:
-    """Return a submission, if there is one of this number."""
+    """Return the submission of this number, if there is one."""
     return SubmissionRecord.first(session, select(SubmissionRow).where(SubmissionRow.id == number))
 
 
 def list_submissions(
     session: Session, *, state: SubmissionState | None = None, before: int | None = None, limit: int = 50
 ) -> list[SubmissionRecord]:
-    """Return submissions, the newest first."""
+    """Return submissions, newest first."""
     query = select(SubmissionRow).order_by(col(SubmissionRow.id).desc()).limit(limit)
     if state is not None:
         query = query.where(SubmissionRow.state == state)
@@ -100,7 +100,7 @@ def submitted(session: Session, numbers: Iterable[int]) -> dict[int, list[Submit
 def add_signatures(
     session: Session, *, envelope: Digest, recipes: Iterable[Digest], person: str, submission: int, now: datetime
 ) -> None:
-    """Record an envelope that is new, for each recipe that it signs."""
+    """Record a new envelope, for each recipe that it signs."""
     session.add_all(
         RecipeSignatureRow(recipe=recipe, envelope=envelope, person=person, submission_id=submission, signed_at=now)
         for recipe in sorted(set(recipes))
@@ -115,7 +115,7 @@ def is_known_envelope(session: Session, envelope: Digest) -> bool:
 
 
 def signatures_with(session: Session, numbers: Iterable[int]) -> Mapping[int, Mapping[Digest, Signatures]]:
-    """Return who has signed what with these submissions, by recipe: of each person the newest signature alone."""
+    """Return the signatures that came with these submissions, by recipe: only each person's newest."""
     found: dict[int, dict[Digest, list[RecipeSignature]]] = {}
     number = col(RecipeSignatureRow.submission_id)
     for some in in_parts(numbers):
@@ -125,9 +125,9 @@ def signatures_with(session: Session, numbers: Iterable[int]) -> Mapping[int, Ma
 
 
 def signatures_taken(session: Session, recipes: Iterable[Digest]) -> Mapping[Digest, Signatures]:
-    """Return who has signed recipes in submissions that were taken: of each person the newest signature alone.
+    """Return the signatures on recipes of accepted submissions: only each person's newest.
 
-    By recipe, the newest first.
+    By recipe, newest first.
     """
     found: dict[Digest, list[RecipeSignature]] = {}
     recipe, taken = col(RecipeSignatureRow.recipe), col(SubmissionRow.state) == SubmissionState.TAKEN

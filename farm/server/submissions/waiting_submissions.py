@@ -1,6 +1,6 @@
 """Submissions that wait for owners of their recipes: shown, accepted by an owner's signature, or withdrawn.
 
-A waiting submission is rows and blobs, nothing more: no recipe is current by it, and it has no job.
+A waiting submission is only rows and blobs: it makes no recipe current, and has no job.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NotAnOwnerError(FarmError):
 
 @dataclass(frozen=True, slots=True)
 class SubmissionView:
-    """A submission and its recipes, who has signed each of them, and what it waits for."""
+    """A submission and its recipes, the signers of each recipe, and what it waits for."""
 
     record: SubmissionRecord
     recipes: tuple[SubmittedRecipe, ...]
@@ -67,7 +67,7 @@ def find_submission(unit: UnitOfWork, number: int) -> SubmissionView:
 
 
 def view_submissions(unit: UnitOfWork, records: Sequence[SubmissionRecord]) -> list[SubmissionView]:
-    """Return submissions as they are shown."""
+    """Return submissions for display."""
     owners = owners_as_known(unit)
     found = submissions.submitted(unit.session, (submission.id for submission in records))
     given = submissions.signatures_with(unit.session, found)
@@ -117,7 +117,7 @@ def accept(application: Application, actor: Actor, number: int, envelope: bytes)
 
 
 def envelopes_of(unit: UnitOfWork, number: int) -> list[bytes]:
-    """Return the envelopes with signatures on recipes of a submission, as far as they can be read."""
+    """Return the readable envelopes with signatures on recipes of a submission."""
     given = submissions.signatures_with(unit.session, [number]).get(number, {})
     kept = []
     for digest in sorted({signature.envelope for some in given.values() for signature in some}):
@@ -138,8 +138,8 @@ def withdraw(
 ) -> SubmissionRecord:
     """Withdraw a waiting submission: its submitter, a curator (`curates`), or an owner of one of its recipes may.
 
-    An owner signs that in `envelope`. With a signed `order`, by somebody who may order, the signer ignores all
-    signatures on it; so a submission that is withdrawn here already may be withdrawn again, for the signer.
+    An owner signs the withdrawal in `envelope`. With a signed `order`, by a person who may give one, the signer ignores
+    all signatures on the submission; for this, a submission may be withdrawn here again.
     Raises `UnknownSubmissionError`, `AlreadyError`, `NotAnOwnerError`, and as `take_signed`.
     """
     if order is not None and not may_order(unit, order):
@@ -162,7 +162,7 @@ def withdraw(
 
 
 def _who_refuses(unit: UnitOfWork, number: int, envelope: bytes) -> str:
-    """Return the owner who has signed that a submission is not wanted; raises `FarmError` for anything else."""
+    """Return the owner who has signed the withdrawal of a submission; raises `FarmError` for anything else."""
     said = read_submission(envelope, everybody((ownership(unit.session) or Ownership()).curators)).said
     owners, wanted = owners_as_known(unit), _digests(submissions.submitted(unit.session, [number])[number])
     about = said.withdrawn and said.distribution == unit.inputs.distribution and dict(said.recipes) == wanted

@@ -1,4 +1,4 @@
-"""The imports of a channel: which packages of other distributions, from which releases, and how a release lists them."""
+"""The imports of a channel: packages of other distributions, their releases, and how a release lists them."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ class Importer:
         self._public = public
 
     def built(self, unit: UnitOfWork, newest: ReleaseRecord | None, own: Differences) -> Imports:
-        """Return what the newest releases of other distributions offer to the newest builds, given the own changes
-        `own`.
-        """
+        """Return what the newest releases of other distributions offer to the newest builds, given the changes `own`."""
         pins: list[ImportedRelease] = []
         offers: dict[str, ImportCandidate] = {}
         for distribution in unit.inputs.foreign.values():

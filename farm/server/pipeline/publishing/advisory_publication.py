@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedWords:
-    """Published advisories by id, statements by vulnerability, package and version, and reviews by package and source."""
+    """Published advisories by id, statements by vulnerability, package and version, reviews by package and source."""
 
     blobs: BlobStore
     distribution: str = ""
